@@ -1,0 +1,5 @@
+package dev.anneal.data;
+
+final class Placeholder {
+  private Placeholder() {}
+}

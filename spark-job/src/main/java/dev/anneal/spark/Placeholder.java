@@ -1,0 +1,5 @@
+package dev.anneal.spark;
+
+final class Placeholder {
+  private Placeholder() {}
+}

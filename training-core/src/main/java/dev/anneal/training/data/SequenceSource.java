@@ -1,0 +1,16 @@
+package dev.anneal.training.data;
+
+import java.io.IOException;
+
+/** A data set in its stored order, read at random by position. */
+public interface SequenceSource extends AutoCloseable {
+
+  /** Number of sequences. */
+  long size();
+
+  /** The sequence at {@code index}, {@code 0 <= index < size()}. */
+  TokenSequence read(long index) throws IOException;
+
+  @Override
+  void close() throws IOException;
+}

@@ -1,0 +1,27 @@
+package dev.anneal.training.tensor;
+
+import static org.bytedeco.pytorch.global.torch.ScalarType;
+
+/** Floating-point types that weights are stored and computed in. */
+public enum DType {
+  FP32(4, ScalarType.Float),
+  BF16(2, ScalarType.BFloat16);
+
+  private final int bytes;
+  private final ScalarType scalarType;
+
+  DType(int bytes, ScalarType scalarType) {
+    this.bytes = bytes;
+    this.scalarType = scalarType;
+  }
+
+  /** Bytes of one element. */
+  public int bytes() {
+    return bytes;
+  }
+
+  /** libtorch's name for it. */
+  public ScalarType scalarType() {
+    return scalarType;
+  }
+}

@@ -1,0 +1,28 @@
+package dev.anneal.training.trainer;
+
+import java.io.Serializable;
+
+/**
+ * What one optimizer step measured, the same on every rank.
+ *
+ * @param step counted from 1
+ * @param loss cross-entropy of the global batch, summed over its target tokens and divided by them
+ * @param gradNorm global L2 norm of the gradients before clipping
+ * @param learningRate that this step used
+ * @param targetTokens learned tokens of the global batch
+ * @param tokens all tokens of the global batch (there is no padding)
+ * @param tokensPerSecond {@code tokens} over the wall time of the step
+ * @param peakMemoryBytes the most memory any rank has held so far: on CPU the resident set
+ * @param epoch passes over the data set done after this step
+ */
+public record StepMetrics(
+    long step,
+    double loss,
+    double gradNorm,
+    double learningRate,
+    long targetTokens,
+    long tokens,
+    double tokensPerSecond,
+    long peakMemoryBytes,
+    double epoch)
+    implements Serializable {}

@@ -1,0 +1,48 @@
+package dev.anneal.training.trainer;
+
+import dev.anneal.training.lora.LoraSpec;
+import dev.anneal.training.optim.AdamWSpec;
+import dev.anneal.training.optim.LearningRateSchedule;
+import dev.anneal.training.tensor.DType;
+import java.io.Serializable;
+
+/**
+ * What a training run does, without where it runs.
+ *
+ * @param mode which weights train
+ * @param lora the adapters; {@code null} when {@code mode} is {@code FULL}
+ * @param baseDtype how the decoder layers' weights are stored
+ * @param shardWorld whether every rank holds {@code 1 / world_size} of each decoder layer
+ * @param computeDtype what activations and products are computed in
+ * @param checkpointLayers keep only each layer's input and recompute the rest in backward
+ * @param microBatchSize sequences a rank takes at once
+ * @param gradientAccumulation micro-batches of a rank per optimizer step
+ * @param totalSteps optimizer steps of the run
+ * @param shuffle give every epoch an order of its own from {@code seed}
+ * @param maxGradNorm clip the global gradient norm to this; 0 or less: never
+ * @param sampleTokens longest greedy continuation of a sample, in tokens
+ */
+public record TrainingSpec(
+    Mode mode,
+    LoraSpec lora,
+    DType baseDtype,
+    boolean shardWorld,
+    DType computeDtype,
+    boolean checkpointLayers,
+    int microBatchSize,
+    int gradientAccumulation,
+    long totalSteps,
+    boolean shuffle,
+    double maxGradNorm,
+    long seed,
+    AdamWSpec optimizer,
+    LearningRateSchedule schedule,
+    int sampleTokens)
+    implements Serializable {
+
+  /** Which weights train. */
+  public enum Mode {
+    LORA,
+    FULL
+  }
+}
