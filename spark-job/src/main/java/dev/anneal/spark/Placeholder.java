@@ -1,5 +1,0 @@
-package dev.anneal.spark;
-
-final class Placeholder {
-  private Placeholder() {}
-}

@@ -1,0 +1,172 @@
+package dev.anneal.spark.config;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.anneal.training.optim.LearningRateSchedule;
+import dev.anneal.training.trainer.TrainingSpec;
+import java.io.Serializable;
+import java.util.List;
+
+/**
+ * Everything that a run is told, checked and with its defaults filled in. The keys, their rules and
+ * their defaults are in {@link ConfigSchema}; {@link ConfigLoader} makes it from YAML.
+ */
+public record AnnealConfig(
+    Model model,
+    Data data,
+    Lora lora,
+    BaseWeights baseWeights,
+    Compute compute,
+    Activations activations,
+    Training training,
+    Optimizer optimizer,
+    Schedule schedule,
+    Checkpoint checkpoint,
+    Evaluation evaluation,
+    Cluster cluster,
+    Output output)
+    implements Serializable {
+
+  /** In what numbers weights are stored or computed. */
+  public enum Precision {
+    FP8,
+    BF16,
+    FP32
+  }
+
+  /** Among which ranks the frozen weights are split. */
+  public enum Shard {
+    NONE,
+    NODE,
+    WORLD
+  }
+
+  /** What is kept of the forward pass. */
+  public enum Checkpointing {
+    LAYER,
+    NONE
+  }
+
+  /** Whether a run goes on from the last complete checkpoint. */
+  public enum Resume {
+    AUTO,
+    NEVER
+  }
+
+  /**
+   * @param path a Hugging Face model folder, or {@code random:} with a shape's name or a {@code
+   *     config.json}
+   * @param tokenizer folder of the tokenizer; {@code null}: that of the model
+   */
+  public record Model(String path, String tokenizer) implements Serializable {}
+
+  /**
+   * @param source path, URI or glob of the instruction rows
+   * @param format what a row looks like
+   * @param maxLength of a sequence, in tokens
+   * @param limit only the first so many rows; {@code null}: all
+   * @param evalRows rows held out from training
+   * @param maxBadRows share of unreadable rows above which the data is refused
+   */
+  public record Data(
+      String source,
+      String format,
+      int maxLength,
+      boolean packing,
+      boolean shuffle,
+      boolean trainOnPrompt,
+      Long limit,
+      int evalRows,
+      double maxBadRows)
+      implements Serializable {}
+
+  /**
+   * @param initFrom a PEFT adapter folder to start from; {@code null}: a new adapter
+   */
+  public record Lora(
+      int r,
+      double alpha,
+      double dropout,
+      boolean useRslora,
+      List<String> targetModules,
+      String initFrom)
+      implements Serializable {}
+
+  /**
+   * @param offloadRatio share of a rank's frozen weights that waits in host memory
+   */
+  public record BaseWeights(Precision dtype, Shard shard, double offloadRatio)
+      implements Serializable {}
+
+  /**
+   * @param dtype of activations and adapters
+   * @param matmul of the products with frozen weights
+   */
+  public record Compute(Precision dtype, Precision matmul) implements Serializable {}
+
+  /** What becomes of activations between forward and backward. */
+  public record Activations(Checkpointing checkpoint, boolean offload) implements Serializable {}
+
+  /**
+   * @param gradientAccumulation micro-batches of a rank per optimizer step
+   * @param epochs passes over the data; where set, it takes precedence over {@code maxSteps}
+   * @param maxGradNorm clips the gradient's global norm; 0: never
+   */
+  public record Training(
+      TrainingSpec.Mode mode,
+      int microBatchSize,
+      int gradientAccumulation,
+      long maxSteps,
+      Double epochs,
+      double maxGradNorm,
+      long seed)
+      implements Serializable {}
+
+  /** AdamW. */
+  public record Optimizer(double learningRate, double weightDecay, List<Double> betas, double eps)
+      implements Serializable {}
+
+  /**
+   * @param warmupSteps where set, it takes precedence over {@code warmupRatio}
+   * @param warmupRatio share of all steps
+   */
+  public record Schedule(LearningRateSchedule.Type type, Long warmupSteps, double warmupRatio)
+      implements Serializable {}
+
+  /**
+   * @param everySteps optimizer steps between two checkpoints; 0: none
+   * @param keep how many of the last ones stay
+   */
+  public record Checkpoint(long everySteps, int keep, Resume resume) implements Serializable {}
+
+  /**
+   * @param sampleRows held-out prompts that are continued before and after training
+   * @param sampleTokens longest continuation
+   */
+  public record Evaluation(int sampleRows, int sampleTokens) implements Serializable {}
+
+  /**
+   * @param gpusPerNode 0: train on the CPU, one rank a node
+   * @param timeout seconds that a rank waits for the others before it gives up
+   */
+  public record Cluster(int nodes, int gpusPerNode, int timeout) implements Serializable {}
+
+  /**
+   * @param path folder that everything goes into
+   */
+  public record Output(String path) implements Serializable {}
+
+  /** The same as a tree, as {@code run.json} shows it. */
+  public ObjectNode resolved() {
+    return ConfigMapper.toTree(this);
+  }
+
+  /** Ranks of the run. */
+  public int worldSize() {
+    return cluster.nodes() * Math.max(1, cluster.gpusPerNode());
+  }
+
+  /** Sequences of one optimizer step. */
+  public long globalBatch() {
+    return (long) worldSize() * training.gradientAccumulation() * training.microBatchSize();
+  }
+}

@@ -1,0 +1,102 @@
+package dev.anneal.spark.config;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.DoubleNode;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.LongNode;
+import com.fasterxml.jackson.databind.node.TextNode;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.function.DoublePredicate;
+import java.util.function.UnaryOperator;
+
+/**
+ * What a value of a key must be.
+ *
+ * @param expected in words, to follow "must be"
+ * @param read gives the value in the form that the configuration holds, or {@code null} where it is
+ *     not as expected
+ */
+record Rule(String expected, UnaryOperator<JsonNode> read) {
+
+  /** The value as the configuration holds it; empty where it breaks the rule. */
+  Optional<JsonNode> apply(JsonNode value) {
+    return Optional.ofNullable(read.apply(value));
+  }
+
+  /** This rule, or no value at all. */
+  Rule orNone() {
+    return new Rule(expected + " or null", value -> value.isNull() ? value : read.apply(value));
+  }
+
+  static Rule text() {
+    return new Rule(
+        "a text",
+        value ->
+            value.isValueNode() && !value.isNull() && !value.asText().isBlank()
+                ? TextNode.valueOf(value.asText())
+                : null);
+  }
+
+  static Rule bool() {
+    return new Rule("true or false", value -> value.isBoolean() ? value : null);
+  }
+
+  static Rule wholeNumber(long least, long most) {
+    String expected =
+        most == Long.MAX_VALUE || most == Integer.MAX_VALUE
+            ? "a whole number of at least " + least
+            : "a whole number from %d to %d".formatted(least, most);
+    return new Rule(
+        expected,
+        value ->
+            value.isNumber()
+                    && value.canConvertToExactIntegral()
+                    && value.canConvertToLong()
+                    && value.longValue() >= least
+                    && value.longValue() <= most
+                ? LongNode.valueOf(value.longValue())
+                : null);
+  }
+
+  static Rule number(String expected, DoublePredicate holds) {
+    return new Rule(
+        expected,
+        value ->
+            value.isNumber() && holds.test(value.doubleValue())
+                ? DoubleNode.valueOf(value.doubleValue())
+                : null);
+  }
+
+  static Rule oneOf(String... choices) {
+    List<String> known = List.of(choices);
+    return new Rule(
+        "one of " + String.join(", ", known),
+        value ->
+            value.isTextual() && known.contains(value.asText().toLowerCase(Locale.ROOT))
+                ? TextNode.valueOf(value.asText().toLowerCase(Locale.ROOT))
+                : null);
+  }
+
+  /** A list of {@code least} to {@code most} values that each keep {@code element}. */
+  static Rule list(String expected, int least, int most, Rule element) {
+    return new Rule(
+        expected,
+        value -> {
+          if (!value.isArray() || value.size() < least || value.size() > most) {
+            return null;
+          }
+          ArrayNode elements = JsonNodeFactory.instance.arrayNode();
+          for (JsonNode item : value) {
+            Optional<JsonNode> read = element.apply(item);
+            if (read.isEmpty()) {
+              return null;
+            }
+            elements.add(read.get());
+          }
+          return elements;
+        });
+  }
+}

@@ -1,0 +1,164 @@
+package dev.anneal.spark.config;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.anneal.spark.BadRequestException;
+import dev.anneal.training.optim.LearningRateSchedule;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class ConfigLoaderTest {
+  @TempDir Path folder;
+
+  @Test
+  void readsAFileAndLaysTheSetsOverIt() throws IOException {
+    write(
+        """
+        lora: {r: 8, target_modules: [q_proj]}
+        training:
+          max_steps: 10
+        """);
+    AnnealConfig config = load("lora.r=16", "lora.target_modules=[q_proj,v_proj]", "lora.r=32");
+    assertThat(config.lora().r()).isEqualTo(32);
+    assertThat(config.lora().targetModules()).containsExactly("q_proj", "v_proj");
+    assertThat(config.training().maxSteps()).isEqualTo(10);
+    assertThat(config.lora().alpha()).isEqualTo(64);
+  }
+
+  @Test
+  void takesTheValueOfASetAsYaml() throws IOException {
+    write("");
+    AnnealConfig config =
+        load(
+            "optimizer.learning_rate=1e-3",
+            "data.packing=false",
+            "data.limit=null",
+            "training.epochs=2",
+            "schedule.type=cosine",
+            "model.path=random:llama3.1-8b",
+            "lora={r: 4, alpha: 8}");
+    assertThat(config.optimizer().learningRate()).isEqualTo(1e-3);
+    assertThat(config.data().packing()).isFalse();
+    assertThat(config.data().limit()).isNull();
+    assertThat(config.training().epochs()).isEqualTo(2.0);
+    assertThat(config.schedule().type()).isEqualTo(LearningRateSchedule.Type.COSINE);
+    assertThat(config.model().path()).isEqualTo("random:llama3.1-8b");
+    assertThat(config.lora().alpha()).isEqualTo(8);
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "data/x.json, file:/work/data/x.json",
+    "../x/*.json, file:/x/*.json",
+    "/abs/x.json, file:/abs/x.json",
+    "s3a://bucket/x, s3a://bucket/x",
+    "file:/abs/x, file:/abs/x",
+    "random:llama3.1-70b, random:llama3.1-70b",
+    "random:shapes/small.json, random:file:/work/shapes/small.json",
+    "random:small.json, random:file:/work/small.json",
+    "random:s3a://b/config.json, random:s3a://b/config.json"
+  })
+  void takesPathsAsRelativeToTheWorkingFolder(String given, String resolved) {
+    assertThat(Locations.resolve(given, Path.of("/work"))).isEqualTo(resolved);
+  }
+
+  @Test
+  void putsTheFolderOfTheFileInThePlaceOfConf() throws IOException {
+    write("model: {path: '${conf}/tiny/model'}");
+    assertThat(load().model().path()).isEqualTo("file:" + folder + "/tiny/model");
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "lora.rank, lora.r",
+    "lora.target_module, lora.target_modules",
+    "trainig.max_steps, training.max_steps",
+    "learning_rate, optimizer.learning_rate",
+    "training.learning_rate, optimizer.learning_rate",
+    "optimiser, optimizer",
+    "data.eval_row, data.eval_rows"
+  })
+  void namesTheNearestKeyForAnUnknownOne(String unknown, String nearest) throws IOException {
+    write("");
+    assertThatThrownBy(() -> load(unknown + "=1"))
+        .isInstanceOf(BadRequestException.class)
+        .hasMessageStartingWith("There is no key " + unknown + ",")
+        .hasMessageContaining("--set " + unknown + "=1")
+        .hasMessageEndingWith("did you mean " + nearest + "?");
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "lora.r=abc | lora.r in --set lora.r=abc is 'abc', but must be a whole number of at least 1.",
+        "lora.r=0 | is 0, but must be a whole number of at least 1.",
+        "lora.r=1.5 | is 1.5, but must be a whole number of at least 1.",
+        "lora.r=null | is null, but must be a whole number of at least 1.",
+        "lora.dropout=1 | is 1, but must be a number from 0 to less than 1.",
+        "lora.target_modules=q_proj | is 'q_proj', but must be a list of module names.",
+        "lora.target_modules=[] | is [], but must be a list of module names.",
+        "lora=5 | lora in --set lora=5 is 5, but must be a section with the keys r, alpha, dropout, use_rslora, target_modules, init_from.",
+        "data.max_length=1 | is 1, but must be a whole number of at least 2.",
+        "data.packing=yes | is 'yes', but must be true or false.",
+        "data.format=csv | is 'csv', but must be one of alpaca, chat, prompt-completion, text, tokenized.",
+        "data.limit=0 | is 0, but must be a whole number of at least 1 or null.",
+        "optimizer.betas=[0.9] | is [0.9], but must be two numbers from 0 to less than 1.",
+        "optimizer.betas=[0.9, 1.0] | is [0.9,1.0], but must be two numbers from 0 to less than 1.",
+        "optimizer.learning_rate=-1 | is -1, but must be a number greater than 0.",
+        "training.max_grad_norm=.nan | is NaN, but must be a number of at least 0.",
+        "base_weights.dtype=int8 | is 'int8', but must be one of fp8, bf16, fp32.",
+        "model.path=[a] | is [\"a\"], but must be a text or null.",
+      })
+  void refusesAValueThatDoesNotFit(String set, String message) throws IOException {
+    write("");
+    assertThatThrownBy(() -> load(set))
+        .isInstanceOf(BadRequestException.class)
+        .hasMessageContaining("--set " + set.strip())
+        .hasMessageEndingWith(message);
+  }
+
+  @Test
+  void namesTheFileOfAnUnfitValue() throws IOException {
+    write("lora:\n  r: abc\n");
+    assertThatThrownBy(this::load)
+        .hasMessage(
+            "lora.r in %s is 'abc', but must be a whole number of at least 1.".formatted(file()));
+  }
+
+  @Test
+  void namesTheLineOfBrokenYaml() throws IOException {
+    write("lora:\n  r: 8\n  r: 9\n");
+    assertThatThrownBy(this::load)
+        .isInstanceOf(BadRequestException.class)
+        .hasMessageStartingWith(file() + " line 3 is not valid YAML");
+  }
+
+  @Test
+  void refusesASetWithoutAValueAndAFileThatIsNotThere() throws IOException {
+    write("");
+    assertThatThrownBy(() -> load("lora.r"))
+        .hasMessageStartingWith("--set lora.r has no value: write --set KEY=VALUE");
+    assertThatThrownBy(() -> ConfigLoader.load(Path.of("no.yaml"), List.of(), folder))
+        .hasMessage("The configuration no.yaml cannot be read: check --config.");
+  }
+
+  private Path file() {
+    return folder.resolve("recipe.yaml");
+  }
+
+  private void write(String yaml) throws IOException {
+    Files.writeString(file(), yaml);
+  }
+
+  private AnnealConfig load(String... sets) {
+    return ConfigLoader.load(file(), List.of(sets), folder);
+  }
+}

@@ -1,0 +1,96 @@
+package dev.anneal.spark.config;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.lang.reflect.RecordComponent;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.stream.Collectors;
+import org.junit.jupiter.api.Test;
+
+class ConfigSchemaTest {
+
+  @Test
+  void pinsEveryKeyAndItsDefault() {
+    String keys =
+        ConfigSchema.keys().stream()
+            .map(key -> key.name() + ": " + key.defaultValue())
+            .collect(Collectors.joining("\n"));
+    assertThat(keys)
+        .isEqualTo(
+            """
+            model.path: null
+            model.tokenizer: null
+            data.source: null
+            data.format: alpaca
+            data.max_length: 1024
+            data.packing: true
+            data.shuffle: true
+            data.train_on_prompt: false
+            data.limit: null
+            data.eval_rows: 0
+            data.max_bad_rows: 0.01
+            lora.r: 64
+            lora.alpha: 64.0
+            lora.dropout: 0.0
+            lora.use_rslora: false
+            lora.target_modules: [q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj]
+            lora.init_from: null
+            base_weights.dtype: fp8
+            base_weights.shard: node
+            base_weights.offload_ratio: 0.0
+            compute.dtype: bf16
+            compute.matmul: fp8
+            activations.checkpoint: layer
+            activations.offload: false
+            training.mode: lora
+            training.micro_batch_size: 4
+            training.gradient_accumulation: 1
+            training.max_steps: 1000
+            training.epochs: null
+            training.max_grad_norm: 1.0
+            training.seed: 42
+            optimizer.learning_rate: 2.0E-5
+            optimizer.weight_decay: 0.0
+            optimizer.betas: [0.9, 0.999]
+            optimizer.eps: 1.0E-8
+            schedule.type: linear
+            schedule.warmup_steps: null
+            schedule.warmup_ratio: 0.02
+            checkpoint.every_steps: 200
+            checkpoint.keep: 2
+            checkpoint.resume: auto
+            evaluation.sample_rows: 0
+            evaluation.sample_tokens: 48
+            cluster.nodes: 1
+            cluster.gpus_per_node: 8
+            cluster.timeout: 600
+            output.path: null""");
+  }
+
+  @Test
+  void hasAKeyForEveryFieldOfTheConfiguration() {
+    List<String> fields = new ArrayList<>();
+    for (RecordComponent section : AnnealConfig.class.getRecordComponents()) {
+      for (RecordComponent field : section.getType().getRecordComponents()) {
+        fields.add(snakeCase(section.getName()) + "." + snakeCase(field.getName()));
+      }
+    }
+    assertThat(ConfigSchema.keys()).extracting(ConfigSchema.Key::name).isEqualTo(fields);
+  }
+
+  @Test
+  void showsWhatWasResolvedWithTheNamesOfTheKeys() {
+    AnnealConfig config =
+        ConfigLoader.load(null, List.of("output.path=/o", "schedule.type=cosine"), Path.of("/"));
+    assertThat(config.resolved().at("/base_weights/offload_ratio").doubleValue()).isZero();
+    assertThat(config.resolved().at("/schedule/type").textValue()).isEqualTo("cosine");
+    assertThat(config.resolved().at("/output/path").textValue()).isEqualTo("file:/o");
+  }
+
+  private static String snakeCase(String name) {
+    return name.replaceAll("([A-Z])", "_$1").toLowerCase(Locale.ROOT);
+  }
+}

@@ -1,0 +1,137 @@
+#!/usr/bin/env bash
+# Sends Anneal to Spark: ./submit.sh COMMAND [anneal options] [spark-submit options]
+set -euo pipefail
+
+usage() {
+  cat <<'TEXT'
+Usage: ./submit.sh COMMAND [OPTIONS]
+
+  run      prepare the data, train, and publish the adapter: one Spark application
+  prep     prepare the data only
+  train    train on the data set that an earlier prep left in output.path
+
+  --config FILE       the configuration (see conf/)
+  --set KEY=VALUE     override one key; the value is YAML; may be repeated, the last one wins
+  --overwrite         replace a finished run in output.path
+  --debug             print stack traces and keep the executors' logs
+  --help, --version
+
+Any other option goes to spark-submit as it is: --master, --conf, --jars, ...
+With SPARK_HOME set, that Spark is used and its configuration decides where the job runs.
+Without it, an embedded Spark starts two executor processes on this machine.
+
+Exit codes: 0 success, 1 failure, 2 a request that cannot be carried out as it is.
+TEXT
+}
+
+refuse() {
+  echo "anneal: $*" >&2
+  exit 2
+}
+
+home=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")" && pwd)
+app=$home/spark-job/target/app
+spark_jars=$home/spark-job/target/spark-home/jars
+
+# ---- arguments: Anneal's own, and what spark-submit gets
+anneal_args=()
+spark_args=()
+master=
+while (($#)); do
+  case $1 in
+    -h | --help)
+      usage
+      exit 0
+      ;;
+    --config | --set)
+      (($# > 1)) || refuse "$1 needs a value: see ./submit.sh --help."
+      anneal_args+=("$1" "$2")
+      shift
+      ;;
+    --config=* | --set=* | --overwrite | --debug | --version) anneal_args+=("$1") ;;
+    -v | --verbose | --supervise | --*=*) spark_args+=("$1") ;;
+    -*)
+      (($# > 1)) || refuse "$1 is none of Anneal's options, and as one of spark-submit's it needs a value: see ./submit.sh --help."
+      [[ $1 != --master ]] || master=$2
+      spark_args+=("$1" "$2")
+      shift
+      ;;
+    *)
+      ((${#anneal_args[@]} == 0)) || [[ ${anneal_args[0]} == -* ]] \
+        || refuse "'$1' stands alone: a configuration is given as --config FILE, a key as --set KEY=VALUE."
+      anneal_args=("$1" "${anneal_args[@]}")
+      ;;
+  esac
+  shift
+done
+((${#anneal_args[@]})) || { usage >&2; exit 2; }
+
+# ---- a Java that can run it
+[[ $(uname -sm) == "Linux x86_64" ]] || refuse "the native libraries are built for Linux on x86_64, and this is $(uname -sm)."
+java=${JAVA_HOME:+$JAVA_HOME/bin/}java
+command -v "$java" >/dev/null || refuse "no Java found at '$java': install JDK 17 or newer, or set JAVA_HOME to one."
+java_version=$("$java" -XshowSettings:properties -version 2>&1 | sed -n 's/^ *java\.specification\.version = //p')
+[[ ${java_version%%.*} -ge 17 ]] || refuse "'$java' is Java $java_version: install JDK 17 or newer, or set JAVA_HOME to one."
+
+# ---- build what is missing
+if ! compgen -G "$app/training-core-*.jar" >/dev/null || ! compgen -G "$spark_jars/spark-sql_*.jar" >/dev/null; then
+  command -v mvn >/dev/null || refuse "Anneal is not built yet and there is no Maven to build it: install Maven 3.8 or newer."
+  echo "Building Anneal (the first build downloads its dependencies) ..." >&2
+  (cd "$home" && mvn -q -B -DskipTests package) || { echo "anneal: the build failed." >&2; exit 1; }
+fi
+main_jar=$(compgen -G "$app/spark-job-*.jar")
+
+# ---- JVM options that every Anneal process needs: JavaCPP would otherwise cap native memory by -Xmx
+jvm_options="-Dorg.bytedeco.javacpp.maxPhysicalBytes=0 -Dorg.bytedeco.javacpp.maxBytes=0"
+driver_options=$jvm_options
+[[ ! -t 1 ]] || driver_options+=" -Danneal.terminal=true"
+
+# ---- a Spark of the user's
+if [[ -n ${SPARK_HOME:-} ]]; then
+  [[ -x $SPARK_HOME/bin/spark-submit ]] || refuse "SPARK_HOME is '$SPARK_HOME', which has no bin/spark-submit: correct it, or unset it to use the embedded Spark."
+  jars=$(find "$app" -name '*.jar' ! -name 'spark-job-*' -printf '%p,')
+  exec "$SPARK_HOME/bin/spark-submit" --class dev.anneal.spark.Anneal \
+    --driver-java-options "$driver_options" --conf "spark.executor.extraJavaOptions=$jvm_options" \
+    --jars "${jars%,}" "${spark_args[@]}" "$main_jar" "${anneal_args[@]}"
+fi
+
+# ---- the embedded Spark: a master, two workers and their executors, all below a folder of their own
+scratch=$(mktemp -d "${TMPDIR:-/tmp}/anneal.XXXXXX")
+child=
+# shellcheck disable=SC2329 # the trap calls it
+finish() {
+  code=$?
+  trap - EXIT
+  if [[ -n $child ]] && kill -TERM "$child" 2>/dev/null; then wait "$child" || true; fi
+  rm -rf "$scratch"
+  exit "$code"
+}
+trap finish EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+mkdir "$scratch/work" "$scratch/local" "$scratch/conf"
+ln -s "$spark_jars" "$scratch/jars"
+cp "$home/conf/log4j2.properties" "$scratch/conf/"
+
+export SPARK_HOME=$scratch SPARK_CONF_DIR=$scratch/conf SPARK_SCALA_VERSION=2.13
+embedded_options="-Dorg.bytedeco.javacpp.cachedir=\"$home/spark-job/target/natives\""
+command=()
+# Spark's own launcher knows the options its JVMs need; its answer is NUL-separated.
+while IFS= read -r -d '' word; do
+  word=${word#$'\n'}
+  [[ -z $word ]] || command+=("$word")
+done < <("$java" -Xmx128m -cp "$spark_jars/*" org.apache.spark.launcher.Main org.apache.spark.deploy.SparkSubmit \
+  --class dev.anneal.spark.Anneal --master "${master:-local-cluster[2,1,1024]}" --driver-memory 1g \
+  --driver-class-path "$app/*" --driver-java-options "$driver_options $embedded_options" \
+  --conf "spark.executor.extraClassPath=$app/*" \
+  --conf "spark.executor.extraJavaOptions=$jvm_options $embedded_options" \
+  --conf spark.ui.enabled=false --conf "spark.local.dir=$scratch/local" \
+  --conf "spark.sql.warehouse.dir=$scratch/warehouse" \
+  "${spark_args[@]}" "$main_jar" "${anneal_args[@]}")
+
+"${command[@]}" &
+child=$!
+code=0
+wait "$child" || code=$?
+child=
+exit "$code"
