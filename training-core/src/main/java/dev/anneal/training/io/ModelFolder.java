@@ -9,6 +9,11 @@ public interface ModelFolder {
   /** What to call this folder in a message: its path or URI. */
   String location();
 
+  /** What to call {@code file} of this folder in a message. */
+  default String locationOf(String file) {
+    return location() + "/" + file;
+  }
+
   /** Whether {@code file} (a plain name, e.g. {@code config.json}) is there. */
   boolean has(String file) throws IOException;
 

@@ -1,0 +1,99 @@
+package dev.anneal.training.collective;
+
+import dev.anneal.training.tensor.TensorScope;
+import dev.anneal.training.tensor.Tensors;
+import java.time.Duration;
+import java.util.function.Supplier;
+import org.bytedeco.javacpp.PointerScope;
+import org.bytedeco.javacpp.chrono.Milliseconds;
+import org.bytedeco.pytorch.GlooDeviceVector;
+import org.bytedeco.pytorch.ProcessGroupGloo;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorVector;
+import org.bytedeco.pytorch.Work;
+
+/** Collectives between processes on CPUs, over TCP. */
+public final class GlooCollectives implements Collectives {
+  private final ProcessGroupGloo group;
+  private final int rank;
+  private final int worldSize;
+
+  private GlooCollectives(ProcessGroupGloo group, int rank, int worldSize) {
+    this.group = group;
+    this.rank = rank;
+    this.worldSize = worldSize;
+  }
+
+  /**
+   * Joins the group of {@code worldSize} ranks that meet at {@code store}; returns when all have.
+   *
+   * @param localHost this rank's name or address on the interface that the ranks use
+   * @param timeout how long to wait for the others, here and in every collective
+   */
+  public static GlooCollectives join(
+      RendezvousStore store, String localHost, int rank, int worldSize, Duration timeout) {
+    try (PointerScope scope = new PointerScope()) {
+      ProcessGroupGloo.Options options =
+          ProcessGroupGloo.Options.create(new Milliseconds(timeout.toMillis()));
+      options.devices(new GlooDeviceVector(ProcessGroupGloo.createDeviceForHostname(localHost)));
+      ProcessGroupGloo group = new ProcessGroupGloo(store.store(), rank, worldSize, options);
+      // the group outlives this scope: it is closed by close()
+      group.retainReference();
+      return new GlooCollectives(group, rank, worldSize);
+    } catch (RuntimeException e) {
+      throw new CollectiveException(
+          "Rank %d did not meet its %d peers within %d s: check that every node reaches %s."
+              .formatted(rank, worldSize - 1, timeout.toSeconds(), localHost),
+          e);
+    }
+  }
+
+  @Override
+  public int rank() {
+    return rank;
+  }
+
+  @Override
+  public int worldSize() {
+    return worldSize;
+  }
+
+  @Override
+  public void allReduceSum(Tensor tensor) {
+    try (TensorScope scope = new TensorScope()) {
+      await("all_reduce", () -> group.allreduce(new TensorVector(tensor)));
+    }
+  }
+
+  @Override
+  public Tensor allGather(Tensor shard) {
+    Tensor gathered = Tensors.empty(shard.scalar_type(), worldSize * shard.numel());
+    try (TensorScope scope = new TensorScope()) {
+      await("all_gather", () -> group._allgather_base(gathered, shard));
+    }
+    return gathered;
+  }
+
+  @Override
+  public void barrier() {
+    try (TensorScope scope = new TensorScope()) {
+      await("barrier", group::barrier);
+    }
+  }
+
+  @Override
+  public void close() {
+    group.releaseReference();
+  }
+
+  private void await(String name, Supplier<Work> call) {
+    try {
+      call.get()._wait();
+    } catch (RuntimeException e) {
+      throw new CollectiveException(
+          "Rank %d lost a peer in %s: look for the first error of the other ranks."
+              .formatted(rank, name),
+          e);
+    }
+  }
+}

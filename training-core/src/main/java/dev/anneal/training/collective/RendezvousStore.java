@@ -1,0 +1,58 @@
+package dev.anneal.training.collective;
+
+import dev.anneal.training.tensor.NativeLibraries;
+import java.time.Duration;
+import org.bytedeco.javacpp.chrono.Milliseconds;
+import org.bytedeco.pytorch.TCPStore;
+import org.bytedeco.pytorch.TCPStoreOptions;
+
+/** The key-value store that the ranks meet at; rank 0 serves it. */
+public final class RendezvousStore implements AutoCloseable {
+  private final TCPStore store;
+
+  private RendezvousStore(TCPStore store) {
+    this.store = store;
+  }
+
+  /**
+   * Starts the store on this host, on a port that the system chooses.
+   *
+   * @param host name or address that the other ranks reach this host by
+   */
+  public static RendezvousStore serve(String host, Duration timeout) {
+    return open(host, 0, true, timeout);
+  }
+
+  /** Connects to the store of rank 0. */
+  public static RendezvousStore connect(String host, int port, Duration timeout) {
+    return open(host, port, false, timeout);
+  }
+
+  private static RendezvousStore open(String host, int port, boolean serve, Duration timeout) {
+    NativeLibraries.load();
+    try (TCPStoreOptions options = new TCPStoreOptions();
+        Milliseconds wait = new Milliseconds(timeout.toMillis())) {
+      options.port((short) port).isServer(serve).waitWorkers(false).timeout(wait);
+      return new RendezvousStore(new TCPStore(host, options));
+    } catch (RuntimeException e) {
+      throw new CollectiveException(
+          "The rendezvous store at %s:%d cannot be %s: check that the nodes reach each other on all ports."
+              .formatted(host, port, serve ? "started" : "reached"),
+          e);
+    }
+  }
+
+  /** The port it is served on. */
+  public int port() {
+    return Short.toUnsignedInt(store.getPort());
+  }
+
+  TCPStore store() {
+    return store;
+  }
+
+  @Override
+  public void close() {
+    store.close();
+  }
+}

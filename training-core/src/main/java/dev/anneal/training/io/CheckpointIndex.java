@@ -1,0 +1,196 @@
+package dev.anneal.training.io;
+
+import dev.anneal.training.InvalidModelException;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+
+/**
+ * The tensors of a checkpoint by name, whether it is one safetensors file or several with an index
+ * ({@code <file>.index.json}, whose {@code weight_map} gives the file of every tensor). Files open
+ * when a tensor of theirs is first asked for, and stay open; one thread at a time may use it.
+ */
+public final class CheckpointIndex implements AutoCloseable {
+
+  /** The file of a model's weights when they are in one. */
+  public static final String MODEL_FILE = "model.safetensors";
+
+  /** The file of a PEFT adapter's weights. */
+  public static final String ADAPTER_FILE = "adapter_model.safetensors";
+
+  private final ModelFolder folder;
+  private final Map<String, String> fileOfTensor;
+  private final Map<String, SafetensorsFile> openFiles = new LinkedHashMap<>();
+
+  private CheckpointIndex(ModelFolder folder, Map<String, String> fileOfTensor) {
+    this.folder = folder;
+    this.fileOfTensor = Collections.unmodifiableMap(fileOfTensor);
+  }
+
+  /**
+   * Finds the tensors of the checkpoint {@code singleFile}, or of {@code singleFile.index.json}
+   * where there is no such file.
+   *
+   * @throws InvalidModelException if neither is there, or one is unusable
+   */
+  public static CheckpointIndex open(ModelFolder folder, String singleFile) throws IOException {
+    if (folder.has(singleFile)) {
+      return ofFile(folder, singleFile);
+    }
+    String indexFile = singleFile + ".index.json";
+    if (!folder.has(indexFile)) {
+      throw new InvalidModelException(
+          "%s has neither %s nor %s; weights must be in safetensors format."
+              .formatted(folder.location(), singleFile, indexFile));
+    }
+    return new CheckpointIndex(folder, weightMap(folder, JsonObject.read(folder, indexFile)));
+  }
+
+  private static CheckpointIndex ofFile(ModelFolder folder, String file) throws IOException {
+    SafetensorsFile open = SafetensorsFile.open(folder, file);
+    Map<String, String> fileOfTensor = new LinkedHashMap<>();
+    for (String name : open.header().entries().keySet()) {
+      fileOfTensor.put(name, file);
+    }
+    CheckpointIndex index = new CheckpointIndex(folder, fileOfTensor);
+    index.openFiles.put(file, open);
+    return index;
+  }
+
+  private static Map<String, String> weightMap(ModelFolder folder, JsonObject index)
+      throws IOException {
+    JsonObject weightMap = index.object("weight_map");
+    Map<String, String> fileOfTensor = new LinkedHashMap<>();
+    Set<String> present = new HashSet<>();
+    for (String name : weightMap.keys()) {
+      String file = weightMap.text(name);
+      if (!isPlainName(file)) {
+        throw weightMap.refuse(
+            name, "names the file '%s', which is not a file of this folder.".formatted(file));
+      }
+      if (present.add(file) && !folder.has(file)) {
+        throw new InvalidModelException(
+            "%s names %s for tensor %s, but %s has no such file; copy the missing file into it."
+                .formatted(index.where(), file, name, folder.location()));
+      }
+      fileOfTensor.put(name, file);
+    }
+    return fileOfTensor;
+  }
+
+  private static boolean isPlainName(String file) {
+    return !file.isBlank()
+        && !file.equals(".")
+        && !file.equals("..")
+        && file.chars().noneMatch(c -> c == '/' || c == '\\' || c == ':' || c < ' ');
+  }
+
+  /** The names of all tensors. */
+  public Set<String> names() {
+    return fileOfTensor.keySet();
+  }
+
+  /** Whether there is a tensor {@code name}. */
+  public boolean has(String name) {
+    return fileOfTensor.containsKey(name);
+  }
+
+  /**
+   * Type, shape and place of tensor {@code name}.
+   *
+   * @throws InvalidModelException if there is none, or its file is unusable
+   */
+  public TensorEntry entry(String name) throws IOException {
+    SafetensorsFile file = file(name);
+    TensorEntry entry = file.header().entries().get(name);
+    if (entry == null) {
+      throw new InvalidModelException(
+          "%s lacks tensor %s, although the index of the checkpoint says that it is there."
+              .formatted(file.where(), name));
+    }
+    return entry;
+  }
+
+  /**
+   * The tensor {@code name}, which must be a weight of this shape.
+   *
+   * @throws InvalidModelException if it is missing, of another shape, or not F32, F16 or BF16
+   */
+  public TensorEntry requireWeight(String name, long... shape) throws IOException {
+    TensorEntry entry = entry(name);
+    if (!Arrays.equals(entry.shape(), shape)) {
+      throw new InvalidModelException(
+          "%s: tensor %s has the shape %s, but the configuration beside it asks for %s."
+              .formatted(
+                  where(name), name, Arrays.toString(entry.shape()), Arrays.toString(shape)));
+    }
+    if (!entry.dtype().isWeight()) {
+      throw new InvalidModelException(
+          "%s: tensor %s is %s, but weights must be F32, F16 or BF16."
+              .formatted(where(name), name, entry.dtype()));
+    }
+    return entry;
+  }
+
+  /**
+   * Fills what remains of {@code into} with the little-endian data of tensor {@code name}, from its
+   * element {@code firstElement} on.
+   *
+   * @throws IndexOutOfBoundsException if that is more than the tensor has
+   * @throws InvalidModelException if there is no such tensor, or its file is unusable
+   */
+  public void read(String name, long firstElement, ByteBuffer into) throws IOException {
+    TensorEntry entry = entry(name);
+    file(name).read(entry, firstElement, into);
+  }
+
+  /** What messages call the place of tensor {@code name}: its file, or the folder if unknown. */
+  public String where(String name) {
+    String file = fileOfTensor.get(name);
+    return file == null ? folder.location() : folder.locationOf(file);
+  }
+
+  private SafetensorsFile file(String name) throws IOException {
+    String file = fileOfTensor.get(name);
+    if (file == null) {
+      throw new InvalidModelException(
+          "the weights in %s lack tensor %s.".formatted(folder.location(), name));
+    }
+    SafetensorsFile open = openFiles.get(file);
+    if (open == null) {
+      open = SafetensorsFile.open(folder, file);
+      openFiles.put(file, open);
+    }
+    return open;
+  }
+
+  /** Closes the files, the last opened first. */
+  @Override
+  public void close() throws IOException {
+    List<SafetensorsFile> files = new ArrayList<>(openFiles.values());
+    openFiles.clear();
+    Collections.reverse(files);
+    IOException first = null;
+    for (SafetensorsFile file : files) {
+      try {
+        file.close();
+      } catch (IOException e) {
+        if (first == null) {
+          first = e;
+        } else {
+          first.addSuppressed(e);
+        }
+      }
+    }
+    if (first != null) {
+      throw first;
+    }
+  }
+}

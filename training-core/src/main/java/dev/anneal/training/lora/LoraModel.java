@@ -1,0 +1,81 @@
+package dev.anneal.training.lora;
+
+import dev.anneal.training.model.DecoderWeights;
+import dev.anneal.training.model.Dropout;
+import dev.anneal.training.model.LayerAdapters;
+import dev.anneal.training.model.Leaves;
+import dev.anneal.training.model.LinearModule;
+import dev.anneal.training.model.LlamaConfig;
+import dev.anneal.training.model.LlamaLayer;
+import dev.anneal.training.model.TrainableModel;
+import dev.anneal.training.optim.Parameters;
+import java.util.ArrayList;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.bytedeco.pytorch.Tensor;
+
+/**
+ * A frozen Llama with trained adapters. The parameters carry PEFT's names.
+ *
+ * @param decoder the frozen decoder layers
+ * @param embedTokens {@code [vocab_size, hidden_size]} in the compute dtype
+ * @param norm {@code [hidden_size]}
+ * @param lmHead {@code [vocab_size, hidden_size]}
+ */
+public record LoraModel(
+    LlamaConfig config,
+    LoraSpec spec,
+    Set<LinearModule> targets,
+    Parameters parameters,
+    DecoderWeights decoder,
+    Tensor embedTokens,
+    Tensor norm,
+    Tensor lmHead)
+    implements TrainableModel {
+
+  /** The adapters' parameters, layer by layer: {@code A [r, in]}, then {@code B [out, r]}. */
+  public static List<Parameters.Shape> shapes(
+      LlamaConfig config, LoraSpec spec, Set<LinearModule> targets) {
+    List<Parameters.Shape> shapes = new ArrayList<>();
+    for (int layer = 0; layer < config.numHiddenLayers(); layer++) {
+      for (LinearModule module : targets) {
+        shapes.add(
+            new Parameters.Shape(
+                module.loraAName(layer), spec.r(), module.inFeatures(config)));
+        shapes.add(
+            new Parameters.Shape(
+                module.loraBName(layer), module.outFeatures(config), spec.r()));
+      }
+    }
+    return shapes;
+  }
+
+  @Override
+  public Tensor embedTokens(Leaves leaves) {
+    return embedTokens;
+  }
+
+  @Override
+  public LlamaLayer layer(int index, Dropout dropout, Leaves leaves) {
+    Map<LinearModule, LayerAdapters.Pair> pairs = new EnumMap<>(LinearModule.class);
+    for (LinearModule module : targets) {
+      Tensor a = leaves.use(module.loraAName(index));
+      Tensor b = leaves.use(module.loraBName(index));
+      pairs.put(module, new LayerAdapters.Pair(a, b));
+    }
+    LayerAdapters adapters = new LayerAdapters(index, pairs, spec.scale(), dropout);
+    return new LlamaLayer(config, decoder.layer(index), adapters);
+  }
+
+  @Override
+  public Tensor norm(Leaves leaves) {
+    return norm;
+  }
+
+  @Override
+  public Tensor lmHead(Leaves leaves) {
+    return lmHead;
+  }
+}

@@ -1,0 +1,42 @@
+package dev.anneal.training.model;
+
+import dev.anneal.training.tensor.Tensors;
+import java.util.Map;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+
+/**
+ * The adapters of one decoder layer in the compute dtype.
+ *
+ * @param layer index of the layer
+ * @param pairs {@code A [r, in]} and {@code B [out, r]} of the adapted modules
+ * @param scale the factor of the adapters' output
+ */
+public record LayerAdapters(
+    int layer, Map<LinearModule, Pair> pairs, double scale, Dropout dropout) {
+
+  /** The two factors of one module. */
+  public record Pair(Tensor a, Tensor b) {}
+
+  /** No module is adapted. */
+  public static LayerAdapters none(int layer) {
+    return new LayerAdapters(layer, Map.of(), 0, Dropout.NONE);
+  }
+
+  /**
+   * {@code x W^T + scale * dropout(x) A^T B^T}
+   *
+   * @param x {@code [T, in]}
+   * @param weight {@code W [out, in]}
+   * @return {@code [T, out]}
+   */
+  public Tensor linear(LinearModule module, Tensor x, Tensor weight) {
+    Tensor y = torch.linear(x, weight);
+    Pair pair = pairs.get(module);
+    if (pair == null) {
+      return y;
+    }
+    Tensor low = torch.linear(dropout.apply(x, layer, module), pair.a());
+    return y.add(torch.linear(low, pair.b()), Tensors.scalar(scale));
+  }
+}

@@ -1,0 +1,116 @@
+package dev.anneal.training.model;
+
+import static dev.anneal.training.model.RmsNorm.rmsNorm;
+
+import dev.anneal.training.tensor.Grads;
+import dev.anneal.training.tensor.NoGrad;
+import dev.anneal.training.tensor.TensorScope;
+import dev.anneal.training.tensor.Tensors;
+import java.util.ArrayList;
+import java.util.List;
+import org.bytedeco.pytorch.CrossEntropyLossOptions;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.bytedeco.pytorch.kSum;
+
+/**
+ * Final norm, head and cross-entropy of the target tokens, in chunks of tokens: with a vocabulary of
+ * 128,256 whole logits would be the largest tensor of all.
+ */
+final class LossHead {
+  /** Logits that exist at once. */
+  private static final long MAX_LOGITS = 1L << 25;
+
+  private final TrainableModel model;
+
+  LossHead(TrainableModel model) {
+    this.model = model;
+  }
+
+  /** The loss and its gradient. */
+  record Result(double loss, Tensor dHidden) {}
+
+  /**
+   * @param hidden output of the last layer, {@code [T, hidden_size]}
+   * @return the sum of the cross-entropy over the batch's target tokens
+   */
+  double loss(Tensor hidden, TokenBatch batch) {
+    try (TensorScope scope = new TensorScope();
+        NoGrad noGrad = new NoGrad()) {
+      Leaves leaves = new Leaves(model.parameters());
+      Tensor normed = normed(hidden, batch.predictors(), model.norm(leaves));
+      Tensor lmHead = model.lmHead(leaves);
+      double sum = 0;
+      for (Chunk chunk : chunks(batch)) {
+        try (TensorScope inner = new TensorScope()) {
+          sum += crossEntropy(chunk.of(normed), lmHead, chunk.of(batch.targets())).item_double();
+        }
+      }
+      return sum;
+    }
+  }
+
+  /**
+   * The same, with the gradient of the sum: of {@code hidden} in the result, of trained weights of
+   * the head added to their parameters.
+   */
+  Result lossAndGradient(Tensor hidden, TokenBatch batch) {
+    try (TensorScope scope = new TensorScope()) {
+      Tensor x = Tensors.leaf(hidden);
+      Leaves normLeaves = new Leaves(model.parameters());
+      Tensor normed = normed(x, batch.predictors(), model.norm(normLeaves));
+      Tensor dNormed = torch.zeros_like(normed);
+      double sum = 0;
+      for (Chunk chunk : chunks(batch)) {
+        sum += chunkGradient(chunk, normed, batch, dNormed);
+      }
+      List<Tensor> inputs = new ArrayList<>(List.of(x));
+      inputs.addAll(normLeaves.tensors());
+      Tensor[] grads = Grads.grad(normed, inputs, dNormed);
+      normLeaves.accumulate(grads, 1);
+      return new Result(sum, scope.keep(grads[0]));
+    }
+  }
+
+  /** Writes the chunk's part of {@code dNormed}. */
+  private double chunkGradient(Chunk chunk, Tensor normed, TokenBatch batch, Tensor dNormed) {
+    try (TensorScope scope = new TensorScope()) {
+      Leaves leaves = new Leaves(model.parameters());
+      Tensor x = Tensors.leaf(chunk.of(normed));
+      Tensor loss = crossEntropy(x, model.lmHead(leaves), chunk.of(batch.targets()));
+      List<Tensor> inputs = new ArrayList<>(List.of(x));
+      inputs.addAll(leaves.tensors());
+      Tensor[] grads = Grads.grad(loss, inputs, torch.ones_like(loss));
+      chunk.of(dNormed).copy_(grads[0]);
+      leaves.accumulate(grads, 1);
+      return loss.item_double();
+    }
+  }
+
+  private Tensor normed(Tensor hidden, Tensor positions, Tensor weight) {
+    return rmsNorm(hidden.index_select(0, positions), weight, model.config().rmsNormEps());
+  }
+
+  private static Tensor crossEntropy(Tensor normed, Tensor lmHead, Tensor targets) {
+    Tensor logits = torch.linear(normed, lmHead).to(ScalarType.Float);
+    CrossEntropyLossOptions sum = new CrossEntropyLossOptions();
+    sum.reduction().put(new kSum());
+    return torch.cross_entropy(logits, targets, sum);
+  }
+
+  private record Chunk(long first, long count) {
+    Tensor of(Tensor tensor) {
+      return tensor.narrow(0, first, count);
+    }
+  }
+
+  private List<Chunk> chunks(TokenBatch batch) {
+    long size = Math.max(1, MAX_LOGITS / model.config().vocabSize());
+    List<Chunk> chunks = new ArrayList<>();
+    for (long first = 0; first < batch.targetTokens(); first += size) {
+      chunks.add(new Chunk(first, Math.min(size, batch.targetTokens() - first)));
+    }
+    return chunks;
+  }
+}

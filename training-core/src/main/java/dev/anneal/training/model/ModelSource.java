@@ -1,0 +1,22 @@
+package dev.anneal.training.model;
+
+import dev.anneal.training.io.ModelFolder;
+import java.io.IOException;
+
+/** Where a model's weights come from. */
+public sealed interface ModelSource {
+
+  /** The model's shape. */
+  LlamaConfig config() throws IOException;
+
+  /** The weights of a Hugging Face model folder. */
+  record Folder(ModelFolder folder) implements ModelSource {
+    @Override
+    public LlamaConfig config() throws IOException {
+      return LlamaConfig.read(folder);
+    }
+  }
+
+  /** Random weights, the same for the same seed. */
+  record Random(LlamaConfig config, long seed) implements ModelSource {}
+}

@@ -1,0 +1,27 @@
+package dev.anneal.training.model;
+
+import dev.anneal.training.optim.Parameters;
+import org.bytedeco.pytorch.Tensor;
+
+/**
+ * A Llama of which some weights train. Each accessor notes the trained parameters it hands out in
+ * {@code leaves}.
+ */
+public interface TrainableModel {
+
+  LlamaConfig config();
+
+  Parameters parameters();
+
+  /** {@code [vocab_size, hidden_size]} */
+  Tensor embedTokens(Leaves leaves);
+
+  /** Layer {@code index}, usable until the innermost tensor scope closes. */
+  LlamaLayer layer(int index, Dropout dropout, Leaves leaves);
+
+  /** The final norm's weight, {@code [hidden_size]}. */
+  Tensor norm(Leaves leaves);
+
+  /** {@code [vocab_size, hidden_size]}, the embedding itself where the two are tied. */
+  Tensor lmHead(Leaves leaves);
+}

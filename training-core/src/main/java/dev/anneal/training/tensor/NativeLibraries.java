@@ -1,0 +1,48 @@
+package dev.anneal.training.tensor;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.channels.FileChannel;
+import java.nio.channels.FileLock;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import org.bytedeco.javacpp.Loader;
+import org.bytedeco.pytorch.global.torch;
+
+/** Loads libtorch once per JVM, one JVM of a host at a time. */
+public final class NativeLibraries {
+  private NativeLibraries() {}
+
+  /**
+   * Unpacks libtorch into JavaCPP's cache where it is not there yet, and loads it.
+   *
+   * @throws UnsatisfiedLinkError naming the library that is missing
+   */
+  public static void load() {
+    Holder.load();
+  }
+
+  /** The class initializer runs once, and other threads wait for it. */
+  private static final class Holder {
+    static {
+      try {
+        Path cache = Loader.getCacheDir().toPath();
+        Files.createDirectories(cache);
+        // several JVMs on a host would unpack over each other
+        try (FileChannel channel =
+                FileChannel.open(
+                    cache.resolve("anneal.lock"),
+                    StandardOpenOption.CREATE,
+                    StandardOpenOption.WRITE);
+            FileLock lock = channel.lock()) {
+          Loader.load(torch.class);
+        }
+      } catch (IOException e) {
+        throw new UncheckedIOException("The cache of native libraries cannot be written.", e);
+      }
+    }
+
+    static void load() {}
+  }
+}

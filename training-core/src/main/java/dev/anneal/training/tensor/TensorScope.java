@@ -1,0 +1,36 @@
+package dev.anneal.training.tensor;
+
+import org.bytedeco.javacpp.PointerScope;
+import org.bytedeco.pytorch.Tensor;
+
+/**
+ * Frees every tensor that the current thread makes while this scope is its innermost one.
+ *
+ * <p>The garbage collector sees a tensor as a few bytes, whatever it holds, so each unit of work (a
+ * run, a step, a layer) opens a scope and lets go of what it made. Scopes are bound to their thread
+ * and close in the reverse order of opening.
+ */
+public final class TensorScope implements AutoCloseable {
+  private final PointerScope outer = PointerScope.getInnerScope();
+  private final PointerScope scope = new PointerScope();
+
+  /**
+   * Hands {@code tensor} to the scope around this one, which then frees it.
+   *
+   * @throws IllegalStateException if no scope is around this one
+   */
+  public Tensor keep(Tensor tensor) {
+    if (outer == null) {
+      throw new IllegalStateException("there is no outer scope to keep the tensor in");
+    }
+    // attach first: detaching the last holder frees the tensor
+    outer.attach(tensor);
+    scope.detach(tensor);
+    return tensor;
+  }
+
+  @Override
+  public void close() {
+    scope.close();
+  }
+}

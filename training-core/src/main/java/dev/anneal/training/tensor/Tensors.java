@@ -1,0 +1,99 @@
+package dev.anneal.training.tensor;
+
+import org.bytedeco.javacpp.BytePointer;
+import org.bytedeco.javacpp.DoublePointer;
+import org.bytedeco.javacpp.LongPointer;
+import org.bytedeco.pytorch.Generator;
+import org.bytedeco.pytorch.GeneratorOptional;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorOptions;
+import org.bytedeco.pytorch.TensorVector;
+import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+
+/** The presets' construction noise, so that model code can read like its paper. */
+public final class Tensors {
+  private Tensors() {}
+
+  public static Tensor empty(ScalarType type, long... shape) {
+    return torch.empty(shape, new TensorOptions(type), null);
+  }
+
+  public static Tensor zeros(ScalarType type, long... shape) {
+    return torch.zeros(shape, new TensorOptions(type));
+  }
+
+  public static Tensor ones(ScalarType type, long... shape) {
+    return torch.ones(shape, new TensorOptions(type));
+  }
+
+  /** {@code [n]} of int64. */
+  public static Tensor of(long[] values) {
+    Tensor tensor = empty(ScalarType.Long, values.length);
+    new LongPointer(tensor.data_ptr()).put(values);
+    return tensor;
+  }
+
+  /** {@code [n]} of fp64. */
+  public static Tensor of(double[] values) {
+    Tensor tensor = empty(ScalarType.Double, values.length);
+    new DoublePointer(tensor.data_ptr()).put(values);
+    return tensor;
+  }
+
+  /** The values of a contiguous fp64 tensor on the host. */
+  public static double[] doubles(Tensor tensor) {
+    double[] values = new double[Math.toIntExact(tensor.numel())];
+    new DoublePointer(tensor.data_ptr()).get(values);
+    return values;
+  }
+
+  /** The bytes behind a contiguous tensor on the host, from {@code offset} on. */
+  public static BytePointer bytes(Tensor tensor, long offset) {
+    BytePointer memory = new BytePointer(tensor.data_ptr());
+    return memory.capacity(tensor.nbytes()).position(offset);
+  }
+
+  public static Tensor cat(Tensor... parts) {
+    return torch.cat(new TensorVector(parts), 0);
+  }
+
+  public static Tensor cat(long dim, Tensor... parts) {
+    return torch.cat(new TensorVector(parts), dim);
+  }
+
+  /** {@code tensor * factor}. */
+  public static Tensor times(Tensor tensor, double factor) {
+    return tensor.mul(new Scalar(factor));
+  }
+
+  public static Scalar scalar(double value) {
+    return new Scalar(value);
+  }
+
+  /** A leaf of a new graph that shares {@code tensor}'s memory. */
+  public static Tensor leaf(Tensor tensor) {
+    return tensor.detach().requires_grad_(true);
+  }
+
+  /** Fills in place from the uniform distribution over {@code [-bound, bound)}. */
+  public static Tensor uniform(Tensor tensor, double bound, long seed) {
+    return tensor.uniform_(-bound, bound, generator(seed));
+  }
+
+  /** Fills in place from the normal distribution of mean 0. */
+  public static Tensor normal(Tensor tensor, double deviation, long seed) {
+    return tensor.normal_(0, deviation, generator(seed));
+  }
+
+  /** Fills in place with 1 (with probability {@code p}) or 0. */
+  public static Tensor bernoulli(Tensor tensor, double p, long seed) {
+    return tensor.bernoulli_(p, generator(seed));
+  }
+
+  private static GeneratorOptional generator(long seed) {
+    Generator generator = torch.make_generator_cpu(seed);
+    return new GeneratorOptional(generator);
+  }
+}

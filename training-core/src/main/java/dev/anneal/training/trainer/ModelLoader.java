@@ -1,0 +1,111 @@
+package dev.anneal.training.trainer;
+
+import dev.anneal.training.collective.Collectives;
+import dev.anneal.training.io.CheckpointIndex;
+import dev.anneal.training.lora.LoraModel;
+import dev.anneal.training.lora.LoraTargets;
+import dev.anneal.training.model.DecoderWeights;
+import dev.anneal.training.model.FullModel;
+import dev.anneal.training.model.LinearModule;
+import dev.anneal.training.model.LlamaConfig;
+import dev.anneal.training.model.TensorNames;
+import dev.anneal.training.model.TrainableModel;
+import dev.anneal.training.optim.Parameters;
+import dev.anneal.training.tensor.DType;
+import dev.anneal.training.tensor.NoGrad;
+import dev.anneal.training.tensor.Seeds;
+import dev.anneal.training.tensor.TensorScope;
+import dev.anneal.training.tensor.Tensors;
+import dev.anneal.training.weights.CheckpointWeights;
+import dev.anneal.training.weights.FrozenWeights;
+import dev.anneal.training.weights.WeightReader;
+import dev.anneal.training.weights.Weights;
+import java.io.IOException;
+import java.util.Set;
+import org.bytedeco.pytorch.Tensor;
+
+/** Builds the model that a run trains, in the current tensor scope. */
+final class ModelLoader {
+  private ModelLoader() {}
+
+  static TrainableModel load(
+      TrainingSpec spec, TrainingRun.Inputs inputs, Collectives collectives) throws IOException {
+    LlamaConfig config = inputs.model().config();
+    try (WeightReader weights = Weights.open(inputs.model());
+        NoGrad noGrad = new NoGrad()) {
+      return switch (spec.mode()) {
+        case LORA -> lora(spec, inputs, config, weights, collectives);
+        case FULL -> full(spec, config, weights);
+      };
+    }
+  }
+
+  private static TrainableModel full(TrainingSpec spec, LlamaConfig config, WeightReader weights) {
+    Parameters parameters = new Parameters(FullModel.shapes(config), spec.computeDtype());
+    copy(weights, parameters);
+    return new FullModel(config, parameters);
+  }
+
+  private static TrainableModel lora(
+      TrainingSpec spec,
+      TrainingRun.Inputs inputs,
+      LlamaConfig config,
+      WeightReader weights,
+      Collectives collectives) {
+    Set<LinearModule> targets = LoraTargets.resolve(spec.lora().targetModules());
+    Parameters parameters =
+        new Parameters(LoraModel.shapes(config, spec.lora(), targets), spec.computeDtype());
+    if (inputs.initAdapter() == null) {
+      initialize(parameters, config, targets, spec.seed());
+    } else {
+      try (WeightReader adapter =
+          CheckpointWeights.open(inputs.initAdapter(), CheckpointIndex.ADAPTER_FILE)) {
+        copy(adapter, parameters);
+      }
+    }
+    DType dtype = spec.computeDtype();
+    DecoderWeights decoder =
+        new FrozenWeights(
+            config,
+            weights,
+            spec.baseDtype(),
+            dtype,
+            spec.shardWorld() ? FrozenWeights.Shard.WORLD : FrozenWeights.Shard.NONE,
+            collectives);
+    long[] vocabulary = {config.vocabSize(), config.hiddenSize()};
+    Tensor embedTokens = weights.read(TensorNames.EMBED_TOKENS, dtype, vocabulary);
+    Tensor lmHead =
+        config.tieWordEmbeddings()
+            ? embedTokens
+            : weights.read(TensorNames.LM_HEAD, dtype, vocabulary);
+    Tensor norm = weights.read(TensorNames.NORM, dtype, config.hiddenSize());
+    return new LoraModel(
+        config, spec.lora(), targets, parameters, decoder, embedTokens, norm, lmHead);
+  }
+
+  /** As PEFT does: A uniform as {@code kaiming_uniform_(a=sqrt(5))} draws it, B zero. */
+  private static void initialize(
+      Parameters parameters, LlamaConfig config, Set<LinearModule> targets, long seed) {
+    for (int layer = 0; layer < config.numHiddenLayers(); layer++) {
+      for (LinearModule module : targets) {
+        try (TensorScope scope = new TensorScope()) {
+          double bound = 1 / Math.sqrt(module.inFeatures(config));
+          Tensors.uniform(
+              parameters.master(module.loraAName(layer)),
+              bound,
+              Seeds.mix(seed, layer, module.ordinal()));
+        }
+      }
+    }
+    parameters.publish();
+  }
+
+  private static void copy(WeightReader weights, Parameters parameters) {
+    for (String name : parameters.names()) {
+      try (TensorScope scope = new TensorScope()) {
+        parameters.master(name).copy_(weights.read(name, DType.FP32, parameters.shape(name)));
+      }
+    }
+    parameters.publish();
+  }
+}

@@ -1,0 +1,12 @@
+package dev.anneal.training.trainer;
+
+/** A rank failed while training; the message names the rank, the step and what failed. */
+public final class TrainingException extends RuntimeException {
+  TrainingException(String message) {
+    super(message);
+  }
+
+  TrainingException(String message, Throwable cause) {
+    super(message, cause);
+  }
+}

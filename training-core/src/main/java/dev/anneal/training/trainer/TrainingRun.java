@@ -1,0 +1,72 @@
+package dev.anneal.training.trainer;
+
+import dev.anneal.training.collective.Collectives;
+import dev.anneal.training.data.SequenceSource;
+import dev.anneal.training.io.ModelFolder;
+import dev.anneal.training.io.OutputFolder;
+import dev.anneal.training.model.Llama;
+import dev.anneal.training.model.ModelSource;
+import dev.anneal.training.model.TrainableModel;
+import dev.anneal.training.optim.AdamW;
+import dev.anneal.training.tensor.NativeLibraries;
+import dev.anneal.training.tensor.TensorScope;
+import java.io.IOException;
+import java.util.List;
+
+/** One rank's training run from weights to result. */
+public final class TrainingRun {
+  private TrainingRun() {}
+
+  /**
+   * What a run reads and where its result goes.
+   *
+   * @param initAdapter a PEFT adapter to start from, or {@code null}
+   * @param eval held-out sequences, or {@code null}
+   * @param samplePrompts token ids of prompts to continue before and after
+   * @param baseModelName what the adapter's configuration calls its base model
+   */
+  public record Inputs(
+      ModelSource model,
+      ModelFolder initAdapter,
+      SequenceSource train,
+      SequenceSource eval,
+      List<int[]> samplePrompts,
+      String baseModelName,
+      OutputFolder output) {}
+
+  /**
+   * Trains, and on rank 0 writes the result: an adapter in PEFT's form, or with {@code mode: FULL}
+   * the model.
+   *
+   * @throws TrainingException if a native call, a peer or a file fails; names the rank and the step
+   * @throws TrainingCancelled if the listener asked to stop
+   */
+  public static void run(
+      TrainingSpec spec, Inputs inputs, Collectives collectives, TrainingListener listener) {
+    NativeLibraries.load();
+    try (TensorScope scope = new TensorScope()) {
+      listener.onPhase("loading weights");
+      TrainableModel model = ModelLoader.load(spec, inputs, collectives);
+      Llama llama =
+          new Llama(
+              model,
+              spec.computeDtype(),
+              spec.checkpointLayers() ? Llama.Activations.CHECKPOINT : Llama.Activations.KEEP);
+      AdamW optimizer = new AdamW(spec.optimizer(), model.parameters());
+      Evaluator evaluator = new Evaluator(spec, inputs, llama, collectives, listener);
+      listener.onPhase("training");
+      evaluator.evaluate(0);
+      new Trainer(spec, inputs.train(), llama, model.parameters(), optimizer, collectives)
+          .train(listener);
+      evaluator.evaluate(spec.totalSteps());
+      if (collectives.rank() == 0) {
+        listener.onPhase("publishing");
+        ResultWriter.write(spec, inputs, model);
+      }
+      collectives.barrier();
+    } catch (IOException e) {
+      throw new TrainingException(
+          "rank %d: %s".formatted(collectives.rank(), e.getMessage()), e);
+    }
+  }
+}

@@ -1,0 +1,66 @@
+package dev.anneal.training.weights;
+
+import dev.anneal.training.collective.Collectives;
+import dev.anneal.training.model.DecoderWeights;
+import dev.anneal.training.model.LayerWeights;
+import dev.anneal.training.model.LinearModule;
+import dev.anneal.training.model.LlamaConfig;
+import dev.anneal.training.model.TensorNames;
+import dev.anneal.training.tensor.DType;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import org.bytedeco.pytorch.Tensor;
+
+/** The decoder layers of a model that does not train, in one of several storages. */
+public final class FrozenWeights implements DecoderWeights {
+
+  /** Where the layers lie. */
+  public enum Shard {
+    /** every rank holds every layer */
+    NONE,
+    /** every rank holds {@code 1 / world_size} of every layer */
+    WORLD
+  }
+
+  private record Norms(Tensor inputLayernorm, Tensor postAttentionLayernorm) {}
+
+  private final LayerLayout layout;
+  private final LayerStorage storage;
+  private final DType computeDtype;
+  private final List<Norms> norms = new ArrayList<>();
+
+  /** Reads this rank's part of the layers into the current tensor scope. */
+  public FrozenWeights(
+      LlamaConfig config,
+      WeightReader weights,
+      DType storedDtype,
+      DType computeDtype,
+      Shard shard,
+      Collectives collectives) {
+    this.layout = new LayerLayout(config);
+    this.computeDtype = computeDtype;
+    FlatLayerReader reader = new FlatLayerReader(weights, layout, storedDtype);
+    int layers = config.numHiddenLayers();
+    this.storage =
+        switch (shard) {
+          case NONE -> new ResidentStorage(reader, layers);
+          case WORLD -> new ShardedStorage(reader, layers, collectives);
+        };
+    for (int layer = 0; layer < layers; layer++) {
+      norms.add(
+          new Norms(
+              weights.read(TensorNames.inputLayernorm(layer), computeDtype, config.hiddenSize()),
+              weights.read(
+                  TensorNames.postAttentionLayernorm(layer), computeDtype, config.hiddenSize())));
+    }
+  }
+
+  @Override
+  public LayerWeights layer(int layer) {
+    Tensor flat = storage.flat(layer).to(computeDtype.scalarType());
+    Map<LinearModule, Tensor> linears = layout.views(flat);
+    Norms norm = norms.get(layer);
+    return new LayerWeights(linears, norm.inputLayernorm(), norm.postAttentionLayernorm());
+  }
+}

@@ -1,0 +1,27 @@
+package dev.anneal.training.weights;
+
+import dev.anneal.training.tensor.DType;
+import org.bytedeco.pytorch.Tensor;
+
+/** Reads the weights of a model by their Hugging Face names, whole or in part. */
+public interface WeightReader extends AutoCloseable {
+
+  /**
+   * Elements {@code [first, first + count)} of the flattened tensor {@code name}.
+   *
+   * @return {@code [count]} of {@code dtype} in the current tensor scope
+   */
+  Tensor read(String name, long first, long count, DType dtype);
+
+  /** The whole tensor in its shape. */
+  default Tensor read(String name, DType dtype, long... shape) {
+    long count = 1;
+    for (long dim : shape) {
+      count *= dim;
+    }
+    return read(name, 0, count, dtype).view(shape);
+  }
+
+  @Override
+  void close();
+}

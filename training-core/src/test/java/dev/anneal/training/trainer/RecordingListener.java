@@ -1,0 +1,46 @@
+package dev.anneal.training.trainer;
+
+import java.util.ArrayList;
+import java.util.List;
+
+/** Keeps what a run reports. */
+final class RecordingListener implements TrainingListener {
+  private final List<StepMetrics> steps = new ArrayList<>();
+  private final List<Double> evaluations = new ArrayList<>();
+  private final List<int[]> samples = new ArrayList<>();
+
+  List<StepMetrics> steps() {
+    return steps;
+  }
+
+  List<Double> evaluations() {
+    return evaluations;
+  }
+
+  List<int[]> samples() {
+    return samples;
+  }
+
+  @Override
+  public void onPhase(String phase) {}
+
+  @Override
+  public void onStep(StepMetrics metrics) {
+    steps.add(metrics);
+  }
+
+  @Override
+  public void onEvaluation(long step, double evalLoss) {
+    evaluations.add(evalLoss);
+  }
+
+  @Override
+  public void onSample(long step, int sample, int[] promptIds, int[] generatedIds) {
+    samples.add(generatedIds);
+  }
+
+  @Override
+  public boolean cancelled() {
+    return false;
+  }
+}

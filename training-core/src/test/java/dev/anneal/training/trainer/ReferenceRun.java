@@ -1,0 +1,118 @@
+package dev.anneal.training.trainer;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.anneal.training.SharedFiles;
+import dev.anneal.training.collective.Collectives;
+import dev.anneal.training.data.SequenceSource;
+import dev.anneal.training.data.TokenSequence;
+import dev.anneal.training.io.LocalModelFolder;
+import dev.anneal.training.io.LocalOutputFolder;
+import dev.anneal.training.lora.LoraSpec;
+import dev.anneal.training.model.ModelSource;
+import dev.anneal.training.optim.AdamWSpec;
+import dev.anneal.training.optim.LearningRateSchedule;
+import dev.anneal.training.tensor.DType;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+
+/** The reference run of transformers and PEFT, set up for Anneal. */
+record ReferenceRun(Path folder, JsonNode reference) {
+  private static final ObjectMapper JSON = new ObjectMapper();
+
+  static ReferenceRun load() throws IOException {
+    Path folder = SharedFiles.tinyLlama();
+    return new ReferenceRun(folder, JSON.readTree(folder.resolve("reference.json").toFile()));
+  }
+
+  LocalModelFolder model() {
+    return new LocalModelFolder(folder.resolve("model"));
+  }
+
+  LoraSpec lora() {
+    JsonNode lora = reference.get("lora");
+    List<String> targets = new ArrayList<>();
+    lora.get("target_modules").forEach(target -> targets.add(target.asText()));
+    return new LoraSpec(
+        lora.get("r").asInt(), lora.get("lora_alpha").asDouble(), 0, false, targets);
+  }
+
+  /** The recipe, with its global batch dealt to {@code worldSize} ranks. */
+  TrainingSpec spec(int worldSize) {
+    JsonNode recipe = reference.get("recipe");
+    long steps = recipe.get("total_steps").asLong();
+    return new TrainingSpec(
+        TrainingSpec.Mode.LORA,
+        lora(),
+        DType.FP32,
+        false,
+        DType.FP32,
+        true,
+        recipe.get("micro_batch").asInt(),
+        recipe.get("gradient_accumulation").asInt() / worldSize,
+        steps,
+        false,
+        recipe.get("max_grad_norm").asDouble(),
+        0,
+        new AdamWSpec(
+            recipe.get("learning_rate").asDouble(),
+            recipe.get("weight_decay").asDouble(),
+            recipe.get("betas").get(0).asDouble(),
+            recipe.get("betas").get(1).asDouble(),
+            recipe.get("eps").asDouble()),
+        new LearningRateSchedule(
+            LearningRateSchedule.Type.LINEAR, recipe.get("warmup_steps").asLong(), steps),
+        0);
+  }
+
+  List<TokenSequence> rows() throws IOException {
+    List<TokenSequence> rows = new ArrayList<>();
+    for (String line : Files.readAllLines(folder.resolve("rows.jsonl"))) {
+      JsonNode row = JSON.readTree(line);
+      int[] ids = new int[row.get("input_ids").size()];
+      for (int i = 0; i < ids.length; i++) {
+        ids[i] = row.get("input_ids").get(i).asInt();
+      }
+      int[] spans = {row.get("prompt_length").asInt(), ids.length};
+      rows.add(new TokenSequence(ids, new int[] {ids.length}, spans));
+    }
+    return rows;
+  }
+
+  /** Trains from the reference's first adapter and returns every step's metrics. */
+  List<StepMetrics> train(TrainingSpec spec, Collectives collectives, Path output)
+      throws IOException {
+    RecordingListener listener = new RecordingListener();
+    TrainingRun.Inputs inputs =
+        new TrainingRun.Inputs(
+            new ModelSource.Folder(model()),
+            new LocalModelFolder(folder.resolve("adapter_init")),
+            source(rows()),
+            null,
+            List.of(),
+            "tiny-llama31",
+            new LocalOutputFolder(output));
+    TrainingRun.run(spec, inputs, collectives, listener);
+    return listener.steps();
+  }
+
+  static SequenceSource source(List<TokenSequence> rows) {
+    return new SequenceSource() {
+      @Override
+      public long size() {
+        return rows.size();
+      }
+
+      @Override
+      public TokenSequence read(long index) {
+        return rows.get((int) index);
+      }
+
+      @Override
+      public void close() {}
+    };
+  }
+}
