@@ -38,7 +38,7 @@ final class RowOrder extends Partitioner {
     long k = (Long) key;
     // the upper 31 bits of a shuffled key, counted from the smallest, are uniform
     return shuffle
-        ? (int) (((k ^ Long.MIN_VALUE) >>> 33) * partitions >>> 31)
+        ? (int) ((((k ^ Long.MIN_VALUE) >>> 33) * partitions) >>> 31)
         : (int) (k * partitions / rows);
   }
 
