@@ -1,0 +1,174 @@
+package dev.anneal.data;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.DeserializationFeature;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.PropertyNamingStrategies;
+import com.fasterxml.jackson.databind.SerializationFeature;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import dev.anneal.data.SplitWriter.Written;
+import dev.anneal.data.arrow.Split;
+import dev.anneal.data.io.Storage;
+import java.io.FileNotFoundException;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.Serializable;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+import java.util.SortedMap;
+
+/**
+ * {@code dataset.json}: what a prepared data set holds. It is written last, so a data set without
+ * it is incomplete.
+ *
+ * @param schemaVersion of this file and of the Arrow columns
+ * @param tokenizerSha256 of {@code tokenizer.json}; null for rows that came tokenized
+ * @param templateSha256 of the chat template; null where none was used
+ * @param templateDate the date that the template wrote into its text; null where it writes none
+ * @param spec what was asked for
+ * @param rows what became of the source's rows
+ * @param train what is trained on
+ * @param eval what is held out
+ * @param tokenLengths rows by their length in tokens before truncation: the key {@code 64} counts
+ *     those with 33 to 64
+ */
+public record DatasetManifest(
+    int schemaVersion,
+    String tokenizerSha256,
+    String templateSha256,
+    String templateDate,
+    Spec spec,
+    Rows rows,
+    Part train,
+    Part eval,
+    SortedMap<Integer, Long> tokenLengths) {
+
+  /** The version that this build writes and reads. */
+  public static final int SCHEMA_VERSION = 1;
+
+  /** Name of the manifest's file in the folder of the data set. */
+  public static final String FILE_NAME = "dataset.json";
+
+  private static final ObjectMapper JSON =
+      JsonMapper.builder()
+          .propertyNamingStrategy(PropertyNamingStrategies.SNAKE_CASE)
+          .disable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES)
+          .enable(SerializationFeature.INDENT_OUTPUT)
+          .build();
+
+  /** The part of {@link PrepSpec} that decides what the files hold. */
+  public record Spec(
+      String source,
+      String format,
+      int maxLength,
+      boolean packing,
+      boolean shuffle,
+      boolean trainOnPrompt,
+      Long limit,
+      int evalRows,
+      double maxBadRows,
+      long seed) {
+
+    static Spec of(PrepSpec spec) {
+      return new Spec(
+          spec.source(),
+          spec.format().configName(),
+          spec.maxLength(),
+          spec.packing(),
+          spec.shuffle(),
+          spec.trainOnPrompt(),
+          spec.limit(),
+          spec.evalRows(),
+          spec.maxBadRows(),
+          spec.seed());
+    }
+  }
+
+  /**
+   * Numbers of rows.
+   *
+   * @param read from the source
+   * @param kept for training or held out
+   * @param truncated of the kept ones, those cut at {@code max_length}
+   * @param bad unreadable ones by reason
+   * @param dropped readable ones that were left out, by reason
+   */
+  public record Rows(
+      long read,
+      long kept,
+      long truncated,
+      SortedMap<String, Long> bad,
+      SortedMap<String, Long> dropped) {}
+
+  /**
+   * One split.
+   *
+   * @param tokens without padding
+   * @param targetTokens the tokens that are learned
+   * @param packingEfficiency tokens over sequences times {@code max_length}
+   * @param files in reading order
+   */
+  public record Part(
+      long sequences,
+      long rows,
+      long tokens,
+      long targetTokens,
+      double packingEfficiency,
+      List<PartFile> files) {
+
+    static Part of(List<Written> written, int maxLength) {
+      long sequences = written.stream().mapToLong(w -> w.file().sequences()).sum();
+      long tokens = written.stream().mapToLong(Written::tokens).sum();
+      return new Part(
+          sequences,
+          written.stream().mapToLong(Written::rows).sum(),
+          tokens,
+          written.stream().mapToLong(Written::targetTokens).sum(),
+          sequences == 0 ? 0 : (double) tokens / (sequences * maxLength),
+          written.stream().map(Written::file).toList());
+    }
+  }
+
+  /** An Arrow file in the folder of the data set. */
+  public record PartFile(String name, long sequences, long bytes) implements Serializable {}
+
+  public Part part(Split split) {
+    return split == Split.TRAIN ? train : eval;
+  }
+
+  /**
+   * Reads the manifest of a data set.
+   *
+   * @throws InvalidDataException if the data set is incomplete or of another version
+   */
+  public static DatasetManifest read(String datasetUri, Storage storage) {
+    String location = datasetUri + "/" + FILE_NAME;
+    try (InputStream in = storage.open(location)) {
+      DatasetManifest manifest = JSON.readValue(in.readAllBytes(), DatasetManifest.class);
+      if (manifest.schemaVersion != SCHEMA_VERSION) {
+        throw new InvalidDataException(
+            "'"
+                + location
+                + "' has schema version "
+                + manifest.schemaVersion
+                + ", but this build reads "
+                + SCHEMA_VERSION
+                + ": prepare the data set again.");
+      }
+      return manifest;
+    } catch (FileNotFoundException e) {
+      throw new InvalidDataException(
+          "'" + datasetUri + "' holds no complete data set: prepare it first.", e);
+    } catch (JsonProcessingException e) {
+      throw new InvalidDataException(
+          "'" + location + "' is not a data set's manifest: prepare the data set again.", e);
+    } catch (IOException | IllegalArgumentException e) {
+      throw new InvalidDataException(Storage.cannotRead(location, e), e);
+    }
+  }
+
+  void write(String datasetUri, Storage storage) throws IOException {
+    byte[] json = (JSON.writeValueAsString(this) + "\n").getBytes(StandardCharsets.UTF_8);
+    storage.write(datasetUri + "/" + FILE_NAME, out -> out.write(json));
+  }
+}

@@ -1,0 +1,14 @@
+package dev.anneal.data;
+
+/** Input that Anneal refuses; the message is one sentence that says what, where and what to do. */
+public final class InvalidDataException extends RuntimeException {
+  private static final long serialVersionUID = 1L;
+
+  public InvalidDataException(String message) {
+    super(message);
+  }
+
+  public InvalidDataException(String message, Throwable cause) {
+    super(message, cause);
+  }
+}

@@ -1,5 +1,0 @@
-package dev.anneal.data;
-
-final class Placeholder {
-  private Placeholder() {}
-}

@@ -1,0 +1,120 @@
+package dev.anneal.data;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import dev.anneal.data.Census.LeftOut;
+import dev.anneal.data.RowPreparer.Kept;
+import dev.anneal.data.format.BadRowException;
+import dev.anneal.data.io.Storage;
+import dev.anneal.data.io.Storage.FileInfo;
+import dev.anneal.data.source.RowReader;
+import dev.anneal.data.source.SourceFiles;
+import dev.anneal.data.source.SourceRow;
+import java.io.IOException;
+import java.util.List;
+
+/** Finds out on the driver, before a cluster is asked for, whether a preparation can succeed. */
+public final class Preflight {
+  private static final long SCANNED_BYTES_PER_FILE = 64L << 20;
+
+  private final PrepSpec spec;
+  private final Storage storage;
+  private final RowPreparer preparer;
+  private long rows;
+  private long badRows;
+  private LeftOut firstBad;
+  private boolean learns;
+  private boolean complete = true;
+
+  private Preflight(PrepSpec spec, Storage storage) {
+    this.spec = spec;
+    this.storage = storage;
+    this.preparer = RowPreparer.load(spec, storage);
+  }
+
+  /**
+   * What the scan saw.
+   *
+   * @param files of the source
+   * @param rows that were scanned
+   * @param badRows of these, those that will be left out as unreadable
+   * @param complete whether every row was scanned; of files above 64 MiB only the start is
+   */
+  public record Report(int files, long rows, long badRows, boolean complete) {}
+
+  /** Same as {@link #check(PrepSpec, Storage)}, with the Hadoop configuration as found. */
+  public static Report check(PrepSpec spec) {
+    return check(spec, Storage.ofClassPath());
+  }
+
+  /**
+   * Scans the source.
+   *
+   * @throws InvalidDataException with the same sentence as {@link PrepJob} if it would refuse
+   */
+  public static Report check(PrepSpec spec, Storage storage) {
+    Preflight preflight = new Preflight(spec, storage);
+    try {
+      return preflight.scan();
+    } finally {
+      preflight.preparer.close();
+    }
+  }
+
+  private Report scan() {
+    List<FileInfo> files = SourceFiles.find(spec.source(), storage);
+    for (FileInfo file : files) {
+      if (!limitReached()) {
+        scan(file.uri());
+      }
+    }
+    refuseIfHopeless();
+    return new Report(files.size(), rows, badRows, complete);
+  }
+
+  private void scan(String file) {
+    try (RowReader reader = RowReader.open(file, storage)) {
+      long row = 0;
+      while (reader.hasNext() && !limitReached()) {
+        if (reader.bytesRead() > SCANNED_BYTES_PER_FILE) {
+          complete = false;
+          return;
+        }
+        scan(file, ++row, reader.next());
+      }
+    } catch (IOException e) {
+      throw new InvalidDataException(Storage.cannotRead(file, e), e);
+    }
+  }
+
+  private void scan(String file, long row, JsonNode json) {
+    rows++;
+    try {
+      spec.format().parse(json);
+      learns = learns || preparer.prepare(json) instanceof Kept;
+    } catch (BadRowException e) {
+      badRows++;
+      if (firstBad == null) {
+        firstBad = new LeftOut(new SourceRow(rows - 1, file, row, json.toString()), e.getMessage());
+      }
+    }
+  }
+
+  private void refuseIfHopeless() {
+    if (rows == 0) {
+      throw Refusals.noRows(spec);
+    }
+    if (Refusals.tooMany(spec, badRows, rows)) {
+      throw Refusals.tooManyBadRows(spec, badRows, rows, firstBad);
+    }
+    if (!learns) {
+      throw Refusals.nothingLearned(spec);
+    }
+    if (complete && rows - badRows <= spec.evalRows()) {
+      throw Refusals.tooFewRows(spec, rows - badRows);
+    }
+  }
+
+  private boolean limitReached() {
+    return spec.limit() != null && rows >= spec.limit();
+  }
+}

@@ -1,0 +1,228 @@
+package dev.anneal.data;
+
+import dev.anneal.data.DatasetManifest.Part;
+import dev.anneal.data.HeldOut.Row;
+import dev.anneal.data.PartTask.TrainPart;
+import dev.anneal.data.RowPreparer.Kept;
+import dev.anneal.data.SplitWriter.Packing;
+import dev.anneal.data.SplitWriter.Written;
+import dev.anneal.data.arrow.Split;
+import dev.anneal.data.format.TokenizedRow;
+import dev.anneal.data.io.Storage;
+import dev.anneal.data.io.Storage.FileInfo;
+import dev.anneal.data.source.FileSlice;
+import dev.anneal.data.source.SourceRow;
+import dev.anneal.data.source.SourceRows;
+import dev.anneal.data.token.ChatTokenizer;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.time.LocalDate;
+import java.util.ArrayList;
+import java.util.Iterator;
+import java.util.List;
+import java.util.Optional;
+import java.util.Spliterators;
+import java.util.function.Predicate;
+import java.util.stream.StreamSupport;
+import org.apache.spark.TaskContext;
+import org.apache.spark.api.java.JavaPairRDD;
+import org.apache.spark.api.java.JavaRDD;
+import org.apache.spark.api.java.JavaSparkContext;
+import org.apache.spark.broadcast.Broadcast;
+import org.apache.spark.sql.SparkSession;
+import org.apache.spark.util.TaskCompletionListener;
+import scala.Tuple2;
+
+/**
+ * The Spark job from instruction rows to a prepared data set: count, order, hold out, then
+ * tokenize, pack and write, one task a file. What it writes follows from rows, spec and seed alone,
+ * whatever the cluster.
+ */
+public final class PrepJob {
+  private static final String ARROW = ".arrow";
+
+  private final JavaSparkContext sc;
+  private final PrepSpec spec;
+  private final Storage storage;
+  private final String folder;
+
+  private PrepJob(JavaSparkContext sc, PrepSpec spec) {
+    this.sc = sc;
+    this.spec = spec;
+    this.storage = new Storage(sc.hadoopConfiguration());
+    this.folder = storage.qualify(spec.datasetUri());
+  }
+
+  /**
+   * Writes the data set into {@link PrepSpec#datasetUri()}, over what an earlier run left there.
+   *
+   * @throws InvalidDataException if the source or the tokenizer cannot be used
+   */
+  public static DatasetManifest run(SparkSession spark, PrepSpec spec) {
+    try {
+      return new PrepJob(JavaSparkContext.fromSparkContext(spark.sparkContext()), spec).run();
+    } catch (IOException e) {
+      throw new InvalidDataException(
+          "The data set cannot be written to '"
+              + spec.datasetUri()
+              + "' ("
+              + e.getMessage()
+              + "): check output.path.",
+          e);
+    } catch (RuntimeException e) {
+      throw refusalIn(e).orElseThrow(() -> e);
+    }
+  }
+
+  private DatasetManifest run() throws IOException {
+    RowPreparer preparer = RowPreparer.load(spec, storage);
+    List<FileSlice> slices = SourceScan.slices(sc, spec, storage);
+    long rows = slices.stream().mapToLong(FileSlice::rows).sum();
+    if (rows == 0) {
+      throw Refusals.noRows(spec);
+    }
+    clear();
+    Broadcast<RowPreparer> shared = sc.broadcast(preparer);
+    try {
+      RowOrder order = new RowOrder(spec.shuffle(), spec.seed(), rows);
+      JavaPairRDD<Long, SourceRow> ordered = ordered(slices, order);
+      HeldOut heldOut = heldOut(ordered, shared);
+      PartTask task = PartTask.of(spec, folder, storage, shared, heldOut);
+      return publish(preparer, heldOut, ordered.mapPartitionsWithIndex(task, true).collect());
+    } finally {
+      shared.destroy();
+      preparer.close();
+    }
+  }
+
+  private JavaPairRDD<Long, SourceRow> ordered(List<FileSlice> slices, RowOrder order) {
+    Storage files = storage;
+    return sc.parallelize(slices, slices.size())
+        .flatMap(slice -> open(slice, files))
+        .mapToPair(row -> new Tuple2<>(order.key(row.index()), row))
+        .repartitionAndSortWithinPartitions(order);
+  }
+
+  private static Iterator<SourceRow> open(FileSlice slice, Storage storage) {
+    SourceRows rows = slice.open(storage);
+    TaskCompletionListener close =
+        context -> {
+          try {
+            rows.close();
+          } catch (IOException e) {
+            throw new UncheckedIOException(e);
+          }
+        };
+    TaskContext.get().addTaskCompletionListener(close);
+    return rows;
+  }
+
+  /** Usable rows from the first partitions on if shuffled, else from the last ones back. */
+  private HeldOut heldOut(JavaPairRDD<Long, SourceRow> ordered, Broadcast<RowPreparer> shared) {
+    long atMost = spec.shuffle() ? spec.evalRows() : Long.MAX_VALUE;
+    JavaRDD<Row> usable = ordered.mapPartitions(rows -> usable(rows, shared.value(), atMost), true);
+    List<Row> found = new ArrayList<>();
+    int partitions = ordered.getNumPartitions();
+    for (int i = 0; i < partitions && found.size() < spec.evalRows(); i++) {
+      int missing = spec.evalRows() - found.size();
+      int partition = spec.shuffle() ? i : partitions - 1 - i;
+      List<Row> rows = usable.collectPartitions(new int[] {partition})[0];
+      if (spec.shuffle()) {
+        found.addAll(rows.subList(0, Math.min(missing, rows.size())));
+      } else {
+        found.addAll(0, rows.subList(Math.max(0, rows.size() - missing), rows.size()));
+      }
+    }
+    return HeldOut.of(found);
+  }
+
+  private static Iterator<Row> usable(
+      Iterator<Tuple2<Long, SourceRow>> rows, RowPreparer preparer, long atMost) {
+    return StreamSupport.stream(Spliterators.spliteratorUnknownSize(rows, 0), false)
+        .<Row>mapMulti(
+            (row, usable) -> {
+              if (preparer.prepare(row._2().json()) instanceof Kept kept) {
+                usable.accept(new Row(row._1(), kept.row()));
+              }
+            })
+        .limit(atMost)
+        .iterator();
+  }
+
+  private DatasetManifest publish(RowPreparer preparer, HeldOut heldOut, List<TrainPart> parts)
+      throws IOException {
+    Census census = new Census();
+    parts.forEach(part -> census.add(part.census()));
+    Quarantine.write(folder, census.leftOut(), storage);
+    List<Written> train = parts.stream().map(TrainPart::written).toList();
+    try {
+      refuseIfUseless(census, Part.of(train, spec.maxLength()));
+    } catch (InvalidDataException e) {
+      delete(name -> name.endsWith(ARROW));
+      throw e;
+    }
+    DatasetManifest manifest = manifest(preparer, census, train, writeEval(heldOut));
+    manifest.write(folder, storage);
+    return manifest;
+  }
+
+  private void refuseIfUseless(Census census, Part train) {
+    if (Refusals.tooMany(spec, census.badRows(), census.read())) {
+      throw Refusals.tooManyBadRows(spec, census);
+    }
+    if (census.kept() == 0) {
+      throw Refusals.nothingLearned(spec);
+    }
+    if (train.rows() == 0 || census.kept() - train.rows() < spec.evalRows()) {
+      throw Refusals.tooFewRows(spec, census.kept());
+    }
+  }
+
+  private List<Written> writeEval(HeldOut heldOut) throws IOException {
+    if (heldOut.rows().isEmpty()) {
+      return List.of();
+    }
+    Iterator<TokenizedRow> rows = heldOut.rows().stream().map(Row::row).iterator();
+    SplitWriter writer = new SplitWriter(spec.maxLength(), Packing.OFF);
+    return List.of(writer.write(folder, Split.EVAL.fileName(0), rows, storage));
+  }
+
+  private DatasetManifest manifest(
+      RowPreparer preparer, Census census, List<Written> train, List<Written> eval) {
+    Optional<ChatTokenizer> tokenizer = Optional.ofNullable(preparer.tokenizer());
+    Optional<ChatTokenizer> renderer = tokenizer.filter(t -> spec.format().needsChatTemplate());
+    return new DatasetManifest(
+        DatasetManifest.SCHEMA_VERSION,
+        tokenizer.map(ChatTokenizer::tokenizerSha256).orElse(null),
+        renderer.flatMap(ChatTokenizer::templateSha256).orElse(null),
+        renderer.flatMap(ChatTokenizer::templateDate).map(LocalDate::toString).orElse(null),
+        DatasetManifest.Spec.of(spec),
+        census.toRows(),
+        Part.of(train, spec.maxLength()),
+        Part.of(eval, spec.maxLength()),
+        census.lengths());
+  }
+
+  /** Removes what an earlier preparation left, the manifest first. */
+  private void clear() throws IOException {
+    storage.delete(folder + "/" + DatasetManifest.FILE_NAME);
+    delete(name -> name.endsWith(ARROW) || name.equals(Quarantine.FILE_NAME));
+  }
+
+  private void delete(Predicate<String> names) throws IOException {
+    for (FileInfo file : storage.list(folder)) {
+      if (names.test(file.uri().substring(file.uri().lastIndexOf('/') + 1))) {
+        storage.delete(file.uri());
+      }
+    }
+  }
+
+  private static Optional<InvalidDataException> refusalIn(Throwable failure) {
+    for (Throwable t = failure; t != null; t = t.getCause()) {
+      if (t instanceof InvalidDataException refusal) {
+        return Optional.of(refusal);
+      }
+    }
+    return Optional.empty();
+  }
+}

@@ -1,0 +1,67 @@
+package dev.anneal.data;
+
+import dev.anneal.data.format.RowFormat;
+import java.io.Serializable;
+import java.util.Objects;
+
+/**
+ * What to prepare and how.
+ *
+ * @param source path, URI or glob of the instruction rows
+ * @param format what a row looks like
+ * @param maxLength the longest sequence, in tokens
+ * @param packing several rows share a sequence; otherwise one row a sequence
+ * @param shuffle rows in an order drawn from the seed; otherwise in the order of the files
+ * @param trainOnPrompt the prompt is learned too
+ * @param limit only that many rows from the start of the files; null for all
+ * @param evalRows rows held out from training
+ * @param maxBadRows the share of unreadable rows, 0 to 1, above which the data set is refused
+ * @param seed of the shuffle
+ * @param tokenizer folder with {@code tokenizer.json}; null only for rows that are tokenized
+ *     already
+ * @param output folder of the run; the data set goes into its folder {@code dataset}
+ */
+public record PrepSpec(
+    String source,
+    RowFormat format,
+    int maxLength,
+    boolean packing,
+    boolean shuffle,
+    boolean trainOnPrompt,
+    Long limit,
+    int evalRows,
+    double maxBadRows,
+    long seed,
+    String tokenizer,
+    String output)
+    implements Serializable {
+
+  public PrepSpec {
+    Objects.requireNonNull(source, "source");
+    Objects.requireNonNull(format, "format");
+    Objects.requireNonNull(output, "output");
+    require(maxLength >= 2, "data.max_length is " + maxLength + ", but must be at least 2.");
+    require(
+        limit == null || limit > 0, "data.limit is " + limit + ", but must be at least 1 or none.");
+    require(evalRows >= 0, "data.eval_rows is " + evalRows + ", but must not be negative.");
+    require(
+        maxBadRows >= 0 && maxBadRows <= 1,
+        "data.max_bad_rows is " + maxBadRows + ", but is a share between 0 and 1.");
+    require(
+        tokenizer != null || !format.needsTokenizer(),
+        "Rows of format '"
+            + format.configName()
+            + "' need a tokenizer: set model.tokenizer to a folder with tokenizer.json.");
+  }
+
+  /** The folder that {@link PrepJob} writes and that a training run opens. */
+  public String datasetUri() {
+    return output.endsWith("/") ? output + "dataset" : output + "/dataset";
+  }
+
+  private static void require(boolean holds, String message) {
+    if (!holds) {
+      throw new InvalidDataException(message);
+    }
+  }
+}

@@ -1,0 +1,92 @@
+package dev.anneal.data.arrow;
+
+import dev.anneal.data.DatasetManifest;
+import dev.anneal.data.DatasetManifest.PartFile;
+import dev.anneal.data.InvalidDataException;
+import dev.anneal.data.io.Storage;
+import java.util.Arrays;
+import java.util.List;
+
+/**
+ * A split of a prepared data set by index. It holds one open file and one record batch at a time.
+ * For use by one thread.
+ */
+public final class PreparedDataset implements AutoCloseable {
+  private final String datasetUri;
+  private final Storage storage;
+  private final List<PartFile> files;
+  // index of the first sequence of each file, and behind the last file
+  private final long[] starts;
+  private PreparedFile open;
+  private int openFile = -1;
+
+  private PreparedDataset(String datasetUri, Storage storage, List<PartFile> files) {
+    this.datasetUri = datasetUri;
+    this.storage = storage;
+    this.files = files;
+    this.starts = new long[files.size() + 1];
+    for (int i = 0; i < files.size(); i++) {
+      starts[i + 1] = starts[i] + files.get(i).sequences();
+    }
+  }
+
+  /** Same as {@link #open(String, Split, Storage)}, with the Hadoop configuration as found. */
+  public static PreparedDataset open(String datasetUri, Split split) {
+    return open(datasetUri, split, Storage.ofClassPath());
+  }
+
+  /**
+   * Opens a split; only the manifest is read.
+   *
+   * @param datasetUri folder that holds {@code dataset.json}
+   * @throws InvalidDataException if the data set is incomplete or of another version
+   */
+  public static PreparedDataset open(String datasetUri, Split split, Storage storage) {
+    DatasetManifest manifest = DatasetManifest.read(datasetUri, storage);
+    return new PreparedDataset(datasetUri, storage, manifest.part(split).files());
+  }
+
+  /** How many sequences the split holds. */
+  public long size() {
+    return starts[files.size()];
+  }
+
+  /**
+   * Reads the sequence of that number.
+   *
+   * @throws InvalidDataException if the file is truncated or damaged
+   */
+  public PreparedSequence read(long index) {
+    if (index < 0 || index >= size()) {
+      throw new IndexOutOfBoundsException(index + " of " + size() + " sequences");
+    }
+    int file = fileOf(index);
+    if (file != openFile) {
+      close();
+      open = PreparedFile.open(datasetUri + "/" + files.get(file).name(), files.get(file), storage);
+      openFile = file;
+    }
+    return open.read(index - starts[file]);
+  }
+
+  @Override
+  public void close() {
+    if (open != null) {
+      open.close();
+      open = null;
+      openFile = -1;
+    }
+  }
+
+  // Empty files share their start with the next one: the last of them holds the sequence.
+  private int fileOf(long index) {
+    int found = Arrays.binarySearch(starts, index);
+    if (found < 0) {
+      return -found - 2;
+    }
+    while (starts[found + 1] == index) {
+      found++;
+    }
+    return found;
+  }
+}

@@ -1,0 +1,35 @@
+package dev.anneal.data.arrow;
+
+import dev.anneal.data.format.TokenizedRow;
+import java.util.List;
+
+/**
+ * A training sequence: one row, or several packed end to end.
+ *
+ * @param inputIds token ids of all rows
+ * @param rowLengths tokens of each row; they add up to the length of {@code inputIds}
+ * @param targetSpans {@code [start, end)} pairs, flattened and ascending, of the positions in the
+ *     sequence that are learned; never a row's first position
+ */
+public record PreparedSequence(int[] inputIds, int[] rowLengths, int[] targetSpans) {
+
+  public static PreparedSequence of(List<TokenizedRow> rows) {
+    int tokens = rows.stream().mapToInt(TokenizedRow::length).sum();
+    int spans = rows.stream().mapToInt(row -> row.targetSpans().length).sum();
+    int[] inputIds = new int[tokens];
+    int[] rowLengths = new int[rows.size()];
+    int[] targetSpans = new int[spans];
+    int offset = 0;
+    int span = 0;
+    for (int i = 0; i < rowLengths.length; i++) {
+      TokenizedRow row = rows.get(i);
+      System.arraycopy(row.ids(), 0, inputIds, offset, row.length());
+      for (int position : row.targetSpans()) {
+        targetSpans[span++] = offset + position;
+      }
+      rowLengths[i] = row.length();
+      offset += row.length();
+    }
+    return new PreparedSequence(inputIds, rowLengths, targetSpans);
+  }
+}

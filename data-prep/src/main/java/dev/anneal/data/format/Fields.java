@@ -1,0 +1,52 @@
+package dev.anneal.data.format;
+
+import com.fasterxml.jackson.databind.JsonNode;
+
+/** Checked access to the fields of a row. */
+final class Fields {
+  private Fields() {}
+
+  /** Text of a field that must hold more than blanks. */
+  static String text(JsonNode row, String name) throws BadRowException {
+    JsonNode value = row.path(name);
+    if (value.isMissingNode()) {
+      throw new BadRowException("field '" + name + "' is missing");
+    }
+    String text = checked(value, name);
+    if (text.isBlank()) {
+      throw new BadRowException("field '" + name + "' is empty");
+    }
+    return text;
+  }
+
+  /** Text of a field that may be missing, null or empty: then the empty text. */
+  static String optionalText(JsonNode row, String name) throws BadRowException {
+    JsonNode value = row.path(name);
+    return value.isMissingNode() || value.isNull() ? "" : checked(value, name);
+  }
+
+  private static String checked(JsonNode value, String name) throws BadRowException {
+    if (!value.isTextual()) {
+      throw new BadRowException("field '" + name + "' is not text");
+    }
+    String text = value.textValue();
+    if (hasUnpairedSurrogate(text)) {
+      throw new BadRowException("field '" + name + "' holds half a character");
+    }
+    return text;
+  }
+
+  private static boolean hasUnpairedSurrogate(String text) {
+    for (int i = 0; i < text.length(); i++) {
+      char c = text.charAt(i);
+      if (Character.isHighSurrogate(c)
+          && i + 1 < text.length()
+          && Character.isLowSurrogate(text.charAt(i + 1))) {
+        i++;
+      } else if (Character.isSurrogate(c)) {
+        return true;
+      }
+    }
+    return false;
+  }
+}

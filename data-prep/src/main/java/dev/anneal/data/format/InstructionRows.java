@@ -1,0 +1,56 @@
+package dev.anneal.data.format;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import dev.anneal.data.token.Message;
+import java.util.List;
+
+/** Rows of one question and one answer, and rows of text alone. */
+final class InstructionRows {
+  // Stanford Alpaca's prompts, word for word.
+  private static final String WITH_INPUT =
+      """
+      Below is an instruction that describes a task, paired with an input that provides further \
+      context. Write a response that appropriately completes the request.
+
+      ### Instruction:
+      %s
+
+      ### Input:
+      %s
+
+      ### Response:""";
+
+  private static final String WITHOUT_INPUT =
+      """
+      Below is an instruction that describes a task. Write a response that appropriately completes \
+      the request.
+
+      ### Instruction:
+      %s
+
+      ### Response:""";
+
+  private InstructionRows() {}
+
+  static Example alpaca(JsonNode row) throws BadRowException {
+    String instruction = Fields.text(row, "instruction");
+    String input = Fields.optionalText(row, "input");
+    String prompt =
+        input.isEmpty()
+            ? WITHOUT_INPUT.formatted(instruction)
+            : WITH_INPUT.formatted(instruction, input);
+    return exchange(prompt, Fields.text(row, "output"));
+  }
+
+  static Example promptCompletion(JsonNode row) throws BadRowException {
+    return exchange(Fields.text(row, "prompt"), Fields.text(row, "completion"));
+  }
+
+  static Example text(JsonNode row) throws BadRowException {
+    return new Example.Text(Fields.text(row, "text"));
+  }
+
+  private static Example exchange(String prompt, String answer) {
+    return new Example.Chat(List.of(new Message("user", prompt), new Message("assistant", answer)));
+  }
+}

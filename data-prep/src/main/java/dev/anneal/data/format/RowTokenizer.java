@@ -1,0 +1,132 @@
+package dev.anneal.data.format;
+
+import dev.anneal.data.InvalidDataException;
+import dev.anneal.data.token.ChatTokenizer;
+import dev.anneal.data.token.EncodedText;
+import dev.anneal.data.token.GenerationPrompt;
+import dev.anneal.data.token.Message;
+import dev.anneal.data.token.TemplateRefusalException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.IntStream;
+
+/** Turns examples into token ids and the spans that are learned. */
+public final class RowTokenizer {
+  private final ChatTokenizer tokenizer;
+  private final LearnedPart learnedPart;
+
+  /**
+   * Makes a row tokenizer.
+   *
+   * @param tokenizer may be null where all examples are {@link Example.Tokens}
+   */
+  public RowTokenizer(ChatTokenizer tokenizer, LearnedPart learnedPart) {
+    this.tokenizer = tokenizer;
+    this.learnedPart = learnedPart;
+  }
+
+  /**
+   * Tokenizes an example.
+   *
+   * @return the whole row, however long
+   * @throws BadRowException if the template refuses the conversation or an id is out of the
+   *     vocabulary
+   * @throws InvalidDataException if the template does not fit the way answers are told from prompts
+   */
+  public TokenizedRow tokenize(Example example) throws BadRowException {
+    TokenizedRow row = whole(example);
+    return learnedPart == LearnedPart.WHOLE_ROW ? learnedFrom(row.ids(), 1) : row;
+  }
+
+  private TokenizedRow whole(Example example) throws BadRowException {
+    if (example instanceof Example.Chat chat) {
+      return chat(chat.messages());
+    }
+    if (example instanceof Example.Text text) {
+      return text(text.text());
+    }
+    return tokens((Example.Tokens) example);
+  }
+
+  private TokenizedRow chat(List<Message> messages) throws BadRowException {
+    try {
+      String rendered = tokenizer.render(messages, GenerationPrompt.OMIT);
+      List<CharSpan> answers = answers(messages, rendered);
+      EncodedText encoded = tokenizer.encodeWithOffsets(rendered);
+      return new TokenizedRow(encoded.ids(), spansOf(encoded, answers));
+    } catch (TemplateRefusalException e) {
+      throw new BadRowException("the chat template refuses the row: " + e.getMessage());
+    }
+  }
+
+  /** Code points {@code [start, end)} of the rendered conversation. */
+  private record CharSpan(int start, int end) {}
+
+  private List<CharSpan> answers(List<Message> messages, String rendered) {
+    List<CharSpan> answers = new ArrayList<>();
+    for (int i = 0; i < messages.size(); i++) {
+      if (messages.get(i).role().equals("assistant")) {
+        String prompt = tokenizer.render(messages.subList(0, i), GenerationPrompt.ADD);
+        String answered =
+            i + 1 == messages.size()
+                ? rendered
+                : tokenizer.render(messages.subList(0, i + 1), GenerationPrompt.OMIT);
+        if (!rendered.startsWith(answered) || !answered.startsWith(prompt)) {
+          throw new InvalidDataException(
+              "The chat template writes the beginning of a conversation differently once it goes on,"
+                  + " so answers cannot be told from prompts: use another chat template or"
+                  + " data.format tokenized.");
+        }
+        answers.add(new CharSpan(codePoints(prompt), codePoints(answered)));
+      }
+    }
+    return answers;
+  }
+
+  // A token that holds any character of an answer belongs to the answer.
+  private static int[] spansOf(EncodedText encoded, List<CharSpan> answers) {
+    IntStream.Builder spans = IntStream.builder();
+    int position = 0;
+    int length = encoded.ids().length;
+    for (CharSpan answer : answers) {
+      while (position < length && encoded.ends()[position] <= answer.start()) {
+        position++;
+      }
+      int start = Math.max(1, position);
+      while (position < length && encoded.starts()[position] < answer.end()) {
+        position++;
+      }
+      if (position > start) {
+        spans.add(start).add(position);
+      }
+    }
+    return spans.build().toArray();
+  }
+
+  private TokenizedRow text(String text) {
+    IntStream ids =
+        IntStream.concat(
+            tokenizer.bosId().stream(),
+            IntStream.concat(IntStream.of(tokenizer.encode(text)), tokenizer.eosId().stream()));
+    return learnedFrom(ids.toArray(), 1);
+  }
+
+  private TokenizedRow tokens(Example.Tokens tokens) throws BadRowException {
+    if (tokenizer != null) {
+      for (int id : tokens.ids()) {
+        if (id >= tokenizer.vocabSize()) {
+          throw new BadRowException("field 'input_ids' holds an id outside the vocabulary");
+        }
+      }
+    }
+    return learnedFrom(tokens.ids(), Math.max(1, tokens.promptLength()));
+  }
+
+  private static TokenizedRow learnedFrom(int[] ids, int start) {
+    return new TokenizedRow(ids, start < ids.length ? new int[] {start, ids.length} : new int[0]);
+  }
+
+  private static int codePoints(String text) {
+    return text.codePointCount(0, text.length());
+  }
+}

@@ -1,0 +1,202 @@
+package dev.anneal.data.io;
+
+import dev.anneal.data.InvalidDataException;
+import java.io.FileNotFoundException;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.ObjectInputStream;
+import java.io.ObjectOutputStream;
+import java.io.OutputStream;
+import java.io.Serializable;
+import java.nio.channels.FileChannel;
+import java.nio.channels.SeekableByteChannel;
+import java.nio.file.Files;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.List;
+import java.util.UUID;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.FileContext;
+import org.apache.hadoop.fs.FileStatus;
+import org.apache.hadoop.fs.FileSystem;
+import org.apache.hadoop.fs.LocalFileSystem;
+import org.apache.hadoop.fs.Options;
+import org.apache.hadoop.fs.Path;
+import org.apache.hadoop.security.AccessControlException;
+
+/**
+ * Files under local paths and Hadoop URIs. It travels to executors together with its Hadoop
+ * configuration.
+ */
+public final class Storage implements Serializable {
+  private static final long serialVersionUID = 1L;
+
+  private transient Configuration conf;
+
+  public Storage(Configuration conf) {
+    this.conf = conf;
+  }
+
+  /** Storage with the Hadoop configuration found on the class path. */
+  public static Storage ofClassPath() {
+    return new Storage(new Configuration());
+  }
+
+  /** A file with its size in bytes. */
+  public record FileInfo(String uri, long bytes) implements Serializable {}
+
+  /** What {@link #write} puts into a file. */
+  @FunctionalInterface
+  public interface Content {
+    void writeTo(OutputStream out) throws IOException;
+  }
+
+  /** The location with scheme and absolute path, so that it means the same on every machine. */
+  public String qualify(String location) {
+    try {
+      Path path = new Path(location);
+      return fileSystem(path).makeQualified(path).toString();
+    } catch (IOException | IllegalArgumentException e) {
+      throw new InvalidDataException(cannotRead(location, e), e);
+    }
+  }
+
+  /** Whether the file or folder is there. */
+  public boolean exists(String location) throws IOException {
+    Path path = new Path(location);
+    return fileSystem(path).exists(path);
+  }
+
+  /** Size of the file in bytes. */
+  public long size(String location) throws IOException {
+    Path path = new Path(location);
+    return fileSystem(path).getFileStatus(path).getLen();
+  }
+
+  public InputStream open(String location) throws IOException {
+    Path path = new Path(location);
+    return fileSystem(path).open(path);
+  }
+
+  /** Opens the file for reading at any position. */
+  public SeekableByteChannel openChannel(String location) throws IOException {
+    Path path = new Path(location);
+    FileSystem fs = fileSystem(path);
+    if (isLocal(fs)) {
+      return FileChannel.open(localPath(fs, path), StandardOpenOption.READ);
+    }
+    return new HadoopChannel(fs.open(path), fs.getFileStatus(path).getLen());
+  }
+
+  /**
+   * Writes a file that appears under its name only when it is complete, also when two attempts of a
+   * task write it at once. Object stores publish an object on close; file systems rename.
+   */
+  public void write(String location, Content content) throws IOException {
+    Path path = new Path(location);
+    FileSystem fs = fileSystem(path);
+    if (!isLocal(fs) && !"hdfs".equals(fs.getScheme())) {
+      try (OutputStream out = fs.create(path, true)) {
+        content.writeTo(out);
+      }
+      return;
+    }
+    Path part = new Path(path.getParent(), "." + path.getName() + "." + UUID.randomUUID());
+    try {
+      try (OutputStream out = fs.create(part, true)) {
+        content.writeTo(out);
+      }
+      if (isLocal(fs)) {
+        Files.move(localPath(fs, part), localPath(fs, path), StandardCopyOption.REPLACE_EXISTING);
+      } else {
+        FileContext.getFileContext(fs.getUri(), conf).rename(part, path, Options.Rename.OVERWRITE);
+      }
+    } finally {
+      fs.delete(part, false);
+    }
+  }
+
+  /** Removes the file if it is there. */
+  public void delete(String location) throws IOException {
+    Path path = new Path(location);
+    fileSystem(path).delete(path, false);
+  }
+
+  /**
+   * The files that a path, URI or glob names, sorted by path. A folder stands for the files in it,
+   * without those whose name begins with {@code .} or {@code _}.
+   *
+   * @return an empty list where nothing matches
+   */
+  public List<FileInfo> list(String pattern) throws IOException {
+    Path path = new Path(pattern);
+    FileSystem fs = fileSystem(path);
+    List<FileInfo> files = new ArrayList<>();
+    for (FileStatus match : matches(fs, path)) {
+      List<FileStatus> found =
+          match.isDirectory()
+              ? Arrays.stream(fs.listStatus(match.getPath())).filter(Storage::isVisible).toList()
+              : List.of(match);
+      for (FileStatus file : found) {
+        if (file.isFile()) {
+          files.add(new FileInfo(file.getPath().toString(), file.getLen()));
+        }
+      }
+    }
+    files.sort(Comparator.comparing(FileInfo::uri));
+    return files;
+  }
+
+  /** One sentence for a location that cannot be read. */
+  public static String cannotRead(String location, Exception cause) {
+    if (cause instanceof AccessControlException
+        || String.valueOf(cause.getMessage()).contains("ermission denied")) {
+      return "No permission to read '" + location + "': grant it or choose another place.";
+    }
+    if (cause instanceof FileNotFoundException) {
+      return "'" + location + "' does not exist: check the path.";
+    }
+    return "'" + location + "' cannot be read (" + cause.getMessage() + "): check the path.";
+  }
+
+  private static FileStatus[] matches(FileSystem fs, Path path) throws IOException {
+    if (fs.exists(path)) {
+      return new FileStatus[] {fs.getFileStatus(path)};
+    }
+    FileStatus[] matches = fs.globStatus(path);
+    return matches == null ? new FileStatus[0] : matches;
+  }
+
+  private static boolean isVisible(FileStatus file) {
+    String name = file.getPath().getName();
+    return !name.startsWith(".") && !name.startsWith("_");
+  }
+
+  // The checksum file that Hadoop puts beside every local file would clutter the output folder.
+  private FileSystem fileSystem(Path path) throws IOException {
+    FileSystem fs = path.getFileSystem(conf);
+    return fs instanceof LocalFileSystem local ? local.getRawFileSystem() : fs;
+  }
+
+  private static boolean isLocal(FileSystem fs) {
+    return "file".equals(fs.getUri().getScheme());
+  }
+
+  private static java.nio.file.Path localPath(FileSystem fs, Path path) {
+    return java.nio.file.Path.of(fs.makeQualified(path).toUri().getPath());
+  }
+
+  private void writeObject(ObjectOutputStream out) throws IOException {
+    out.defaultWriteObject();
+    conf.write(out);
+  }
+
+  private void readObject(ObjectInputStream in) throws IOException, ClassNotFoundException {
+    in.defaultReadObject();
+    conf = new Configuration(false);
+    conf.readFields(in);
+  }
+}

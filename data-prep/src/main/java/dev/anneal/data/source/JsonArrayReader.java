@@ -1,0 +1,72 @@
+package dev.anneal.data.source;
+
+import com.fasterxml.jackson.core.JsonParser;
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.JsonToken;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.anneal.data.InvalidDataException;
+import dev.anneal.data.io.Storage;
+import java.io.CharConversionException;
+import java.io.IOException;
+import java.io.InputStream;
+import java.util.NoSuchElementException;
+
+/** Rows of a JSON array, one at a time. */
+final class JsonArrayReader extends RowReader {
+  private static final ObjectMapper JSON = new ObjectMapper();
+
+  private final String file;
+  private final JsonParser parser;
+  private JsonNode next;
+
+  JsonArrayReader(String file, InputStream in) throws IOException {
+    super(in);
+    this.file = file;
+    this.parser = JSON.getFactory().createParser(in);
+    parser.nextToken();
+    this.next = read();
+  }
+
+  @Override
+  public boolean hasNext() {
+    return next != null;
+  }
+
+  @Override
+  public JsonNode next() {
+    if (next == null) {
+      throw new NoSuchElementException();
+    }
+    JsonNode row = next;
+    next = read();
+    return row;
+  }
+
+  @Override
+  public long bytesRead() {
+    return parser.currentLocation().getByteOffset();
+  }
+
+  private JsonNode read() {
+    try {
+      if (parser.nextToken() != JsonToken.END_ARRAY) {
+        return JSON.readTree(parser);
+      }
+      if (parser.nextToken() != null) {
+        throw broken(file, line(), "text after the end of the array", null);
+      }
+      return null;
+    } catch (JsonProcessingException e) {
+      throw broken(file, e.getLocation().getLineNr(), e.getOriginalMessage(), e);
+    } catch (CharConversionException e) {
+      throw broken(file, line(), "not UTF-8", e);
+    } catch (IOException e) {
+      throw new InvalidDataException(Storage.cannotRead(file, e), e);
+    }
+  }
+
+  private int line() {
+    return parser.currentLocation().getLineNr();
+  }
+}

@@ -1,0 +1,105 @@
+package dev.anneal.data.token;
+
+import com.hubspot.jinjava.Jinjava;
+import com.hubspot.jinjava.JinjavaConfig;
+import com.hubspot.jinjava.LegacyOverrides;
+import com.hubspot.jinjava.interpret.RenderResult;
+import com.hubspot.jinjava.interpret.TemplateError;
+import com.hubspot.jinjava.lib.fn.ELFunctionDefinition;
+import com.hubspot.jinjava.objects.date.FixedDateTimeProvider;
+import dev.anneal.data.InvalidDataException;
+import java.time.Instant;
+import java.time.ZoneOffset;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * A Jinja chat template, rendered with the settings and functions of Hugging Face's {@code
+ * apply_chat_template}. Safe for use by several threads.
+ */
+final class ChatTemplate {
+  private final String template;
+  private final String where;
+  private final Jinjava jinjava;
+  private final Map<String, Object> constants;
+
+  ChatTemplate(TokenizerFiles files) {
+    this.template = files.chatTemplate();
+    this.where = files.folder();
+    this.jinjava = jinjava(files.renderedAt());
+    this.constants =
+        Map.of(
+            "bos_token", orEmpty(files.bosToken()),
+            "eos_token", orEmpty(files.eosToken()),
+            "strftime_now", true);
+  }
+
+  /**
+   * The conversation as the template writes it.
+   *
+   * @throws TemplateRefusalException if the template refuses the conversation
+   * @throws InvalidDataException if the template cannot be rendered at all
+   */
+  String render(List<Message> messages, GenerationPrompt generationPrompt) {
+    Map<String, Object> variables = new HashMap<>(constants);
+    variables.put("messages", messages.stream().map(ChatTemplate::toMap).toList());
+    variables.put("add_generation_prompt", generationPrompt == GenerationPrompt.ADD);
+    RenderResult result = jinjava.renderForResult(template, variables);
+    for (TemplateError error : result.getErrors()) {
+      if (error.getSeverity() == TemplateError.ErrorType.FATAL) {
+        throw failure(error);
+      }
+    }
+    return result.getOutput();
+  }
+
+  private static Jinjava jinjava(Instant now) {
+    JinjavaConfig config =
+        JinjavaConfig.newBuilder()
+            .withTrimBlocks(true)
+            .withLstripBlocks(true)
+            .withKeepTrailingNewline(false)
+            .withNestedInterpretationEnabled(false)
+            .withLegacyOverrides(LegacyOverrides.ALL)
+            .withTimeZone(ZoneOffset.UTC)
+            .withDateTimeProvider(new FixedDateTimeProvider(now.toEpochMilli()))
+            .build();
+    Jinjava jinjava = new Jinjava(config);
+    jinjava
+        .getGlobalContext()
+        .registerFunction(
+            new ELFunctionDefinition(
+                "", "raise_exception", TemplateFunctions.class, "raiseException", String.class));
+    jinjava
+        .getGlobalContext()
+        .registerFunction(
+            new ELFunctionDefinition(
+                "", "strftime_now", TemplateFunctions.class, "strftimeNow", String.class));
+    return jinjava;
+  }
+
+  private RuntimeException failure(TemplateError error) {
+    for (Throwable t = error.getException(); t != null; t = t.getCause()) {
+      if (t instanceof TemplateRefusalException refusal) {
+        return refusal;
+      }
+    }
+    return new InvalidDataException(
+        "The chat template of '"
+            + where
+            + "' cannot be rendered (line "
+            + error.getLineno()
+            + ": "
+            + error.getMessage()
+            + "): correct it or choose another model.tokenizer.");
+  }
+
+  private static Map<String, Object> toMap(Message message) {
+    return Map.of("role", message.role(), "content", message.content());
+  }
+
+  private static String orEmpty(String text) {
+    return text == null ? "" : text;
+  }
+}

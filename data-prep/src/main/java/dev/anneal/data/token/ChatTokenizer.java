@@ -1,0 +1,151 @@
+package dev.anneal.data.token;
+
+import dev.anneal.data.InvalidDataException;
+import dev.anneal.data.io.Storage;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.time.LocalDate;
+import java.time.ZoneOffset;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalInt;
+
+/**
+ * A model's own tokenizer with its own chat template. Safe for use by several threads; closing
+ * frees the native vocabulary.
+ */
+public final class ChatTokenizer implements AutoCloseable {
+  private final TokenizerFiles files;
+  private final NativeTokenizer tokenizer;
+  private final ChatTemplate template;
+  private final int vocabSize;
+
+  private ChatTokenizer(TokenizerFiles files, NativeTokenizer tokenizer, int vocabSize) {
+    this.files = files;
+    this.tokenizer = tokenizer;
+    this.template = files.chatTemplate() == null ? null : new ChatTemplate(files);
+    this.vocabSize = vocabSize;
+  }
+
+  /**
+   * Loads a Hugging Face tokenizer folder from a local path or any Hadoop URI.
+   *
+   * @throws InvalidDataException if {@code tokenizer.json} is missing or broken
+   */
+  public static ChatTokenizer load(String folder, Storage storage) {
+    return of(TokenizerFiles.read(folder, storage));
+  }
+
+  /** Same as {@link #load}, from files that were read before. */
+  public static ChatTokenizer of(TokenizerFiles files) {
+    try {
+      int vocabSize = Vocabulary.size(files.tokenizerJson());
+      return new ChatTokenizer(files, new NativeTokenizer(files.tokenizerJson()), vocabSize);
+    } catch (IOException | RuntimeException e) {
+      throw new InvalidDataException(
+          "tokenizer.json in '"
+              + files.folder()
+              + "' is not a Hugging Face tokenizer: copy it again from the model.",
+          e);
+    }
+  }
+
+  /** Largest token id plus one. */
+  public int vocabSize() {
+    return vocabSize;
+  }
+
+  /**
+   * Makes sure that conversations can be rendered.
+   *
+   * @throws InvalidDataException if the folder holds no chat template
+   */
+  public void requireChatTemplate() {
+    if (template == null) {
+      throw new InvalidDataException(
+          "'"
+              + files.folder()
+              + "' has no chat template: add chat_template.jinja, or use data.format text or"
+              + " tokenized.");
+    }
+  }
+
+  /**
+   * The conversation as the model's template writes it, begin-of-text included.
+   *
+   * @throws InvalidDataException if the folder holds no chat template or one that cannot be
+   *     rendered
+   * @throws TemplateRefusalException if the template refuses the conversation
+   */
+  public String render(List<Message> messages, GenerationPrompt generationPrompt) {
+    requireChatTemplate();
+    return template.render(messages, generationPrompt);
+  }
+
+  /** Ids of the text as it stands: nothing is put in front or behind, nothing is cut. */
+  public int[] encode(String text) {
+    return tokenizer.encode(text);
+  }
+
+  /** Same as {@link #encode}, with the place of each token in the text. */
+  public EncodedText encodeWithOffsets(String text) {
+    return tokenizer.encodeWithOffsets(text);
+  }
+
+  public String decode(int[] ids, SpecialTokens specialTokens) {
+    return tokenizer.decode(ids, specialTokens);
+  }
+
+  /** Id of the begin-of-text token; empty where the tokenizer has none. */
+  public OptionalInt bosId() {
+    return idOf(files.bosToken());
+  }
+
+  /** Id of the end-of-text token; empty where the tokenizer has none. */
+  public OptionalInt eosId() {
+    return idOf(files.eosToken());
+  }
+
+  /** SHA-256 of {@code tokenizer.json}, in hexadecimal. */
+  public String tokenizerSha256() {
+    return sha256(files.tokenizerJson());
+  }
+
+  /** SHA-256 of the chat template, in hexadecimal; empty where there is none. */
+  public Optional<String> templateSha256() {
+    return Optional.ofNullable(files.chatTemplate()).map(ChatTokenizer::sha256);
+  }
+
+  /** The date that the template writes into its text; empty for a template that writes none. */
+  public Optional<LocalDate> templateDate() {
+    return Optional.ofNullable(files.chatTemplate())
+        .filter(text -> text.contains("strftime_now"))
+        .map(text -> files.renderedAt().atZone(ZoneOffset.UTC).toLocalDate());
+  }
+
+  @Override
+  public void close() {
+    tokenizer.close();
+  }
+
+  private OptionalInt idOf(String specialToken) {
+    if (specialToken == null) {
+      return OptionalInt.empty();
+    }
+    int[] ids = tokenizer.encode(specialToken);
+    return ids.length == 1 ? OptionalInt.of(ids[0]) : OptionalInt.empty();
+  }
+
+  private static String sha256(String text) {
+    try {
+      byte[] digest =
+          MessageDigest.getInstance("SHA-256").digest(text.getBytes(StandardCharsets.UTF_8));
+      return HexFormat.of().formatHex(digest);
+    } catch (NoSuchAlgorithmException e) {
+      throw new IllegalStateException("every Java has SHA-256", e);
+    }
+  }
+}

@@ -1,0 +1,10 @@
+package dev.anneal.data.token;
+
+/** A chat template's own {@code raise_exception}: it does not take this conversation. */
+public final class TemplateRefusalException extends RuntimeException {
+  private static final long serialVersionUID = 1L;
+
+  TemplateRefusalException(String message) {
+    super(message, null, false, false);
+  }
+}

@@ -1,0 +1,103 @@
+package dev.anneal.data.token;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.anneal.data.InvalidDataException;
+import dev.anneal.data.io.Storage;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.Serializable;
+import java.nio.charset.StandardCharsets;
+import java.time.Instant;
+
+/**
+ * The contents of a tokenizer folder, as they travel to executors.
+ *
+ * @param folder where they come from
+ * @param tokenizerJson contents of {@code tokenizer.json}
+ * @param chatTemplate Jinja text; null where the folder has none
+ * @param bosToken begin-of-text token; null where the tokenizer has none
+ * @param eosToken end-of-text token; null where the tokenizer has none
+ * @param renderedAt what {@code strftime_now} takes for now, the same on every executor
+ */
+public record TokenizerFiles(
+    String folder,
+    String tokenizerJson,
+    String chatTemplate,
+    String bosToken,
+    String eosToken,
+    Instant renderedAt)
+    implements Serializable {
+
+  /**
+   * Reads {@code tokenizer.json}, {@code tokenizer_config.json} and {@code chat_template.jinja};
+   * only the first must be there.
+   *
+   * @throws InvalidDataException if the folder lacks {@code tokenizer.json} or a file is broken
+   */
+  public static TokenizerFiles read(String folder, Storage storage) {
+    String tokenizerJson = readText(folder, "tokenizer.json", storage);
+    if (tokenizerJson == null) {
+      throw new InvalidDataException(
+          "'" + folder + "' has no tokenizer.json: set model.tokenizer to a folder that has one.");
+    }
+    JsonNode config = config(folder, storage);
+    String template = readText(folder, "chat_template.jinja", storage);
+    if (template == null) {
+      template = templateOf(config.path("chat_template"));
+    }
+    return new TokenizerFiles(
+        folder,
+        tokenizerJson,
+        template,
+        specialToken(config.path("bos_token")),
+        specialToken(config.path("eos_token")),
+        Instant.now());
+  }
+
+  private static JsonNode config(String folder, Storage storage) {
+    String text = readText(folder, "tokenizer_config.json", storage);
+    try {
+      return new ObjectMapper().readTree(text == null ? "{}" : text);
+    } catch (JsonProcessingException e) {
+      throw new InvalidDataException(
+          "tokenizer_config.json in '"
+              + folder
+              + "' is not JSON (line "
+              + e.getLocation().getLineNr()
+              + "): copy it again from the model.",
+          e);
+    }
+  }
+
+  private static String readText(String folder, String name, Storage storage) {
+    String location = folder.endsWith("/") ? folder + name : folder + "/" + name;
+    try {
+      if (!storage.exists(location)) {
+        return null;
+      }
+      try (InputStream in = storage.open(location)) {
+        return new String(in.readAllBytes(), StandardCharsets.UTF_8);
+      }
+    } catch (IOException | IllegalArgumentException e) {
+      throw new InvalidDataException(Storage.cannotRead(location, e), e);
+    }
+  }
+
+  // A list holds named templates, of which "default" is the one for conversations.
+  private static String templateOf(JsonNode template) {
+    if (template.isArray()) {
+      for (JsonNode named : template) {
+        if ("default".equals(named.path("name").asText())) {
+          return named.path("template").textValue();
+        }
+      }
+    }
+    return template.textValue();
+  }
+
+  private static String specialToken(JsonNode token) {
+    return token.isObject() ? token.path("content").textValue() : token.textValue();
+  }
+}
