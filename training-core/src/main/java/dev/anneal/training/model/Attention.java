@@ -23,8 +23,7 @@ final class Attention {
     for (int row = 0; row < rows.length; row++) {
       long length = rowLengths[row];
       rows[row] =
-          torch
-              .scaled_dot_product_attention(
+          torch.scaled_dot_product_attention(
                   heads(q, start, length),
                   heads(k, start, length),
                   heads(v, start, length),

@@ -47,8 +47,7 @@ public record TokenBatch(
       }
       start = at;
     }
-    int[] rowLengths =
-        sequences.stream().flatMapToInt(s -> Arrays.stream(s.rowLengths())).toArray();
+    int[] rowLengths = sequences.stream().flatMapToInt(s -> Arrays.stream(s.rowLengths())).toArray();
     return new TokenBatch(
         Tensors.of(ids),
         positions,

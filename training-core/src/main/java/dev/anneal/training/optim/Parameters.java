@@ -45,7 +45,8 @@ public final class Parameters {
     }
     master = Tensors.zeros(ScalarType.Float, total);
     gradient = Tensors.zeros(ScalarType.Float, total);
-    compute = computeDtype == DType.FP32 ? master : Tensors.zeros(computeDtype.scalarType(), total);
+    compute =
+        computeDtype == DType.FP32 ? master : Tensors.zeros(computeDtype.scalarType(), total);
   }
 
   /** The fp32 values, {@code [n]}. */

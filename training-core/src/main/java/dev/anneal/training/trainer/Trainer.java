@@ -111,7 +111,8 @@ final class Trainer {
 
   private Dropout dropout(long step, int microBatch) {
     return switch (spec.mode()) {
-      case LORA -> new Dropout(spec.lora().dropout(), Seeds.mix(spec.seed(), step, microBatch));
+      case LORA ->
+          new Dropout(spec.lora().dropout(), Seeds.mix(spec.seed(), step, microBatch));
       case FULL -> Dropout.NONE;
     };
   }

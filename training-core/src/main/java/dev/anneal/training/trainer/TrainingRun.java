@@ -65,7 +65,8 @@ public final class TrainingRun {
       }
       collectives.barrier();
     } catch (IOException e) {
-      throw new TrainingException("rank %d: %s".formatted(collectives.rank(), e.getMessage()), e);
+      throw new TrainingException(
+          "rank %d: %s".formatted(collectives.rank(), e.getMessage()), e);
     }
   }
 }
