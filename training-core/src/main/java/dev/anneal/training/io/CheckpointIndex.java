@@ -26,11 +26,13 @@ public final class CheckpointIndex implements AutoCloseable {
   public static final String ADAPTER_FILE = "adapter_model.safetensors";
 
   private final ModelFolder folder;
+  private final String origin;
   private final Map<String, String> fileOfTensor;
   private final Map<String, SafetensorsFile> openFiles = new LinkedHashMap<>();
 
-  private CheckpointIndex(ModelFolder folder, Map<String, String> fileOfTensor) {
+  private CheckpointIndex(ModelFolder folder, String origin, Map<String, String> fileOfTensor) {
     this.folder = folder;
+    this.origin = folder.locationOf(origin);
     this.fileOfTensor = Collections.unmodifiableMap(fileOfTensor);
   }
 
@@ -50,7 +52,8 @@ public final class CheckpointIndex implements AutoCloseable {
           "%s has neither %s nor %s; weights must be in safetensors format."
               .formatted(folder.location(), singleFile, indexFile));
     }
-    return new CheckpointIndex(folder, weightMap(folder, JsonObject.read(folder, indexFile)));
+    Map<String, String> weightMap = weightMap(folder, JsonObject.read(folder, indexFile));
+    return new CheckpointIndex(folder, indexFile, weightMap);
   }
 
   private static CheckpointIndex ofFile(ModelFolder folder, String file) throws IOException {
@@ -59,7 +62,7 @@ public final class CheckpointIndex implements AutoCloseable {
     for (String name : open.header().entries().keySet()) {
       fileOfTensor.put(name, file);
     }
-    CheckpointIndex index = new CheckpointIndex(folder, fileOfTensor);
+    CheckpointIndex index = new CheckpointIndex(folder, file, fileOfTensor);
     index.openFiles.put(file, open);
     return index;
   }
@@ -151,17 +154,17 @@ public final class CheckpointIndex implements AutoCloseable {
     file(name).read(entry, firstElement, into);
   }
 
-  /** What messages call the place of tensor {@code name}: its file, or the folder if unknown. */
+  /** What messages call the place of tensor {@code name}: its file, or where it should be named. */
   public String where(String name) {
     String file = fileOfTensor.get(name);
-    return file == null ? folder.location() : folder.locationOf(file);
+    return file == null ? origin : folder.locationOf(file);
   }
 
   private SafetensorsFile file(String name) throws IOException {
     String file = fileOfTensor.get(name);
     if (file == null) {
       throw new InvalidModelException(
-          "the weights in %s lack tensor %s.".formatted(folder.location(), name));
+          "%s lacks tensor %s; is this the checkpoint of that model?".formatted(origin, name));
     }
     SafetensorsFile open = openFiles.get(file);
     if (open == null) {

@@ -150,19 +150,9 @@ public final class JsonObject {
     return value.textValue();
   }
 
-  /** The whole number at {@code key}. */
-  public long wholeNumber(String key) {
-    return wholeNumber(key, require(key));
-  }
-
   /** The whole number of 32 bits at {@code key}. */
   public int intNumber(String key) {
     return intNumber(key, require(key));
-  }
-
-  /** The whole number at {@code key}, or {@code missing}. */
-  public int intNumber(String key, int missing) {
-    return has(key) ? intNumber(key) : missing;
   }
 
   /** The finite number at {@code key}. */
@@ -197,6 +187,11 @@ public final class JsonObject {
       return new JsonObject(object, where, prefix + key + ".");
     }
     throw mistyped(key, "an object", require(key));
+  }
+
+  /** The object at {@code key}, an empty one where it is missing. */
+  public JsonObject objectOrEmpty(String key) {
+    return has(key) ? object(key) : new JsonObject(create(), where, prefix + key + ".");
   }
 
   /** The texts in the list at {@code key}. */

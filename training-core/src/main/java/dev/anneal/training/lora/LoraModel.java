@@ -42,11 +42,9 @@ public record LoraModel(
     for (int layer = 0; layer < config.numHiddenLayers(); layer++) {
       for (LinearModule module : targets) {
         shapes.add(
-            new Parameters.Shape(
-                module.loraAName(layer), spec.r(), module.inFeatures(config)));
+            new Parameters.Shape(module.loraAName(layer), spec.r(), module.inFeatures(config)));
         shapes.add(
-            new Parameters.Shape(
-                module.loraBName(layer), module.outFeatures(config), spec.r()));
+            new Parameters.Shape(module.loraBName(layer), module.outFeatures(config), spec.r()));
       }
     }
     return shapes;

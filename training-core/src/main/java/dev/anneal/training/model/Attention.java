@@ -11,6 +11,8 @@ final class Attention {
   private Attention() {}
 
   /**
+   * {@code softmax(q k^T / sqrt(head_dim)) v} of every row on its own.
+   *
    * @param q {@code [T, heads, head_dim]}
    * @param k {@code [T, kv_heads, head_dim]}
    * @param v like {@code k}
@@ -23,7 +25,8 @@ final class Attention {
     for (int row = 0; row < rows.length; row++) {
       long length = rowLengths[row];
       rows[row] =
-          torch.scaled_dot_product_attention(
+          torch
+              .scaled_dot_product_attention(
                   heads(q, start, length),
                   heads(k, start, length),
                   heads(v, start, length),

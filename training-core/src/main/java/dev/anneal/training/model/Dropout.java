@@ -21,7 +21,7 @@ public record Dropout(double p, long seed) {
     if (p == 0) {
       return x;
     }
-    long stream = Seeds.mix(seed, layer, module.ordinal());
+    long stream = Seeds.mix(seed, module.loraAName(layer).hashCode());
     Tensor mask = Tensors.bernoulli(torch.empty_like(x), 1 - p, stream);
     return x.mul(Tensors.times(mask, 1 / (1 - p)));
   }

@@ -6,7 +6,9 @@ import java.util.ArrayList;
 import java.util.List;
 import org.bytedeco.pytorch.Tensor;
 
-/** The trained parameters that one piece of the model used, so that its gradients find their way. */
+/**
+ * The trained parameters that one piece of the model used, so that its gradients find their way.
+ */
 public final class Leaves {
   private final Parameters parameters;
   private final List<String> names = new ArrayList<>();

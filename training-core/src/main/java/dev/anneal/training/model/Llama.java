@@ -73,6 +73,8 @@ public final class Llama {
   }
 
   /**
+   * The logits of the tokens that follow some positions.
+   *
    * @param positions {@code [N]} int64 positions in the batch's stream
    * @return {@code [N, vocab_size]} in fp32
    */

@@ -12,7 +12,6 @@ import java.util.List;
  */
 final class LlamaConfigJson {
   private static final String ARCHITECTURE = "LlamaForCausalLM";
-  private static final double DEFAULT_ROPE_THETA = 10_000;
 
   private LlamaConfigJson() {}
 
@@ -20,8 +19,7 @@ final class LlamaConfigJson {
     checkKind(json);
     int hiddenSize = positive(json, "hidden_size");
     int heads = positive(json, "num_attention_heads");
-    int keyValueHeads =
-        json.has("num_key_value_heads") ? positive(json, "num_key_value_heads") : heads;
+    int keyValueHeads = positive(json, "num_key_value_heads", heads);
     if (heads % keyValueHeads != 0) {
       throw json.refuse(
           "num_key_value_heads",
@@ -37,10 +35,10 @@ final class LlamaConfigJson {
         heads,
         keyValueHeads,
         headDim(json, hiddenSize, heads),
-        positive(json, "rms_norm_eps", 1e-6),
+        positiveNumber(json, "rms_norm_eps", 1e-6),
         ropeScaling(rope),
         ropeTheta(json, rope),
-        json.has("max_position_embeddings") ? positive(json, "max_position_embeddings") : 2048,
+        positive(json, "max_position_embeddings", 2048),
         json.flag("tie_word_embeddings"),
         json.has("bos_token_id") ? json.intNumber("bos_token_id") : null,
         json.intNumbers("eos_token_id"));
@@ -78,8 +76,8 @@ final class LlamaConfigJson {
     if (!json.has("head_dim") && hiddenSize % heads != 0) {
       throw json.refuse(
           "hidden_size",
-          "must be a multiple of num_attention_heads where head_dim is not given, but %d is not one of %d."
-              .formatted(hiddenSize, heads));
+          "must be a multiple of num_attention_heads (%d) where head_dim is not given, not %d."
+              .formatted(heads, hiddenSize));
     }
     int headDim = json.has("head_dim") ? positive(json, "head_dim") : hiddenSize / heads;
     if (headDim % 2 != 0) {
@@ -91,16 +89,11 @@ final class LlamaConfigJson {
 
   /** Where the rotary settings are: transformers, too, lets {@code rope_scaling} come first. */
   private static JsonObject rope(JsonObject json) {
-    for (String key : List.of("rope_scaling", "rope_parameters")) {
-      if (!json.isUnset(key)) {
-        return json.object(key);
-      }
-    }
-    return JsonObject.parse("{}", json.where());
+    return json.objectOrEmpty(json.isUnset("rope_scaling") ? "rope_parameters" : "rope_scaling");
   }
 
   private static double ropeTheta(JsonObject json, JsonObject rope) {
-    return positive(rope.has("rope_theta") ? rope : json, "rope_theta", DEFAULT_ROPE_THETA);
+    return positiveNumber(rope.has("rope_theta") ? rope : json, "rope_theta", 10_000);
   }
 
   private static RopeScaling ropeScaling(JsonObject rope) {
@@ -118,9 +111,9 @@ final class LlamaConfigJson {
   private static RopeScaling llama3(JsonObject rope) {
     RopeScaling scaling =
         new RopeScaling(
-            positive(rope, "factor", Double.NaN),
-            positive(rope, "low_freq_factor", Double.NaN),
-            positive(rope, "high_freq_factor", Double.NaN),
+            positiveNumber(rope, "factor"),
+            positiveNumber(rope, "low_freq_factor"),
+            positiveNumber(rope, "high_freq_factor"),
             positive(rope, "original_max_position_embeddings"));
     if (scaling.highFreqFactor() <= scaling.lowFreqFactor()) {
       throw rope.refuse(
@@ -139,13 +132,20 @@ final class LlamaConfigJson {
     return value;
   }
 
-  /** {@code missing} stands for a missing value; NaN says that there is no such stand-in. */
-  private static double positive(JsonObject json, String key, double missing) {
-    double value = Double.isNaN(missing) ? json.number(key) : json.number(key, missing);
+  private static int positive(JsonObject json, String key, int missing) {
+    return json.has(key) ? positive(json, key) : missing;
+  }
+
+  private static double positiveNumber(JsonObject json, String key) {
+    double value = json.number(key);
     if (value <= 0) {
       throw json.refuse(key, "must be more than 0, not %s.".formatted(value));
     }
     return value;
+  }
+
+  private static double positiveNumber(JsonObject json, String key, double missing) {
+    return json.has(key) ? positiveNumber(json, key) : missing;
   }
 
   static String print(LlamaConfig config, String torchDtype) {

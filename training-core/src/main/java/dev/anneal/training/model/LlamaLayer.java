@@ -13,6 +13,8 @@ import org.bytedeco.pytorch.global.torch;
 public record LlamaLayer(LlamaConfig config, LayerWeights weights, LayerAdapters adapters) {
 
   /**
+   * Attention and MLP, each added to its input.
+   *
    * @param x {@code [T, hidden_size]}
    * @param rowLengths rows that lie end to end in {@code x}
    * @return {@code [T, hidden_size]}

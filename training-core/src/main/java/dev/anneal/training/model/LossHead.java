@@ -15,8 +15,8 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.bytedeco.pytorch.kSum;
 
 /**
- * Final norm, head and cross-entropy of the target tokens, in chunks of tokens: with a vocabulary of
- * 128,256 whole logits would be the largest tensor of all.
+ * Final norm, head and cross-entropy of the target tokens, in chunks of tokens: with a vocabulary
+ * of 128,256 whole logits would be the largest tensor of all.
  */
 final class LossHead {
   /** Logits that exist at once. */
@@ -32,6 +32,8 @@ final class LossHead {
   record Result(double loss, Tensor dHidden) {}
 
   /**
+   * The loss alone.
+   *
    * @param hidden output of the last layer, {@code [T, hidden_size]}
    * @return the sum of the cross-entropy over the batch's target tokens
    */

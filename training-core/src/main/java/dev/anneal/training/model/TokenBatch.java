@@ -40,14 +40,15 @@ public record TokenBatch(
         for (int target = start + spans[span]; target < start + spans[span + 1]; target++) {
           // a row's first token has nothing in its row to be predicted from
           if (positions[target] > 0) {
-            predictors[learned] = target - 1;
+            predictors[learned] = target - 1L;
             targets[learned++] = ids[target];
           }
         }
       }
       start = at;
     }
-    int[] rowLengths = sequences.stream().flatMapToInt(s -> Arrays.stream(s.rowLengths())).toArray();
+    int[] rowLengths =
+        sequences.stream().flatMapToInt(s -> Arrays.stream(s.rowLengths())).toArray();
     return new TokenBatch(
         Tensors.of(ids),
         positions,

@@ -7,8 +7,8 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 
 /**
- * Adam with decoupled weight decay (<a href="https://arxiv.org/abs/1711.05101">Loshchilov 2017</a>),
- * in the order of operations of {@code torch.optim.AdamW}, over one flat vector.
+ * Adam with decoupled weight decay (<a href="https://arxiv.org/abs/1711.05101">Loshchilov
+ * 2017</a>), in the order of operations of {@code torch.optim.AdamW}, over one flat vector.
  */
 public final class AdamW {
   private final AdamWSpec spec;
@@ -28,8 +28,8 @@ public final class AdamW {
   /** Moves the parameters along their gradient at {@code learningRate}. */
   public void step(double learningRate) {
     step++;
-    double correction1 = 1 - Math.pow(spec.beta1(), step);
-    double correction2 = 1 - Math.pow(spec.beta2(), step);
+    double correction1 = 1 - Math.pow(spec.beta1(), (double) step);
+    double correction2 = 1 - Math.pow(spec.beta2(), (double) step);
     try (TensorScope scope = new TensorScope();
         NoGrad noGrad = new NoGrad()) {
       Tensor p = parameters.master();
@@ -38,9 +38,7 @@ public final class AdamW {
       m.lerp_(g, Tensors.scalar(1 - spec.beta1()));
       v.mul_(Tensors.scalar(spec.beta2())).addcmul_(g, g, Tensors.scalar(1 - spec.beta2()));
       Tensor denominator =
-          v.sqrt()
-              .div_(Tensors.scalar(Math.sqrt(correction2)))
-              .add_(Tensors.scalar(spec.eps()));
+          v.sqrt().div_(Tensors.scalar(Math.sqrt(correction2))).add_(Tensors.scalar(spec.eps()));
       p.addcdiv_(m, denominator, Tensors.scalar(-learningRate / correction1));
     }
     parameters.publish();

@@ -35,9 +35,11 @@ public final class Parameters {
   private final Tensor master;
   private final Tensor gradient;
   private final Tensor compute;
+  private final DType computeDtype;
 
   /** Zeroed parameters of {@code shapes}, in their order, in the current tensor scope. */
   public Parameters(List<Shape> shapes, DType computeDtype) {
+    this.computeDtype = computeDtype;
     long total = 0;
     for (Shape shape : shapes) {
       slots.put(shape.name(), new Slot(total, shape));
@@ -45,8 +47,7 @@ public final class Parameters {
     }
     master = Tensors.zeros(ScalarType.Float, total);
     gradient = Tensors.zeros(ScalarType.Float, total);
-    compute =
-        computeDtype == DType.FP32 ? master : Tensors.zeros(computeDtype.scalarType(), total);
+    compute = computeDtype == DType.FP32 ? master : Tensors.zeros(computeDtype.scalarType(), total);
   }
 
   /** The fp32 values, {@code [n]}. */
@@ -86,7 +87,7 @@ public final class Parameters {
 
   /** Makes what the model computes with follow the fp32 values. */
   public void publish() {
-    if (compute != master) {
+    if (computeDtype != DType.FP32) {
       try (TensorScope scope = new TensorScope();
           NoGrad noGrad = new NoGrad()) {
         compute.copy_(master);

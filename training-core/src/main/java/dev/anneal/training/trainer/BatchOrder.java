@@ -1,13 +1,13 @@
 package dev.anneal.training.trainer;
 
-import java.util.SplittableRandom;
 import dev.anneal.training.tensor.Seeds;
+import java.util.SplittableRandom;
 
 /**
  * Which sequences make up each micro-batch. The order is endless: epoch after epoch, each with an
- * order of its own from the seed if shuffled; a global batch may span two epochs. Micro-batch {@code
- * a * world_size + r} of a global batch belongs to rank {@code r} in accumulation step {@code a}, so
- * that the same global batch gives the same numbers at any world size.
+ * order of its own from the seed if shuffled; a global batch may span two epochs. Micro-batch
+ * {@code a * world_size + r} of a global batch belongs to rank {@code r} in accumulation step
+ * {@code a}, so that the same global batch gives the same numbers at any world size.
  */
 final class BatchOrder {
   private final long size;

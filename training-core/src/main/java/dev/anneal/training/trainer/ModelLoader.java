@@ -28,8 +28,8 @@ import org.bytedeco.pytorch.Tensor;
 final class ModelLoader {
   private ModelLoader() {}
 
-  static TrainableModel load(
-      TrainingSpec spec, TrainingRun.Inputs inputs, Collectives collectives) throws IOException {
+  static TrainableModel load(TrainingSpec spec, TrainingRun.Inputs inputs, Collectives collectives)
+      throws IOException {
     LlamaConfig config = inputs.model().config();
     try (WeightReader weights = Weights.open(inputs.model());
         NoGrad noGrad = new NoGrad()) {
@@ -93,7 +93,7 @@ final class ModelLoader {
           Tensors.uniform(
               parameters.master(module.loraAName(layer)),
               bound,
-              Seeds.mix(seed, layer, module.ordinal()));
+              Seeds.mix(seed, module.loraAName(layer).hashCode()));
         }
       }
     }

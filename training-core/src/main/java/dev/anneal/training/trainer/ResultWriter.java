@@ -20,12 +20,8 @@ final class ResultWriter {
     OutputFolder output = inputs.output();
     switch (spec.mode()) {
       case LORA -> {
-        ParameterFile.write(
-            model.parameters(), DType.FP32, output, CheckpointIndex.ADAPTER_FILE);
-        text(
-            output,
-            PeftConfig.FILE,
-            new PeftConfig(spec.lora(), inputs.baseModelName()).toJson());
+        ParameterFile.write(model.parameters(), DType.FP32, output, CheckpointIndex.ADAPTER_FILE);
+        text(output, PeftConfig.FILE, new PeftConfig(spec.lora(), inputs.baseModelName()).toJson());
       }
       case FULL -> {
         ParameterFile.write(

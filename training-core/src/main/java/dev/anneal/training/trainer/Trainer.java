@@ -80,7 +80,7 @@ final class Trainer {
           "the loss is %s: lower optimizer.learning_rate or check the data.".formatted(loss));
     }
     collectives.allReduceSum(parameters.gradient());
-    parameters.gradient().div_(Tensors.scalar(all.targetTokens()));
+    parameters.gradient().div_(Tensors.scalar((double) all.targetTokens()));
     double gradNorm = GradientClipping.clip(parameters.gradient(), spec.maxGradNorm());
     double learningRate = spec.optimizer().learningRate() * spec.schedule().factor(step);
     optimizer.step(learningRate);
@@ -111,8 +111,7 @@ final class Trainer {
 
   private Dropout dropout(long step, int microBatch) {
     return switch (spec.mode()) {
-      case LORA ->
-          new Dropout(spec.lora().dropout(), Seeds.mix(spec.seed(), step, microBatch));
+      case LORA -> new Dropout(spec.lora().dropout(), Seeds.mix(spec.seed(), step, microBatch));
       case FULL -> Dropout.NONE;
     };
   }

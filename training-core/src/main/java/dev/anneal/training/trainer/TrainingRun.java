@@ -65,8 +65,7 @@ public final class TrainingRun {
       }
       collectives.barrier();
     } catch (IOException e) {
-      throw new TrainingException(
-          "rank %d: %s".formatted(collectives.rank(), e.getMessage()), e);
+      throw new TrainingException("rank %d: %s".formatted(collectives.rank(), e.getMessage()), e);
     }
   }
 }

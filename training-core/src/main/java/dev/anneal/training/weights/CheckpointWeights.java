@@ -25,6 +25,8 @@ public final class CheckpointWeights implements WeightReader {
   }
 
   /**
+   * Opens the weights in {@code folder}.
+   *
    * @param singleFile name of the weights' file where they are in one: {@link
    *     CheckpointIndex#MODEL_FILE} or {@link CheckpointIndex#ADAPTER_FILE}
    */

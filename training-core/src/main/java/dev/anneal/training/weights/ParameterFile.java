@@ -32,8 +32,7 @@ public final class ParameterFile {
           specs,
           (spec, sink) -> {
             try (TensorScope scope = new TensorScope()) {
-              Tensor values =
-                  parameters.master(spec.name()).to(dtype.scalarType()).contiguous();
+              Tensor values = parameters.master(spec.name()).to(dtype.scalarType()).contiguous();
               sink.write(Tensors.bytes(values, 0).asByteBuffer());
             }
           });

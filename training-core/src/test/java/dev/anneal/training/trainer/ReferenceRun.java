@@ -2,7 +2,7 @@ package dev.anneal.training.trainer;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import dev.anneal.training.SharedFiles;
+import dev.anneal.training.Golden;
 import dev.anneal.training.collective.Collectives;
 import dev.anneal.training.data.SequenceSource;
 import dev.anneal.training.data.TokenSequence;
@@ -24,7 +24,7 @@ record ReferenceRun(Path folder, JsonNode reference) {
   private static final ObjectMapper JSON = new ObjectMapper();
 
   static ReferenceRun load() throws IOException {
-    Path folder = SharedFiles.tinyLlama();
+    Path folder = Golden.path("model").getParent();
     return new ReferenceRun(folder, JSON.readTree(folder.resolve("reference.json").toFile()));
   }
 

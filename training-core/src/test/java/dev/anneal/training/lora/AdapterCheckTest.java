@@ -1,0 +1,149 @@
+package dev.anneal.training.lora;
+
+import static org.assertj.core.api.Assertions.assertThatCode;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.anneal.training.Golden;
+import dev.anneal.training.InvalidModelException;
+import dev.anneal.training.io.LocalModelFolder;
+import dev.anneal.training.io.SafetensorsDType;
+import dev.anneal.training.io.SmallCheckpoint;
+import dev.anneal.training.io.TensorSpec;
+import dev.anneal.training.model.LlamaConfig;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class AdapterCheckTest {
+  private static final LoraSpec SPEC = new LoraSpec(2, 4, 0.1, false, List.of("q_proj", "k_proj"));
+
+  private static final LlamaConfig CONFIG =
+      LlamaConfig.parse(
+          """
+          {"model_type": "llama", "vocab_size": 11, "hidden_size": 8, "intermediate_size": 12,
+           "num_hidden_layers": 2, "num_attention_heads": 2, "num_key_value_heads": 1}""",
+          "config.json");
+
+  @TempDir Path path;
+  private Path weights;
+  private List<TensorSpec> tensors;
+
+  @BeforeEach
+  void write() throws IOException {
+    weights = path.resolve("adapter_model.safetensors");
+    tensors = new ArrayList<>();
+    for (int layer = 0; layer < 2; layer++) {
+      add("layers.%d.self_attn.q_proj.lora_A".formatted(layer), 2, 8);
+      add("layers.%d.self_attn.q_proj.lora_B".formatted(layer), 8, 2);
+      add("layers.%d.self_attn.k_proj.lora_A".formatted(layer), 2, 8);
+      add("layers.%d.self_attn.k_proj.lora_B".formatted(layer), 4, 2);
+    }
+    SmallCheckpoint.write(weights, tensors);
+    writeConfig(SPEC);
+  }
+
+  private void add(String module, long... shape) {
+    String name = "base_model.model.model." + module + ".weight";
+    tensors.add(new TensorSpec(name, SafetensorsDType.BF16, shape));
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"adapter_init", "adapter_final"})
+  void acceptsTheReferenceAdapters(String adapter) throws IOException {
+    LlamaConfig config = LlamaConfig.read(Golden.folder("model"));
+    LoraSpec spec = new LoraSpec(8, 16, 0, false, List.of("all-linear"));
+
+    assertThatCode(() -> AdapterCheck.check(Golden.folder(adapter), config, spec))
+        .doesNotThrowAnyException();
+  }
+
+  @Test
+  void acceptsAnotherOrderOfTargetsAndAnotherDropout() {
+    assertThatCode(() -> check(new LoraSpec(2, 4, 0, false, List.of("k_proj", "q_proj"))))
+        .doesNotThrowAnyException();
+  }
+
+  @Test
+  void anotherRankIsNamed() {
+    refused(new LoraSpec(4, 8, 0, false, SPEC.targetModules()), "rank (r) 2", "recipe has 4");
+  }
+
+  @Test
+  void anotherScaleIsNamed() {
+    refused(new LoraSpec(2, 8, 0, false, SPEC.targetModules()), "scale", " 2.0 ", "has 4.0");
+    refused(new LoraSpec(2, 4, 0, true, SPEC.targetModules()), "scale", " 2.0 ", "has 2.82");
+  }
+
+  @Test
+  void otherTargetModulesAreNamed() {
+    refused(
+        new LoraSpec(2, 4, 0, false, List.of("q_proj")),
+        "target modules [q_proj, k_proj]",
+        "recipe has [q_proj]");
+  }
+
+  @Test
+  void everyMissingTensorIsNamed() throws IOException {
+    for (TensorSpec missing : tensors) {
+      SmallCheckpoint.write(
+          weights,
+          tensors.stream().filter(tensor -> !tensor.name().equals(missing.name())).toList());
+      refused(SPEC, weights + " lacks tensor " + missing.name());
+    }
+  }
+
+  @Test
+  void aTensorOfAnotherShapeIsNamed() throws IOException {
+    TensorSpec b = tensors.remove(1);
+    tensors.add(new TensorSpec(b.name(), SafetensorsDType.BF16, 4, 2));
+    SmallCheckpoint.write(weights, tensors);
+    refused(SPEC, b.name() + " has the shape [4, 2]", "[8, 2]");
+  }
+
+  @Test
+  void anAdapterOfADeeperModelIsRefused() throws IOException {
+    add("layers.2.self_attn.q_proj.lora_A", 2, 8);
+    SmallCheckpoint.write(weights, tensors);
+    refused(SPEC, "holds tensor base_model.model.model.layers.2.self_attn.q_proj.lora_A.weight");
+  }
+
+  @Test
+  void everyTruncationIsRefused() throws IOException {
+    byte[] bytes = Files.readAllBytes(weights);
+    for (int length = 0; length < bytes.length; length++) {
+      Files.write(weights, Arrays.copyOf(bytes, length));
+      refused(SPEC, weights.toString(), "truncated");
+    }
+  }
+
+  @Test
+  void missingFilesAreNamed() throws IOException {
+    Files.delete(weights);
+    refused(SPEC, path + " has neither adapter_model.safetensors");
+    Files.delete(path.resolve("adapter_config.json"));
+    refused(SPEC, path + " has no adapter_config.json");
+  }
+
+  private void writeConfig(LoraSpec spec) throws IOException {
+    Files.writeString(
+        path.resolve("adapter_config.json"), new PeftConfig(spec, "some/model").toJson());
+  }
+
+  private void check(LoraSpec spec) throws IOException {
+    AdapterCheck.check(new LocalModelFolder(path), CONFIG, spec);
+  }
+
+  private void refused(LoraSpec spec, String... problem) {
+    assertThatThrownBy(() -> check(spec))
+        .isInstanceOf(InvalidModelException.class)
+        .hasMessageContainingAll(problem);
+  }
+}
