@@ -53,6 +53,8 @@ public record AnnealConfig(
   }
 
   /**
+   * Which model is tuned.
+   *
    * @param path a Hugging Face model folder, or {@code random:} with a shape's name or a {@code
    *     config.json}
    * @param tokenizer folder of the tokenizer; {@code null}: that of the model
@@ -60,6 +62,8 @@ public record AnnealConfig(
   public record Model(String path, String tokenizer) implements Serializable {}
 
   /**
+   * What it learns from, and how that is cut into sequences.
+   *
    * @param source path, URI or glob of the instruction rows
    * @param format what a row looks like
    * @param maxLength of a sequence, in tokens
@@ -80,6 +84,8 @@ public record AnnealConfig(
       implements Serializable {}
 
   /**
+   * The adapter.
+   *
    * @param initFrom a PEFT adapter folder to start from; {@code null}: a new adapter
    */
   public record Lora(
@@ -92,12 +98,16 @@ public record AnnealConfig(
       implements Serializable {}
 
   /**
+   * How the frozen weights are held.
+   *
    * @param offloadRatio share of a rank's frozen weights that waits in host memory
    */
   public record BaseWeights(Precision dtype, Shard shard, double offloadRatio)
       implements Serializable {}
 
   /**
+   * In what numbers the model computes.
+   *
    * @param dtype of activations and adapters
    * @param matmul of the products with frozen weights
    */
@@ -107,6 +117,8 @@ public record AnnealConfig(
   public record Activations(Checkpointing checkpoint, boolean offload) implements Serializable {}
 
   /**
+   * What trains, in which batches and for how long.
+   *
    * @param gradientAccumulation micro-batches of a rank per optimizer step
    * @param epochs passes over the data; where set, it takes precedence over {@code maxSteps}
    * @param maxGradNorm clips the gradient's global norm; 0: never
@@ -126,6 +138,8 @@ public record AnnealConfig(
       implements Serializable {}
 
   /**
+   * The learning rate over the steps.
+   *
    * @param warmupSteps where set, it takes precedence over {@code warmupRatio}
    * @param warmupRatio share of all steps
    */
@@ -133,24 +147,32 @@ public record AnnealConfig(
       implements Serializable {}
 
   /**
+   * What a run leaves behind on its way.
+   *
    * @param everySteps optimizer steps between two checkpoints; 0: none
    * @param keep how many of the last ones stay
    */
   public record Checkpoint(long everySteps, int keep, Resume resume) implements Serializable {}
 
   /**
+   * What is shown of the model before and after.
+   *
    * @param sampleRows held-out prompts that are continued before and after training
    * @param sampleTokens longest continuation
    */
   public record Evaluation(int sampleRows, int sampleTokens) implements Serializable {}
 
   /**
+   * Who takes part.
+   *
    * @param gpusPerNode 0: train on the CPU, one rank a node
    * @param timeout seconds that a rank waits for the others before it gives up
    */
   public record Cluster(int nodes, int gpusPerNode, int timeout) implements Serializable {}
 
   /**
+   * Where everything goes.
+   *
    * @param path folder that everything goes into
    */
   public record Output(String path) implements Serializable {}

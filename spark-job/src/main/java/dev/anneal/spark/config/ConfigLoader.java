@@ -26,6 +26,8 @@ public final class ConfigLoader {
   private ConfigLoader() {}
 
   /**
+   * Loads a configuration.
+   *
    * @param file YAML; {@code null} for the defaults alone
    * @param sets {@code key=value}, the value in YAML
    * @param workingFolder what relative paths are relative to

@@ -65,7 +65,9 @@ record Rule(String expected, UnaryOperator<JsonNode> read) {
     return new Rule(
         expected,
         value ->
-            value.isNumber() && holds.test(value.doubleValue())
+            value.isNumber()
+                    && Double.isFinite(value.doubleValue())
+                    && holds.test(value.doubleValue())
                 ? DoubleNode.valueOf(value.doubleValue())
                 : null);
   }

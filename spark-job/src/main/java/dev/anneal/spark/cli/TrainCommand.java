@@ -1,0 +1,24 @@
+package dev.anneal.spark.cli;
+
+import dev.anneal.spark.Request;
+import dev.anneal.spark.job.AnnealJob;
+import java.util.concurrent.Callable;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+
+@Command(
+    name = "train",
+    description = "Trains on the data set that is in output path.",
+    mixinStandardHelpOptions = true,
+    versionProvider = CommandLineInterface.Version.class)
+final class TrainCommand implements Callable<Integer> {
+  @Mixin private RequestOptions request;
+  @CommandLine.Spec private CommandLine.Model.CommandSpec spec;
+
+  @Override
+  public Integer call() {
+    AnnealJob.run(request.request(Request.Command.TRAIN), spec.commandLine().getOut());
+    return 0;
+  }
+}

@@ -1,0 +1,44 @@
+package dev.anneal.spark.cluster;
+
+import dev.anneal.spark.Request;
+import dev.anneal.spark.config.AnnealConfig;
+import dev.anneal.spark.progress.ProgressPlugin;
+import java.util.OptionalInt;
+import org.apache.spark.SparkConf;
+
+/** What Anneal sets of Spark's configuration, where the user has not set it. */
+public final class SparkSettings {
+  private static final int SLOT_CHECK_SECONDS = 5;
+
+  private SparkSettings() {}
+
+  /** The configuration of the application. */
+  public static SparkConf of(SparkConf given, Request request) {
+    AnnealConfig config = request.config();
+    int timeout = config.cluster().timeout();
+    SparkConf conf = given.clone();
+    conf.setIfMissing("spark.app.name", "Anneal");
+    conf.setIfMissing("spark.master", "local[*]");
+    // a rank that meets nobody must not wait for Spark's default of a year
+    conf.setIfMissing("spark.barrier.sync.timeout", Integer.toString(timeout));
+    conf.setIfMissing(
+        "spark.scheduler.barrier.maxConcurrentTasksCheck.interval", SLOT_CHECK_SECONDS + "s");
+    conf.setIfMissing(
+        "spark.scheduler.barrier.maxConcurrentTasksCheck.maxFailures",
+        Integer.toString(Math.max(1, timeout / SLOT_CHECK_SECONDS)));
+    // a second copy of a slow rank would be a rank too many
+    conf.set("spark.speculation", "false");
+    conf.set("spark.plugins", plugins(conf));
+    OptionalInt cores = Slots.executorCores(conf);
+    if (cores.isPresent()) {
+      conf.setIfMissing("spark.executorEnv.OMP_NUM_THREADS", Integer.toString(cores.getAsInt()));
+    }
+    return conf;
+  }
+
+  private static String plugins(SparkConf conf) {
+    String others = conf.get("spark.plugins", "");
+    String ours = ProgressPlugin.class.getName();
+    return others.isEmpty() ? ours : others + "," + ours;
+  }
+}

@@ -1,0 +1,154 @@
+package dev.anneal.spark.job;
+
+import dev.anneal.data.DatasetManifest;
+import dev.anneal.data.PrepJob;
+import dev.anneal.data.token.ChatTokenizer;
+import dev.anneal.spark.JobFailedException;
+import dev.anneal.spark.Request;
+import dev.anneal.spark.cluster.SparkSettings;
+import dev.anneal.spark.output.Outcome;
+import dev.anneal.spark.output.RunRecord;
+import dev.anneal.spark.output.Summary;
+import dev.anneal.spark.preflight.Plan;
+import dev.anneal.spark.preflight.Preflight;
+import dev.anneal.spark.progress.ProgressDisplay;
+import dev.anneal.spark.storage.RunFolder;
+import dev.anneal.spark.storage.TokenizerCopy;
+import dev.anneal.spark.train.Batches;
+import dev.anneal.training.trainer.TrainingSpec;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.time.Duration;
+import java.time.Instant;
+import org.apache.hadoop.util.ShutdownHookManager;
+import org.apache.spark.SparkConf;
+import org.apache.spark.deploy.SparkHadoopUtil;
+import org.apache.spark.sql.SparkSession;
+
+/** One request from its checks to its result: one Spark application. */
+public final class AnnealJob {
+  // before Spark (50) and the file systems (10) shut down
+  private static final int SHUTDOWN_PRIORITY = 60;
+
+  private final Request request;
+  private final Plan plan;
+  private final PrintWriter out;
+  private final ProgressDisplay display;
+  private final Instant start = Instant.now();
+
+  private AnnealJob(Request request, Plan plan, PrintWriter out) {
+    this.request = request;
+    this.plan = plan;
+    this.out = out;
+    ProgressDisplay.Medium medium =
+        Boolean.getBoolean("anneal.terminal")
+            ? ProgressDisplay.Medium.TERMINAL
+            : ProgressDisplay.Medium.FILE;
+    this.display = new ProgressDisplay(out, medium, System::nanoTime);
+  }
+
+  /**
+   * Carries out a request.
+   *
+   * @throws dev.anneal.spark.BadRequestException before anything starts, if it cannot be carried
+   *     out as it is
+   * @throws JobFailedException if it fails on the way
+   */
+  public static void run(Request request, PrintWriter out) {
+    SparkConf conf = new SparkConf();
+    Plan plan = Preflight.check(request, conf, SparkHadoopUtil.get().newConfiguration(conf));
+    new AnnealJob(request, plan, out).run(SparkSettings.of(conf, request));
+  }
+
+  private void run(SparkConf conf) {
+    display.line("Starting Spark on " + conf.get("spark.master") + " ...");
+    try (SparkSession spark = SparkSession.builder().config(conf).getOrCreate()) {
+      clearFolder();
+      RunRecord record = RunRecord.begin(plan.folder(), request, spark.sparkContext());
+      recorded(record, () -> stages(spark, record));
+    } catch (IOException e) {
+      throw new JobFailedException(
+          "The output folder %s cannot be written (%s)."
+              .formatted(plan.folder().display(), e.getMessage()),
+          e);
+    }
+  }
+
+  private interface Work {
+    void run() throws IOException;
+  }
+
+  /** Sees to it that the record says how the work ended, also when the process is told to end. */
+  private static void recorded(RunRecord record, Work work) throws IOException {
+    ShutdownHookManager hooks = ShutdownHookManager.get();
+    Thread interrupted = new Thread(() -> record.failedQuietly(JobFailedException.INTERRUPTED));
+    hooks.addShutdownHook(interrupted, SHUTDOWN_PRIORITY);
+    try {
+      work.run();
+      record.succeeded();
+    } catch (RuntimeException | IOException e) {
+      if (hooks.isShutdownInProgress()) {
+        throw new JobFailedException(JobFailedException.INTERRUPTED, e);
+      }
+      record.failedQuietly(e.getMessage());
+      throw e;
+    } finally {
+      if (!hooks.isShutdownInProgress()) {
+        hooks.removeShutdownHook(interrupted);
+      }
+    }
+  }
+
+  private void stages(SparkSession spark, RunRecord record) throws IOException {
+    DatasetManifest dataset = request.command().prepares() ? prepare(spark) : existingDataset();
+    record.dataset(dataset);
+    display.line(Summary.dataset(dataset));
+    Summary summary = new Summary(out, plan.config(), plan.folder());
+    if (!request.command().trains()) {
+      summary.prepared();
+      return;
+    }
+    Batches.check(plan.config(), dataset);
+    TrainingStage training = new TrainingStage(spark.sparkContext(), plan, display, record);
+    Outcome outcome = training.run(Batches.steps(plan.config(), dataset.train().sequences()));
+    if (plan.config().training().mode() == TrainingSpec.Mode.FULL && plan.tokenizer() != null) {
+      TokenizerCopy.copy(plan.tokenizer(), plan.folder());
+    }
+    try (ChatTokenizer tokenizer = tokenizer()) {
+      summary.trained(outcome, tokenizer, Duration.between(start, Instant.now()));
+    }
+  }
+
+  private DatasetManifest prepare(SparkSession spark) {
+    display.line("Preparing " + RunFolder.display(plan.prep().source()) + " ...");
+    try {
+      return PrepJob.run(spark, plan.prep());
+    } catch (dev.anneal.data.InvalidDataException e) {
+      throw e;
+    } catch (RuntimeException e) {
+      throw new JobFailedException("Preparing the data failed: " + RootCause.sentence(e), e);
+    }
+  }
+
+  private DatasetManifest existingDataset() {
+    return DatasetManifest.read(plan.folder().child(RunFolder.DATASET), plan.folder().storage());
+  }
+
+  private ChatTokenizer tokenizer() {
+    return plan.tokenizer() == null
+        ? null
+        : ChatTokenizer.load(plan.tokenizer(), plan.folder().storage());
+  }
+
+  /** Removes what an earlier run has left there, and nothing else. */
+  private void clearFolder() throws IOException {
+    RunFolder folder = plan.folder();
+    folder.delete(RunFolder.RECORD);
+    folder.delete(RunFolder.METRICS);
+    folder.delete(RunFolder.ADAPTER);
+    folder.delete(RunFolder.MODEL);
+    if (request.command().prepares()) {
+      folder.delete(RunFolder.DATASET);
+    }
+  }
+}

@@ -1,0 +1,56 @@
+package dev.anneal.spark.output;
+
+import dev.anneal.spark.progress.FailureLog;
+import dev.anneal.spark.progress.ProgressDisplay;
+import dev.anneal.spark.progress.RankEvent;
+import java.util.function.Consumer;
+
+/** Takes the ranks' events on the driver to everybody who wants to know. */
+public final class RunMonitor implements Consumer<RankEvent> {
+  private final long totalSteps;
+  private final ProgressDisplay display;
+  private final MetricsFile metrics;
+  private final RunRecord record;
+  private final FailureLog failures;
+  private final Outcome outcome;
+
+  public RunMonitor(
+      long totalSteps,
+      ProgressDisplay display,
+      MetricsFile metrics,
+      RunRecord record,
+      FailureLog failures,
+      Outcome outcome) {
+    this.totalSteps = totalSteps;
+    this.display = display;
+    this.metrics = metrics;
+    this.record = record;
+    this.failures = failures;
+    this.outcome = outcome;
+  }
+
+  @Override
+  public void accept(RankEvent event) {
+    // instanceof and not a switch over the sealed type: that is Java 21
+    if (event instanceof RankEvent.Started started) {
+      failures.started(started);
+      record.rank(started);
+    } else if (event instanceof RankEvent.Phase phase) {
+      display.line(phase.phase() + " ...");
+    } else if (event instanceof RankEvent.Step step) {
+      metrics.step(step.metrics());
+      record.step(step.metrics());
+      outcome.step(step.metrics());
+      display.step(step.metrics(), totalSteps);
+    } else if (event instanceof RankEvent.Evaluation evaluation) {
+      metrics.evaluation(evaluation.step(), evaluation.evalLoss());
+      record.evaluation(evaluation.step(), evaluation.evalLoss());
+      outcome.evaluation(evaluation.step(), evaluation.evalLoss());
+      display.evaluation(evaluation.step(), evaluation.evalLoss());
+    } else if (event instanceof RankEvent.Sample sample) {
+      outcome.sample(sample);
+    } else if (event instanceof RankEvent.Failed failed) {
+      failures.failed(failed);
+    }
+  }
+}

@@ -1,0 +1,133 @@
+package dev.anneal.spark.output;
+
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.SerializationFeature;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.anneal.data.DatasetManifest;
+import dev.anneal.spark.AnnealVersion;
+import dev.anneal.spark.Request;
+import dev.anneal.spark.progress.RankEvent;
+import dev.anneal.spark.storage.RunFolder;
+import dev.anneal.training.trainer.StepMetrics;
+import java.io.IOException;
+import java.time.Instant;
+import java.util.Locale;
+import org.apache.spark.SparkContext;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** {@code run.json}: what was asked for, on what it ran, and how it ended. */
+public final class RunRecord {
+  private static final ObjectMapper JSON =
+      JsonMapper.builder().enable(SerializationFeature.INDENT_OUTPUT).build();
+
+  private static final Logger LOG = LoggerFactory.getLogger(RunRecord.class);
+
+  private final RunFolder folder;
+  private final ObjectNode root = JSON.createObjectNode();
+  private final Instant start = Instant.now();
+  private RunState state = RunState.RUNNING;
+  private long tokens;
+  private long targetTokens;
+
+  private RunRecord(RunFolder folder) {
+    this.folder = folder;
+  }
+
+  /** Writes the record of a run that begins. */
+  public static RunRecord begin(RunFolder folder, Request request, SparkContext spark)
+      throws IOException {
+    RunRecord record = new RunRecord(folder);
+    record.root.put("state", RunState.RUNNING.jsonName());
+    record.root.putNull("error");
+    record.root.put("command", request.command().name().toLowerCase(Locale.ROOT));
+    record.root.put("started_at", record.start.toString());
+    record
+        .root
+        .putObject("versions")
+        .put("anneal", AnnealVersion.anneal())
+        .put("spark", spark.version())
+        .put("java", System.getProperty("java.version"))
+        .put("libtorch", AnnealVersion.libtorch());
+    record
+        .root
+        .putObject("spark")
+        .put("master", spark.master())
+        .put("application_id", spark.applicationId());
+    record.root.set("config", request.config().resolved());
+    record.root.putArray("ranks");
+    record.root.putObject("totals");
+    record.write();
+    return record;
+  }
+
+  public synchronized void dataset(DatasetManifest dataset) {
+    root.putObject("dataset")
+        .put("train_sequences", dataset.train().sequences())
+        .put("train_rows", dataset.train().rows())
+        .put("train_tokens", dataset.train().tokens())
+        .put("eval_rows", dataset.eval().rows());
+  }
+
+  public synchronized void rank(RankEvent.Started rank) {
+    root.withArrayProperty("ranks")
+        .addObject()
+        .put("rank", rank.rank())
+        .put("host", rank.host())
+        .put("executor", rank.executor())
+        .put("pid", rank.pid())
+        .put("os", rank.os())
+        .put("cores", rank.cores())
+        .put("memory_bytes", rank.memoryBytes());
+  }
+
+  public synchronized void step(StepMetrics metrics) {
+    tokens += metrics.tokens();
+    targetTokens += metrics.targetTokens();
+    totals()
+        .put("steps", metrics.step())
+        .put("tokens", tokens)
+        .put("target_tokens", targetTokens)
+        .put("epochs", metrics.epoch())
+        .put("last_loss", metrics.loss())
+        .put("peak_memory_bytes", metrics.peakMemoryBytes());
+  }
+
+  public synchronized void evaluation(long step, double evalLoss) {
+    totals().put(step == 0 ? "eval_loss_before" : "eval_loss_after", evalLoss);
+  }
+
+  /** Closes the record of a run that has done all it was asked for. */
+  public void succeeded() throws IOException {
+    end(RunState.SUCCEEDED, null);
+  }
+
+  /** Closes the record of a run that has failed, if it can, unless it is closed already. */
+  public void failedQuietly(String error) {
+    try {
+      end(RunState.FAILED, error);
+    } catch (IOException e) {
+      LOG.warn("run.json cannot be written", e);
+    }
+  }
+
+  private synchronized void end(RunState end, String error) throws IOException {
+    if (state != RunState.RUNNING) {
+      return;
+    }
+    state = end;
+    Instant now = Instant.now();
+    root.put("state", end.jsonName()).put("error", error).put("ended_at", now.toString());
+    totals().put("seconds", (now.toEpochMilli() - start.toEpochMilli()) / 1000.0);
+    write();
+  }
+
+  private ObjectNode totals() {
+    return root.withObjectProperty("totals");
+  }
+
+  private void write() throws IOException {
+    folder.write(RunFolder.RECORD, JSON.writeValueAsBytes(root));
+  }
+}

@@ -1,0 +1,137 @@
+package dev.anneal.spark.output;
+
+import dev.anneal.data.DatasetManifest;
+import dev.anneal.data.token.ChatTokenizer;
+import dev.anneal.data.token.SpecialTokens;
+import dev.anneal.spark.config.AnnealConfig;
+import dev.anneal.spark.storage.ModelLocation;
+import dev.anneal.spark.storage.RunFolder;
+import dev.anneal.training.trainer.TrainingSpec;
+import java.io.PrintWriter;
+import java.time.Duration;
+import java.util.List;
+import java.util.Locale;
+
+/** What the user reads at the end: what came of it, where everything lies, what to do next. */
+public final class Summary {
+  private static final int LONGEST_PROMPT = 240;
+
+  private final PrintWriter out;
+  private final AnnealConfig config;
+  private final RunFolder folder;
+
+  public Summary(PrintWriter out, AnnealConfig config, RunFolder folder) {
+    this.out = out;
+    this.config = config;
+    this.folder = folder;
+  }
+
+  /** One line on the prepared data set. */
+  public static String dataset(DatasetManifest dataset) {
+    DatasetManifest.Part train = dataset.train();
+    return String.format(
+        Locale.ROOT,
+        "%,d rows in %,d sequences, %,d tokens, %,d of them learned; %,d rows held out, %,d left out",
+        train.rows(),
+        train.sequences(),
+        train.tokens(),
+        train.targetTokens(),
+        dataset.eval().rows(),
+        dataset.rows().read() - dataset.rows().kept());
+  }
+
+  /** After a preparation alone. */
+  public void prepared() {
+    out.println();
+    place("Data set", RunFolder.DATASET);
+    out.println();
+    out.println("Next: train on it with the same configuration: ./submit.sh train ...");
+    out.flush();
+  }
+
+  /**
+   * After a training.
+   *
+   * @param tokenizer {@code null} where there is none to show samples with
+   */
+  public void trained(Outcome outcome, ChatTokenizer tokenizer, Duration time) {
+    out.println();
+    out.println(
+        String.format(
+            Locale.ROOT,
+            "Trained %,d steps on %,d tokens in %d min %d s.",
+            outcome.steps(),
+            outcome.tokens(),
+            time.toMinutes(),
+            time.toSecondsPart()));
+    if (outcome.evalLossBefore().isPresent() && outcome.evalLossAfter().isPresent()) {
+      out.println(
+          evalLoss(outcome.evalLossBefore().getAsDouble(), outcome.evalLossAfter().getAsDouble()));
+    }
+    if (tokenizer != null) {
+      samples(outcome.samples(), tokenizer);
+    }
+    places();
+    out.flush();
+  }
+
+  static String evalLoss(double before, double after) {
+    return String.format(
+        Locale.ROOT,
+        "Held-out loss %.4f -> %.4f (%+.1f%%)",
+        before,
+        after,
+        100 * (after - before) / before);
+  }
+
+  private void samples(List<Outcome.Sample> samples, ChatTokenizer tokenizer) {
+    for (Outcome.Sample sample : samples) {
+      out.println();
+      out.println("  prompt  " + shorten(text(sample.prompt(), tokenizer)));
+      out.println("  before  " + text(sample.before(), tokenizer));
+      if (sample.after() != null) {
+        out.println("  after   " + text(sample.after(), tokenizer));
+      }
+    }
+  }
+
+  private void places() {
+    boolean adapter = config.training().mode() == TrainingSpec.Mode.LORA;
+    out.println();
+    place(adapter ? "Adapter" : "Model", adapter ? RunFolder.ADAPTER : RunFolder.MODEL);
+    place("Metrics", RunFolder.METRICS);
+    place("Record", RunFolder.RECORD);
+    place("Data set", RunFolder.DATASET);
+    out.println();
+    String base = ModelLocation.of(config.model().path()).display();
+    out.println(
+        adapter
+            ? "Next: serve it with vLLM: vllm serve %s --enable-lora --lora-modules tuned=%s"
+                .formatted(base, path(RunFolder.ADAPTER))
+            : "Next: tune it with LoRA: ./submit.sh run --set model.path=%s ..."
+                .formatted(path(RunFolder.MODEL)));
+    if (adapter) {
+      out.println(
+          "      or load it in Python: peft.PeftModel.from_pretrained(model, \"%s\")"
+              .formatted(path(RunFolder.ADAPTER)));
+    }
+  }
+
+  private void place(String what, String name) {
+    out.println(String.format("%-9s %s", what, path(name)));
+  }
+
+  private String path(String name) {
+    return RunFolder.display(folder.child(name));
+  }
+
+  private static String text(int[] ids, ChatTokenizer tokenizer) {
+    return tokenizer.decode(ids, SpecialTokens.SKIP).strip().replaceAll("\\s+", " ");
+  }
+
+  private static String shorten(String text) {
+    return text.length() <= LONGEST_PROMPT
+        ? text
+        : "... " + text.substring(text.length() - LONGEST_PROMPT);
+  }
+}

@@ -1,0 +1,28 @@
+package dev.anneal.spark.preflight;
+
+import dev.anneal.spark.BadRequestException;
+import dev.anneal.spark.cluster.Slots;
+import dev.anneal.spark.config.AnnealConfig;
+import java.util.OptionalInt;
+import org.apache.spark.SparkConf;
+
+/** Whether the cluster that Spark is configured for can run the barrier stage. */
+final class ClusterCheck {
+  private ClusterCheck() {}
+
+  static void check(AnnealConfig config, SparkConf conf) {
+    if (conf.getBoolean("spark.dynamicAllocation.enabled", false)) {
+      throw new BadRequestException(
+          "spark.dynamicAllocation.enabled is true, but all nodes of a training run must stay:"
+              + " add --conf spark.dynamicAllocation.enabled=false and set the number of"
+              + " executors.");
+    }
+    int tasks = config.cluster().nodes();
+    OptionalInt slots = Slots.of(conf);
+    if (slots.isPresent() && slots.getAsInt() < tasks) {
+      throw new BadRequestException(
+          "cluster.nodes asks for %d barrier tasks at once, but Spark's master %s with this configuration has slots for %d: set cluster.nodes=%d or give Spark more executors."
+              .formatted(tasks, Slots.master(conf), slots.getAsInt(), slots.getAsInt()));
+    }
+  }
+}

@@ -1,0 +1,162 @@
+package dev.anneal.spark.preflight;
+
+import dev.anneal.data.DatasetManifest;
+import dev.anneal.data.PrepSpec;
+import dev.anneal.data.format.RowFormat;
+import dev.anneal.data.io.Storage;
+import dev.anneal.data.token.ChatTokenizer;
+import dev.anneal.spark.BadRequestException;
+import dev.anneal.spark.Request;
+import dev.anneal.spark.config.AnnealConfig;
+import dev.anneal.spark.storage.ModelLocation;
+import dev.anneal.spark.storage.RunFolder;
+import dev.anneal.spark.storage.StorageModelFolder;
+import dev.anneal.spark.train.Batches;
+import dev.anneal.spark.train.Specs;
+import dev.anneal.training.lora.AdapterCheck;
+import dev.anneal.training.lora.LoraTargets;
+import dev.anneal.training.model.LlamaConfig;
+import dev.anneal.training.model.ModelCheck;
+import dev.anneal.training.model.ModelSource;
+import dev.anneal.training.trainer.TrainingSpec;
+import java.io.IOException;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.spark.SparkConf;
+
+/** Finds out on the driver, before Spark starts, whether a request can be carried out. */
+public final class Preflight {
+  private final Request request;
+  private final AnnealConfig config;
+  private final SparkConf spark;
+  private final Storage storage;
+  private final RunFolder folder;
+
+  private Preflight(Request request, SparkConf spark, Configuration hadoop) {
+    this.request = request;
+    this.config = request.config();
+    this.spark = spark;
+    this.storage = new Storage(hadoop);
+    this.folder = new RunFolder(config.output().path(), hadoop);
+  }
+
+  /**
+   * Checks a request, what is quick to check first.
+   *
+   * @throws BadRequestException if it cannot be carried out
+   * @throws dev.anneal.data.InvalidDataException if data or tokenizer cannot be used
+   * @throws dev.anneal.training.InvalidModelException if model or adapter cannot be used
+   */
+  public static Plan check(Request request, SparkConf spark, Configuration hadoop) {
+    requireKeys(request);
+    return new Preflight(request, spark, hadoop).check();
+  }
+
+  private static void requireKeys(Request request) {
+    require("model.path", request.config().model().path());
+    require("output.path", request.config().output().path());
+    if (request.command().prepares()) {
+      require("data.source", request.config().data().source());
+    }
+  }
+
+  private static void require(String key, String value) {
+    if (value == null) {
+      throw new BadRequestException(
+          "%s is not set: set it in the configuration or with --set %s=...".formatted(key, key));
+    }
+  }
+
+  private Plan check() {
+    if (request.command().trains()) {
+      BuildCheck.check(config);
+      ClusterCheck.check(config, spark);
+      if (config.training().mode() == TrainingSpec.Mode.LORA) {
+        LoraTargets.resolve(config.lora().targetModules());
+      }
+    }
+    OutputCheck.checkFree(request, folder);
+    String tokenizer = checkModel();
+    PrepSpec prep = request.command().prepares() ? checkSource(tokenizer) : checkDataset();
+    OutputCheck.checkWritable(folder);
+    return new Plan(config, prep, tokenizer, folder);
+  }
+
+  /** Returns the folder of its tokenizer. */
+  private String checkModel() {
+    ModelLocation location = ModelLocation.of(config.model().path());
+    String tokenizer = tokenizer(location);
+    try {
+      LlamaConfig shape = shape(location);
+      if (config.data().maxLength() > shape.maxPositionEmbeddings()) {
+        throw new BadRequestException(
+            "data.max_length is %d, but the model %s takes at most %d tokens: set data.max_length=%d."
+                .formatted(
+                    config.data().maxLength(),
+                    location.display(),
+                    shape.maxPositionEmbeddings(),
+                    shape.maxPositionEmbeddings()));
+      }
+      if (tokenizer != null) {
+        checkVocabulary(tokenizer, location, shape);
+      }
+      if (request.command().trains() && config.lora().initFrom() != null) {
+        AdapterCheck.check(
+            new StorageModelFolder(config.lora().initFrom(), storage), shape, Specs.lora(config));
+      }
+      return tokenizer;
+    } catch (IOException e) {
+      throw new BadRequestException(
+          "The model %s cannot be read (%s): check model.path and lora.init_from."
+              .formatted(location.display(), e.getMessage()),
+          e);
+    }
+  }
+
+  private LlamaConfig shape(ModelLocation location) throws IOException {
+    ModelSource source = location.open(storage, config.training().seed());
+    return source instanceof ModelSource.Folder model && request.command().trains()
+        ? ModelCheck.check(model.folder())
+        : source.config();
+  }
+
+  private void checkVocabulary(String folder, ModelLocation location, LlamaConfig shape) {
+    try (ChatTokenizer tokenizer = ChatTokenizer.load(folder, storage)) {
+      if (tokenizer.vocabSize() > shape.vocabSize()) {
+        throw new BadRequestException(
+            "The tokenizer %s has %d tokens, but the model %s embeds only %d: set model.tokenizer to the tokenizer of this model."
+                .formatted(
+                    RunFolder.display(folder),
+                    tokenizer.vocabSize(),
+                    location.display(),
+                    shape.vocabSize()));
+      }
+    }
+  }
+
+  private String tokenizer(ModelLocation location) {
+    if (config.model().tokenizer() != null) {
+      return config.model().tokenizer();
+    }
+    if (location instanceof ModelLocation.Folder folder) {
+      return folder.location();
+    }
+    if (RowFormat.of(config.data().format()).needsTokenizer()) {
+      throw new BadRequestException(
+          "model.path %s has no tokenizer of its own: set model.tokenizer to a folder with tokenizer.json."
+              .formatted(location.display()));
+    }
+    return null;
+  }
+
+  private PrepSpec checkSource(String tokenizer) {
+    PrepSpec prep = Specs.prep(config, tokenizer);
+    dev.anneal.data.Preflight.check(prep, storage);
+    return prep;
+  }
+
+  private PrepSpec checkDataset() {
+    String dataset = folder.child(RunFolder.DATASET);
+    Batches.check(config, DatasetManifest.read(dataset, storage));
+    return null;
+  }
+}

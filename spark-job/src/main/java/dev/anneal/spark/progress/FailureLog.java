@@ -1,0 +1,69 @@
+package dev.anneal.spark.progress;
+
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.apache.spark.scheduler.SparkListener;
+import org.apache.spark.scheduler.SparkListenerExecutorRemoved;
+
+/**
+ * Which failure came first. A rank reports its failure before it leaves its peers, so what the
+ * driver hears first is the cause; only a process that dies reports nothing, and then its peers
+ * report that they lost it.
+ */
+public final class FailureLog extends SparkListener {
+  private static final Duration EXECUTOR_NEWS = Duration.ofSeconds(10);
+
+  private final Map<String, RankEvent.Started> ranks = new HashMap<>();
+  private final List<RankEvent.Failed> failures = new ArrayList<>();
+  private String lostProcess;
+
+  public synchronized void started(RankEvent.Started rank) {
+    ranks.put(rank.executor(), rank);
+  }
+
+  public synchronized void failed(RankEvent.Failed failure) {
+    failures.add(failure);
+  }
+
+  @Override
+  public synchronized void onExecutorRemoved(SparkListenerExecutorRemoved removed) {
+    RankEvent.Started rank = ranks.get(removed.executorId());
+    if (rank != null && lostProcess == null) {
+      lostProcess =
+          "The process of rank %d on %s was lost: %s"
+              .formatted(rank.rank(), rank.host(), firstLine(removed.reason()));
+      notifyAll();
+    }
+  }
+
+  /**
+   * The first cause in one sentence; empty where no rank has failed. Waits a moment for news of a
+   * lost process if all that is known is that peers are missing.
+   */
+  public synchronized Optional<String> firstCause() throws InterruptedException {
+    Optional<RankEvent.Failed> own =
+        failures.stream().filter(failure -> !failure.peerLost()).findFirst();
+    if (own.isPresent()) {
+      return own.map(FailureLog::sentence);
+    }
+    long deadline = System.nanoTime() + EXECUTOR_NEWS.toNanos();
+    while (lostProcess == null && !failures.isEmpty() && System.nanoTime() < deadline) {
+      wait(100);
+    }
+    return lostProcess != null
+        ? Optional.of(lostProcess)
+        : failures.stream().findFirst().map(FailureLog::sentence);
+  }
+
+  private static String sentence(RankEvent.Failed failure) {
+    return "Rank %d on %s failed: %s".formatted(failure.rank(), failure.host(), failure.message());
+  }
+
+  private static String firstLine(String text) {
+    return text == null ? "no reason is known" : text.lines().findFirst().orElse("").strip();
+  }
+}

@@ -1,0 +1,43 @@
+package dev.anneal.spark.progress;
+
+import dev.anneal.training.trainer.StepMetrics;
+import java.time.Duration;
+import java.util.Locale;
+
+/** The words of the progress line. */
+final class ProgressLine {
+  private static final long MIB = 1L << 20;
+
+  private ProgressLine() {}
+
+  /**
+   * One line for a step that is done.
+   *
+   * @param left {@code null} while nobody can tell
+   */
+  static String of(StepMetrics metrics, long totalSteps, Duration left) {
+    return String.format(
+        Locale.ROOT,
+        "step %"
+            + Long.toString(totalSteps).length()
+            + "d/%d  loss %.4f  %,.0f tokens/s  %s  %s left",
+        metrics.step(),
+        totalSteps,
+        metrics.loss(),
+        metrics.tokensPerSecond(),
+        bytes(metrics.peakMemoryBytes()),
+        left == null ? "--:--" : duration(left));
+  }
+
+  static String bytes(long bytes) {
+    return bytes < 1024 * MIB
+        ? "%d MiB".formatted(bytes / MIB)
+        : String.format(Locale.ROOT, "%.1f GiB", bytes / (1024.0 * MIB));
+  }
+
+  static String duration(Duration time) {
+    return time.toHours() > 0
+        ? "%d:%02d:%02d".formatted(time.toHours(), time.toMinutesPart(), time.toSecondsPart())
+        : "%02d:%02d".formatted(time.toMinutesPart(), time.toSecondsPart());
+  }
+}

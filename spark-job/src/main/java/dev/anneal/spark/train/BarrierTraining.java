@@ -1,0 +1,39 @@
+package dev.anneal.spark.train;
+
+import dev.anneal.spark.cluster.NodePlacement;
+import dev.anneal.spark.config.AnnealConfig;
+import dev.anneal.spark.storage.RunFolder;
+import java.io.Serializable;
+import java.util.Collections;
+import java.util.List;
+import java.util.stream.IntStream;
+import org.apache.spark.api.java.JavaSparkContext;
+import org.apache.spark.rdd.RDD;
+import scala.Function1;
+import scala.collection.Iterator;
+import scala.jdk.javaapi.CollectionConverters;
+import scala.reflect.ClassTag;
+import scala.reflect.ClassTag$;
+
+/** The training stage: a barrier stage with one task, and one rank, per node. */
+public final class BarrierTraining {
+  private BarrierTraining() {}
+
+  /** Runs the stage; returns when every rank is done. */
+  public static void run(JavaSparkContext spark, AnnealConfig config, RunFolder folder) {
+    int nodes = config.cluster().nodes();
+    List<Integer> ranks = IntStream.range(0, nodes).boxed().toList();
+    RankTask task = new RankTask(config, folder);
+    ClassTag<Integer> tag = ClassTag$.MODULE$.apply(Integer.class);
+    RDD<Integer> stage =
+        NodePlacement.oneTaskPerExecutor(spark.parallelize(ranks, nodes).rdd(), spark.getConf())
+            .barrier()
+            .mapPartitions(
+                (Function1<Iterator<Integer>, Iterator<Integer>> & Serializable)
+                    rank ->
+                        CollectionConverters.asScala(Collections.singleton(task.run()).iterator()),
+                false,
+                tag);
+    stage.toJavaRDD().collect();
+  }
+}

@@ -1,0 +1,37 @@
+package dev.anneal.spark.train;
+
+import dev.anneal.data.DatasetManifest;
+import dev.anneal.spark.BadRequestException;
+import dev.anneal.spark.config.AnnealConfig;
+
+/** How a data set is cut into optimizer steps. */
+public final class Batches {
+  private Batches() {}
+
+  /**
+   * Checks that there is data for one step.
+   *
+   * @throws BadRequestException if the data set holds fewer sequences than a global batch
+   */
+  public static void check(AnnealConfig config, DatasetManifest dataset) {
+    long sequences = dataset.train().sequences();
+    if (sequences < config.globalBatch()) {
+      throw new BadRequestException(
+          "The data set has %d sequences, but one optimizer step takes %d (%d ranks x %d training.gradient_accumulation x %d training.micro_batch_size): lower one of these, or give it more data."
+              .formatted(
+                  sequences,
+                  config.globalBatch(),
+                  config.worldSize(),
+                  config.training().gradientAccumulation(),
+                  config.training().microBatchSize()));
+    }
+  }
+
+  /** Optimizer steps of the run; {@code training.epochs} goes before {@code max_steps}. */
+  public static long steps(AnnealConfig config, long sequences) {
+    Double epochs = config.training().epochs();
+    return epochs == null
+        ? config.training().maxSteps()
+        : (long) Math.ceil(epochs * sequences / config.globalBatch());
+  }
+}

@@ -1,0 +1,26 @@
+package dev.anneal.spark.train;
+
+import dev.anneal.data.arrow.PreparedDataset;
+import dev.anneal.data.arrow.PreparedSequence;
+import dev.anneal.training.data.SequenceSource;
+import dev.anneal.training.data.TokenSequence;
+
+/** A prepared data set as the training core reads it. */
+record PreparedSequenceSource(PreparedDataset dataset) implements SequenceSource {
+
+  @Override
+  public long size() {
+    return dataset.size();
+  }
+
+  @Override
+  public TokenSequence read(long index) {
+    PreparedSequence sequence = dataset.read(index);
+    return new TokenSequence(sequence.inputIds(), sequence.rowLengths(), sequence.targetSpans());
+  }
+
+  @Override
+  public void close() {
+    dataset.close();
+  }
+}

@@ -1,0 +1,94 @@
+package dev.anneal.spark.train;
+
+import dev.anneal.data.PrepSpec;
+import dev.anneal.data.format.RowFormat;
+import dev.anneal.spark.config.AnnealConfig;
+import dev.anneal.spark.config.AnnealConfig.Checkpointing;
+import dev.anneal.spark.config.AnnealConfig.Precision;
+import dev.anneal.spark.config.AnnealConfig.Shard;
+import dev.anneal.training.lora.LoraSpec;
+import dev.anneal.training.optim.AdamWSpec;
+import dev.anneal.training.optim.LearningRateSchedule;
+import dev.anneal.training.tensor.DType;
+import dev.anneal.training.trainer.TrainingSpec;
+
+/** The configuration in the words of the two modules that carry it out. */
+public final class Specs {
+  private Specs() {}
+
+  /**
+   * What the preparation is asked for.
+   *
+   * @param tokenizer folder of the tokenizer; {@code null} for rows that come tokenized
+   */
+  public static PrepSpec prep(AnnealConfig config, String tokenizer) {
+    AnnealConfig.Data data = config.data();
+    return new PrepSpec(
+        data.source(),
+        RowFormat.of(data.format()),
+        data.maxLength(),
+        data.packing(),
+        data.shuffle(),
+        data.trainOnPrompt(),
+        data.limit(),
+        data.evalRows(),
+        data.maxBadRows(),
+        config.training().seed(),
+        tokenizer,
+        config.output().path());
+  }
+
+  /** The adapters that the configuration describes. */
+  public static LoraSpec lora(AnnealConfig config) {
+    AnnealConfig.Lora lora = config.lora();
+    return new LoraSpec(
+        lora.r(), lora.alpha(), lora.dropout(), lora.useRslora(), lora.targetModules());
+  }
+
+  static TrainingSpec training(AnnealConfig config, long sequences) {
+    AnnealConfig.Training training = config.training();
+    long steps = Batches.steps(config, sequences);
+    return new TrainingSpec(
+        training.mode(),
+        training.mode() == TrainingSpec.Mode.LORA ? lora(config) : null,
+        dtype(config.baseWeights().dtype()),
+        // with one rank a node, a node's share is everything
+        config.baseWeights().shard() == Shard.WORLD,
+        dtype(config.compute().dtype()),
+        config.activations().checkpoint() == Checkpointing.LAYER,
+        training.microBatchSize(),
+        training.gradientAccumulation(),
+        steps,
+        config.data().shuffle(),
+        training.maxGradNorm(),
+        training.seed(),
+        optimizer(config.optimizer()),
+        schedule(config.schedule(), steps),
+        config.evaluation().sampleTokens());
+  }
+
+  private static AdamWSpec optimizer(AnnealConfig.Optimizer optimizer) {
+    return new AdamWSpec(
+        optimizer.learningRate(),
+        optimizer.weightDecay(),
+        optimizer.betas().get(0),
+        optimizer.betas().get(1),
+        optimizer.eps());
+  }
+
+  private static LearningRateSchedule schedule(AnnealConfig.Schedule schedule, long steps) {
+    long warmup =
+        schedule.warmupSteps() == null
+            ? (long) Math.ceil(schedule.warmupRatio() * steps)
+            : schedule.warmupSteps();
+    return new LearningRateSchedule(schedule.type(), warmup, steps);
+  }
+
+  private static DType dtype(Precision precision) {
+    return switch (precision) {
+      case FP32 -> DType.FP32;
+      case BF16 -> DType.BF16;
+      case FP8 -> throw new IllegalArgumentException("FP8 is not computed on CPUs");
+    };
+  }
+}
