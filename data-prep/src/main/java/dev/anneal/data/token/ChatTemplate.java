@@ -19,13 +19,18 @@ import java.util.Map;
  * apply_chat_template}. Safe for use by several threads.
  */
 final class ChatTemplate {
+  // All of today's Jinja rules, but for Jinjava's way to print objects: it escapes control
+  // characters.
+  private static final LegacyOverrides RULES =
+      LegacyOverrides.Builder.from(LegacyOverrides.ALL).withUsePyishObjectMapper(false).build();
+
   private final String template;
   private final String where;
   private final Jinjava jinjava;
   private final Map<String, Object> constants;
 
   ChatTemplate(TokenizerFiles files) {
-    this.template = files.chatTemplate();
+    this.template = withoutTrailingNewline(files.chatTemplate());
     this.where = files.folder();
     this.jinjava = jinjava(files.renderedAt());
     this.constants =
@@ -59,13 +64,14 @@ final class ChatTemplate {
         JinjavaConfig.newBuilder()
             .withTrimBlocks(true)
             .withLstripBlocks(true)
-            .withKeepTrailingNewline(false)
+            .withKeepTrailingNewline(true)
             .withNestedInterpretationEnabled(false)
-            .withLegacyOverrides(LegacyOverrides.ALL)
+            .withLegacyOverrides(RULES)
             .withTimeZone(ZoneOffset.UTC)
             .withDateTimeProvider(new FixedDateTimeProvider(now.toEpochMilli()))
             .build();
     Jinjava jinjava = new Jinjava(config);
+    jinjava.getGlobalContext().registerFilter(new TrimFilter());
     jinjava
         .getGlobalContext()
         .registerFunction(
@@ -97,6 +103,11 @@ final class ChatTemplate {
 
   private static Map<String, Object> toMap(Message message) {
     return Map.of("role", message.role(), "content", message.content());
+  }
+
+  // Jinja drops one from the template; Jinjava would drop one from what is rendered.
+  private static String withoutTrailingNewline(String template) {
+    return template.endsWith("\n") ? template.substring(0, template.length() - 1) : template;
   }
 
   private static String orEmpty(String text) {
