@@ -33,11 +33,12 @@ final class PreparedFile implements AutoCloseable {
   static PreparedFile open(String location, PartFile expected, Storage storage) {
     try {
       SeekableByteChannel channel = storage.openChannel(location);
-      if (channel.size() != expected.bytes()) {
+      long bytes = channel.size();
+      if (bytes != expected.bytes()) {
         channel.close();
         throw new InvalidDataException(
             "'%s' has %d bytes, but dataset.json says %d: prepare the data set again."
-                .formatted(location, channel.size(), expected.bytes()));
+                .formatted(location, bytes, expected.bytes()));
       }
       PreparedFile file = new PreparedFile(location, channel);
       try {

@@ -19,10 +19,20 @@ import java.util.Map;
  * apply_chat_template}. Safe for use by several threads.
  */
 final class ChatTemplate {
-  // All of today's Jinja rules, but for Jinjava's way to print objects: it escapes control
-  // characters.
+  // Jinja's own rules, which Jinjava keeps apart from its old ones. Two of its "overrides" stay
+  // off:
+  // one escapes control characters where objects are printed, one does not know "{{-".
   private static final LegacyOverrides RULES =
-      LegacyOverrides.Builder.from(LegacyOverrides.ALL).withUsePyishObjectMapper(false).build();
+      LegacyOverrides.newBuilder()
+          .withEvaluateMapKeys(true)
+          .withIterateOverMapKeys(true)
+          .withUseNaturalOperatorPrecedence(true)
+          .withParseWhitespaceControlStrictly(true)
+          .withAllowAdjacentTextNodes(true)
+          .withUseTrimmingForNotesAndExpressions(true)
+          .withKeepNullableLoopValues(true)
+          .withHandleBackslashInQuotesOnly(true)
+          .build();
 
   private final String template;
   private final String where;
