@@ -2,7 +2,9 @@ package dev.anneal.data;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.anneal.data.Census.LeftOut;
+import dev.anneal.data.RowPreparer.Bad;
 import dev.anneal.data.RowPreparer.Kept;
+import dev.anneal.data.RowPreparer.Outcome;
 import dev.anneal.data.format.BadRowException;
 import dev.anneal.data.io.Storage;
 import dev.anneal.data.io.Storage.FileInfo;
@@ -88,14 +90,27 @@ public final class Preflight {
 
   private void scan(String file, long row, JsonNode json) {
     rows++;
-    try {
-      spec.format().parse(json);
-      learns = learns || preparer.prepare(json) instanceof Kept;
-    } catch (BadRowException e) {
+    String fault = faultOf(json);
+    if (fault != null) {
       badRows++;
       if (firstBad == null) {
-        firstBad = new LeftOut(new SourceRow(rows - 1, file, row, json.toString()), e.getMessage());
+        firstBad = new LeftOut(new SourceRow(rows - 1, file, row, json.toString()), fault);
       }
+    }
+  }
+
+  /** Why the row is bad, or null; rows are tokenized until one is learned or if that is free. */
+  private String faultOf(JsonNode json) {
+    if (!learns || !spec.format().needsTokenizer()) {
+      Outcome outcome = preparer.prepare(json);
+      learns = learns || outcome instanceof Kept;
+      return outcome instanceof Bad bad ? bad.reason() : null;
+    }
+    try {
+      spec.format().parse(json);
+      return null;
+    } catch (BadRowException e) {
+      return e.getMessage();
     }
   }
 

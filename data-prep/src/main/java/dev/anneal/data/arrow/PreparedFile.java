@@ -14,6 +14,7 @@ import org.apache.arrow.vector.VectorSchemaRoot;
 import org.apache.arrow.vector.complex.ListVector;
 import org.apache.arrow.vector.ipc.ArrowFileReader;
 import org.apache.arrow.vector.ipc.message.ArrowBlock;
+import org.apache.arrow.vector.types.pojo.Schema;
 
 /** One Arrow file of a data set with the record batch that was read last. */
 final class PreparedFile implements AutoCloseable {
@@ -32,11 +33,12 @@ final class PreparedFile implements AutoCloseable {
   static PreparedFile open(String location, PartFile expected, Storage storage) {
     try {
       SeekableByteChannel channel = storage.openChannel(location);
-      if (channel.size() != expected.bytes()) {
+      long bytes = channel.size();
+      if (bytes != expected.bytes()) {
         channel.close();
         throw new InvalidDataException(
             "'%s' has %d bytes, but dataset.json says %d: prepare the data set again."
-                .formatted(location, channel.size(), expected.bytes()));
+                .formatted(location, bytes, expected.bytes()));
       }
       PreparedFile file = new PreparedFile(location, channel);
       try {
@@ -84,8 +86,8 @@ final class PreparedFile implements AutoCloseable {
   private void readFooter() {
     try {
       blocks = reader.getRecordBlocks();
-      String rows = reader.getMetaData().get(PreparedSchema.BATCH_ROWS);
-      batchRows = Integer.parseInt(rows);
+      Schema schema = reader.getVectorSchemaRoot().getSchema();
+      batchRows = Integer.parseInt(schema.getCustomMetadata().get(PreparedSchema.BATCH_ROWS));
     } catch (IOException | RuntimeException e) {
       throw damaged(e);
     }

@@ -11,6 +11,7 @@ import java.io.Serializable;
 import java.nio.channels.FileChannel;
 import java.nio.channels.SeekableByteChannel;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
@@ -156,7 +157,7 @@ public final class Storage implements Serializable {
         || String.valueOf(cause.getMessage()).contains("ermission denied")) {
       return "No permission to read '" + location + "': grant it or choose another place.";
     }
-    if (cause instanceof FileNotFoundException) {
+    if (cause instanceof FileNotFoundException || cause instanceof NoSuchFileException) {
       return "'" + location + "' does not exist: check the path.";
     }
     return "'" + location + "' cannot be read (" + cause.getMessage() + "): check the path.";

@@ -19,13 +19,28 @@ import java.util.Map;
  * apply_chat_template}. Safe for use by several threads.
  */
 final class ChatTemplate {
+  // Jinja's own rules, which Jinjava keeps apart from its old ones. Two of its "overrides" stay
+  // off:
+  // one escapes control characters where objects are printed, one does not know "{{-".
+  private static final LegacyOverrides RULES =
+      LegacyOverrides.newBuilder()
+          .withEvaluateMapKeys(true)
+          .withIterateOverMapKeys(true)
+          .withUseNaturalOperatorPrecedence(true)
+          .withParseWhitespaceControlStrictly(true)
+          .withAllowAdjacentTextNodes(true)
+          .withUseTrimmingForNotesAndExpressions(true)
+          .withKeepNullableLoopValues(true)
+          .withHandleBackslashInQuotesOnly(true)
+          .build();
+
   private final String template;
   private final String where;
   private final Jinjava jinjava;
   private final Map<String, Object> constants;
 
   ChatTemplate(TokenizerFiles files) {
-    this.template = files.chatTemplate();
+    this.template = withoutTrailingNewline(files.chatTemplate());
     this.where = files.folder();
     this.jinjava = jinjava(files.renderedAt());
     this.constants =
@@ -59,13 +74,14 @@ final class ChatTemplate {
         JinjavaConfig.newBuilder()
             .withTrimBlocks(true)
             .withLstripBlocks(true)
-            .withKeepTrailingNewline(false)
+            .withKeepTrailingNewline(true)
             .withNestedInterpretationEnabled(false)
-            .withLegacyOverrides(LegacyOverrides.ALL)
+            .withLegacyOverrides(RULES)
             .withTimeZone(ZoneOffset.UTC)
             .withDateTimeProvider(new FixedDateTimeProvider(now.toEpochMilli()))
             .build();
     Jinjava jinjava = new Jinjava(config);
+    jinjava.getGlobalContext().registerFilter(new TrimFilter());
     jinjava
         .getGlobalContext()
         .registerFunction(
@@ -97,6 +113,11 @@ final class ChatTemplate {
 
   private static Map<String, Object> toMap(Message message) {
     return Map.of("role", message.role(), "content", message.content());
+  }
+
+  // Jinja drops one from the template; Jinjava would drop one from what is rendered.
+  private static String withoutTrailingNewline(String template) {
+    return template.endsWith("\n") ? template.substring(0, template.length() - 1) : template;
   }
 
   private static String orEmpty(String text) {

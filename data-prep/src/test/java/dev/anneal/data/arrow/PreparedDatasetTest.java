@@ -1,0 +1,171 @@
+package dev.anneal.data.arrow;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.anneal.data.InvalidDataException;
+import dev.anneal.data.format.TokenizedRow;
+import dev.anneal.data.io.Storage;
+import java.io.OutputStream;
+import java.net.URI;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Random;
+import java.util.stream.IntStream;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.FileSystem;
+import org.apache.hadoop.fs.RawLocalFileSystem;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class PreparedDatasetTest {
+  // 8 sequences a record batch
+  private static final int MAX_LENGTH = 1 << 17;
+
+  @TempDir Path dir;
+
+  @Test
+  void laysRowsEndToEnd() {
+    PreparedSequence sequence =
+        PreparedSequence.of(
+            List.of(
+                new TokenizedRow(new int[] {1, 2, 3}, new int[] {1, 3}),
+                new TokenizedRow(new int[] {4}, new int[0]),
+                new TokenizedRow(new int[] {5, 6, 7, 8}, new int[] {1, 2, 3, 4})));
+
+    assertThat(sequence.inputIds()).containsExactly(1, 2, 3, 4, 5, 6, 7, 8);
+    assertThat(sequence.rowLengths()).containsExactly(3, 1, 4);
+    assertThat(sequence.targetSpans()).containsExactly(1, 3, 5, 6, 7, 8);
+  }
+
+  @Test
+  void readsAnySequenceOfAnyFile() throws Exception {
+    List<PreparedSequence> sequences = write(20, 0, 13, 8);
+    try (PreparedDataset dataset = open(Storage.ofClassPath())) {
+      assertThat(dataset.size()).isEqualTo(41);
+      for (int index : new Random(3).ints(200, 0, 41).toArray()) {
+        assertThat(dataset.read(index)).usingRecursiveComparison().isEqualTo(sequences.get(index));
+      }
+      assertThatThrownBy(() -> dataset.read(41)).isInstanceOf(IndexOutOfBoundsException.class);
+    }
+    try (PreparedDataset eval =
+        PreparedDataset.open(dir.toString(), Split.EVAL, Storage.ofClassPath())) {
+      assertThat(eval.size()).isZero();
+    }
+  }
+
+  /** A file system that is not the local one, as far as Anneal can tell. */
+  public static final class FarAway extends RawLocalFileSystem {
+    @Override
+    public URI getUri() {
+      return URI.create("far:///");
+    }
+
+    @Override
+    public String getScheme() {
+      return "far";
+    }
+  }
+
+  @Test
+  void readsThroughHadoopWhatIsNotLocal() throws Exception {
+    List<PreparedSequence> sequences = write(20, 13);
+    Configuration conf = new Configuration();
+    conf.setClass("fs.far.impl", FarAway.class, FileSystem.class);
+    try (PreparedDataset dataset =
+        PreparedDataset.open("far://" + dir, Split.TRAIN, new Storage(conf))) {
+      for (int index : new int[] {32, 0, 19, 20, 7}) {
+        assertThat(dataset.read(index)).usingRecursiveComparison().isEqualTo(sequences.get(index));
+      }
+    }
+  }
+
+  @Test
+  void refusesATruncatedFile() throws Exception {
+    write(20);
+    Path part = dir.resolve("part-00000.arrow");
+    byte[] whole = Files.readAllBytes(part);
+    Files.write(part, Arrays.copyOf(whole, whole.length - 100));
+
+    refusesFirst("part-00000.arrow' has " + (whole.length - 100) + " bytes, but dataset.json says");
+  }
+
+  @Test
+  void refusesADamagedFile() throws Exception {
+    write(20);
+    Path part = dir.resolve("part-00000.arrow");
+    byte[] bytes = Files.readAllBytes(part);
+    Arrays.fill(bytes, bytes.length - 40, bytes.length, (byte) 0);
+    Files.write(part, bytes);
+
+    refusesFirst("part-00000.arrow' is damaged");
+  }
+
+  @Test
+  void refusesAMissingFileAndAMissingOrForeignManifest() throws Exception {
+    assertThatThrownBy(() -> open(Storage.ofClassPath()))
+        .isInstanceOf(InvalidDataException.class)
+        .hasMessageContaining("holds no complete data set");
+    write(20);
+    Files.delete(dir.resolve("part-00000.arrow"));
+    refusesFirst("part-00000.arrow' does not exist");
+
+    Path manifest = dir.resolve("dataset.json");
+    Files.writeString(
+        manifest,
+        Files.readString(manifest).replace("\"schema_version\":1", "\"schema_version\":9"));
+    assertThatThrownBy(() -> open(Storage.ofClassPath()))
+        .isInstanceOf(InvalidDataException.class)
+        .hasMessageContaining("has schema version 9, but this build reads 1");
+    Files.writeString(manifest, "{\"schema_version\":");
+    assertThatThrownBy(() -> open(Storage.ofClassPath()))
+        .isInstanceOf(InvalidDataException.class)
+        .hasMessageContaining("is not a data set's manifest");
+  }
+
+  private void refusesFirst(String part) {
+    try (PreparedDataset dataset = open(Storage.ofClassPath())) {
+      assertThatThrownBy(() -> dataset.read(0))
+          .isInstanceOf(InvalidDataException.class)
+          .hasMessageContaining(part);
+    }
+  }
+
+  private PreparedDataset open(Storage storage) {
+    return PreparedDataset.open(dir.toString(), Split.TRAIN, storage);
+  }
+
+  private List<PreparedSequence> write(int... sequencesPerFile) throws Exception {
+    List<PreparedSequence> all = new ArrayList<>();
+    List<String> files = new ArrayList<>();
+    for (int file = 0; file < sequencesPerFile.length; file++) {
+      Path path = dir.resolve(Split.TRAIN.fileName(file));
+      try (OutputStream out = Files.newOutputStream(path);
+          PreparedWriter writer = new PreparedWriter(out, MAX_LENGTH)) {
+        for (int i = 0; i < sequencesPerFile[file]; i++) {
+          PreparedSequence sequence = sequence(all.size());
+          all.add(sequence);
+          writer.append(sequence);
+        }
+        writer.finish();
+      }
+      files.add(
+          "{\"name\":\"%s\",\"sequences\":%d,\"bytes\":%d}"
+              .formatted(path.getFileName(), sequencesPerFile[file], Files.size(path)));
+    }
+    Files.writeString(
+        dir.resolve("dataset.json"),
+        "{\"schema_version\":1,\"train\":{\"files\":[%s]},\"eval\":{\"files\":[]}}"
+            .formatted(String.join(",", files)));
+    return all;
+  }
+
+  private static PreparedSequence sequence(int number) {
+    int[] ids = IntStream.range(0, 3 + number % 50).map(i -> number * 1000 + i).toArray();
+    int[] lengths = {2, ids.length - 2};
+    return new PreparedSequence(ids, lengths, number % 3 == 0 ? new int[0] : new int[] {1, 2});
+  }
+}

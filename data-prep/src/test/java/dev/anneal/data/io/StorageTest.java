@@ -1,0 +1,96 @@
+package dev.anneal.data.io;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.anneal.data.io.Storage.FileInfo;
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.ObjectInputStream;
+import java.io.ObjectOutputStream;
+import java.net.URI;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.stream.Stream;
+import org.apache.hadoop.conf.Configuration;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class StorageTest {
+  @TempDir Path dir;
+
+  private final Storage storage = Storage.ofClassPath();
+
+  @Test
+  void listsAFolderAGlobOrAFileInOrder() throws Exception {
+    for (String name : new String[] {"b.json", "a.json", "_temporary", ".hidden", "c.txt"}) {
+      Files.writeString(dir.resolve(name), name);
+    }
+    assertThat(storage.list(dir.toString()))
+        .map(StorageTest::name)
+        .containsExactly("a.json", "b.json", "c.txt");
+    assertThat(storage.list(dir + "/*.json"))
+        .map(StorageTest::name)
+        .containsExactly("a.json", "b.json");
+    assertThat(storage.list("file:" + dir + "/c.txt"))
+        .map(StorageTest::name)
+        .containsExactly("c.txt");
+    assertThat(storage.list(dir + "/d*")).isEmpty();
+  }
+
+  @Test
+  void replacesAFileAtOnceAndLeavesNothingBeside() throws Exception {
+    String location = dir + "/new/file";
+    storage.write(location, out -> out.write(1));
+    storage.write(location, out -> out.write(2));
+
+    assertThat(Files.readAllBytes(Path.of(location))).containsExactly(2);
+    assertThat(names(dir.resolve("new"))).containsExactly("file");
+  }
+
+  @Test
+  void keepsTheOldFileWhenWritingFails() throws Exception {
+    String location = dir + "/file";
+    storage.write(location, out -> out.write(1));
+    assertThatThrownBy(
+            () ->
+                storage.write(
+                    location,
+                    out -> {
+                      out.write(2);
+                      throw new IOException("disk full");
+                    }))
+        .hasMessage("disk full");
+
+    assertThat(Files.readAllBytes(Path.of(location))).containsExactly(1);
+    assertThat(names(dir)).containsExactly("file");
+  }
+
+  @Test
+  void travelsWithItsConfiguration() throws Exception {
+    Configuration conf = new Configuration(false);
+    conf.set("fs.defaultFS", "file:///");
+    conf.set("fs.file.impl", "org.apache.hadoop.fs.LocalFileSystem");
+    ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+    try (ObjectOutputStream out = new ObjectOutputStream(bytes)) {
+      out.writeObject(new Storage(conf));
+    }
+    try (ObjectInputStream in =
+        new ObjectInputStream(new ByteArrayInputStream(bytes.toByteArray()))) {
+      Storage copy = (Storage) in.readObject();
+      assertThat(copy.exists(dir.toString())).isTrue();
+      assertThat(copy.qualify("data")).startsWith("file:/").endsWith("/data");
+    }
+  }
+
+  private static String name(FileInfo file) {
+    return Path.of(URI.create(file.uri()).getPath()).getFileName().toString();
+  }
+
+  private static Stream<String> names(Path folder) throws IOException {
+    try (Stream<Path> paths = Files.list(folder)) {
+      return paths.map(path -> path.getFileName().toString()).toList().stream();
+    }
+  }
+}
