@@ -71,6 +71,10 @@ public final class PrepJob {
           e);
     } catch (RuntimeException e) {
       throw refusalIn(e).orElseThrow(() -> e);
+    } catch (Exception e) {
+      // Spark throws checked exceptions that it does not declare.
+      throw refusalIn(e)
+          .orElseThrow(() -> new IllegalStateException("The data preparation failed.", e));
     }
   }
 
@@ -90,8 +94,8 @@ public final class PrepJob {
       PartTask task = PartTask.of(spec, folder, storage, shared, heldOut);
       return publish(preparer, heldOut, ordered.mapPartitionsWithIndex(task, true).collect());
     } finally {
+      // The tokenizer is left to the garbage collector: a killed task may still be using it.
       shared.destroy();
-      preparer.close();
     }
   }
 
