@@ -90,8 +90,8 @@ public final class PrepJob {
       PartTask task = PartTask.of(spec, folder, storage, shared, heldOut);
       return publish(preparer, heldOut, ordered.mapPartitionsWithIndex(task, true).collect());
     } finally {
+      // The tokenizer is left to the garbage collector: a killed task may still be using it.
       shared.destroy();
-      preparer.close();
     }
   }
 

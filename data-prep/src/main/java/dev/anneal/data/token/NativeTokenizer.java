@@ -4,6 +4,7 @@ import ai.djl.huggingface.tokenizers.jni.CharSpan;
 import ai.djl.huggingface.tokenizers.jni.LibUtils;
 import ai.djl.huggingface.tokenizers.jni.TokenizersLibrary;
 import java.lang.ref.Cleaner;
+import java.lang.ref.Reference;
 import java.util.Arrays;
 
 /**
@@ -42,6 +43,7 @@ final class NativeTokenizer implements AutoCloseable {
       return toInts(LIBRARY.getTokenIds(encoding));
     } finally {
       LIBRARY.deleteEncoding(encoding);
+      Reference.reachabilityFence(this);
     }
   }
 
@@ -59,12 +61,17 @@ final class NativeTokenizer implements AutoCloseable {
       return new EncodedText(ids, starts, ends);
     } finally {
       LIBRARY.deleteEncoding(encoding);
+      Reference.reachabilityFence(this);
     }
   }
 
   String decode(int[] ids, SpecialTokens specialTokens) {
     long[] wide = Arrays.stream(ids).asLongStream().toArray();
-    return LIBRARY.decode(handle, wide, specialTokens == SpecialTokens.SKIP);
+    try {
+      return LIBRARY.decode(handle, wide, specialTokens == SpecialTokens.SKIP);
+    } finally {
+      Reference.reachabilityFence(this);
+    }
   }
 
   @Override
