@@ -71,6 +71,10 @@ public final class PrepJob {
           e);
     } catch (RuntimeException e) {
       throw refusalIn(e).orElseThrow(() -> e);
+    } catch (Exception e) {
+      // Spark throws checked exceptions that it does not declare.
+      throw refusalIn(e)
+          .orElseThrow(() -> new IllegalStateException("The data preparation failed.", e));
     }
   }
 

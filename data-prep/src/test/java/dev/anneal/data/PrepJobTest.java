@@ -8,6 +8,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.anneal.data.arrow.PreparedDataset;
 import dev.anneal.data.arrow.Split;
+import dev.anneal.data.format.RowFormat;
 import dev.anneal.data.io.Storage;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -185,6 +186,28 @@ class PrepJobTest {
     assertThatThrownBy(() -> PrepJob.run(spark, spec))
         .isInstanceOf(InvalidDataException.class)
         .hasMessageContaining("rows.jsonl' is broken in line 2");
+  }
+
+  @Test
+  void saysInATasksOwnWordsWhatItRefuses() throws Exception {
+    Path tokenizer = Files.createDirectory(dir.resolve("tokenizer"));
+    Files.copy(
+        Shared.llamaTokenizer().resolve("tokenizer.json"), tokenizer.resolve("tokenizer.json"));
+    Files.writeString(
+        tokenizer.resolve("chat_template.jinja"),
+        "{% for m in messages %}{{ m.content if loop.last else '' }}{% endfor %}");
+    Path source =
+        Files.writeString(
+            dir.resolve("rows.jsonl"), "{\"prompt\":\"Hi\",\"completion\":\"Hello\"}\n");
+    PrepSpec spec =
+        PrepFixture.tokenized(source, dir.resolve("out"))
+            .format(RowFormat.PROMPT_COMPLETION)
+            .tokenizer(tokenizer)
+            .spec();
+
+    assertThatThrownBy(() -> PrepJob.run(spark, spec))
+        .isInstanceOf(InvalidDataException.class)
+        .hasMessageStartingWith("The chat template writes the beginning");
   }
 
   @Test
