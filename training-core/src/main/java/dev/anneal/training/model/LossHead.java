@@ -23,9 +23,15 @@ final class LossHead {
   private static final long MAX_LOGITS = 1L << 25;
 
   private final TrainableModel model;
+  private final long maxLogits;
 
   LossHead(TrainableModel model) {
+    this(model, MAX_LOGITS);
+  }
+
+  LossHead(TrainableModel model, long maxLogits) {
     this.model = model;
+    this.maxLogits = maxLogits;
   }
 
   /** The loss and its gradient. */
@@ -108,7 +114,7 @@ final class LossHead {
   }
 
   private List<Chunk> chunks(TokenBatch batch) {
-    long size = Math.max(1, MAX_LOGITS / model.config().vocabSize());
+    long size = Math.max(1, maxLogits / model.config().vocabSize());
     List<Chunk> chunks = new ArrayList<>();
     for (long first = 0; first < batch.targetTokens(); first += size) {
       chunks.add(new Chunk(first, Math.min(size, batch.targetTokens() - first)));

@@ -31,14 +31,20 @@ public final class Tensors {
   /** {@code [n]} of int64. */
   public static Tensor of(long[] values) {
     Tensor tensor = empty(ScalarType.Long, values.length);
-    new LongPointer(tensor.data_ptr()).put(values);
+    // an empty tensor has no memory to point to
+    if (values.length > 0) {
+      new LongPointer(tensor.data_ptr()).put(values);
+    }
     return tensor;
   }
 
   /** {@code [n]} of fp64. */
   public static Tensor of(double[] values) {
     Tensor tensor = empty(ScalarType.Double, values.length);
-    new DoublePointer(tensor.data_ptr()).put(values);
+    // an empty tensor has no memory to point to
+    if (values.length > 0) {
+      new DoublePointer(tensor.data_ptr()).put(values);
+    }
     return tensor;
   }
 

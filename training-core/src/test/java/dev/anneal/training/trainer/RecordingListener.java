@@ -4,7 +4,7 @@ import java.util.ArrayList;
 import java.util.List;
 
 /** Keeps what a run reports. */
-final class RecordingListener implements TrainingListener {
+class RecordingListener implements TrainingListener {
   private final List<StepMetrics> steps = new ArrayList<>();
   private final List<Double> evaluations = new ArrayList<>();
   private final List<int[]> samples = new ArrayList<>();

@@ -8,6 +8,7 @@ import dev.anneal.training.data.SequenceSource;
 import dev.anneal.training.data.TokenSequence;
 import dev.anneal.training.io.LocalModelFolder;
 import dev.anneal.training.io.LocalOutputFolder;
+import dev.anneal.training.io.ModelFolder;
 import dev.anneal.training.lora.LoraSpec;
 import dev.anneal.training.model.ModelSource;
 import dev.anneal.training.optim.AdamWSpec;
@@ -86,17 +87,42 @@ record ReferenceRun(Path folder, JsonNode reference) {
   List<StepMetrics> train(TrainingSpec spec, Collectives collectives, Path output)
       throws IOException {
     RecordingListener listener = new RecordingListener();
-    TrainingRun.Inputs inputs =
-        new TrainingRun.Inputs(
-            new ModelSource.Folder(model()),
-            new LocalModelFolder(folder.resolve("adapter_init")),
-            source(rows()),
-            null,
-            List.of(),
-            "tiny-llama31",
-            new LocalOutputFolder(output));
-    TrainingRun.run(spec, inputs, collectives, listener);
+    TrainingRun.run(spec, inputs(adapter("adapter_init"), rows(), output), collectives, listener);
     return listener.steps();
+  }
+
+  /** One of the reference's adapters. */
+  LocalModelFolder adapter(String name) {
+    return new LocalModelFolder(folder.resolve(name));
+  }
+
+  /** A run on {@code rows} alone. */
+  TrainingRun.Inputs inputs(ModelFolder initAdapter, List<TokenSequence> rows, Path output) {
+    return new TrainingRun.Inputs(
+        new ModelSource.Folder(model()),
+        initAdapter,
+        source(rows),
+        null,
+        List.of(),
+        "tiny-llama31",
+        new LocalOutputFolder(output));
+  }
+
+  /** A run that is also measured on {@code eval} and shows how it continues {@code prompts}. */
+  TrainingRun.Inputs inputs(
+      ModelFolder initAdapter,
+      List<TokenSequence> rows,
+      List<TokenSequence> eval,
+      List<int[]> prompts,
+      Path output) {
+    return new TrainingRun.Inputs(
+        new ModelSource.Folder(model()),
+        initAdapter,
+        source(rows),
+        source(eval),
+        prompts,
+        "tiny-llama31",
+        new LocalOutputFolder(output));
   }
 
   static SequenceSource source(List<TokenSequence> rows) {

@@ -1,0 +1,89 @@
+package dev.anneal.training;
+
+import dev.anneal.training.collective.SingleRank;
+import dev.anneal.training.lora.LoraModel;
+import dev.anneal.training.lora.LoraSpec;
+import dev.anneal.training.lora.LoraTargets;
+import dev.anneal.training.model.FullModel;
+import dev.anneal.training.model.LinearModule;
+import dev.anneal.training.model.LlamaConfig;
+import dev.anneal.training.model.RopeScaling;
+import dev.anneal.training.model.TensorNames;
+import dev.anneal.training.optim.Parameters;
+import dev.anneal.training.tensor.DType;
+import dev.anneal.training.tensor.TensorScope;
+import dev.anneal.training.weights.FrozenWeights;
+import dev.anneal.training.weights.WeightReader;
+import java.util.List;
+import java.util.Set;
+import org.bytedeco.pytorch.Tensor;
+
+/** Models built without a run around them, in the current tensor scope and in fp32. */
+public final class TinyModels {
+  private TinyModels() {}
+
+  /** Whether the head is the embedding. */
+  public enum Embeddings {
+    TIED,
+    UNTIED
+  }
+
+  /** Odd sizes: three query heads on one of keys and values, heads wider than hidden_size / 3. */
+  public static LlamaConfig config(Embeddings embeddings) {
+    return new LlamaConfig(
+        37,
+        24,
+        40,
+        2,
+        3,
+        1,
+        10,
+        1e-5,
+        new RopeScaling(8, 1, 4, 8),
+        10_000,
+        64,
+        embeddings == Embeddings.TIED,
+        null,
+        List.of());
+  }
+
+  /** The weights of {@code base}, frozen, under the adapters of {@code adapter}. */
+  public static LoraModel lora(
+      LlamaConfig config, WeightReader base, LoraSpec spec, WeightReader adapter) {
+    Set<LinearModule> targets = LoraTargets.resolve(spec.targetModules());
+    Parameters parameters = new Parameters(LoraModel.shapes(config, spec, targets), DType.FP32);
+    copy(adapter, parameters);
+    FrozenWeights decoder =
+        new FrozenWeights(
+            config, base, DType.FP32, DType.FP32, FrozenWeights.Shard.NONE, new SingleRank());
+    String head = config.tieWordEmbeddings() ? TensorNames.EMBED_TOKENS : TensorNames.LM_HEAD;
+    return new LoraModel(
+        config,
+        spec,
+        targets,
+        parameters,
+        decoder,
+        vocabulary(config, base, TensorNames.EMBED_TOKENS),
+        base.read(TensorNames.NORM, DType.FP32, config.hiddenSize()),
+        vocabulary(config, base, head));
+  }
+
+  /** A model all of whose weights, from {@code weights}, train. */
+  public static FullModel full(LlamaConfig config, WeightReader weights) {
+    Parameters parameters = new Parameters(FullModel.shapes(config), DType.FP32);
+    copy(weights, parameters);
+    return new FullModel(config, parameters);
+  }
+
+  private static Tensor vocabulary(LlamaConfig config, WeightReader weights, String name) {
+    return weights.read(name, DType.FP32, config.vocabSize(), config.hiddenSize());
+  }
+
+  private static void copy(WeightReader weights, Parameters parameters) {
+    for (String name : parameters.names()) {
+      try (TensorScope scope = new TensorScope()) {
+        parameters.master(name).copy_(weights.read(name, DType.FP32, parameters.shape(name)));
+      }
+    }
+  }
+}

@@ -1,0 +1,114 @@
+package dev.anneal.training.model;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.anneal.training.Deviation;
+import dev.anneal.training.LoudWeights;
+import dev.anneal.training.Rows;
+import dev.anneal.training.TinyModels;
+import dev.anneal.training.TinyModels.Embeddings;
+import dev.anneal.training.data.TokenSequence;
+import dev.anneal.training.lora.LoraSpec;
+import dev.anneal.training.model.Llama.Activations;
+import dev.anneal.training.optim.Parameters;
+import dev.anneal.training.tensor.DType;
+import dev.anneal.training.tensor.NativeLibraries;
+import dev.anneal.training.tensor.TensorScope;
+import java.util.List;
+import java.util.Map;
+import org.bytedeco.pytorch.Tensor;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class LayerwiseBackwardTest {
+  private static final double TOLERANCE = 1e-5;
+
+  @BeforeAll
+  static void load() {
+    NativeLibraries.load();
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {"q_proj", "k_proj,v_proj", "o_proj,down_proj", "gate_proj,up_proj", "all-linear"})
+  void adapterGradientsEqualWholeGraphAutograd(String targets) {
+    try (TensorScope scope = new TensorScope()) {
+      LoraSpec spec = new LoraSpec(3, 6, 0, false, List.of(targets.split(",")));
+      assertEqualsWholeGraph(targets, lora(spec), Dropout.NONE);
+    }
+  }
+
+  @Test
+  void adapterGradientsUnderDropoutEqualWholeGraphAutograd() {
+    try (TensorScope scope = new TensorScope()) {
+      LoraSpec spec = new LoraSpec(3, 6, 0.3, false, List.of("all-linear"));
+      assertEqualsWholeGraph("dropout", lora(spec), new Dropout(0.3, 5));
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(Embeddings.class)
+  void gradientsOfAllWeightsEqualWholeGraphAutograd(Embeddings embeddings) {
+    try (TensorScope scope = new TensorScope()) {
+      FullModel model = TinyModels.full(TinyModels.config(embeddings), new LoudWeights(1));
+      assertEqualsWholeGraph("all weights, " + embeddings, model, Dropout.NONE);
+    }
+  }
+
+  @Test
+  void keptActivationsGiveTheSameBitsAsRecomputedOnes() {
+    try (TensorScope scope = new TensorScope()) {
+      LoraSpec spec = new LoraSpec(3, 6, 0.3, false, List.of("all-linear"));
+      TrainableModel model = lora(spec);
+      Dropout dropout = new Dropout(0.3, 5);
+      Gradient recomputed = layerwise(model, Activations.CHECKPOINT, dropout);
+      Gradient kept = layerwise(model, Activations.KEEP, dropout);
+      assertThat(kept.loss()).isEqualTo(recomputed.loss());
+      assertThat(kept.flat().equal(recomputed.flat())).isTrue();
+    }
+  }
+
+  private static TrainableModel lora(LoraSpec spec) {
+    LlamaConfig config = TinyModels.config(Embeddings.UNTIED);
+    return TinyModels.lora(config, new LoudWeights(1), spec, new LoudWeights(2));
+  }
+
+  private record Gradient(double loss, Tensor flat) {}
+
+  private static Gradient layerwise(
+      TrainableModel model, Activations activations, Dropout dropout) {
+    Parameters parameters = model.parameters();
+    parameters.gradient().zero_();
+    Llama llama = new Llama(model, DType.FP32, activations);
+    double loss = llama.forwardBackward(batch(), dropout);
+    return new Gradient(loss, parameters.gradient().clone());
+  }
+
+  private static void assertEqualsWholeGraph(String what, TrainableModel model, Dropout dropout) {
+    Parameters parameters = model.parameters();
+    Gradient found = layerwise(model, Activations.CHECKPOINT, dropout);
+    parameters.gradient().zero_();
+    double loss = WholeGraph.forwardBackward(model, batch(), dropout);
+    Map<String, Tensor> expected = Deviation.byName(parameters, parameters.gradient());
+    double largest = 0;
+    for (var part : Deviation.byName(parameters, found.flat()).entrySet()) {
+      Tensor whole = expected.get(part.getKey());
+      assertThat(whole.abs().max().item_double()).as(part.getKey()).isGreaterThan(1e-3);
+      double deviation = Deviation.relative(part.getValue(), whole);
+      assertThat(deviation).as(part.getKey()).isLessThan(TOLERANCE);
+      largest = Math.max(largest, deviation);
+    }
+    System.out.printf("gradients (%s): %.2e relative%n", what, largest);
+    assertThat(Deviation.relative(found.loss(), loss)).isLessThan(1e-6);
+  }
+
+  /** Rows of 17, 1, 5, 2 and 1 tokens, two of them packed. */
+  private static TokenBatch batch() {
+    List<TokenSequence> rows = Rows.random(37, 3, 17, 1, 5, 2, 1);
+    return TokenBatch.of(
+        List.of(rows.get(0), Rows.packed(rows.subList(1, 3)), rows.get(3), rows.get(4)));
+  }
+}

@@ -1,0 +1,67 @@
+package dev.anneal.training.model;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.anneal.training.data.TokenSequence;
+import dev.anneal.training.tensor.NativeLibraries;
+import dev.anneal.training.tensor.TensorScope;
+import java.util.List;
+import org.bytedeco.javacpp.LongPointer;
+import org.bytedeco.pytorch.Tensor;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+
+class TokenBatchTest {
+
+  @BeforeAll
+  static void load() {
+    NativeLibraries.load();
+  }
+
+  @Test
+  void positionsStartAnewWithEveryRow() {
+    try (TensorScope scope = new TensorScope()) {
+      TokenBatch batch =
+          TokenBatch.of(
+              List.of(
+                  new TokenSequence(new int[] {7, 8, 9}, new int[] {1, 2}, new int[0]),
+                  new TokenSequence(new int[] {5, 6}, new int[] {2}, new int[0])));
+      assertThat(longs(batch.inputIds())).containsExactly(7, 8, 9, 5, 6);
+      assertThat(batch.positions()).containsExactly(0, 0, 1, 0, 1);
+      assertThat(batch.rowLengths()).containsExactly(1, 2, 2);
+      assertThat(batch.tokens()).isEqualTo(5);
+    }
+  }
+
+  @Test
+  void targetsArePredictedFromTheTokenBeforeThemInTheirRow() {
+    try (TensorScope scope = new TensorScope()) {
+      TokenBatch batch =
+          TokenBatch.of(
+              List.of(
+                  new TokenSequence(
+                      new int[] {10, 11, 12, 13, 14, 15}, new int[] {4, 2}, new int[] {2, 3, 4, 6}),
+                  new TokenSequence(new int[] {20, 21}, new int[] {2}, new int[] {1, 2})));
+      // 14 begins a row: nothing predicts it
+      assertThat(longs(batch.targets())).containsExactly(12, 15, 21);
+      assertThat(longs(batch.predictors())).containsExactly(1, 4, 6);
+      assertThat(batch.targetTokens()).isEqualTo(3);
+    }
+  }
+
+  @Test
+  void rowsOfOneTokenLearnNothing() {
+    try (TensorScope scope = new TensorScope()) {
+      TokenBatch batch =
+          TokenBatch.of(
+              List.of(new TokenSequence(new int[] {1, 2}, new int[] {1, 1}, new int[] {0, 2})));
+      assertThat(batch.targetTokens()).isZero();
+    }
+  }
+
+  private static long[] longs(Tensor tensor) {
+    long[] values = new long[(int) tensor.numel()];
+    new LongPointer(tensor.data_ptr()).get(values);
+    return values;
+  }
+}

@@ -1,0 +1,60 @@
+package dev.anneal.training.optim;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.anneal.training.tensor.DType;
+import dev.anneal.training.tensor.NativeLibraries;
+import dev.anneal.training.tensor.TensorScope;
+import dev.anneal.training.tensor.Tensors;
+import java.util.List;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+
+class ParametersTest {
+  private static final List<Parameters.Shape> SHAPES =
+      List.of(new Parameters.Shape("b", 2, 3), new Parameters.Shape("a", 4));
+
+  @BeforeAll
+  static void load() {
+    NativeLibraries.load();
+  }
+
+  @Test
+  void parametersLieEndToEndInTheirOrder() {
+    try (TensorScope scope = new TensorScope()) {
+      Parameters parameters = new Parameters(SHAPES, DType.FP32);
+      parameters.master("a").fill_(Tensors.scalar(5));
+      assertThat(parameters.names()).containsExactly("b", "a");
+      assertThat(parameters.shape("b")).containsExactly(2, 3);
+      assertThat(doubles(parameters.master())).containsExactly(0, 0, 0, 0, 0, 0, 5, 5, 5, 5);
+    }
+  }
+
+  @Test
+  void gradientsOfAnyDtypeAddUpInFp32() {
+    try (TensorScope scope = new TensorScope()) {
+      Parameters parameters = new Parameters(SHAPES, DType.BF16);
+      Tensor ones = Tensors.ones(ScalarType.BFloat16, 2, 3);
+      parameters.accumulate("b", ones);
+      parameters.accumulate("b", Tensors.times(Tensors.ones(ScalarType.Float, 2, 3), 0.001));
+      assertThat(parameters.gradient().scalar_type().intern()).isEqualTo(ScalarType.Float);
+      assertThat(doubles(parameters.gradient())[0]).isBetween(1.00099, 1.00101);
+      assertThat(doubles(parameters.gradient())[6]).isZero();
+    }
+  }
+
+  @Test
+  void fp32ComputesWithTheMasterItself() {
+    try (TensorScope scope = new TensorScope()) {
+      Parameters parameters = new Parameters(SHAPES, DType.FP32);
+      assertThat(parameters.compute("a").data_ptr().address())
+          .isEqualTo(parameters.master("a").data_ptr().address());
+    }
+  }
+
+  private static double[] doubles(Tensor tensor) {
+    return Tensors.doubles(tensor.to(ScalarType.Double));
+  }
+}

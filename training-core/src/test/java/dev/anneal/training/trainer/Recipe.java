@@ -1,0 +1,134 @@
+package dev.anneal.training.trainer;
+
+import dev.anneal.training.lora.LoraSpec;
+import dev.anneal.training.model.Llama.Activations;
+import dev.anneal.training.optim.AdamWSpec;
+import dev.anneal.training.optim.LearningRateSchedule;
+import dev.anneal.training.tensor.DType;
+import dev.anneal.training.weights.FrozenWeights.Shard;
+
+/** A training recipe to vary. */
+final class Recipe {
+  private final TrainingSpec start;
+  private LoraSpec lora;
+  private DType baseDtype;
+  private boolean shardWorld;
+  private boolean checkpointLayers;
+  private int microBatchSize;
+  private int gradientAccumulation;
+  private long totalSteps;
+  private AdamWSpec optimizer;
+  private LearningRateSchedule schedule;
+  private int sampleTokens;
+
+  private Recipe(TrainingSpec start) {
+    this.start = start;
+    this.lora = start.lora();
+    this.baseDtype = start.baseDtype();
+    this.shardWorld = start.shardWorld();
+    this.checkpointLayers = start.checkpointLayers();
+    this.microBatchSize = start.microBatchSize();
+    this.gradientAccumulation = start.gradientAccumulation();
+    this.totalSteps = start.totalSteps();
+    this.optimizer = start.optimizer();
+    this.schedule = start.schedule();
+    this.sampleTokens = start.sampleTokens();
+  }
+
+  static Recipe from(TrainingSpec spec) {
+    return new Recipe(spec);
+  }
+
+  /** Every weight trains, in fp32, at a constant learning rate. */
+  static Recipe full(long totalSteps, double learningRate) {
+    return new Recipe(
+        new TrainingSpec(
+            TrainingSpec.Mode.FULL,
+            null,
+            DType.FP32,
+            false,
+            DType.FP32,
+            true,
+            2,
+            1,
+            totalSteps,
+            true,
+            1.0,
+            3,
+            new AdamWSpec(learningRate, 0, 0.9, 0.999, 1e-8),
+            new LearningRateSchedule(LearningRateSchedule.Type.CONSTANT, 0, totalSteps),
+            0));
+  }
+
+  Recipe lora(LoraSpec lora) {
+    this.lora = lora;
+    return this;
+  }
+
+  Recipe dropout(double dropout) {
+    return lora(new LoraSpec(lora.r(), lora.alpha(), dropout, lora.rslora(), lora.targetModules()));
+  }
+
+  Recipe baseDtype(DType baseDtype) {
+    this.baseDtype = baseDtype;
+    return this;
+  }
+
+  Recipe shard(Shard shard) {
+    this.shardWorld = shard == Shard.WORLD;
+    return this;
+  }
+
+  Recipe activations(Activations activations) {
+    this.checkpointLayers = activations == Activations.CHECKPOINT;
+    return this;
+  }
+
+  Recipe batch(int microBatchSize, int gradientAccumulation) {
+    this.microBatchSize = microBatchSize;
+    this.gradientAccumulation = gradientAccumulation;
+    return this;
+  }
+
+  Recipe steps(long totalSteps) {
+    this.totalSteps = totalSteps;
+    return this;
+  }
+
+  /** From the first step on. */
+  Recipe constantLearningRate(double learningRate) {
+    this.optimizer =
+        new AdamWSpec(
+            learningRate,
+            optimizer.weightDecay(),
+            optimizer.beta1(),
+            optimizer.beta2(),
+            optimizer.eps());
+    this.schedule = new LearningRateSchedule(LearningRateSchedule.Type.CONSTANT, 0, totalSteps);
+    return this;
+  }
+
+  Recipe sampleTokens(int sampleTokens) {
+    this.sampleTokens = sampleTokens;
+    return this;
+  }
+
+  TrainingSpec spec() {
+    return new TrainingSpec(
+        start.mode(),
+        lora,
+        baseDtype,
+        shardWorld,
+        start.computeDtype(),
+        checkpointLayers,
+        microBatchSize,
+        gradientAccumulation,
+        totalSteps,
+        start.shuffle(),
+        start.maxGradNorm(),
+        start.seed(),
+        optimizer,
+        schedule,
+        sampleTokens);
+  }
+}
