@@ -39,10 +39,7 @@ spark_args=()
 master=
 while (($#)); do
   case $1 in
-    -h | --help)
-      usage
-      exit 0
-      ;;
+    -h | --help) usage && exit 0 ;;
     --config | --set)
       (($# > 1)) || refuse "$1 needs a value: see ./submit.sh --help."
       anneal_args+=("$1" "$2")
@@ -81,16 +78,18 @@ if ! compgen -G "$app/training-core-*.jar" >/dev/null || ! compgen -G "$spark_ja
 fi
 main_jar=$(compgen -G "$app/spark-job-*.jar")
 
-# ---- JVM options that every Anneal process needs: JavaCPP would otherwise cap native memory by -Xmx
+# ---- JavaCPP would otherwise cap native memory by -Xmx
 jvm_options="-Dorg.bytedeco.javacpp.maxPhysicalBytes=0 -Dorg.bytedeco.javacpp.maxBytes=0"
 driver_options=$jvm_options
 [[ ! -t 1 ]] || driver_options+=" -Danneal.terminal=true"
 
 # ---- a Spark of the user's
 if [[ -n ${SPARK_HOME:-} ]]; then
-  [[ -x $SPARK_HOME/bin/spark-submit ]] || refuse "SPARK_HOME is '$SPARK_HOME', which has no bin/spark-submit: correct it, or unset it to use the embedded Spark."
+  if [[ ! -x $SPARK_HOME/bin/spark-submit ]] || ! compgen -G "$SPARK_HOME/jars/spark-core_2.13-4.*.jar" >/dev/null; then
+    refuse "SPARK_HOME is '$SPARK_HOME', which is no Spark 4: correct it, or unset it to use the embedded Spark."
+  fi
   jars=$(find "$app" -name '*.jar' ! -name 'spark-job-*' -printf '%p,')
-  exec "$SPARK_HOME/bin/spark-submit" --class dev.anneal.spark.Anneal \
+  exec "$SPARK_HOME/bin/spark-submit" --class dev.anneal.spark.Anneal --conf spark.log.level=WARN \
     --driver-java-options "$driver_options" --conf "spark.executor.extraJavaOptions=$jvm_options" \
     --jars "${jars%,}" "${spark_args[@]}" "$main_jar" "${anneal_args[@]}"
 fi
@@ -103,7 +102,12 @@ finish() {
   code=$?
   trap - EXIT
   if [[ -n $child ]] && kill -TERM "$child" 2>/dev/null; then wait "$child" || true; fi
-  rm -rf "$scratch"
+  if [[ " ${anneal_args[*]} " == *" --debug "* ]]; then
+    echo "The executors' logs are in $scratch/work." >&2
+    find "$scratch" -type f ! -path "$scratch/work/*/std*" -delete
+  else
+    rm -rf "$scratch"
+  fi
   exit "$code"
 }
 trap finish EXIT

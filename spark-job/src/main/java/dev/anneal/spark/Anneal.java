@@ -17,6 +17,12 @@ public final class Anneal {
    * @return 0 success, 1 failure, 2 a request that cannot be carried out as it is
    */
   public static int execute(String[] args, PrintStream out, PrintStream err) {
-    return CommandLineInterface.execute(args, out, err);
+    try {
+      return CommandLineInterface.execute(args, out, err);
+    } catch (LinkageError | OutOfMemoryError e) {
+      // what no caller on the way may handle: a library is missing, or memory
+      err.println("anneal: " + e);
+      return 1;
+    }
   }
 }

@@ -49,8 +49,12 @@ public final class Slots {
         : OptionalInt.of(conf.getInt("spark.executor.cores", 1));
   }
 
-  /** Whether tasks run in the driver's own process. */
-  public static boolean isLocal(SparkConf conf) {
+  /** Whether every process of the cluster runs on the driver's machine. */
+  public static boolean isOneMachine(SparkConf conf) {
+    return isLocal(conf) || LOCAL_CLUSTER.matcher(master(conf)).matches();
+  }
+
+  private static boolean isLocal(SparkConf conf) {
     return LOCAL.matcher(master(conf)).matches();
   }
 

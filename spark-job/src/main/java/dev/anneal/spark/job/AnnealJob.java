@@ -6,6 +6,7 @@ import dev.anneal.data.PrepJob;
 import dev.anneal.data.token.ChatTokenizer;
 import dev.anneal.spark.JobFailedException;
 import dev.anneal.spark.Request;
+import dev.anneal.spark.cluster.Slots;
 import dev.anneal.spark.cluster.SparkSettings;
 import dev.anneal.spark.output.Outcome;
 import dev.anneal.spark.output.RunRecord;
@@ -63,6 +64,11 @@ public final class AnnealJob {
 
   private void run(SparkConf conf) {
     display.line("Starting Spark on " + conf.get("spark.master") + " ...");
+    if (!Slots.isOneMachine(conf) && plan.folder().isLocal()) {
+      display.line(
+          "Note: output.path %s is a local path: it must be the same shared folder on every node."
+              .formatted(plan.folder().display()));
+    }
     try (SparkSession spark = SparkSession.builder().config(conf).getOrCreate()) {
       clearFolder();
       RunRecord record = RunRecord.begin(plan.folder(), request, spark.sparkContext());

@@ -59,11 +59,11 @@ public final class Summary {
     out.println(
         String.format(
             Locale.ROOT,
-            "Trained %,d steps on %,d tokens in %d min %d s.",
-            outcome.steps(),
-            outcome.tokens(),
+            "Done in %d min %d s: %,d steps on %,d tokens.",
             time.toMinutes(),
-            time.toSecondsPart()));
+            time.toSecondsPart(),
+            outcome.steps(),
+            outcome.tokens()));
     if (outcome.evalLossBefore().isPresent() && outcome.evalLossAfter().isPresent()) {
       out.println(
           evalLoss(outcome.evalLossBefore().getAsDouble(), outcome.evalLossAfter().getAsDouble()));
@@ -103,17 +103,23 @@ public final class Summary {
     place("Record", RunFolder.RECORD);
     place("Data set", RunFolder.DATASET);
     out.println();
-    String base = ModelLocation.of(config.model().path()).display();
-    out.println(
-        adapter
-            ? "Next: serve it with vLLM: vllm serve %s --enable-lora --lora-modules tuned=%s"
-                .formatted(base, path(RunFolder.ADAPTER))
-            : "Next: tune it with LoRA: ./submit.sh run --set model.path=%s ..."
-                .formatted(path(RunFolder.MODEL)));
-    if (adapter) {
+    next(adapter);
+  }
+
+  private void next(boolean adapter) {
+    if (!adapter) {
+      out.println(
+          "Next: tune it with LoRA: ./submit.sh run --set model.path=%s ..."
+              .formatted(path(RunFolder.MODEL)));
+    } else if (ModelLocation.of(config.model().path()) instanceof ModelLocation.Folder base) {
+      out.println(
+          "Next: serve it with vLLM: vllm serve %s --enable-lora --lora-modules tuned=%s"
+              .formatted(base.display(), path(RunFolder.ADAPTER)));
       out.println(
           "      or load it in Python: peft.PeftModel.from_pretrained(model, \"%s\")"
               .formatted(path(RunFolder.ADAPTER)));
+    } else {
+      out.println("Next: the base weights were random: set model.path to a model folder.");
     }
   }
 

@@ -76,7 +76,7 @@ public final class Preflight {
     }
     OutputCheck.checkFree(request, folder);
     String tokenizer = checkModel();
-    PrepSpec prep = request.command().prepares() ? checkSource(tokenizer) : checkDataset();
+    PrepSpec prep = request.command().prepares() ? checkSource(tokenizer) : checkDataset(tokenizer);
     OutputCheck.checkWritable(folder);
     return new Plan(config, prep, tokenizer, folder);
   }
@@ -154,9 +154,22 @@ public final class Preflight {
     return prep;
   }
 
-  private PrepSpec checkDataset() {
-    String dataset = folder.child(RunFolder.DATASET);
-    Batches.check(config, DatasetManifest.read(dataset, storage));
+  private PrepSpec checkDataset(String tokenizer) {
+    DatasetManifest dataset = DatasetManifest.read(folder.child(RunFolder.DATASET), storage);
+    Batches.check(config, dataset);
+    if (tokenizer != null && dataset.tokenizerSha256() != null) {
+      checkSameTokenizer(tokenizer, dataset);
+    }
     return null;
+  }
+
+  private void checkSameTokenizer(String location, DatasetManifest dataset) {
+    try (ChatTokenizer tokenizer = ChatTokenizer.load(location, storage)) {
+      if (!tokenizer.tokenizerSha256().equals(dataset.tokenizerSha256())) {
+        throw new BadRequestException(
+            "The data set in %s was prepared with another tokenizer than %s: run prep again with --overwrite."
+                .formatted(folder.display(), RunFolder.display(location)));
+      }
+    }
   }
 }

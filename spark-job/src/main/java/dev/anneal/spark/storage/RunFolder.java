@@ -38,6 +38,11 @@ public final class RunFolder implements Serializable {
     return display(location);
   }
 
+  /** Whether it lies on the file system of whoever looks. */
+  public boolean isLocal() {
+    return location.startsWith("file:");
+  }
+
   /** Path or URI of something in it. */
   public String child(String name) {
     return location.endsWith("/") ? location + name : location + "/" + name;
