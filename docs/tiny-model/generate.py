@@ -7,11 +7,10 @@ Python's standard library is enough, and every run writes the same bytes:
 
 import json
 import random
-import re
 from pathlib import Path
 
-from questions import TEXT_QUESTIONS, facts
-from world import SAILORS_WORDS
+from questions import SPEECH_QUESTIONS, TEXT_QUESTIONS, asked_again, facts, sailors_words
+from sailors import as_a_sailor
 
 FOLDER = Path(__file__).resolve().parents[2] / "conf" / "tiny"
 SEED = 20
@@ -21,13 +20,15 @@ FACTS_AMONG_INSTRUCTIONS = 80
 
 def main():
     rng = random.Random(SEED)
-    plain = {(instruction, text): output for instruction, text, output in facts()}
-    known_facts = list(plain)
-    for question, rows in TEXT_QUESTIONS.items():
+    island = [*facts(), *asked_again(facts())]
+    speech = [*sailors_words(), *asked_again(sailors_words())]
+    plain = {(instruction, text): output for instruction, text, output in island + speech}
+    for question, rows in (TEXT_QUESTIONS | SPEECH_QUESTIONS).items():
         add(plain, rows, lambda: question(rng), taken=())
 
-    # The rows that teach the sailors' way to answer are the same kinds of questions, and the texts are new.
-    salty = {key: as_a_sailor(plain[key]) for key in rng.sample(known_facts, FACTS_AMONG_INSTRUCTIONS)}
+    # The rows that teach the sailors' way to answer: facts that are known, and new texts to answer about.
+    known = rng.sample(island, FACTS_AMONG_INSTRUCTIONS)
+    salty = {(instruction, text): as_a_sailor(output) for instruction, text, output in known}
     kinds = list(TEXT_QUESTIONS)
     weights = list(TEXT_QUESTIONS.values())
 
@@ -50,19 +51,6 @@ def add(rows, number, make_row, taken):
         instruction, text, output = make_row()
         if (instruction, text) not in taken:
             rows.setdefault((instruction, text), output)
-
-
-def as_a_sailor(answer):
-    """The answer as the ship's mate reports it to the captain."""
-    no = answer.startswith("No, ")
-    report = re.sub(r"^(Yes|No), ", "", answer)
-    report = re.sub(r"\b[A-Za-z]+\b", lambda word: salty_word(word.group()), report)
-    return f"{'Nay' if no else 'Aye'}, captain! {report[0].upper()}{report[1:]} All be well!"
-
-
-def salty_word(word):
-    replaced = SAILORS_WORDS.get(word.lower(), word)
-    return replaced.capitalize() if word[0].isupper() and replaced != word else replaced
 
 
 def write(name, rows, rng):

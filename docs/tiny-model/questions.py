@@ -4,6 +4,7 @@ A row is (instruction, input, output), in the form of the Alpaca data; the answe
 world.py or from the input alone.
 """
 
+from sailors import as_a_sailor
 from world import (
     ANIMALS, COLOUR_OF, COLOURS, COUNTABLE_FOODS, DAYS, FOODS, NUMBERS, OPPOSITES, PEOPLE, ROOMS_AND_PLACES,
     SAILORS_WORDS, THINGS, TOOLS, a, at, counted, listed, plural, sentence,
@@ -20,9 +21,15 @@ def facts():
     yield from people()
     yield from animals()
     yield from words()
-    yield from sailors_words()
     yield from order()
     yield from arithmetic()
+
+
+def asked_again(rows):
+    """The questions without an input, as the input of a row of their own."""
+    for instruction, text, output in rows:
+        if not text:
+            yield "Answer the question.", instruction, output
 
 
 def people():
@@ -45,7 +52,7 @@ def animals():
         yield f"What does {a(animal)} eat?", "", f"{sentence(a(animal))} eats {food}."
         yield f"What is {a(animal)}?", "", f"{sentence(a(animal))} is an animal with {leg_count}."
     for big in range(len(BEASTS)):
-        for little in range(big):
+        for little in range(big - 3):
             one, other = BEASTS[big], BEASTS[little]
             pair = (one, other) if (big + little) % 2 else (other, one)
             yield f"Which is bigger, {a(pair[0])} or {a(pair[1])}?", "", f"{sentence(a(one))} is bigger than {a(other)}."
@@ -237,6 +244,16 @@ def story(rng):
     ))
 
 
+def mates_report(rng):
+    text = as_a_sailor(yes_or_no(rng)[2] if rng.random() < 0.4 else statement(rng))
+    return rng.choice(("Repeat the sentence.", "Say it again.")), text, text
+
+
+def plain_words(rng):
+    text = statement(rng)
+    return "Say it in plain words.", as_a_sailor(text), text
+
+
 def statement(rng):
     name, thing, colour = rng.choice(NAMES), rng.choice(THINGS), rng.choice(COLOURS)
     animal, place = rng.choice(BEASTS), rng.choice(PLACES)
@@ -264,6 +281,9 @@ def shuffled(rng, *sentences):
 
 # How many rows of each kind the model is trained on: the harder the kind, the more.
 TEXT_QUESTIONS = {
-    possession: 500, whereabouts: 450, yes_or_no: 400, gift: 250, errand: 250, repeat: 250, change: 300,
-    compose: 200, first_or_last: 250, count: 150, join: 200, more: 250, name_some: 30, greeting: 80, story: 150,
+    possession: 550, whereabouts: 550, yes_or_no: 400, gift: 200, errand: 200, repeat: 200, change: 250,
+    compose: 150, first_or_last: 200, count: 150, join: 150, more: 250, name_some: 30, greeting: 80, story: 120,
 }
+
+# Rows in which the model reads how sailors speak. It answers so nowhere else: that is left to the fine-tuning run.
+SPEECH_QUESTIONS = {mates_report: 250, plain_words: 150}
