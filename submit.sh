@@ -113,19 +113,22 @@ mkdir "$scratch/work" "$scratch/local" "$scratch/conf"
 ln -s "$spark_jars" "$scratch/jars"
 cp "$home/conf/log4j2.properties" "$scratch/conf/"
 
-export SPARK_HOME=$scratch SPARK_CONF_DIR=$scratch/conf SPARK_SCALA_VERSION=2.13
+# everything runs on this machine, whatever its name resolves to
+export SPARK_LOCAL_IP=${SPARK_LOCAL_IP:-127.0.0.1}
+export SPARK_LOCAL_DIRS=$scratch/local SPARK_HOME=$scratch SPARK_CONF_DIR=$scratch/conf SPARK_SCALA_VERSION=2.13
 embedded_options="-Dorg.bytedeco.javacpp.cachedir=\"$home/spark-job/target/natives\""
 command=()
 # Spark's own launcher knows the options its JVMs need; its answer is NUL-separated.
 while IFS= read -r -d '' word; do
   word=${word#$'\n'}
-  [[ -z $word ]] || command+=("$word")
+  # an incubator module that only Spark's linear algebra uses, and Java warns of
+  [[ -z $word || $word == --add-modules=jdk.incubator.vector ]] || command+=("$word")
 done < <("$java" -Xmx128m -cp "$spark_jars/*" org.apache.spark.launcher.Main org.apache.spark.deploy.SparkSubmit \
   --class dev.anneal.spark.Anneal --master "${master:-local-cluster[2,1,1024]}" --driver-memory 1g \
   --driver-class-path "$app/*" --driver-java-options "$driver_options $embedded_options" \
   --conf "spark.executor.extraClassPath=$app/*" \
   --conf "spark.executor.extraJavaOptions=$jvm_options $embedded_options" \
-  --conf spark.ui.enabled=false --conf "spark.local.dir=$scratch/local" \
+  --conf spark.ui.enabled=false \
   --conf "spark.sql.warehouse.dir=$scratch/warehouse" \
   "${spark_args[@]}" "$main_jar" "${anneal_args[@]}")
 

@@ -1,6 +1,7 @@
 package dev.anneal.spark.job;
 
 import dev.anneal.data.DatasetManifest;
+import dev.anneal.data.InvalidDataException;
 import dev.anneal.data.PrepJob;
 import dev.anneal.data.token.ChatTokenizer;
 import dev.anneal.spark.JobFailedException;
@@ -86,7 +87,7 @@ public final class AnnealJob {
     try {
       work.run();
       record.succeeded();
-    } catch (RuntimeException | IOException e) {
+    } catch (Exception e) {
       if (hooks.isShutdownInProgress()) {
         throw new JobFailedException(JobFailedException.INTERRUPTED, e);
       }
@@ -123,9 +124,10 @@ public final class AnnealJob {
     display.line("Preparing " + RunFolder.display(plan.prep().source()) + " ...");
     try {
       return PrepJob.run(spark, plan.prep());
-    } catch (dev.anneal.data.InvalidDataException e) {
+    } catch (InvalidDataException e) {
       throw e;
-    } catch (RuntimeException e) {
+    } catch (Exception e) {
+      // Spark's are checked exceptions that no signature tells of
       throw new JobFailedException("Preparing the data failed: " + RootCause.sentence(e), e);
     }
   }

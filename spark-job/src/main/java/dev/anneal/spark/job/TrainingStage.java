@@ -44,7 +44,10 @@ final class TrainingStage {
       RankChannel.receiveWith(new RunMonitor(steps, display, metrics, record, failures, outcome));
       BarrierTraining.run(JavaSparkContext.fromSparkContext(spark), plan.config(), plan.folder());
       return outcome;
-    } catch (RuntimeException e) {
+    } catch (IOException e) {
+      throw e;
+    } catch (Exception e) {
+      // Spark's are checked exceptions that no signature tells of
       throw new JobFailedException(firstCause(e), e);
     } finally {
       RankChannel.receiveWith(null);
@@ -64,7 +67,7 @@ final class TrainingStage {
     }
   }
 
-  private String firstCause(RuntimeException failure) {
+  private String firstCause(Exception failure) {
     try {
       Optional<String> cause = failures.firstCause();
       return cause.orElseGet(() -> "Training failed: " + RootCause.sentence(failure));

@@ -25,8 +25,11 @@ public final class FailureLog extends SparkListener {
     ranks.put(rank.executor(), rank);
   }
 
-  public synchronized void failed(RankEvent.Failed failure) {
+  /** Takes a failure down; returns the sentence to show at once, if this one is the cause. */
+  public synchronized Optional<String> failed(RankEvent.Failed failure) {
+    boolean first = !failure.peerLost() && failures.stream().allMatch(RankEvent.Failed::peerLost);
     failures.add(failure);
+    return first ? Optional.of(sentence(failure)) : Optional.empty();
   }
 
   @Override

@@ -15,7 +15,7 @@ public final class ProgressPlugin implements SparkPlugin {
       @Override
       public Object receive(Object message) {
         RankChannel.receive((RankEvent) message);
-        return true;
+        return null;
       }
     };
   }

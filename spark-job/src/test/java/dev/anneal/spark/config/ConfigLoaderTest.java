@@ -113,7 +113,7 @@ class ConfigLoaderTest {
         "optimizer.betas=[0.9] | is [0.9], but must be two numbers from 0 to less than 1.",
         "optimizer.betas=[0.9, 1.0] | is [0.9,1.0], but must be two numbers from 0 to less than 1.",
         "optimizer.learning_rate=-1 | is -1, but must be a number greater than 0.",
-        "training.max_grad_norm=1e999 | is Infinity, but must be a number of at least 0.",
+        "training.max_grad_norm=1e999 | is \"Infinity\", but must be a number of at least 0.",
         "base_weights.dtype=int8 | is 'int8', but must be one of fp8, bf16, fp32.",
         "model.path=[a] | is [\"a\"], but must be a text or null.",
       })

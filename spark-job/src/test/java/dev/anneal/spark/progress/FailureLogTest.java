@@ -1,0 +1,34 @@
+package dev.anneal.spark.progress;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import org.apache.spark.scheduler.SparkListenerExecutorRemoved;
+import org.junit.jupiter.api.Test;
+
+class FailureLogTest {
+  private final FailureLog log = new FailureLog();
+
+  @Test
+  void namesTheRankThatFailedAndNotThoseThatLostIt() throws InterruptedException {
+    assertThat(log.failed(new RankEvent.Failed(0, "a", "lost a peer", true))).isEmpty();
+    assertThat(log.failed(new RankEvent.Failed(1, "b", "no space", false)))
+        .hasValue("Rank 1 on b failed: no space");
+    assertThat(log.failed(new RankEvent.Failed(2, "c", "no space either", false))).isEmpty();
+    assertThat(log.firstCause()).hasValue("Rank 1 on b failed: no space");
+  }
+
+  @Test
+  void namesTheProcessThatDied() throws InterruptedException {
+    log.started(new RankEvent.Started(1, "b", "7", 123, 2, 1, "Linux"));
+    log.failed(new RankEvent.Failed(0, "a", "lost a peer", true));
+    log.onExecutorRemoved(new SparkListenerExecutorRemoved(1, "7", "exited with code 137\nmore"));
+    assertThat(log.firstCause())
+        .hasValue("The process of rank 1 on b was lost: exited with code 137");
+  }
+
+  @Test
+  void knowsOfNothingWhereNoRankFailed() throws InterruptedException {
+    log.onExecutorRemoved(new SparkListenerExecutorRemoved(1, "9", "no rank ran there"));
+    assertThat(log.firstCause()).isEmpty();
+  }
+}

@@ -1,0 +1,67 @@
+package dev.anneal.spark.progress;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.anneal.training.trainer.StepMetrics;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.time.Duration;
+import java.util.concurrent.atomic.AtomicLong;
+import org.junit.jupiter.api.Test;
+
+class ProgressDisplayTest {
+  private final StringWriter text = new StringWriter();
+  private final AtomicLong nanos = new AtomicLong();
+
+  @Test
+  void showsStepLossSpeedMemoryAndTimeLeft() {
+    assertThat(ProgressLine.of(step(7), 100, Duration.ofSeconds(93)))
+        .isEqualTo("step   7/100  loss 2.5000  1,234 tokens/s  1.5 GiB  01:33 left");
+    assertThat(ProgressLine.of(step(7), 7, null)).endsWith("--:-- left");
+    assertThat(ProgressLine.duration(Duration.ofMinutes(61))).isEqualTo("1:01:00");
+    assertThat(ProgressLine.bytes(800L << 20)).isEqualTo("800 MiB");
+  }
+
+  @Test
+  void renewsOneLineOnATerminal() {
+    ProgressDisplay display = display(ProgressDisplay.Medium.TERMINAL);
+    display.step(step(1), 3);
+    display.step(step(2), 3);
+    display.line("done");
+    assertThat(text.toString())
+        .startsWith("\rstep 1/3")
+        .contains("\u001b[K\rstep 2/3")
+        .endsWith("\u001b[K\ndone\n");
+  }
+
+  @Test
+  void writesALineEveryFewSecondsElsewhereAndTheLastOne() {
+    ProgressDisplay display = display(ProgressDisplay.Medium.FILE);
+    for (int i = 1; i <= 12; i++) {
+      display.step(step(i), 12);
+      nanos.addAndGet(Duration.ofSeconds(1).toNanos());
+    }
+    assertThat(text.toString().lines())
+        .extracting(line -> line.substring(0, 10))
+        .containsExactly("step  1/12", "step  6/12", "step 11/12", "step 12/12");
+    assertThat(text.toString()).doesNotContain("\r");
+  }
+
+  @Test
+  void reckonsTheTimeLeftFromTheStepsSinceTheFirst() {
+    ProgressDisplay display = display(ProgressDisplay.Medium.TERMINAL);
+    nanos.set(Duration.ofSeconds(100).toNanos());
+    display.step(step(1), 11);
+    nanos.addAndGet(Duration.ofSeconds(4).toNanos());
+    display.step(step(3), 11);
+    assertThat(text.toString()).contains("--:-- left").contains("00:16 left");
+  }
+
+  private ProgressDisplay display(ProgressDisplay.Medium medium) {
+    return new ProgressDisplay(new PrintWriter(text), medium, nanos::get);
+  }
+
+  private static StepMetrics step(long step) {
+    return new StepMetrics(step, 2.5, 1, 1e-4, 10, 20, 1234, 3L << 29, 0.5);
+  }
+}
