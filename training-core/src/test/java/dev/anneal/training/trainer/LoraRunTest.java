@@ -14,6 +14,7 @@ import dev.anneal.training.lora.LoraSpec;
 import dev.anneal.training.lora.PeftConfig;
 import dev.anneal.training.model.Llama.Activations;
 import dev.anneal.training.model.LlamaConfig;
+import dev.anneal.training.tensor.DType;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Collections;
@@ -130,6 +131,25 @@ class LoraRunTest {
       assertThat(Deviation.relative(parts.get(i).gradNorm(), whole.get(i).gradNorm()))
           .isLessThan(1e-5);
     }
+  }
+
+  @Test
+  void bf16ComputeStaysNearFp32() throws IOException {
+    Recipe recipe = Recipe.from(reference.spec(1)).baseDtype(DType.BF16);
+    List<StepMetrics> fp32 = train(recipe, init("adapter_init"));
+    List<StepMetrics> bf16 = train(recipe.computeDtype(DType.BF16), init("adapter_init"));
+    double loss = 0;
+    double gradNorm = 0;
+    for (int i = 0; i < fp32.size(); i++) {
+      loss = Math.max(loss, Deviation.relative(bf16.get(i).loss(), fp32.get(i).loss()));
+      gradNorm =
+          Math.max(gradNorm, Deviation.relative(bf16.get(i).gradNorm(), fp32.get(i).gradNorm()));
+    }
+    System.out.printf("bf16 compute: loss %.2e, grad_norm %.2e relative%n", loss, gradNorm);
+    assertThat(loss).isPositive().isLessThan(1e-2);
+    assertThat(gradNorm).isLessThan(5e-2);
+    List<StepMetrics> kept = train(recipe.activations(Activations.KEEP), init("adapter_init"));
+    assertThat(losses(kept)).isEqualTo(losses(bf16));
   }
 
   /** Three steps of the reference's recipe without its warm-up. */

@@ -12,7 +12,7 @@ import java.nio.file.Path;
 import java.util.List;
 import org.bytedeco.javacpp.Pointer;
 
-/** Prints what a process holds of native memory at every step of some long runs. */
+/** Prints what a process holds of native memory at every step of a long run. */
 final class MemorySamples {
 
   /** What a run trains and keeps. */
@@ -54,17 +54,16 @@ final class MemorySamples {
   private MemorySamples() {}
 
   /**
-   * Runs every kind.
+   * Runs one kind.
    *
-   * @param args the number of steps, and a folder for results
+   * @param args the kind, the number of steps, and a folder for results
    */
   public static void main(String[] args) throws IOException {
     NativeLibraries.load();
-    for (Kind kind : Kind.values()) {
-      Sample.take(kind, 0).print();
-      train(kind, Long.parseLong(args[0]), Path.of(args[1]));
-      Sample.take(kind, -1).print();
-    }
+    Kind kind = Kind.valueOf(args[0]);
+    Sample.take(kind, 0).print();
+    train(kind, Long.parseLong(args[1]), Path.of(args[2]));
+    Sample.take(kind, -1).print();
   }
 
   private static void train(Kind kind, long steps, Path output) throws IOException {
