@@ -1,0 +1,269 @@
+package dev.anneal.spark;
+
+import static java.nio.charset.StandardCharsets.ISO_8859_1;
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.stream.Stream;
+import org.apache.spark.SparkEnv;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * What a request that cannot be carried out gets: exit code 2 and one sentence that names the place
+ * and the remedy, before Spark starts.
+ */
+class RefusalsTest {
+  private static final Path CONF = Path.of(System.getProperty("anneal.home"), "conf");
+  private static final Path MODEL = CONF.resolve("tiny/model");
+  private static final String GOOD_ROW =
+      """
+      {"instruction": "Say hello.", "input": "", "output": "Hello!"}
+      """;
+
+  @TempDir Path folder;
+
+  @BeforeEach
+  void chooseTheMaster() {
+    System.setProperty("spark.master", "local-cluster[2,1,1024]");
+  }
+
+  @AfterEach
+  void forgetTheMaster() {
+    System.clearProperty("spark.master");
+    System.clearProperty("spark.dynamicAllocation.enabled");
+  }
+
+  @Test
+  void anUnknownKeyNamesTheNearest() {
+    assertThat(refusal("--set", "lora.rank=8"))
+        .contains("lora.rank", "--set lora.rank=8", "did you mean lora.r?");
+  }
+
+  @Test
+  void aMistypedValueNamesWhatWasExpected() {
+    assertThat(refusal("--set", "lora.r=abc"))
+        .contains("lora.r in --set lora.r=abc", "must be a whole number of at least 1");
+  }
+
+  @Test
+  void aMissingKeyNamesTheOption() {
+    assertThat(refusal("--set", "data.source=null"))
+        .contains("data.source is not set", "--set data.source=");
+  }
+
+  @Test
+  void anUnknownOptionOrCommandNamesTheHelp() {
+    assertThat(execute("run", "--sett", "a=b").sentence()).contains("--sett", "--help");
+    assertThat(execute("fly").sentence()).contains("fly", "--help");
+    assertThat(execute().sentence()).contains("run, prep or train");
+  }
+
+  @Test
+  void aModelFolderThatIsNotThereOrLacksAFileNamesIt() throws IOException {
+    assertThat(refusal("--set", "model.path=" + folder.resolve("none")))
+        .contains(folder.resolve("none").toString(), "config.json");
+    for (String file : List.of("config.json", "model.safetensors", "tokenizer.json")) {
+      Path model = copyOfModel(file);
+      Files.delete(model.resolve(file));
+      assertThat(refusal("--set", "model.path=" + model)).contains(model.toString(), file);
+    }
+  }
+
+  @Test
+  void aTruncatedCheckpointNamesTheFile() throws IOException {
+    Path model = copyOfModel("truncated");
+    Path weights = model.resolve("model.safetensors");
+    byte[] bytes = Files.readAllBytes(weights);
+    Files.write(weights, Arrays.copyOf(bytes, bytes.length - 100));
+    assertThat(refusal("--set", "model.path=" + model)).contains(weights.toString());
+  }
+
+  @Test
+  void aCheckpointThatLacksATensorNamesFileAndTensor() throws IOException {
+    Path model = copyOfModel("lacking");
+    Path weights = model.resolve("model.safetensors");
+    String bytes = Files.readString(weights, ISO_8859_1);
+    Files.writeString(
+        weights, bytes.replaceFirst("model\\.norm\\.weight", "model.nose.weight"), ISO_8859_1);
+    assertThat(refusal("--set", "model.path=" + model))
+        .contains(weights.getParent().toString(), "model.norm.weight");
+  }
+
+  @Test
+  void aTokenizerThatDoesNotFitNamesBoth() throws IOException {
+    Path config = folder.resolve("config.json");
+    Files.writeString(
+        config,
+        Files.readString(MODEL.resolve("config.json"))
+            .replaceFirst("\"vocab_size\": *\\d+", "\"vocab_size\": 100"));
+    assertThat(refusal("--set", "model.path=random:" + config, "--set", "model.tokenizer=" + MODEL))
+        .contains(MODEL.toString(), config.toString(), "100", "model.tokenizer");
+  }
+
+  @Test
+  void aRandomModelWithoutATokenizerNamesTheKey() {
+    assertThat(refusal("--set", "model.path=random:llama3.1-8b"))
+        .contains("random:llama3.1-8b", "model.tokenizer");
+    assertThat(refusal("--set", "model.path=random:llama9")).contains("llama9");
+  }
+
+  @Test
+  void dataThatIsNotJsonNamesFileAndLine() throws IOException {
+    Path data = data(GOOD_ROW.repeat(2) + "{\"instruction\": oops}\n" + GOOD_ROW.repeat(60));
+    assertThat(refusal("--set", "data.source=" + data)).contains(data.toString(), "line 3");
+  }
+
+  @Test
+  void tooManyRowsWithoutTheNeededFieldsNameTheLimit() throws IOException {
+    Path data = data(GOOD_ROW.repeat(60) + "{\"instruction\": \"no output\"}\n".repeat(5));
+    assertThat(refusal("--set", "data.source=" + data))
+        .contains(data.toString(), "data.max_bad_rows");
+  }
+
+  @Test
+  void dataThatIsNotThereNamesTheKey() {
+    assertThat(refusal("--set", "data.source=" + folder.resolve("none*.json")))
+        .contains("none*.json", "data.source");
+  }
+
+  @Test
+  void rowsThatTeachNothingAreRefused() throws IOException {
+    String row = "{\"instruction\": \"%s\", \"output\": \"late\"}\n".formatted("word ".repeat(600));
+    Path data = data(row.repeat(50));
+    assertThat(refusal("--set", "data.source=" + data)).contains("data.max_length");
+  }
+
+  @Test
+  void aFinishedRunIsNeverOverwrittenUnasked() throws IOException {
+    Files.createDirectories(output());
+    Files.writeString(
+        output().resolve("run.json"), "{\"command\": \"run\", \"state\": \"succeeded\"}");
+    assertThat(refusal()).contains(output().toString(), "finished run", "--overwrite");
+    Files.delete(output().resolve("run.json"));
+    Files.createDirectories(output().resolve("adapter"));
+    assertThat(refusal()).contains(output().toString(), "adapter", "--overwrite");
+  }
+
+  @Test
+  void whatAFailedRunLeftIsFree() throws IOException {
+    Files.createDirectories(output().resolve("adapter"));
+    Files.writeString(
+        output().resolve("run.json"), "{\"command\": \"run\", \"state\": \"failed\"}");
+    // gets as far as the data, which is checked later
+    assertThat(refusal("--set", "data.source=" + folder.resolve("none.json")))
+        .contains("none.json");
+  }
+
+  @Test
+  void anOutputPathThatCannotBeWrittenNamesTheKey() throws IOException {
+    Path file = Files.createFile(folder.resolve("file"));
+    assertThat(refusal("--set", "output.path=" + file.resolve("out")))
+        .contains("output.path " + file.resolve("out"));
+  }
+
+  @Test
+  void moreRanksThanSlotsNameBoth() {
+    assertThat(refusal("--set", "cluster.nodes=3"))
+        .contains("3 barrier tasks", "local-cluster[2,1,1024]", "cluster.nodes=2");
+  }
+
+  @Test
+  void dynamicAllocationNamesTheOption() {
+    System.setProperty("spark.dynamicAllocation.enabled", "true");
+    assertThat(refusal()).contains("--conf spark.dynamicAllocation.enabled=false");
+  }
+
+  @Test
+  void whatNeedsAGpuNamesTheKey() {
+    assertThat(refusal("--set", "cluster.gpus_per_node=8"))
+        .isEqualTo(
+            "cluster.gpus_per_node is 8, which needs the GPU core that this build lacks: set it to 0.");
+    assertThat(refusal("--set", "base_weights.dtype=fp8")).contains("base_weights.dtype is fp8");
+    assertThat(refusal("--set", "compute.matmul=fp8")).contains("compute.matmul is fp8");
+    assertThat(refusal("--set", "compute.matmul=bf16")).contains("set compute.matmul=fp32");
+    assertThat(refusal("--set", "base_weights.offload_ratio=0.5")).contains("offload_ratio is 0.5");
+    assertThat(refusal("--set", "activations.offload=true")).contains("activations.offload");
+  }
+
+  @Test
+  void aLoraTargetThatMatchesNothingNamesTheModules() {
+    assertThat(refusal("--set", "lora.target_modules=[q_proj,query]")).contains("query", "q_proj");
+  }
+
+  @Test
+  void anAdapterToStartFromThatIsNotThereIsNamed() {
+    assertThat(refusal("--set", "lora.init_from=" + folder.resolve("none")))
+        .contains(folder.resolve("none").toString());
+  }
+
+  @Test
+  void sequencesLongerThanTheModelTakesNameTheKey() {
+    assertThat(refusal("--set", "data.max_length=513")).contains("set data.max_length=512");
+  }
+
+  @Test
+  void trainingWithoutADataSetIsRefused() {
+    Executed executed = execute("train", "--config", CONF + "/tiny.yaml", "--set", outputSet());
+    assertThat(executed.code()).isEqualTo(2);
+    assertThat(executed.sentence()).contains(output() + "/dataset", "prepare it first");
+  }
+
+  private String refusal(String... options) {
+    List<String> args =
+        new ArrayList<>(List.of("run", "--config", CONF + "/tiny.yaml", "--set", outputSet()));
+    args.addAll(List.of(options));
+    return execute(args.toArray(String[]::new)).sentence();
+  }
+
+  private record Executed(int code, String out, String err) {
+    /** The one sentence on standard error. */
+    String sentence() {
+      assertThat(code).as(err).isEqualTo(2);
+      assertThat(out).isEmpty();
+      assertThat(err.lines()).singleElement().asString().startsWith("anneal: ").matches(".*[.?]$");
+      return err.strip().substring("anneal: ".length());
+    }
+  }
+
+  private static Executed execute(String... args) {
+    ByteArrayOutputStream out = new ByteArrayOutputStream();
+    ByteArrayOutputStream err = new ByteArrayOutputStream();
+    int code =
+        Anneal.execute(args, new PrintStream(out, true, UTF_8), new PrintStream(err, true, UTF_8));
+    assertThat(SparkEnv.get()).as("Spark has started").isNull();
+    return new Executed(code, out.toString(UTF_8), err.toString(UTF_8));
+  }
+
+  private Path output() {
+    return folder.resolve("out");
+  }
+
+  private String outputSet() {
+    return "output.path=" + output();
+  }
+
+  private Path data(String rows) throws IOException {
+    return Files.writeString(folder.resolve("rows.jsonl"), rows);
+  }
+
+  private Path copyOfModel(String name) throws IOException {
+    Path copy = Files.createDirectory(folder.resolve("model-" + name));
+    try (Stream<Path> files = Files.list(MODEL)) {
+      for (Path file : files.toList()) {
+        Files.copy(file, copy.resolve(file.getFileName()));
+      }
+    }
+    return copy;
+  }
+}

@@ -1,0 +1,121 @@
+package dev.anneal.spark;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.function.BooleanSupplier;
+import java.util.stream.Stream;
+
+/** A run of {@code submit.sh} on the embedded cluster, in a process of its own. */
+final class SubmittedJob implements AutoCloseable {
+  private static final Path HOME = Path.of(System.getProperty("anneal.home"));
+  private static final Duration PATIENCE = Duration.ofMinutes(4);
+
+  private final Process process;
+  private final Path out;
+  private final Path err;
+  private final Path scratch;
+
+  private SubmittedJob(Process process, Path out, Path err, Path scratch) {
+    this.process = process;
+    this.out = out;
+    this.err = err;
+    this.scratch = scratch;
+  }
+
+  static SubmittedJob start(Path workingFolder, String... args) throws IOException {
+    Path folder = Files.createTempDirectory(workingFolder, "job");
+    Path scratch = Files.createDirectory(folder.resolve("scratch"));
+    List<String> command = new ArrayList<>(List.of(HOME.resolve("submit.sh").toString()));
+    command.addAll(List.of(args));
+    Path out = folder.resolve("out.txt");
+    Path err = folder.resolve("err.txt");
+    ProcessBuilder builder =
+        new ProcessBuilder(command)
+            .directory(workingFolder.toFile())
+            .redirectOutput(out.toFile())
+            .redirectError(err.toFile());
+    builder.environment().remove("SPARK_HOME");
+    builder.environment().put("TMPDIR", scratch.toString());
+    return new SubmittedJob(builder.start(), out, err, scratch);
+  }
+
+  static Path recipe() {
+    return HOME.resolve("conf/tiny.yaml");
+  }
+
+  /** Waits for its end; returns its exit code. */
+  int await() throws InterruptedException, IOException {
+    assertThat(process.waitFor(PATIENCE.toSeconds(), TimeUnit.SECONDS))
+        .as("it ends%n%s%n%s", out(), err())
+        .isTrue();
+    return process.exitValue();
+  }
+
+  void awaitOutput(String text) throws InterruptedException, IOException {
+    await(() -> outHas(text));
+    assertThat(out()).as(err()).contains(text);
+  }
+
+  /** Waits until the condition holds or the process has ended. */
+  private void await(BooleanSupplier condition) throws InterruptedException {
+    long deadline = System.nanoTime() + PATIENCE.toNanos();
+    while (!condition.getAsBoolean() && process.isAlive() && System.nanoTime() < deadline) {
+      Thread.sleep(100);
+    }
+  }
+
+  /** Every process that it has started and that runs now. */
+  List<ProcessHandle> processes() {
+    return process.descendants().toList();
+  }
+
+  /** The processes of its executors. */
+  List<ProcessHandle> executors() {
+    return process
+        .descendants()
+        .filter(p -> p.info().commandLine().orElse("").contains("CoarseGrainedExecutorBackend"))
+        .toList();
+  }
+
+  void terminate() {
+    process.destroy();
+  }
+
+  String out() throws IOException {
+    return Files.readString(out);
+  }
+
+  String err() throws IOException {
+    return Files.readString(err);
+  }
+
+  /** Asserts that nothing is left of it: no process and no temporary file. */
+  void assertNothingLeft(List<ProcessHandle> started) throws IOException {
+    assertThat(started).isNotEmpty().noneMatch(ProcessHandle::isAlive);
+    try (Stream<Path> files = Files.list(scratch)) {
+      assertThat(files.filter(file -> file.getFileName().toString().startsWith("anneal.")))
+          .isEmpty();
+    }
+  }
+
+  @Override
+  public void close() {
+    process.descendants().forEach(ProcessHandle::destroyForcibly);
+    process.destroyForcibly();
+  }
+
+  private boolean outHas(String text) {
+    try {
+      return out().contains(text);
+    } catch (IOException e) {
+      return false;
+    }
+  }
+}
