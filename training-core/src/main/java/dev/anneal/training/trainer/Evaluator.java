@@ -5,6 +5,7 @@ import dev.anneal.training.data.SequenceSource;
 import dev.anneal.training.data.TokenSequence;
 import dev.anneal.training.model.Llama;
 import dev.anneal.training.model.TokenBatch;
+import dev.anneal.training.tensor.NativeErrors;
 import dev.anneal.training.tensor.TensorScope;
 import java.io.IOException;
 import java.util.ArrayList;
@@ -37,14 +38,21 @@ final class Evaluator {
   }
 
   /** Tells the listener of the held-out loss and the samples after {@code step} steps. */
-  void evaluate(long step) throws IOException {
-    if (data != null && data.size() > 0) {
-      listener.onEvaluation(step, loss());
-    }
-    // sharded weights need every rank for every forward, so all generate the same
-    for (int i = 0; i < prompts.size(); i++) {
-      listener.onSample(
-          step, i, prompts.get(i), generator.generate(prompts.get(i), spec.sampleTokens()));
+  void evaluate(long step) {
+    try {
+      if (data != null && data.size() > 0) {
+        listener.onEvaluation(step, loss());
+      }
+      // sharded weights need every rank for every forward, so all generate the same
+      for (int i = 0; i < prompts.size(); i++) {
+        listener.onSample(
+            step, i, prompts.get(i), generator.generate(prompts.get(i), spec.sampleTokens()));
+      }
+    } catch (RuntimeException | IOException e) {
+      throw new TrainingException(
+          "rank %d, evaluation after step %d, %s"
+              .formatted(collectives.rank(), step, NativeErrors.firstLine(e)),
+          e);
     }
   }
 

@@ -9,6 +9,7 @@ import dev.anneal.training.model.TokenBatch;
 import dev.anneal.training.optim.AdamW;
 import dev.anneal.training.optim.GradientClipping;
 import dev.anneal.training.optim.Parameters;
+import dev.anneal.training.tensor.NativeErrors;
 import dev.anneal.training.tensor.Seeds;
 import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.tensor.Tensors;
@@ -58,7 +59,9 @@ final class Trainer {
         listener.onStep(step(step));
       } catch (RuntimeException | IOException e) {
         throw new TrainingException(
-            "rank %d, step %d, %s".formatted(collectives.rank(), step + 1, e.getMessage()), e);
+            "rank %d, step %d, %s"
+                .formatted(collectives.rank(), step + 1, NativeErrors.firstLine(e)),
+            e);
       }
     }
   }

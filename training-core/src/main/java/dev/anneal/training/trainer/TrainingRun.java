@@ -1,5 +1,6 @@
 package dev.anneal.training.trainer;
 
+import dev.anneal.training.collective.CollectiveException;
 import dev.anneal.training.collective.Collectives;
 import dev.anneal.training.data.SequenceSource;
 import dev.anneal.training.io.ModelFolder;
@@ -64,8 +65,8 @@ public final class TrainingRun {
         ResultWriter.write(spec, inputs, model);
       }
       collectives.barrier();
-    } catch (IOException e) {
-      throw new TrainingException("rank %d: %s".formatted(collectives.rank(), e.getMessage()), e);
+    } catch (IOException | CollectiveException e) {
+      throw new TrainingException("rank %d, %s".formatted(collectives.rank(), e.getMessage()), e);
     }
   }
 }

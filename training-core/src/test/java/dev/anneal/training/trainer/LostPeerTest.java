@@ -11,6 +11,7 @@ import dev.anneal.training.collective.Collectives;
 import dev.anneal.training.collective.GlooCollectives;
 import dev.anneal.training.collective.RendezvousStore;
 import java.io.IOException;
+import java.net.ServerSocket;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
@@ -54,6 +55,25 @@ class LostPeerTest {
                     () -> GlooCollectives.join(store, PeerRank.HOST, 0, 2, timeout));
             assertThat(error).hasMessageStartingWith("Rank 0 did not meet its 1 peers within 2 s");
           }
+        });
+  }
+
+  @Test
+  void storeThatNobodyServesIsNoticed() throws IOException {
+    int port;
+    try (ServerSocket free = new ServerSocket(0)) {
+      port = free.getLocalPort();
+    }
+    assertTimeoutPreemptively(
+        Duration.ofSeconds(30),
+        () -> {
+          CollectiveException error =
+              catchThrowableOfType(
+                  CollectiveException.class,
+                  () -> RendezvousStore.connect(PeerRank.HOST, port, Duration.ofSeconds(2)));
+          assertThat(error)
+              .hasMessageStartingWith("The rendezvous store at 127.0.0.1:" + port)
+              .hasMessageContaining("cannot be reached");
         });
   }
 

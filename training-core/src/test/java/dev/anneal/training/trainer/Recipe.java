@@ -12,6 +12,7 @@ final class Recipe {
   private final TrainingSpec start;
   private LoraSpec lora;
   private DType baseDtype;
+  private DType computeDtype;
   private boolean shardWorld;
   private boolean checkpointLayers;
   private int microBatchSize;
@@ -25,6 +26,7 @@ final class Recipe {
     this.start = start;
     this.lora = start.lora();
     this.baseDtype = start.baseDtype();
+    this.computeDtype = start.computeDtype();
     this.shardWorld = start.shardWorld();
     this.checkpointLayers = start.checkpointLayers();
     this.microBatchSize = start.microBatchSize();
@@ -74,6 +76,11 @@ final class Recipe {
     return this;
   }
 
+  Recipe computeDtype(DType computeDtype) {
+    this.computeDtype = computeDtype;
+    return this;
+  }
+
   Recipe shard(Shard shard) {
     this.shardWorld = shard == Shard.WORLD;
     return this;
@@ -119,7 +126,7 @@ final class Recipe {
         lora,
         baseDtype,
         shardWorld,
-        start.computeDtype(),
+        computeDtype,
         checkpointLayers,
         microBatchSize,
         gradientAccumulation,

@@ -1,0 +1,138 @@
+package dev.anneal.training.trainer;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.anneal.training.Deviation;
+import dev.anneal.training.Rows;
+import dev.anneal.training.TinyModels;
+import dev.anneal.training.TinyModels.Embeddings;
+import dev.anneal.training.collective.SingleRank;
+import dev.anneal.training.data.TokenSequence;
+import dev.anneal.training.io.CheckpointIndex;
+import dev.anneal.training.io.LocalModelFolder;
+import dev.anneal.training.io.LocalOutputFolder;
+import dev.anneal.training.io.SafetensorsDType;
+import dev.anneal.training.model.Llama;
+import dev.anneal.training.model.LlamaConfig;
+import dev.anneal.training.model.ModelCheck;
+import dev.anneal.training.model.ModelSource;
+import dev.anneal.training.model.TokenBatch;
+import dev.anneal.training.model.TrainableModel;
+import dev.anneal.training.optim.AdamW;
+import dev.anneal.training.tensor.DType;
+import dev.anneal.training.tensor.NativeLibraries;
+import dev.anneal.training.tensor.TensorScope;
+import dev.anneal.training.tensor.Tensors;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.stream.LongStream;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/** A tiny model all of whose weights train, from random ones. */
+class FullRunTest {
+  private static final List<TokenSequence> ROWS = Rows.random(37, 11, 12, 9, 14, 10);
+
+  @TempDir Path output;
+
+  @BeforeAll
+  static void load() {
+    NativeLibraries.load();
+  }
+
+  @ParameterizedTest
+  @EnumSource(Embeddings.class)
+  void learnsAHandfulOfRowsByHeart(Embeddings embeddings) throws IOException {
+    LlamaConfig config = TinyModels.config(embeddings);
+    RecordingListener listener = new RecordingListener();
+    TrainingRun.Inputs inputs = inputs(new ModelSource.Random(config, 5));
+    TrainingRun.run(
+        Recipe.full(120, 0.01).sampleTokens(6).spec(), inputs, new SingleRank(), listener);
+    double before = listener.evaluations().get(0);
+    double after = listener.evaluations().get(1);
+    System.out.printf("full training, %s: loss %.3f to %.3f%n", embeddings, before, after);
+    assertThat(before).isBetween(0.9 * Math.log(37), 1.1 * Math.log(37));
+    assertThat(after).isLessThan(0.1);
+    // greedy continuation of a row that was learned by heart
+    int[] row = ROWS.get(0).inputIds();
+    assertThat(listener.samples().get(1)).containsExactly(Arrays.copyOfRange(row, 6, 12));
+
+    // what was written is a model like any other
+    ModelCheck.check(new LocalModelFolder(output));
+    RecordingListener again = new RecordingListener();
+    TrainingRun.run(
+        Recipe.full(0, 0.01).spec(),
+        inputs(new ModelSource.Folder(new LocalModelFolder(output))),
+        new SingleRank(),
+        again);
+    assertThat(again.evaluations().get(0)).isEqualTo(after);
+    assertThat(LlamaConfig.read(new LocalModelFolder(output))).isEqualTo(config);
+  }
+
+  @ParameterizedTest
+  @EnumSource(DType.class)
+  void writtenModelGivesTheLogitsOfTheTrainedOne(DType dtype) throws IOException {
+    TrainingSpec spec = Recipe.full(5, 0.01).baseDtype(dtype).spec();
+    try (TensorScope scope = new TensorScope()) {
+      TrainingRun.Inputs inputs =
+          inputs(new ModelSource.Random(TinyModels.config(Embeddings.UNTIED), 5));
+      TrainableModel model = ModelLoader.load(spec, inputs, new SingleRank());
+      AdamW optimizer = new AdamW(spec.optimizer(), model.parameters());
+      new Trainer(
+              spec, inputs.train(), llama(model), model.parameters(), optimizer, new SingleRank())
+          .train(new RecordingListener());
+      ResultWriter.write(spec, inputs, model);
+      if (dtype == DType.BF16) {
+        model.parameters().master().copy_(model.parameters().master().to(ScalarType.BFloat16));
+      }
+      TrainingRun.Inputs written = inputs(new ModelSource.Folder(new LocalModelFolder(output)));
+      TrainableModel loaded = ModelLoader.load(spec, written, new SingleRank());
+      assertThat(Deviation.absolute(logits(loaded), logits(model))).isZero();
+    }
+  }
+
+  @Test
+  void writesBf16WhereAskedTo() throws IOException {
+    TrainingSpec spec = Recipe.full(1, 0.01).baseDtype(DType.BF16).spec();
+    TrainingRun.Inputs inputs =
+        inputs(new ModelSource.Random(TinyModels.config(Embeddings.TIED), 5));
+    TrainingRun.run(spec, inputs, new SingleRank(), new RecordingListener());
+    LocalModelFolder folder = new LocalModelFolder(output);
+    ModelCheck.check(folder);
+    try (CheckpointIndex index = CheckpointIndex.open(folder, CheckpointIndex.MODEL_FILE)) {
+      for (String name : index.names()) {
+        assertThat(index.entry(name).dtype()).as(name).isEqualTo(SafetensorsDType.BF16);
+      }
+      assertThat(index.names()).doesNotContain("lm_head.weight");
+    }
+    assertThat(output.resolve("config.json")).content().contains("\"bfloat16\"");
+  }
+
+  private TrainingRun.Inputs inputs(ModelSource model) {
+    int[] prompt = Arrays.copyOf(ROWS.get(0).inputIds(), 6);
+    return new TrainingRun.Inputs(
+        model,
+        null,
+        ReferenceRun.source(ROWS),
+        ReferenceRun.source(ROWS),
+        List.of(prompt),
+        "tiny",
+        new LocalOutputFolder(output));
+  }
+
+  private static Tensor logits(TrainableModel model) {
+    TokenBatch batch = TokenBatch.of(ROWS);
+    return llama(model).logits(batch, Tensors.of(LongStream.range(0, batch.tokens()).toArray()));
+  }
+
+  private static Llama llama(TrainableModel model) {
+    return new Llama(model, DType.FP32, Llama.Activations.CHECKPOINT);
+  }
+}
