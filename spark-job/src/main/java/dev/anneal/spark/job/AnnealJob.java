@@ -72,7 +72,7 @@ public final class AnnealJob {
     try (SparkSession spark = SparkSession.builder().config(conf).getOrCreate()) {
       clearFolder();
       RunRecord record = RunRecord.begin(plan.folder(), request, spark.sparkContext());
-      recorded(record, () -> stages(spark, record));
+      recorded(record, spark, () -> stages(spark, record));
     } catch (IOException e) {
       throw new JobFailedException(
           "The output folder %s cannot be written (%s)."
@@ -86,9 +86,15 @@ public final class AnnealJob {
   }
 
   /** Sees to it that the record says how the work ended, also when the process is told to end. */
-  private static void recorded(RunRecord record, Work work) throws IOException {
+  private static void recorded(RunRecord record, SparkSession spark, Work work) throws IOException {
     ShutdownHookManager hooks = ShutdownHookManager.get();
-    Thread interrupted = new Thread(() -> record.failedQuietly(JobFailedException.INTERRUPTED));
+    Thread interrupted =
+        new Thread(
+            () -> {
+              record.failedQuietly(JobFailedException.INTERRUPTED);
+              // in order, where Spark's own hooks would run all at once
+              spark.stop();
+            });
     hooks.addShutdownHook(interrupted, SHUTDOWN_PRIORITY);
     try {
       work.run();
