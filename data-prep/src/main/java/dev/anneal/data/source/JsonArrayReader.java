@@ -10,7 +10,6 @@ import dev.anneal.data.io.Storage;
 import java.io.CharConversionException;
 import java.io.IOException;
 import java.io.InputStream;
-import java.util.NoSuchElementException;
 
 /** Rows of a JSON array, one at a time. */
 final class JsonArrayReader extends RowReader {
@@ -18,29 +17,12 @@ final class JsonArrayReader extends RowReader {
 
   private final String file;
   private final JsonParser parser;
-  private JsonNode next;
 
   JsonArrayReader(String file, InputStream in) throws IOException {
     super(in);
     this.file = file;
     this.parser = JSON.getFactory().createParser(in);
     parser.nextToken();
-    this.next = read();
-  }
-
-  @Override
-  public boolean hasNext() {
-    return next != null;
-  }
-
-  @Override
-  public JsonNode next() {
-    if (next == null) {
-      throw new NoSuchElementException();
-    }
-    JsonNode row = next;
-    next = read();
-    return row;
   }
 
   @Override
@@ -48,7 +30,8 @@ final class JsonArrayReader extends RowReader {
     return parser.currentLocation().getByteOffset();
   }
 
-  private JsonNode read() {
+  @Override
+  JsonNode read() {
     try {
       if (parser.nextToken() != JsonToken.END_ARRAY) {
         return JSON.readTree(parser);

@@ -13,7 +13,6 @@ import java.io.InputStream;
 import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
-import java.util.NoSuchElementException;
 
 /** Rows of a file with one JSON object a line; blank lines do not count. */
 final class JsonLinesReader extends RowReader {
@@ -24,28 +23,11 @@ final class JsonLinesReader extends RowReader {
   private final InputStream in;
   private long line;
   private long bytes;
-  private JsonNode next;
 
   JsonLinesReader(String file, InputStream in) {
     super(in);
     this.file = file;
     this.in = in;
-    this.next = read();
-  }
-
-  @Override
-  public boolean hasNext() {
-    return next != null;
-  }
-
-  @Override
-  public JsonNode next() {
-    if (next == null) {
-      throw new NoSuchElementException();
-    }
-    JsonNode row = next;
-    next = read();
-    return row;
   }
 
   @Override
@@ -53,7 +35,8 @@ final class JsonLinesReader extends RowReader {
     return bytes;
   }
 
-  private JsonNode read() {
+  @Override
+  JsonNode read() {
     try {
       String text = readLine();
       while (text != null && text.isBlank()) {

@@ -7,6 +7,7 @@ import java.io.BufferedInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.util.Iterator;
+import java.util.NoSuchElementException;
 
 /**
  * Streams the rows of one file: a JSON array, or JSON lines. The first character that is not blank
@@ -19,6 +20,8 @@ public abstract sealed class RowReader implements Iterator<JsonNode>, AutoClosea
   private static final int BYTE_ORDER_MARK = 0xEF;
 
   private final InputStream in;
+  private JsonNode next;
+  private boolean ended;
 
   RowReader(InputStream in) {
     this.in = in;
@@ -50,6 +53,28 @@ public abstract sealed class RowReader implements Iterator<JsonNode>, AutoClosea
     } catch (IOException e) {
       throw new InvalidDataException(Storage.cannotRead(file, e), e);
     }
+  }
+
+  /** The next row of the file; null behind the last one. */
+  abstract JsonNode read();
+
+  @Override
+  public final boolean hasNext() {
+    if (next == null && !ended) {
+      next = read();
+      ended = next == null;
+    }
+    return next != null;
+  }
+
+  @Override
+  public final JsonNode next() {
+    if (!hasNext()) {
+      throw new NoSuchElementException();
+    }
+    JsonNode row = next;
+    next = null;
+    return row;
   }
 
   /** Bytes of the file that were taken so far, within the size of a buffer. */
