@@ -3,14 +3,14 @@ package dev.anneal.spark.train;
 import dev.anneal.data.PrepSpec;
 import dev.anneal.data.format.RowFormat;
 import dev.anneal.spark.config.AnnealConfig;
-import dev.anneal.spark.config.AnnealConfig.Checkpointing;
 import dev.anneal.spark.config.AnnealConfig.Precision;
-import dev.anneal.spark.config.AnnealConfig.Shard;
 import dev.anneal.training.lora.LoraSpec;
+import dev.anneal.training.model.Llama;
 import dev.anneal.training.optim.AdamWSpec;
 import dev.anneal.training.optim.LearningRateSchedule;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.trainer.TrainingSpec;
+import dev.anneal.training.weights.FrozenWeights;
 
 /** The configuration in the words of the two modules that carry it out. */
 public final class Specs {
@@ -52,10 +52,9 @@ public final class Specs {
         training.mode(),
         training.mode() == TrainingSpec.Mode.LORA ? lora(config) : null,
         dtype(config.baseWeights().dtype()),
-        // with one rank a node, a node's share is everything
-        config.baseWeights().shard() == Shard.WORLD,
+        shard(config.baseWeights().shard()),
         dtype(config.compute().dtype()),
-        config.activations().checkpoint() == Checkpointing.LAYER,
+        activations(config.activations().checkpoint()),
         training.microBatchSize(),
         training.gradientAccumulation(),
         steps,
@@ -65,6 +64,21 @@ public final class Specs {
         optimizer(config.optimizer()),
         schedule(config.schedule(), steps),
         config.evaluation().sampleTokens());
+  }
+
+  private static FrozenWeights.Shard shard(AnnealConfig.Shard shard) {
+    return switch (shard) {
+      // with one rank a node, a node's share is everything
+      case NONE, NODE -> FrozenWeights.Shard.NONE;
+      case WORLD -> FrozenWeights.Shard.WORLD;
+    };
+  }
+
+  private static Llama.Activations activations(AnnealConfig.Checkpointing checkpointing) {
+    return switch (checkpointing) {
+      case LAYER -> Llama.Activations.CHECKPOINT;
+      case NONE -> Llama.Activations.KEEP;
+    };
   }
 
   private static AdamWSpec optimizer(AnnealConfig.Optimizer optimizer) {

@@ -65,13 +65,7 @@ final class ModelLoader {
     }
     DType dtype = spec.computeDtype();
     DecoderWeights decoder =
-        new FrozenWeights(
-            config,
-            weights,
-            spec.baseDtype(),
-            dtype,
-            spec.shardWorld() ? FrozenWeights.Shard.WORLD : FrozenWeights.Shard.NONE,
-            collectives);
+        new FrozenWeights(config, weights, spec.baseDtype(), dtype, spec.shard(), collectives);
     long[] vocabulary = {config.vocabSize(), config.hiddenSize()};
     Tensor embedTokens = weights.read(TensorNames.EMBED_TOKENS, dtype, vocabulary);
     Tensor lmHead =

@@ -48,11 +48,7 @@ public final class TrainingRun {
     try (TensorScope scope = new TensorScope()) {
       listener.onPhase("loading weights");
       TrainableModel model = ModelLoader.load(spec, inputs, collectives);
-      Llama llama =
-          new Llama(
-              model,
-              spec.computeDtype(),
-              spec.checkpointLayers() ? Llama.Activations.CHECKPOINT : Llama.Activations.KEEP);
+      Llama llama = new Llama(model, spec.computeDtype(), spec.activations());
       AdamW optimizer = new AdamW(spec.optimizer(), model.parameters());
       Evaluator evaluator = new Evaluator(spec, inputs, llama, collectives, listener);
       listener.onPhase("training");

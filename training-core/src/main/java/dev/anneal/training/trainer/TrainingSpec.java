@@ -1,9 +1,11 @@
 package dev.anneal.training.trainer;
 
 import dev.anneal.training.lora.LoraSpec;
+import dev.anneal.training.model.Llama.Activations;
 import dev.anneal.training.optim.AdamWSpec;
 import dev.anneal.training.optim.LearningRateSchedule;
 import dev.anneal.training.tensor.DType;
+import dev.anneal.training.weights.FrozenWeights.Shard;
 import java.io.Serializable;
 
 /**
@@ -12,9 +14,9 @@ import java.io.Serializable;
  * @param mode which weights train
  * @param lora the adapters; {@code null} when {@code mode} is {@code FULL}
  * @param baseDtype how the decoder layers' weights are stored
- * @param shardWorld whether every rank holds {@code 1 / world_size} of each decoder layer
+ * @param shard where the frozen decoder layers lie
  * @param computeDtype what activations and products are computed in
- * @param checkpointLayers keep only each layer's input and recompute the rest in backward
+ * @param activations what a layer keeps of its forward for its backward
  * @param microBatchSize sequences a rank takes at once
  * @param gradientAccumulation micro-batches of a rank per optimizer step
  * @param totalSteps optimizer steps of the run
@@ -26,9 +28,9 @@ public record TrainingSpec(
     Mode mode,
     LoraSpec lora,
     DType baseDtype,
-    boolean shardWorld,
+    Shard shard,
     DType computeDtype,
-    boolean checkpointLayers,
+    Activations activations,
     int microBatchSize,
     int gradientAccumulation,
     long totalSteps,

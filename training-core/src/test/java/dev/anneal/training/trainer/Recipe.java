@@ -13,8 +13,8 @@ final class Recipe {
   private LoraSpec lora;
   private DType baseDtype;
   private DType computeDtype;
-  private boolean shardWorld;
-  private boolean checkpointLayers;
+  private Shard shard;
+  private Activations activations;
   private int microBatchSize;
   private int gradientAccumulation;
   private long totalSteps;
@@ -27,8 +27,8 @@ final class Recipe {
     this.lora = start.lora();
     this.baseDtype = start.baseDtype();
     this.computeDtype = start.computeDtype();
-    this.shardWorld = start.shardWorld();
-    this.checkpointLayers = start.checkpointLayers();
+    this.shard = start.shard();
+    this.activations = start.activations();
     this.microBatchSize = start.microBatchSize();
     this.gradientAccumulation = start.gradientAccumulation();
     this.totalSteps = start.totalSteps();
@@ -48,9 +48,9 @@ final class Recipe {
             TrainingSpec.Mode.FULL,
             null,
             DType.FP32,
-            false,
+            Shard.NONE,
             DType.FP32,
-            true,
+            Activations.CHECKPOINT,
             2,
             1,
             totalSteps,
@@ -82,12 +82,12 @@ final class Recipe {
   }
 
   Recipe shard(Shard shard) {
-    this.shardWorld = shard == Shard.WORLD;
+    this.shard = shard;
     return this;
   }
 
   Recipe activations(Activations activations) {
-    this.checkpointLayers = activations == Activations.CHECKPOINT;
+    this.activations = activations;
     return this;
   }
 
@@ -125,9 +125,9 @@ final class Recipe {
         start.mode(),
         lora,
         baseDtype,
-        shardWorld,
+        shard,
         computeDtype,
-        checkpointLayers,
+        activations,
         microBatchSize,
         gradientAccumulation,
         totalSteps,

@@ -10,10 +10,12 @@ import dev.anneal.training.io.LocalModelFolder;
 import dev.anneal.training.io.LocalOutputFolder;
 import dev.anneal.training.io.ModelFolder;
 import dev.anneal.training.lora.LoraSpec;
+import dev.anneal.training.model.Llama.Activations;
 import dev.anneal.training.model.ModelSource;
 import dev.anneal.training.optim.AdamWSpec;
 import dev.anneal.training.optim.LearningRateSchedule;
 import dev.anneal.training.tensor.DType;
+import dev.anneal.training.weights.FrozenWeights.Shard;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -49,9 +51,9 @@ record ReferenceRun(Path folder, JsonNode reference) {
         TrainingSpec.Mode.LORA,
         lora(),
         DType.FP32,
-        false,
+        Shard.NONE,
         DType.FP32,
-        true,
+        Activations.CHECKPOINT,
         recipe.get("micro_batch").asInt(),
         recipe.get("gradient_accumulation").asInt() / worldSize,
         steps,
