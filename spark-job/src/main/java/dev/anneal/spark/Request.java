@@ -6,8 +6,9 @@ import dev.anneal.spark.config.AnnealConfig;
  * What the user asked for.
  *
  * @param existing what becomes of a finished run in the output folder
+ * @param detail how much a failure tells
  */
-public record Request(Command command, AnnealConfig config, Existing existing) {
+public record Request(Command command, AnnealConfig config, Existing existing, Detail detail) {
 
   /** Which stages run. */
   public enum Command {
@@ -28,5 +29,11 @@ public record Request(Command command, AnnealConfig config, Existing existing) {
   public enum Existing {
     KEEP,
     REPLACE
+  }
+
+  /** How much a failure tells. */
+  public enum Detail {
+    SENTENCE,
+    STACK_TRACES
   }
 }

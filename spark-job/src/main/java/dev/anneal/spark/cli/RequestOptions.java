@@ -22,15 +22,14 @@ final class RequestOptions {
   @Option(names = "--overwrite", description = "Replaces a finished run in output.path.")
   private boolean overwrite;
 
-  // read off the parse result by whoever reports a failure
   @Option(names = "--debug", description = "Prints stack traces.")
-  @SuppressWarnings("unused")
   private boolean debug;
 
   Request request(Request.Command command) {
     return new Request(
         command,
         ConfigLoader.load(config, sets, Path.of("").toAbsolutePath()),
-        overwrite ? Request.Existing.REPLACE : Request.Existing.KEEP);
+        overwrite ? Request.Existing.REPLACE : Request.Existing.KEEP,
+        debug ? Request.Detail.STACK_TRACES : Request.Detail.SENTENCE);
   }
 }

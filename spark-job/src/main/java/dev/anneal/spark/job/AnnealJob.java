@@ -1,5 +1,7 @@
 package dev.anneal.spark.job;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
+
 import dev.anneal.data.DatasetManifest;
 import dev.anneal.data.InvalidDataException;
 import dev.anneal.data.PrepJob;
@@ -19,6 +21,8 @@ import dev.anneal.spark.storage.TokenizerCopy;
 import dev.anneal.spark.train.Batches;
 import dev.anneal.training.trainer.TrainingSpec;
 import java.io.IOException;
+import java.io.OutputStream;
+import java.io.PrintStream;
 import java.io.PrintWriter;
 import java.time.Duration;
 import java.time.Instant;
@@ -69,7 +73,8 @@ public final class AnnealJob {
           "Note: output.path %s is a local path: it must be the same shared folder on every node."
               .formatted(plan.folder().display()));
     }
-    try (SparkSession spark = SparkSession.builder().config(conf).getOrCreate()) {
+    SparkSession spark = SparkSession.builder().config(conf).getOrCreate();
+    try {
       clearFolder();
       RunRecord record = RunRecord.begin(plan.folder(), request, spark.sparkContext());
       recorded(record, spark, () -> stages(spark, record));
@@ -78,7 +83,17 @@ public final class AnnealJob {
           "The output folder %s cannot be written (%s)."
               .formatted(plan.folder().display(), e.getMessage()),
           e);
+    } finally {
+      stop(spark);
     }
+  }
+
+  private void stop(SparkSession spark) {
+    if (request.detail() == Request.Detail.SENTENCE) {
+      // threads of a Spark that stops print the stack traces of what they can no longer do
+      System.setErr(new PrintStream(OutputStream.nullOutputStream(), false, UTF_8));
+    }
+    spark.stop();
   }
 
   private interface Work {
@@ -86,14 +101,14 @@ public final class AnnealJob {
   }
 
   /** Sees to it that the record says how the work ended, also when the process is told to end. */
-  private static void recorded(RunRecord record, SparkSession spark, Work work) throws IOException {
+  private void recorded(RunRecord record, SparkSession spark, Work work) throws IOException {
     ShutdownHookManager hooks = ShutdownHookManager.get();
     Thread interrupted =
         new Thread(
             () -> {
               record.failedQuietly(JobFailedException.INTERRUPTED);
               // in order, where Spark's own hooks would run all at once
-              spark.stop();
+              stop(spark);
             });
     hooks.addShutdownHook(interrupted, SHUTDOWN_PRIORITY);
     try {

@@ -22,13 +22,14 @@ final class TrainingStage {
   private final Plan plan;
   private final ProgressDisplay display;
   private final RunRecord record;
-  private final FailureLog failures = new FailureLog();
+  private final FailureLog failures;
 
   TrainingStage(SparkContext spark, Plan plan, ProgressDisplay display, RunRecord record) {
     this.spark = spark;
     this.plan = plan;
     this.display = display;
     this.record = record;
+    this.failures = new FailureLog(display::line);
   }
 
   /**

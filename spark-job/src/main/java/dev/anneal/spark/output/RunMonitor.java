@@ -50,7 +50,7 @@ public final class RunMonitor implements Consumer<RankEvent> {
     } else if (event instanceof RankEvent.Sample sample) {
       outcome.sample(sample);
     } else if (event instanceof RankEvent.Failed failed) {
-      failures.failed(failed).ifPresent(display::line);
+      failures.failed(failed);
     }
   }
 }

@@ -6,6 +6,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Consumer;
 import org.apache.spark.scheduler.SparkListener;
 import org.apache.spark.scheduler.SparkListenerExecutorRemoved;
 
@@ -19,17 +20,26 @@ public final class FailureLog extends SparkListener {
 
   private final Map<String, RankEvent.Started> ranks = new HashMap<>();
   private final List<RankEvent.Failed> failures = new ArrayList<>();
+  private final Consumer<String> announce;
   private String lostProcess;
+
+  /**
+   * @param announce told the first cause as soon as it is known
+   */
+  public FailureLog(Consumer<String> announce) {
+    this.announce = announce;
+  }
 
   public synchronized void started(RankEvent.Started rank) {
     ranks.put(rank.executor(), rank);
   }
 
-  /** Takes a failure down; returns the sentence to show at once, if this one is the cause. */
-  public synchronized Optional<String> failed(RankEvent.Failed failure) {
-    boolean first = !failure.peerLost() && failures.stream().allMatch(RankEvent.Failed::peerLost);
+  /** Takes a failure down. */
+  public synchronized void failed(RankEvent.Failed failure) {
+    if (!failure.peerLost() && lostProcess == null && ownFailure().isEmpty()) {
+      announce.accept(sentence(failure));
+    }
     failures.add(failure);
-    return first ? Optional.of(sentence(failure)) : Optional.empty();
   }
 
   @Override
@@ -39,6 +49,9 @@ public final class FailureLog extends SparkListener {
       lostProcess =
           "The process of rank %d on %s was lost: %s"
               .formatted(rank.rank(), rank.host(), firstLine(removed.reason()));
+      if (ownFailure().isEmpty()) {
+        announce.accept(lostProcess);
+      }
       notifyAll();
     }
   }
@@ -48,8 +61,7 @@ public final class FailureLog extends SparkListener {
    * lost process if all that is known is that peers are missing.
    */
   public synchronized Optional<String> firstCause() throws InterruptedException {
-    Optional<RankEvent.Failed> own =
-        failures.stream().filter(failure -> !failure.peerLost()).findFirst();
+    Optional<RankEvent.Failed> own = ownFailure();
     if (own.isPresent()) {
       return own.map(FailureLog::sentence);
     }
@@ -60,6 +72,11 @@ public final class FailureLog extends SparkListener {
     return lostProcess != null
         ? Optional.of(lostProcess)
         : failures.stream().findFirst().map(FailureLog::sentence);
+  }
+
+  /** The first failure that is not the loss of a peer. */
+  private Optional<RankEvent.Failed> ownFailure() {
+    return failures.stream().filter(failure -> !failure.peerLost()).findFirst();
   }
 
   private static String sentence(RankEvent.Failed failure) {

@@ -2,18 +2,22 @@ package dev.anneal.spark.progress;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.util.ArrayList;
+import java.util.List;
 import org.apache.spark.scheduler.SparkListenerExecutorRemoved;
 import org.junit.jupiter.api.Test;
 
 class FailureLogTest {
-  private final FailureLog log = new FailureLog();
+  private final List<String> announced = new ArrayList<>();
+  private final FailureLog log = new FailureLog(announced::add);
 
   @Test
   void namesTheRankThatFailedAndNotThoseThatLostIt() throws InterruptedException {
-    assertThat(log.failed(new RankEvent.Failed(0, "a", "lost a peer", true))).isEmpty();
-    assertThat(log.failed(new RankEvent.Failed(1, "b", "no space", false)))
-        .hasValue("Rank 1 on b failed: no space");
-    assertThat(log.failed(new RankEvent.Failed(2, "c", "no space either", false))).isEmpty();
+    log.failed(new RankEvent.Failed(0, "a", "lost a peer", true));
+    assertThat(announced).isEmpty();
+    log.failed(new RankEvent.Failed(1, "b", "no space", false));
+    log.failed(new RankEvent.Failed(2, "c", "no space either", false));
+    assertThat(announced).containsExactly("Rank 1 on b failed: no space");
     assertThat(log.firstCause()).hasValue("Rank 1 on b failed: no space");
   }
 
@@ -22,8 +26,9 @@ class FailureLogTest {
     log.started(new RankEvent.Started(1, "b", "7", 123, 2, 1, "Linux"));
     log.failed(new RankEvent.Failed(0, "a", "lost a peer", true));
     log.onExecutorRemoved(new SparkListenerExecutorRemoved(1, "7", "exited with code 137\nmore"));
-    assertThat(log.firstCause())
-        .hasValue("The process of rank 1 on b was lost: exited with code 137");
+    String cause = "The process of rank 1 on b was lost: exited with code 137";
+    assertThat(announced).containsExactly(cause);
+    assertThat(log.firstCause()).hasValue(cause);
   }
 
   @Test
