@@ -2,37 +2,24 @@ package dev.anneal.training.model;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.anneal.training.tensor.NativeLibraries;
-import dev.anneal.training.tensor.TensorScope;
+import dev.anneal.training.InTensorScope;
 import dev.anneal.training.tensor.Tensors;
 import java.util.HashSet;
 import java.util.Set;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
 
+@ExtendWith(InTensorScope.class)
 class DropoutTest {
   private static final double P = 0.2;
-  private TensorScope scope;
   private Tensor x;
-
-  @BeforeAll
-  static void load() {
-    NativeLibraries.load();
-  }
 
   @BeforeEach
   void open() {
-    scope = new TensorScope();
     x = Tensors.ones(ScalarType.Float, 400, 500);
-  }
-
-  @AfterEach
-  void close() {
-    scope.close();
   }
 
   @Test

@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.anneal.training.Deviation;
 import dev.anneal.training.Golden;
+import dev.anneal.training.InTensorScope;
 import dev.anneal.training.TinyModels;
 import dev.anneal.training.data.TokenSequence;
 import dev.anneal.training.io.CheckpointIndex;
@@ -13,9 +14,7 @@ import dev.anneal.training.io.LocalModelFolder;
 import dev.anneal.training.lora.LoraSpec;
 import dev.anneal.training.lora.PeftConfig;
 import dev.anneal.training.tensor.DType;
-import dev.anneal.training.tensor.NativeLibraries;
 import dev.anneal.training.tensor.NoGrad;
-import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.tensor.Tensors;
 import dev.anneal.training.weights.CheckpointWeights;
 import dev.anneal.training.weights.WeightReader;
@@ -29,34 +28,16 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.stream.LongStream;
 import org.bytedeco.pytorch.Tensor;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
 
 /** Logits of transformers and PEFT, to the fourth digit behind the point. */
+@ExtendWith(InTensorScope.class)
 class LogitsTest {
   private static final double TOLERANCE = 1e-4;
   private static final ObjectMapper JSON = new ObjectMapper();
   private static final int ROWS = 2;
   private static final int WIDTH = 24;
-
-  private TensorScope scope;
-
-  @BeforeAll
-  static void load() {
-    NativeLibraries.load();
-  }
-
-  @BeforeEach
-  void open() {
-    scope = new TensorScope();
-  }
-
-  @AfterEach
-  void close() {
-    scope.close();
-  }
 
   @Test
   void freshAdapterGivesTheBaseModel() throws IOException {

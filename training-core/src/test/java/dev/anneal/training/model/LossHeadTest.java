@@ -3,38 +3,30 @@ package dev.anneal.training.model;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.anneal.training.Deviation;
+import dev.anneal.training.InTensorScope;
 import dev.anneal.training.LoudWeights;
 import dev.anneal.training.Rows;
 import dev.anneal.training.TinyModels;
 import dev.anneal.training.TinyModels.Embeddings;
-import dev.anneal.training.tensor.NativeLibraries;
-import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.tensor.Tensors;
 import java.util.List;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
+@ExtendWith(InTensorScope.class)
 class LossHeadTest {
   private static final int TARGETS = 12;
 
-  private TensorScope scope;
   private FullModel model;
   private TokenBatch batch;
   private Tensor hidden;
 
-  @BeforeAll
-  static void load() {
-    NativeLibraries.load();
-  }
-
   @BeforeEach
   void build() {
-    scope = new TensorScope();
     LlamaConfig config = TinyModels.config(Embeddings.UNTIED);
     model = TinyModels.full(config, new LoudWeights(1));
     batch =
@@ -42,11 +34,6 @@ class LossHeadTest {
             List.of(Rows.row(2, 1, 2, 3, 4, 5, 6, 7, 8), Rows.row(1, 1, 2, 3, 4, 5, 6, 7)));
     hidden = Tensors.normal(Tensors.empty(ScalarType.Float, 15, config.hiddenSize()), 1, 3);
     assertThat(batch.targetTokens()).isEqualTo(TARGETS);
-  }
-
-  @AfterEach
-  void free() {
-    scope.close();
   }
 
   @ParameterizedTest

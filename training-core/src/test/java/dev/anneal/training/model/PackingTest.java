@@ -3,6 +3,7 @@ package dev.anneal.training.model;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.anneal.training.Deviation;
+import dev.anneal.training.InTensorScope;
 import dev.anneal.training.LoudWeights;
 import dev.anneal.training.Rows;
 import dev.anneal.training.TinyModels;
@@ -11,39 +12,25 @@ import dev.anneal.training.data.TokenSequence;
 import dev.anneal.training.lora.LoraModel;
 import dev.anneal.training.lora.LoraSpec;
 import dev.anneal.training.tensor.DType;
-import dev.anneal.training.tensor.NativeLibraries;
-import dev.anneal.training.tensor.TensorScope;
 import java.util.List;
 import org.bytedeco.pytorch.Tensor;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
 
 /** Rows give the same loss and gradients alone, side by side, and packed end to end. */
+@ExtendWith(InTensorScope.class)
 class PackingTest {
   private static final double TOLERANCE = 1e-6;
   private static final List<TokenSequence> ROWS = Rows.random(37, 7, 9, 1, 6, 2, 13);
 
-  private TensorScope scope;
   private LoraModel model;
-
-  @BeforeAll
-  static void load() {
-    NativeLibraries.load();
-  }
 
   @BeforeEach
   void build() {
-    scope = new TensorScope();
     LoraSpec spec = new LoraSpec(3, 6, 0, false, List.of("all-linear"));
     LlamaConfig config = TinyModels.config(Embeddings.TIED);
     model = TinyModels.lora(config, new LoudWeights(1), spec, new LoudWeights(2));
-  }
-
-  @AfterEach
-  void free() {
-    scope.close();
   }
 
   @Test

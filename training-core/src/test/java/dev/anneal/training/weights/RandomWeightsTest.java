@@ -2,41 +2,22 @@ package dev.anneal.training.weights;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.anneal.training.InTensorScope;
 import dev.anneal.training.TinyModels;
 import dev.anneal.training.TinyModels.Embeddings;
 import dev.anneal.training.model.ModelSource;
 import dev.anneal.training.tensor.DType;
-import dev.anneal.training.tensor.NativeLibraries;
-import dev.anneal.training.tensor.TensorScope;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
 
+@ExtendWith(InTensorScope.class)
 class RandomWeightsTest {
   private static final String UP = "model.layers.1.mlp.up_proj.weight";
   private static final String GATE = "model.layers.1.mlp.gate_proj.weight";
   private static final String NORM = "model.norm.weight";
   private static final long[] SHAPE = {40, 24};
-
-  private TensorScope scope;
-
-  @BeforeAll
-  static void load() {
-    NativeLibraries.load();
-  }
-
-  @BeforeEach
-  void open() {
-    scope = new TensorScope();
-  }
-
-  @AfterEach
-  void close() {
-    scope.close();
-  }
 
   @Test
   void dependOnSeedAndNameAlone() {
