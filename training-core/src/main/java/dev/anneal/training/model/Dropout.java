@@ -23,6 +23,6 @@ public record Dropout(double p, long seed) {
     }
     long stream = Seeds.mix(seed, module.loraAName(layer).hashCode());
     Tensor mask = Tensors.bernoulli(torch.empty_like(x), 1 - p, stream);
-    return x.mul(Tensors.times(mask, 1 / (1 - p)));
+    return x.mul(mask.mul(Tensors.scalar(1 / (1 - p))));
   }
 }

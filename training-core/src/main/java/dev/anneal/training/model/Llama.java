@@ -57,8 +57,14 @@ public final class Llama {
       }
       LossHead.Result result = head.lossAndGradient(hidden, batch);
       Tensor dHidden = result.dHidden();
+      scope.free(hidden);
       while (!tapes.isEmpty()) {
-        dHidden = tapes.pop().backward(dHidden);
+        LayerTape tape = tapes.pop();
+        Tensor dOutput = dHidden;
+        dHidden = tape.backward(dOutput);
+        // each is as large as the activations of a layer, and there are many layers
+        scope.free(dOutput);
+        scope.free(tape.input);
       }
       embedBackward(batch.inputIds(), dHidden);
       return result.loss();
@@ -94,7 +100,9 @@ public final class Llama {
       Rope rope = rope(batch);
       Tensor hidden = embed(batch.inputIds());
       for (int layer = 0; layer < layers(); layer++) {
-        hidden = inference(layer, hidden, rope, batch.rowLengths(), Dropout.NONE);
+        Tensor input = hidden;
+        hidden = inference(layer, input, rope, batch.rowLengths(), Dropout.NONE);
+        scope.free(input);
       }
       return scope.keep(hidden);
     }

@@ -7,6 +7,7 @@ import java.nio.channels.FileLock;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.Optional;
 import org.bytedeco.javacpp.Loader;
 import org.bytedeco.pytorch.global.torch;
 
@@ -17,15 +18,24 @@ public final class NativeLibraries {
   /**
    * Unpacks libtorch into JavaCPP's cache where it is not there yet, and loads it.
    *
+   * @throws UncheckedIOException if the cache cannot be written
    * @throws UnsatisfiedLinkError naming the library that is missing
    */
   public static void load() {
-    Holder.load();
+    Holder.FAILURE.ifPresent(
+        e -> {
+          throw new UncheckedIOException(
+              "The native libraries cannot be unpacked (%s): name a writable folder with -Dorg.bytedeco.javacpp.cachedir=..."
+                  .formatted(e.getMessage()),
+              e);
+        });
   }
 
   /** The class initializer runs once, and other threads wait for it. */
   private static final class Holder {
-    static {
+    private static final Optional<IOException> FAILURE = unpackAndLoad();
+
+    private static Optional<IOException> unpackAndLoad() {
       try {
         Path cache = Loader.getCacheDir().toPath();
         Files.createDirectories(cache);
@@ -38,11 +48,10 @@ public final class NativeLibraries {
             FileLock lock = channel.lock()) {
           Loader.load(torch.class);
         }
+        return Optional.empty();
       } catch (IOException e) {
-        throw new UncheckedIOException("The cache of native libraries cannot be written.", e);
+        return Optional.of(e);
       }
     }
-
-    static void load() {}
   }
 }

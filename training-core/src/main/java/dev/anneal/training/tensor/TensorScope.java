@@ -29,6 +29,11 @@ public final class TensorScope implements AutoCloseable {
     return tensor;
   }
 
+  /** Frees {@code tensor}, which belongs to this scope, before the scope closes. */
+  public void free(Tensor tensor) {
+    scope.detach(tensor);
+  }
+
   @Override
   public void close() {
     scope.close();

@@ -69,11 +69,6 @@ public final class Tensors {
     return torch.cat(new TensorVector(parts), dim);
   }
 
-  /** {@code tensor * factor}. */
-  public static Tensor times(Tensor tensor, double factor) {
-    return tensor.mul(new Scalar(factor));
-  }
-
   public static Scalar scalar(double value) {
     return new Scalar(value);
   }

@@ -66,7 +66,13 @@ final class Evaluator {
       mine = mine.plus(mineIndex < batches ? batch(mineIndex) : idle());
     }
     StepTotals all = mine.gather(collectives);
-    return all.lossSum() / all.targetTokens();
+    double loss = all.lossSum() / all.targetTokens();
+    if (!Double.isFinite(loss)) {
+      throw new TrainingException(
+          "the held-out loss is %s: lower optimizer.learning_rate or check the data."
+              .formatted(loss));
+    }
+    return loss;
   }
 
   private StepTotals batch(long batch) throws IOException {

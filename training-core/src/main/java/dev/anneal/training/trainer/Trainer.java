@@ -78,13 +78,12 @@ final class Trainer {
     }
     StepTotals all = mine.gather(collectives);
     double loss = all.lossSum() / all.targetTokens();
-    if (!Double.isFinite(loss)) {
-      throw new TrainingException(
-          "the loss is %s: lower optimizer.learning_rate or check the data.".formatted(loss));
-    }
+    requireFinite("loss", loss);
     collectives.allReduceSum(parameters.gradient());
     parameters.gradient().div_(Tensors.scalar((double) all.targetTokens()));
     double gradNorm = GradientClipping.clip(parameters.gradient(), spec.maxGradNorm());
+    // before the step, so that no broken number reaches the parameters
+    requireFinite("gradient norm", gradNorm);
     double learningRate = spec.optimizer().learningRate() * spec.schedule().factor(step);
     optimizer.step(learningRate);
     double seconds = (System.nanoTime() - start) / 1e9;
@@ -98,6 +97,13 @@ final class Trainer {
         all.tokens() / seconds,
         all.peakMemoryBytes(),
         order.epochs(step + 1));
+  }
+
+  private static void requireFinite(String name, double value) {
+    if (!Double.isFinite(value)) {
+      throw new TrainingException(
+          "the %s is %s: lower optimizer.learning_rate or check the data.".formatted(name, value));
+    }
   }
 
   private StepTotals microBatch(long step, int microBatch) throws IOException {

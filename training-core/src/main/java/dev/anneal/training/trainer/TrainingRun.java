@@ -1,6 +1,6 @@
 package dev.anneal.training.trainer;
 
-import dev.anneal.training.collective.CollectiveException;
+import dev.anneal.training.InvalidModelException;
 import dev.anneal.training.collective.Collectives;
 import dev.anneal.training.data.SequenceSource;
 import dev.anneal.training.io.ModelFolder;
@@ -9,6 +9,7 @@ import dev.anneal.training.model.Llama;
 import dev.anneal.training.model.ModelSource;
 import dev.anneal.training.model.TrainableModel;
 import dev.anneal.training.optim.AdamW;
+import dev.anneal.training.tensor.NativeErrors;
 import dev.anneal.training.tensor.NativeLibraries;
 import dev.anneal.training.tensor.TensorScope;
 import java.io.IOException;
@@ -40,6 +41,7 @@ public final class TrainingRun {
    * the model.
    *
    * @throws TrainingException if a native call, a peer or a file fails; names the rank and the step
+   * @throws InvalidModelException if the model or the adapter is unusable
    * @throws TrainingCancelled if the listener asked to stop
    */
   public static void run(
@@ -61,8 +63,11 @@ public final class TrainingRun {
         ResultWriter.write(spec, inputs, model);
       }
       collectives.barrier();
-    } catch (IOException | CollectiveException e) {
-      throw new TrainingException("rank %d, %s".formatted(collectives.rank(), e.getMessage()), e);
+    } catch (TrainingException | TrainingCancelled | InvalidModelException e) {
+      throw e;
+    } catch (RuntimeException | IOException e) {
+      throw new TrainingException(
+          "rank %d, %s".formatted(collectives.rank(), NativeErrors.firstLine(e)), e);
     }
   }
 }

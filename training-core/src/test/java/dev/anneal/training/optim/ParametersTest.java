@@ -38,7 +38,7 @@ class ParametersTest {
       Parameters parameters = new Parameters(SHAPES, DType.BF16);
       Tensor ones = Tensors.ones(ScalarType.BFloat16, 2, 3);
       parameters.accumulate("b", ones);
-      parameters.accumulate("b", Tensors.times(Tensors.ones(ScalarType.Float, 2, 3), 0.001));
+      parameters.accumulate("b", Tensors.ones(ScalarType.Float, 2, 3).mul(Tensors.scalar(0.001)));
       assertThat(parameters.gradient().scalar_type().intern()).isEqualTo(ScalarType.Float);
       assertThat(doubles(parameters.gradient())[0]).isBetween(1.00099, 1.00101);
       assertThat(doubles(parameters.gradient())[6]).isZero();
