@@ -24,6 +24,11 @@ public final class AdapterCheck {
    */
   public static void check(ModelFolder adapter, LlamaConfig config, LoraSpec spec)
       throws IOException {
+    if (!adapter.has(PeftConfig.FILE)) {
+      throw new InvalidModelException(
+          "There is no adapter in %s to start from: it has no %s; set lora.init_from to the folder of a PEFT adapter."
+              .formatted(adapter.location(), PeftConfig.FILE));
+    }
     checkSpec(adapter.locationOf(PeftConfig.FILE), PeftConfig.read(adapter).lora(), spec);
     Map<String, long[]> shapes = shapes(config, spec);
     try (CheckpointIndex index = CheckpointIndex.open(adapter, CheckpointIndex.ADAPTER_FILE)) {
@@ -33,7 +38,7 @@ public final class AdapterCheck {
       for (String name : index.names()) {
         if (!shapes.containsKey(name)) {
           throw new InvalidModelException(
-              "%s holds tensor %s, which an adapter of this model and recipe does not have."
+              "%s holds tensor %s, which an adapter of this model with these lora settings does not have."
                   .formatted(index.where(name), name));
         }
       }
@@ -61,7 +66,7 @@ public final class AdapterCheck {
   private static InvalidModelException differs(
       String where, String what, Object found, Object expected) {
     return new InvalidModelException(
-        "%s has the %s %s but the recipe has %s; set the recipe's lora keys to the adapter's."
+        "%s has the %s %s but this run has %s; set lora.r, lora.alpha and lora.target_modules to the adapter's."
             .formatted(where, what, found, expected));
   }
 

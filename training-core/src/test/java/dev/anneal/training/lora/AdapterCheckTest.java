@@ -73,7 +73,7 @@ class AdapterCheckTest {
 
   @Test
   void anotherRankIsNamed() {
-    refused(new LoraSpec(4, 8, 0, false, SPEC.targetModules()), "rank (r) 2", "recipe has 4");
+    refused(new LoraSpec(4, 8, 0, false, SPEC.targetModules()), "rank (r) 2", "run has 4");
   }
 
   @Test
@@ -87,7 +87,7 @@ class AdapterCheckTest {
     refused(
         new LoraSpec(2, 4, 0, false, List.of("q_proj")),
         "target modules [q_proj, k_proj]",
-        "recipe has [q_proj]");
+        "run has [q_proj]");
   }
 
   @Test
