@@ -57,6 +57,7 @@ class PreflightTest {
   @Test
   void refusesBrokenJsonNamingFileAndLine() throws Exception {
     refuses(tokenized(GOOD + "{\"input_ids\": [1,}\n" + GOOD), "rows.jsonl' is broken in line 2");
+    refuses(tokenized(GOOD + GOOD.strip() + GOOD), "rows.jsonl' is broken in line 2");
     refuses(tokenized("[\n{\"a\": 1},\n{\"a\" 2}]"), "rows.jsonl' is broken in line 3");
     refuses(tokenized("instruction,output\na,b\n"), "is not JSON in UTF-8 (line 1)");
   }
