@@ -11,6 +11,7 @@ import dev.anneal.data.arrow.Split;
 import dev.anneal.data.format.RowFormat;
 import dev.anneal.data.io.Storage;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -68,8 +69,11 @@ class PrepJobTest {
             .unpacked()
             .evalRows(3000)
             .spec();
-    PrepJob.run(spark, spec);
+    DatasetManifest manifest = PrepJob.run(spark, spec);
 
+    assertThat(manifest.train().largestTokenId()).isEqualTo(6999);
+    assertThat(manifest.eval().largestTokenId()).isEqualTo(9999);
+    assertThat(manifest.largestTokenId()).isEqualTo(9999);
     assertThat(firstIds(spec, Split.TRAIN)).isEqualTo(LongStream.range(0, 7000).boxed().toList());
     assertThat(firstIds(spec, Split.EVAL))
         .isEqualTo(LongStream.range(7000, 10_000).boxed().toList());
@@ -136,6 +140,8 @@ class PrepJobTest {
     assertThat(manifest.train().tokens()).isEqualTo(6);
     assertThat(manifest.train().targetTokens()).isEqualTo(3);
     assertThat(manifest.tokenLengths()).isEqualTo(new TreeMap<>(Map.of(2, 2L, 8, 2L)));
+    assertThat(manifest.train().largestTokenId()).isEqualTo(8);
+    assertThat(manifest.eval().largestTokenId()).isEqualTo(-1);
     assertThat(Files.readAllLines(Path.of(spec.datasetUri(), "quarantine.jsonl"))).hasSize(2);
   }
 
@@ -186,6 +192,17 @@ class PrepJobTest {
     assertThatThrownBy(() -> PrepJob.run(spark, spec))
         .isInstanceOf(InvalidDataException.class)
         .hasMessageContaining("rows.jsonl' is broken in line 2");
+  }
+
+  @Test
+  void failsRatherThanRefusesWhereTheFileSystemDoes() throws Exception {
+    Path out = Files.createFile(dir.resolve("out"));
+    PrepSpec spec = PrepFixture.tokenized(tokenizedRows("rows.jsonl", 5, 2), out).spec();
+
+    assertThatThrownBy(() -> PrepJob.run(spark, spec))
+        .isInstanceOf(UncheckedIOException.class)
+        .hasMessageStartingWith("The file system stopped the preparation of '" + spec.datasetUri())
+        .hasMessageEndingWith("put that right and run again.");
   }
 
   @Test
