@@ -82,7 +82,7 @@ public final class PrepJob {
       RowOrder order = new RowOrder(spec.shuffle(), spec.seed(), rows);
       JavaPairRDD<Long, SourceRow> ordered = ordered(slices, order);
       HeldOut heldOut = heldOut(ordered, shared);
-      PartTask task = PartTask.of(spec, folder, storage, shared, heldOut);
+      PartTask task = PartTask.of(spec, folder, order.numPartitions(), storage, shared, heldOut);
       return publish(preparer, heldOut, ordered.mapPartitionsWithIndex(task, true).collect());
     } finally {
       // The tokenizer is left to the garbage collector: a killed task may still be using it.
@@ -146,9 +146,9 @@ public final class PrepJob {
 
   private DatasetManifest publish(RowPreparer preparer, HeldOut heldOut, List<TrainPart> parts)
       throws IOException {
-    Census census = new Census();
+    Census census = new Census(Integer.MAX_VALUE);
     parts.forEach(part -> census.add(part.census()));
-    Quarantine.write(folder, census.leftOut(), storage);
+    Quarantine.write(folder, census, storage);
     List<Written> train = parts.stream().map(TrainPart::written).toList();
     try {
       refuseIfUseless(census, Part.of(train, spec.maxLength()));

@@ -161,6 +161,41 @@ class PrepJobTest {
   }
 
   @Test
+  void listsOnlyTheFirstOfVeryManyRowsThatAreLeftOut() throws Exception {
+    Path source = dir.resolve("rows.jsonl");
+    String dropped =
+        "{\"input_ids\":[1,2],\"prompt_length\":2,\"pad\":\"" + "x".repeat(9000) + "\"}\n";
+    Files.writeString(
+        source,
+        dropped
+            + "{\"input_ids\":[1]}\n".repeat(11_000)
+            + "{\"input_ids\":[1,2],\"prompt_length\":1}\n".repeat(10_000));
+    PrepFixture fixture = PrepFixture.tokenized(source, dir.resolve("out")).inFileOrder();
+    PrepSpec spec = fixture.maxBadRows(0.9).spec();
+    DatasetManifest manifest = PrepJob.run(spark, spec);
+
+    assertThat(manifest.rows().bad())
+        .containsExactly(Map.entry("field 'prompt_length' is missing", 11_000L));
+    assertThat(manifest.rows().dropped()).containsExactly(Map.entry("no token is learned", 1L));
+    assertThat(manifest.rows().kept()).isEqualTo(10_000);
+    // of 6 tasks with 3,500 rows, three leave out all and one leaves out 500
+    int listed = 3 * (10_000 / 6) + 500;
+    List<String> lines = Files.readAllLines(Path.of(spec.datasetUri(), "quarantine.jsonl"));
+    assertThat(lines).hasSize(listed + 1).first().asString().contains("\"row\":1,", "no token");
+    assertThat(lines.get(0).length()).isBetween(8192, 9000);
+    assertThat(lines.get(1)).contains("\"row\":2,");
+    assertThat(lines)
+        .last()
+        .isEqualTo(
+            "{\"more\":{\"field 'prompt_length' is missing\":%d}}".formatted(11_001 - listed));
+
+    assertThatThrownBy(() -> PrepJob.run(spark, fixture.maxBadRows(0.5).spec()))
+        .isInstanceOf(InvalidDataException.class)
+        .hasMessageContaining("11000 of 21001 rows")
+        .hasMessageContaining("row 2 of");
+  }
+
+  @Test
   void refusesADataSetInWhichNothingIsLearned() throws Exception {
     Path source = dir.resolve("rows.jsonl");
     Files.writeString(source, "{\"input_ids\":[1,2],\"prompt_length\":2}\n");
