@@ -20,6 +20,7 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.stream.IntStream;
 import java.util.stream.LongStream;
+import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.sql.SparkSession;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -52,7 +53,8 @@ class PrepJobTest {
     assertThat(manifest.rows().kept()).isEqualTo(9225);
     assertThat(manifest.train().rows()).isEqualTo(9125);
     assertThat(manifest.eval().rows()).isEqualTo(100);
-    assertThat(DatasetManifest.read(spec.datasetUri(), Storage.ofClassPath())).isEqualTo(manifest);
+    assertThat(DatasetManifest.read(spec.datasetUri(), new Storage(new Configuration())))
+        .isEqualTo(manifest);
     assertThat(Files.readAllLines(Path.of(spec.datasetUri(), "quarantine.jsonl")))
         .hasSize(4)
         .first()
@@ -289,7 +291,8 @@ class PrepJobTest {
   }
 
   private static List<Long> firstIds(PrepSpec spec, Split split) {
-    try (PreparedDataset dataset = PreparedDataset.open(spec.datasetUri(), split)) {
+    try (PreparedDataset dataset =
+        PreparedDataset.open(spec.datasetUri(), split, new Storage(new Configuration()))) {
       return LongStream.range(0, dataset.size())
           .mapToObj(i -> (long) dataset.read(i).inputIds()[0])
           .toList();

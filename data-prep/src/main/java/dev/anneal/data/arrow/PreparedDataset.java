@@ -36,11 +36,6 @@ public final class PreparedDataset implements AutoCloseable {
     }
   }
 
-  /** Same as {@link #open(String, Split, Storage)}, with the Hadoop configuration as found. */
-  public static PreparedDataset open(String datasetUri, Split split) {
-    return open(datasetUri, split, Storage.ofClassPath());
-  }
-
   /**
    * Opens a split; only the manifest is read.
    *

@@ -43,11 +43,6 @@ public final class Storage implements Serializable {
     this.conf = conf;
   }
 
-  /** Storage with the Hadoop configuration found on the class path. */
-  public static Storage ofClassPath() {
-    return new Storage(new Configuration());
-  }
-
   /** A file with its size in bytes. */
   public record FileInfo(String uri, long bytes) implements Serializable {}
 

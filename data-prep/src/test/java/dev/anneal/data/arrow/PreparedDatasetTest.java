@@ -46,7 +46,7 @@ class PreparedDatasetTest {
   @Test
   void readsAnySequenceOfAnyFile() throws Exception {
     List<PreparedSequence> sequences = write(20, 0, 13, 8);
-    try (PreparedDataset dataset = open(Storage.ofClassPath())) {
+    try (PreparedDataset dataset = open(new Storage(new Configuration()))) {
       assertThat(dataset.size()).isEqualTo(41);
       for (int index : new Random(3).ints(200, 0, 41).toArray()) {
         assertThat(dataset.read(index)).usingRecursiveComparison().isEqualTo(sequences.get(index));
@@ -54,7 +54,7 @@ class PreparedDatasetTest {
       assertThatThrownBy(() -> dataset.read(41)).isInstanceOf(IndexOutOfBoundsException.class);
     }
     try (PreparedDataset eval =
-        PreparedDataset.open(dir.toString(), Split.EVAL, Storage.ofClassPath())) {
+        PreparedDataset.open(dir.toString(), Split.EVAL, new Storage(new Configuration()))) {
       assertThat(eval.size()).isZero();
     }
   }
@@ -139,7 +139,7 @@ class PreparedDatasetTest {
 
   @Test
   void refusesAMissingFileAndAMissingOrForeignManifest() throws Exception {
-    assertThatThrownBy(() -> open(Storage.ofClassPath()))
+    assertThatThrownBy(() -> open(new Storage(new Configuration())))
         .isInstanceOf(InvalidDataException.class)
         .hasMessageContaining("holds no complete data set");
     write(20);
@@ -150,11 +150,11 @@ class PreparedDatasetTest {
     Files.writeString(
         manifest,
         Files.readString(manifest).replace("\"schema_version\":1", "\"schema_version\":9"));
-    assertThatThrownBy(() -> open(Storage.ofClassPath()))
+    assertThatThrownBy(() -> open(new Storage(new Configuration())))
         .isInstanceOf(InvalidDataException.class)
         .hasMessageContaining("has schema version 9, but this build reads 1");
     Files.writeString(manifest, "{\"schema_version\":");
-    assertThatThrownBy(() -> open(Storage.ofClassPath()))
+    assertThatThrownBy(() -> open(new Storage(new Configuration())))
         .isInstanceOf(InvalidDataException.class)
         .hasMessageContaining("is not a data set's manifest");
   }
@@ -166,7 +166,7 @@ class PreparedDatasetTest {
   }
 
   private void refusesFirst(String part) {
-    try (PreparedDataset dataset = open(Storage.ofClassPath())) {
+    try (PreparedDataset dataset = open(new Storage(new Configuration()))) {
       assertThatThrownBy(() -> dataset.read(0))
           .isInstanceOf(InvalidDataException.class)
           .hasMessageContaining(part);

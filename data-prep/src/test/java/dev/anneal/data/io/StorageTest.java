@@ -26,7 +26,7 @@ import org.junit.jupiter.api.io.TempDir;
 class StorageTest {
   @TempDir Path dir;
 
-  private final Storage storage = Storage.ofClassPath();
+  private final Storage storage = new Storage(new Configuration());
 
   @Test
   void listsAFolderAGlobOrAFileInOrder() throws Exception {
