@@ -105,6 +105,7 @@ public record DatasetManifest(
    *
    * @param tokens without padding
    * @param targetTokens the tokens that are learned
+   * @param largestTokenId -1 for a split without tokens
    * @param packingEfficiency tokens over sequences times {@code max_length}
    * @param files in reading order
    */
@@ -113,6 +114,7 @@ public record DatasetManifest(
       long rows,
       long tokens,
       long targetTokens,
+      int largestTokenId,
       double packingEfficiency,
       List<PartFile> files) {
 
@@ -124,6 +126,7 @@ public record DatasetManifest(
           written.stream().mapToLong(Written::rows).sum(),
           tokens,
           written.stream().mapToLong(Written::targetTokens).sum(),
+          written.stream().mapToInt(Written::largestTokenId).max().orElse(-1),
           sequences == 0 ? 0 : (double) tokens / (sequences * maxLength),
           written.stream().map(Written::file).toList());
     }
@@ -134,6 +137,11 @@ public record DatasetManifest(
 
   public Part part(Split split) {
     return split == Split.TRAIN ? train : eval;
+  }
+
+  /** The largest token id of both splits, for which the model needs an embedding. */
+  public int largestTokenId() {
+    return Math.max(train.largestTokenId(), eval.largestTokenId());
   }
 
   /**

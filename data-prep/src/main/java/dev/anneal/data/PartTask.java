@@ -22,6 +22,7 @@ import scala.Tuple2;
 /**
  * The task that writes one file of the training split.
  *
+ * @param maxLeftOut how many rows that are left out the task reports
  * @param firstHeldOut smallest key of the rows that are held out
  * @param lastHeldOut largest key of the rows that are held out
  */
@@ -29,11 +30,16 @@ record PartTask(
     String folder,
     int maxLength,
     Packing packing,
+    int maxLeftOut,
     long firstHeldOut,
     long lastHeldOut,
     Storage storage,
     Broadcast<RowPreparer> preparer)
     implements Function2<Integer, Iterator<Tuple2<Long, SourceRow>>, Iterator<TrainPart>> {
+
+  // What the driver can hold of all tasks, and what every task may report however many they are.
+  private static final int MAX_LEFT_OUT = 10_000;
+  private static final int MIN_LEFT_OUT_PER_TASK = 10;
 
   /** What a task reports: the file it wrote and all rows that it saw, held out ones too. */
   record TrainPart(Written written, Census census) implements Serializable {}
@@ -41,6 +47,7 @@ record PartTask(
   static PartTask of(
       PrepSpec spec,
       String folder,
+      int tasks,
       Storage storage,
       Broadcast<RowPreparer> preparer,
       HeldOut heldOut) {
@@ -48,6 +55,7 @@ record PartTask(
         folder,
         spec.maxLength(),
         spec.packing() ? Packing.ON : Packing.OFF,
+        Math.max(MIN_LEFT_OUT_PER_TASK, MAX_LEFT_OUT / tasks),
         heldOut.firstKey(),
         heldOut.lastKey(),
         storage,
@@ -57,7 +65,7 @@ record PartTask(
   @Override
   public Iterator<TrainPart> call(Integer partition, Iterator<Tuple2<Long, SourceRow>> rows)
       throws IOException {
-    Census census = new Census();
+    Census census = new Census(maxLeftOut);
     Iterator<TokenizedRow> trained =
         StreamSupport.stream(Spliterators.spliteratorUnknownSize(rows, 0), false)
             .<TokenizedRow>mapMulti(

@@ -43,11 +43,6 @@ public final class Preflight {
    */
   public record Report(int files, long rows, long badRows, boolean complete) {}
 
-  /** Same as {@link #check(PrepSpec, Storage)}, with the Hadoop configuration as found. */
-  public static Report check(PrepSpec spec) {
-    return check(spec, Storage.ofClassPath());
-  }
-
   /**
    * Scans the source.
    *

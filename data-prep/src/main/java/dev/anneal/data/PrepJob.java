@@ -35,8 +35,9 @@ import scala.Tuple2;
 
 /**
  * The Spark job from instruction rows to a prepared data set: count, order, hold out, then
- * tokenize, pack and write, one task a file. What it writes follows from rows, spec and seed alone,
- * whatever the cluster.
+ * tokenize, pack and write, one task a file. What it writes follows from rows, tokenizer, spec and
+ * seed alone, whatever the cluster; but a chat template that asks for the date writes today's,
+ * which the manifest records as {@code template_date}.
  */
 public final class PrepJob {
   private static final String ARROW = ".arrow";
@@ -57,24 +58,14 @@ public final class PrepJob {
    * Writes the data set into {@link PrepSpec#datasetUri()}, over what an earlier run left there.
    *
    * @throws InvalidDataException if the source or the tokenizer cannot be used
+   * @throws UncheckedIOException if reading or writing fails on the way
    */
   public static DatasetManifest run(SparkSession spark, PrepSpec spec) {
     try {
       return new PrepJob(JavaSparkContext.fromSparkContext(spark.sparkContext()), spec).run();
-    } catch (IOException e) {
-      throw new InvalidDataException(
-          "The data set cannot be written to '"
-              + spec.datasetUri()
-              + "' ("
-              + e.getMessage()
-              + "): check output.path.",
-          e);
-    } catch (RuntimeException e) {
-      throw refusalIn(e).orElseThrow(() -> e);
     } catch (Exception e) {
       // Spark throws checked exceptions that it does not declare.
-      throw refusalIn(e)
-          .orElseThrow(() -> new IllegalStateException("The data preparation failed.", e));
+      throw sayable(e, spec);
     }
   }
 
@@ -91,7 +82,7 @@ public final class PrepJob {
       RowOrder order = new RowOrder(spec.shuffle(), spec.seed(), rows);
       JavaPairRDD<Long, SourceRow> ordered = ordered(slices, order);
       HeldOut heldOut = heldOut(ordered, shared);
-      PartTask task = PartTask.of(spec, folder, storage, shared, heldOut);
+      PartTask task = PartTask.of(spec, folder, order.numPartitions(), storage, shared, heldOut);
       return publish(preparer, heldOut, ordered.mapPartitionsWithIndex(task, true).collect());
     } finally {
       // The tokenizer is left to the garbage collector: a killed task may still be using it.
@@ -155,9 +146,9 @@ public final class PrepJob {
 
   private DatasetManifest publish(RowPreparer preparer, HeldOut heldOut, List<TrainPart> parts)
       throws IOException {
-    Census census = new Census();
+    Census census = new Census(Integer.MAX_VALUE);
     parts.forEach(part -> census.add(part.census()));
-    Quarantine.write(folder, census.leftOut(), storage);
+    Quarantine.write(folder, census, storage);
     List<Written> train = parts.stream().map(TrainPart::written).toList();
     try {
       refuseIfUseless(census, Part.of(train, spec.maxLength()));
@@ -221,12 +212,27 @@ public final class PrepJob {
     }
   }
 
-  private static Optional<InvalidDataException> refusalIn(Throwable failure) {
+  /** What stopped the job or one of its tasks, as an exception whose message is a sentence. */
+  private static RuntimeException sayable(Exception failure, PrepSpec spec) {
     for (Throwable t = failure; t != null; t = t.getCause()) {
       if (t instanceof InvalidDataException refusal) {
-        return Optional.of(refusal);
+        return refusal;
+      }
+      if (t instanceof UncheckedIOException unreadable) {
+        return unreadable;
+      }
+      if (t instanceof IOException e) {
+        return new UncheckedIOException(
+            "The file system stopped the preparation of '"
+                + spec.datasetUri()
+                + "' ("
+                + e.getMessage()
+                + "): put that right and run again.",
+            e);
       }
     }
-    return Optional.empty();
+    return failure instanceof RuntimeException e
+        ? e
+        : new IllegalStateException("The data preparation failed.", failure);
   }
 }

@@ -25,6 +25,7 @@ final class SplitWriter {
   private long rows;
   private long tokens;
   private long targetTokens;
+  private int largestTokenId = -1;
 
   SplitWriter(int maxLength, Packing packing) {
     this.maxLength = maxLength;
@@ -38,7 +39,7 @@ final class SplitWriter {
   }
 
   /** A file that was written, with the numbers of what it holds. */
-  record Written(PartFile file, long rows, long tokens, long targetTokens)
+  record Written(PartFile file, long rows, long tokens, long targetTokens, int largestTokenId)
       implements Serializable {}
 
   Written write(String folder, String name, Iterator<TokenizedRow> source, Storage storage)
@@ -46,7 +47,7 @@ final class SplitWriter {
     String location = folder + "/" + name;
     storage.write(location, out -> writeTo(out, source));
     PartFile file = new PartFile(name, sequences, storage.size(location));
-    return new Written(file, rows, tokens, targetTokens);
+    return new Written(file, rows, tokens, targetTokens, largestTokenId);
   }
 
   private void writeTo(OutputStream out, Iterator<TokenizedRow> source) throws IOException {
@@ -74,6 +75,7 @@ final class SplitWriter {
         rows++;
         tokens += row.length();
         targetTokens += row.targetTokens();
+        largestTokenId = Math.max(largestTokenId, row.largestId());
       }
     }
     window.clear();

@@ -4,10 +4,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.anneal.data.format.RowFormat;
+import dev.anneal.data.io.Storage;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import org.apache.hadoop.conf.Configuration;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -18,14 +20,14 @@ class PreflightTest {
 
   @Test
   void passesAlpacaAndCountsItsRows() {
-    Preflight.Report report = Preflight.check(PrepFixture.alpaca(dir).spec());
+    Preflight.Report report = check(PrepFixture.alpaca(dir).spec());
 
     assertThat(report).isEqualTo(new Preflight.Report(1, 9229, 4, true));
   }
 
   @Test
   void stopsAtTheLimit() throws Exception {
-    Preflight.Report report = Preflight.check(tokenized(GOOD.repeat(10)).limit(4).spec());
+    Preflight.Report report = check(tokenized(GOOD.repeat(10)).limit(4).spec());
 
     assertThat(report).isEqualTo(new Preflight.Report(1, 4, 0, true));
   }
@@ -34,7 +36,7 @@ class PreflightTest {
   void scansOnlyTheStartOfALargeFile() throws Exception {
     String row =
         "{\"input_ids\":[1,2,3],\"prompt_length\":1,\"pad\":\"" + "x".repeat(1 << 20) + "\"}\n";
-    Preflight.Report report = Preflight.check(tokenized(row.repeat(70)).evalRows(69).spec());
+    Preflight.Report report = check(tokenized(row.repeat(70)).evalRows(69).spec());
 
     assertThat(report.complete()).isFalse();
     assertThat(report.rows()).isBetween(63L, 66L);
@@ -57,6 +59,7 @@ class PreflightTest {
   @Test
   void refusesBrokenJsonNamingFileAndLine() throws Exception {
     refuses(tokenized(GOOD + "{\"input_ids\": [1,}\n" + GOOD), "rows.jsonl' is broken in line 2");
+    refuses(tokenized(GOOD + GOOD.strip() + GOOD), "rows.jsonl' is broken in line 2");
     refuses(tokenized("[\n{\"a\": 1},\n{\"a\" 2}]"), "rows.jsonl' is broken in line 3");
     refuses(tokenized("instruction,output\na,b\n"), "is not JSON in UTF-8 (line 1)");
   }
@@ -71,7 +74,7 @@ class PreflightTest {
   @Test
   void refusesTooManyBadRowsNamingTheFirst() throws Exception {
     String rows = GOOD.repeat(50) + "{\"prompt_length\":1}\n" + GOOD.repeat(49);
-    assertThat(Preflight.check(tokenized(rows).spec()).badRows()).isEqualTo(1);
+    assertThat(check(tokenized(rows).spec()).badRows()).isEqualTo(1);
 
     refuses(
         tokenized(rows + "{}\n"),
@@ -92,7 +95,7 @@ class PreflightTest {
   @Test
   void refusesToHoldOutEveryRow() throws Exception {
     refuses(tokenized(GOOD.repeat(3)).evalRows(3), "3 usable rows", "lower data.eval_rows");
-    assertThat(Preflight.check(tokenized(GOOD.repeat(4)).evalRows(3).spec()).rows()).isEqualTo(4);
+    assertThat(check(tokenized(GOOD.repeat(4)).evalRows(3).spec()).rows()).isEqualTo(4);
   }
 
   @Test
@@ -112,7 +115,7 @@ class PreflightTest {
         Files.writeString(dir.resolve("text.jsonl"), "{\"text\": \"To be or not to be\"}\n");
     PrepSpec spec =
         PrepFixture.alpaca(dir).tokenizer(bare).source(text).format(RowFormat.TEXT).spec();
-    assertThat(Preflight.check(spec).rows()).isEqualTo(1);
+    assertThat(check(spec).rows()).isEqualTo(1);
   }
 
   @Test
@@ -145,11 +148,15 @@ class PreflightTest {
   }
 
   private static void refuses(PrepFixture fixture, String... parts) {
-    assertThatThrownBy(() -> Preflight.check(fixture.spec()))
+    assertThatThrownBy(() -> check(fixture.spec()))
         .isInstanceOf(InvalidDataException.class)
         .message()
         .contains(parts)
         .endsWith(".")
         .doesNotContain("\n");
+  }
+
+  private static Preflight.Report check(PrepSpec spec) {
+    return Preflight.check(spec, new Storage(new Configuration()));
   }
 }

@@ -11,6 +11,7 @@ import dev.anneal.data.arrow.Split;
 import dev.anneal.data.format.RowFormat;
 import dev.anneal.data.io.Storage;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -19,6 +20,7 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.stream.IntStream;
 import java.util.stream.LongStream;
+import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.sql.SparkSession;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -51,7 +53,8 @@ class PrepJobTest {
     assertThat(manifest.rows().kept()).isEqualTo(9225);
     assertThat(manifest.train().rows()).isEqualTo(9125);
     assertThat(manifest.eval().rows()).isEqualTo(100);
-    assertThat(DatasetManifest.read(spec.datasetUri(), Storage.ofClassPath())).isEqualTo(manifest);
+    assertThat(DatasetManifest.read(spec.datasetUri(), new Storage(new Configuration())))
+        .isEqualTo(manifest);
     assertThat(Files.readAllLines(Path.of(spec.datasetUri(), "quarantine.jsonl")))
         .hasSize(4)
         .first()
@@ -68,8 +71,11 @@ class PrepJobTest {
             .unpacked()
             .evalRows(3000)
             .spec();
-    PrepJob.run(spark, spec);
+    DatasetManifest manifest = PrepJob.run(spark, spec);
 
+    assertThat(manifest.train().largestTokenId()).isEqualTo(6999);
+    assertThat(manifest.eval().largestTokenId()).isEqualTo(9999);
+    assertThat(manifest.largestTokenId()).isEqualTo(9999);
     assertThat(firstIds(spec, Split.TRAIN)).isEqualTo(LongStream.range(0, 7000).boxed().toList());
     assertThat(firstIds(spec, Split.EVAL))
         .isEqualTo(LongStream.range(7000, 10_000).boxed().toList());
@@ -136,6 +142,8 @@ class PrepJobTest {
     assertThat(manifest.train().tokens()).isEqualTo(6);
     assertThat(manifest.train().targetTokens()).isEqualTo(3);
     assertThat(manifest.tokenLengths()).isEqualTo(new TreeMap<>(Map.of(2, 2L, 8, 2L)));
+    assertThat(manifest.train().largestTokenId()).isEqualTo(8);
+    assertThat(manifest.eval().largestTokenId()).isEqualTo(-1);
     assertThat(Files.readAllLines(Path.of(spec.datasetUri(), "quarantine.jsonl"))).hasSize(2);
   }
 
@@ -152,6 +160,41 @@ class PrepJobTest {
         .hasMessageContaining("row 2 of")
         .hasMessageContaining("field 'input_ids' is not a list");
     assertThat(PrepFixture.files(spec)).containsOnlyKeys("quarantine.jsonl");
+  }
+
+  @Test
+  void listsOnlyTheFirstOfVeryManyRowsThatAreLeftOut() throws Exception {
+    Path source = dir.resolve("rows.jsonl");
+    String dropped =
+        "{\"input_ids\":[1,2],\"prompt_length\":2,\"pad\":\"" + "x".repeat(9000) + "\"}\n";
+    Files.writeString(
+        source,
+        dropped
+            + "{\"input_ids\":[1]}\n".repeat(11_000)
+            + "{\"input_ids\":[1,2],\"prompt_length\":1}\n".repeat(10_000));
+    PrepFixture fixture = PrepFixture.tokenized(source, dir.resolve("out")).inFileOrder();
+    PrepSpec spec = fixture.maxBadRows(0.9).spec();
+    DatasetManifest manifest = PrepJob.run(spark, spec);
+
+    assertThat(manifest.rows().bad())
+        .containsExactly(Map.entry("field 'prompt_length' is missing", 11_000L));
+    assertThat(manifest.rows().dropped()).containsExactly(Map.entry("no token is learned", 1L));
+    assertThat(manifest.rows().kept()).isEqualTo(10_000);
+    // of 6 tasks with 3,500 rows, three leave out all and one leaves out 500
+    int listed = 3 * (10_000 / 6) + 500;
+    List<String> lines = Files.readAllLines(Path.of(spec.datasetUri(), "quarantine.jsonl"));
+    assertThat(lines).hasSize(listed + 1).first().asString().contains("\"row\":1,", "no token");
+    assertThat(lines.get(0).length()).isBetween(8192, 9000);
+    assertThat(lines.get(1)).contains("\"row\":2,");
+    assertThat(lines)
+        .last()
+        .isEqualTo(
+            "{\"more\":{\"field 'prompt_length' is missing\":%d}}".formatted(11_001 - listed));
+
+    assertThatThrownBy(() -> PrepJob.run(spark, fixture.maxBadRows(0.5).spec()))
+        .isInstanceOf(InvalidDataException.class)
+        .hasMessageContaining("11000 of 21001 rows")
+        .hasMessageContaining("row 2 of");
   }
 
   @Test
@@ -186,6 +229,17 @@ class PrepJobTest {
     assertThatThrownBy(() -> PrepJob.run(spark, spec))
         .isInstanceOf(InvalidDataException.class)
         .hasMessageContaining("rows.jsonl' is broken in line 2");
+  }
+
+  @Test
+  void failsRatherThanRefusesWhereTheFileSystemDoes() throws Exception {
+    Path out = Files.createFile(dir.resolve("out"));
+    PrepSpec spec = PrepFixture.tokenized(tokenizedRows("rows.jsonl", 5, 2), out).spec();
+
+    assertThatThrownBy(() -> PrepJob.run(spark, spec))
+        .isInstanceOf(UncheckedIOException.class)
+        .hasMessageStartingWith("The file system stopped the preparation of '" + spec.datasetUri())
+        .hasMessageEndingWith("put that right and run again.");
   }
 
   @Test
@@ -237,7 +291,8 @@ class PrepJobTest {
   }
 
   private static List<Long> firstIds(PrepSpec spec, Split split) {
-    try (PreparedDataset dataset = PreparedDataset.open(spec.datasetUri(), split)) {
+    try (PreparedDataset dataset =
+        PreparedDataset.open(spec.datasetUri(), split, new Storage(new Configuration()))) {
       return LongStream.range(0, dataset.size())
           .mapToObj(i -> (long) dataset.read(i).inputIds()[0])
           .toList();

@@ -5,20 +5,26 @@ import dev.anneal.data.DatasetManifest.PartFile;
 import dev.anneal.data.InvalidDataException;
 import dev.anneal.data.io.Storage;
 import java.util.Arrays;
+import java.util.Iterator;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 
 /**
- * A split of a prepared data set by index. It holds one open file and one record batch at a time.
- * For use by one thread.
+ * A split of a prepared data set by index. A file is opened when it is first read; the {@value
+ * #MAX_OPEN_FILES} that were read last stay open, each with one record batch of at most 1 MiB of
+ * ids where a sequence is not longer. For use by one thread.
  */
 public final class PreparedDataset implements AutoCloseable {
+  private static final int MAX_OPEN_FILES = 64;
+
   private final String datasetUri;
   private final Storage storage;
   private final List<PartFile> files;
   // index of the first sequence of each file, and behind the last file
   private final long[] starts;
-  private PreparedFile open;
-  private int openFile = -1;
+  // by number, the one that was read last at the end
+  private final Map<Integer, PreparedFile> open = new LinkedHashMap<>(16, 0.75f, true);
 
   private PreparedDataset(String datasetUri, Storage storage, List<PartFile> files) {
     this.datasetUri = datasetUri;
@@ -28,11 +34,6 @@ public final class PreparedDataset implements AutoCloseable {
     for (int i = 0; i < files.size(); i++) {
       starts[i + 1] = starts[i] + files.get(i).sequences();
     }
-  }
-
-  /** Same as {@link #open(String, Split, Storage)}, with the Hadoop configuration as found. */
-  public static PreparedDataset open(String datasetUri, Split split) {
-    return open(datasetUri, split, Storage.ofClassPath());
   }
 
   /**
@@ -61,21 +62,34 @@ public final class PreparedDataset implements AutoCloseable {
       throw new IndexOutOfBoundsException(index + " of " + size() + " sequences");
     }
     int file = fileOf(index);
-    if (file != openFile) {
-      close();
-      open = PreparedFile.open(datasetUri + "/" + files.get(file).name(), files.get(file), storage);
-      openFile = file;
-    }
-    return open.read(index - starts[file]);
+    return opened(file).read(index - starts[file]);
   }
 
   @Override
   public void close() {
-    if (open != null) {
-      open.close();
-      open = null;
-      openFile = -1;
+    while (!open.isEmpty()) {
+      closeEldest();
     }
+  }
+
+  private PreparedFile opened(int number) {
+    PreparedFile file = open.get(number);
+    if (file == null) {
+      if (open.size() == MAX_OPEN_FILES) {
+        closeEldest();
+      }
+      PartFile part = files.get(number);
+      file = PreparedFile.open(datasetUri + "/" + part.name(), part, storage);
+      open.put(number, file);
+    }
+    return file;
+  }
+
+  private void closeEldest() {
+    Iterator<PreparedFile> eldest = open.values().iterator();
+    PreparedFile file = eldest.next();
+    eldest.remove();
+    file.close();
   }
 
   // Empty files share their start with the next one: the last of them holds the sequence.

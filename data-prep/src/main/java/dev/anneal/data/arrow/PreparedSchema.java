@@ -18,8 +18,8 @@ final class PreparedSchema {
   static final String TARGET_SPANS = "target_spans";
   static final String BATCH_ROWS = "batch_rows";
 
-  private static final int MAX_BATCH_TOKENS = 1 << 20;
-  private static final int MAX_BATCH_ROWS = 1024;
+  private static final int MAX_BATCH_TOKENS = 1 << 18;
+  private static final int MAX_BATCH_ROWS = 32;
 
   private PreparedSchema() {}
 
@@ -29,7 +29,10 @@ final class PreparedSchema {
         Map.of(BATCH_ROWS, Integer.toString(batchRows)));
   }
 
-  /** Rows of a batch, so that it holds at most 4 MiB of ids where a sequence is not longer. */
+  /**
+   * Rows of a batch: few, because a read at random loads a whole one, and so that it holds at most
+   * 1 MiB of ids where a sequence is not longer.
+   */
   static int batchRows(int maxLength) {
     return Math.max(1, Math.min(MAX_BATCH_ROWS, MAX_BATCH_TOKENS / maxLength));
   }

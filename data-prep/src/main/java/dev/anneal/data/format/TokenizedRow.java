@@ -25,6 +25,11 @@ public record TokenizedRow(int[] ids, int[] targetSpans) implements Serializable
     return count;
   }
 
+  /** -1 where there are no tokens. */
+  public int largestId() {
+    return Arrays.stream(ids).max().orElse(-1);
+  }
+
   /** The row's first {@code maxLength} tokens. */
   public TokenizedRow truncate(int maxLength) {
     if (ids.length <= maxLength) {

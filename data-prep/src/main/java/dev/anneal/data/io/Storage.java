@@ -20,12 +20,14 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.UUID;
 import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.FSDataOutputStream;
 import org.apache.hadoop.fs.FileContext;
 import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.LocalFileSystem;
 import org.apache.hadoop.fs.Options;
 import org.apache.hadoop.fs.Path;
+import org.apache.hadoop.fs.StreamCapabilities;
 import org.apache.hadoop.security.AccessControlException;
 
 /**
@@ -39,11 +41,6 @@ public final class Storage implements Serializable {
 
   public Storage(Configuration conf) {
     this.conf = conf;
-  }
-
-  /** Storage with the Hadoop configuration found on the class path. */
-  public static Storage ofClassPath() {
-    return new Storage(new Configuration());
   }
 
   /** A file with its size in bytes. */
@@ -94,15 +91,14 @@ public final class Storage implements Serializable {
 
   /**
    * Writes a file that appears under its name only when it is complete, also when two attempts of a
-   * task write it at once. Object stores publish an object on close; file systems rename.
+   * task write it at once, and never when {@code content} fails. Object stores publish an object on
+   * close; file systems rename.
    */
   public void write(String location, Content content) throws IOException {
     Path path = new Path(location);
     FileSystem fs = fileSystem(path);
     if (!isLocal(fs) && !"hdfs".equals(fs.getScheme())) {
-      try (OutputStream out = fs.create(path, true)) {
-        content.writeTo(out);
-      }
+      writeObject(fs, path, content);
       return;
     }
     Path part = new Path(path.getParent(), "." + path.getName() + "." + UUID.randomUUID());
@@ -117,6 +113,34 @@ public final class Storage implements Serializable {
       }
     } finally {
       fs.delete(part, false);
+    }
+  }
+
+  private static void writeObject(FileSystem fs, Path path, Content content) throws IOException {
+    FSDataOutputStream out = fs.create(path, true);
+    try {
+      content.writeTo(out);
+      out.close();
+    } catch (IOException | RuntimeException | Error e) {
+      try {
+        discard(fs, path, out);
+      } catch (IOException | RuntimeException hidden) {
+        e.addSuppressed(hidden);
+      }
+      throw e;
+    }
+  }
+
+  // Closing the stream would publish what it has; where it cannot be aborted, that is removed.
+  private static void discard(FileSystem fs, Path path, FSDataOutputStream out) throws IOException {
+    if (out.hasCapability(StreamCapabilities.ABORTABLE_STREAM)) {
+      out.abort();
+      return;
+    }
+    try {
+      out.close();
+    } finally {
+      fs.delete(path, false);
     }
   }
 

@@ -5,8 +5,6 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import dev.anneal.data.InvalidDataException;
-import dev.anneal.data.io.Storage;
 import java.io.CharConversionException;
 import java.io.IOException;
 import java.io.InputStream;
@@ -45,7 +43,7 @@ final class JsonArrayReader extends RowReader {
     } catch (CharConversionException e) {
       throw broken(file, line(), "not UTF-8", e);
     } catch (IOException e) {
-      throw new InvalidDataException(Storage.cannotRead(file, e), e);
+      throw stopped(file, e);
     }
   }
 

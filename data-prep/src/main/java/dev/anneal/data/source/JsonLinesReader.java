@@ -5,8 +5,6 @@ import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectReader;
 import com.fasterxml.jackson.databind.json.JsonMapper;
-import dev.anneal.data.InvalidDataException;
-import dev.anneal.data.io.Storage;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
@@ -48,7 +46,7 @@ final class JsonLinesReader extends RowReader {
     } catch (CharacterCodingException e) {
       throw broken(file, line, "not UTF-8", e);
     } catch (IOException e) {
-      throw new InvalidDataException(Storage.cannotRead(file, e), e);
+      throw stopped(file, e);
     }
   }
 

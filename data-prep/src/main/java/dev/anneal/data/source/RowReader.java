@@ -6,6 +6,7 @@ import dev.anneal.data.io.Storage;
 import java.io.BufferedInputStream;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.UncheckedIOException;
 import java.util.Iterator;
 import java.util.NoSuchElementException;
 
@@ -13,7 +14,8 @@ import java.util.NoSuchElementException;
  * Streams the rows of one file: a JSON array, or JSON lines. The first character that is not blank
  * tells which.
  *
- * <p>The iterator throws {@link InvalidDataException} with file and line where the file is broken.
+ * <p>The iterator throws {@link InvalidDataException} with file and line where the file is broken,
+ * and {@link UncheckedIOException} where the file system fails.
  */
 public abstract sealed class RowReader implements Iterator<JsonNode>, AutoCloseable
     permits JsonArrayReader, JsonLinesReader {
@@ -100,6 +102,11 @@ public abstract sealed class RowReader implements Iterator<JsonNode>, AutoClosea
     }
     in.reset();
     return c;
+  }
+
+  static UncheckedIOException stopped(String file, IOException cause) {
+    return new UncheckedIOException(
+        "'" + file + "' cannot be read to its end (" + cause.getMessage() + "): run again.", cause);
   }
 
   static InvalidDataException broken(String file, long line, String what, Exception cause) {

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.anneal.data.InvalidDataException;
 import dev.anneal.data.format.TokenizedRow;
 import dev.anneal.data.io.Storage;
+import java.io.IOException;
 import java.io.OutputStream;
 import java.net.URI;
 import java.nio.file.Files;
@@ -16,6 +17,7 @@ import java.util.List;
 import java.util.Random;
 import java.util.stream.IntStream;
 import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.FSDataInputStream;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.RawLocalFileSystem;
 import org.junit.jupiter.api.Test;
@@ -23,7 +25,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 class PreparedDatasetTest {
   // 8 sequences a record batch
-  private static final int MAX_LENGTH = 1 << 17;
+  private static final int MAX_LENGTH = 1 << 15;
 
   @TempDir Path dir;
 
@@ -44,7 +46,7 @@ class PreparedDatasetTest {
   @Test
   void readsAnySequenceOfAnyFile() throws Exception {
     List<PreparedSequence> sequences = write(20, 0, 13, 8);
-    try (PreparedDataset dataset = open(Storage.ofClassPath())) {
+    try (PreparedDataset dataset = open(new Storage(new Configuration()))) {
       assertThat(dataset.size()).isEqualTo(41);
       for (int index : new Random(3).ints(200, 0, 41).toArray()) {
         assertThat(dataset.read(index)).usingRecursiveComparison().isEqualTo(sequences.get(index));
@@ -52,13 +54,22 @@ class PreparedDatasetTest {
       assertThatThrownBy(() -> dataset.read(41)).isInstanceOf(IndexOutOfBoundsException.class);
     }
     try (PreparedDataset eval =
-        PreparedDataset.open(dir.toString(), Split.EVAL, Storage.ofClassPath())) {
+        PreparedDataset.open(dir.toString(), Split.EVAL, new Storage(new Configuration()))) {
       assertThat(eval.size()).isZero();
     }
   }
 
   /** A file system that is not the local one, as far as Anneal can tell. */
   public static final class FarAway extends RawLocalFileSystem {
+    private int opened;
+
+    @Override
+    public FSDataInputStream open(org.apache.hadoop.fs.Path path, int bufferSize)
+        throws IOException {
+      opened += path.getName().endsWith(".arrow") ? 1 : 0;
+      return super.open(path, bufferSize);
+    }
+
     @Override
     public URI getUri() {
       return URI.create("far:///");
@@ -73,13 +84,35 @@ class PreparedDatasetTest {
   @Test
   void readsThroughHadoopWhatIsNotLocal() throws Exception {
     List<PreparedSequence> sequences = write(20, 13);
-    Configuration conf = new Configuration();
-    conf.setClass("fs.far.impl", FarAway.class, FileSystem.class);
+    Configuration conf = farAway();
     try (PreparedDataset dataset =
         PreparedDataset.open("far://" + dir, Split.TRAIN, new Storage(conf))) {
       for (int index : new int[] {32, 0, 19, 20, 7}) {
         assertThat(dataset.read(index)).usingRecursiveComparison().isEqualTo(sequences.get(index));
       }
+    }
+  }
+
+  @Test
+  void keepsOpenTheFilesThatWereReadLast() throws Exception {
+    write(IntStream.generate(() -> 1).limit(65).toArray());
+    Configuration conf = farAway();
+    FarAway files = (FarAway) FileSystem.get(URI.create("far:///"), conf);
+    int before = files.opened;
+    try (PreparedDataset dataset =
+        PreparedDataset.open("far://" + dir, Split.TRAIN, new Storage(conf))) {
+      for (int index : new Random(3).ints(500, 0, 64).toArray()) {
+        dataset.read(index);
+      }
+      assertThat(files.opened - before).isEqualTo(64);
+      for (int index = 1; index < 65; index++) {
+        dataset.read(index);
+      }
+      assertThat(files.opened - before).as("the 65th file is new").isEqualTo(65);
+      dataset.read(1);
+      assertThat(files.opened - before).as("file 1 is open").isEqualTo(65);
+      dataset.read(0);
+      assertThat(files.opened - before).as("file 0 was closed").isEqualTo(66);
     }
   }
 
@@ -106,7 +139,7 @@ class PreparedDatasetTest {
 
   @Test
   void refusesAMissingFileAndAMissingOrForeignManifest() throws Exception {
-    assertThatThrownBy(() -> open(Storage.ofClassPath()))
+    assertThatThrownBy(() -> open(new Storage(new Configuration())))
         .isInstanceOf(InvalidDataException.class)
         .hasMessageContaining("holds no complete data set");
     write(20);
@@ -117,17 +150,23 @@ class PreparedDatasetTest {
     Files.writeString(
         manifest,
         Files.readString(manifest).replace("\"schema_version\":1", "\"schema_version\":9"));
-    assertThatThrownBy(() -> open(Storage.ofClassPath()))
+    assertThatThrownBy(() -> open(new Storage(new Configuration())))
         .isInstanceOf(InvalidDataException.class)
         .hasMessageContaining("has schema version 9, but this build reads 1");
     Files.writeString(manifest, "{\"schema_version\":");
-    assertThatThrownBy(() -> open(Storage.ofClassPath()))
+    assertThatThrownBy(() -> open(new Storage(new Configuration())))
         .isInstanceOf(InvalidDataException.class)
         .hasMessageContaining("is not a data set's manifest");
   }
 
+  private static Configuration farAway() {
+    Configuration conf = new Configuration();
+    conf.setClass("fs.far.impl", FarAway.class, FileSystem.class);
+    return conf;
+  }
+
   private void refusesFirst(String part) {
-    try (PreparedDataset dataset = open(Storage.ofClassPath())) {
+    try (PreparedDataset dataset = open(new Storage(new Configuration()))) {
       assertThatThrownBy(() -> dataset.read(0))
           .isInstanceOf(InvalidDataException.class)
           .hasMessageContaining(part);

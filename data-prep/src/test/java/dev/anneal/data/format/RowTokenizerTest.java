@@ -14,6 +14,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import org.apache.hadoop.conf.Configuration;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -24,7 +25,8 @@ class RowTokenizerTest {
 
   @BeforeAll
   static void load() {
-    tokenizer = ChatTokenizer.load(Shared.llamaTokenizer().toString(), Storage.ofClassPath());
+    tokenizer =
+        ChatTokenizer.load(Shared.llamaTokenizer().toString(), new Storage(new Configuration()));
   }
 
   @AfterAll
@@ -123,7 +125,7 @@ class RowTokenizerTest {
   private static ChatTokenizer withTemplate(Path dir, String template) throws Exception {
     Files.copy(Shared.llamaTokenizer().resolve("tokenizer.json"), dir.resolve("tokenizer.json"));
     Files.writeString(dir.resolve("chat_template.jinja"), template);
-    return ChatTokenizer.load(dir.toString(), Storage.ofClassPath());
+    return ChatTokenizer.load(dir.toString(), new Storage(new Configuration()));
   }
 
   private static TokenizedRow tokenize(Example example, LearnedPart part) throws Exception {

@@ -14,13 +14,19 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.stream.Stream;
 import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.Abortable;
+import org.apache.hadoop.fs.FSDataOutputStream;
+import org.apache.hadoop.fs.FileSystem;
+import org.apache.hadoop.fs.RawLocalFileSystem;
+import org.apache.hadoop.fs.StreamCapabilities;
+import org.apache.hadoop.util.Progressable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class StorageTest {
   @TempDir Path dir;
 
-  private final Storage storage = Storage.ofClassPath();
+  private final Storage storage = new Storage(new Configuration());
 
   @Test
   void listsAFolderAGlobOrAFileInOrder() throws Exception {
@@ -65,6 +71,93 @@ class StorageTest {
 
     assertThat(Files.readAllBytes(Path.of(location))).containsExactly(1);
     assertThat(names(dir)).containsExactly("file");
+  }
+
+  /** A store that publishes an object on close; its streams can be aborted if so configured. */
+  public static final class ObjectStore extends RawLocalFileSystem {
+    @Override
+    public URI getUri() {
+      return URI.create("store:///");
+    }
+
+    @Override
+    public String getScheme() {
+      return "store";
+    }
+
+    @Override
+    public FSDataOutputStream create(
+        org.apache.hadoop.fs.Path path,
+        boolean overwrite,
+        int bufferSize,
+        short replication,
+        long blockSize,
+        Progressable progress)
+        throws IOException {
+      Path file = Path.of(path.toUri().getPath());
+      boolean abortable = getConf().getBoolean("store.abortable", false);
+      return new FSDataOutputStream(new ObjectStream(file, abortable), null);
+    }
+  }
+
+  private static final class ObjectStream extends ByteArrayOutputStream
+      implements Abortable, StreamCapabilities {
+    private final Path file;
+    private final boolean abortable;
+    private boolean aborted;
+
+    ObjectStream(Path file, boolean abortable) {
+      this.file = file;
+      this.abortable = abortable;
+    }
+
+    @Override
+    public boolean hasCapability(String capability) {
+      return abortable && capability.equals(ABORTABLE_STREAM);
+    }
+
+    @Override
+    public AbortableResult abort() {
+      aborted = true;
+      return null;
+    }
+
+    @Override
+    public void close() throws IOException {
+      if (!aborted) {
+        Files.write(file, toByteArray());
+      }
+    }
+  }
+
+  @Test
+  void publishesNoObjectWhenWritingFails() throws Exception {
+    for (boolean abortable : new boolean[] {true, false}) {
+      Configuration conf = new Configuration();
+      conf.setClass("fs.store.impl", ObjectStore.class, FileSystem.class);
+      conf.setBoolean("fs.store.impl.disable.cache", true);
+      conf.setBoolean("store.abortable", abortable);
+      Storage store = new Storage(conf);
+      String location = "store://" + dir + "/object";
+      store.write(location, out -> out.write(1));
+      assertThat(Files.readAllBytes(dir.resolve("object"))).containsExactly(1);
+
+      assertThatThrownBy(
+              () ->
+                  store.write(
+                      location,
+                      out -> {
+                        out.write(2);
+                        throw new IllegalStateException("killed");
+                      }))
+          .hasMessage("killed");
+
+      if (abortable) {
+        assertThat(Files.readAllBytes(dir.resolve("object"))).containsExactly(1);
+      } else {
+        assertThat(names(dir)).isEmpty();
+      }
+    }
   }
 
   @Test

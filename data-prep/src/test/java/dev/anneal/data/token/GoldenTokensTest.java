@@ -18,6 +18,7 @@ import java.security.MessageDigest;
 import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
+import org.apache.hadoop.conf.Configuration;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -29,7 +30,8 @@ class GoldenTokensTest {
 
   @BeforeAll
   static void load() {
-    tokenizer = ChatTokenizer.load(Shared.llamaTokenizer().toString(), Storage.ofClassPath());
+    tokenizer =
+        ChatTokenizer.load(Shared.llamaTokenizer().toString(), new Storage(new Configuration()));
   }
 
   @AfterAll
