@@ -36,7 +36,7 @@ spark_jars=$home/spark-job/target/spark-home/jars
 # ---- arguments: Anneal's own, and what spark-submit gets
 anneal_args=()
 spark_args=()
-master=
+user_jars=
 while (($#)); do
   case $1 in
     -h | --help) usage && exit 0 ;;
@@ -46,11 +46,11 @@ while (($#)); do
       shift
       ;;
     --config=* | --set=* | --overwrite | --debug | --version) anneal_args+=("$1") ;;
-    -v | --verbose | --supervise | --*=*) spark_args+=("$1") ;;
+    --jars=*) user_jars+=,${1#*=} ;;
+    -v | --verbose | --supervise | --load-spark-defaults | --*=*) spark_args+=("$1") ;;
     -*)
       (($# > 1)) || refuse "$1 is none of Anneal's options, and as one of spark-submit's it needs a value: see ./submit.sh --help."
-      [[ $1 != --master ]] || master=$2
-      spark_args+=("$1" "$2")
+      if [[ $1 == --jars ]]; then user_jars+=,$2; else spark_args+=("$1" "$2"); fi
       shift
       ;;
     *)
@@ -78,7 +78,7 @@ if ! compgen -G "$app/training-core-*.jar" >/dev/null || ! compgen -G "$spark_ja
 fi
 main_jar=$(compgen -G "$app/spark-job-*.jar")
 
-# ---- JavaCPP would otherwise cap native memory by -Xmx
+# ---- JavaCPP would otherwise cap native memory by -Xmx; Spark puts "default" options before the user's
 jvm_options="-Dorg.bytedeco.javacpp.maxPhysicalBytes=0 -Dorg.bytedeco.javacpp.maxBytes=0"
 driver_options=$jvm_options
 [[ ! -t 1 ]] || driver_options+=" -Danneal.terminal=true"
@@ -90,8 +90,9 @@ if [[ -n ${SPARK_HOME:-} ]]; then
   fi
   jars=$(find "$app" -name '*.jar' ! -name 'spark-job-*' -printf '%p,')
   exec "$SPARK_HOME/bin/spark-submit" --class dev.anneal.spark.Anneal --conf spark.log.level=WARN \
-    --driver-java-options "$driver_options" --conf "spark.executor.extraJavaOptions=$jvm_options" \
-    --jars "${jars%,}" "${spark_args[@]}" "$main_jar" "${anneal_args[@]}"
+    --conf "spark.driver.defaultJavaOptions=$driver_options" \
+    --conf "spark.executor.defaultJavaOptions=$jvm_options" \
+    --jars "${jars%,}$user_jars" "${spark_args[@]}" "$main_jar" "${anneal_args[@]}"
 fi
 
 # ---- the embedded Spark: a master, two workers and their executors, all below a folder of their own
@@ -128,13 +129,14 @@ while IFS= read -r -d '' word; do
   # an incubator module that only Spark's linear algebra uses, and Java warns of
   [[ -z $word || $word == --add-modules=jdk.incubator.vector ]] || command+=("$word")
 done < <("$java" -Xmx128m -cp "$spark_jars/*" org.apache.spark.launcher.Main org.apache.spark.deploy.SparkSubmit \
-  --class dev.anneal.spark.Anneal --master "${master:-local-cluster[2,1,1024]}" --driver-memory 1g \
-  --driver-class-path "$app/*" --driver-java-options "$driver_options $embedded_options" \
+  --class dev.anneal.spark.Anneal --master "local-cluster[2,1,1024]" --driver-memory 1g \
+  --driver-class-path "$app/*" \
+  --conf "spark.driver.defaultJavaOptions=$driver_options $embedded_options" \
   --conf "spark.executor.extraClassPath=$app/*" \
-  --conf "spark.executor.extraJavaOptions=$jvm_options $embedded_options" \
+  --conf "spark.executor.defaultJavaOptions=$jvm_options $embedded_options" \
   --conf spark.ui.enabled=false \
   --conf "spark.sql.warehouse.dir=$scratch/warehouse" \
-  "${spark_args[@]}" "$main_jar" "${anneal_args[@]}")
+  ${user_jars:+--jars "${user_jars#,}"} "${spark_args[@]}" "$main_jar" "${anneal_args[@]}")
 
 "${command[@]}" &
 child=$!

@@ -42,6 +42,7 @@ class RefusalsTest {
   void forgetTheMaster() {
     System.clearProperty("spark.master");
     System.clearProperty("spark.dynamicAllocation.enabled");
+    System.clearProperty("spark.executor.cores");
   }
 
   @Test
@@ -156,6 +157,49 @@ class RefusalsTest {
   }
 
   @Test
+  void foldersThatNoRunHasLeftAreNeverRemovedUnasked() throws IOException {
+    for (String name : List.of("adapter", "model", "dataset")) {
+      Path kept = Files.createDirectories(output().resolve(name));
+      assertThat(refusal()).contains(output().toString(), "folder named " + name, "--overwrite");
+      Files.delete(kept);
+    }
+    Files.writeString(output().resolve("run.json"), "{\"name\": \"of something else\"}");
+    assertThat(refusal()).contains(output().toString(), "not Anneal's", "--overwrite");
+    // the record of a prep answers for its data set alone
+    Files.writeString(
+        output().resolve("run.json"), "{\"command\": \"prep\", \"state\": \"failed\"}");
+    Files.createDirectories(output().resolve("dataset"));
+    assertThat(refusal("--set", "data.source=none.json")).contains("none.json");
+    Files.createDirectories(output().resolve("model"));
+    assertThat(refusal()).contains("folder named model");
+  }
+
+  @Test
+  void whatTheRunReadsIsNeverRemoved() throws IOException {
+    Path model = copyOfModel("own");
+    Files.createDirectories(output());
+    Path inside = Files.move(model, output().resolve("model"));
+    Path data = Files.createDirectories(output().resolve("dataset")).resolve("rows.jsonl");
+    Files.writeString(data, GOOD_ROW.repeat(60));
+    Path link = Files.createSymbolicLink(folder.resolve("link"), output());
+    for (String set :
+        List.of(
+            "model.path=" + inside,
+            "model.path=" + link.resolve("model"),
+            "model.path=random:" + inside.resolve("config.json"),
+            "model.tokenizer=" + inside,
+            "lora.init_from=" + output().resolve("adapter/best"),
+            "data.source=" + data,
+            "data.source=" + output().resolve("*/*.jsonl"),
+            "data.source=" + output().resolve("metrics.jsonl"))) {
+      assertThat(refusal("--overwrite", "--set", set))
+          .contains(set.substring(0, set.indexOf('=')), "another output.path than " + output());
+    }
+    assertThat(inside.resolve("model.safetensors")).exists();
+    assertThat(data).exists();
+  }
+
+  @Test
   void whatAFailedRunLeftIsFree() throws IOException {
     Files.createDirectories(output().resolve("adapter"));
     Files.writeString(
@@ -185,6 +229,15 @@ class RefusalsTest {
   }
 
   @Test
+  void aStandaloneClusterNeedsToKnowItsExecutors() {
+    System.setProperty("spark.master", "spark://host:7077");
+    assertThat(refusal())
+        .contains("spark://host:7077", "--conf spark.executor.cores=<cores of a node>");
+    System.setProperty("spark.executor.cores", "4");
+    assertThat(refusal("--set", "data.source=none.json")).contains("none.json");
+  }
+
+  @Test
   void whatNeedsAGpuNamesTheKey() {
     assertThat(refusal("--set", "cluster.gpus_per_node=8"))
         .isEqualTo(
@@ -194,6 +247,20 @@ class RefusalsTest {
     assertThat(refusal("--set", "compute.matmul=bf16")).contains("set compute.matmul=fp32");
     assertThat(refusal("--set", "base_weights.offload_ratio=0.5")).contains("offload_ratio is 0.5");
     assertThat(refusal("--set", "activations.offload=true")).contains("activations.offload");
+  }
+
+  @Test
+  void shardsThatWouldAllStayInMemoryAreRefused() {
+    assertThat(refusal("--set", "base_weights.shard=world", "--set", "activations.checkpoint=none"))
+        .contains("base_weights.shard is world", "set activations.checkpoint=layer");
+  }
+
+  @Test
+  void samplesOfRowsWithoutAPromptAreRefused() {
+    assertThat(refusal("--set", "data.format=text"))
+        .contains("evaluation.sample_rows is 4", "data.format=text", "sample_rows=0");
+    assertThat(refusal("--set", "data.train_on_prompt=true"))
+        .contains("evaluation.sample_rows is 4", "data.train_on_prompt=true");
   }
 
   @Test

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -52,6 +53,53 @@ class SubmitScriptIT {
             "--conf",
             "spark.dynamicAllocation.enabled=true"),
         "spark.dynamicAllocation.enabled=false");
+  }
+
+  @Test
+  void takesTheOptionsThatTheClusterDefaultsQuote() throws Exception {
+    String home = System.getProperty("anneal.home");
+    for (String cluster : List.of("k8s", "standalone", "yarn")) {
+      assertRefused(
+          submit(
+              Map.of(),
+              "run",
+              "--properties-file",
+              home + "/conf/spark-" + cluster + ".conf",
+              "--load-spark-defaults",
+              "--master",
+              "local[2]",
+              "--set",
+              "lora.rank=8"),
+          "did you mean lora.r?");
+    }
+  }
+
+  @Test
+  void addsItsJarsAndJavaOptionsToTheUsers() throws Exception {
+    Path bin = Files.createDirectories(folder.resolve("spark/bin"));
+    Files.createFile(
+        Files.createDirectories(folder.resolve("spark/jars")).resolve("spark-core_2.13-4.0.0.jar"));
+    Path spark = Files.writeString(bin.resolve("spark-submit"), "#!/bin/sh\nprintf '%s\\n' \"$@\"");
+    assertThat(spark.toFile().setExecutable(true)).isTrue();
+    String userOptions = "spark.executor.extraJavaOptions=-Xss8m";
+    Said said =
+        submit(
+            Map.of("SPARK_HOME", folder.resolve("spark").toString()),
+            "run",
+            "--jars",
+            "mine.jar",
+            "--conf",
+            userOptions);
+    assertThat(said.code()).as(said.text()).isZero();
+    List<String> words = said.text().lines().toList();
+    assertThat(words).containsOnlyOnce("--jars").contains(userOptions);
+    assertThat(words.get(words.indexOf("--jars") + 1))
+        .contains("training-core-")
+        .endsWith(".jar,mine.jar");
+    assertThat(words)
+        .filteredOn(word -> word.contains("-Dorg.bytedeco.javacpp.maxBytes=0"))
+        .extracting(word -> word.substring(0, word.indexOf('=')))
+        .containsExactly("spark.driver.defaultJavaOptions", "spark.executor.defaultJavaOptions");
   }
 
   private static void assertRefused(Said said, String... parts) {

@@ -114,11 +114,11 @@ public final class AnnealJob {
     try {
       work.run();
       record.succeeded();
-    } catch (Exception e) {
+    } catch (Throwable e) {
       if (hooks.isShutdownInProgress()) {
         throw new JobFailedException(JobFailedException.INTERRUPTED, e);
       }
-      record.failedQuietly(e.getMessage());
+      record.failedQuietly(e instanceof Error ? e.toString() : e.getMessage());
       throw e;
     } finally {
       if (!hooks.isShutdownInProgress()) {
@@ -169,15 +169,14 @@ public final class AnnealJob {
         : ChatTokenizer.load(plan.tokenizer(), plan.folder().storage());
   }
 
-  /** Removes what an earlier run has left there, and nothing else. */
+  /** Removes what an earlier run has left there; the preflight found nothing else in its place. */
   private void clearFolder() throws IOException {
     RunFolder folder = plan.folder();
-    folder.delete(RunFolder.RECORD);
-    folder.delete(RunFolder.METRICS);
-    folder.delete(RunFolder.ADAPTER);
-    folder.delete(RunFolder.MODEL);
-    if (request.command().prepares()) {
-      folder.delete(RunFolder.DATASET);
+    for (String file : RunFolder.filesMade()) {
+      folder.delete(file);
+    }
+    for (String made : RunFolder.foldersMadeBy(request.command())) {
+      folder.delete(made);
     }
   }
 }

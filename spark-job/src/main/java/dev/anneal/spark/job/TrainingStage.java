@@ -44,6 +44,7 @@ final class TrainingStage {
     try (MetricsFile metrics = MetricsFile.create(plan.folder())) {
       RankChannel.receiveWith(new RunMonitor(steps, display, metrics, record, failures, outcome));
       BarrierTraining.run(JavaSparkContext.fromSparkContext(spark), plan.config(), plan.folder());
+      metrics.requireComplete();
       return outcome;
     } catch (IOException e) {
       throw e;

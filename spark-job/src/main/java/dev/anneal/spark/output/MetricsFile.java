@@ -7,7 +7,6 @@ import dev.anneal.spark.storage.RunFolder;
 import dev.anneal.training.trainer.StepMetrics;
 import java.io.IOException;
 import java.io.OutputStream;
-import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import org.apache.hadoop.fs.FSDataOutputStream;
 
@@ -28,7 +27,9 @@ public final class MetricsFile implements AutoCloseable {
 
   private final OutputStream out;
 
-  private MetricsFile(OutputStream out) {
+  private IOException failure;
+
+  MetricsFile(OutputStream out) {
     this.out = out;
   }
 
@@ -45,7 +46,17 @@ public final class MetricsFile implements AutoCloseable {
     write(new Evaluation(step, evalLoss));
   }
 
-  private void write(Object line) {
+  /** Throws what the first line met that could not be written: the file is cut off there. */
+  public synchronized void requireComplete() throws IOException {
+    if (failure != null) {
+      throw new IOException(RunFolder.METRICS + ": " + failure.getMessage(), failure);
+    }
+  }
+
+  private synchronized void write(Object line) {
+    if (failure != null) {
+      return;
+    }
     try {
       out.write((JSON.writeValueAsString(line) + "\n").getBytes(StandardCharsets.UTF_8));
       if (out instanceof FSDataOutputStream data && data.hasCapability(HFLUSH)) {
@@ -54,7 +65,8 @@ public final class MetricsFile implements AutoCloseable {
         out.flush();
       }
     } catch (IOException e) {
-      throw new UncheckedIOException("metrics.jsonl cannot be written: " + e.getMessage(), e);
+      // a caller's exception would only reach Spark's log
+      failure = e;
     }
   }
 

@@ -1,5 +1,6 @@
 package dev.anneal.spark.preflight;
 
+import dev.anneal.data.format.RowFormat;
 import dev.anneal.spark.BadRequestException;
 import dev.anneal.spark.config.AnnealConfig;
 import dev.anneal.spark.config.AnnealConfig.Precision;
@@ -33,9 +34,26 @@ final class BuildCheck {
                   name(config.compute().dtype()),
                   name(config.compute().dtype())));
     }
+    checkSamples(config);
+    if (config.baseWeights().shard() == AnnealConfig.Shard.WORLD
+        && config.activations().checkpoint() == AnnealConfig.Checkpointing.NONE) {
+      throw new BadRequestException(
+          "base_weights.shard is world, but with activations.checkpoint=none every rank keeps the layers that it gathers: set activations.checkpoint=layer.");
+    }
     if (config.training().mode() == TrainingSpec.Mode.FULL && config.lora().initFrom() != null) {
       throw new BadRequestException(
           "lora.init_from names an adapter, but training.mode is full: set one of them otherwise.");
+    }
+  }
+
+  /** Samples continue what stands before the first learned token. */
+  private static void checkSamples(AnnealConfig config) {
+    boolean text = RowFormat.of(config.data().format()) == RowFormat.TEXT;
+    if (config.evaluation().sampleRows() > 0 && (text || config.data().trainOnPrompt())) {
+      throw new BadRequestException(
+          "evaluation.sample_rows is %d, but with data.%s every token is learned and none is a prompt to continue: set evaluation.sample_rows=0."
+              .formatted(
+                  config.evaluation().sampleRows(), text ? "format=text" : "train_on_prompt=true"));
     }
   }
 

@@ -17,6 +17,11 @@ final class ClusterCheck {
               + " add --conf spark.dynamicAllocation.enabled=false and set the number of"
               + " executors.");
     }
+    if (Slots.master(conf).startsWith("spark://") && !conf.contains("spark.executor.cores")) {
+      throw new BadRequestException(
+          "spark.executor.cores is not set, so that %s may put two ranks into one executor: add --conf spark.executor.cores=<cores of a node>."
+              .formatted(Slots.master(conf)));
+    }
     int tasks = config.cluster().nodes();
     OptionalInt slots = Slots.of(conf);
     if (slots.isPresent() && slots.getAsInt() < tasks) {

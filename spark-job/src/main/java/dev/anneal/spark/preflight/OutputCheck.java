@@ -19,7 +19,7 @@ final class OutputCheck {
       return;
     }
     try {
-      Optional<String> found = finishedPart(request.command(), folder);
+      Optional<String> found = occupiedPart(request.command(), folder);
       if (found.isPresent()) {
         throw new BadRequestException(
             "output.path %s already holds %s: choose another folder, or add --overwrite to replace it."
@@ -46,29 +46,38 @@ final class OutputCheck {
     }
   }
 
-  /** What a run has completed there; what a failed or interrupted run has left is free. */
-  private static Optional<String> finishedPart(Request.Command command, RunFolder folder)
+  /** What stands there to be kept; what a failed or interrupted run has left is free. */
+  private static Optional<String> occupiedPart(Request.Command command, RunFolder folder)
       throws IOException {
-    Optional<String> state = recordedState(folder);
-    if (state.isPresent() && state.get().equals(RunState.SUCCEEDED.jsonName())) {
-      return Optional.of("a finished run");
+    Optional<JsonNode> run = record(folder);
+    if (run.isPresent() && !run.get().has("state")) {
+      return Optional.of("a run.json that is not Anneal's");
     }
-    if (state.isEmpty() && folder.has(RunFolder.ADAPTER)) {
-      return Optional.of("an adapter");
+    if (!command.trains() && folder.has(RunFolder.DATASET + "/" + DatasetManifest.FILE_NAME)) {
+      return Optional.of("a prepared data set");
     }
-    return !command.trains() && folder.has(RunFolder.DATASET + "/" + DatasetManifest.FILE_NAME)
-        ? Optional.of("a prepared data set")
+    if (run.isPresent() && !isOf(run.get(), Request.Command.PREP)) {
+      return run.get().path("state").asText().equals(RunState.SUCCEEDED.jsonName())
+          ? Optional.of("a finished run")
+          : Optional.empty();
+    }
+    for (String made : RunFolder.foldersMadeBy(command)) {
+      // the record of a prep tells of a data set alone
+      boolean recorded = run.isPresent() && made.equals(RunFolder.DATASET);
+      if (!recorded && folder.has(made)) {
+        return Optional.of("a folder named " + made + " that no run.json tells of");
+      }
+    }
+    return Optional.empty();
+  }
+
+  private static Optional<JsonNode> record(RunFolder folder) throws IOException {
+    return folder.has(RunFolder.RECORD)
+        ? Optional.of(new ObjectMapper().readTree(folder.read(RunFolder.RECORD)))
         : Optional.empty();
   }
 
-  private static Optional<String> recordedState(RunFolder folder) throws IOException {
-    if (!folder.has(RunFolder.RECORD)) {
-      return Optional.empty();
-    }
-    JsonNode run = new ObjectMapper().readTree(folder.read(RunFolder.RECORD));
-    // the record of a prep alone: a data set, and nothing that a training would destroy
-    return run.path("command").asText().equals("prep")
-        ? Optional.empty()
-        : Optional.of(run.path("state").asText());
+  private static boolean isOf(JsonNode run, Request.Command command) {
+    return run.path("command").asText().equalsIgnoreCase(command.name());
   }
 }

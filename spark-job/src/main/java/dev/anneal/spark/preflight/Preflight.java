@@ -74,6 +74,7 @@ public final class Preflight {
         LoraTargets.resolve(config.lora().targetModules());
       }
     }
+    InputsCheck.checkKept(request, folder);
     OutputCheck.checkFree(request, folder);
     String tokenizer = checkModel();
     PrepSpec prep = request.command().prepares() ? checkSource(tokenizer) : checkDataset(tokenizer);

@@ -28,6 +28,9 @@ public sealed interface RankEvent extends Serializable {
   /** What the model generates from a held-out prompt after so many steps; both in token ids. */
   record Sample(long step, int sample, int[] prompt, int[] generated) implements RankEvent {}
 
+  /** Rank 0 is done and has sent everything else. */
+  record Done() implements RankEvent {}
+
   /**
    * A rank has failed.
    *

@@ -1,10 +1,12 @@
 package dev.anneal.spark.storage;
 
 import dev.anneal.data.io.Storage;
+import dev.anneal.spark.Request;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.io.Serializable;
+import java.util.List;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.LocalFileSystem;
@@ -27,6 +29,16 @@ public final class RunFolder implements Serializable {
   public RunFolder(String location, Configuration hadoop) {
     this.location = location;
     this.hadoop = new SerializableConfiguration(hadoop);
+  }
+
+  /** The folders in it that a command makes anew. */
+  public static List<String> foldersMadeBy(Request.Command command) {
+    return command.prepares() ? List.of(ADAPTER, MODEL, DATASET) : List.of(ADAPTER, MODEL);
+  }
+
+  /** The files in it that every command makes anew. */
+  public static List<String> filesMade() {
+    return List.of(RECORD, METRICS);
   }
 
   /** A location as a person writes it: a local one as a plain path. */

@@ -12,7 +12,6 @@ import dev.anneal.spark.storage.ModelLocation;
 import dev.anneal.spark.storage.RunFolder;
 import dev.anneal.spark.storage.RunOutputFolder;
 import dev.anneal.spark.storage.StorageModelFolder;
-import dev.anneal.training.collective.CollectiveException;
 import dev.anneal.training.io.ModelFolder;
 import dev.anneal.training.trainer.TrainingCancelled;
 import dev.anneal.training.trainer.TrainingRun;
@@ -50,6 +49,10 @@ final class RankTask implements Serializable {
     Rendezvous rendezvous = reporting(rank, host, () -> Rendezvous.join(context, timeout));
     try (rendezvous) {
       reporting(rank, host, () -> train(rendezvous, new RankListener(rank, context)));
+    }
+    if (rank == 0) {
+      // its answer comes behind everything that was sent before
+      RankChannel.deliver(new RankEvent.Done());
     }
     return rank;
   }
@@ -120,25 +123,13 @@ final class RankTask implements Serializable {
   }
 
   private static void report(int rank, String host, Throwable failure) {
-    if (!(failure instanceof TrainingCancelled)) {
-      RankChannel.deliver(
-          new RankEvent.Failed(rank, host, sentence(rank, failure), isPeerLost(failure)));
+    if (failure instanceof TrainingCancelled) {
+      return;
     }
-  }
-
-  private static String sentence(int rank, Throwable failure) {
-    String message = failure.getMessage();
-    return message == null
-        ? failure.toString()
-        : message.lines().findFirst().orElse("").replaceFirst("^rank " + rank + "[,:] ", "");
-  }
-
-  private static boolean isPeerLost(Throwable failure) {
-    for (Throwable t = failure; t != null; t = t.getCause()) {
-      if (t instanceof CollectiveException) {
-        return true;
-      }
+    try {
+      RankChannel.deliver(RankFailure.event(rank, host, failure));
+    } catch (RuntimeException undelivered) {
+      failure.addSuppressed(undelivered);
     }
-    return false;
   }
 }

@@ -19,7 +19,12 @@ record Rendezvous(RendezvousStore store, Collectives collectives) implements Aut
     int rank = context.partitionId();
     String host = host(context);
     RendezvousStore store = store(context, rank, host, timeout);
-    return new Rendezvous(store, GlooCollectives.join(store, host, rank, worldSize, timeout));
+    try {
+      return new Rendezvous(store, GlooCollectives.join(store, host, rank, worldSize, timeout));
+    } catch (Throwable e) {
+      store.close();
+      throw e;
+    }
   }
 
   /** The address of this rank's host that Spark uses. */
@@ -34,8 +39,13 @@ record Rendezvous(RendezvousStore store, Collectives collectives) implements Aut
       BarrierTaskContext context, int rank, String host, Duration timeout) {
     if (rank == 0) {
       RendezvousStore store = RendezvousStore.serve(host, timeout);
-      context.allGather(host + " " + store.port());
-      return store;
+      try {
+        context.allGather(host + " " + store.port());
+        return store;
+      } catch (Throwable e) {
+        store.close();
+        throw e;
+      }
     }
     String[] address = context.allGather("")[0].split(" ", 2);
     return RendezvousStore.connect(address[0], Integer.parseInt(address[1]), timeout);
