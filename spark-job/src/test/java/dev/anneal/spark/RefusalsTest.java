@@ -280,6 +280,22 @@ class RefusalsTest {
   }
 
   @Test
+  void lessDataThanOneStepTakesIsRefused() throws IOException {
+    Path data = data(GOOD_ROW.repeat(5));
+    assertThat(refusal("--set", "data.source=" + data, "--set", "data.eval_rows=0"))
+        .contains("at most 5 sequences", "takes 8", "training.micro_batch_size");
+  }
+
+  @Test
+  void aPreparedDataSetIsNotPreparedAgainUnasked() throws IOException {
+    Files.createDirectories(output().resolve("dataset"));
+    Files.writeString(output().resolve("dataset/dataset.json"), "{}");
+    Files.writeString(
+        output().resolve("run.json"), "{\"command\": \"prep\", \"state\": \"succeeded\"}");
+    assertThat(refusal()).contains("a prepared data set", "--overwrite");
+  }
+
+  @Test
   void trainingWithoutADataSetIsRefused() {
     Executed executed = execute("train", "--config", CONF + "/tiny.yaml", "--set", outputSet());
     assertThat(executed.code()).isEqualTo(2);

@@ -15,6 +15,7 @@ import java.util.stream.Stream;
 /** A run of {@code submit.sh} on the embedded cluster, in a process of its own. */
 final class SubmittedJob implements AutoCloseable {
   private static final Path HOME = Path.of(System.getProperty("anneal.home"));
+  private static final Duration A_MOMENT = Duration.ofSeconds(10);
   private static final Duration PATIENCE = Duration.ofMinutes(4);
 
   private final Process process;
@@ -97,8 +98,12 @@ final class SubmittedJob implements AutoCloseable {
   }
 
   /** Asserts that nothing is left of it: no process and no temporary file. */
-  void assertNothingLeft(List<ProcessHandle> started) throws IOException {
-    assertThat(started).isNotEmpty().noneMatch(ProcessHandle::isAlive);
+  void assertNothingLeft(List<ProcessHandle> started) throws Exception {
+    assertThat(started).isNotEmpty();
+    for (ProcessHandle each : started) {
+      // an executor sees that its driver is gone a moment after it
+      each.onExit().get(A_MOMENT.toSeconds(), TimeUnit.SECONDS);
+    }
     try (Stream<Path> files = Files.list(scratch)) {
       assertThat(files.filter(file -> file.getFileName().toString().startsWith("anneal.")))
           .isEmpty();

@@ -13,6 +13,7 @@ import dev.anneal.spark.cluster.SparkSettings;
 import dev.anneal.spark.output.Outcome;
 import dev.anneal.spark.output.RunRecord;
 import dev.anneal.spark.output.Summary;
+import dev.anneal.spark.preflight.DatasetCheck;
 import dev.anneal.spark.preflight.Plan;
 import dev.anneal.spark.preflight.Preflight;
 import dev.anneal.spark.progress.ProgressDisplay;
@@ -136,7 +137,7 @@ public final class AnnealJob {
       summary.prepared();
       return;
     }
-    Batches.check(plan.config(), dataset);
+    DatasetCheck.check(plan.config(), plan.vocabSize(), dataset);
     TrainingStage training = new TrainingStage(spark.sparkContext(), plan, display, record);
     Outcome outcome = training.run(Batches.steps(plan.config(), dataset.train().sequences()));
     if (plan.config().training().mode() == TrainingSpec.Mode.FULL && plan.tokenizer() != null) {

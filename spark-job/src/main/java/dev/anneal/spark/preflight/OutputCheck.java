@@ -53,10 +53,13 @@ final class OutputCheck {
     if (run.isPresent() && !run.get().has("state")) {
       return Optional.of("a run.json that is not Anneal's");
     }
-    if (!command.trains() && folder.has(RunFolder.DATASET + "/" + DatasetManifest.FILE_NAME)) {
+    boolean preparedOnly = run.isEmpty() || isOf(run.get(), Request.Command.PREP);
+    if (command.prepares()
+        && (preparedOnly || !command.trains())
+        && folder.has(RunFolder.DATASET + "/" + DatasetManifest.FILE_NAME)) {
       return Optional.of("a prepared data set");
     }
-    if (run.isPresent() && !isOf(run.get(), Request.Command.PREP)) {
+    if (!preparedOnly) {
       return run.get().path("state").asText().equals(RunState.SUCCEEDED.jsonName())
           ? Optional.of("a finished run")
           : Optional.empty();

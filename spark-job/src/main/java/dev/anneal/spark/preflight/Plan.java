@@ -10,5 +10,7 @@ import dev.anneal.spark.storage.RunFolder;
  * @param prep {@code null} where the data set is there already
  * @param tokenizer folder of the tokenizer; {@code null} where rows come tokenized and there is
  *     none
+ * @param vocabSize tokens that the model embeds
  */
-public record Plan(AnnealConfig config, PrepSpec prep, String tokenizer, RunFolder folder) {}
+public record Plan(
+    AnnealConfig config, PrepSpec prep, String tokenizer, int vocabSize, RunFolder folder) {}

@@ -76,16 +76,16 @@ public final class Preflight {
     }
     InputsCheck.checkKept(request, folder);
     OutputCheck.checkFree(request, folder);
-    String tokenizer = checkModel();
-    PrepSpec prep = request.command().prepares() ? checkSource(tokenizer) : checkDataset(tokenizer);
+    ModelLocation model = ModelLocation.of(config.model().path());
+    String tokenizer = tokenizer(model);
+    int vocabSize = checkModel(model, tokenizer).vocabSize();
+    PrepSpec prep =
+        request.command().prepares() ? checkSource(tokenizer) : checkDataset(tokenizer, vocabSize);
     OutputCheck.checkWritable(folder);
-    return new Plan(config, prep, tokenizer, folder);
+    return new Plan(config, prep, tokenizer, vocabSize, folder);
   }
 
-  /** Returns the folder of its tokenizer. */
-  private String checkModel() {
-    ModelLocation location = ModelLocation.of(config.model().path());
-    String tokenizer = tokenizer(location);
+  private LlamaConfig checkModel(ModelLocation location, String tokenizer) {
     try {
       LlamaConfig shape = shape(location);
       if (config.data().maxLength() > shape.maxPositionEmbeddings()) {
@@ -104,7 +104,7 @@ public final class Preflight {
         AdapterCheck.check(
             new StorageModelFolder(config.lora().initFrom(), storage), shape, Specs.lora(config));
       }
-      return tokenizer;
+      return shape;
     } catch (IOException e) {
       throw new BadRequestException(
           "The model %s cannot be read (%s): check model.path and lora.init_from."
@@ -151,13 +151,18 @@ public final class Preflight {
 
   private PrepSpec checkSource(String tokenizer) {
     PrepSpec prep = Specs.prep(config, tokenizer);
-    dev.anneal.data.Preflight.check(prep, storage);
+    var rows = dev.anneal.data.Preflight.check(prep, storage);
+    if (request.command().trains() && rows.complete()) {
+      // a sequence holds at least one row
+      long sequences = rows.rows() - rows.badRows() - config.data().evalRows();
+      Batches.requireOneStep(config, "at most " + sequences, sequences);
+    }
     return prep;
   }
 
-  private PrepSpec checkDataset(String tokenizer) {
+  private PrepSpec checkDataset(String tokenizer, int vocabSize) {
     DatasetManifest dataset = DatasetManifest.read(folder.child(RunFolder.DATASET), storage);
-    Batches.check(config, dataset);
+    DatasetCheck.check(config, vocabSize, dataset);
     if (tokenizer != null && dataset.tokenizerSha256() != null) {
       checkSameTokenizer(tokenizer, dataset);
     }

@@ -1,6 +1,5 @@
 package dev.anneal.spark.train;
 
-import dev.anneal.data.DatasetManifest;
 import dev.anneal.spark.BadRequestException;
 import dev.anneal.spark.config.AnnealConfig;
 
@@ -11,15 +10,15 @@ public final class Batches {
   /**
    * Checks that there is data for one step.
    *
-   * @throws BadRequestException if the data set holds fewer sequences than a global batch
+   * @param count how to say the number of sequences
+   * @throws BadRequestException if there are fewer sequences than a global batch takes
    */
-  public static void check(AnnealConfig config, DatasetManifest dataset) {
-    long sequences = dataset.train().sequences();
+  public static void requireOneStep(AnnealConfig config, String count, long sequences) {
     if (sequences < config.globalBatch()) {
       throw new BadRequestException(
-          "The data set has %d sequences, but one optimizer step takes %d (%d ranks x %d training.gradient_accumulation x %d training.micro_batch_size): lower one of these, or give it more data."
+          "The data set has %s sequences to train on, but one optimizer step takes %d (%d ranks x %d training.gradient_accumulation x %d training.micro_batch_size): lower one of these, or give it more data."
               .formatted(
-                  sequences,
+                  count,
                   config.globalBatch(),
                   config.worldSize(),
                   config.training().gradientAccumulation(),

@@ -129,7 +129,7 @@ class AdapterCheckTest {
     Files.delete(weights);
     refused(SPEC, path + " has neither adapter_model.safetensors");
     Files.delete(path.resolve("adapter_config.json"));
-    refused(SPEC, path + " has no adapter_config.json");
+    refused(SPEC, "no adapter in " + path, "it has no adapter_config.json");
   }
 
   private void writeConfig(LoraSpec spec) throws IOException {

@@ -1,0 +1,28 @@
+package dev.anneal.spark.preflight;
+
+import dev.anneal.data.DatasetManifest;
+import dev.anneal.spark.BadRequestException;
+import dev.anneal.spark.config.AnnealConfig;
+import dev.anneal.spark.train.Batches;
+
+/** Whether a prepared data set can train the model. */
+public final class DatasetCheck {
+  private DatasetCheck() {}
+
+  /**
+   * Checks the data set against the run.
+   *
+   * @param vocabSize tokens that the model embeds
+   * @throws BadRequestException if there is too little data for one step, or a token that the model
+   *     does not have
+   */
+  public static void check(AnnealConfig config, int vocabSize, DatasetManifest dataset) {
+    long sequences = dataset.train().sequences();
+    Batches.requireOneStep(config, Long.toString(sequences), sequences);
+    if (dataset.largestTokenId() >= vocabSize) {
+      throw new BadRequestException(
+          "The data set holds the token id %d, but the model %s embeds only %d tokens: prepare it with the tokenizer of this model."
+              .formatted(dataset.largestTokenId(), config.model().path(), vocabSize));
+    }
+  }
+}
