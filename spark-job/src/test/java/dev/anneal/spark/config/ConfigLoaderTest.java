@@ -55,18 +55,18 @@ class ConfigLoaderTest {
 
   @ParameterizedTest
   @CsvSource({
-    "data/x.json, file:/work/data/x.json",
+    "data/x.json, file:/home/data/x.json",
     "../x/*.json, file:/x/*.json",
     "/abs/x.json, file:/abs/x.json",
     "s3a://bucket/x, s3a://bucket/x",
     "file:/abs/x, file:/abs/x",
     "random:llama3.1-70b, random:llama3.1-70b",
-    "random:shapes/small.json, random:file:/work/shapes/small.json",
-    "random:small.json, random:file:/work/small.json",
+    "random:shapes/small.json, random:file:/home/shapes/small.json",
+    "random:small.json, random:file:/home/small.json",
     "random:s3a://b/config.json, random:s3a://b/config.json"
   })
   void takesPathsAsRelativeToTheWorkingFolder(String given, String resolved) {
-    assertThat(Locations.resolve(given, Path.of("/work"))).isEqualTo(resolved);
+    assertThat(Locations.resolve(given, Path.of("/home"))).isEqualTo(resolved);
   }
 
   @Test
