@@ -13,6 +13,7 @@ import dev.anneal.spark.storage.RunFolder;
 import dev.anneal.spark.storage.RunOutputFolder;
 import dev.anneal.spark.storage.StorageModelFolder;
 import dev.anneal.training.io.ModelFolder;
+import dev.anneal.training.trainer.Ranks;
 import dev.anneal.training.trainer.TrainingCancelled;
 import dev.anneal.training.trainer.TrainingRun;
 import dev.anneal.training.trainer.TrainingSpec;
@@ -83,7 +84,7 @@ final class RankTask implements Serializable {
               samplePrompts(eval),
               model.display(),
               new RunOutputFolder(folder, resultFolder(spec)));
-      TrainingRun.run(spec, inputs, rendezvous.collectives(), listener);
+      TrainingRun.run(spec, inputs, Ranks.onCpu(rendezvous.collectives()), listener);
     }
     return null;
   }

@@ -4,6 +4,7 @@ import dev.anneal.data.PrepSpec;
 import dev.anneal.data.format.RowFormat;
 import dev.anneal.spark.config.AnnealConfig;
 import dev.anneal.spark.config.AnnealConfig.Precision;
+import dev.anneal.training.kernel.Matmul;
 import dev.anneal.training.lora.LoraSpec;
 import dev.anneal.training.model.Llama;
 import dev.anneal.training.optim.AdamWSpec;
@@ -53,7 +54,9 @@ public final class Specs {
         training.mode() == TrainingSpec.Mode.LORA ? lora(config) : null,
         dtype(config.baseWeights().dtype()),
         shard(config.baseWeights().shard()),
+        config.baseWeights().offloadRatio(),
         dtype(config.compute().dtype()),
+        Matmul.COMPUTE,
         activations(config.activations().checkpoint()),
         training.microBatchSize(),
         training.gradientAccumulation(),

@@ -3,8 +3,9 @@ package dev.anneal.training.collective;
 import org.bytedeco.pytorch.Tensor;
 
 /**
- * What the ranks of a run do together. Every rank makes the same calls in the same order; a call
- * returns when its result is there.
+ * What the ranks of a run do together. Every rank makes the same calls in the same order. On host
+ * tensors a call returns when its result is there; on GPU tensors it returns at once and its result
+ * is there for what the current stream does next.
  *
  * <p>Every method throws {@link CollectiveException} when a peer is lost or does not answer within
  * the timeout.
@@ -25,6 +26,25 @@ public interface Collectives extends AutoCloseable {
    * @return {@code [world_size * n]} in the current tensor scope
    */
   Tensor allGather(Tensor shard);
+
+  /**
+   * {@link #allGather} into {@code whole}, {@code [world_size * n]}.
+   *
+   * @param shard {@code [n]}, contiguous
+   */
+  void allGatherInto(Tensor whole, Tensor shard);
+
+  /**
+   * The sum over the ranks of their {@code whole}s, of which rank {@code r} gets the {@code r}-th
+   * part.
+   *
+   * @param shard {@code [n]}, written
+   * @param whole {@code [world_size * n]}, contiguous
+   */
+  void reduceScatterSum(Tensor shard, Tensor whole);
+
+  /** Ends what this rank waits for with an exception; nothing can be done with the group after. */
+  void abort();
 
   /** Returns when every rank has called it. */
   void barrier();

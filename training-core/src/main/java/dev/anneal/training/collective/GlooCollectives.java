@@ -68,10 +68,30 @@ public final class GlooCollectives implements Collectives {
   @Override
   public Tensor allGather(Tensor shard) {
     Tensor gathered = Tensors.empty(shard.scalar_type(), worldSize * shard.numel());
-    try (TensorScope scope = new TensorScope()) {
-      await("all_gather", () -> group._allgather_base(gathered, shard));
-    }
+    allGatherInto(gathered, shard);
     return gathered;
+  }
+
+  @Override
+  public void allGatherInto(Tensor whole, Tensor shard) {
+    try (TensorScope scope = new TensorScope()) {
+      await("all_gather", () -> group._allgather_base(whole, shard));
+    }
+  }
+
+  @Override
+  public void reduceScatterSum(Tensor shard, Tensor whole) {
+    try (TensorScope scope = new TensorScope()) {
+      // Gloo has no reduce-scatter of its own
+      Tensor sum = whole.clone();
+      allReduceSum(sum);
+      shard.copy_(sum.narrow(0, rank * shard.numel(), shard.numel()));
+    }
+  }
+
+  @Override
+  public void abort() {
+    group.abort();
   }
 
   @Override

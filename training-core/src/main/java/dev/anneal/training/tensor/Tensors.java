@@ -5,9 +5,10 @@ import org.bytedeco.javacpp.DoublePointer;
 import org.bytedeco.javacpp.LongPointer;
 import org.bytedeco.pytorch.Generator;
 import org.bytedeco.pytorch.GeneratorOptional;
+import org.bytedeco.pytorch.MemoryFormatOptional;
 import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.ScalarTypeOptional;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.TensorOptions;
 import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -17,15 +18,46 @@ public final class Tensors {
   private Tensors() {}
 
   public static Tensor empty(ScalarType type, long... shape) {
-    return torch.empty(shape, new TensorOptions(type), null);
+    return empty(Device.CPU, type, shape);
+  }
+
+  public static Tensor empty(Device device, ScalarType type, long... shape) {
+    return torch.empty(shape, device.options(type), new MemoryFormatOptional());
+  }
+
+  /** Uninitialized, of {@code like}'s device and dtype. */
+  public static Tensor emptyLike(Tensor like, long... shape) {
+    return torch.empty(shape, like.options(), new MemoryFormatOptional());
+  }
+
+  /** Uninitialized, of {@code like}'s device. */
+  public static Tensor emptyLike(Tensor like, ScalarType type, long... shape) {
+    return torch.empty(
+        shape, like.options().dtype(new ScalarTypeOptional(type)), new MemoryFormatOptional());
   }
 
   public static Tensor zeros(ScalarType type, long... shape) {
-    return torch.zeros(shape, new TensorOptions(type));
+    return zeros(Device.CPU, type, shape);
+  }
+
+  public static Tensor zeros(Device device, ScalarType type, long... shape) {
+    return torch.zeros(shape, device.options(type));
   }
 
   public static Tensor ones(ScalarType type, long... shape) {
-    return torch.ones(shape, new TensorOptions(type));
+    return ones(Device.CPU, type, shape);
+  }
+
+  public static Tensor ones(Device device, ScalarType type, long... shape) {
+    return torch.ones(shape, device.options(type));
+  }
+
+  /** {@code tensor} on {@code device}: itself if it is there, else a copy. */
+  public static Tensor to(Device device, Tensor tensor) {
+    if (tensor.is_cuda() == device.isGpu()) {
+      return tensor;
+    }
+    return tensor.to(device.torch(), tensor.scalar_type());
   }
 
   /** {@code [n]} of int64. */

@@ -1,6 +1,5 @@
 package dev.anneal.training.trainer;
 
-import dev.anneal.training.collective.Collectives;
 import dev.anneal.training.io.CheckpointIndex;
 import dev.anneal.training.lora.LoraModel;
 import dev.anneal.training.lora.LoraTargets;
@@ -28,13 +27,13 @@ import org.bytedeco.pytorch.Tensor;
 final class ModelLoader {
   private ModelLoader() {}
 
-  static TrainableModel load(TrainingSpec spec, TrainingRun.Inputs inputs, Collectives collectives)
+  static TrainableModel load(TrainingSpec spec, TrainingRun.Inputs inputs, Ranks ranks)
       throws IOException {
     LlamaConfig config = inputs.model().config();
     try (WeightReader weights = Weights.open(inputs.model());
         NoGrad noGrad = new NoGrad()) {
       return switch (spec.mode()) {
-        case LORA -> lora(spec, inputs, config, weights, collectives);
+        case LORA -> lora(spec, inputs, config, weights, ranks);
         case FULL -> full(spec, config, weights);
       };
     }
@@ -51,7 +50,7 @@ final class ModelLoader {
       TrainingRun.Inputs inputs,
       LlamaConfig config,
       WeightReader weights,
-      Collectives collectives) {
+      Ranks ranks) {
     Set<LinearModule> targets = LoraTargets.resolve(spec.lora().targetModules());
     Parameters parameters =
         new Parameters(LoraModel.shapes(config, spec.lora(), targets), spec.computeDtype());
@@ -65,7 +64,7 @@ final class ModelLoader {
     }
     DType dtype = spec.computeDtype();
     DecoderWeights decoder =
-        new FrozenWeights(config, weights, spec.baseDtype(), dtype, spec.shard(), collectives);
+        new FrozenWeights(config, weights, spec.baseDtype(), dtype, spec.shard(), ranks.shard());
     long[] vocabulary = {config.vocabSize(), config.hiddenSize()};
     Tensor embedTokens = weights.read(TensorNames.EMBED_TOKENS, dtype, vocabulary);
     Tensor lmHead =

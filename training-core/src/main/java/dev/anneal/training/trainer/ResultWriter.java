@@ -35,6 +35,7 @@ final class ResultWriter {
     return switch (dtype) {
       case FP32 -> "float32";
       case BF16 -> "bfloat16";
+      case FP8 -> throw new IllegalArgumentException("trained weights are not stored in FP8");
     };
   }
 

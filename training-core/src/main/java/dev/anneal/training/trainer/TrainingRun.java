@@ -44,12 +44,12 @@ public final class TrainingRun {
    * @throws InvalidModelException if the model or the adapter is unusable
    * @throws TrainingCancelled if the listener asked to stop
    */
-  public static void run(
-      TrainingSpec spec, Inputs inputs, Collectives collectives, TrainingListener listener) {
+  public static void run(TrainingSpec spec, Inputs inputs, Ranks ranks, TrainingListener listener) {
     NativeLibraries.load();
+    Collectives collectives = ranks.world();
     try (TensorScope scope = new TensorScope()) {
       listener.onPhase("loading weights");
-      TrainableModel model = ModelLoader.load(spec, inputs, collectives);
+      TrainableModel model = ModelLoader.load(spec, inputs, ranks);
       Llama llama = new Llama(model, spec.computeDtype(), spec.activations());
       AdamW optimizer = new AdamW(spec.optimizer(), model.parameters());
       Evaluator evaluator = new Evaluator(spec, inputs, llama, collectives, listener);

@@ -1,5 +1,6 @@
 package dev.anneal.training.trainer;
 
+import dev.anneal.training.kernel.Matmul;
 import dev.anneal.training.lora.LoraSpec;
 import dev.anneal.training.model.Llama.Activations;
 import dev.anneal.training.optim.AdamWSpec;
@@ -14,8 +15,10 @@ import java.io.Serializable;
  * @param mode which weights train
  * @param lora the adapters; {@code null} when {@code mode} is {@code FULL}
  * @param baseDtype how the decoder layers' weights are stored
- * @param shard where the frozen decoder layers lie
- * @param computeDtype what activations and products are computed in
+ * @param shard which ranks the frozen decoder layers are split over
+ * @param offloadRatio share of every frozen layer that waits in pinned host memory, 0 to 1
+ * @param computeDtype what activations are computed in
+ * @param matmul what products with frozen weights are computed in
  * @param activations what a layer keeps of its forward for its backward
  * @param microBatchSize sequences a rank takes at once
  * @param gradientAccumulation micro-batches of a rank per optimizer step
@@ -29,7 +32,9 @@ public record TrainingSpec(
     LoraSpec lora,
     DType baseDtype,
     Shard shard,
+    double offloadRatio,
     DType computeDtype,
+    Matmul matmul,
     Activations activations,
     int microBatchSize,
     int gradientAccumulation,

@@ -19,7 +19,9 @@ public final class FrozenWeights implements DecoderWeights {
   public enum Shard {
     /** every rank holds every layer */
     NONE,
-    /** every rank holds {@code 1 / world_size} of every layer */
+    /** the ranks of a node hold equal parts of every layer */
+    NODE,
+    /** all ranks hold equal parts of every layer */
     WORLD
   }
 
@@ -45,7 +47,7 @@ public final class FrozenWeights implements DecoderWeights {
     this.storage =
         switch (shard) {
           case NONE -> new ResidentStorage(reader, layers);
-          case WORLD -> new ShardedStorage(reader, layers, collectives);
+          case NODE, WORLD -> new ShardedStorage(reader, layers, collectives);
         };
     for (int layer = 0; layer < layers; layer++) {
       norms.add(

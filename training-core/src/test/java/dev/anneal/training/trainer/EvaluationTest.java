@@ -92,7 +92,7 @@ class EvaluationTest {
     TrainingRun.run(
         Recipe.from(reference.spec(1)).batch(2, 1).steps(0).sampleTokens(SAMPLE_TOKENS).spec(),
         reference.inputs(adapter, reference.rows(), rows, prompts, output),
-        new SingleRank(),
+        Ranks.onCpu(new SingleRank()),
         listener);
     return listener;
   }

@@ -77,7 +77,8 @@ class FailureTest {
   void failureInTheHeldOutRows() {
     TokenSequence bad = new TokenSequence(new int[] {1, 320}, new int[] {2}, new int[] {1, 2});
     TrainingRun.Inputs inputs = reference.inputs(null, rows, List.of(bad), List.of(), output);
-    assertThatThrownBy(() -> TrainingRun.run(recipe().spec(), inputs, new SingleRank(), listener))
+    assertThatThrownBy(
+            () -> TrainingRun.run(recipe().spec(), inputs, Ranks.onCpu(new SingleRank()), listener))
         .isInstanceOf(TrainingException.class)
         .hasMessageStartingWith("rank 0, evaluation after step 0, index out of range")
         .message()
@@ -110,7 +111,8 @@ class FailureTest {
             List.of(),
             "tiny",
             new LocalOutputFolder(output));
-    assertThatThrownBy(() -> TrainingRun.run(recipe().spec(), inputs, new SingleRank(), listener))
+    assertThatThrownBy(
+            () -> TrainingRun.run(recipe().spec(), inputs, Ranks.onCpu(new SingleRank()), listener))
         .isInstanceOf(TrainingException.class)
         .hasMessage("rank 0, step 1, part-00000.arrow is gone");
   }
@@ -125,7 +127,9 @@ class FailureTest {
           }
         };
     TrainingRun.Inputs inputs = reference.inputs(null, rows, output);
-    assertThatThrownBy(() -> TrainingRun.run(recipe().spec(), inputs, new SingleRank(), cancelling))
+    assertThatThrownBy(
+            () ->
+                TrainingRun.run(recipe().spec(), inputs, Ranks.onCpu(new SingleRank()), cancelling))
         .isInstanceOf(TrainingCancelled.class)
         .hasMessage("training was cancelled after step 2");
     assertThat(cancelling.steps()).hasSize(2);
@@ -137,7 +141,8 @@ class FailureTest {
   }
 
   private void train(Recipe recipe, Collectives collectives) {
-    TrainingRun.run(recipe.spec(), reference.inputs(null, rows, output), collectives, listener);
+    TrainingRun.run(
+        recipe.spec(), reference.inputs(null, rows, output), Ranks.onCpu(collectives), listener);
   }
 
   /** A world of one whose {@code n}-th gather of a layer fails. */

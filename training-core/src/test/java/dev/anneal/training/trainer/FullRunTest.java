@@ -54,7 +54,10 @@ class FullRunTest {
     RecordingListener listener = new RecordingListener();
     TrainingRun.Inputs inputs = inputs(new ModelSource.Random(config, 5));
     TrainingRun.run(
-        Recipe.full(120, 0.01).sampleTokens(6).spec(), inputs, new SingleRank(), listener);
+        Recipe.full(120, 0.01).sampleTokens(6).spec(),
+        inputs,
+        Ranks.onCpu(new SingleRank()),
+        listener);
     double before = listener.evaluations().get(0);
     double after = listener.evaluations().get(1);
     System.out.printf("full training, %s: loss %.3f to %.3f%n", embeddings, before, after);
@@ -70,7 +73,7 @@ class FullRunTest {
     TrainingRun.run(
         Recipe.full(0, 0.01).spec(),
         inputs(new ModelSource.Folder(new LocalModelFolder(output))),
-        new SingleRank(),
+        Ranks.onCpu(new SingleRank()),
         again);
     assertThat(again.evaluations().get(0)).isEqualTo(after);
     assertThat(LlamaConfig.read(new LocalModelFolder(output))).isEqualTo(config);
@@ -103,7 +106,7 @@ class FullRunTest {
     TrainingSpec spec = Recipe.full(1, 0.01).baseDtype(DType.BF16).spec();
     TrainingRun.Inputs inputs =
         inputs(new ModelSource.Random(TinyModels.config(Embeddings.TIED), 5));
-    TrainingRun.run(spec, inputs, new SingleRank(), new RecordingListener());
+    TrainingRun.run(spec, inputs, Ranks.onCpu(new SingleRank()), new RecordingListener());
     LocalModelFolder folder = new LocalModelFolder(output);
     ModelCheck.check(folder);
     try (CheckpointIndex index = CheckpointIndex.open(folder, CheckpointIndex.MODEL_FILE)) {

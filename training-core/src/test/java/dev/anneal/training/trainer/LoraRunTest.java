@@ -173,7 +173,10 @@ class LoraRunTest {
       Recipe recipe, ModelFolder initAdapter, List<TokenSequence> rows) {
     RecordingListener listener = new RecordingListener();
     TrainingRun.run(
-        recipe.spec(), reference.inputs(initAdapter, rows, output), new SingleRank(), listener);
+        recipe.spec(),
+        reference.inputs(initAdapter, rows, output),
+        Ranks.onCpu(new SingleRank()),
+        listener);
     return listener.steps();
   }
 

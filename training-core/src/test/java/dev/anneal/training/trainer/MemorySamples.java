@@ -80,7 +80,10 @@ final class MemorySamples {
     TrainingRun.Inputs inputs =
         reference.inputs(null, rows, rows.subList(0, 5), List.of(rows.get(0).inputIds()), output);
     TrainingRun.run(
-        recipe.sampleTokens(4).spec(), inputs, new SingleRank(), new SamplingListener(kind));
+        recipe.sampleTokens(4).spec(),
+        inputs,
+        Ranks.onCpu(new SingleRank()),
+        new SamplingListener(kind));
   }
 
   private static final class SamplingListener extends RecordingListener {

@@ -1,5 +1,6 @@
 package dev.anneal.training.trainer;
 
+import dev.anneal.training.kernel.Matmul;
 import dev.anneal.training.lora.LoraSpec;
 import dev.anneal.training.model.Llama.Activations;
 import dev.anneal.training.optim.AdamWSpec;
@@ -49,7 +50,9 @@ final class Recipe {
             null,
             DType.FP32,
             Shard.NONE,
+            0,
             DType.FP32,
+            Matmul.COMPUTE,
             Activations.CHECKPOINT,
             2,
             1,
@@ -126,7 +129,9 @@ final class Recipe {
         lora,
         baseDtype,
         shard,
+        0,
         computeDtype,
+        Matmul.COMPUTE,
         activations,
         microBatchSize,
         gradientAccumulation,

@@ -9,6 +9,7 @@ import dev.anneal.training.data.TokenSequence;
 import dev.anneal.training.io.LocalModelFolder;
 import dev.anneal.training.io.LocalOutputFolder;
 import dev.anneal.training.io.ModelFolder;
+import dev.anneal.training.kernel.Matmul;
 import dev.anneal.training.lora.LoraSpec;
 import dev.anneal.training.model.Llama.Activations;
 import dev.anneal.training.model.ModelSource;
@@ -52,7 +53,9 @@ record ReferenceRun(Path folder, JsonNode reference) {
         lora(),
         DType.FP32,
         Shard.NONE,
+        0,
         DType.FP32,
+        Matmul.COMPUTE,
         Activations.CHECKPOINT,
         recipe.get("micro_batch").asInt(),
         recipe.get("gradient_accumulation").asInt() / worldSize,
@@ -89,7 +92,8 @@ record ReferenceRun(Path folder, JsonNode reference) {
   List<StepMetrics> train(TrainingSpec spec, Collectives collectives, Path output)
       throws IOException {
     RecordingListener listener = new RecordingListener();
-    TrainingRun.run(spec, inputs(adapter("adapter_init"), rows(), output), collectives, listener);
+    TrainingRun.run(
+        spec, inputs(adapter("adapter_init"), rows(), output), Ranks.onCpu(collectives), listener);
     return listener.steps();
   }
 

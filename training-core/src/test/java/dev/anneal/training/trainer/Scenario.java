@@ -54,7 +54,7 @@ enum Scenario {
             rows.subList(0, EVAL_ROWS),
             prompts,
             output(folder)),
-        collectives,
+        Ranks.onCpu(collectives),
         listener);
   }
 

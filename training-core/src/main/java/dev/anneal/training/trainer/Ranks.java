@@ -1,0 +1,23 @@
+package dev.anneal.training.trainer;
+
+import dev.anneal.training.collective.Collectives;
+import dev.anneal.training.tensor.Device;
+
+/**
+ * Where a rank computes and whom with.
+ *
+ * @param device the rank's own device; the current thread has it set
+ * @param world all ranks of the run
+ * @param shard the ranks that frozen weights are split over if they are, this one among them; on
+ *     GPUs a communicator of its own, because it works beside {@code world}
+ */
+public record Ranks(Device device, Collectives world, Collectives shard) {
+  /** A rank on the host; frozen weights, if they are split, are split over all ranks. */
+  public static Ranks onCpu(Collectives world) {
+    return new Ranks(Device.CPU, world, world);
+  }
+
+  int rank() {
+    return world.rank();
+  }
+}
