@@ -14,6 +14,8 @@ public final class Operator {
   private final OperatorHandle handle;
 
   /**
+   * Looks it up.
+   *
    * @param name e.g. {@code aten::_scaled_mm}
    * @throws RuntimeException if this libtorch has no such operator
    */
@@ -24,6 +26,8 @@ public final class Operator {
   }
 
   /**
+   * Calls it.
+   *
    * @param arguments every argument of the schema in order: tensors, numbers, booleans, {@code
    *     null} for none
    * @return the first {@code outputs} results, in the current tensor scope

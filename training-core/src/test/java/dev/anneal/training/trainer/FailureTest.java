@@ -176,6 +176,19 @@ class FailureTest {
     }
 
     @Override
+    public void allGatherInto(Tensor whole, Tensor shard) {
+      whole.copy_(allGather(shard));
+    }
+
+    @Override
+    public void reduceScatterSum(Tensor shard, Tensor whole) {
+      single.reduceScatterSum(shard, whole);
+    }
+
+    @Override
+    public void abort() {}
+
+    @Override
     public void barrier() {}
 
     @Override
