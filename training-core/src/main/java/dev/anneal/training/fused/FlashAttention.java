@@ -20,8 +20,22 @@ final class FlashAttention implements RowAttention {
     Tensor starts = batch.rowStarts();
     Tensor[] results =
         forward.call(
-            3, q, k, v, starts, starts, longest, longest, NO_DROPOUT, true, false, null, null, null,
-            null, null);
+            3,
+            q,
+            k,
+            v,
+            starts,
+            starts,
+            longest,
+            longest,
+            NO_DROPOUT,
+            true,
+            false,
+            null,
+            null,
+            null,
+            null,
+            null);
     return new Output(results[0], results[1], results[2]);
   }
 

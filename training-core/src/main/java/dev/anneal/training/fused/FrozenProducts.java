@@ -37,7 +37,9 @@ final class FrozenProducts {
     this.transposed =
         matmul == Matmul.FP8 ? Tensors.emptyLike(like, ScalarType.Byte, maxWeight) : null;
     this.ones =
-        matmul == Matmul.FP8 ? Tensors.emptyLike(like, ScalarType.Float, 1, maxIn).fill_(Tensors.scalar(1)) : null;
+        matmul == Matmul.FP8
+            ? Tensors.emptyLike(like, ScalarType.Float, 1, maxIn).fill_(Tensors.scalar(1))
+            : null;
   }
 
   Matmul matmul() {
@@ -107,15 +109,16 @@ final class FrozenProducts {
       Tensor right = columns.to(ScalarType.Float).mul(columnScale);
       return torch.mm(left, right).to(like.scalar_type());
     }
-    return scaledMm.call(
-        1,
-        rows.bytes(),
-        columns,
-        rows.scale(),
-        columnScale,
-        null,
-        null,
-        (long) like.scalar_type().value,
-        true)[0];
+    return scaledMm
+        .call(
+            1,
+            rows.bytes(),
+            columns,
+            rows.scale(),
+            columnScale,
+            null,
+            null,
+            (long) like.scalar_type().value,
+            true)[0];
   }
 }

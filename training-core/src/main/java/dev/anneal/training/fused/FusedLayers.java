@@ -24,8 +24,7 @@ final class FusedLayers implements LayerStack {
   private final LayerAdapterViews adapters;
 
   /** In the current tensor scope. */
-  FusedLayers(
-      LoraModel model, Kernels kernels, FrozenProducts products, RowAttention attention) {
+  FusedLayers(LoraModel model, Kernels kernels, FrozenProducts products, RowAttention attention) {
     this.model = model;
     this.kernels = kernels;
     this.products = products;

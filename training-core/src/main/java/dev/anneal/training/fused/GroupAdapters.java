@@ -1,10 +1,10 @@
 package dev.anneal.training.fused;
 
+import dev.anneal.training.tensor.Tensors;
 import java.util.List;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
-import dev.anneal.training.tensor.Tensors;
 
 /**
  * The adapters of one module group in one layer. The modules read the same input, so their {@code

@@ -25,7 +25,8 @@ final class LayerAdapterViews {
   /** In the current tensor scope. */
   LayerAdapterViews(LoraModel model) {
     this.parameters = model.parameters();
-    this.gradient = Tensors.emptyLike(parameters.bucketCompute(0), parameters.bucketCompute(0).numel()).zero_();
+    this.gradient =
+        Tensors.emptyLike(parameters.bucketCompute(0), parameters.bucketCompute(0).numel()).zero_();
     Scalar scale = Tensors.scalar(model.spec().scale());
     for (int layer = 0; layer < model.config().numHiddenLayers(); layer++) {
       Map<ModuleGroup, GroupAdapters> groups = new EnumMap<>(ModuleGroup.class);
@@ -66,9 +67,7 @@ final class LayerAdapterViews {
         String name = module.loraBName(layer);
         Tensor b = parameters.compute(name);
         Tensor dB =
-            gradient
-                .narrow(0, parameters.offsetInBucket(name), b.numel())
-                .view(Tensors.shape(b));
+            gradient.narrow(0, parameters.offsetInBucket(name), b.numel()).view(Tensors.shape(b));
         factors.add(new GroupAdapters.Factor(b, dB, column, r * factors.size()));
       }
       column += module.outFeatures(config);

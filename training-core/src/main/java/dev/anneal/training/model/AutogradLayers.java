@@ -9,8 +9,8 @@ import java.util.List;
 import org.bytedeco.pytorch.Tensor;
 
 /**
- * The reference: a layer's backward is libtorch's autograd over that one layer, on any device and in
- * any dtype.
+ * The reference: a layer's backward is libtorch's autograd over that one layer, on any device and
+ * in any dtype.
  */
 public record AutogradLayers(TrainableModel model, DType computeDtype) implements LayerStack {
   @Override

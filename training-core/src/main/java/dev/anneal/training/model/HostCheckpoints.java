@@ -11,8 +11,8 @@ import java.util.List;
 import org.bytedeco.pytorch.Tensor;
 
 /**
- * Checkpoints in pinned host memory. Copies run beside the computation on a stream of their own: out
- * while the following layers go forward, back in while the layer above goes backward.
+ * Checkpoints in pinned host memory. Copies run beside the computation on a stream of their own:
+ * out while the following layers go forward, back in while the layer above goes backward.
  */
 final class HostCheckpoints implements Checkpoints {
   /** Layers whose copies may be under way at once; the device holds as many inputs. */
@@ -65,7 +65,8 @@ final class HostCheckpoints implements Checkpoints {
   private void fetch(int layer) {
     if (onDevice[layer] == null) {
       onDevice[layer] =
-          TensorScope.own(Tensors.empty(device, onHost[layer].scalar_type(), Tensors.shape(onHost[layer])));
+          TensorScope.own(
+              Tensors.empty(device, onHost[layer].scalar_type(), Tensors.shape(onHost[layer])));
       copy(layer, onDevice[layer], onHost[layer]);
     }
   }

@@ -239,10 +239,8 @@ public final class Llama {
       try (TensorScope scope = new TensorScope()) {
         Tensor input = checkpoints.load(layer);
         try (LayerStack.Tape tape =
-            naming(
-                layer, "recomputed forward", () -> pass.recompute(layer, below(layer), input))) {
-          return scope.keep(
-              naming(layer, "backward", () -> tape.backward(below(layer), dOutput)));
+            naming(layer, "recomputed forward", () -> pass.recompute(layer, below(layer), input))) {
+          return scope.keep(naming(layer, "backward", () -> tape.backward(below(layer), dOutput)));
         }
       }
     }

@@ -28,7 +28,6 @@ public record TokenBatch(
     Tensor predictors,
     Tensor targets) {
   /** On the host. */
-
   public static TokenBatch of(List<TokenSequence> sequences) {
     int tokens = sequences.stream().mapToInt(s -> s.inputIds().length).sum();
     long[] ids = new long[tokens];

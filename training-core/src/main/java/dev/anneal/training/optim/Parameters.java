@@ -14,11 +14,12 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
- * All trained weights as flat vectors, so that a reduction, a norm or an optimizer step is a handful
- * of calls whatever the model. The vectors are cut into buckets (a layer's parameters each), and
- * every bucket into as many equal parts as there are ranks: a rank keeps the fp32 values of its own
- * parts only (Rajbhandari et al. 2020, <a href="https://arxiv.org/abs/1910.02054">ZeRO</a>, stage 1),
- * while gradients and the values that models compute with are whole on every rank.
+ * All trained weights as flat vectors, so that a reduction, a norm or an optimizer step is a
+ * handful of calls whatever the model. The vectors are cut into buckets (a layer's parameters
+ * each), and every bucket into as many equal parts as there are ranks: a rank keeps the fp32 values
+ * of its own parts only (Rajbhandari et al. 2020, <a
+ * href="https://arxiv.org/abs/1910.02054">ZeRO</a>, stage 1), while gradients and the values that
+ * models compute with are whole on every rank.
  */
 public final class Parameters implements AutoCloseable {
   /** Name and shape of one parameter. */
@@ -32,7 +33,7 @@ public final class Parameters implements AutoCloseable {
     }
   }
 
-  private record Slot(long offset, Shape shape) {}
+  private record Slot(int bucket, long offset, Shape shape) {}
 
   private record Bucket(long offset, long numel) {}
 
@@ -63,7 +64,7 @@ public final class Parameters implements AutoCloseable {
     for (List<Shape> shapes : buckets) {
       long offset = total;
       for (Shape shape : shapes) {
-        slots.put(shape.name(), new Slot(total, shape));
+        slots.put(shape.name(), new Slot(this.buckets.size(), total, shape));
         total += shape.numel();
       }
       long unit = ranks == 1 ? 1 : ranks * ALIGNMENT;
@@ -127,14 +128,13 @@ public final class Parameters implements AutoCloseable {
 
   /** Where {@code name} begins in its bucket's vector. */
   public long offsetInBucket(String name) {
-    long offset = slots.get(name).offset();
-    long start = 0;
-    for (Bucket bucket : buckets) {
-      if (bucket.offset() <= offset) {
-        start = bucket.offset();
-      }
-    }
-    return offset - start;
+    Slot slot = slots.get(name);
+    return slot.offset() - buckets.get(slot.bucket()).offset();
+  }
+
+  /** The bucket that {@code name} is in. */
+  public int bucket(String name) {
+    return slots.get(name).bucket();
   }
 
   /** Adds {@code dParameter}, of the parameter's shape and any dtype, to its gradient. */
@@ -148,15 +148,16 @@ public final class Parameters implements AutoCloseable {
   }
 
   /**
-   * Sums bucket {@code bucket}, whose gradient is complete, over the ranks; on a GPU beside what the
-   * current stream does next. Ranks call it in the same order.
+   * Sums bucket {@code bucket}, whose gradient is complete, over the ranks; on a GPU beside what
+   * the current stream does next. Ranks call it in the same order.
    */
   public void reduce(int bucket) {
     if (world.worldSize() > 1) {
       exchange.beside(
           bucket,
           () ->
-              world.reduceScatterSum(own(ownGradient, bucket), part(gradient, buckets.get(bucket))));
+              world.reduceScatterSum(
+                  own(ownGradient, bucket), part(gradient, buckets.get(bucket))));
     }
   }
 
@@ -188,9 +189,7 @@ public final class Parameters implements AutoCloseable {
         int bucket = i;
         exchange.beside(
             bucket,
-            () ->
-                world.allGatherInto(
-                    part(compute, buckets.get(bucket)), own(ownCompute, bucket)));
+            () -> world.allGatherInto(part(compute, buckets.get(bucket)), own(ownCompute, bucket)));
       }
     }
   }
@@ -200,46 +199,45 @@ public final class Parameters implements AutoCloseable {
     exchange.await(bucket);
   }
 
-  /** Writes {@code values}, of the parameter's shape, into the fp32 values where they are its own. */
+  /**
+   * Writes {@code values}, of the parameter's shape, into the fp32 values where they are its own.
+   */
   public void assign(String name, Tensor values) {
     try (TensorScope scope = new TensorScope();
         NoGrad noGrad = new NoGrad()) {
       Slot slot = slots.get(name);
       Tensor flat = values.reshape(slot.shape().numel());
-      for (int i = 0; i < buckets.size(); i++) {
-        Bucket bucket = buckets.get(i);
-        long size = bucket.numel() / world.worldSize();
-        long start = bucket.offset() + world.rank() * size;
-        long from = Math.max(start, slot.offset());
-        long to = Math.min(start + size, slot.offset() + slot.shape().numel());
-        if (from < to) {
-          own(master, i)
-              .narrow(0, from - start, to - from)
-              .copy_(flat.narrow(0, from - slot.offset(), to - from));
-        }
+      Tensor own = own(master, slot.bucket());
+      long start = buckets.get(slot.bucket()).offset() + world.rank() * own.numel();
+      long from = Math.max(start, slot.offset());
+      long to = Math.min(start + own.numel(), slot.offset() + slot.shape().numel());
+      if (from < to) {
+        own.narrow(0, from - start, to - from)
+            .copy_(flat.narrow(0, from - slot.offset(), to - from));
       }
     }
   }
 
   /**
-   * The fp32 values of one bucket's parameters by name, gathered from all ranks into the current
-   * tensor scope. Every rank calls it.
+   * The fp32 values of a whole bucket, gathered from all ranks into the current tensor scope. Every
+   * rank calls it.
    */
-  public Map<String, Tensor> gatherMaster(int bucket) {
-    Bucket whole = buckets.get(bucket);
-    Tensor flat = world.allGather(own(master, bucket));
-    Map<String, Tensor> values = new LinkedHashMap<>();
-    slots.forEach(
-        (name, slot) -> {
-          long offset = slot.offset() - whole.offset();
-          if (offset >= 0 && offset < whole.numel()) {
-            values.put(
-                name, flat.narrow(0, offset, slot.shape().numel()).view(slot.shape().dims()));
-          }
-        });
-    return values;
+  public Tensor gatherMaster(int bucket) {
+    return world.allGather(own(master, bucket));
   }
 
+  /** The part of a whole bucket's vector that is {@code name}, in its shape. */
+  public Tensor inBucket(Tensor bucketValues, String name) {
+    Shape shape = slots.get(name).shape();
+    return bucketValues.narrow(0, offsetInBucket(name), shape.numel()).view(shape.dims());
+  }
+
+  /** The fp32 values of {@code name} where this rank is the only one. */
+  Tensor master(String name) {
+    return view(master, name);
+  }
+
+  /** How many there are. */
   public int bucketCount() {
     return buckets.size();
   }

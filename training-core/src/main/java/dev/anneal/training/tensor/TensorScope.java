@@ -34,9 +34,7 @@ public final class TensorScope implements AutoCloseable {
     scope.detach(tensor);
   }
 
-  /**
-   * Takes {@code tensor} out of the scopes: from here on it lives until its own {@code close}.
-   */
+  /** Takes {@code tensor} out of the scopes: from here on it lives until its own {@code close}. */
   public static Tensor own(Tensor tensor) {
     tensor.retainReference();
     return tensor;
