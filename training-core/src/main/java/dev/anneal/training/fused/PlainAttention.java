@@ -4,6 +4,7 @@ import dev.anneal.training.model.Attention;
 import dev.anneal.training.model.TokenBatch;
 import dev.anneal.training.tensor.Grads;
 import dev.anneal.training.tensor.Tensors;
+import dev.anneal.training.tensor.WithGrad;
 import java.util.List;
 import org.bytedeco.pytorch.Tensor;
 
@@ -17,10 +18,12 @@ final class PlainAttention implements RowAttention {
   @Override
   public Gradients backward(
       Tensor dOutput, Tensor q, Tensor k, Tensor v, Output output, TokenBatch batch) {
-    List<Tensor> inputs = List.of(Tensors.leaf(q), Tensors.leaf(k), Tensors.leaf(v));
-    Tensor again = attention(inputs.get(0), inputs.get(1), inputs.get(2), batch);
-    Tensor[] grads = Grads.grad(again, inputs, dOutput.view(Tensors.shape(again)));
-    return new Gradients(grads[0].contiguous(), grads[1].contiguous(), grads[2].contiguous());
+    try (WithGrad withGrad = new WithGrad()) {
+      List<Tensor> inputs = List.of(Tensors.leaf(q), Tensors.leaf(k), Tensors.leaf(v));
+      Tensor again = attention(inputs.get(0), inputs.get(1), inputs.get(2), batch);
+      Tensor[] grads = Grads.grad(again, inputs, dOutput.view(Tensors.shape(again)));
+      return new Gradients(grads[0].contiguous(), grads[1].contiguous(), grads[2].contiguous());
+    }
   }
 
   private static Tensor attention(Tensor q, Tensor k, Tensor v, TokenBatch batch) {
