@@ -11,6 +11,7 @@ import dev.anneal.training.model.RopeScaling;
 import dev.anneal.training.model.TensorNames;
 import dev.anneal.training.optim.Parameters;
 import dev.anneal.training.tensor.DType;
+import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.weights.FrozenWeights;
 import dev.anneal.training.weights.WeightReader;
@@ -54,8 +55,10 @@ public final class TinyModels {
     Parameters parameters = new Parameters(LoraModel.shapes(config, spec, targets), DType.FP32);
     copy(adapter, parameters);
     FrozenWeights decoder =
-        new FrozenWeights(
-            config, base, DType.FP32, DType.FP32, FrozenWeights.Shard.NONE, new SingleRank());
+        FrozenWeights.load(
+            config,
+            new FrozenWeights.Placement(Device.CPU, DType.FP32, DType.FP32, new SingleRank(), 0),
+            base);
     String head = config.tieWordEmbeddings() ? TensorNames.EMBED_TOKENS : TensorNames.LM_HEAD;
     return new LoraModel(
         config,

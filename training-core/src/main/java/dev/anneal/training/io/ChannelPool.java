@@ -22,6 +22,8 @@ final class ChannelPool implements AutoCloseable {
   /** The last used first. */
   private final Deque<Idle> idle = new ArrayDeque<>();
 
+  private boolean closed;
+
   ChannelPool(ModelFolder folder) {
     this.folder = folder;
   }
@@ -51,23 +53,29 @@ final class ChannelPool implements AutoCloseable {
 
   /** Gives back what {@link #take} gave. */
   void giveBack(String file, SeekableByteChannel channel) throws IOException {
-    Idle closing = null;
+    long position = channel.position();
+    SeekableByteChannel closing = null;
     synchronized (this) {
-      idle.addFirst(new Idle(file, channel, channel.position()));
-      if (idle.size() > MAX_IDLE) {
-        closing = idle.removeLast();
+      if (closed) {
+        closing = channel;
+      } else {
+        idle.addFirst(new Idle(file, channel, position));
+        if (idle.size() > MAX_IDLE) {
+          closing = idle.removeLast().channel();
+        }
       }
     }
     if (closing != null) {
-      closing.channel().close();
+      closing.close();
     }
   }
 
-  /** Closes the channels that nobody has, the last used first. */
+  /** Closes the channels, the last used first; those that somebody has when they come back. */
   @Override
   public void close() throws IOException {
     List<Idle> closing;
     synchronized (this) {
+      closed = true;
       closing = new ArrayList<>(idle);
       idle.clear();
     }

@@ -48,8 +48,8 @@ public final class TrainingRun {
     NativeLibraries.load();
     Collectives collectives = ranks.world();
     try (TensorScope scope = new TensorScope()) {
-      listener.onPhase("loading weights");
-      TrainableModel model = ModelLoader.load(spec, inputs, ranks);
+      listener.onPhase(Progress.LOADING_WEIGHTS);
+      TrainableModel model = ModelLoader.load(spec, inputs, ranks, listener);
       Llama llama = new Llama(model, spec.computeDtype(), spec.activations());
       AdamW optimizer = new AdamW(spec.optimizer(), model.parameters());
       Evaluator evaluator = new Evaluator(spec, inputs, llama, collectives, listener);

@@ -88,7 +88,8 @@ class FullRunTest {
     try (TensorScope scope = new TensorScope()) {
       TrainingRun.Inputs inputs =
           inputs(new ModelSource.Random(TinyModels.config(Embeddings.UNTIED), 5));
-      TrainableModel model = ModelLoader.load(spec, inputs, Ranks.onCpu(new SingleRank()));
+      TrainableModel model =
+          ModelLoader.load(spec, inputs, Ranks.onCpu(new SingleRank()), new RecordingListener());
       AdamW optimizer = new AdamW(spec.optimizer(), model.parameters());
       new Trainer(
               spec, inputs.train(), llama(model), model.parameters(), optimizer, new SingleRank())
@@ -98,7 +99,8 @@ class FullRunTest {
         model.parameters().master().copy_(model.parameters().master().to(ScalarType.BFloat16));
       }
       TrainingRun.Inputs written = inputs(new ModelSource.Folder(new LocalModelFolder(output)));
-      TrainableModel loaded = ModelLoader.load(spec, written, Ranks.onCpu(new SingleRank()));
+      TrainableModel loaded =
+          ModelLoader.load(spec, written, Ranks.onCpu(new SingleRank()), new RecordingListener());
       assertThat(Deviation.absolute(logits(loaded), logits(model))).isZero();
     }
   }
