@@ -55,8 +55,10 @@ public final class TinyModels {
     Parameters parameters = parameters(LoraModel.shapes(config, spec, targets), DType.FP32);
     copy(adapter, parameters);
     FrozenWeights decoder =
-        new FrozenWeights(
-            config, base, DType.FP32, DType.FP32, FrozenWeights.Shard.NONE, new SingleRank());
+        FrozenWeights.load(
+            config,
+            new FrozenWeights.Placement(Device.CPU, DType.FP32, DType.FP32, new SingleRank(), 0),
+            base);
     String head = config.tieWordEmbeddings() ? TensorNames.EMBED_TOKENS : TensorNames.LM_HEAD;
     return new LoraModel(
         config,

@@ -16,8 +16,11 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * and its own streams go on. For the host as device they lie in ordinary memory.
  */
 public final class PinnedMemory {
-  /** The smallest piece; a remainder below it is rounded up. */
+  /** The smallest piece there is. */
   private static final long MIN_PIECE_BYTES = 64 << 10;
+
+  /** The smallest piece is at most this part of the largest: what is below it is rounded up. */
+  private static final long MAX_RATIO = 32;
 
   private PinnedMemory() {}
 
@@ -48,15 +51,17 @@ public final class PinnedMemory {
   }
 
   /**
-   * Memory for {@code bytes} bytes in pieces whose sizes are powers of two, the largest first: as
-   * one tensor up to half of what the allocator takes would lie idle.
+   * Memory for {@code bytes} bytes in a few pieces whose sizes are powers of two, the largest
+   * first: of what the allocator takes at most a thirty-second lies idle, where it would be up to a
+   * half in one piece.
    *
    * @return tensors {@code [n]} of uint8
    * @throws PinnedMemoryException if the host has not enough
    */
   public static List<Tensor> pieces(Device device, long bytes) {
     List<Tensor> pieces = new ArrayList<>();
-    long rest = (bytes + MIN_PIECE_BYTES - 1) / MIN_PIECE_BYTES * MIN_PIECE_BYTES;
+    long smallest = Math.max(MIN_PIECE_BYTES, Long.highestOneBit(bytes) / MAX_RATIO);
+    long rest = (bytes + smallest - 1) / smallest * smallest;
     while (rest > 0) {
       long piece = Long.highestOneBit(rest);
       pieces.add(empty(device, ScalarType.Byte, piece));

@@ -53,8 +53,8 @@ public final class TrainingRun {
     NativeLibraries.load();
     try (TensorScope scope = new TensorScope();
         Kernels kernels = Kernels.on(ranks.device())) {
-      listener.onPhase("loading weights");
-      TrainableModel model = ModelLoader.load(spec, inputs, ranks);
+      listener.onPhase(Progress.LOADING_WEIGHTS);
+      TrainableModel model = ModelLoader.load(spec, inputs, ranks, listener);
       try (Parameters parameters = model.parameters()) {
         Llama llama = llama(spec, model, ranks.device(), kernels);
         AdamW optimizer = new AdamW(spec.optimizer(), parameters, kernels);

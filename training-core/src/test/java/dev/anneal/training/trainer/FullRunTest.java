@@ -86,7 +86,7 @@ class FullRunTest {
     try (TensorScope scope = new TensorScope()) {
       TrainingRun.Inputs inputs =
           inputs(new ModelSource.Random(TinyModels.config(Embeddings.UNTIED), 5));
-      TrainableModel model = ModelLoader.load(spec, inputs, alone());
+      TrainableModel model = ModelLoader.load(spec, inputs, alone(), new RecordingListener());
       AdamW optimizer = new AdamW(spec.optimizer(), model.parameters(), new PlainKernels());
       new Trainer(spec, inputs.train(), llama(model), model.parameters(), optimizer, alone())
           .train(new RecordingListener());
@@ -95,7 +95,7 @@ class FullRunTest {
         model.parameters().master().copy_(model.parameters().master().to(ScalarType.BFloat16));
       }
       TrainingRun.Inputs written = inputs(new ModelSource.Folder(new LocalModelFolder(output)));
-      TrainableModel loaded = ModelLoader.load(spec, written, alone());
+      TrainableModel loaded = ModelLoader.load(spec, written, alone(), new RecordingListener());
       assertThat(Deviation.absolute(logits(loaded), logits(model))).isZero();
     }
   }
