@@ -2,12 +2,17 @@ package dev.anneal.training.weights;
 
 import dev.anneal.training.collective.Collectives;
 import dev.anneal.training.model.DecoderWeights;
+import dev.anneal.training.model.FrozenLayer;
+import dev.anneal.training.model.FrozenMatrix;
 import dev.anneal.training.model.LayerWeights;
 import dev.anneal.training.model.LinearModule;
 import dev.anneal.training.model.LlamaConfig;
+import dev.anneal.training.model.ModuleGroup;
 import dev.anneal.training.model.TensorNames;
 import dev.anneal.training.tensor.DType;
+import dev.anneal.training.tensor.Tensors;
 import java.util.ArrayList;
+import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
 import org.bytedeco.pytorch.Tensor;
@@ -56,6 +61,19 @@ public final class FrozenWeights implements DecoderWeights {
               weights.read(
                   TensorNames.postAttentionLayernorm(layer), computeDtype, config.hiddenSize())));
     }
+  }
+
+  @Override
+  public FrozenLayer use(int layer, int next) {
+    Tensor flat = storage.flat(layer).to(computeDtype.scalarType());
+    Map<ModuleGroup, FrozenMatrix> matrices = new EnumMap<>(ModuleGroup.class);
+    Map<LinearModule, Tensor> linears = layout.views(flat);
+    for (ModuleGroup group : ModuleGroup.values()) {
+      Tensor[] parts = group.modules().stream().map(linears::get).toArray(Tensor[]::new);
+      matrices.put(group, new FrozenMatrix(Tensors.cat(parts), null));
+    }
+    Norms norm = norms.get(layer);
+    return new FrozenLayer(matrices, norm.inputLayernorm(), norm.postAttentionLayernorm());
   }
 
   @Override
