@@ -2,8 +2,9 @@
 // torch.optim.AdamW; compute becomes the parameter in COMPUTE (bf16 or float).
 //
 // Bytes an element with bf16: 30 (parameter, m, v twice; gradient; compute). Grid: a thread for
-// every VEC elements. REAL is float; WIDTH and THREADS are not used.
-#include "rows.cuh"
+// every VEC elements.
+#define REAL float
+#include "vectors.cuh"
 
 DEVICE void store(const float (&v)[VEC], float* to) { Vector::of(v).store(to); }
 

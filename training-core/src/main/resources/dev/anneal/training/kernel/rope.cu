@@ -2,8 +2,8 @@
 // become a cos - b sin, b cos + a sin. angles [T, HEAD_DIM]: the cosines, then the sines.
 //
 // Bytes a row of bf16: 4 count HEAD_DIM (heads twice). Grid: T blocks of any number of threads.
-// WIDTH is HEAD_DIM; THREADS is not used.
-#include "rows.cuh"
+// WIDTH is HEAD_DIM.
+#include "vectors.cuh"
 
 extern "C" __global__ void rope(REAL* heads, const float* angles, long long rowStride, int count) {
   constexpr int HALF = WIDTH / 2;
