@@ -54,8 +54,8 @@ public final class TrainingRun {
     try (TensorScope scope = new TensorScope();
         Kernels kernels = Kernels.on(ranks.device())) {
       listener.onPhase(Progress.LOADING_WEIGHTS);
-      TrainableModel model = ModelLoader.load(spec, inputs, ranks, listener);
-      try (Parameters parameters = model.parameters()) {
+      try (TrainableModel model = ModelLoader.load(spec, inputs, ranks, listener)) {
+        Parameters parameters = model.parameters();
         Llama llama = llama(spec, model, ranks.device(), kernels);
         AdamW optimizer = new AdamW(spec.optimizer(), parameters, kernels);
         Evaluator evaluator = new Evaluator(spec, inputs, llama, ranks, listener);
@@ -67,9 +67,15 @@ public final class TrainingRun {
         ResultWriter.write(spec, inputs, model, ranks);
         ranks.world().barrier();
       }
-    } catch (TrainingException | TrainingCancelled | InvalidModelException e) {
+    } catch (TrainingCancelled | InvalidModelException e) {
       throw e;
     } catch (RuntimeException | IOException e) {
+      if (OutOfMemory.caused(e)) {
+        throw new OutOfMemory(spec, inputs.model().config(), ranks).explain(e);
+      }
+      if (e instanceof TrainingException failed) {
+        throw failed;
+      }
       throw new TrainingException(
           "rank %d, %s".formatted(ranks.rank(), NativeErrors.firstLine(e)), e);
     }
