@@ -24,6 +24,8 @@ public final class Llama {
   public enum Activations {
     /** its input; the rest is computed again */
     CHECKPOINT,
+    /** its input, in pinned memory of the host; the rest is computed again */
+    CHECKPOINT_ON_HOST,
     /** everything */
     KEEP
   }
@@ -166,7 +168,7 @@ public final class Llama {
     private record Graph(Tensor x, Leaves leaves, Tensor output) {}
 
     Tensor forward() {
-      if (activations == Activations.CHECKPOINT) {
+      if (activations != Activations.KEEP) {
         return inference(layer, input, rope, rowLengths, dropout);
       }
       kept = record("forward");
