@@ -12,7 +12,6 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.bytedeco.cuda.cudart.cudaDeviceProp;
 import org.bytedeco.cuda.global.cudart;
-import org.bytedeco.javacpp.Loader;
 import org.bytedeco.pytorch.global.torch_cuda;
 import org.bytedeco.pytorch.global.torch_nccl;
 
@@ -29,24 +28,33 @@ public final class Gpus {
   private Gpus() {}
 
   /**
-   * Loads CUDA, and then libtorch for it.
+   * Finds the GPUs with CUDA alone.
    *
    * @return at least {@code needed} GPUs
    * @throws GpuException if the driver, a library or a GPU is missing
    */
-  public static List<Gpu> require(int needed) {
+  public static List<Gpu> find(int needed) {
     if (build() == Build.CPU) {
       throw new GpuException(
           "There are only the libraries for CPUs: use those for GPUs (./submit.sh --gpu), or set cluster.gpus_per_node=0.");
     }
     try {
-      Loader.load(cudart.class);
+      NativeLibraries.load(cudart.class);
       requireDriver(cudaVersionOfDriver(), driver(DRIVER_VERSION));
       List<Gpu> gpus = visible();
       requireEnough(needed, gpus.size(), System.getenv("CUDA_VISIBLE_DEVICES"));
+      return gpus;
+    } catch (LinkageError e) {
+      throw missing(e);
+    }
+  }
+
+  /** Finds the GPUs and loads libtorch for them; otherwise like {@link #find}. */
+  public static List<Gpu> require(int needed) {
+    List<Gpu> gpus = find(needed);
+    try {
       NativeLibraries.load();
-      Loader.load(torch_cuda.class);
-      Loader.load(torch_nccl.class);
+      NativeLibraries.load(torch_cuda.class, torch_nccl.class);
       return gpus;
     } catch (LinkageError e) {
       throw missing(e);
