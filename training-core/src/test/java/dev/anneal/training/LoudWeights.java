@@ -1,11 +1,15 @@
 package dev.anneal.training;
 
 import dev.anneal.training.tensor.DType;
+import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.Seeds;
 import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.tensor.Tensors;
+import dev.anneal.training.weights.LoadProgress;
+import dev.anneal.training.weights.WantedRows;
 import dev.anneal.training.weights.WeightReader;
 import java.util.Arrays;
+import java.util.List;
 import java.util.SplittableRandom;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -22,6 +26,18 @@ public record LoudWeights(long seed) implements WeightReader {
     try (TensorScope scope = new TensorScope()) {
       Tensor part = Tensors.of(values).narrow(0, first, count);
       return scope.keep(part.to(ScalarType.Float).to(dtype.scalarType()));
+    }
+  }
+
+  @Override
+  public void stream(List<WantedRows> wanted, Device device, LoadProgress progress) {
+    for (WantedRows rows : wanted) {
+      try (TensorScope scope = new TensorScope()) {
+        long columns = rows.columns();
+        Tensor values =
+            read(rows.name(), rows.first() * columns, rows.count() * columns, DType.FP32);
+        rows.sink().accept(0, Tensors.to(device, values.view(rows.count(), columns)));
+      }
     }
   }
 

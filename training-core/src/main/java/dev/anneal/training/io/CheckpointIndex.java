@@ -3,19 +3,18 @@ package dev.anneal.training.io;
 import dev.anneal.training.InvalidModelException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.Set;
 
 /**
  * The tensors of a checkpoint by name, whether it is one safetensors file or several with an index
  * ({@code <file>.index.json}, whose {@code weight_map} gives the file of every tensor). Files open
- * when a tensor of theirs is first asked for, and stay open; one thread at a time may use it.
+ * when a tensor of theirs is first asked for. Several threads may read at a time.
  */
 public final class CheckpointIndex implements AutoCloseable {
 
@@ -28,12 +27,15 @@ public final class CheckpointIndex implements AutoCloseable {
   private final ModelFolder folder;
   private final String origin;
   private final Map<String, String> fileOfTensor;
-  private final Map<String, SafetensorsFile> openFiles = new LinkedHashMap<>();
+  private final ChannelPool channels;
+  private final Map<String, SafetensorsFile> openFiles = new HashMap<>();
 
-  private CheckpointIndex(ModelFolder folder, String origin, Map<String, String> fileOfTensor) {
+  private CheckpointIndex(
+      ModelFolder folder, String origin, Map<String, String> fileOfTensor, ChannelPool channels) {
     this.folder = folder;
     this.origin = folder.locationOf(origin);
     this.fileOfTensor = Collections.unmodifiableMap(fileOfTensor);
+    this.channels = channels;
   }
 
   /**
@@ -53,16 +55,17 @@ public final class CheckpointIndex implements AutoCloseable {
               .formatted(folder.location(), singleFile, indexFile));
     }
     Map<String, String> weightMap = weightMap(folder, JsonObject.read(folder, indexFile));
-    return new CheckpointIndex(folder, indexFile, weightMap);
+    return new CheckpointIndex(folder, indexFile, weightMap, new ChannelPool(folder));
   }
 
   private static CheckpointIndex ofFile(ModelFolder folder, String file) throws IOException {
-    SafetensorsFile open = SafetensorsFile.open(folder, file);
+    ChannelPool channels = new ChannelPool(folder);
+    SafetensorsFile open = SafetensorsFile.open(folder, file, channels);
     Map<String, String> fileOfTensor = new LinkedHashMap<>();
     for (String name : open.header().entries().keySet()) {
       fileOfTensor.put(name, file);
     }
-    CheckpointIndex index = new CheckpointIndex(folder, file, fileOfTensor);
+    CheckpointIndex index = new CheckpointIndex(folder, file, fileOfTensor, channels);
     index.openFiles.put(file, open);
     return index;
   }
@@ -166,34 +169,19 @@ public final class CheckpointIndex implements AutoCloseable {
       throw new InvalidModelException(
           "%s lacks tensor %s; is this the checkpoint of that model?".formatted(origin, name));
     }
-    SafetensorsFile open = openFiles.get(file);
-    if (open == null) {
-      open = SafetensorsFile.open(folder, file);
-      openFiles.put(file, open);
+    synchronized (openFiles) {
+      SafetensorsFile open = openFiles.get(file);
+      if (open == null) {
+        open = SafetensorsFile.open(folder, file, channels);
+        openFiles.put(file, open);
+      }
+      return open;
     }
-    return open;
   }
 
-  /** Closes the files, the last opened first. */
+  /** Closes the files, once nobody reads them. */
   @Override
   public void close() throws IOException {
-    List<SafetensorsFile> files = new ArrayList<>(openFiles.values());
-    openFiles.clear();
-    Collections.reverse(files);
-    IOException first = null;
-    for (SafetensorsFile file : files) {
-      try {
-        file.close();
-      } catch (IOException e) {
-        if (first == null) {
-          first = e;
-        } else {
-          first.addSuppressed(e);
-        }
-      }
-    }
-    if (first != null) {
-      throw first;
-    }
+    channels.close();
   }
 }

@@ -6,15 +6,18 @@ import java.nio.ByteBuffer;
 import java.nio.channels.SeekableByteChannel;
 import java.util.Objects;
 
-/** An open safetensors file. It has one read position, so one thread at a time may use it. */
+/** An open safetensors file. Several threads may read it at a time. */
 public final class SafetensorsFile implements AutoCloseable {
+  private final String file;
   private final String where;
-  private final SeekableByteChannel channel;
+  private final ChannelPool channels;
   private final SafetensorsHeader header;
 
-  private SafetensorsFile(String where, SeekableByteChannel channel, SafetensorsHeader header) {
+  private SafetensorsFile(
+      String file, String where, ChannelPool channels, SafetensorsHeader header) {
+    this.file = file;
     this.where = where;
-    this.channel = channel;
+    this.channels = channels;
     this.header = header;
   }
 
@@ -24,21 +27,19 @@ public final class SafetensorsFile implements AutoCloseable {
    * @throws InvalidModelException if it is missing, truncated or no safetensors file
    */
   public static SafetensorsFile open(ModelFolder folder, String file) throws IOException {
+    return open(folder, file, new ChannelPool(folder));
+  }
+
+  /** {@link #open(ModelFolder, String)} on channels that others share. */
+  static SafetensorsFile open(ModelFolder folder, String file, ChannelPool channels)
+      throws IOException {
     if (!folder.has(file)) {
       throw new InvalidModelException(folder.location() + " has no " + file + ".");
     }
     String where = folder.locationOf(file);
-    SeekableByteChannel channel = folder.open(file);
-    try {
-      return new SafetensorsFile(where, channel, SafetensorsHeader.read(channel, where));
-    } catch (IOException | RuntimeException e) {
-      try {
-        channel.close();
-      } catch (IOException suppressed) {
-        e.addSuppressed(suppressed);
-      }
-      throw e;
-    }
+    SafetensorsHeader header =
+        reading(channels, file, 0, channel -> SafetensorsHeader.read(channel, where));
+    return new SafetensorsFile(file, where, channels, header);
   }
 
   /** The checked header. */
@@ -61,17 +62,49 @@ public final class SafetensorsFile implements AutoCloseable {
   public void read(TensorEntry tensor, long firstElement, ByteBuffer into) throws IOException {
     long offset = Math.multiplyExact(firstElement, (long) tensor.dtype().bytes());
     Objects.checkFromIndexSize(offset, (long) into.remaining(), tensor.byteSize());
-    channel.position(header.dataStart() + tensor.begin() + offset);
+    long position = header.dataStart() + tensor.begin() + offset;
+    reading(channels, file, position, channel -> fill(channel, position, tensor, into));
+  }
+
+  private ByteBuffer fill(
+      SeekableByteChannel channel, long position, TensorEntry tensor, ByteBuffer into)
+      throws IOException {
+    channel.position(position);
     while (into.hasRemaining()) {
       if (channel.read(into) < 0) {
         throw SafetensorsHeader.truncated(
             where, "tensor " + tensor.name(), header.dataStart() + tensor.end(), channel.size());
       }
     }
+    return into;
   }
 
+  private interface Reading<T> {
+    T read(SeekableByteChannel channel) throws IOException;
+  }
+
+  /** Reads from a channel of its own, which is closed if that fails. */
+  private static <T> T reading(ChannelPool channels, String file, long position, Reading<T> reading)
+      throws IOException {
+    SeekableByteChannel channel = channels.take(file, position);
+    T result;
+    try {
+      result = reading.read(channel);
+    } catch (IOException | RuntimeException e) {
+      try {
+        channel.close();
+      } catch (IOException suppressed) {
+        e.addSuppressed(suppressed);
+      }
+      throw e;
+    }
+    channels.giveBack(file, channel);
+    return result;
+  }
+
+  /** Closes it once nobody reads it. */
   @Override
   public void close() throws IOException {
-    channel.close();
+    channels.close();
   }
 }

@@ -1,9 +1,10 @@
 package dev.anneal.training.trainer;
 
+import dev.anneal.training.collective.Collectives;
+import dev.anneal.training.collective.SingleRank;
 import dev.anneal.training.io.CheckpointIndex;
 import dev.anneal.training.lora.LoraModel;
 import dev.anneal.training.lora.LoraTargets;
-import dev.anneal.training.model.DecoderWeights;
 import dev.anneal.training.model.FullModel;
 import dev.anneal.training.model.LinearModule;
 import dev.anneal.training.model.LlamaConfig;
@@ -17,30 +18,39 @@ import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.tensor.Tensors;
 import dev.anneal.training.weights.CheckpointWeights;
 import dev.anneal.training.weights.FrozenWeights;
+import dev.anneal.training.weights.WantedRows;
 import dev.anneal.training.weights.WeightReader;
 import dev.anneal.training.weights.Weights;
+import dev.anneal.training.weights.WholeTensors;
 import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Set;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /** Builds the model that a run trains, in the current tensor scope. */
 final class ModelLoader {
   private ModelLoader() {}
 
-  static TrainableModel load(TrainingSpec spec, TrainingRun.Inputs inputs, Ranks ranks)
+  static TrainableModel load(
+      TrainingSpec spec, TrainingRun.Inputs inputs, Ranks ranks, TrainingListener listener)
       throws IOException {
     LlamaConfig config = inputs.model().config();
     try (WeightReader weights = Weights.open(inputs.model());
         NoGrad noGrad = new NoGrad()) {
       return switch (spec.mode()) {
-        case LORA -> lora(spec, inputs, config, weights, ranks);
-        case FULL -> full(spec, config, weights);
+        case LORA -> lora(spec, inputs, config, weights, ranks, listener);
+        case FULL -> full(spec, config, weights, ranks);
       };
     }
   }
 
-  private static TrainableModel full(TrainingSpec spec, LlamaConfig config, WeightReader weights) {
-    Parameters parameters = new Parameters(FullModel.shapes(config), spec.computeDtype());
+  private static TrainableModel full(
+      TrainingSpec spec, LlamaConfig config, WeightReader weights, Ranks ranks) {
+    Parameters parameters =
+        new Parameters(
+            FullModel.shapes(config), spec.computeDtype(), ranks.device(), ranks.world());
     copy(weights, parameters);
     return new FullModel(config, parameters);
   }
@@ -50,10 +60,15 @@ final class ModelLoader {
       TrainingRun.Inputs inputs,
       LlamaConfig config,
       WeightReader weights,
-      Ranks ranks) {
+      Ranks ranks,
+      TrainingListener listener) {
     Set<LinearModule> targets = LoraTargets.resolve(spec.lora().targetModules());
     Parameters parameters =
-        new Parameters(LoraModel.shapes(config, spec.lora(), targets), spec.computeDtype());
+        new Parameters(
+            LoraModel.shapes(config, spec.lora(), targets),
+            spec.computeDtype(),
+            ranks.device(),
+            ranks.world());
     if (inputs.initAdapter() == null) {
       initialize(parameters, config, targets, spec.seed());
     } else {
@@ -62,18 +77,25 @@ final class ModelLoader {
         copy(adapter, parameters);
       }
     }
-    DType dtype = spec.computeDtype();
-    DecoderWeights decoder =
-        new FrozenWeights(config, weights, spec.baseDtype(), dtype, spec.shard(), ranks.shard());
+    FrozenWeights decoder = new FrozenWeights(config, placement(spec, ranks));
+    WholeTensors whole = new WholeTensors(ranks.device(), spec.computeDtype());
     long[] vocabulary = {config.vocabSize(), config.hiddenSize()};
-    Tensor embedTokens = weights.read(TensorNames.EMBED_TOKENS, dtype, vocabulary);
+    Tensor embedTokens = whole.want(TensorNames.EMBED_TOKENS, vocabulary);
     Tensor lmHead =
-        config.tieWordEmbeddings()
-            ? embedTokens
-            : weights.read(TensorNames.LM_HEAD, dtype, vocabulary);
-    Tensor norm = weights.read(TensorNames.NORM, dtype, config.hiddenSize());
+        config.tieWordEmbeddings() ? embedTokens : whole.want(TensorNames.LM_HEAD, vocabulary);
+    Tensor norm = whole.want(TensorNames.NORM, config.hiddenSize());
+    List<WantedRows> wanted = new ArrayList<>(decoder.wanted());
+    wanted.addAll(whole.wanted());
+    weights.stream(wanted, ranks.device(), new Progress(Progress.LOADING_WEIGHTS, listener));
+    decoder.complete();
     return new LoraModel(
         config, spec.lora(), targets, parameters, decoder, embedTokens, norm, lmHead);
+  }
+
+  private static FrozenWeights.Placement placement(TrainingSpec spec, Ranks ranks) {
+    Collectives shard = spec.shard() == FrozenWeights.Shard.NONE ? new SingleRank() : ranks.shard();
+    return new FrozenWeights.Placement(
+        ranks.device(), spec.baseDtype(), spec.computeDtype(), shard, spec.offloadRatio());
   }
 
   /** As PEFT does: A uniform as {@code kaiming_uniform_(a=sqrt(5))} draws it, B zero. */
@@ -82,11 +104,10 @@ final class ModelLoader {
     for (int layer = 0; layer < config.numHiddenLayers(); layer++) {
       for (LinearModule module : targets) {
         try (TensorScope scope = new TensorScope()) {
+          String name = module.loraAName(layer);
           double bound = 1 / Math.sqrt(module.inFeatures(config));
-          Tensors.uniform(
-              parameters.master(module.loraAName(layer)),
-              bound,
-              Seeds.mix(seed, module.loraAName(layer).hashCode()));
+          Tensor a = Tensors.empty(ScalarType.Float, parameters.shape(name));
+          parameters.assign(name, Tensors.uniform(a, bound, Seeds.mix(seed, name.hashCode())));
         }
       }
     }
@@ -96,7 +117,7 @@ final class ModelLoader {
   private static void copy(WeightReader weights, Parameters parameters) {
     for (String name : parameters.names()) {
       try (TensorScope scope = new TensorScope()) {
-        parameters.master(name).copy_(weights.read(name, DType.FP32, parameters.shape(name)));
+        parameters.assign(name, weights.read(name, DType.FP32, parameters.shape(name)));
       }
     }
     parameters.publish();

@@ -6,6 +6,14 @@ public interface TrainingListener {
   /** Something long begins, e.g. {@code loading weights}. */
   void onPhase(String phase);
 
+  /**
+   * How far the phase is; told now and then, and at its end.
+   *
+   * @param doneBytes what this rank has read or made so far
+   * @param totalBytes what it will have in the end
+   */
+  default void onProgress(String phase, long doneBytes, long totalBytes) {}
+
   /** An optimizer step is done. */
   void onStep(StepMetrics metrics);
 

@@ -5,10 +5,12 @@ import dev.anneal.training.io.CheckpointIndex;
 import dev.anneal.training.io.ModelFolder;
 import dev.anneal.training.io.SafetensorsDType;
 import dev.anneal.training.tensor.DType;
+import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.tensor.Tensors;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.util.List;
 import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -49,6 +51,16 @@ public final class CheckpointWeights implements WeightReader {
     }
   }
 
+  @Override
+  public void stream(List<WantedRows> wanted, Device device, LoadProgress progress) {
+    try {
+      CheckpointStream.Limits limits = CheckpointStream.Limits.DEFAULT;
+      new CheckpointStream(index, device, limits).read(wanted, progress);
+    } catch (IOException e) {
+      throw unreadable("the model folder", e);
+    }
+  }
+
   private void fill(Tensor stored, String name, long first) throws IOException {
     long elementBytes = index.entry(name).dtype().bytes();
     for (long offset = 0; offset < stored.nbytes(); offset += CHUNK_BYTES) {
@@ -59,7 +71,7 @@ public final class CheckpointWeights implements WeightReader {
     }
   }
 
-  private static ScalarType scalarType(SafetensorsDType dtype) {
+  static ScalarType scalarType(SafetensorsDType dtype) {
     return switch (dtype) {
       case F32 -> ScalarType.Float;
       case F16 -> ScalarType.Half;

@@ -2,18 +2,28 @@ package dev.anneal.training.weights;
 
 import dev.anneal.training.collective.Collectives;
 import dev.anneal.training.model.DecoderWeights;
+import dev.anneal.training.model.FrozenLayer;
+import dev.anneal.training.model.FrozenLayers;
+import dev.anneal.training.model.FrozenMatrix;
 import dev.anneal.training.model.LayerWeights;
 import dev.anneal.training.model.LinearModule;
 import dev.anneal.training.model.LlamaConfig;
+import dev.anneal.training.model.ModuleGroup;
 import dev.anneal.training.model.TensorNames;
 import dev.anneal.training.tensor.DType;
+import dev.anneal.training.tensor.Device;
+import dev.anneal.training.weights.FrozenLayout.Part;
 import java.util.ArrayList;
+import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
 import org.bytedeco.pytorch.Tensor;
 
-/** The decoder layers of a model that does not train, in one of several storages. */
-public final class FrozenWeights implements DecoderWeights {
+/**
+ * The decoder layers of a model that does not train: whole on the rank's device, or split over
+ * several ranks, or in part in the host's memory, and then brought together layer by layer.
+ */
+public final class FrozenWeights implements FrozenLayers, DecoderWeights, AutoCloseable {
 
   /** Where the layers lie. */
   public enum Shard {
@@ -25,44 +35,194 @@ public final class FrozenWeights implements DecoderWeights {
     WORLD
   }
 
-  private record Norms(Tensor inputLayernorm, Tensor postAttentionLayernorm) {}
+  /**
+   * Where and how the layers are kept.
+   *
+   * @param device where they are used
+   * @param stored what the matrices are kept in
+   * @param compute what {@link #layer} and norms are in
+   * @param ranks those that hold equal parts of every layer, this one among them
+   * @param offloadRatio share of this rank's part of every matrix that waits in pinned memory of
+   *     the host, 0 to 1; for the host as device it is ordinary memory
+   */
+  public record Placement(
+      Device device, DType stored, DType compute, Collectives ranks, double offloadRatio) {
+    FrozenLayout layout(LlamaConfig config) {
+      return FrozenLayout.of(config, stored, ranks.worldSize(), ranks.rank(), offloadRatio);
+    }
+  }
 
-  private final LayerLayout layout;
-  private final LayerStorage storage;
-  private final DType computeDtype;
-  private final List<Norms> norms = new ArrayList<>();
+  /**
+   * What a rank's decoder layers take.
+   *
+   * @param deviceBytes its part of the layers, on the device
+   * @param pinnedBytes its part of the layers, on the host
+   * @param bufferBytes what layers are brought together in, on the device
+   */
+  public record Holdings(long deviceBytes, long pinnedBytes, long bufferBytes) {}
 
-  /** Reads this rank's part of the layers into the current tensor scope. */
-  public FrozenWeights(
-      LlamaConfig config,
-      WeightReader weights,
-      DType storedDtype,
-      DType computeDtype,
-      Shard shard,
-      Collectives collectives) {
-    this.layout = new LayerLayout(config);
-    this.computeDtype = computeDtype;
-    FlatLayerReader reader = new FlatLayerReader(weights, layout, storedDtype);
+  private final LlamaConfig config;
+  private final Placement placement;
+  private final FrozenLayout layout;
+  private final LayerShards shards;
+  private final LayerBuffers buffers;
+  private final List<Tensor> inputLayernorms = new ArrayList<>();
+  private final List<Tensor> postAttentionLayernorms = new ArrayList<>();
+  private final List<WantedRows> wanted = new ArrayList<>();
+  private List<List<Tensor>> scales;
+  private List<FrozenLayer> residentLayers;
+
+  /**
+   * Takes the memory, in the current tensor scope. The weights are there once {@link #wanted} is
+   * read and {@link #complete} has been called.
+   */
+  public FrozenWeights(LlamaConfig config, Placement placement) {
+    this.config = config;
+    this.placement = placement;
+    this.layout = placement.layout(config);
     int layers = config.numHiddenLayers();
-    this.storage =
-        switch (shard) {
-          case NONE -> new ResidentStorage(reader, layers);
-          case NODE, WORLD -> new ShardedStorage(reader, layers, collectives);
-        };
+    shards = new LayerShards(layout, placement.stored(), layers, placement.device());
+    buffers =
+        layout.resident()
+            ? null
+            : new LayerBuffers(
+                layout, shards, placement.stored(), layers, placement.ranks(), placement.device());
+    WholeTensors norms = new WholeTensors(placement.device(), placement.compute());
     for (int layer = 0; layer < layers; layer++) {
-      norms.add(
-          new Norms(
-              weights.read(TensorNames.inputLayernorm(layer), computeDtype, config.hiddenSize()),
-              weights.read(
-                  TensorNames.postAttentionLayernorm(layer), computeDtype, config.hiddenSize())));
+      inputLayernorms.add(norms.want(TensorNames.inputLayernorm(layer), config.hiddenSize()));
+      postAttentionLayernorms.add(
+          norms.want(TensorNames.postAttentionLayernorm(layer), config.hiddenSize()));
+      for (Part part : layout.parts()) {
+        want(layer, part);
+      }
+    }
+    wanted.addAll(norms.wanted());
+  }
+
+  /** Layers that are read at once, without anything else. */
+  public static FrozenWeights load(LlamaConfig config, Placement placement, WeightReader weights) {
+    FrozenWeights frozen = new FrozenWeights(config, placement);
+    weights.stream(frozen.wanted(), placement.device(), LoadProgress.IGNORED);
+    frozen.complete();
+    return frozen;
+  }
+
+  /** What {@link #FrozenWeights} would take, without taking it. */
+  public static Holdings holdings(LlamaConfig config, Placement placement) {
+    FrozenLayout layout = placement.layout(config);
+    long layers = config.numHiddenLayers();
+    return new Holdings(
+        layers * layout.deviceBytes(),
+        layers * layout.hostBytes(),
+        layout.resident() ? 0 : 2 * layout.wholeBytes());
+  }
+
+  /** The rows that belong to this rank, and where they go. */
+  public List<WantedRows> wanted() {
+    return List.copyOf(wanted);
+  }
+
+  private void want(int layer, Part part) {
+    long shardFirst = layout.rank() * part.shardRows();
+    long shardEnd = shardFirst + part.shardRows();
+    long first = 0;
+    for (LinearModule module : part.group().modules()) {
+      long end = first + module.outFeatures(config);
+      long from = Math.max(first, shardFirst);
+      long to = Math.min(end, shardEnd);
+      if (from < to) {
+        wanted.add(
+            new WantedRows(
+                module.weightName(layer),
+                from - first,
+                to - from,
+                part.columns(),
+                (row, values) -> shards.write(layer, part, from - shardFirst + row, values)));
+      }
+      first = end;
+    }
+  }
+
+  /**
+   * To be called when all that is {@link #wanted} has come. On sharded weights this is a
+   * collective.
+   */
+  public void complete() {
+    scales = shards.gatherScales(placement.ranks());
+    if (layout.resident()) {
+      residentLayers = new ArrayList<>();
+      for (int layer = 0; layer < config.numHiddenLayers(); layer++) {
+        List<Tensor> matrices = new ArrayList<>();
+        for (Part part : layout.parts()) {
+          matrices.add(
+              shards
+                  .onDevice(layer, part)
+                  .view(placement.stored().scalarType())
+                  .view(part.rows(), part.columns()));
+        }
+        residentLayers.add(frozenLayer(layer, matrices));
+      }
     }
   }
 
   @Override
+  public FrozenLayer use(int layer, int next) {
+    return buffers == null
+        ? residentLayers.get(layer)
+        : frozenLayer(layer, buffers.use(layer, next));
+  }
+
+  private FrozenLayer frozenLayer(int layer, List<Tensor> matrices) {
+    Map<ModuleGroup, FrozenMatrix> byGroup = new EnumMap<>(ModuleGroup.class);
+    for (int p = 0; p < matrices.size(); p++) {
+      byGroup.put(
+          layout.parts().get(p).group(),
+          new FrozenMatrix(matrices.get(p), scales.get(layer).get(p)));
+    }
+    return new FrozenLayer(byGroup, inputLayernorms.get(layer), postAttentionLayernorms.get(layer));
+  }
+
+  @Override
   public LayerWeights layer(int layer) {
-    Tensor flat = storage.flat(layer).to(computeDtype.scalarType());
-    Map<LinearModule, Tensor> linears = layout.views(flat);
-    Norms norm = norms.get(layer);
-    return new LayerWeights(linears, norm.inputLayernorm(), norm.postAttentionLayernorm());
+    FrozenLayer frozen = use(layer, NONE);
+    Map<LinearModule, Tensor> linears = new EnumMap<>(LinearModule.class);
+    frozen
+        .matrices()
+        .forEach(
+            (group, matrix) -> {
+              Tensor joined = inComputeDtype(matrix);
+              long first = 0;
+              for (LinearModule module : group.modules()) {
+                long rows = module.outFeatures(config);
+                linears.put(module, joined.narrow(0, first, rows));
+                first += rows;
+              }
+            });
+    return new LayerWeights(linears, frozen.inputLayernorm(), frozen.postAttentionLayernorm());
+  }
+
+  private Tensor inComputeDtype(FrozenMatrix matrix) {
+    if (matrix.scale() != null) {
+      return Fp8.dequantize(matrix.weight(), matrix.scale()).to(placement.compute().scalarType());
+    }
+    if (placement.stored() != placement.compute()) {
+      return matrix.weight().to(placement.compute().scalarType());
+    }
+    // a buffer is written again while the caller may still hold the layer
+    return buffers == null ? matrix.weight() : matrix.weight().clone();
+  }
+
+  /** What the layers take. */
+  public Holdings holdings() {
+    return new Holdings(
+        shards.deviceBytes(), shards.hostBytes(), buffers == null ? 0 : buffers.bytes());
+  }
+
+  /** Returns when nothing is on its way to the device; the memory goes with its tensor scope. */
+  @Override
+  public void close() {
+    if (buffers != null) {
+      buffers.close();
+    }
   }
 }

@@ -1,6 +1,8 @@
 package dev.anneal.training.weights;
 
 import dev.anneal.training.tensor.DType;
+import dev.anneal.training.tensor.Device;
+import java.util.List;
 import org.bytedeco.pytorch.Tensor;
 
 /** Reads the weights of a model by their Hugging Face names, whole or in part. */
@@ -21,6 +23,12 @@ public interface WeightReader extends AutoCloseable {
     }
     return read(name, 0, count, dtype).view(shape);
   }
+
+  /**
+   * Reads all {@code wanted} rows onto {@code device}, piece by piece, with little memory beside
+   * that of their sinks. When it returns the sinks' work is done, on a GPU too.
+   */
+  void stream(List<WantedRows> wanted, Device device, LoadProgress progress);
 
   @Override
   void close();

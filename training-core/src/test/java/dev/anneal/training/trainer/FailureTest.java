@@ -9,6 +9,8 @@ import dev.anneal.training.data.SequenceSource;
 import dev.anneal.training.data.TokenSequence;
 import dev.anneal.training.io.LocalOutputFolder;
 import dev.anneal.training.model.ModelSource;
+import dev.anneal.training.tensor.Device;
+import dev.anneal.training.tensor.Tensors;
 import dev.anneal.training.weights.FrozenWeights.Shard;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -56,11 +58,13 @@ class FailureTest {
 
   @Test
   void failureInTheBackwardOfALayer() {
-    // the layers are gathered forward 0, 1, 2 and backward 2, 1, 0
-    Collectives failing = new FailingCollectives(5);
-    assertThatThrownBy(() -> train(recipe().batch(8, 1).shard(Shard.WORLD), failing))
+    // layers of four matrices are gathered forward, 0, 1, 2; backward, 2 and 1 are still there
+    Ranks ranks = new Ranks(Device.CPU, new SingleRank(), new FailingCollectives(13));
+    TrainingSpec spec = recipe().batch(8, 1).shard(Shard.WORLD).spec();
+    TrainingRun.Inputs inputs = reference.inputs(null, rows, output);
+    assertThatThrownBy(() -> TrainingRun.run(spec, inputs, ranks, listener))
         .isInstanceOf(TrainingException.class)
-        .hasMessage("rank 0, step 1, layer 1, recomputed forward: no such peer");
+        .hasMessage("rank 0, step 1, layer 0, recomputed forward: no such peer");
   }
 
   @Test
@@ -145,7 +149,7 @@ class FailureTest {
         recipe.spec(), reference.inputs(null, rows, output), Ranks.onCpu(collectives), listener);
   }
 
-  /** A world of one whose {@code n}-th gather of a layer fails. */
+  /** Rank 0 of two alike, whose {@code n}-th gather fails. */
   private static final class FailingCollectives implements Collectives {
     private final SingleRank single = new SingleRank();
     private int left;
@@ -161,7 +165,7 @@ class FailureTest {
 
     @Override
     public int worldSize() {
-      return 1;
+      return 2;
     }
 
     @Override
@@ -172,7 +176,7 @@ class FailureTest {
       if (--left == 0) {
         throw new IllegalStateException("no such peer");
       }
-      return single.allGather(shard);
+      return Tensors.cat(shard, shard);
     }
 
     @Override

@@ -1,0 +1,36 @@
+package dev.anneal.training.weights;
+
+import dev.anneal.training.kernel.Quantized;
+import dev.anneal.training.tensor.Tensors;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+
+/**
+ * Weights in e4m3 (fn: no infinities, largest value 448) with one fp32 scale a row, which the
+ * tensor cores multiply as they are.
+ *
+ * @see <a href="https://arxiv.org/abs/2209.05433">Micikevicius et al. 2022</a>
+ */
+final class Fp8 {
+  private static final double LARGEST = 448;
+
+  private Fp8() {}
+
+  /**
+   * @param weight {@code [R, D]} of any floating-point dtype
+   */
+  static Quantized quantize(Tensor weight) {
+    Tensor w32 = weight.to(ScalarType.Float);
+    // libtorch multiplies with the reciprocal of a plain number on a GPU, which rounds differently
+    Tensor largest = Tensors.emptyLike(w32, 1).fill_(Tensors.scalar(LARGEST));
+    Tensor scale = w32.abs().amax(new long[] {1}, true).div_(largest);
+    // a row of zeros, or of values too small for a scale of fp32
+    scale.masked_fill_(scale.eq(Tensors.scalar(0)), Tensors.scalar(1));
+    return new Quantized(w32.div(scale).to(ScalarType.Float8_e4m3fn), scale);
+  }
+
+  /** What {@code bytes [R, D]} of e4m3 and {@code scale [R]} stand for, in fp32. */
+  static Tensor dequantize(Tensor bytes, Tensor scale) {
+    return bytes.to(ScalarType.Float).mul_(scale.unsqueeze(1));
+  }
+}

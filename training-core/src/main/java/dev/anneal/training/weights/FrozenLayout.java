@@ -1,0 +1,131 @@
+package dev.anneal.training.weights;
+
+import dev.anneal.training.model.LlamaConfig;
+import dev.anneal.training.model.ModuleGroup;
+import dev.anneal.training.tensor.DType;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * How the matrices of a decoder layer lie end to end in flat buffers of bytes: the whole layer, and
+ * a rank's part of it. The rows of every matrix are dealt out evenly to the ranks, so a gather of
+ * one matrix' parts gives the matrix and no row is split; of a rank's rows of every matrix the last
+ * wait in the host's memory. All layers lie alike.
+ *
+ * @param ranks how many ranks share a layer
+ * @param rank the one whose part it is
+ */
+record FrozenLayout(List<Part> parts, int ranks, int rank) {
+  /** Products and gathers want their operands aligned. */
+  private static final long ALIGNMENT = 256;
+
+  /**
+   * One matrix.
+   *
+   * @param rows of the matrix
+   * @param rowBytes bytes of a row
+   * @param shardRows rows of each rank; those beyond {@code rows} are zero
+   * @param hostRows how many of them, the last, wait in the host's memory
+   * @param wholeOffset where the matrix begins in the buffer of a whole layer
+   * @param deviceOffset where a rank's first rows begin in its buffer on the device
+   * @param hostOffset where its last rows begin in its buffer on the host
+   * @param scaleOffset where its scales begin among those of a layer
+   */
+  record Part(
+      ModuleGroup group,
+      long rows,
+      long columns,
+      long rowBytes,
+      long shardRows,
+      long hostRows,
+      long wholeOffset,
+      long deviceOffset,
+      long hostOffset,
+      long scaleOffset) {
+
+    /** Bytes of a rank's rows. */
+    long shardBytes() {
+      return shardRows * rowBytes;
+    }
+
+    /** Bytes of those rows that stay on the device. */
+    long deviceBytes() {
+      return (shardRows - hostRows) * rowBytes;
+    }
+
+    /** Bytes of those that wait on the host. */
+    long hostBytes() {
+      return hostRows * rowBytes;
+    }
+  }
+
+  /**
+   * @param offloadRatio share of a rank's rows that wait on the host, 0 to 1
+   */
+  static FrozenLayout of(
+      LlamaConfig config, DType dtype, int ranks, int rank, double offloadRatio) {
+    List<Part> parts = new ArrayList<>();
+    long whole = 0;
+    long device = 0;
+    long host = 0;
+    long scale = 0;
+    for (ModuleGroup group : ModuleGroup.values()) {
+      long rows = group.outFeatures(config);
+      long columns = group.inFeatures(config);
+      long shardRows = (rows + ranks - 1) / ranks;
+      long hostRows = Math.round(shardRows * offloadRatio);
+      Part part =
+          new Part(
+              group,
+              rows,
+              columns,
+              columns * dtype.bytes(),
+              shardRows,
+              hostRows,
+              whole,
+              device,
+              host,
+              scale);
+      parts.add(part);
+      whole += aligned(ranks * part.shardBytes());
+      device += aligned(part.deviceBytes());
+      host += part.hostBytes();
+      scale += shardRows;
+    }
+    return new FrozenLayout(List.copyOf(parts), ranks, rank);
+  }
+
+  private static long aligned(long bytes) {
+    return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+  }
+
+  /** Whether this rank has every layer whole on its device. */
+  boolean resident() {
+    return ranks == 1 && hostBytes() == 0;
+  }
+
+  /** Bytes of a whole layer. */
+  long wholeBytes() {
+    return parts.stream().mapToLong(p -> aligned(ranks * p.shardBytes())).sum();
+  }
+
+  /** Bytes of a layer that this rank keeps on its device. */
+  long deviceBytes() {
+    return parts.stream().mapToLong(p -> aligned(p.deviceBytes())).sum();
+  }
+
+  /** Bytes of a layer that this rank keeps on the host. */
+  long hostBytes() {
+    return parts.stream().mapToLong(Part::hostBytes).sum();
+  }
+
+  /** Rows of this rank's part of a layer, over all matrices. */
+  long shardRows() {
+    return parts.stream().mapToLong(Part::shardRows).sum();
+  }
+
+  /** Whether some of this rank's rows lie beyond the end of their matrix. */
+  boolean padded() {
+    return parts.stream().anyMatch(p -> (rank + 1) * p.shardRows() > p.rows());
+  }
+}

@@ -1,0 +1,180 @@
+package dev.anneal.training.weights;
+
+import dev.anneal.training.collective.Collectives;
+import dev.anneal.training.cuda.CudaEvent;
+import dev.anneal.training.cuda.CudaStream;
+import dev.anneal.training.model.FrozenLayers;
+import dev.anneal.training.tensor.DType;
+import dev.anneal.training.tensor.Device;
+import dev.anneal.training.tensor.TensorScope;
+import dev.anneal.training.tensor.Tensors;
+import dev.anneal.training.weights.FrozenLayout.Part;
+import java.util.ArrayList;
+import java.util.List;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+
+/**
+ * Brings whole layers together in two buffers: while one is computed with, a stream of its own
+ * copies this rank's part of the next into the other and gathers the rest. Events keep the streams
+ * from each other's buffers; the host waits for neither.
+ */
+final class LayerBuffers implements AutoCloseable {
+
+  /** Where a matrix goes in one of the buffers; all but {@code weight} are bytes. */
+  private record Target(
+      Part part, Tensor weight, Tensor whole, Tensor mine, Tensor device, List<Tensor> host) {}
+
+  private static final class Buffer {
+    final List<Target> targets = new ArrayList<>();
+
+    /** What is in the buffer is complete. */
+    final CudaEvent ready;
+
+    /** What was enqueued with the layer in the buffer is done. */
+    final CudaEvent released;
+
+    int layer = FrozenLayers.NONE;
+
+    Buffer(Device device) {
+      ready = new CudaEvent(device);
+      released = new CudaEvent(device);
+      // the memory may still be in use by what the current stream was given before
+      released.record();
+    }
+  }
+
+  private final FrozenLayout layout;
+  private final Collectives ranks;
+  private final CudaStream copies;
+  private final List<Buffer> buffers = new ArrayList<>();
+
+  /** This rank's rows of every layer's matrices on the device, as views made once. */
+  private final List<List<Tensor>> onDevice = new ArrayList<>();
+
+  /** Likewise those on the host, each in its pieces. */
+  private final List<List<List<Tensor>>> onHost = new ArrayList<>();
+
+  private Buffer current;
+
+  /** Two buffers in the current tensor scope. */
+  LayerBuffers(
+      FrozenLayout layout,
+      LayerShards shards,
+      DType dtype,
+      int layers,
+      Collectives ranks,
+      Device device) {
+    this.layout = layout;
+    this.ranks = ranks;
+    this.copies = CudaStream.of(device);
+    for (int layer = 0; layer < layers; layer++) {
+      int index = layer;
+      onDevice.add(layout.parts().stream().map(p -> shards.onDevice(index, p)).toList());
+      onHost.add(layout.parts().stream().map(p -> shards.onHost(index, p)).toList());
+    }
+    for (int i = 0; i < 2; i++) {
+      Buffer buffer = new Buffer(device);
+      Tensor bytes = Tensors.empty(device, ScalarType.Byte, layout.wholeBytes());
+      for (int p = 0; p < layout.parts().size(); p++) {
+        buffer.targets.add(target(bytes, layout.parts().get(p), dtype, onHost.get(0).get(p)));
+      }
+      buffers.add(buffer);
+    }
+  }
+
+  private Target target(Tensor bytes, Part part, DType dtype, List<Tensor> hostPieces) {
+    Tensor whole = bytes.narrow(0, part.wholeOffset(), layout.ranks() * part.shardBytes());
+    Tensor mine = whole.narrow(0, layout.rank() * part.shardBytes(), part.shardBytes());
+    List<Tensor> host = new ArrayList<>();
+    long at = part.deviceBytes();
+    for (Tensor piece : hostPieces) {
+      host.add(mine.narrow(0, at, piece.numel()));
+      at += piece.numel();
+    }
+    Tensor weight =
+        whole
+            .narrow(0, 0, part.rows() * part.rowBytes())
+            .view(dtype.scalarType())
+            .view(part.rows(), part.columns());
+    return new Target(
+        part, weight, whole, mine, mine.narrow(0, 0, part.deviceBytes()), List.copyOf(host));
+  }
+
+  /**
+   * The matrices of layer {@code layer}, in the order of the layout's parts, and meanwhile brings
+   * layer {@code next}.
+   */
+  List<Tensor> use(int layer, int next) {
+    if (current != null) {
+      current.released.record();
+    }
+    Buffer buffer = holding(layer);
+    if (buffer == null) {
+      buffer = other(current);
+      fetch(layer, buffer);
+    }
+    buffer.ready.await();
+    current = buffer;
+    if (next != FrozenLayers.NONE && holding(next) == null) {
+      fetch(next, other(current));
+    }
+    return buffer.targets.stream().map(Target::weight).toList();
+  }
+
+  private Buffer holding(int layer) {
+    for (Buffer buffer : buffers) {
+      if (buffer.layer == layer) {
+        return buffer;
+      }
+    }
+    return null;
+  }
+
+  private Buffer other(Buffer buffer) {
+    return buffer == buffers.get(0) ? buffers.get(1) : buffers.get(0);
+  }
+
+  private void fetch(int layer, Buffer buffer) {
+    buffer.layer = FrozenLayers.NONE;
+    try (TensorScope scope = new TensorScope();
+        CudaStream.Use on = copies.use()) {
+      buffer.released.await();
+      for (int p = 0; p < buffer.targets.size(); p++) {
+        fetch(onDevice.get(layer).get(p), onHost.get(layer).get(p), buffer.targets.get(p));
+      }
+      buffer.ready.record();
+    }
+    buffer.layer = layer;
+  }
+
+  private void fetch(Tensor device, List<Tensor> host, Target target) {
+    Tensor mine = device;
+    if (layout.ranks() == 1 || !host.isEmpty()) {
+      mine = target.mine();
+      target.device().copy_(device, true);
+      for (int i = 0; i < host.size(); i++) {
+        target.host().get(i).copy_(host.get(i), true);
+      }
+    }
+    if (layout.ranks() > 1) {
+      ranks.allGatherInto(target.whole(), mine);
+    }
+  }
+
+  /** Bytes of both. */
+  long bytes() {
+    return buffers.size() * layout.wholeBytes();
+  }
+
+  /** Returns when nothing is on its way into a buffer. */
+  @Override
+  public void close() {
+    copies.synchronize();
+    copies.close();
+    for (Buffer buffer : buffers) {
+      buffer.ready.close();
+      buffer.released.close();
+    }
+  }
+}

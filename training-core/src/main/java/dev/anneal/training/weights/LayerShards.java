@@ -1,0 +1,139 @@
+package dev.anneal.training.weights;
+
+import dev.anneal.training.collective.Collectives;
+import dev.anneal.training.kernel.Quantized;
+import dev.anneal.training.tensor.DType;
+import dev.anneal.training.tensor.Device;
+import dev.anneal.training.tensor.TensorScope;
+import dev.anneal.training.tensor.Tensors;
+import dev.anneal.training.weights.FrozenLayout.Part;
+import java.util.ArrayList;
+import java.util.List;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+
+/** A rank's part of all decoder layers: some rows on its device, the others on the host. */
+final class LayerShards {
+  private final FrozenLayout layout;
+  private final DType dtype;
+
+  /** {@code [deviceBytes]} of uint8 a layer. */
+  private final List<Tensor> device = new ArrayList<>();
+
+  private final List<HostBytes> host = new ArrayList<>();
+
+  /** {@code [layers, shardRows]} fp32; {@code null} unless weights are in FP8. */
+  private final Tensor scales;
+
+  /** Unwritten, in the current tensor scope. */
+  LayerShards(FrozenLayout layout, DType dtype, int layers, Device where) {
+    this.layout = layout;
+    this.dtype = dtype;
+    for (int layer = 0; layer < layers; layer++) {
+      Tensor rows = Tensors.empty(where, ScalarType.Byte, layout.deviceBytes());
+      HostBytes hostRows = HostBytes.allocate(where, layout.hostBytes());
+      if (layout.padded()) {
+        rows.zero_();
+        hostRows.pieces().forEach(Tensor::zero_);
+      }
+      device.add(rows);
+      host.add(hostRows);
+    }
+    scales =
+        dtype == DType.FP8
+            ? Tensors.ones(where, ScalarType.Float, layers, layout.shardRows())
+            : null;
+  }
+
+  /**
+   * Stores rows of a matrix in the dtype of the weights.
+   *
+   * @param row where they go among this rank's rows
+   * @param values {@code [n, columns]} of any floating-point dtype, on the device
+   */
+  void write(int layer, Part part, long row, Tensor values) {
+    try (TensorScope scope = new TensorScope()) {
+      Tensor stored;
+      if (dtype == DType.FP8) {
+        Quantized quantized = Fp8.quantize(values);
+        stored = quantized.bytes();
+        long n = values.size(0);
+        scales
+            .select(0, layer)
+            .narrow(0, part.scaleOffset() + row, n)
+            .copy_(quantized.scale().view(n));
+      } else {
+        stored = values.to(dtype.scalarType());
+      }
+      Tensor bytes = stored.contiguous().view(stored.numel()).view(ScalarType.Byte);
+      long first = row * part.rowBytes();
+      long end = first + bytes.numel();
+      long border = Math.min(Math.max(part.deviceBytes(), first), end);
+      if (first < border) {
+        device
+            .get(layer)
+            .narrow(0, part.deviceOffset() + first, border - first)
+            .copy_(bytes.narrow(0, 0, border - first));
+      }
+      long at = border - first;
+      long hostAt = part.hostOffset() + border - part.deviceBytes();
+      for (Tensor view : host.get(layer).views(hostAt, end - border)) {
+        view.copy_(bytes.narrow(0, at, view.numel()), true);
+        at += view.numel();
+      }
+    }
+  }
+
+  /** This rank's rows of a matrix that lie on the device, as {@code [n]} bytes. */
+  Tensor onDevice(int layer, Part part) {
+    return device.get(layer).narrow(0, part.deviceOffset(), part.deviceBytes());
+  }
+
+  /** Those on the host, in their pieces. */
+  List<Tensor> onHost(int layer, Part part) {
+    return host.get(layer).views(part.hostOffset(), part.hostBytes());
+  }
+
+  /**
+   * The scales of all ranks' rows, layer by layer and part by part: {@code [rows]} fp32 on the
+   * device each, in the current tensor scope; {@code null} each unless weights are in FP8.
+   */
+  List<List<Tensor>> gatherScales(Collectives collectives) {
+    List<List<Tensor>> gathered = new ArrayList<>();
+    try (TensorScope scope = new TensorScope()) {
+      Tensor all = null;
+      if (scales != null) {
+        Tensor mine = scales.view(scales.numel());
+        all = layout.ranks() == 1 ? mine : collectives.allGather(mine);
+      }
+      for (int layer = 0; layer < device.size(); layer++) {
+        List<Tensor> ofLayer = new ArrayList<>();
+        for (Part part : layout.parts()) {
+          ofLayer.add(all == null ? null : scope.keep(scales(all, layer, part)));
+        }
+        gathered.add(ofLayer);
+      }
+    }
+    return gathered;
+  }
+
+  /** Cuts one matrix' scales out of those of all ranks, layers and matrices. */
+  private Tensor scales(Tensor all, int layer, Part part) {
+    long ranks = layout.ranks();
+    return all.view(ranks, device.size(), layout.shardRows())
+        .select(1, layer)
+        .narrow(1, part.scaleOffset(), part.shardRows())
+        .reshape(ranks * part.shardRows())
+        .narrow(0, 0, part.rows())
+        .clone();
+  }
+
+  long deviceBytes() {
+    long bytes = device.stream().mapToLong(Tensor::nbytes).sum();
+    return scales == null ? bytes : bytes + scales.nbytes();
+  }
+
+  long hostBytes() {
+    return host.stream().mapToLong(HostBytes::allocatedBytes).sum();
+  }
+}
