@@ -52,7 +52,7 @@ public final class TinyModels {
   public static LoraModel lora(
       LlamaConfig config, WeightReader base, LoraSpec spec, WeightReader adapter) {
     Set<LinearModule> targets = LoraTargets.resolve(spec.targetModules());
-    Parameters parameters = new Parameters(LoraModel.shapes(config, spec, targets), DType.FP32);
+    Parameters parameters = parameters(LoraModel.shapes(config, spec, targets), DType.FP32);
     copy(adapter, parameters);
     FrozenWeights decoder =
         FrozenWeights.load(
@@ -73,9 +73,14 @@ public final class TinyModels {
 
   /** A model all of whose weights, from {@code weights}, train. */
   public static FullModel full(LlamaConfig config, WeightReader weights) {
-    Parameters parameters = new Parameters(FullModel.shapes(config), DType.FP32);
+    Parameters parameters = parameters(FullModel.shapes(config), DType.FP32);
     copy(weights, parameters);
     return new FullModel(config, parameters);
+  }
+
+  /** Parameters of a rank on its own on the host. */
+  public static Parameters parameters(List<List<Parameters.Shape>> buckets, DType dtype) {
+    return new Parameters(buckets, dtype, Device.CPU, new SingleRank());
   }
 
   private static Tensor vocabulary(LlamaConfig config, WeightReader weights, String name) {
@@ -85,8 +90,9 @@ public final class TinyModels {
   private static void copy(WeightReader weights, Parameters parameters) {
     for (String name : parameters.names()) {
       try (TensorScope scope = new TensorScope()) {
-        parameters.master(name).copy_(weights.read(name, DType.FP32, parameters.shape(name)));
+        parameters.assign(name, weights.read(name, DType.FP32, parameters.shape(name)));
       }
     }
+    parameters.publish();
   }
 }

@@ -84,7 +84,7 @@ public final class GlooCollectives implements Collectives {
     try (TensorScope scope = new TensorScope()) {
       // Gloo has no reduce-scatter of its own
       Tensor sum = whole.clone();
-      allReduceSum(sum);
+      await("reduce_scatter", () -> group.allreduce(new TensorVector(sum)));
       shard.copy_(sum.narrow(0, rank * shard.numel(), shard.numel()));
     }
   }

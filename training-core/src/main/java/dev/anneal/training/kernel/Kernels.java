@@ -1,5 +1,6 @@
 package dev.anneal.training.kernel;
 
+import dev.anneal.training.tensor.Device;
 import org.bytedeco.pytorch.Tensor;
 
 /**
@@ -8,7 +9,15 @@ import org.bytedeco.pytorch.Tensor;
  * {@code x}'s dtype is the compute dtype; arithmetic is in fp32. Results that have an FP8 form
  * carry it if {@code matmul} is {@link Matmul#FP8}.
  */
-public interface Kernels {
+public interface Kernels extends AutoCloseable {
+  /** Those for {@code device}. */
+  static Kernels on(Device device) {
+    return new PlainKernels();
+  }
+
+  @Override
+  default void close() {}
+
   /**
    * The result of {@link #rmsNorm}.
    *

@@ -7,6 +7,7 @@ import dev.anneal.training.model.Leaves;
 import dev.anneal.training.model.LinearModule;
 import dev.anneal.training.model.LlamaConfig;
 import dev.anneal.training.model.LlamaLayer;
+import dev.anneal.training.model.ModuleGroup;
 import dev.anneal.training.model.TrainableModel;
 import dev.anneal.training.optim.Parameters;
 import java.util.ArrayList;
@@ -35,19 +36,29 @@ public record LoraModel(
     Tensor lmHead)
     implements TrainableModel {
 
-  /** The adapters' parameters, layer by layer: {@code A [r, in]}, then {@code B [out, r]}. */
-  public static List<Parameters.Shape> shapes(
+  /**
+   * The adapters' parameters, a bucket a layer. A module group's {@code A [r, in]} lie end to end,
+   * then its {@code B [out, r]}.
+   */
+  public static List<List<Parameters.Shape>> shapes(
       LlamaConfig config, LoraSpec spec, Set<LinearModule> targets) {
-    List<Parameters.Shape> shapes = new ArrayList<>();
+    List<List<Parameters.Shape>> layers = new ArrayList<>();
     for (int layer = 0; layer < config.numHiddenLayers(); layer++) {
-      for (LinearModule module : targets) {
-        shapes.add(
-            new Parameters.Shape(module.loraAName(layer), spec.r(), module.inFeatures(config)));
-        shapes.add(
-            new Parameters.Shape(module.loraBName(layer), module.outFeatures(config), spec.r()));
+      List<Parameters.Shape> shapes = new ArrayList<>();
+      for (ModuleGroup group : ModuleGroup.values()) {
+        List<LinearModule> modules = group.modules().stream().filter(targets::contains).toList();
+        for (LinearModule module : modules) {
+          long in = module.inFeatures(config);
+          shapes.add(new Parameters.Shape(module.loraAName(layer), spec.r(), in));
+        }
+        for (LinearModule module : modules) {
+          long out = module.outFeatures(config);
+          shapes.add(new Parameters.Shape(module.loraBName(layer), out, spec.r()));
+        }
       }
+      layers.add(shapes);
     }
-    return shapes;
+    return layers;
   }
 
   @Override

@@ -7,7 +7,7 @@ import org.bytedeco.pytorch.TensorOptional;
 import org.bytedeco.pytorch.global.torch;
 
 /** Causal grouped-query attention in which a token sees only its own row. */
-final class Attention {
+public final class Attention {
   private Attention() {}
 
   /**
@@ -19,7 +19,7 @@ final class Attention {
    * @param rowLengths lengths of the rows that lie end to end, summing to {@code T}
    * @return {@code [T, heads * head_dim]}
    */
-  static Tensor attention(Tensor q, Tensor k, Tensor v, int[] rowLengths) {
+  public static Tensor attention(Tensor q, Tensor k, Tensor v, int[] rowLengths) {
     Tensor[] rows = new Tensor[rowLengths.length];
     long start = 0;
     for (int row = 0; row < rows.length; row++) {

@@ -1,7 +1,7 @@
 package dev.anneal.training.model;
 
 /** Where the decoder layers' weights come from: frozen (in any storage) or trained. */
-public interface DecoderWeights {
+public interface DecoderWeights extends FrozenLayers {
 
   /**
    * The weights of layer {@code layer}, usable until the caller's innermost tensor scope closes. On

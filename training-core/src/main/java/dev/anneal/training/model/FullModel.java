@@ -13,12 +13,12 @@ import org.bytedeco.pytorch.Tensor;
  */
 public record FullModel(LlamaConfig config, Parameters parameters) implements TrainableModel {
 
-  /** The parameters of a model of this shape, in the order of the state dict. */
-  public static List<Parameters.Shape> shapes(LlamaConfig config) {
+  /** The parameters of a model of this shape, in one bucket, in the order of the state dict. */
+  public static List<List<Parameters.Shape>> shapes(LlamaConfig config) {
     List<Parameters.Shape> shapes = new ArrayList<>();
     TensorNames.shapes(config)
         .forEach((name, dims) -> shapes.add(new Parameters.Shape(name, dims)));
-    return shapes;
+    return List.of(shapes);
   }
 
   @Override

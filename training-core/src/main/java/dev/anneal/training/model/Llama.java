@@ -1,15 +1,15 @@
 package dev.anneal.training.model;
 
-import static dev.anneal.training.model.RmsNorm.rmsNorm;
-
 import dev.anneal.training.tensor.DType;
+import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.Grads;
 import dev.anneal.training.tensor.NoGrad;
 import dev.anneal.training.tensor.TensorScope;
+import dev.anneal.training.tensor.Tensors;
 import java.util.ArrayDeque;
-import java.util.ArrayList;
 import java.util.Deque;
-import java.util.List;
+import java.util.function.IntConsumer;
+import java.util.function.Supplier;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -19,62 +19,84 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * that no more than one layer's graph and one layer's gathered weights need exist at a time.
  */
 public final class Llama {
-
   /** What a layer keeps of its forward for its backward. */
   public enum Activations {
     /** its input; the rest is computed again */
     CHECKPOINT,
+    /** its input, in pinned host memory */
+    CHECKPOINT_ON_HOST,
     /** everything */
     KEEP
   }
 
-  private final TrainableModel model;
-  private final DType computeDtype;
-  private final Activations activations;
-  private final LossHead head;
+  /** Nobody waits for a layer's gradients. */
+  public static final IntConsumer UNNOTICED = layer -> {};
 
-  public Llama(TrainableModel model, DType computeDtype, Activations activations) {
+  private final TrainableModel model;
+  private final Device device;
+  private final Activations activations;
+  private final LayerStack layers;
+  private final Head head;
+
+  public Llama(
+      TrainableModel model, Device device, LayerStack layers, Head head, Activations activations) {
     this.model = model;
-    this.computeDtype = computeDtype;
+    this.device = device;
+    this.layers = layers;
+    this.head = head;
     this.activations = activations;
-    this.head = new LossHead(model);
+  }
+
+  /** The reference: every gradient by libtorch's autograd. */
+  public static Llama reference(
+      TrainableModel model, Device device, DType computeDtype, Activations activations) {
+    return new Llama(
+        model,
+        device,
+        new AutogradLayers(model, computeDtype),
+        new AutogradHead(model),
+        activations);
   }
 
   /**
    * Adds the gradient of the batch's summed cross-entropy to the parameters' gradient.
    *
-   * @return the sum of the cross-entropy over the batch's target tokens
+   * @param layerDone told of every layer when the gradients of its parameters are enqueued, from
+   *     the last to the first
+   * @return {@code [1]} fp64 on the device, in the current tensor scope: the sum of the
+   *     cross-entropy over the batch's target tokens
    */
-  public double forwardBackward(TokenBatch batch, Dropout dropout) {
+  public Tensor forwardBackward(TokenBatch onHost, Dropout dropout, IntConsumer layerDone) {
     try (TensorScope scope = new TensorScope()) {
-      Rope rope = rope(batch);
-      Deque<LayerTape> tapes = new ArrayDeque<>();
-      Tensor hidden = embed(batch.inputIds());
-      for (int layer = 0; layer < layers(); layer++) {
-        LayerTape tape = new LayerTape(layer, hidden, rope, batch.rowLengths(), dropout);
-        hidden = tape.forward();
-        tapes.push(tape);
+      TokenBatch batch = onHost.on(device);
+      LayerStack.Pass pass = layers.on(batch, dropout);
+      try (Memory memory = activations == Activations.KEEP ? new Tapes(pass) : new Inputs(pass)) {
+        Tensor hidden = embed(batch.inputIds());
+        for (int layer = 0; layer < layerCount(); layer++) {
+          Tensor input = hidden;
+          hidden = memory.forward(layer, input);
+          scope.free(input);
+        }
+        Head.Result result = head.lossAndGradient(hidden, batch);
+        scope.free(hidden);
+        Tensor dHidden = result.dHidden();
+        for (int layer = layerCount() - 1; layer >= 0; layer--) {
+          Tensor dOutput = dHidden;
+          dHidden = memory.backward(layer, dOutput);
+          scope.free(dOutput);
+          layerDone.accept(layer);
+        }
+        embedBackward(batch.inputIds(), dHidden);
+        return scope.keep(result.loss());
       }
-      LossHead.Result result = head.lossAndGradient(hidden, batch);
-      Tensor dHidden = result.dHidden();
-      scope.free(hidden);
-      while (!tapes.isEmpty()) {
-        LayerTape tape = tapes.pop();
-        Tensor dOutput = dHidden;
-        dHidden = tape.backward(dOutput);
-        // each is as large as the activations of a layer, and there are many layers
-        scope.free(dOutput);
-        scope.free(tape.input);
-      }
-      embedBackward(batch.inputIds(), dHidden);
-      return result.loss();
     }
   }
 
   /** The sum of the cross-entropy over the batch's target tokens. */
-  public double loss(TokenBatch batch) {
+  public double loss(TokenBatch onHost) {
     try (TensorScope scope = new TensorScope()) {
-      return head.loss(hidden(batch), batch);
+      TokenBatch batch = onHost.on(device);
+      return head.loss(hidden(batch), batch).item_double();
     }
   }
 
@@ -82,14 +104,14 @@ public final class Llama {
    * The logits of the tokens that follow some positions.
    *
    * @param positions {@code [N]} int64 positions in the batch's stream
-   * @return {@code [N, vocab_size]} in fp32
+   * @return {@code [N, vocab_size]} in fp32, in the current tensor scope
    */
-  public Tensor logits(TokenBatch batch, Tensor positions) {
+  public Tensor logits(TokenBatch onHost, Tensor positions) {
     try (TensorScope scope = new TensorScope();
         NoGrad noGrad = new NoGrad()) {
       Leaves leaves = new Leaves(model.parameters());
-      Tensor last = hidden(batch).index_select(0, positions);
-      Tensor normed = rmsNorm(last, model.norm(leaves), model.config().rmsNormEps());
+      Tensor last = hidden(onHost.on(device)).index_select(0, Tensors.to(device, positions));
+      Tensor normed = RmsNorm.rmsNorm(last, model.norm(leaves), model.config().rmsNormEps());
       return scope.keep(torch.linear(normed, model.lmHead(leaves)).to(ScalarType.Float));
     }
   }
@@ -97,25 +119,19 @@ public final class Llama {
   /** Output of the last layer without gradients, {@code [T, hidden_size]}. */
   private Tensor hidden(TokenBatch batch) {
     try (TensorScope scope = new TensorScope()) {
-      Rope rope = rope(batch);
+      LayerStack.Pass pass = layers.on(batch, Dropout.NONE);
       Tensor hidden = embed(batch.inputIds());
-      for (int layer = 0; layer < layers(); layer++) {
+      for (int layer = 0; layer < layerCount(); layer++) {
         Tensor input = hidden;
-        hidden = inference(layer, input, rope, batch.rowLengths(), Dropout.NONE);
+        hidden = forward(pass, layer, input);
         scope.free(input);
       }
       return scope.keep(hidden);
     }
   }
 
-  private Tensor inference(int layer, Tensor x, Rope rope, int[] rowLengths, Dropout dropout) {
-    try (TensorScope scope = new TensorScope();
-        NoGrad noGrad = new NoGrad()) {
-      LlamaLayer block = model.layer(layer, dropout, new Leaves(model.parameters()));
-      return scope.keep(block.forward(x, rope, rowLengths));
-    } catch (RuntimeException e) {
-      throw new LayerException(layer, "forward", e);
-    }
+  private Tensor forward(LayerStack.Pass pass, int layer, Tensor input) {
+    return naming(layer, "forward", () -> pass.forward(layer, above(layer), input));
   }
 
   /** {@code [T, hidden_size]} */
@@ -138,69 +154,100 @@ public final class Llama {
     }
   }
 
-  private Rope rope(TokenBatch batch) {
-    return Rope.at(batch.positions(), model.config(), computeDtype);
-  }
-
-  private int layers() {
+  private int layerCount() {
     return model.config().numHiddenLayers();
   }
 
-  /** One layer's forward, and what its backward needs of it. */
-  private final class LayerTape {
-    private final int layer;
-    private final Tensor input;
-    private final Rope rope;
-    private final int[] rowLengths;
-    private final Dropout dropout;
-    private Graph kept;
+  /** The layer after {@code layer} going forward. */
+  private int above(int layer) {
+    return layer + 1 < layerCount() ? layer + 1 : FrozenLayers.NONE;
+  }
 
-    LayerTape(int layer, Tensor input, Rope rope, int[] rowLengths, Dropout dropout) {
-      this.layer = layer;
-      this.input = input;
-      this.rope = rope;
-      this.rowLengths = rowLengths;
-      this.dropout = dropout;
+  /** The layer after {@code layer} going backward. */
+  private static int below(int layer) {
+    return layer > 0 ? layer - 1 : FrozenLayers.NONE;
+  }
+
+  private static <T> T naming(int layer, String pass, Supplier<T> work) {
+    try {
+      return work.get();
+    } catch (LayerException e) {
+      throw e;
+    } catch (RuntimeException e) {
+      throw new LayerException(layer, pass, e);
+    }
+  }
+
+  /** What stays of the forward of a micro-batch until its backward. */
+  private interface Memory extends AutoCloseable {
+    Tensor forward(int layer, Tensor input);
+
+    Tensor backward(int layer, Tensor dOutput);
+
+    @Override
+    void close();
+  }
+
+  private final class Tapes implements Memory {
+    private final LayerStack.Pass pass;
+    private final Deque<LayerStack.Tape> tapes = new ArrayDeque<>();
+
+    Tapes(LayerStack.Pass pass) {
+      this.pass = pass;
     }
 
-    private record Graph(Tensor x, Leaves leaves, Tensor output) {}
+    @Override
+    public Tensor forward(int layer, Tensor input) {
+      tapes.push(naming(layer, "forward", () -> pass.record(layer, above(layer), input)));
+      return tapes.peek().output();
+    }
 
-    Tensor forward() {
-      if (activations == Activations.CHECKPOINT) {
-        return inference(layer, input, rope, rowLengths, dropout);
+    @Override
+    public Tensor backward(int layer, Tensor dOutput) {
+      try (LayerStack.Tape tape = tapes.pop()) {
+        return naming(layer, "backward", () -> tape.backward(below(layer), dOutput));
       }
-      kept = record("forward");
-      return kept.output().detach();
     }
 
-    /**
-     * @param dOutput {@code [T, hidden_size]}
-     * @return the gradient of the input, in the scope around this call
-     */
-    Tensor backward(Tensor dOutput) {
+    @Override
+    public void close() {
+      tapes.forEach(LayerStack.Tape::close);
+    }
+  }
+
+  private final class Inputs implements Memory {
+    private final LayerStack.Pass pass;
+    private final Checkpoints checkpoints;
+
+    Inputs(LayerStack.Pass pass) {
+      this.pass = pass;
+      this.checkpoints =
+          activations == Activations.CHECKPOINT_ON_HOST
+              ? new HostCheckpoints(device, layerCount())
+              : new Checkpoints.Resident(layerCount());
+    }
+
+    @Override
+    public Tensor forward(int layer, Tensor input) {
+      Tensor output = Llama.this.forward(pass, layer, input);
+      checkpoints.save(layer, input);
+      return output;
+    }
+
+    @Override
+    public Tensor backward(int layer, Tensor dOutput) {
       try (TensorScope scope = new TensorScope()) {
-        Graph graph = kept == null ? record("recomputed forward") : kept;
-        List<Tensor> inputs = new ArrayList<>(List.of(graph.x()));
-        inputs.addAll(graph.leaves().tensors());
-        Tensor[] grads = Grads.grad(graph.output(), inputs, dOutput);
-        graph.leaves().accumulate(grads, 1);
-        return scope.keep(grads[0]);
-      } catch (LayerException e) {
-        throw e;
-      } catch (RuntimeException e) {
-        throw new LayerException(layer, "backward", e);
+        Tensor input = checkpoints.load(layer);
+        try (LayerStack.Tape tape =
+            naming(layer, "recomputed forward", () -> pass.recompute(layer, below(layer), input))) {
+          return scope.keep(naming(layer, "backward", () -> tape.backward(below(layer), dOutput)));
+        }
       }
     }
 
-    private Graph record(String pass) {
-      try {
-        Tensor x = input.detach().requires_grad_(true);
-        Leaves leaves = new Leaves(model.parameters());
-        LlamaLayer block = model.layer(layer, dropout, leaves);
-        return new Graph(x, leaves, block.forward(x, rope, rowLengths));
-      } catch (RuntimeException e) {
-        throw new LayerException(layer, pass, e);
-      }
+    @Override
+    public void close() {
+      checkpoints.close();
     }
   }
 }

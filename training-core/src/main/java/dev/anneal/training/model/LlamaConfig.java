@@ -107,6 +107,25 @@ public record LlamaConfig(
         List.of(128_001));
   }
 
+  /** The same shape with {@code layers} decoder layers. */
+  public LlamaConfig withLayers(int layers) {
+    return new LlamaConfig(
+        vocabSize,
+        hiddenSize,
+        intermediateSize,
+        layers,
+        numAttentionHeads,
+        numKeyValueHeads,
+        headDim,
+        rmsNormEps,
+        ropeScaling,
+        ropeTheta,
+        maxPositionEmbeddings,
+        tieWordEmbeddings,
+        bosTokenId,
+        eosTokenIds);
+  }
+
   /**
    * The text of a {@code config.json} that Hugging Face transformers of any recent version reads.
    *

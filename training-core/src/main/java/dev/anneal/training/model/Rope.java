@@ -14,19 +14,21 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * @param cos {@code [T, 1, head_dim]} in the compute dtype
  * @param sin likewise
  */
-record Rope(Tensor cos, Tensor sin) {
+public record Rope(Tensor cos, Tensor sin) {
 
   /**
-   * @param positions position of every token within its row, {@code [T]}
+   * @param positions {@code [T]} int64, the position of every token within its row
    */
-  static Rope at(long[] positions, LlamaConfig config, DType dtype) {
-    Tensor freqs =
-        Tensors.of(positions)
-            .to(ScalarType.Float)
-            .unsqueeze(1)
-            .mul(tensor(inverseFrequencies(config)).unsqueeze(0));
+  static Rope at(Tensor positions, LlamaConfig config, DType dtype) {
+    Tensor freqs = angles(positions, config);
     Tensor angles = Tensors.cat(-1, freqs, freqs).unsqueeze(1);
     return new Rope(angles.cos().to(dtype.scalarType()), angles.sin().to(dtype.scalarType()));
+  }
+
+  /** {@code [T, head_dim / 2]} fp32 radians, on the device of {@code positions}. */
+  public static Tensor angles(Tensor positions, LlamaConfig config) {
+    Tensor frequencies = Tensors.like(positions, tensor(inverseFrequencies(config)));
+    return positions.to(ScalarType.Float).unsqueeze(1).mul(frequencies.unsqueeze(0));
   }
 
   /**

@@ -1,24 +1,33 @@
 package dev.anneal.training.model;
 
 import dev.anneal.training.data.TokenSequence;
+import dev.anneal.training.tensor.Device;
+import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.tensor.Tensors;
 import java.util.Arrays;
 import java.util.List;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
  * A micro-batch: all rows of its sequences end to end, without padding. Packed or not, it is the
  * same stream of tokens.
  *
  * @param inputIds {@code [T]} int64
- * @param positions position of every token within its row, {@code [T]}
+ * @param positions {@code [T]} int64, the position of every token within its row
+ * @param rowStarts {@code [rows + 1]} int32: where every row begins, and where the last ends
  * @param rowLengths tokens of each row, summing to {@code T}
  * @param predictors {@code [N]} int64: where in the stream the target tokens are predicted from
  * @param targets {@code [N]} int64: the target tokens
  */
 public record TokenBatch(
-    Tensor inputIds, long[] positions, int[] rowLengths, Tensor predictors, Tensor targets) {
-
+    Tensor inputIds,
+    Tensor positions,
+    Tensor rowStarts,
+    int[] rowLengths,
+    Tensor predictors,
+    Tensor targets) {
+  /** On the host. */
   public static TokenBatch of(List<TokenSequence> sequences) {
     int tokens = sequences.stream().mapToInt(s -> s.inputIds().length).sum();
     long[] ids = new long[tokens];
@@ -51,15 +60,50 @@ public record TokenBatch(
         sequences.stream().flatMapToInt(s -> Arrays.stream(s.rowLengths())).toArray();
     return new TokenBatch(
         Tensors.of(ids),
-        positions,
+        Tensors.of(positions),
+        rowStarts(rowLengths),
         rowLengths,
         Tensors.of(Arrays.copyOf(predictors, learned)),
         Tensors.of(Arrays.copyOf(targets, learned)));
   }
 
+  /** The same on {@code device}, copied without waiting for it. */
+  public TokenBatch on(Device device) {
+    return device.isGpu()
+        ? new TokenBatch(
+            copy(device, inputIds),
+            copy(device, positions),
+            copy(device, rowStarts),
+            rowLengths,
+            copy(device, predictors),
+            copy(device, targets))
+        : this;
+  }
+
+  private static Tensor copy(Device device, Tensor tensor) {
+    try (TensorScope scope = new TensorScope()) {
+      Tensor there = Tensors.empty(device, tensor.scalar_type(), tensor.numel());
+      there.copy_(tensor.pin_memory(), true);
+      return scope.keep(there);
+    }
+  }
+
+  private static Tensor rowStarts(int[] rowLengths) {
+    long[] starts = new long[rowLengths.length + 1];
+    for (int row = 0; row < rowLengths.length; row++) {
+      starts[row + 1] = starts[row] + rowLengths[row];
+    }
+    return Tensors.of(starts).to(ScalarType.Int);
+  }
+
+  /** Tokens of the longest row. */
+  public int maxRowLength() {
+    return Arrays.stream(rowLengths).max().orElse(0);
+  }
+
   /** Tokens in the stream. */
   public int tokens() {
-    return positions.length;
+    return Math.toIntExact(inputIds.numel());
   }
 
   /** Tokens that are learned. */

@@ -1,6 +1,8 @@
 package dev.anneal.training.optim;
 
+import dev.anneal.training.collective.Collectives;
 import dev.anneal.training.tensor.DType;
+import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.NoGrad;
 import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.tensor.Tensors;
@@ -12,12 +14,14 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
- * All trained weights as one flat fp32 vector with one flat fp32 gradient beside it, so that a
- * reduction, a norm or an optimizer step is a handful of calls whatever the model. Models compute
- * with views: of the vector itself in fp32, else of a copy in the compute dtype.
+ * All trained weights as flat vectors, so that a reduction, a norm or an optimizer step is a
+ * handful of calls whatever the model. The vectors are cut into buckets (a layer's parameters
+ * each), and every bucket into as many equal parts as there are ranks: a rank keeps the fp32 values
+ * of its own parts only (Rajbhandari et al. 2020, <a
+ * href="https://arxiv.org/abs/1910.02054">ZeRO</a>, stage 1), while gradients and the values that
+ * models compute with are whole on every rank.
  */
-public final class Parameters {
-
+public final class Parameters implements AutoCloseable {
   /** Name and shape of one parameter. */
   public record Shape(String name, long... dims) {
     long numel() {
@@ -29,35 +33,67 @@ public final class Parameters {
     }
   }
 
-  private record Slot(long offset, Shape shape) {}
+  private record Slot(int bucket, long offset, Shape shape) {}
+
+  private record Bucket(long offset, long numel) {}
+
+  /** Keeps every rank's part of a bucket on a 16-byte boundary in every dtype. */
+  private static final long ALIGNMENT = 8;
 
   private final Map<String, Slot> slots = new LinkedHashMap<>();
+  private final List<Bucket> buckets = new ArrayList<>();
+  private final Collectives world;
+  private final BucketExchange exchange;
   private final Tensor master;
   private final Tensor gradient;
+  private final Tensor ownGradient;
   private final Tensor compute;
-  private final DType computeDtype;
+  private final Tensor ownCompute;
 
-  /** Zeroed parameters of {@code shapes}, in their order, in the current tensor scope. */
-  public Parameters(List<Shape> shapes, DType computeDtype) {
-    this.computeDtype = computeDtype;
+  /**
+   * Zeroed parameters in the current tensor scope.
+   *
+   * @param buckets the parameters of every bucket in their order
+   */
+  public Parameters(
+      List<List<Shape>> buckets, DType computeDtype, Device device, Collectives world) {
+    this.world = world;
+    this.exchange = new BucketExchange(device, buckets.size());
+    long ranks = world.worldSize();
     long total = 0;
-    for (Shape shape : shapes) {
-      slots.put(shape.name(), new Slot(total, shape));
-      total += shape.numel();
+    for (List<Shape> shapes : buckets) {
+      long offset = total;
+      for (Shape shape : shapes) {
+        slots.put(shape.name(), new Slot(this.buckets.size(), total, shape));
+        total += shape.numel();
+      }
+      long unit = ranks == 1 ? 1 : ranks * ALIGNMENT;
+      total = offset + (total - offset + unit - 1) / unit * unit;
+      this.buckets.add(new Bucket(offset, total - offset));
     }
-    master = Tensors.zeros(ScalarType.Float, total);
-    gradient = Tensors.zeros(ScalarType.Float, total);
-    compute = computeDtype == DType.FP32 ? master : Tensors.zeros(computeDtype.scalarType(), total);
+    ScalarType type = computeDtype.scalarType();
+    boolean alone = ranks == 1;
+    master = Tensors.zeros(device, ScalarType.Float, total / ranks);
+    gradient = Tensors.zeros(device, ScalarType.Float, total);
+    ownGradient = alone ? gradient : Tensors.zeros(device, ScalarType.Float, total / ranks);
+    // one rank computes with the fp32 values themselves
+    compute = alone && type == ScalarType.Float ? master : Tensors.zeros(device, type, total);
+    ownCompute = alone ? compute : Tensors.zeros(device, type, total / ranks);
   }
 
-  /** The fp32 values, {@code [n]}. */
+  /** The fp32 values of this rank's parts, {@code [n]}. */
   public Tensor master() {
     return master;
   }
 
-  /** The fp32 gradient that is accumulated so far, {@code [n]}. */
-  public Tensor gradient() {
-    return gradient;
+  /** The gradient of this rank's parts, summed over the ranks once all buckets are reduced. */
+  public Tensor ownGradient() {
+    return ownGradient;
+  }
+
+  /** Where an optimizer leaves {@link #master} in the compute dtype. */
+  Tensor ownCompute() {
+    return ownCompute;
   }
 
   /** Names in the order of the flat vector. */
@@ -70,14 +106,35 @@ public final class Parameters {
     return slots.get(name).shape().dims();
   }
 
-  /** The fp32 values of {@code name} in its shape; writing to it writes the parameter. */
-  public Tensor master(String name) {
-    return view(master, name);
-  }
-
   /** The values of {@code name} in the compute dtype, in its shape. */
   public Tensor compute(String name) {
     return view(compute, name);
+  }
+
+  /** The gradient that this rank has accumulated so far, {@code [n]} fp32 of all buckets. */
+  public Tensor gradient() {
+    return gradient;
+  }
+
+  /** The gradient of a whole bucket, {@code [n]} fp32; its padding is zero. */
+  public Tensor bucketGradient(int bucket) {
+    return part(gradient, buckets.get(bucket));
+  }
+
+  /** The values of a whole bucket in the compute dtype. */
+  public Tensor bucketCompute(int bucket) {
+    return part(compute, buckets.get(bucket));
+  }
+
+  /** Where {@code name} begins in its bucket's vector. */
+  public long offsetInBucket(String name) {
+    Slot slot = slots.get(name);
+    return slot.offset() - buckets.get(slot.bucket()).offset();
+  }
+
+  /** The bucket that {@code name} is in. */
+  public int bucket(String name) {
+    return slots.get(name).bucket();
   }
 
   /** Adds {@code dParameter}, of the parameter's shape and any dtype, to its gradient. */
@@ -85,14 +142,119 @@ public final class Parameters {
     view(gradient, name).add_(dParameter);
   }
 
+  /** Begins a step: no gradient. */
+  public void zeroGradient() {
+    gradient.zero_();
+  }
+
+  /**
+   * Sums bucket {@code bucket}, whose gradient is complete, over the ranks; on a GPU beside what
+   * the current stream does next. Ranks call it in the same order.
+   */
+  public void reduce(int bucket) {
+    if (world.worldSize() > 1) {
+      exchange.beside(
+          bucket,
+          () ->
+              world.reduceScatterSum(
+                  own(ownGradient, bucket), part(gradient, buckets.get(bucket))));
+    }
+  }
+
+  /** Sums all buckets that {@code reduce} was not called for one by one. */
+  public void reduceAll() {
+    for (int bucket = 0; bucket < buckets.size(); bucket++) {
+      reduce(bucket);
+    }
+  }
+
+  /** Makes the current stream wait for all reductions. */
+  public void awaitReductions() {
+    exchange.awaitAll();
+  }
+
   /** Makes what the model computes with follow the fp32 values. */
   public void publish() {
-    if (computeDtype != DType.FP32) {
-      try (TensorScope scope = new TensorScope();
-          NoGrad noGrad = new NoGrad()) {
-        compute.copy_(master);
+    try (TensorScope scope = new TensorScope();
+        NoGrad noGrad = new NoGrad()) {
+      ownCompute.copy_(master);
+    }
+    gatherCompute();
+  }
+
+  /** Brings all ranks' {@link #ownCompute} together; on a GPU beside what comes next. */
+  void gatherCompute() {
+    if (world.worldSize() > 1) {
+      for (int i = 0; i < buckets.size(); i++) {
+        int bucket = i;
+        exchange.beside(
+            bucket,
+            () -> world.allGatherInto(part(compute, buckets.get(bucket)), own(ownCompute, bucket)));
       }
     }
+  }
+
+  /** Makes the current stream wait until the values of {@code bucket} are there. */
+  public void awaitCompute(int bucket) {
+    exchange.await(bucket);
+  }
+
+  /**
+   * Writes {@code values}, of the parameter's shape, into the fp32 values where they are its own.
+   */
+  public void assign(String name, Tensor values) {
+    try (TensorScope scope = new TensorScope();
+        NoGrad noGrad = new NoGrad()) {
+      Slot slot = slots.get(name);
+      Tensor flat = values.reshape(slot.shape().numel());
+      Tensor own = own(master, slot.bucket());
+      long start = buckets.get(slot.bucket()).offset() + world.rank() * own.numel();
+      long from = Math.max(start, slot.offset());
+      long to = Math.min(start + own.numel(), slot.offset() + slot.shape().numel());
+      if (from < to) {
+        own.narrow(0, from - start, to - from)
+            .copy_(flat.narrow(0, from - slot.offset(), to - from));
+      }
+    }
+  }
+
+  /**
+   * The fp32 values of a whole bucket, gathered from all ranks into the current tensor scope. Every
+   * rank calls it.
+   */
+  public Tensor gatherMaster(int bucket) {
+    return world.allGather(own(master, bucket));
+  }
+
+  /** The part of a whole bucket's vector that is {@code name}, in its shape. */
+  public Tensor inBucket(Tensor bucketValues, String name) {
+    Shape shape = slots.get(name).shape();
+    return bucketValues.narrow(0, offsetInBucket(name), shape.numel()).view(shape.dims());
+  }
+
+  /** The fp32 values of {@code name} where this rank is the only one. */
+  Tensor master(String name) {
+    return view(master, name);
+  }
+
+  /** How many there are. */
+  public int bucketCount() {
+    return buckets.size();
+  }
+
+  @Override
+  public void close() {
+    exchange.close();
+  }
+
+  private Tensor own(Tensor shard, int bucket) {
+    Bucket whole = buckets.get(bucket);
+    int ranks = world.worldSize();
+    return shard.narrow(0, whole.offset() / ranks, whole.numel() / ranks);
+  }
+
+  private static Tensor part(Tensor flat, Bucket bucket) {
+    return flat.narrow(0, bucket.offset(), bucket.numel());
   }
 
   private Tensor view(Tensor flat, String name) {

@@ -34,6 +34,12 @@ public final class TensorScope implements AutoCloseable {
     scope.detach(tensor);
   }
 
+  /** Takes {@code tensor} out of the scopes: from here on it lives until its own {@code close}. */
+  public static Tensor own(Tensor tensor) {
+    tensor.retainReference();
+    return tensor;
+  }
+
   @Override
   public void close() {
     scope.close();

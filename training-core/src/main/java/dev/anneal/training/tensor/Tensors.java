@@ -52,6 +52,11 @@ public final class Tensors {
     return torch.ones(shape, device.options(type));
   }
 
+  /** {@code tensor} on the device of {@code there}. */
+  public static Tensor like(Tensor there, Tensor tensor) {
+    return there.is_cuda() ? tensor.to(there.device(), tensor.scalar_type()) : tensor;
+  }
+
   /** {@code tensor} on {@code device}: itself if it is there, else a copy. */
   public static Tensor to(Device device, Tensor tensor) {
     if (tensor.is_cuda() == device.isGpu()) {
@@ -91,6 +96,15 @@ public final class Tensors {
   public static BytePointer bytes(Tensor tensor, long offset) {
     BytePointer memory = new BytePointer(tensor.data_ptr());
     return memory.capacity(tensor.nbytes()).position(offset);
+  }
+
+  /** The sizes of {@code tensor}'s dimensions. */
+  public static long[] shape(Tensor tensor) {
+    long[] shape = new long[Math.toIntExact(tensor.dim())];
+    for (int i = 0; i < shape.length; i++) {
+      shape[i] = tensor.size(i);
+    }
+    return shape;
   }
 
   public static Tensor cat(Tensor... parts) {

@@ -1,15 +1,16 @@
 package dev.anneal.training.trainer;
 
-import dev.anneal.training.collective.Collectives;
 import dev.anneal.training.data.SequenceSource;
 import dev.anneal.training.data.TokenSequence;
 import dev.anneal.training.model.Llama;
 import dev.anneal.training.model.TokenBatch;
 import dev.anneal.training.tensor.NativeErrors;
 import dev.anneal.training.tensor.TensorScope;
+import dev.anneal.training.tensor.Tensors;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
+import org.bytedeco.pytorch.Tensor;
 
 /** Measures the model on held-out rows and shows what it generates. */
 final class Evaluator {
@@ -18,14 +19,14 @@ final class Evaluator {
   private final List<int[]> prompts;
   private final Llama llama;
   private final GreedyGenerator generator;
-  private final Collectives collectives;
+  private final Ranks ranks;
   private final TrainingListener listener;
 
   Evaluator(
       TrainingSpec spec,
       TrainingRun.Inputs inputs,
       Llama llama,
-      Collectives collectives,
+      Ranks ranks,
       TrainingListener listener)
       throws IOException {
     this.spec = spec;
@@ -33,7 +34,7 @@ final class Evaluator {
     this.prompts = inputs.samplePrompts();
     this.llama = llama;
     this.generator = new GreedyGenerator(llama, inputs.model().config().eosTokenIds());
-    this.collectives = collectives;
+    this.ranks = ranks;
     this.listener = listener;
   }
 
@@ -51,22 +52,28 @@ final class Evaluator {
     } catch (RuntimeException | IOException e) {
       throw new TrainingException(
           "rank %d, evaluation after step %d, %s"
-              .formatted(collectives.rank(), step, NativeErrors.firstLine(e)),
+              .formatted(ranks.rank(), step, NativeErrors.firstLine(e)),
           e);
     }
   }
 
   /** Cross-entropy over all target tokens of the held-out rows, divided by their number. */
   private double loss() throws IOException {
-    StepTotals mine = new StepTotals(0, 0, 0, 0);
+    double lossSum = 0;
+    long targetTokens = 0;
+    int worldSize = ranks.world().worldSize();
     long batches = (data.size() + spec.microBatchSize() - 1) / spec.microBatchSize();
     // as many forwards on every rank: a gathered layer needs them all
-    for (long first = 0; first < batches; first += collectives.worldSize()) {
-      long mineIndex = first + collectives.rank();
-      mine = mine.plus(mineIndex < batches ? batch(mineIndex) : idle());
+    for (long first = 0; first < batches; first += worldSize) {
+      boolean idle = first + ranks.rank() >= batches;
+      try (TensorScope scope = new TensorScope()) {
+        TokenBatch batch = TokenBatch.of(idle ? List.of(data.read(0)) : rows(first + ranks.rank()));
+        double loss = llama.loss(batch);
+        lossSum += idle ? 0 : loss;
+        targetTokens += idle ? 0 : batch.targetTokens();
+      }
     }
-    StepTotals all = mine.gather(collectives);
-    double loss = all.lossSum() / all.targetTokens();
+    double loss = mean(lossSum, targetTokens);
     if (!Double.isFinite(loss)) {
       throw new TrainingException(
           "the held-out loss is %s: lower optimizer.learning_rate or check the data."
@@ -75,25 +82,22 @@ final class Evaluator {
     return loss;
   }
 
-  private StepTotals batch(long batch) throws IOException {
+  /** Over all ranks. */
+  private double mean(double lossSum, long targetTokens) {
+    try (TensorScope scope = new TensorScope()) {
+      Tensor measured = Tensors.to(ranks.device(), Tensors.of(new double[] {lossSum, 0}));
+      StepTotals all = StepTotals.gather(ranks.world(), measured, targetTokens, 0, 0);
+      return all.lossSum() / all.targetTokens();
+    }
+  }
+
+  private List<TokenSequence> rows(long batch) throws IOException {
     List<TokenSequence> sequences = new ArrayList<>();
     long first = batch * spec.microBatchSize();
     long end = Math.min(first + spec.microBatchSize(), data.size());
     for (long index = first; index < end; index++) {
       sequences.add(data.read(index));
     }
-    return totals(sequences);
-  }
-
-  private StepTotals idle() throws IOException {
-    totals(List.of(data.read(0)));
-    return new StepTotals(0, 0, 0, 0);
-  }
-
-  private StepTotals totals(List<TokenSequence> sequences) {
-    try (TensorScope scope = new TensorScope()) {
-      TokenBatch batch = TokenBatch.of(sequences);
-      return new StepTotals(llama.loss(batch), batch.targetTokens(), batch.tokens(), 0);
-    }
+    return sequences;
   }
 }

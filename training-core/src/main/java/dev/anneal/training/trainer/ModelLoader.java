@@ -27,6 +27,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /** Builds the model that a run trains, in the current tensor scope. */
 final class ModelLoader {
@@ -40,13 +41,16 @@ final class ModelLoader {
         NoGrad noGrad = new NoGrad()) {
       return switch (spec.mode()) {
         case LORA -> lora(spec, inputs, config, weights, ranks, listener);
-        case FULL -> full(spec, config, weights);
+        case FULL -> full(spec, config, weights, ranks);
       };
     }
   }
 
-  private static TrainableModel full(TrainingSpec spec, LlamaConfig config, WeightReader weights) {
-    Parameters parameters = new Parameters(FullModel.shapes(config), spec.computeDtype());
+  private static TrainableModel full(
+      TrainingSpec spec, LlamaConfig config, WeightReader weights, Ranks ranks) {
+    Parameters parameters =
+        new Parameters(
+            FullModel.shapes(config), spec.computeDtype(), ranks.device(), ranks.world());
     copy(weights, parameters);
     return new FullModel(config, parameters);
   }
@@ -60,7 +64,11 @@ final class ModelLoader {
       TrainingListener listener) {
     Set<LinearModule> targets = LoraTargets.resolve(spec.lora().targetModules());
     Parameters parameters =
-        new Parameters(LoraModel.shapes(config, spec.lora(), targets), spec.computeDtype());
+        new Parameters(
+            LoraModel.shapes(config, spec.lora(), targets),
+            spec.computeDtype(),
+            ranks.device(),
+            ranks.world());
     if (inputs.initAdapter() == null) {
       initialize(parameters, config, targets, spec.seed());
     } else {
@@ -96,11 +104,10 @@ final class ModelLoader {
     for (int layer = 0; layer < config.numHiddenLayers(); layer++) {
       for (LinearModule module : targets) {
         try (TensorScope scope = new TensorScope()) {
+          String name = module.loraAName(layer);
           double bound = 1 / Math.sqrt(module.inFeatures(config));
-          Tensors.uniform(
-              parameters.master(module.loraAName(layer)),
-              bound,
-              Seeds.mix(seed, module.loraAName(layer).hashCode()));
+          Tensor a = Tensors.empty(ScalarType.Float, parameters.shape(name));
+          parameters.assign(name, Tensors.uniform(a, bound, Seeds.mix(seed, name.hashCode())));
         }
       }
     }
@@ -110,7 +117,7 @@ final class ModelLoader {
   private static void copy(WeightReader weights, Parameters parameters) {
     for (String name : parameters.names()) {
       try (TensorScope scope = new TensorScope()) {
-        parameters.master(name).copy_(weights.read(name, DType.FP32, parameters.shape(name)));
+        parameters.assign(name, weights.read(name, DType.FP32, parameters.shape(name)));
       }
     }
     parameters.publish();

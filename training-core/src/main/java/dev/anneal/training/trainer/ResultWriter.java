@@ -15,8 +15,13 @@ import java.nio.charset.StandardCharsets;
 final class ResultWriter {
   private ResultWriter() {}
 
-  static void write(TrainingSpec spec, TrainingRun.Inputs inputs, TrainableModel model)
+  /** Every rank calls it; rank 0 writes. */
+  static void write(TrainingSpec spec, TrainingRun.Inputs inputs, TrainableModel model, Ranks ranks)
       throws IOException {
+    if (ranks.rank() != 0) {
+      ParameterFile.contribute(model.parameters());
+      return;
+    }
     OutputFolder output = inputs.output();
     switch (spec.mode()) {
       case LORA -> {

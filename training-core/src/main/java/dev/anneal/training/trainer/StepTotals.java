@@ -3,33 +3,39 @@ package dev.anneal.training.trainer;
 import dev.anneal.training.collective.Collectives;
 import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.tensor.Tensors;
+import org.bytedeco.pytorch.Tensor;
 
 /**
- * What a rank, or all ranks together, did in a step.
+ * What all ranks together did in a step.
  *
  * @param lossSum cross-entropy summed over the target tokens
+ * @param gradientSquares the squares of all elements of the gradient, summed
  * @param peakMemoryBytes the largest of all
  */
-record StepTotals(double lossSum, long targetTokens, long tokens, long peakMemoryBytes) {
+record StepTotals(
+    double lossSum, double gradientSquares, long targetTokens, long tokens, long peakMemoryBytes) {
 
-  StepTotals plus(StepTotals other) {
-    return new StepTotals(
-        lossSum + other.lossSum,
-        targetTokens + other.targetTokens,
-        tokens + other.tokens,
-        Math.max(peakMemoryBytes, other.peakMemoryBytes));
-  }
-
-  /** The totals over all ranks, summed in the order of the ranks. */
-  StepTotals gather(Collectives collectives) {
+  /**
+   * Adds up what the ranks did, in the order of the ranks. This is where a step waits for its
+   * device.
+   *
+   * @param measured {@code [2]} fp64 on the rank's device: the rank's loss and squares
+   */
+  static StepTotals gather(
+      Collectives world, Tensor measured, long targetTokens, long tokens, long peakMemoryBytes) {
     try (TensorScope scope = new TensorScope()) {
-      double[] mine = {lossSum, targetTokens, tokens, peakMemoryBytes};
-      double[] all = Tensors.doubles(collectives.allGather(Tensors.of(mine)));
-      StepTotals totals = new StepTotals(0, 0, 0, 0);
-      for (int i = 0; i < all.length; i += mine.length) {
+      double[] counted = {targetTokens, tokens, peakMemoryBytes};
+      Tensor mine = Tensors.cat(measured, Tensors.like(measured, Tensors.of(counted)));
+      double[] all = Tensors.doubles(world.allGather(mine).cpu());
+      StepTotals totals = new StepTotals(0, 0, 0, 0, 0);
+      for (int i = 0; i < all.length; i += 5) {
         totals =
-            totals.plus(
-                new StepTotals(all[i], (long) all[i + 1], (long) all[i + 2], (long) all[i + 3]));
+            new StepTotals(
+                totals.lossSum + all[i],
+                totals.gradientSquares + all[i + 1],
+                totals.targetTokens + (long) all[i + 2],
+                totals.tokens + (long) all[i + 3],
+                Math.max(totals.peakMemoryBytes, (long) all[i + 4]));
       }
       return totals;
     }

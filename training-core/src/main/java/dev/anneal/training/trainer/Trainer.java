@@ -1,6 +1,5 @@
 package dev.anneal.training.trainer;
 
-import dev.anneal.training.collective.Collectives;
 import dev.anneal.training.data.SequenceSource;
 import dev.anneal.training.data.TokenSequence;
 import dev.anneal.training.model.Dropout;
@@ -16,6 +15,9 @@ import dev.anneal.training.tensor.Tensors;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.IntConsumer;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /** The loop over optimizer steps of one rank. */
 final class Trainer {
@@ -24,7 +26,7 @@ final class Trainer {
   private final Llama llama;
   private final Parameters parameters;
   private final AdamW optimizer;
-  private final Collectives collectives;
+  private final Ranks ranks;
   private final BatchOrder order;
 
   Trainer(
@@ -33,65 +35,124 @@ final class Trainer {
       Llama llama,
       Parameters parameters,
       AdamW optimizer,
-      Collectives collectives) {
+      Ranks ranks) {
     this.spec = spec;
     this.data = data;
     this.llama = llama;
     this.parameters = parameters;
     this.optimizer = optimizer;
-    this.collectives = collectives;
+    this.ranks = ranks;
     this.order =
         new BatchOrder(
             data.size(),
             spec.microBatchSize(),
-            spec.gradientAccumulation() * collectives.worldSize(),
+            spec.gradientAccumulation() * ranks.world().worldSize(),
             spec.shuffle(),
             spec.seed());
   }
 
   /** Runs all steps, telling {@code listener} of each. */
   void train(TrainingListener listener) {
-    for (long step = 0; step < spec.totalSteps(); step++) {
-      if (listener.cancelled()) {
-        throw new TrainingCancelled(step);
+    long step = 0;
+    try {
+      List<List<TokenSequence>> batches = read(step);
+      long start = System.nanoTime();
+      for (; step < spec.totalSteps(); step++) {
+        if (listener.cancelled()) {
+          throw new TrainingCancelled(step);
+        }
+        Step done = step(step, batches);
+        long end = System.nanoTime();
+        listener.onStep(metrics(step, done, (end - start) / 1e9));
+        start = end;
+        batches = done.next();
       }
-      try (TensorScope scope = new TensorScope()) {
-        listener.onStep(step(step));
-      } catch (RuntimeException | IOException e) {
-        throw new TrainingException(
-            "rank %d, step %d, %s"
-                .formatted(collectives.rank(), step + 1, NativeErrors.firstLine(e)),
-            e);
+    } catch (RuntimeException | IOException e) {
+      if (e instanceof TrainingCancelled cancelled) {
+        throw cancelled;
       }
+      throw new TrainingException(
+          "rank %d, step %d, %s".formatted(ranks.rank(), step + 1, NativeErrors.firstLine(e)), e);
     }
   }
 
   /**
-   * @param step counted from 0
+   * The outcome of a step.
+   *
+   * @param next the micro-batches of the step after it
    */
-  private StepMetrics step(long step) throws IOException {
-    long start = System.nanoTime();
-    parameters.gradient().zero_();
-    StepTotals mine = new StepTotals(0, 0, 0, ProcessMemory.peakBytes());
-    for (int a = 0; a < spec.gradientAccumulation(); a++) {
-      mine = mine.plus(microBatch(step, a * collectives.worldSize() + collectives.rank()));
+  private record Step(
+      StepTotals totals,
+      double loss,
+      double gradNorm,
+      double learningRate,
+      List<List<TokenSequence>> next) {}
+
+  /**
+   * One optimizer step. Nothing in it waits for the device before the totals are gathered; the
+   * update is enqueued after that, so that the device has work while the next step begins.
+   *
+   * @param step counted from 0
+   * @param batches this rank's micro-batches of the step
+   */
+  private Step step(long step, List<List<TokenSequence>> batches) throws IOException {
+    try (TensorScope scope = new TensorScope()) {
+      parameters.zeroGradient();
+      Tensor lossSum = Tensors.zeros(ranks.device(), ScalarType.Double, 1);
+      long targetTokens = 0;
+      long tokens = 0;
+      for (int a = 0; a < batches.size(); a++) {
+        boolean last = a == batches.size() - 1;
+        try (TensorScope inner = new TensorScope()) {
+          TokenBatch batch = TokenBatch.of(batches.get(a));
+          Dropout dropout = dropout(step, microBatch(a));
+          lossSum.add_(llama.forwardBackward(batch, dropout, last ? reduction() : Llama.UNNOTICED));
+          targetTokens += batch.targetTokens();
+          tokens += batch.tokens();
+        }
+      }
+      if (spec.mode() == TrainingSpec.Mode.FULL) {
+        parameters.reduceAll();
+      }
+      parameters.awaitReductions();
+      Tensor squares = parameters.ownGradient().norm().to(ScalarType.Double).square().view(1);
+      Tensor measured = Tensors.cat(lossSum, squares);
+      // read while the device works
+      List<List<TokenSequence>> next = step + 1 < spec.totalSteps() ? read(step + 1) : List.of();
+      StepTotals all =
+          StepTotals.gather(
+              ranks.world(),
+              measured,
+              targetTokens,
+              tokens,
+              DeviceMemory.peakBytes(ranks.device()));
+      double loss = all.lossSum() / all.targetTokens();
+      requireFinite("loss", loss);
+      double gradNorm = Math.sqrt(all.gradientSquares()) / all.targetTokens();
+      // before the update, so that no broken number reaches the parameters
+      requireFinite("gradient norm", gradNorm);
+      double learningRate = spec.optimizer().learningRate() * spec.schedule().factor(step);
+      optimizer.step(
+          learningRate, GradientClipping.factor(gradNorm, spec.maxGradNorm()) / all.targetTokens());
+      return new Step(all, loss, gradNorm, learningRate, next);
     }
-    StepTotals all = mine.gather(collectives);
-    double loss = all.lossSum() / all.targetTokens();
-    requireFinite("loss", loss);
-    collectives.allReduceSum(parameters.gradient());
-    parameters.gradient().div_(Tensors.scalar((double) all.targetTokens()));
-    double gradNorm = GradientClipping.clip(parameters.gradient(), spec.maxGradNorm());
-    // before the step, so that no broken number reaches the parameters
-    requireFinite("gradient norm", gradNorm);
-    double learningRate = spec.optimizer().learningRate() * spec.schedule().factor(step);
-    optimizer.step(learningRate);
-    double seconds = (System.nanoTime() - start) / 1e9;
+  }
+
+  /** Adapters reduce layer by layer, beside the backward of the layers below. */
+  private IntConsumer reduction() {
+    return switch (spec.mode()) {
+      case LORA -> parameters::reduce;
+      case FULL -> Llama.UNNOTICED;
+    };
+  }
+
+  private StepMetrics metrics(long step, Step done, double seconds) {
+    StepTotals all = done.totals();
     return new StepMetrics(
         step + 1,
-        loss,
-        gradNorm,
-        learningRate,
+        done.loss(),
+        done.gradNorm(),
+        done.learningRate(),
         all.targetTokens(),
         all.tokens(),
         all.tokens() / seconds,
@@ -106,16 +167,22 @@ final class Trainer {
     }
   }
 
-  private StepTotals microBatch(long step, int microBatch) throws IOException {
-    List<TokenSequence> sequences = new ArrayList<>();
-    for (long index : order.microBatch(step, microBatch)) {
-      sequences.add(data.read(index));
+  /** This rank's micro-batches of step {@code step}. */
+  private List<List<TokenSequence>> read(long step) throws IOException {
+    List<List<TokenSequence>> batches = new ArrayList<>();
+    for (int a = 0; a < spec.gradientAccumulation(); a++) {
+      List<TokenSequence> sequences = new ArrayList<>();
+      for (long index : order.microBatch(step, microBatch(a))) {
+        sequences.add(data.read(index));
+      }
+      batches.add(sequences);
     }
-    try (TensorScope scope = new TensorScope()) {
-      TokenBatch batch = TokenBatch.of(sequences);
-      double lossSum = llama.forwardBackward(batch, dropout(step, microBatch));
-      return new StepTotals(lossSum, batch.targetTokens(), batch.tokens(), 0);
-    }
+    return batches;
+  }
+
+  /** The number in the global batch of this rank's micro-batch in accumulation step {@code a}. */
+  private int microBatch(int a) {
+    return a * ranks.world().worldSize() + ranks.rank();
   }
 
   private Dropout dropout(long step, int microBatch) {

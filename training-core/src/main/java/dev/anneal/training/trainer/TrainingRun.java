@@ -1,14 +1,19 @@
 package dev.anneal.training.trainer;
 
 import dev.anneal.training.InvalidModelException;
-import dev.anneal.training.collective.Collectives;
 import dev.anneal.training.data.SequenceSource;
+import dev.anneal.training.fused.FusedLlama;
 import dev.anneal.training.io.ModelFolder;
 import dev.anneal.training.io.OutputFolder;
+import dev.anneal.training.kernel.Kernels;
+import dev.anneal.training.lora.LoraModel;
 import dev.anneal.training.model.Llama;
 import dev.anneal.training.model.ModelSource;
 import dev.anneal.training.model.TrainableModel;
 import dev.anneal.training.optim.AdamW;
+import dev.anneal.training.optim.Parameters;
+import dev.anneal.training.tensor.DType;
+import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.NativeErrors;
 import dev.anneal.training.tensor.NativeLibraries;
 import dev.anneal.training.tensor.TensorScope;
@@ -46,28 +51,40 @@ public final class TrainingRun {
    */
   public static void run(TrainingSpec spec, Inputs inputs, Ranks ranks, TrainingListener listener) {
     NativeLibraries.load();
-    Collectives collectives = ranks.world();
-    try (TensorScope scope = new TensorScope()) {
+    try (TensorScope scope = new TensorScope();
+        Kernels kernels = Kernels.on(ranks.device())) {
       listener.onPhase(Progress.LOADING_WEIGHTS);
       TrainableModel model = ModelLoader.load(spec, inputs, ranks, listener);
-      Llama llama = new Llama(model, spec.computeDtype(), spec.activations());
-      AdamW optimizer = new AdamW(spec.optimizer(), model.parameters());
-      Evaluator evaluator = new Evaluator(spec, inputs, llama, collectives, listener);
-      listener.onPhase("training");
-      evaluator.evaluate(0);
-      new Trainer(spec, inputs.train(), llama, model.parameters(), optimizer, collectives)
-          .train(listener);
-      evaluator.evaluate(spec.totalSteps());
-      if (collectives.rank() == 0) {
+      try (Parameters parameters = model.parameters()) {
+        Llama llama = llama(spec, model, ranks.device(), kernels);
+        AdamW optimizer = new AdamW(spec.optimizer(), parameters, kernels);
+        Evaluator evaluator = new Evaluator(spec, inputs, llama, ranks, listener);
+        listener.onPhase("training");
+        evaluator.evaluate(0);
+        new Trainer(spec, inputs.train(), llama, parameters, optimizer, ranks).train(listener);
+        evaluator.evaluate(spec.totalSteps());
         listener.onPhase("publishing");
-        ResultWriter.write(spec, inputs, model);
+        ResultWriter.write(spec, inputs, model, ranks);
+        ranks.world().barrier();
       }
-      collectives.barrier();
     } catch (TrainingException | TrainingCancelled | InvalidModelException e) {
       throw e;
     } catch (RuntimeException | IOException e) {
       throw new TrainingException(
-          "rank %d, %s".formatted(collectives.rank(), NativeErrors.firstLine(e)), e);
+          "rank %d, %s".formatted(ranks.rank(), NativeErrors.firstLine(e)), e);
     }
+  }
+
+  /** The fused layers where they serve, else the reference. */
+  private static Llama llama(
+      TrainingSpec spec, TrainableModel model, Device device, Kernels kernels) {
+    boolean fused =
+        device.isGpu()
+            && spec.computeDtype() == DType.BF16
+            && spec.lora() != null
+            && spec.lora().dropout() == 0;
+    return fused && model instanceof LoraModel lora
+        ? FusedLlama.of(lora, device, kernels, spec.matmul(), spec.activations())
+        : Llama.reference(model, device, spec.computeDtype(), spec.activations());
   }
 }

@@ -13,29 +13,72 @@ import java.io.OutputStream;
 import java.util.List;
 import org.bytedeco.pytorch.Tensor;
 
-/** Trained parameters as a safetensors file, in the order of their names. */
+/**
+ * Trained parameters as a safetensors file, in the order of the flat vector. One bucket at a time
+ * is gathered from the ranks.
+ */
 public final class ParameterFile {
   private ParameterFile() {}
 
-  /** Writes the fp32 values of {@code parameters}, rounded to {@code dtype}. */
+  /**
+   * Writes the fp32 values of {@code parameters}, rounded to {@code dtype}, while every other rank
+   * calls {@link #contribute}.
+   */
   public static void write(Parameters parameters, DType dtype, OutputFolder folder, String file)
       throws IOException {
     SafetensorsDType stored = dtype == DType.FP32 ? SafetensorsDType.F32 : SafetensorsDType.BF16;
     List<TensorSpec> specs =
         parameters.names().stream()
-            .sorted()
             .map(name -> new TensorSpec(name, stored, parameters.shape(name)))
             .toList();
-    try (OutputStream out = folder.create(file)) {
+    try (OutputStream out = folder.create(file);
+        OpenBucket open = new OpenBucket(parameters)) {
       SafetensorsWriter.write(
           out,
           specs,
           (spec, sink) -> {
             try (TensorScope scope = new TensorScope()) {
-              Tensor values = parameters.master(spec.name()).to(dtype.scalarType()).contiguous();
+              Tensor values = open.values(spec.name()).to(dtype.scalarType()).cpu().contiguous();
               sink.write(Tensors.bytes(values, 0).asByteBuffer());
             }
           });
+    }
+  }
+
+  /** Hands this rank's part of every bucket to the rank that writes. */
+  public static void contribute(Parameters parameters) {
+    for (int bucket = 0; bucket < parameters.bucketCount(); bucket++) {
+      try (TensorScope scope = new TensorScope()) {
+        parameters.gatherMaster(bucket);
+      }
+    }
+  }
+
+  /** The bucket that is being written. */
+  private static final class OpenBucket implements AutoCloseable {
+    private final Parameters parameters;
+    private int bucket = -1;
+    private Tensor values;
+
+    OpenBucket(Parameters parameters) {
+      this.parameters = parameters;
+    }
+
+    Tensor values(String name) {
+      if (parameters.bucket(name) != bucket) {
+        close();
+        bucket = parameters.bucket(name);
+        values = TensorScope.own(parameters.gatherMaster(bucket));
+      }
+      return parameters.inBucket(values, name);
+    }
+
+    @Override
+    public void close() {
+      if (values != null) {
+        values.close();
+        values = null;
+      }
     }
   }
 }

@@ -12,6 +12,7 @@ import dev.anneal.training.lora.LoraSpec;
 import dev.anneal.training.model.Llama.Activations;
 import dev.anneal.training.optim.Parameters;
 import dev.anneal.training.tensor.DType;
+import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.NativeLibraries;
 import dev.anneal.training.tensor.TensorScope;
 import java.util.List;
@@ -82,8 +83,8 @@ class LayerwiseBackwardTest {
       TrainableModel model, Activations activations, Dropout dropout) {
     Parameters parameters = model.parameters();
     parameters.gradient().zero_();
-    Llama llama = new Llama(model, DType.FP32, activations);
-    double loss = llama.forwardBackward(batch(), dropout);
+    Llama llama = Llama.reference(model, Device.CPU, DType.FP32, activations);
+    double loss = llama.forwardBackward(batch(), dropout, Llama.UNNOTICED).item_double();
     return new Gradient(loss, parameters.gradient().clone());
   }
 

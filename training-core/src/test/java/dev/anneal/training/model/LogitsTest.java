@@ -14,6 +14,7 @@ import dev.anneal.training.io.LocalModelFolder;
 import dev.anneal.training.lora.LoraSpec;
 import dev.anneal.training.lora.PeftConfig;
 import dev.anneal.training.tensor.DType;
+import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.NoGrad;
 import dev.anneal.training.tensor.Tensors;
 import dev.anneal.training.weights.CheckpointWeights;
@@ -76,7 +77,7 @@ class LogitsTest {
               adapter.read(module.loraBName(layer), DType.FP32, module.outFeatures(config()), 8);
           model
               .parameters()
-              .master(module.weightName(layer))
+              .compute(module.weightName(layer))
               .add_(b.matmul(a), Tensors.scalar(scale));
         }
       }
@@ -104,7 +105,8 @@ class LogitsTest {
   private static Tensor logits(TrainableModel model) throws IOException {
     TokenBatch batch = TokenBatch.of(rows());
     Tensor positions = Tensors.of(LongStream.range(0, batch.tokens()).toArray());
-    return new Llama(model, DType.FP32, Llama.Activations.CHECKPOINT).logits(batch, positions);
+    return Llama.reference(model, Device.CPU, DType.FP32, Llama.Activations.CHECKPOINT)
+        .logits(batch, positions);
   }
 
   private static void assertEqual(String name, Tensor logits) throws IOException {

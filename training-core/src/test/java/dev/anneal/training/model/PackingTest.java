@@ -12,6 +12,7 @@ import dev.anneal.training.data.TokenSequence;
 import dev.anneal.training.lora.LoraModel;
 import dev.anneal.training.lora.LoraSpec;
 import dev.anneal.training.tensor.DType;
+import dev.anneal.training.tensor.Device;
 import java.util.List;
 import org.bytedeco.pytorch.Tensor;
 import org.junit.jupiter.api.BeforeEach;
@@ -80,18 +81,24 @@ class PackingTest {
     model.parameters().gradient().zero_();
     double loss = 0;
     for (TokenSequence row : ROWS) {
-      loss += llama().forwardBackward(TokenBatch.of(List.of(row)), Dropout.NONE);
+      loss +=
+          llama()
+              .forwardBackward(TokenBatch.of(List.of(row)), Dropout.NONE, Llama.UNNOTICED)
+              .item_double();
     }
     return new Result(loss, model.parameters().gradient().clone());
   }
 
   private Result accumulated(List<TokenSequence> sequences) {
     model.parameters().gradient().zero_();
-    double loss = llama().forwardBackward(TokenBatch.of(sequences), Dropout.NONE);
+    double loss =
+        llama()
+            .forwardBackward(TokenBatch.of(sequences), Dropout.NONE, Llama.UNNOTICED)
+            .item_double();
     return new Result(loss, model.parameters().gradient().clone());
   }
 
   private Llama llama() {
-    return new Llama(model, DType.FP32, Llama.Activations.CHECKPOINT);
+    return Llama.reference(model, Device.CPU, DType.FP32, Llama.Activations.CHECKPOINT);
   }
 }

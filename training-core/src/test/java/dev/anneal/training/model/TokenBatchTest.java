@@ -8,6 +8,7 @@ import dev.anneal.training.tensor.TensorScope;
 import java.util.List;
 import org.bytedeco.javacpp.LongPointer;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 
@@ -27,8 +28,10 @@ class TokenBatchTest {
                   new TokenSequence(new int[] {7, 8, 9}, new int[] {1, 2}, new int[0]),
                   new TokenSequence(new int[] {5, 6}, new int[] {2}, new int[0])));
       assertThat(longs(batch.inputIds())).containsExactly(7, 8, 9, 5, 6);
-      assertThat(batch.positions()).containsExactly(0, 0, 1, 0, 1);
+      assertThat(longs(batch.positions())).containsExactly(0, 0, 1, 0, 1);
       assertThat(batch.rowLengths()).containsExactly(1, 2, 2);
+      assertThat(longs(batch.rowStarts().to(ScalarType.Long))).containsExactly(0, 1, 3, 5);
+      assertThat(batch.maxRowLength()).isEqualTo(2);
       assertThat(batch.tokens()).isEqualTo(5);
     }
   }

@@ -3,6 +3,8 @@ package dev.anneal.training.optim;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import dev.anneal.training.TinyModels;
+import dev.anneal.training.kernel.PlainKernels;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.NativeLibraries;
 import dev.anneal.training.tensor.TensorScope;
@@ -30,7 +32,7 @@ class AdamWTest {
   void followsThePaperInDoubles() {
     try (TensorScope scope = new TensorScope()) {
       Parameters parameters = start(DType.FP32);
-      AdamW optimizer = new AdamW(SPEC, parameters);
+      AdamW optimizer = new AdamW(SPEC, parameters, new PlainKernels());
       double[] p = START.clone();
       double[] m = new double[p.length];
       double[] v = new double[p.length];
@@ -38,7 +40,7 @@ class AdamWTest {
         double[] g = GRADIENTS[t - 1];
         double learningRate = LEARNING_RATES[t - 1];
         parameters.gradient().copy_(Tensors.of(g));
-        optimizer.step(learningRate);
+        optimizer.step(learningRate, 1);
         for (int i = 0; i < p.length; i++) {
           p[i] -= learningRate * 0.1 * p[i];
           m[i] = 0.8 * m[i] + 0.2 * g[i];
@@ -56,13 +58,15 @@ class AdamWTest {
   void firstStepsOfTorchAgree() {
     // torch.optim.AdamW([1.0], lr=0.1, weight_decay=0.01), gradients 1 and 1: the unit step of Adam
     try (TensorScope scope = new TensorScope()) {
-      Parameters parameters = new Parameters(List.of(new Parameters.Shape("w", 1)), DType.FP32);
+      Parameters parameters =
+          TinyModels.parameters(List.of(List.of(new Parameters.Shape("w", 1))), DType.FP32);
       parameters.master().fill_(Tensors.scalar(1));
-      AdamW optimizer = new AdamW(new AdamWSpec(0.1, 0.01, 0.9, 0.999, 1e-8), parameters);
+      AdamW optimizer =
+          new AdamW(new AdamWSpec(0.1, 0.01, 0.9, 0.999, 1e-8), parameters, new PlainKernels());
       parameters.gradient().fill_(Tensors.scalar(1));
-      optimizer.step(0.1);
+      optimizer.step(0.1, 1);
       assertThat(parameters.master().item_double()).isEqualTo(0.899, within(1e-6));
-      optimizer.step(0.1);
+      optimizer.step(0.1, 1);
       assertThat(parameters.master().item_double()).isEqualTo(0.798101, within(1e-6));
     }
   }
@@ -72,7 +76,7 @@ class AdamWTest {
     try (TensorScope scope = new TensorScope()) {
       Parameters parameters = start(DType.BF16);
       parameters.gradient().copy_(Tensors.of(GRADIENTS[0]));
-      new AdamW(SPEC, parameters).step(0.01);
+      new AdamW(SPEC, parameters, new PlainKernels()).step(0.01, 1);
       Tensor compute = parameters.compute("w");
       assertThat(compute.scalar_type().intern()).isEqualTo(ScalarType.BFloat16);
       assertThat(compute.equal(parameters.master("w").to(ScalarType.BFloat16))).isTrue();
@@ -80,7 +84,8 @@ class AdamWTest {
   }
 
   private static Parameters start(DType dtype) {
-    Parameters parameters = new Parameters(List.of(new Parameters.Shape("w", 2, 2)), dtype);
+    Parameters parameters =
+        TinyModels.parameters(List.of(List.of(new Parameters.Shape("w", 2, 2))), dtype);
     parameters.master().copy_(Tensors.of(START));
     parameters.publish();
     return parameters;

@@ -2,6 +2,7 @@ package dev.anneal.training.optim;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.anneal.training.TinyModels;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.NativeLibraries;
 import dev.anneal.training.tensor.TensorScope;
@@ -13,8 +14,8 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 
 class ParametersTest {
-  private static final List<Parameters.Shape> SHAPES =
-      List.of(new Parameters.Shape("b", 2, 3), new Parameters.Shape("a", 4));
+  private static final List<List<Parameters.Shape>> SHAPES =
+      List.of(List.of(new Parameters.Shape("b", 2, 3), new Parameters.Shape("a", 4)));
 
   @BeforeAll
   static void load() {
@@ -24,7 +25,7 @@ class ParametersTest {
   @Test
   void parametersLieEndToEndInTheirOrder() {
     try (TensorScope scope = new TensorScope()) {
-      Parameters parameters = new Parameters(SHAPES, DType.FP32);
+      Parameters parameters = TinyModels.parameters(SHAPES, DType.FP32);
       parameters.master("a").fill_(Tensors.scalar(5));
       assertThat(parameters.names()).containsExactly("b", "a");
       assertThat(parameters.shape("b")).containsExactly(2, 3);
@@ -35,7 +36,7 @@ class ParametersTest {
   @Test
   void gradientsOfAnyDtypeAddUpInFp32() {
     try (TensorScope scope = new TensorScope()) {
-      Parameters parameters = new Parameters(SHAPES, DType.BF16);
+      Parameters parameters = TinyModels.parameters(SHAPES, DType.BF16);
       Tensor ones = Tensors.ones(ScalarType.BFloat16, 2, 3);
       parameters.accumulate("b", ones);
       parameters.accumulate("b", Tensors.ones(ScalarType.Float, 2, 3).mul(Tensors.scalar(0.001)));
@@ -48,7 +49,7 @@ class ParametersTest {
   @Test
   void fp32ComputesWithTheMasterItself() {
     try (TensorScope scope = new TensorScope()) {
-      Parameters parameters = new Parameters(SHAPES, DType.FP32);
+      Parameters parameters = TinyModels.parameters(SHAPES, DType.FP32);
       assertThat(parameters.compute("a").data_ptr().address())
           .isEqualTo(parameters.master("a").data_ptr().address());
     }

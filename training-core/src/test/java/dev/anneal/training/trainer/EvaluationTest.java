@@ -12,6 +12,7 @@ import dev.anneal.training.model.Llama;
 import dev.anneal.training.model.LlamaConfig;
 import dev.anneal.training.model.TokenBatch;
 import dev.anneal.training.tensor.DType;
+import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.NativeLibraries;
 import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.tensor.Tensors;
@@ -103,8 +104,9 @@ class EvaluationTest {
         WeightReader adapter =
             CheckpointWeights.open(adapterFolder, CheckpointIndex.ADAPTER_FILE)) {
       LlamaConfig config = LlamaConfig.read(reference.model());
-      return new Llama(
+      return Llama.reference(
           TinyModels.lora(config, base, reference.lora(), adapter),
+          Device.CPU,
           DType.FP32,
           Llama.Activations.CHECKPOINT);
     }

@@ -12,6 +12,7 @@ import dev.anneal.training.io.CheckpointIndex;
 import dev.anneal.training.io.LocalModelFolder;
 import dev.anneal.training.io.LocalOutputFolder;
 import dev.anneal.training.io.SafetensorsDType;
+import dev.anneal.training.kernel.PlainKernels;
 import dev.anneal.training.model.Llama;
 import dev.anneal.training.model.LlamaConfig;
 import dev.anneal.training.model.ModelCheck;
@@ -20,6 +21,7 @@ import dev.anneal.training.model.TokenBatch;
 import dev.anneal.training.model.TrainableModel;
 import dev.anneal.training.optim.AdamW;
 import dev.anneal.training.tensor.DType;
+import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.NativeLibraries;
 import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.tensor.Tensors;
@@ -53,11 +55,7 @@ class FullRunTest {
     LlamaConfig config = TinyModels.config(embeddings);
     RecordingListener listener = new RecordingListener();
     TrainingRun.Inputs inputs = inputs(new ModelSource.Random(config, 5));
-    TrainingRun.run(
-        Recipe.full(120, 0.01).sampleTokens(6).spec(),
-        inputs,
-        Ranks.onCpu(new SingleRank()),
-        listener);
+    TrainingRun.run(Recipe.full(120, 0.01).sampleTokens(6).spec(), inputs, alone(), listener);
     double before = listener.evaluations().get(0);
     double after = listener.evaluations().get(1);
     System.out.printf("full training, %s: loss %.3f to %.3f%n", embeddings, before, after);
@@ -73,7 +71,7 @@ class FullRunTest {
     TrainingRun.run(
         Recipe.full(0, 0.01).spec(),
         inputs(new ModelSource.Folder(new LocalModelFolder(output))),
-        Ranks.onCpu(new SingleRank()),
+        alone(),
         again);
     assertThat(again.evaluations().get(0)).isEqualTo(after);
     assertThat(LlamaConfig.read(new LocalModelFolder(output))).isEqualTo(config);
@@ -88,19 +86,16 @@ class FullRunTest {
     try (TensorScope scope = new TensorScope()) {
       TrainingRun.Inputs inputs =
           inputs(new ModelSource.Random(TinyModels.config(Embeddings.UNTIED), 5));
-      TrainableModel model =
-          ModelLoader.load(spec, inputs, Ranks.onCpu(new SingleRank()), new RecordingListener());
-      AdamW optimizer = new AdamW(spec.optimizer(), model.parameters());
-      new Trainer(
-              spec, inputs.train(), llama(model), model.parameters(), optimizer, new SingleRank())
+      TrainableModel model = ModelLoader.load(spec, inputs, alone(), new RecordingListener());
+      AdamW optimizer = new AdamW(spec.optimizer(), model.parameters(), new PlainKernels());
+      new Trainer(spec, inputs.train(), llama(model), model.parameters(), optimizer, alone())
           .train(new RecordingListener());
-      ResultWriter.write(spec, inputs, model);
+      ResultWriter.write(spec, inputs, model, alone());
       if (dtype == DType.BF16) {
         model.parameters().master().copy_(model.parameters().master().to(ScalarType.BFloat16));
       }
       TrainingRun.Inputs written = inputs(new ModelSource.Folder(new LocalModelFolder(output)));
-      TrainableModel loaded =
-          ModelLoader.load(spec, written, Ranks.onCpu(new SingleRank()), new RecordingListener());
+      TrainableModel loaded = ModelLoader.load(spec, written, alone(), new RecordingListener());
       assertThat(Deviation.absolute(logits(loaded), logits(model))).isZero();
     }
   }
@@ -110,7 +105,7 @@ class FullRunTest {
     TrainingSpec spec = Recipe.full(1, 0.01).baseDtype(DType.BF16).spec();
     TrainingRun.Inputs inputs =
         inputs(new ModelSource.Random(TinyModels.config(Embeddings.TIED), 5));
-    TrainingRun.run(spec, inputs, Ranks.onCpu(new SingleRank()), new RecordingListener());
+    TrainingRun.run(spec, inputs, alone(), new RecordingListener());
     LocalModelFolder folder = new LocalModelFolder(output);
     ModelCheck.check(folder);
     try (CheckpointIndex index = CheckpointIndex.open(folder, CheckpointIndex.MODEL_FILE)) {
@@ -140,6 +135,10 @@ class FullRunTest {
   }
 
   private static Llama llama(TrainableModel model) {
-    return new Llama(model, DType.FP32, Llama.Activations.CHECKPOINT);
+    return Llama.reference(model, Device.CPU, DType.FP32, Llama.Activations.CHECKPOINT);
+  }
+
+  private static Ranks alone() {
+    return Ranks.onCpu(new SingleRank());
   }
 }

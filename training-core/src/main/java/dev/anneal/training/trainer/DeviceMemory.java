@@ -1,17 +1,26 @@
 package dev.anneal.training.trainer;
 
+import dev.anneal.training.cuda.GpuMemory;
+import dev.anneal.training.tensor.Device;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 
-/** What this process holds of the host's memory. */
-final class ProcessMemory {
+/** The memory that counts where a rank computes. */
+final class DeviceMemory {
   private static final Path STATUS = Path.of("/proc/self/status");
 
-  private ProcessMemory() {}
+  private DeviceMemory() {}
+
+  /**
+   * The most bytes that tensors of {@code device} held at once; on the host {@link #residentPeak}.
+   */
+  static long peakBytes(Device device) {
+    return device.isGpu() ? new GpuMemory(device).peakAllocatedBytes() : residentPeak();
+  }
 
   /** The largest resident set so far in bytes (Linux); 0 where the system does not say. */
-  static long peakBytes() {
+  private static long residentPeak() {
     try {
       return Files.readAllLines(STATUS).stream()
           .filter(line -> line.startsWith("VmHWM:"))

@@ -18,7 +18,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 @ExtendWith(InTensorScope.class)
-class LossHeadTest {
+class AutogradHeadTest {
   private static final int TARGETS = 12;
 
   private FullModel model;
@@ -39,12 +39,12 @@ class LossHeadTest {
   @ParameterizedTest
   @ValueSource(longs = {0, 37, 5 * 37, 11 * 37, 13 * 37})
   void chunksOfAnySizeGiveTheSameLossAndGradients(long maxLogits) {
-    LossHead.Result whole = new LossHead(model).lossAndGradient(hidden, batch);
+    Head.Result whole = new AutogradHead(model).lossAndGradient(hidden, batch);
     Tensor wholeGradient = model.parameters().gradient().clone();
     model.parameters().gradient().zero_();
 
-    LossHead chunked = new LossHead(model, maxLogits);
-    LossHead.Result result = chunked.lossAndGradient(hidden, batch);
+    AutogradHead chunked = new AutogradHead(model, maxLogits);
+    Head.Result result = chunked.lossAndGradient(hidden, batch);
 
     assertThat(Deviation.relative(result.loss(), whole.loss())).isLessThan(1e-6);
     assertThat(Deviation.relative(chunked.loss(hidden, batch), whole.loss())).isLessThan(1e-6);

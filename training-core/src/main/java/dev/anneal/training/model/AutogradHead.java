@@ -18,71 +18,61 @@ import org.bytedeco.pytorch.kSum;
  * Final norm, head and cross-entropy of the target tokens, in chunks of tokens: with a vocabulary
  * of 128,256 whole logits would be the largest tensor of all.
  */
-final class LossHead {
+final class AutogradHead implements Head {
   /** Logits that exist at once. */
   private static final long MAX_LOGITS = 1L << 25;
 
   private final TrainableModel model;
   private final long maxLogits;
 
-  LossHead(TrainableModel model) {
+  AutogradHead(TrainableModel model) {
     this(model, MAX_LOGITS);
   }
 
-  LossHead(TrainableModel model, long maxLogits) {
+  AutogradHead(TrainableModel model, long maxLogits) {
     this.model = model;
     this.maxLogits = maxLogits;
   }
 
-  /** The loss and its gradient. */
-  record Result(double loss, Tensor dHidden) {}
-
-  /**
-   * The loss alone.
-   *
-   * @param hidden output of the last layer, {@code [T, hidden_size]}
-   * @return the sum of the cross-entropy over the batch's target tokens
-   */
-  double loss(Tensor hidden, TokenBatch batch) {
+  @Override
+  public Tensor loss(Tensor hidden, TokenBatch batch) {
     try (TensorScope scope = new TensorScope();
         NoGrad noGrad = new NoGrad()) {
       Leaves leaves = new Leaves(model.parameters());
       Tensor normed = normed(hidden, batch.predictors(), model.norm(leaves));
       Tensor lmHead = model.lmHead(leaves);
-      double sum = 0;
+      Tensor sum = Tensors.emptyLike(hidden, ScalarType.Double, 1).zero_();
       for (Chunk chunk : chunks(batch)) {
         try (TensorScope inner = new TensorScope()) {
-          sum += crossEntropy(chunk.of(normed), lmHead, chunk.of(batch.targets())).item_double();
+          sum.add_(crossEntropy(chunk.of(normed), lmHead, chunk.of(batch.targets())));
         }
       }
-      return sum;
+      return scope.keep(sum);
     }
   }
 
-  /**
-   * The same, with the gradient of the sum: of {@code hidden} in the result, of trained weights of
-   * the head added to their parameters.
-   */
-  Result lossAndGradient(Tensor hidden, TokenBatch batch) {
+  @Override
+  public Result lossAndGradient(Tensor hidden, TokenBatch batch) {
     try (TensorScope scope = new TensorScope()) {
       Tensor x = Tensors.leaf(hidden);
       Leaves normLeaves = new Leaves(model.parameters());
       Tensor normed = normed(x, batch.predictors(), model.norm(normLeaves));
       Tensor dNormed = torch.zeros_like(normed);
-      double sum = 0;
+      Tensor sum = Tensors.emptyLike(hidden, ScalarType.Double, 1).zero_();
       for (Chunk chunk : chunks(batch)) {
-        sum += chunkGradient(chunk, normed, batch, dNormed);
+        chunkGradient(chunk, normed, batch, dNormed, sum);
       }
       List<Tensor> inputs = new ArrayList<>(List.of(x));
       inputs.addAll(normLeaves.tensors());
       Tensor[] grads = Grads.grad(normed, inputs, dNormed);
       normLeaves.accumulate(grads, 1);
-      return new Result(sum, scope.keep(grads[0]));
+      return new Result(scope.keep(sum), scope.keep(grads[0]));
     }
   }
 
-  /** Writes the chunk's part of {@code dNormed}. */
-  private double chunkGradient(Chunk chunk, Tensor normed, TokenBatch batch, Tensor dNormed) {
+  /** Writes the chunk's part of {@code dNormed}, adds its loss to {@code sum}. */
+  private void chunkGradient(
+      Chunk chunk, Tensor normed, TokenBatch batch, Tensor dNormed, Tensor sum) {
     try (TensorScope scope = new TensorScope()) {
       Leaves leaves = new Leaves(model.parameters());
       Tensor x = Tensors.leaf(chunk.of(normed));
@@ -92,7 +82,7 @@ final class LossHead {
       Tensor[] grads = Grads.grad(loss, inputs, torch.ones_like(loss));
       chunk.of(dNormed).copy_(grads[0]);
       leaves.accumulate(grads, 1);
-      return loss.item_double();
+      sum.add_(loss.detach());
     }
   }
 

@@ -1,0 +1,218 @@
+package dev.anneal.bench;
+
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.anneal.training.collective.Collectives;
+import dev.anneal.training.collective.NcclCollectives;
+import dev.anneal.training.collective.RendezvousStore;
+import dev.anneal.training.collective.SingleRank;
+import dev.anneal.training.data.SequenceSource;
+import dev.anneal.training.io.LocalOutputFolder;
+import dev.anneal.training.kernel.Matmul;
+import dev.anneal.training.lora.LoraSpec;
+import dev.anneal.training.model.Llama.Activations;
+import dev.anneal.training.model.LlamaConfig;
+import dev.anneal.training.model.ModelSource;
+import dev.anneal.training.optim.AdamWSpec;
+import dev.anneal.training.optim.LearningRateSchedule;
+import dev.anneal.training.tensor.DType;
+import dev.anneal.training.tensor.Device;
+import dev.anneal.training.trainer.Ranks;
+import dev.anneal.training.trainer.StepMetrics;
+import dev.anneal.training.trainer.TrainingListener;
+import dev.anneal.training.trainer.TrainingRun;
+import dev.anneal.training.trainer.TrainingSpec;
+import dev.anneal.training.weights.FrozenWeights.Shard;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import org.bytedeco.pytorch.global.torch_cuda;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+
+/** Trains a model of random weights for some steps and prints one JSON line of what it measured. */
+@Command(name = "training-benchmark", mixinStandardHelpOptions = true)
+final class TrainingBenchmark implements Callable<Integer> {
+  @Option(names = "--name", description = "what the line is called")
+  private String name = "anneal";
+
+  @Option(names = "--shape", description = "llama3.1-8b, -70b or -405b")
+  private String shape = "llama3.1-8b";
+
+  @Option(names = "--layers", description = "decoder layers, where fewer than the shape has")
+  private Integer layers;
+
+  @Option(names = "--rows", description = "JSON lines of packed sequences instead of random tokens")
+  private Path rows;
+
+  @Option(names = "--length", description = "tokens of a random sequence")
+  private int length = 1024;
+
+  @Option(names = "--micro-batch", description = "sequences a rank takes at once")
+  private int microBatch = 4;
+
+  @Option(names = "--matmul", description = "COMPUTE or FP8")
+  private Matmul matmul = Matmul.FP8;
+
+  @Option(names = "--base", description = "FP8 or BF16")
+  private DType base = DType.FP8;
+
+  @Option(names = "--activations", description = "KEEP, CHECKPOINT or CHECKPOINT_ON_HOST")
+  private Activations activations = Activations.KEEP;
+
+  @Option(names = "--offload", description = "share of the frozen weights in host memory")
+  private double offload;
+
+  @Option(names = "--shard", description = "NONE or NODE")
+  private Shard shard = Shard.NONE;
+
+  @Option(names = "--gpus", description = "ranks, each a thread and a GPU of this process")
+  private int gpus = 1;
+
+  @Option(names = "--steps", description = "measured steps")
+  private int steps = 12;
+
+  @Option(names = "--warmup", description = "steps before them")
+  private int warmup = 4;
+
+  public static void main(String[] arguments) {
+    System.exit(new CommandLine(new TrainingBenchmark()).execute(arguments));
+  }
+
+  @Override
+  public Integer call() throws Exception {
+    List<List<StepMetrics>> measured = new ArrayList<>();
+    Duration timeout = Duration.ofMinutes(2);
+    ExecutorService threads = Executors.newFixedThreadPool(gpus);
+    try (RendezvousStore store = gpus > 1 ? RendezvousStore.serve("127.0.0.1", timeout) : null) {
+      List<Future<List<StepMetrics>>> ranks = new ArrayList<>();
+      for (int i = 0; i < gpus; i++) {
+        int rank = i;
+        ranks.add(threads.submit(() -> rank(rank, store, timeout)));
+      }
+      for (Future<List<StepMetrics>> rank : ranks) {
+        measured.add(rank.get());
+      }
+    } finally {
+      threads.shutdownNow();
+    }
+    print(measured.get(0));
+    return 0;
+  }
+
+  private List<StepMetrics> rank(int rank, RendezvousStore store, Duration timeout)
+      throws IOException {
+    Device device = Device.gpu(rank);
+    dev.anneal.training.tensor.NativeLibraries.load();
+    torch_cuda.set_device((byte) rank);
+    try (Collectives world = group(store, "world", rank, timeout);
+        Collectives weights =
+            shard == Shard.NONE ? new SingleRank() : group(store, "weights", rank, timeout);
+        SequenceSource data = data()) {
+      Recorder recorder = new Recorder();
+      TrainingRun.run(spec(), inputs(data), new Ranks(device, world, weights), recorder);
+      return recorder.steps;
+    }
+  }
+
+  private Collectives group(RendezvousStore store, String name, int rank, Duration timeout) {
+    return gpus == 1
+        ? new SingleRank()
+        : NcclCollectives.join(store, name, Device.gpu(rank), rank, gpus, timeout);
+  }
+
+  private SequenceSource data() throws IOException {
+    return rows == null
+        ? new SyntheticSequences(4096, length, config().vocabSize())
+        : PackedRows.read(rows);
+  }
+
+  private LlamaConfig config() {
+    LlamaConfig config = LlamaConfig.named(shape);
+    return layers == null ? config : config.withLayers(layers);
+  }
+
+  private TrainingRun.Inputs inputs(SequenceSource data) throws IOException {
+    Path output = Files.createTempDirectory("anneal-bench");
+    return new TrainingRun.Inputs(
+        new ModelSource.Random(config(), 1),
+        null,
+        data,
+        null,
+        List.of(),
+        shape,
+        new LocalOutputFolder(output));
+  }
+
+  private TrainingSpec spec() {
+    List<String> targets = List.of("all-linear");
+    return new TrainingSpec(
+        TrainingSpec.Mode.LORA,
+        new LoraSpec(64, 64, 0, false, targets),
+        base,
+        shard,
+        offload,
+        DType.BF16,
+        matmul,
+        activations,
+        microBatch,
+        1,
+        (long) warmup + steps,
+        false,
+        1.0,
+        42,
+        new AdamWSpec(2e-5, 0, 0.9, 0.999, 1e-8),
+        new LearningRateSchedule(LearningRateSchedule.Type.LINEAR, 0, (long) warmup + steps),
+        0);
+  }
+
+  private void print(List<StepMetrics> all) throws IOException {
+    List<StepMetrics> measured = all.subList(warmup, all.size());
+    double seconds = measured.stream().mapToDouble(m -> m.tokens() / m.tokensPerSecond()).sum();
+    long tokens = measured.stream().mapToLong(StepMetrics::tokens).sum();
+    StepMetrics last = all.get(all.size() - 1);
+    ObjectNode line = new ObjectMapper().createObjectNode();
+    line.put("name", name);
+    line.put("tokens_per_second", tokens / seconds);
+    line.put("step_milliseconds", 1000 * seconds / measured.size());
+    line.put("peak_gb", last.peakMemoryBytes() / 1e9);
+    line.put("tokens_per_step", tokens / measured.size());
+    line.put("first_loss", all.get(0).loss());
+    line.put("last_loss", last.loss());
+    line.put("gpus", gpus);
+    System.out.println("RESULT " + line);
+  }
+
+  private static final class Recorder implements TrainingListener {
+    private final List<StepMetrics> steps = new ArrayList<>();
+
+    @Override
+    public void onPhase(String phase) {
+      System.err.println(phase + " ...");
+    }
+
+    @Override
+    public void onStep(StepMetrics metrics) {
+      steps.add(metrics);
+    }
+
+    @Override
+    public void onEvaluation(long step, double evalLoss) {}
+
+    @Override
+    public void onSample(long step, int sample, int[] promptIds, int[] generatedIds) {}
+
+    @Override
+    public boolean cancelled() {
+      return false;
+    }
+  }
+}

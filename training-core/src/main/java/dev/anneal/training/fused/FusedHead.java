@@ -1,0 +1,81 @@
+package dev.anneal.training.fused;
+
+import dev.anneal.training.kernel.Kernels;
+import dev.anneal.training.kernel.Kernels.Normed;
+import dev.anneal.training.kernel.Matmul;
+import dev.anneal.training.lora.LoraModel;
+import dev.anneal.training.model.Head;
+import dev.anneal.training.model.TokenBatch;
+import dev.anneal.training.tensor.NoGrad;
+import dev.anneal.training.tensor.TensorScope;
+import dev.anneal.training.tensor.Tensors;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+
+/** The head of a model whose head is frozen; cross-entropy and its gradient in one kernel. */
+final class FusedHead implements Head {
+  private final LoraModel model;
+  private final Kernels kernels;
+  private final long chunk;
+
+  /**
+   * @param maxLogits logits that exist at once
+   */
+  FusedHead(LoraModel model, Kernels kernels, long maxLogits) {
+    this.model = model;
+    this.kernels = kernels;
+    this.chunk = Math.max(1, maxLogits / model.config().vocabSize());
+  }
+
+  @Override
+  public Tensor loss(Tensor hidden, TokenBatch batch) {
+    try (TensorScope scope = new TensorScope();
+        NoGrad noGrad = new NoGrad()) {
+      Tensor x = hidden.index_select(0, batch.predictors());
+      return scope.keep(chunks(norm(x).output().values(), batch, null));
+    }
+  }
+
+  @Override
+  public Result lossAndGradient(Tensor hidden, TokenBatch batch) {
+    try (TensorScope scope = new TensorScope();
+        NoGrad noGrad = new NoGrad()) {
+      Tensor x = hidden.index_select(0, batch.predictors());
+      Normed normed = norm(x);
+      // the gradient of a chunk takes the place of its input
+      Tensor dNormed = normed.output().values();
+      Tensor loss = chunks(dNormed, batch, dNormed);
+      kernels.rmsNormBackward(dNormed, x, normed.rstd(), model.norm(), torch.zeros_like(x));
+      Tensor dHidden = torch.zeros_like(hidden).index_copy_(0, batch.predictors(), dNormed);
+      return new Result(scope.keep(loss), scope.keep(dHidden));
+    }
+  }
+
+  private Normed norm(Tensor x) {
+    return kernels.rmsNorm(x, model.norm(), model.config().rmsNormEps(), Matmul.COMPUTE);
+  }
+
+  /**
+   * @param dNormed where the gradient goes; {@code null}: nowhere
+   * @return {@code [1]} fp64
+   */
+  private Tensor chunks(Tensor normed, TokenBatch batch, Tensor dNormed) {
+    Tensor sum = Tensors.emptyLike(normed, ScalarType.Double, 1).zero_();
+    for (long first = 0; first < batch.targetTokens(); first += chunk) {
+      try (TensorScope scope = new TensorScope()) {
+        long count = Math.min(chunk, batch.targetTokens() - first);
+        Tensor logits = torch.mm(normed.narrow(0, first, count), model.lmHead().t());
+        sum.add_(
+            kernels
+                .crossEntropy(logits, batch.targets().narrow(0, first, count))
+                .to(ScalarType.Double)
+                .sum());
+        if (dNormed != null) {
+          torch.mm_out(dNormed.narrow(0, first, count), logits, model.lmHead());
+        }
+      }
+    }
+    return sum;
+  }
+}

@@ -1,0 +1,123 @@
+package dev.anneal.training.fused;
+
+import dev.anneal.training.kernel.Kernels;
+import dev.anneal.training.lora.LoraModel;
+import dev.anneal.training.model.Dropout;
+import dev.anneal.training.model.LayerStack;
+import dev.anneal.training.model.LlamaConfig;
+import dev.anneal.training.model.Rope;
+import dev.anneal.training.model.TokenBatch;
+import dev.anneal.training.tensor.NoGrad;
+import dev.anneal.training.tensor.TensorScope;
+import dev.anneal.training.tensor.Tensors;
+import org.bytedeco.pytorch.Tensor;
+
+/**
+ * Decoder layers with an explicit forward and backward over fused kernels: four frozen products a
+ * layer in either direction, and low-rank products beside them. Adapters have no dropout here.
+ */
+final class FusedLayers implements LayerStack {
+  private final LoraModel model;
+  private final Kernels kernels;
+  private final FrozenProducts products;
+  private final RowAttention attention;
+  private final LayerAdapterViews adapters;
+
+  /** In the current tensor scope. */
+  FusedLayers(LoraModel model, Kernels kernels, FrozenProducts products, RowAttention attention) {
+    this.model = model;
+    this.kernels = kernels;
+    this.products = products;
+    this.attention = attention;
+    this.adapters = new LayerAdapterViews(model);
+  }
+
+  @Override
+  public Pass on(TokenBatch batch, Dropout dropout) {
+    if (dropout.p() > 0) {
+      throw new IllegalArgumentException("fused layers have no dropout");
+    }
+    LlamaConfig config = model.config();
+    Tensor angles = Rope.angles(batch.positions(), config);
+    return new FusedPass(batch, Tensors.cat(-1, angles.cos(), angles.sin()));
+  }
+
+  private final class FusedPass implements Pass {
+    private final TokenBatch batch;
+    private final Tensor angles;
+
+    FusedPass(TokenBatch batch, Tensor angles) {
+      this.batch = batch;
+      this.angles = angles;
+    }
+
+    @Override
+    public Tensor forward(int layer, int next, Tensor x) {
+      try (TensorScope scope = new TensorScope();
+          NoGrad noGrad = new NoGrad()) {
+        return scope.keep(layer(layer, next).forward(x).y());
+      }
+    }
+
+    @Override
+    public Tape record(int layer, int next, Tensor x) {
+      try (TensorScope scope = new TensorScope();
+          NoGrad noGrad = new NoGrad()) {
+        FusedLayer.Output output = layer(layer, next).forward(x);
+        return new FusedTape(layer, output.saved().own(), scope.keep(output.y()));
+      }
+    }
+
+    @Override
+    public Tape recompute(int layer, int next, Tensor x) {
+      try (TensorScope scope = new TensorScope();
+          NoGrad noGrad = new NoGrad()) {
+        return new FusedTape(layer, layer(layer, next).forwardToMlp(x).own(), null);
+      }
+    }
+
+    private FusedLayer layer(int layer, int next) {
+      return new FusedLayer(
+          model.config(),
+          kernels,
+          products,
+          attention,
+          model.decoder().use(layer, next),
+          adapters.layer(layer),
+          batch,
+          angles);
+    }
+
+    private final class FusedTape implements Tape {
+      private final int layer;
+      private final Saved saved;
+      private final Tensor output;
+
+      FusedTape(int layer, Saved saved, Tensor output) {
+        this.layer = layer;
+        this.saved = saved;
+        this.output = output;
+      }
+
+      @Override
+      public Tensor output() {
+        return output;
+      }
+
+      @Override
+      public Tensor backward(int next, Tensor dOutput) {
+        try (TensorScope scope = new TensorScope();
+            NoGrad noGrad = new NoGrad()) {
+          Tensor dX = layer(layer, next).backward(saved, dOutput);
+          adapters.accumulate(layer);
+          return scope.keep(dX);
+        }
+      }
+
+      @Override
+      public void close() {
+        saved.close();
+      }
+    }
+  }
+}

@@ -1,0 +1,51 @@
+package dev.anneal.training.fused;
+
+import dev.anneal.training.kernel.Kernels;
+import dev.anneal.training.kernel.Matmul;
+import dev.anneal.training.lora.LoraModel;
+import dev.anneal.training.model.Llama;
+import dev.anneal.training.model.Llama.Activations;
+import dev.anneal.training.model.LlamaConfig;
+import dev.anneal.training.model.ModuleGroup;
+import dev.anneal.training.tensor.Device;
+import org.bytedeco.pytorch.Tensor;
+
+/** A Llama with trained adapters and frozen weights, by explicit backwards over fused kernels. */
+public final class FusedLlama {
+  /** Logits that exist at once: 2,093 tokens of the vocabulary of Llama 3, 512 MiB in bf16. */
+  private static final long MAX_LOGITS = 1L << 28;
+
+  private FusedLlama() {}
+
+  /** In the current tensor scope; on GPUs the compute dtype is bf16. */
+  public static Llama of(
+      LoraModel model, Device device, Kernels kernels, Matmul matmul, Activations activations) {
+    RowAttention attention = device.isGpu() ? new FlashAttention() : new PlainAttention();
+    return of(model, device, kernels, matmul, activations, attention);
+  }
+
+  static Llama of(
+      LoraModel model,
+      Device device,
+      Kernels kernels,
+      Matmul matmul,
+      Activations activations,
+      RowAttention attention) {
+    LlamaConfig config = model.config();
+    long maxIn = 0;
+    long maxWeight = 0;
+    for (ModuleGroup group : ModuleGroup.values()) {
+      long in = group.inFeatures(config);
+      maxIn = Math.max(maxIn, in);
+      maxWeight = Math.max(maxWeight, in * group.outFeatures(config));
+    }
+    Tensor like = model.embedTokens();
+    FrozenProducts products = new FrozenProducts(matmul, kernels, like, maxWeight, maxIn);
+    return new Llama(
+        model,
+        device,
+        new FusedLayers(model, kernels, products, attention),
+        new FusedHead(model, kernels, MAX_LOGITS),
+        activations);
+  }
+}

@@ -1,0 +1,75 @@
+package dev.anneal.training.fused;
+
+import dev.anneal.training.tensor.TensorScope;
+import java.util.Objects;
+import java.util.stream.Stream;
+import org.bytedeco.pytorch.Tensor;
+
+/**
+ * What a layer's backward reads of its forward. {@code T} rows each, in the compute dtype but for
+ * the norms' {@code rstd} and the softmax's sums.
+ *
+ * @param x the layer's input, {@code [T, hidden_size]}
+ * @param inputRstd of the norm before attention
+ * @param inputNormed its output; {@code null}: to be computed again
+ * @param qkv queries and keys rotated, and values, side by side
+ * @param lowQkv {@code x A^T} of the adapters of q, k and v side by side; {@code null} if there are
+ *     none; the other {@code low}s likewise
+ * @param h the input of the MLP before its norm, {@code [T, hidden_size]}
+ * @param postRstd of the norm before the MLP
+ * @param postNormed its output; {@code null}: to be computed again
+ * @param gateUp {@code [T, 2 intermediate_size]}
+ * @param lowDown {@code null} also where it is to be computed again
+ */
+record Saved(
+    Tensor x,
+    Tensor inputRstd,
+    Tensor inputNormed,
+    Tensor qkv,
+    Tensor lowQkv,
+    RowAttention.Output attention,
+    Tensor lowO,
+    Tensor h,
+    Tensor postRstd,
+    Tensor postNormed,
+    Tensor gateUp,
+    Tensor lowGateUp,
+    Tensor lowDown) {
+
+  /** What is worth keeping from the forward to the backward: the rest is cheap to compute again. */
+  Saved lasting(Tensor lowDown) {
+    return new Saved(
+        x, inputRstd, null, qkv, lowQkv, attention, lowO, h, postRstd, null, gateUp, lowGateUp,
+        lowDown);
+  }
+
+  /** Takes the tensors out of the scopes until {@link #close}. */
+  Saved own() {
+    tensors().forEach(TensorScope::own);
+    return this;
+  }
+
+  void close() {
+    tensors().forEach(Tensor::close);
+  }
+
+  private Stream<Tensor> tensors() {
+    return Stream.of(
+            x,
+            inputRstd,
+            inputNormed,
+            qkv,
+            lowQkv,
+            attention.output(),
+            attention.logsumexp(),
+            attention.randomState(),
+            lowO,
+            h,
+            postRstd,
+            postNormed,
+            gateUp,
+            lowGateUp,
+            lowDown)
+        .filter(Objects::nonNull);
+  }
+}

@@ -1,0 +1,77 @@
+package dev.anneal.training.model;
+
+import dev.anneal.training.tensor.DType;
+import dev.anneal.training.tensor.Grads;
+import dev.anneal.training.tensor.NoGrad;
+import dev.anneal.training.tensor.TensorScope;
+import java.util.ArrayList;
+import java.util.List;
+import org.bytedeco.pytorch.Tensor;
+
+/**
+ * The reference: a layer's backward is libtorch's autograd over that one layer, on any device and
+ * in any dtype.
+ */
+public record AutogradLayers(TrainableModel model, DType computeDtype) implements LayerStack {
+  @Override
+  public Pass on(TokenBatch batch, Dropout dropout) {
+    Rope rope = Rope.at(batch.positions(), model.config(), computeDtype);
+    return new AutogradPass(rope, batch.rowLengths(), dropout);
+  }
+
+  private final class AutogradPass implements Pass {
+    private final Rope rope;
+    private final int[] rowLengths;
+    private final Dropout dropout;
+
+    AutogradPass(Rope rope, int[] rowLengths, Dropout dropout) {
+      this.rope = rope;
+      this.rowLengths = rowLengths;
+      this.dropout = dropout;
+    }
+
+    @Override
+    public Tensor forward(int layer, int next, Tensor x) {
+      try (TensorScope scope = new TensorScope();
+          NoGrad noGrad = new NoGrad()) {
+        LlamaLayer block = model.layer(layer, dropout, new Leaves(model.parameters()));
+        return scope.keep(block.forward(x, rope, rowLengths));
+      }
+    }
+
+    @Override
+    public Tape record(int layer, int next, Tensor x) {
+      return recompute(layer, next, x);
+    }
+
+    @Override
+    public Tape recompute(int layer, int next, Tensor input) {
+      Tensor x = input.detach().requires_grad_(true);
+      Leaves leaves = new Leaves(model.parameters());
+      LlamaLayer block = model.layer(layer, dropout, leaves);
+      return new Graph(x, leaves, block.forward(x, rope, rowLengths));
+    }
+  }
+
+  private record Graph(Tensor x, Leaves leaves, Tensor result) implements Tape {
+    @Override
+    public Tensor output() {
+      return result.detach();
+    }
+
+    @Override
+    public Tensor backward(int next, Tensor dOutput) {
+      try (TensorScope scope = new TensorScope()) {
+        List<Tensor> inputs = new ArrayList<>(List.of(x));
+        inputs.addAll(leaves.tensors());
+        Tensor[] grads = Grads.grad(result, inputs, dOutput);
+        leaves.accumulate(grads, 1);
+        return scope.keep(grads[0]);
+      }
+    }
+
+    /** The graph belongs to the scope that it was recorded in. */
+    @Override
+    public void close() {}
+  }
+}

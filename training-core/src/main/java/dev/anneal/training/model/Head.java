@@ -1,0 +1,31 @@
+package dev.anneal.training.model;
+
+import org.bytedeco.pytorch.Tensor;
+
+/**
+ * Final norm, head and cross-entropy of the target tokens, in chunks of tokens: with a vocabulary
+ * of 128,256 whole logits would be the largest tensor of all.
+ */
+public interface Head {
+  /**
+   * The loss and its gradient.
+   *
+   * @param loss {@code [1]} fp64
+   * @param dHidden {@code [T, hidden_size]}
+   */
+  record Result(Tensor loss, Tensor dHidden) {}
+
+  /**
+   * The loss alone.
+   *
+   * @param hidden output of the last layer, {@code [T, hidden_size]}
+   * @return {@code [1]} fp64: the sum of the cross-entropy over the batch's target tokens
+   */
+  Tensor loss(Tensor hidden, TokenBatch batch);
+
+  /**
+   * The same, with the gradient of the sum: of {@code hidden} in the result, of trained weights of
+   * the head added to their parameters.
+   */
+  Result lossAndGradient(Tensor hidden, TokenBatch batch);
+}

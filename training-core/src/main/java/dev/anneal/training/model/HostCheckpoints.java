@@ -1,0 +1,104 @@
+package dev.anneal.training.model;
+
+import dev.anneal.training.cuda.CudaEvent;
+import dev.anneal.training.cuda.CudaStream;
+import dev.anneal.training.cuda.PinnedMemory;
+import dev.anneal.training.tensor.Device;
+import dev.anneal.training.tensor.TensorScope;
+import dev.anneal.training.tensor.Tensors;
+import java.util.ArrayList;
+import java.util.List;
+import org.bytedeco.pytorch.Tensor;
+
+/**
+ * Checkpoints in pinned host memory. Copies run beside the computation on a stream of their own:
+ * out while the following layers go forward, back in while the layer above goes backward.
+ */
+final class HostCheckpoints implements Checkpoints {
+  /** Layers whose copies may be under way at once; the device holds as many inputs. */
+  private static final int COPIES = 2;
+
+  private final Device device;
+  private final CudaStream stream;
+  private final CudaEvent written;
+  private final Tensor[] onDevice;
+  private final Tensor[] onHost;
+  private final List<CudaEvent> copied = new ArrayList<>();
+
+  HostCheckpoints(Device device, int layers) {
+    this.device = device;
+    stream = CudaStream.of(device);
+    written = new CudaEvent(device);
+    onDevice = new Tensor[layers];
+    onHost = new Tensor[layers];
+    for (int layer = 0; layer < layers; layer++) {
+      copied.add(new CudaEvent(device));
+    }
+  }
+
+  @Override
+  public void save(int layer, Tensor x) {
+    onDevice[layer] = TensorScope.own(x);
+    onHost[layer] = TensorScope.own(PinnedMemory.empty(device, x.scalar_type(), Tensors.shape(x)));
+    copy(layer, onHost[layer], x);
+    if (layer >= COPIES) {
+      free(layer - COPIES);
+    }
+  }
+
+  @Override
+  public Tensor load(int layer) {
+    fetch(layer);
+    if (layer > 0) {
+      fetch(layer - 1);
+    }
+    copied.get(layer).await();
+    Tensor x = new Tensor(onDevice[layer]);
+    onDevice[layer].close();
+    onDevice[layer] = null;
+    onHost[layer].close();
+    onHost[layer] = null;
+    return x;
+  }
+
+  /** Begins to bring an input back, if it has left. */
+  private void fetch(int layer) {
+    if (onDevice[layer] == null) {
+      onDevice[layer] =
+          TensorScope.own(
+              Tensors.empty(device, onHost[layer].scalar_type(), Tensors.shape(onHost[layer])));
+      copy(layer, onDevice[layer], onHost[layer]);
+    }
+  }
+
+  private void copy(int layer, Tensor to, Tensor from) {
+    written.record();
+    stream.waitFor(written);
+    try (CudaStream.Use use = stream.use()) {
+      to.copy_(from, true);
+      copied.get(layer).record();
+    }
+  }
+
+  /** Gives the device's memory back to the stream that it came from. */
+  private void free(int layer) {
+    copied.get(layer).await();
+    onDevice[layer].close();
+    onDevice[layer] = null;
+  }
+
+  @Override
+  public void close() {
+    for (int layer = 0; layer < onHost.length; layer++) {
+      if (onDevice[layer] != null) {
+        free(layer);
+      }
+      if (onHost[layer] != null) {
+        onHost[layer].close();
+      }
+      copied.get(layer).close();
+    }
+    written.close();
+    stream.close();
+  }
+}

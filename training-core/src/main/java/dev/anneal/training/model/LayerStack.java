@@ -1,0 +1,46 @@
+package dev.anneal.training.model;
+
+import org.bytedeco.pytorch.Tensor;
+
+/** How a model's decoder layers are computed, forward and backward, one at a time. */
+public interface LayerStack {
+  /** Readies the layers for one micro-batch, in the current tensor scope. */
+  Pass on(TokenBatch batch, Dropout dropout);
+
+  /**
+   * The layers on one micro-batch. {@code next} is the layer that follows in the order of
+   * computation, or {@link FrozenLayers#NONE}.
+   */
+  interface Pass {
+    /**
+     * A layer's output, of which nothing is kept for a backward.
+     *
+     * @param x {@code [T, hidden_size]}
+     * @return {@code [T, hidden_size]} in the current tensor scope
+     */
+    Tensor forward(int layer, int next, Tensor x);
+
+    /** The same, keeping what the backward needs. */
+    Tape record(int layer, int next, Tensor x);
+
+    /** Computes again what the backward needs, and no more. */
+    Tape recompute(int layer, int next, Tensor x);
+  }
+
+  /** What a layer's backward needs of its forward. It holds memory until it is closed. */
+  interface Tape extends AutoCloseable {
+    /** The layer's output, {@code [T, hidden_size]}; not of a recomputed tape. */
+    Tensor output();
+
+    /**
+     * Adds the gradients of the layer's parameters to theirs. Called once.
+     *
+     * @param dOutput {@code [T, hidden_size]}
+     * @return the gradient of the layer's input, in the current tensor scope
+     */
+    Tensor backward(int next, Tensor dOutput);
+
+    @Override
+    void close();
+  }
+}

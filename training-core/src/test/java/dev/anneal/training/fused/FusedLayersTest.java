@@ -1,0 +1,117 @@
+package dev.anneal.training.fused;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.anneal.training.Deviation;
+import dev.anneal.training.InTensorScope;
+import dev.anneal.training.LoudWeights;
+import dev.anneal.training.Rows;
+import dev.anneal.training.TinyModels;
+import dev.anneal.training.TinyModels.Embeddings;
+import dev.anneal.training.data.TokenSequence;
+import dev.anneal.training.kernel.Matmul;
+import dev.anneal.training.kernel.PlainKernels;
+import dev.anneal.training.lora.LoraModel;
+import dev.anneal.training.lora.LoraSpec;
+import dev.anneal.training.model.Dropout;
+import dev.anneal.training.model.Llama;
+import dev.anneal.training.model.Llama.Activations;
+import dev.anneal.training.model.TokenBatch;
+import dev.anneal.training.optim.Parameters;
+import dev.anneal.training.tensor.DType;
+import dev.anneal.training.tensor.Device;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import org.bytedeco.pytorch.Tensor;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** The explicit backward against autograd, with the kernels' plain twins in fp32. */
+@ExtendWith(InTensorScope.class)
+class FusedLayersTest {
+  private record Gradient(double loss, Tensor flat) {}
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "q_proj",
+        "k_proj,v_proj",
+        "q_proj,v_proj",
+        "o_proj,down_proj",
+        "up_proj",
+        "all-linear"
+      })
+  void gradientsEqualAutograd(String targets) {
+    LoraModel model = model(targets);
+    Gradient expected = gradient(model, reference(model));
+    Gradient found = gradient(model, fused(model, Activations.CHECKPOINT));
+
+    assertThat(Deviation.relative(found.loss(), expected.loss())).isLessThan(1e-6);
+    Map<String, Tensor> byName = Deviation.byName(model.parameters(), expected.flat());
+    Deviation.byName(model.parameters(), found.flat())
+        .forEach(
+            (name, part) ->
+                assertThat(Deviation.relative(part, byName.get(name))).as(name).isLessThan(1e-5));
+  }
+
+  @ParameterizedTest
+  @EnumSource(Activations.class)
+  void whatIsKeptOfTheForwardChangesNoBit(Activations activations) {
+    LoraModel model = model("all-linear");
+    Gradient expected = gradient(model, fused(model, Activations.CHECKPOINT));
+    Gradient found = gradient(model, fused(model, activations));
+
+    assertThat(found.loss()).isEqualTo(expected.loss());
+    assertThat(found.flat().equal(expected.flat())).isTrue();
+  }
+
+  @Test
+  void evaluationEqualsTheReference() {
+    LoraModel model = model("all-linear");
+    TokenBatch batch = batch();
+    double expected = reference(model).loss(batch);
+    double found = fused(model, Activations.KEEP).loss(batch);
+
+    assertThat(Deviation.relative(found, expected)).isLessThan(1e-6);
+  }
+
+  @Test
+  void everyLayerIsReportedOnceFromTheLastToTheFirst() {
+    LoraModel model = model("all-linear");
+    List<Integer> done = new ArrayList<>();
+    fused(model, Activations.KEEP).forwardBackward(batch(), Dropout.NONE, done::add);
+
+    assertThat(done).containsExactly(1, 0);
+  }
+
+  private static LoraModel model(String targets) {
+    LoraSpec spec = new LoraSpec(3, 6, 0, false, List.of(targets.split(",")));
+    return TinyModels.lora(
+        TinyModels.config(Embeddings.UNTIED), new LoudWeights(1), spec, new LoudWeights(2));
+  }
+
+  private static Llama reference(LoraModel model) {
+    return Llama.reference(model, Device.CPU, DType.FP32, Activations.CHECKPOINT);
+  }
+
+  private static Llama fused(LoraModel model, Activations activations) {
+    return FusedLlama.of(model, Device.CPU, new PlainKernels(), Matmul.COMPUTE, activations);
+  }
+
+  private static Gradient gradient(LoraModel model, Llama llama) {
+    Parameters parameters = model.parameters();
+    parameters.zeroGradient();
+    double loss = llama.forwardBackward(batch(), Dropout.NONE, Llama.UNNOTICED).item_double();
+    return new Gradient(loss, parameters.gradient().clone());
+  }
+
+  /** Rows of 17, 1, 5 and 2 tokens, two of them packed. */
+  private static TokenBatch batch() {
+    List<TokenSequence> rows = Rows.random(37, 3, 17, 1, 5, 2);
+    return TokenBatch.of(rows);
+  }
+}
