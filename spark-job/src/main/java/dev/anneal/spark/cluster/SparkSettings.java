@@ -33,6 +33,12 @@ public final class SparkSettings {
     if (cores.isPresent()) {
       conf.setIfMissing("spark.executorEnv.OMP_NUM_THREADS", Integer.toString(cores.getAsInt()));
     }
+    if (config.cluster().gpusPerNode() > 0) {
+      // the order of nvidia-smi, which Spark's resource discovery goes by
+      conf.setIfMissing("spark.executorEnv.CUDA_DEVICE_ORDER", "PCI_BUS_ID");
+      // what libtorch's deterministic algorithms ask of cuBLAS
+      conf.setIfMissing("spark.executorEnv.CUBLAS_WORKSPACE_CONFIG", ":4096:8");
+    }
     return conf;
   }
 

@@ -71,15 +71,23 @@ public final class RunRecord {
   }
 
   public synchronized void rank(RankEvent.Started rank) {
-    root.withArrayProperty("ranks")
-        .addObject()
-        .put("rank", rank.rank())
-        .put("host", rank.host())
-        .put("executor", rank.executor())
-        .put("pid", rank.pid())
-        .put("os", rank.os())
-        .put("cores", rank.cores())
-        .put("memory_bytes", rank.memoryBytes());
+    ObjectNode json =
+        root.withArrayProperty("ranks")
+            .addObject()
+            .put("rank", rank.rank())
+            .put("host", rank.host())
+            .put("executor", rank.executor())
+            .put("pid", rank.pid())
+            .put("os", rank.os())
+            .put("cores", rank.cores())
+            .put("memory_bytes", rank.memoryBytes());
+    if (rank.gpu() != null) {
+      json.putObject("gpu")
+          .put("index", rank.gpu().index())
+          .put("name", rank.gpu().name())
+          .put("memory_bytes", rank.gpu().memoryBytes())
+          .put("driver", rank.gpu().driver());
+    }
   }
 
   public synchronized void step(StepMetrics metrics) {

@@ -3,47 +3,104 @@ package dev.anneal.spark.preflight;
 import dev.anneal.data.format.RowFormat;
 import dev.anneal.spark.BadRequestException;
 import dev.anneal.spark.config.AnnealConfig;
+import dev.anneal.spark.config.AnnealConfig.Checkpointing;
 import dev.anneal.spark.config.AnnealConfig.Precision;
+import dev.anneal.spark.config.AnnealConfig.Shard;
+import dev.anneal.training.model.LlamaConfig;
 import dev.anneal.training.trainer.TrainingSpec;
+import java.util.Locale;
 
-/** Whether the training core of this build, which computes on CPUs, serves the configuration. */
+/** Whether the training core serves the configuration: what goes together and what does not. */
 final class BuildCheck {
+  /** What an FP8 product of the tensor cores takes. */
+  private static final int FP8_MULTIPLE = 16;
+
   private BuildCheck() {}
 
   static void check(AnnealConfig config) {
-    if (config.cluster().gpusPerNode() > 0) {
-      throw needsGpu("cluster.gpus_per_node", config.cluster().gpusPerNode(), "0");
-    }
-    if (config.baseWeights().dtype() == Precision.FP8) {
-      throw needsGpu("base_weights.dtype", "fp8", "bf16 or fp32");
-    }
-    if (config.baseWeights().offloadRatio() > 0) {
-      throw needsGpu("base_weights.offload_ratio", config.baseWeights().offloadRatio(), "0");
-    }
-    if (config.activations().offload()) {
-      throw needsGpu("activations.offload", true, "false");
-    }
-    if (config.compute().matmul() == Precision.FP8) {
-      throw needsGpu("compute.matmul", "fp8", name(config.compute().dtype()));
-    }
-    if (config.compute().matmul() != config.compute().dtype()) {
-      throw new BadRequestException(
-          "compute.matmul is %s and compute.dtype is %s, but on CPUs both must be the same: set compute.matmul=%s."
-              .formatted(
-                  name(config.compute().matmul()),
-                  name(config.compute().dtype()),
-                  name(config.compute().dtype())));
-    }
+    checkMatmul(config);
+    checkOffloading(config);
     checkSamples(config);
-    if (config.baseWeights().shard() == AnnealConfig.Shard.WORLD
-        && config.activations().checkpoint() == AnnealConfig.Checkpointing.NONE) {
+    if (keepsGatheredLayers(config)) {
       throw new BadRequestException(
-          "base_weights.shard is world, but with activations.checkpoint=none every rank keeps the layers that it gathers: set activations.checkpoint=layer.");
+          "base_weights.shard is %s, but with activations.checkpoint=none every rank keeps the layers that it gathers: set activations.checkpoint=layer."
+              .formatted(name(config.baseWeights().shard())));
     }
     if (config.training().mode() == TrainingSpec.Mode.FULL && config.lora().initFrom() != null) {
       throw new BadRequestException(
           "lora.init_from names an adapter, but training.mode is full: set one of them otherwise.");
     }
+  }
+
+  /** Checks what depends on the model's shape. */
+  static void checkShape(AnnealConfig config, LlamaConfig shape) {
+    if (config.compute().matmul() == Precision.FP8
+        && (shape.hiddenSize() % FP8_MULTIPLE != 0
+            || shape.intermediateSize() % FP8_MULTIPLE != 0)) {
+      throw new BadRequestException(
+          "compute.matmul is fp8, which takes multiples of %d, but the model has hidden_size %d and intermediate_size %d: set compute.matmul=bf16."
+              .formatted(FP8_MULTIPLE, shape.hiddenSize(), shape.intermediateSize()));
+    }
+  }
+
+  private static void checkMatmul(AnnealConfig config) {
+    Precision matmul = config.compute().matmul();
+    Precision dtype = config.compute().dtype();
+    if (matmul == Precision.FP8) {
+      requireForFp8(onGpus(config), "cluster.gpus_per_node is 0", name(dtype));
+      requireForFp8(dtype == Precision.BF16, "compute.dtype is " + name(dtype), name(dtype));
+      Precision stored = config.baseWeights().dtype();
+      requireForFp8(stored == Precision.FP8, "base_weights.dtype is " + name(stored), name(dtype));
+      requireForFp8(
+          config.lora().dropout() == 0, "lora.dropout is " + config.lora().dropout(), name(dtype));
+      requireForFp8(
+          config.training().mode() == TrainingSpec.Mode.LORA, "training.mode is full", name(dtype));
+    } else if (matmul != dtype) {
+      throw new BadRequestException(
+          "compute.matmul is %s and compute.dtype is %s, but only fp8 may differ: set compute.matmul=%s."
+              .formatted(name(matmul), name(dtype), name(dtype)));
+    }
+  }
+
+  private static void requireForFp8(boolean holds, String otherwise, String dtype) {
+    if (!holds) {
+      throw new BadRequestException(
+          "compute.matmul is fp8, which needs GPUs, compute.dtype=bf16, base_weights.dtype=fp8, lora.dropout=0 and training.mode=lora, but %s: set compute.matmul=%s."
+              .formatted(otherwise, dtype));
+    }
+  }
+
+  private static void checkOffloading(AnnealConfig config) {
+    if (config.baseWeights().offloadRatio() > 0 && !onGpus(config)) {
+      throw new BadRequestException(
+          "base_weights.offload_ratio is %s, but with cluster.gpus_per_node=0 all weights are in host memory: set it to 0."
+              .formatted(config.baseWeights().offloadRatio()));
+    }
+    if (config.activations().offload()) {
+      if (!onGpus(config)) {
+        throw new BadRequestException(
+            "activations.offload is true, but with cluster.gpus_per_node=0 all activations are in host memory: set it to false.");
+      }
+      if (config.activations().checkpoint() != Checkpointing.LAYER) {
+        throw new BadRequestException(
+            "activations.offload is true, but it moves the inputs of layers that are recomputed: set activations.checkpoint=layer.");
+      }
+    }
+  }
+
+  /** Where a layer's graph keeps its weights until the backward; fused layers bring them again. */
+  private static boolean keepsGatheredLayers(AnnealConfig config) {
+    Shard shard = config.baseWeights().shard();
+    boolean sharded =
+        shard == Shard.WORLD || (shard == Shard.NODE && config.cluster().gpusPerNode() > 1);
+    boolean fused =
+        onGpus(config)
+            && config.compute().dtype() == Precision.BF16
+            && config.lora().dropout() == 0;
+    return sharded
+        && !fused
+        && config.training().mode() == TrainingSpec.Mode.LORA
+        && config.activations().checkpoint() == Checkpointing.NONE;
   }
 
   /** Samples continue what stands before the first learned token. */
@@ -57,13 +114,11 @@ final class BuildCheck {
     }
   }
 
-  private static BadRequestException needsGpu(String key, Object value, String remedy) {
-    return new BadRequestException(
-        "%s is %s, which needs the GPU core that this build lacks: set it to %s."
-            .formatted(key, value, remedy));
+  private static boolean onGpus(AnnealConfig config) {
+    return config.cluster().gpusPerNode() > 0;
   }
 
-  private static String name(Precision precision) {
-    return precision.name().toLowerCase(java.util.Locale.ROOT);
+  private static String name(Enum<?> value) {
+    return value.name().toLowerCase(Locale.ROOT);
   }
 }

@@ -70,6 +70,7 @@ public final class Preflight {
     if (request.command().trains()) {
       BuildCheck.check(config);
       ClusterCheck.check(config, spark);
+      GpuCheck.check(config, spark);
       if (config.training().mode() == TrainingSpec.Mode.LORA) {
         LoraTargets.resolve(config.lora().targetModules());
       }
@@ -96,6 +97,9 @@ public final class Preflight {
                     location.display(),
                     shape.maxPositionEmbeddings(),
                     shape.maxPositionEmbeddings()));
+      }
+      if (request.command().trains()) {
+        BuildCheck.checkShape(config, shape);
       }
       if (tokenizer != null) {
         checkVocabulary(tokenizer, location, shape);

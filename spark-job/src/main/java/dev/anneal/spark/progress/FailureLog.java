@@ -18,7 +18,7 @@ import org.apache.spark.scheduler.SparkListenerExecutorRemoved;
 public final class FailureLog extends SparkListener {
   private static final Duration EXECUTOR_NEWS = Duration.ofSeconds(10);
 
-  private final Map<String, RankEvent.Started> ranks = new HashMap<>();
+  private final Map<String, List<RankEvent.Started>> ranks = new HashMap<>();
   private final List<RankEvent.Failed> failures = new ArrayList<>();
   private final Consumer<String> announce;
   private String lostProcess;
@@ -31,7 +31,7 @@ public final class FailureLog extends SparkListener {
   }
 
   public synchronized void started(RankEvent.Started rank) {
-    ranks.put(rank.executor(), rank);
+    ranks.computeIfAbsent(rank.executor(), executor -> new ArrayList<>()).add(rank);
   }
 
   /** Takes a failure down. */
@@ -44,11 +44,11 @@ public final class FailureLog extends SparkListener {
 
   @Override
   public synchronized void onExecutorRemoved(SparkListenerExecutorRemoved removed) {
-    RankEvent.Started rank = ranks.get(removed.executorId());
-    if (rank != null && lostProcess == null) {
+    List<RankEvent.Started> lost = ranks.get(removed.executorId());
+    if (lost != null && lostProcess == null) {
       lostProcess =
-          "The process of rank %d on %s was lost: %s"
-              .formatted(rank.rank(), rank.host(), firstLine(removed.reason()));
+          "The process of %s on %s was lost: %s"
+              .formatted(names(lost), lost.get(0).host(), firstLine(removed.reason()));
       if (ownFailure().isEmpty()) {
         announce.accept(lostProcess);
       }
@@ -81,6 +81,13 @@ public final class FailureLog extends SparkListener {
 
   private static String sentence(RankEvent.Failed failure) {
     return "Rank %d on %s failed: %s".formatted(failure.rank(), failure.host(), failure.message());
+  }
+
+  private static String names(List<RankEvent.Started> ranks) {
+    int first = ranks.get(0).rank();
+    return ranks.size() == 1
+        ? "rank " + first
+        : "ranks %d to %d".formatted(first, ranks.get(ranks.size() - 1).rank());
   }
 
   private static String firstLine(String text) {

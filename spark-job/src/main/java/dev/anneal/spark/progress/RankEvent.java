@@ -1,5 +1,6 @@
 package dev.anneal.spark.progress;
 
+import dev.anneal.training.cuda.Gpu;
 import dev.anneal.training.trainer.StepMetrics;
 import java.io.Serializable;
 
@@ -11,9 +12,17 @@ public sealed interface RankEvent extends Serializable {
    *
    * @param executor Spark's id of the process it runs in
    * @param memoryBytes physical memory of its host
+   * @param gpu that it computes on; {@code null} on the CPU
    */
   record Started(
-      int rank, String host, String executor, long pid, int cores, long memoryBytes, String os)
+      int rank,
+      String host,
+      String executor,
+      long pid,
+      int cores,
+      long memoryBytes,
+      String os,
+      Gpu gpu)
       implements RankEvent {}
 
   /** Something long begins. */

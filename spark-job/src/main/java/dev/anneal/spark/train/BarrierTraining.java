@@ -15,22 +15,25 @@ import scala.jdk.javaapi.CollectionConverters;
 import scala.reflect.ClassTag;
 import scala.reflect.ClassTag$;
 
-/** The training stage: a barrier stage with one task, and one rank, per node. */
+/** The training stage: a barrier stage with one task per node, which runs the node's ranks. */
 public final class BarrierTraining {
   private BarrierTraining() {}
 
   /** Runs the stage; returns when every rank is done. */
   public static void run(JavaSparkContext spark, AnnealConfig config, RunFolder folder) {
     int nodes = config.cluster().nodes();
-    List<Integer> ranks = IntStream.range(0, nodes).boxed().toList();
-    RankTask task = new RankTask(config, folder);
+    List<Integer> numbers = IntStream.range(0, nodes).boxed().toList();
+    NodeTask task = new NodeTask(config, folder);
     ClassTag<Integer> tag = ClassTag$.MODULE$.apply(Integer.class);
     RDD<Integer> stage =
-        NodePlacement.oneTaskPerExecutor(spark.parallelize(ranks, nodes).rdd(), spark.getConf())
+        NodePlacement.oneTaskPerExecutor(
+                spark.parallelize(numbers, nodes).rdd(),
+                spark.getConf(),
+                config.cluster().gpusPerNode())
             .barrier()
             .mapPartitions(
                 (Function1<Iterator<Integer>, Iterator<Integer>> & Serializable)
-                    rank ->
+                    node ->
                         CollectionConverters.asScala(Collections.singleton(task.run()).iterator()),
                 false,
                 tag);

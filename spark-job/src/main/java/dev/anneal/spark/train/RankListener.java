@@ -6,8 +6,12 @@ import dev.anneal.training.trainer.StepMetrics;
 import dev.anneal.training.trainer.TrainingListener;
 import org.apache.spark.TaskContext;
 
-/** Sends what rank 0 hears to the driver (all ranks hear the same), and hears of Spark's kill. */
-record RankListener(int rank, TaskContext context) implements TrainingListener {
+/**
+ * Sends what rank 0 hears to the driver (all ranks hear the same), and hears of Spark's kill.
+ *
+ * @param check throws if a group has ended, since what a GPU gives then is void
+ */
+record RankListener(int rank, TaskContext context, Runnable check) implements TrainingListener {
 
   @Override
   public void onPhase(String phase) {
@@ -35,6 +39,7 @@ record RankListener(int rank, TaskContext context) implements TrainingListener {
   }
 
   private void send(RankEvent event) {
+    check.run();
     if (rank == 0) {
       RankChannel.send(event);
     }

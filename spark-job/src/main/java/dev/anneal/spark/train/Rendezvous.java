@@ -1,61 +1,60 @@
 package dev.anneal.spark.train;
 
-import dev.anneal.training.collective.Collectives;
-import dev.anneal.training.collective.GlooCollectives;
 import dev.anneal.training.collective.RendezvousStore;
-import dev.anneal.training.collective.SingleRank;
 import java.time.Duration;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Objects;
 import org.apache.spark.BarrierTaskContext;
 
-/** The place where the ranks of a barrier stage have met: their collectives and rank 0's store. */
-record Rendezvous(RendezvousStore store, Collectives collectives) implements AutoCloseable {
+/**
+ * Where the ranks of a barrier stage meet: a store that the first node serves and whose address
+ * goes round through Spark.
+ *
+ * @param served the store on the first node, for its rank 0, which closes it; {@code null}
+ *     elsewhere and where there is one rank only
+ * @param host the store's
+ * @param places for every node, what tells apart who sees other GPUs
+ */
+record Rendezvous(
+    RendezvousStore served, String host, int port, List<String> places, Duration timeout) {
 
-  /** Meets the other ranks at rank 0's store, whose address goes round through Spark. */
-  static Rendezvous join(BarrierTaskContext context, Duration timeout) {
-    int worldSize = context.getTaskInfos().length;
-    if (worldSize == 1) {
-      return new Rendezvous(null, new SingleRank());
-    }
-    int rank = context.partitionId();
+  /** Returns when every node has come. */
+  static Rendezvous hold(BarrierTaskContext context, int worldSize, Duration timeout) {
     String host = host(context);
-    RendezvousStore store = store(context, rank, host, timeout);
+    RendezvousStore served =
+        context.partitionId() == 0 && worldSize > 1 ? RendezvousStore.serve(host, timeout) : null;
     try {
-      return new Rendezvous(store, GlooCollectives.join(store, host, rank, worldSize, timeout));
+      int port = served == null ? 0 : served.port();
+      String visible = Objects.toString(System.getenv("CUDA_VISIBLE_DEVICES"), "all");
+      List<String[]> nodes =
+          Arrays.stream(context.allGather(String.join(" ", Integer.toString(port), host, visible)))
+              .map(node -> node.split(" ", 3))
+              .toList();
+      return new Rendezvous(
+          served,
+          nodes.get(0)[1],
+          Integer.parseInt(nodes.get(0)[0]),
+          nodes.stream().map(node -> node[1] + " " + node[2]).toList(),
+          timeout);
     } catch (Throwable e) {
-      store.close();
+      if (served != null) {
+        served.close();
+      }
       throw e;
     }
   }
 
-  /** The address of this rank's host that Spark uses. */
+  /** The store as {@code rank} sees it, to be closed by it. */
+  RendezvousStore store(int rank) {
+    return rank == 0 ? served : RendezvousStore.connect(host, port, timeout);
+  }
+
+  /** The address of this task's host that Spark uses. */
   static String host(BarrierTaskContext context) {
     String address = context.getTaskInfos()[context.partitionId()].address();
     // an IPv6 address has colons of its own, so the port is behind the last one
     int port = address.lastIndexOf(':');
     return port < 0 ? address : address.substring(0, port).replaceAll("[\\[\\]]", "");
-  }
-
-  private static RendezvousStore store(
-      BarrierTaskContext context, int rank, String host, Duration timeout) {
-    if (rank == 0) {
-      RendezvousStore store = RendezvousStore.serve(host, timeout);
-      try {
-        context.allGather(host + " " + store.port());
-        return store;
-      } catch (Throwable e) {
-        store.close();
-        throw e;
-      }
-    }
-    String[] address = context.allGather("")[0].split(" ", 2);
-    return RendezvousStore.connect(address[0], Integer.parseInt(address[1]), timeout);
-  }
-
-  @Override
-  public void close() {
-    collectives.close();
-    if (store != null) {
-      store.close();
-    }
   }
 }

@@ -53,11 +53,11 @@ public final class Specs {
         training.mode(),
         training.mode() == TrainingSpec.Mode.LORA ? lora(config) : null,
         dtype(config.baseWeights().dtype()),
-        shard(config.baseWeights().shard()),
+        shard(config),
         config.baseWeights().offloadRatio(),
         dtype(config.compute().dtype()),
-        Matmul.COMPUTE,
-        activations(config.activations().checkpoint()),
+        config.compute().matmul() == Precision.FP8 ? Matmul.FP8 : Matmul.COMPUTE,
+        activations(config.activations()),
         training.microBatchSize(),
         training.gradientAccumulation(),
         steps,
@@ -69,17 +69,22 @@ public final class Specs {
         config.evaluation().sampleTokens());
   }
 
-  private static FrozenWeights.Shard shard(AnnealConfig.Shard shard) {
-    return switch (shard) {
+  private static FrozenWeights.Shard shard(AnnealConfig config) {
+    return switch (config.baseWeights().shard()) {
+      case NONE -> FrozenWeights.Shard.NONE;
       // with one rank a node, a node's share is everything
-      case NONE, NODE -> FrozenWeights.Shard.NONE;
+      case NODE ->
+          config.cluster().gpusPerNode() > 1 ? FrozenWeights.Shard.NODE : FrozenWeights.Shard.NONE;
       case WORLD -> FrozenWeights.Shard.WORLD;
     };
   }
 
-  private static Llama.Activations activations(AnnealConfig.Checkpointing checkpointing) {
-    return switch (checkpointing) {
-      case LAYER -> Llama.Activations.CHECKPOINT;
+  private static Llama.Activations activations(AnnealConfig.Activations activations) {
+    return switch (activations.checkpoint()) {
+      case LAYER ->
+          activations.offload()
+              ? Llama.Activations.CHECKPOINT_ON_HOST
+              : Llama.Activations.CHECKPOINT;
       case NONE -> Llama.Activations.KEEP;
     };
   }
@@ -105,7 +110,7 @@ public final class Specs {
     return switch (precision) {
       case FP32 -> DType.FP32;
       case BF16 -> DType.BF16;
-      case FP8 -> throw new IllegalArgumentException("FP8 is not computed on CPUs");
+      case FP8 -> DType.FP8;
     };
   }
 }

@@ -23,7 +23,7 @@ class FailureLogTest {
 
   @Test
   void namesTheProcessThatDied() throws InterruptedException {
-    log.started(new RankEvent.Started(1, "b", "7", 123, 2, 1, "Linux"));
+    log.started(new RankEvent.Started(1, "b", "7", 123, 2, 1, "Linux", null));
     log.failed(new RankEvent.Failed(0, "a", "lost a peer", true));
     log.onExecutorRemoved(new SparkListenerExecutorRemoved(1, "7", "exited with code 137\nmore"));
     String cause = "The process of rank 1 on b was lost: exited with code 137";

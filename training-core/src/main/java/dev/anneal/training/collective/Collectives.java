@@ -43,7 +43,16 @@ public interface Collectives extends AutoCloseable {
    */
   void reduceScatterSum(Tensor shard, Tensor whole);
 
-  /** Ends what this rank waits for with an exception; nothing can be done with the group after. */
+  /**
+   * Throws what has ended the group, if anything has. To be asked when the host has waited for a
+   * GPU and before it believes what it has read: that is void if the wait was cut short.
+   */
+  default void check() {}
+
+  /**
+   * Ends what this rank waits for with an exception, on the host and on its GPU; nothing can be
+   * done with the group after. Any thread may call it; it does not wait.
+   */
   void abort();
 
   /** Returns when every rank has called it. */

@@ -14,9 +14,12 @@ import org.bytedeco.pytorch.Work;
 
 /** Collectives between processes on CPUs, over TCP. */
 public final class GlooCollectives implements Collectives {
+  private static final Duration WAIT_SLICE = Duration.ofMillis(200);
+
   private final ProcessGroupGloo group;
   private final int rank;
   private final int worldSize;
+  private volatile boolean aborted;
 
   private GlooCollectives(ProcessGroupGloo group, int rank, int worldSize) {
     this.group = group;
@@ -75,7 +78,9 @@ public final class GlooCollectives implements Collectives {
   @Override
   public void allGatherInto(Tensor whole, Tensor shard) {
     try (TensorScope scope = new TensorScope()) {
-      await("all_gather", () -> group._allgather_base(whole, shard));
+      Tensor to = Bytes.sendable(whole);
+      Tensor from = Bytes.sendable(shard);
+      await("all_gather", () -> group._allgather_base(to, from));
     }
   }
 
@@ -91,7 +96,7 @@ public final class GlooCollectives implements Collectives {
 
   @Override
   public void abort() {
-    group.abort();
+    aborted = true;
   }
 
   @Override
@@ -107,13 +112,32 @@ public final class GlooCollectives implements Collectives {
   }
 
   private void await(String name, Supplier<Work> call) {
-    try {
-      call.get()._wait();
+    try (Milliseconds slice = new Milliseconds(WAIT_SLICE.toMillis())) {
+      Work work = call.get();
+      while (!aborted && !isDone(work, slice)) {
+        // Gloo cannot be told to stop waiting, so it waits a little at a time
+      }
     } catch (RuntimeException e) {
       throw new CollectiveException(
           "Rank %d lost a peer in %s: look for the first error of the other ranks."
               .formatted(rank, name),
           e);
+    }
+    if (aborted) {
+      throw new CollectiveException(
+          "Rank %d was told to leave its peers in %s.".formatted(rank, name), null);
+    }
+  }
+
+  private static boolean isDone(Work work, Milliseconds slice) {
+    try {
+      return work._wait(slice);
+    } catch (RuntimeException e) {
+      if (!work.isCompleted()) {
+        return false;
+      }
+      // it has ended, perhaps with this error
+      return work._wait();
     }
   }
 }

@@ -6,8 +6,13 @@ import org.bytedeco.javacpp.chrono.Milliseconds;
 import org.bytedeco.pytorch.TCPStore;
 import org.bytedeco.pytorch.TCPStoreOptions;
 
-/** The key-value store that the ranks meet at; rank 0 serves it. */
+/**
+ * The key-value store that the ranks meet at; rank 0 serves it. Each rank has a connection of its
+ * own, since one that waits for a key keeps its connection to itself.
+ */
 public final class RendezvousStore implements AutoCloseable {
+  private static final Duration MEETING_PAUSE = Duration.ofMillis(20);
+
   private final TCPStore store;
 
   private RendezvousStore(TCPStore store) {
@@ -45,6 +50,29 @@ public final class RendezvousStore implements AutoCloseable {
   /** The port it is served on. */
   public int port() {
     return Short.toUnsignedInt(store.getPort());
+  }
+
+  /**
+   * Waits for {@code count} ranks, this one among them, to come here with the same {@code key}.
+   *
+   * @return whether they have within {@code timeout}
+   */
+  boolean meet(String key, int count, Duration timeout) {
+    long deadline = System.nanoTime() + timeout.toNanos();
+    try {
+      long present = store.add(key, 1);
+      while (present < count && System.nanoTime() < deadline) {
+        Thread.sleep(MEETING_PAUSE.toMillis());
+        present = store.add(key, 0);
+      }
+      return present >= count;
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      return false;
+    } catch (RuntimeException e) {
+      // whoever served it has gone
+      return false;
+    }
   }
 
   TCPStore store() {

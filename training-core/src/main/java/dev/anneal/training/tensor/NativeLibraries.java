@@ -24,34 +24,53 @@ public final class NativeLibraries {
   public static void load() {
     Holder.FAILURE.ifPresent(
         e -> {
-          throw new UncheckedIOException(
-              "The native libraries cannot be unpacked (%s): name a writable folder with -Dorg.bytedeco.javacpp.cachedir=..."
-                  .formatted(e.getMessage()),
-              e);
+          throw unwritable(e);
         });
+  }
+
+  /**
+   * Likewise for further libraries of JavaCPP's presets.
+   *
+   * @param presets their global classes
+   */
+  public static void load(Class<?>... presets) {
+    unpackAndLoad(presets)
+        .ifPresent(
+            e -> {
+              throw unwritable(e);
+            });
+  }
+
+  private static UncheckedIOException unwritable(IOException e) {
+    return new UncheckedIOException(
+        "The native libraries cannot be unpacked (%s): name a writable folder with -Dorg.bytedeco.javacpp.cachedir=..."
+            .formatted(e.getMessage()),
+        e);
+  }
+
+  private static synchronized Optional<IOException> unpackAndLoad(Class<?>... presets) {
+    try {
+      Path cache = Loader.getCacheDir().toPath();
+      Files.createDirectories(cache);
+      // several JVMs on a host would unpack over each other
+      try (FileChannel channel =
+              FileChannel.open(
+                  cache.resolve("anneal.lock"),
+                  StandardOpenOption.CREATE,
+                  StandardOpenOption.WRITE);
+          FileLock lock = channel.lock()) {
+        for (Class<?> preset : presets) {
+          Loader.load(preset);
+        }
+      }
+      return Optional.empty();
+    } catch (IOException e) {
+      return Optional.of(e);
+    }
   }
 
   /** The class initializer runs once, and other threads wait for it. */
   private static final class Holder {
-    private static final Optional<IOException> FAILURE = unpackAndLoad();
-
-    private static Optional<IOException> unpackAndLoad() {
-      try {
-        Path cache = Loader.getCacheDir().toPath();
-        Files.createDirectories(cache);
-        // several JVMs on a host would unpack over each other
-        try (FileChannel channel =
-                FileChannel.open(
-                    cache.resolve("anneal.lock"),
-                    StandardOpenOption.CREATE,
-                    StandardOpenOption.WRITE);
-            FileLock lock = channel.lock()) {
-          Loader.load(torch.class);
-        }
-        return Optional.empty();
-      } catch (IOException e) {
-        return Optional.of(e);
-      }
-    }
+    private static final Optional<IOException> FAILURE = unpackAndLoad(torch.class);
   }
 }

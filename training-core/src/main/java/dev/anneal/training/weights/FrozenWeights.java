@@ -22,7 +22,7 @@ import org.bytedeco.pytorch.Tensor;
  * The decoder layers of a model that does not train: whole on the rank's device, or split over
  * several ranks, or in part in the host's memory, and then brought together layer by layer.
  */
-public final class FrozenWeights implements DecoderWeights, AutoCloseable {
+public final class FrozenWeights implements DecoderWeights {
 
   /** Where the layers lie. */
   public enum Shard {

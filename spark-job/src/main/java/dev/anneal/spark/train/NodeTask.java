@@ -12,8 +12,10 @@ import dev.anneal.spark.storage.ModelLocation;
 import dev.anneal.spark.storage.RunFolder;
 import dev.anneal.spark.storage.RunOutputFolder;
 import dev.anneal.spark.storage.StorageModelFolder;
+import dev.anneal.training.cuda.Gpu;
+import dev.anneal.training.cuda.Gpus;
 import dev.anneal.training.io.ModelFolder;
-import dev.anneal.training.trainer.Ranks;
+import dev.anneal.training.tensor.Device;
 import dev.anneal.training.trainer.TrainingCancelled;
 import dev.anneal.training.trainer.TrainingRun;
 import dev.anneal.training.trainer.TrainingSpec;
@@ -24,51 +26,102 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.concurrent.Callable;
 import org.apache.spark.BarrierTaskContext;
 import org.apache.spark.SparkEnv;
+import org.apache.spark.TaskContext;
+import org.apache.spark.resource.ResourceInformation;
 
-/** What one barrier task does: it is one rank of the run. */
-final class RankTask implements Serializable {
+/** What one barrier task does: it runs the ranks of its node, a thread each. */
+final class NodeTask implements Serializable {
   private static final long serialVersionUID = 1L;
+
+  /** How long ranks may take to leave once one of them has failed. */
+  private static final Duration GRACE = Duration.ofSeconds(10);
 
   private final AnnealConfig config;
   private final RunFolder folder;
 
-  RankTask(AnnealConfig config, RunFolder folder) {
+  NodeTask(AnnealConfig config, RunFolder folder) {
     this.config = config;
     this.folder = folder;
   }
 
-  /** Runs this task's rank; returns its number. */
+  /** A rank's place; {@code gpu} is {@code null} on the CPU. */
+  private record Place(Device device, Gpu gpu) {}
+
+  /** Runs this task's ranks; returns the number of the first. */
   int run() {
     BarrierTaskContext context = BarrierTaskContext.get();
-    int rank = context.partitionId();
+    int count = config.worldSize() / config.cluster().nodes();
+    int firstRank = context.partitionId() * count;
     String host = Rendezvous.host(context);
-    RankChannel.send(started(rank, host));
-    Duration timeout = Duration.ofSeconds(config.cluster().timeout());
-    Rendezvous rendezvous = reporting(rank, host, () -> Rendezvous.join(context, timeout));
-    try (rendezvous) {
-      reporting(rank, host, () -> train(rendezvous, new RankListener(rank, context)));
+    RankThreads threads =
+        new RankThreads(
+            context::isInterrupted, (rank, failure) -> report(rank, host, failure), GRACE);
+    try {
+      int gpus = config.cluster().gpusPerNode();
+      List<Gpu> seen = gpus == 0 ? List.of() : Gpus.require(gpus);
+      Rendezvous rendezvous = Rendezvous.hold(context, config.worldSize(), timeout());
+      List<Place> places = places(context, rendezvous, seen);
+      for (int i = 0; i < count; i++) {
+        RankChannel.send(started(firstRank + i, host, places.get(i).gpu()));
+      }
+      threads.run(
+          firstRank,
+          count,
+          (rank, group) ->
+              run(rank, places.get(rank - firstRank).device(), host, rendezvous, group, context));
+    } catch (Throwable e) {
+      threads.failed(firstRank, e);
+      throw e instanceof RuntimeException unchecked ? unchecked : new IllegalStateException(e);
     }
-    if (rank == 0) {
+    if (firstRank == 0) {
       // its answer comes behind everything that was sent before
       RankChannel.deliver(new RankEvent.Done());
     }
-    return rank;
+    return firstRank;
   }
 
-  /** Reports a failure before this rank leaves its peers, so that the cause comes first. */
-  private static <T> T reporting(int rank, String host, Callable<T> work) {
-    try {
-      return work.call();
-    } catch (Throwable e) {
-      report(rank, host, e);
-      throw e instanceof RuntimeException unchecked ? unchecked : new IllegalStateException(e);
+  private Duration timeout() {
+    return Duration.ofSeconds(config.cluster().timeout());
+  }
+
+  private List<Place> places(BarrierTaskContext context, Rendezvous rendezvous, List<Gpu> seen) {
+    int count = config.cluster().gpusPerNode();
+    if (count == 0) {
+      return List.of(new Place(Device.CPU, null));
+    }
+    ResourceInformation assigned = context.resourcesJMap().get("gpu");
+    List<Gpu> mine =
+        assigned == null
+            ? GpuDivision.shared(rendezvous.places(), context.partitionId(), count, seen)
+            : GpuDivision.assigned(assigned.addresses(), count, seen);
+    return mine.stream().map(gpu -> new Place(Device.gpu(gpu.index()), gpu)).toList();
+  }
+
+  private void run(
+      int rank,
+      Device device,
+      String host,
+      Rendezvous rendezvous,
+      RankThreads threads,
+      TaskContext context)
+      throws IOException {
+    if (device.isGpu()) {
+      Gpus.bind(device);
+    }
+    try (RankGroups groups = RankGroups.join(config, rank, device, host, rendezvous, threads)) {
+      try {
+        train(groups, new RankListener(rank, context, groups::check));
+      } catch (Throwable e) {
+        // before this rank leaves its peers, so that the cause comes first
+        threads.failed(rank, e);
+        throw e;
+      }
     }
   }
 
-  private Void train(Rendezvous rendezvous, RankListener listener) throws IOException {
+  private void train(RankGroups groups, RankListener listener) throws IOException {
     Storage storage = folder.storage();
     String datasetUri = folder.child(RunFolder.DATASET);
     try (PreparedDataset train = PreparedDataset.open(datasetUri, Split.TRAIN, storage);
@@ -84,9 +137,8 @@ final class RankTask implements Serializable {
               samplePrompts(eval),
               model.display(),
               new RunOutputFolder(folder, resultFolder(spec)));
-      TrainingRun.run(spec, inputs, Ranks.onCpu(rendezvous.collectives()), listener);
+      TrainingRun.run(spec, inputs, groups.ranks(), listener);
     }
-    return null;
   }
 
   private ModelFolder initAdapter(Storage storage) {
@@ -111,7 +163,7 @@ final class RankTask implements Serializable {
     };
   }
 
-  private static RankEvent.Started started(int rank, String host) {
+  private static RankEvent.Started started(int rank, String host, Gpu gpu) {
     OperatingSystemMXBean os = (OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean();
     return new RankEvent.Started(
         rank,
@@ -120,7 +172,8 @@ final class RankTask implements Serializable {
         ProcessHandle.current().pid(),
         os.getAvailableProcessors(),
         os.getTotalMemorySize(),
-        os.getName() + " " + os.getVersion() + " " + os.getArch());
+        os.getName() + " " + os.getVersion() + " " + os.getArch(),
+        gpu);
   }
 
   private static void report(int rank, String host, Throwable failure) {

@@ -1,0 +1,44 @@
+package dev.anneal.spark.preflight;
+
+import dev.anneal.spark.BadRequestException;
+import dev.anneal.spark.cluster.Slots;
+import dev.anneal.spark.config.AnnealConfig;
+import dev.anneal.training.cuda.GpuException;
+import dev.anneal.training.cuda.Gpus;
+import org.apache.spark.SparkConf;
+
+/** Whether there are the GPUs that a run asks for, as far as the driver can tell. */
+final class GpuCheck {
+  private static final String ASSIGNED = "spark.executor.resource.gpu.amount";
+
+  private GpuCheck() {}
+
+  static void check(AnnealConfig config, SparkConf conf) {
+    int gpus = config.cluster().gpusPerNode();
+    if (gpus == 0) {
+      return;
+    }
+    if (Gpus.build() == Gpus.Build.CPU) {
+      throw new BadRequestException(
+          "cluster.gpus_per_node is %d, but only the libraries for CPUs are here: add --gpu to ./submit.sh to use those for GPUs, or set cluster.gpus_per_node=0."
+              .formatted(gpus));
+    }
+    if (conf.contains(ASSIGNED) && conf.getInt(ASSIGNED, 0) < gpus) {
+      throw new BadRequestException(
+          "cluster.gpus_per_node is %d, but %s is %d: set both to the GPUs of an executor."
+              .formatted(gpus, ASSIGNED, conf.getInt(ASSIGNED, 0)));
+    }
+    if (Slots.isOneMachine(conf)) {
+      requireHere(config.cluster().nodes() * gpus);
+    }
+  }
+
+  /** Every process of the cluster runs on this machine, so its GPUs are those of the run. */
+  private static void requireHere(int gpus) {
+    try {
+      Gpus.find(gpus);
+    } catch (GpuException e) {
+      throw new BadRequestException(e.getMessage(), e);
+    }
+  }
+}
