@@ -217,7 +217,7 @@ public final class FrozenWeights implements DecoderWeights {
         shards.deviceBytes(), shards.hostBytes(), buffers == null ? 0 : buffers.bytes());
   }
 
-  /** Returns when nothing is on its way to the device; the memory goes with its tensor scope. */
+  /** To be called before the tensor scope closes that the weights are in. */
   @Override
   public void close() {
     if (buffers != null) {
