@@ -12,6 +12,9 @@ Usage: ./submit.sh COMMAND [OPTIONS]
 
   --config FILE       the configuration (see conf/)
   --set KEY=VALUE     override one key; the value is YAML; may be repeated, the last one wins
+  --gpu               use the libraries for NVIDIA GPUs; without it those for CPUs
+  --native-dir DIR    take the native libraries from DIR, which is on every node, and send none
+                      (default: $ANNEAL_NATIVE_DIR)
   --overwrite         replace a finished run in output.path
   --debug             print stack traces and keep the executors' logs
   --help, --version
@@ -37,6 +40,8 @@ spark_jars=$home/spark-job/target/spark-home/jars
 anneal_args=()
 spark_args=()
 user_jars=
+natives=cpu
+native_dir=${ANNEAL_NATIVE_DIR:-}
 while (($#)); do
   case $1 in
     -h | --help) usage && exit 0 ;;
@@ -46,6 +51,13 @@ while (($#)); do
       shift
       ;;
     --config=* | --set=* | --overwrite | --debug | --version) anneal_args+=("$1") ;;
+    --gpu) natives=gpu ;;
+    --native-dir)
+      (($# > 1)) || refuse "$1 needs a value: see ./submit.sh --help."
+      native_dir=$2
+      shift
+      ;;
+    --native-dir=*) native_dir=${1#*=} ;;
     --jars=*) user_jars+=,${1#*=} ;;
     -v | --verbose | --supervise | --load-spark-defaults | --*=*) spark_args+=("$1") ;;
     -*)
@@ -63,6 +75,8 @@ while (($#)); do
 done
 ((${#anneal_args[@]})) || { usage >&2; exit 2; }
 
+[[ -z $native_dir || $native_dir == /* ]] || native_dir=$PWD/$native_dir
+
 # ---- a Java that can run it
 [[ $(uname -sm) == "Linux x86_64" ]] || refuse "the native libraries are built for Linux on x86_64, and this is $(uname -sm)."
 java=${JAVA_HOME:+$JAVA_HOME/bin/}java
@@ -71,15 +85,20 @@ java_version=$("$java" -XshowSettings:properties -version 2>&1 | sed -n 's/^ *ja
 [[ ${java_version%%.*} -ge 17 ]] || refuse "'$java' is Java $java_version: install JDK 17 or newer, or set JAVA_HOME to one."
 
 # ---- build what is missing
-if ! compgen -G "$app/training-core-*.jar" >/dev/null || ! compgen -G "$spark_jars/spark-sql_*.jar" >/dev/null; then
+built() { compgen -G "$1" >/dev/null; }
+if ! built "$app/training-core-*.jar" || ! built "$spark_jars/spark-sql_*.jar" \
+  || { [[ -z $native_dir ]] && ! built "$app-$natives/pytorch-*.jar"; }; then
   command -v mvn >/dev/null || refuse "Anneal is not built yet and there is no Maven to build it: install Maven 3.8 or newer."
   echo "Building Anneal (the first build downloads its dependencies) ..." >&2
-  (cd "$home" && mvn -q -B -DskipTests package) || { echo "anneal: the build failed." >&2; exit 1; }
+  profile=()
+  [[ -n $native_dir || $natives == cpu ]] || profile=(-Pgpu)
+  (cd "$home" && mvn -q -B -DskipTests "${profile[@]}" package) || { echo "anneal: the build failed." >&2; exit 1; }
 fi
 main_jar=$(compgen -G "$app/spark-job-*.jar")
 
 # ---- JavaCPP would otherwise cap native memory by -Xmx; Spark puts "default" options before the user's
 jvm_options="-Dorg.bytedeco.javacpp.maxPhysicalBytes=0 -Dorg.bytedeco.javacpp.maxBytes=0"
+[[ $natives == cpu ]] || jvm_options+=" -Dorg.bytedeco.javacpp.platform.extension=-gpu"
 driver_options=$jvm_options
 [[ ! -t 1 ]] || driver_options+=" -Danneal.terminal=true"
 
@@ -88,12 +107,24 @@ if [[ -n ${SPARK_HOME:-} ]]; then
   if [[ ! -x $SPARK_HOME/bin/spark-submit ]] || ! compgen -G "$SPARK_HOME/jars/spark-core_2.13-4.*.jar" >/dev/null; then
     refuse "SPARK_HOME is '$SPARK_HOME', which is no Spark 4: correct it, or unset it to use the embedded Spark."
   fi
-  jars=$(find "$app" -name '*.jar' ! -name 'spark-job-*' -printf '%p,')
+  native_args=()
+  sent=("$app")
+  if [[ -n $native_dir ]]; then
+    native_args=(--driver-class-path "$native_dir/*" --conf "spark.executor.extraClassPath=$native_dir/*")
+  else
+    sent+=("$app-$natives")
+  fi
+  jars=$(find "${sent[@]}" -name '*.jar' ! -name 'spark-job-*' -printf '%p,')
   exec "$SPARK_HOME/bin/spark-submit" --class dev.anneal.spark.Anneal --conf spark.log.level=WARN \
     --conf "spark.driver.defaultJavaOptions=$driver_options" \
     --conf "spark.executor.defaultJavaOptions=$jvm_options" \
-    --jars "${jars%,}$user_jars" "${spark_args[@]}" "$main_jar" "${anneal_args[@]}"
+    "${native_args[@]}" --jars "${jars%,}$user_jars" "${spark_args[@]}" "$main_jar" "${anneal_args[@]}"
 fi
+
+# ---- the embedded Spark runs here, so what it needs is here
+native_dir=${native_dir:-$app-$natives}
+built "$native_dir/pytorch-*.jar" || refuse "--native-dir $native_dir holds no pytorch-*.jar: name the folder of the native libraries."
+class_path="$app/*:$native_dir/*"
 
 # ---- the embedded Spark: a master, two workers and their executors, all below a folder of their own
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/anneal.XXXXXX")
@@ -130,9 +161,9 @@ while IFS= read -r -d '' word; do
   [[ -z $word || $word == --add-modules=jdk.incubator.vector ]] || command+=("$word")
 done < <("$java" -Xmx128m -cp "$spark_jars/*" org.apache.spark.launcher.Main org.apache.spark.deploy.SparkSubmit \
   --class dev.anneal.spark.Anneal --master "local-cluster[2,1,1024]" --driver-memory 1g \
-  --driver-class-path "$app/*" \
+  --driver-class-path "$class_path" \
   --conf "spark.driver.defaultJavaOptions=$driver_options $embedded_options" \
-  --conf "spark.executor.extraClassPath=$app/*" \
+  --conf "spark.executor.extraClassPath=$class_path" \
   --conf "spark.executor.defaultJavaOptions=$jvm_options $embedded_options" \
   --conf spark.ui.enabled=false \
   --conf "spark.sql.warehouse.dir=$scratch/warehouse" \

@@ -27,6 +27,8 @@ record StepTotals(
       double[] counted = {targetTokens, tokens, peakMemoryBytes};
       Tensor mine = Tensors.cat(measured, Tensors.like(measured, Tensors.of(counted)));
       double[] all = Tensors.doubles(world.allGather(mine).cpu());
+      // a lost peer ends the wait with numbers that mean nothing
+      world.check();
       StepTotals totals = new StepTotals(0, 0, 0, 0, 0);
       for (int i = 0; i < all.length; i += 5) {
         totals =
