@@ -12,6 +12,7 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.bytedeco.pytorch.global.torch_cuda;
 
 /** The presets' construction noise, so that model code can read like its paper. */
 public final class Tensors {
@@ -126,21 +127,26 @@ public final class Tensors {
 
   /** Fills in place from the uniform distribution over {@code [-bound, bound)}. */
   public static Tensor uniform(Tensor tensor, double bound, long seed) {
-    return tensor.uniform_(-bound, bound, generator(seed));
+    return tensor.uniform_(-bound, bound, generator(tensor, seed));
   }
 
   /** Fills in place from the normal distribution of mean 0. */
   public static Tensor normal(Tensor tensor, double deviation, long seed) {
-    return tensor.normal_(0, deviation, generator(seed));
+    return tensor.normal_(0, deviation, generator(tensor, seed));
   }
 
   /** Fills in place with 1 (with probability {@code p}) or 0. */
   public static Tensor bernoulli(Tensor tensor, double p, long seed) {
-    return tensor.bernoulli_(p, generator(seed));
+    return tensor.bernoulli_(p, generator(tensor, seed));
   }
 
-  private static GeneratorOptional generator(long seed) {
-    Generator generator = torch.make_generator_cpu(seed);
+  /** A stream of random numbers where {@code tensor} is. */
+  private static GeneratorOptional generator(Tensor tensor, long seed) {
+    if (!tensor.is_cuda()) {
+      return new GeneratorOptional(torch.make_generator_cpu(seed));
+    }
+    Generator generator = torch_cuda.make_generator_cuda(tensor.device().index());
+    generator.set_current_seed(seed);
     return new GeneratorOptional(generator);
   }
 }
