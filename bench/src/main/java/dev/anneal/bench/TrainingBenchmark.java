@@ -34,6 +34,7 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import org.bytedeco.cuda.global.cudart;
 import org.bytedeco.pytorch.global.torch_cuda;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -86,6 +87,9 @@ final class TrainingBenchmark implements Callable<Integer> {
   @Option(names = "--warmup", description = "steps before them")
   private int warmup = 4;
 
+  @Option(names = "--profile", description = "let a profiler see the first measured step alone")
+  private boolean profile;
+
   public static void main(String[] arguments) {
     System.exit(new CommandLine(new TrainingBenchmark()).execute(arguments));
   }
@@ -123,7 +127,7 @@ final class TrainingBenchmark implements Callable<Integer> {
                 ? new SingleRank()
                 : group(rank == 0 ? served : own, "weights", rank, timeout);
         SequenceSource data = data()) {
-      Recorder recorder = new Recorder();
+      Recorder recorder = new Recorder(profile ? warmup : -1);
       TrainingRun.run(spec(), inputs(data), new Ranks(device, world, weights), recorder);
       return recorder.steps;
     }
@@ -203,6 +207,14 @@ final class TrainingBenchmark implements Callable<Integer> {
 
   private static final class Recorder implements TrainingListener {
     private final List<StepMetrics> steps = new ArrayList<>();
+    private final int profiled;
+
+    /**
+     * @param profiled the step that a profiler sees, counted from 0; -1 for none
+     */
+    Recorder(int profiled) {
+      this.profiled = profiled;
+    }
 
     @Override
     public void onPhase(String phase) {
@@ -212,6 +224,11 @@ final class TrainingBenchmark implements Callable<Integer> {
     @Override
     public void onStep(StepMetrics metrics) {
       steps.add(metrics);
+      if (steps.size() == profiled) {
+        cudart.cudaProfilerStart();
+      } else if (steps.size() == profiled + 1) {
+        cudart.cudaProfilerStop();
+      }
     }
 
     @Override
