@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """Sums the kernels of one step by name, from ncu's CSV on standard input.
 
-usage: ncu --csv --profile-from-start off --metrics gpu__time_duration.sum java ... --profile | profile.py
+The step is what lies between the last two optimizer updates.
+
+usage: ncu --csv --metrics gpu__time_duration.sum java ... TrainingBenchmark --layers 2 | profile.py
 """
 import csv, re, sys
 from collections import defaultdict
@@ -12,11 +14,11 @@ KINDS = [
     ("our kernels", r"rms_norm|swiglu|rope|quantize|transpose|cross_entropy|adamw"),
     ("bf16 products", r"nvjet|gemm|cutlass|splitK|xmma|sgemm"),
 ]
-rows = [line for line in sys.stdin if line.startswith('"')]
+lines = [line for line in sys.stdin if line.startswith('"')]
+rows = [row for row in csv.DictReader(lines) if row.get("Metric Name") == "gpu__time_duration.sum"]
+updates = [i for i, row in enumerate(rows) if "adamw" in row["Kernel Name"].lower()]
 names, kinds = defaultdict(lambda: [0, 0.0]), defaultdict(float)
-for row in csv.DictReader(rows):
-    if row.get("Metric Name") != "gpu__time_duration.sum":
-        continue
+for row in rows[updates[-2] + 1 : updates[-1] + 1]:
     scale = {"ns": 1e-3, "us": 1.0, "ms": 1e3, "nsecond": 1e-3, "usecond": 1.0, "msecond": 1e3}[row["Metric Unit"]]
     time = float(row["Metric Value"].replace(",", "")) * scale
     name = f'{row["Kernel Name"][:90]} {row["Grid Size"]}'

@@ -34,7 +34,6 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
-import org.bytedeco.cuda.global.cudart;
 import org.bytedeco.pytorch.global.torch_cuda;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -87,9 +86,6 @@ final class TrainingBenchmark implements Callable<Integer> {
   @Option(names = "--warmup", description = "steps before them")
   private int warmup = 4;
 
-  @Option(names = "--profile", description = "let a profiler see the first measured step alone")
-  private boolean profile;
-
   public static void main(String[] arguments) {
     System.exit(new CommandLine(new TrainingBenchmark()).execute(arguments));
   }
@@ -127,7 +123,7 @@ final class TrainingBenchmark implements Callable<Integer> {
                 ? new SingleRank()
                 : group(rank == 0 ? served : own, "weights", rank, timeout);
         SequenceSource data = data()) {
-      Recorder recorder = new Recorder(profile ? warmup : -1);
+      Recorder recorder = new Recorder();
       TrainingRun.run(spec(), inputs(data), new Ranks(device, world, weights), recorder);
       return recorder.steps;
     }
@@ -207,14 +203,6 @@ final class TrainingBenchmark implements Callable<Integer> {
 
   private static final class Recorder implements TrainingListener {
     private final List<StepMetrics> steps = new ArrayList<>();
-    private final int profiled;
-
-    /**
-     * @param profiled the step that a profiler sees, counted from 0; -1 for none
-     */
-    Recorder(int profiled) {
-      this.profiled = profiled;
-    }
 
     @Override
     public void onPhase(String phase) {
@@ -224,11 +212,6 @@ final class TrainingBenchmark implements Callable<Integer> {
     @Override
     public void onStep(StepMetrics metrics) {
       steps.add(metrics);
-      if (steps.size() == profiled) {
-        cudart.cudaProfilerStart();
-      } else if (steps.size() == profiled + 1) {
-        cudart.cudaProfilerStop();
-      }
     }
 
     @Override
