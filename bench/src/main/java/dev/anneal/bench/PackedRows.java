@@ -11,7 +11,9 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 
-/** Packed sequences from JSON lines of {@code input_ids}, {@code row_lengths}, {@code target_spans}. */
+/**
+ * Packed sequences from JSON lines of {@code input_ids}, {@code row_lengths}, {@code target_spans}.
+ */
 record PackedRows(List<TokenSequence> sequences) implements SequenceSource {
   static PackedRows read(Path file) throws IOException {
     ObjectMapper json = new ObjectMapper();

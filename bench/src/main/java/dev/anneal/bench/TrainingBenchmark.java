@@ -17,6 +17,7 @@ import dev.anneal.training.optim.AdamWSpec;
 import dev.anneal.training.optim.LearningRateSchedule;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
+import dev.anneal.training.tensor.NativeLibraries;
 import dev.anneal.training.trainer.Ranks;
 import dev.anneal.training.trainer.StepMetrics;
 import dev.anneal.training.trainer.TrainingListener;
@@ -41,6 +42,8 @@ import picocli.CommandLine.Option;
 /** Trains a model of random weights for some steps and prints one JSON line of what it measured. */
 @Command(name = "training-benchmark", mixinStandardHelpOptions = true)
 final class TrainingBenchmark implements Callable<Integer> {
+  private static final String HOST = "127.0.0.1";
+
   @Option(names = "--name", description = "what the line is called")
   private String name = "anneal";
 
@@ -89,10 +92,11 @@ final class TrainingBenchmark implements Callable<Integer> {
 
   @Override
   public Integer call() throws Exception {
+    NativeLibraries.load();
     List<List<StepMetrics>> measured = new ArrayList<>();
     Duration timeout = Duration.ofMinutes(2);
     ExecutorService threads = Executors.newFixedThreadPool(gpus);
-    try (RendezvousStore store = gpus > 1 ? RendezvousStore.serve("127.0.0.1", timeout) : null) {
+    try (RendezvousStore store = gpus > 1 ? RendezvousStore.serve(HOST, timeout) : null) {
       List<Future<List<StepMetrics>>> ranks = new ArrayList<>();
       for (int i = 0; i < gpus; i++) {
         int rank = i;
@@ -108,19 +112,25 @@ final class TrainingBenchmark implements Callable<Integer> {
     return 0;
   }
 
-  private List<StepMetrics> rank(int rank, RendezvousStore store, Duration timeout)
+  private List<StepMetrics> rank(int rank, RendezvousStore served, Duration timeout)
       throws IOException {
     Device device = Device.gpu(rank);
-    dev.anneal.training.tensor.NativeLibraries.load();
     torch_cuda.set_device((byte) rank);
-    try (Collectives world = group(store, "world", rank, timeout);
+    try (RendezvousStore own = rank == 0 ? null : connect(served, timeout);
+        Collectives world = group(rank == 0 ? served : own, "world", rank, timeout);
         Collectives weights =
-            shard == Shard.NONE ? new SingleRank() : group(store, "weights", rank, timeout);
+            shard == Shard.NONE
+                ? new SingleRank()
+                : group(rank == 0 ? served : own, "weights", rank, timeout);
         SequenceSource data = data()) {
       Recorder recorder = new Recorder();
       TrainingRun.run(spec(), inputs(data), new Ranks(device, world, weights), recorder);
       return recorder.steps;
     }
+  }
+
+  private static RendezvousStore connect(RendezvousStore served, Duration timeout) {
+    return RendezvousStore.connect(HOST, served.port(), timeout);
   }
 
   private Collectives group(RendezvousStore store, String name, int rank, Duration timeout) {

@@ -12,7 +12,7 @@ import org.bytedeco.pytorch.Tensor;
 public interface Kernels extends AutoCloseable {
   /** Those for {@code device}. */
   static Kernels on(Device device) {
-    return new PlainKernels();
+    return device.isGpu() ? new CudaKernels(device) : new PlainKernels();
   }
 
   @Override

@@ -79,6 +79,12 @@ public record LoraModel(
   }
 
   @Override
+  public void close() {
+    decoder.close();
+    parameters.close();
+  }
+
+  @Override
   public Tensor norm(Leaves leaves) {
     return norm;
   }

@@ -7,7 +7,7 @@ import org.bytedeco.pytorch.Tensor;
  * A Llama of which some weights train. Each accessor notes the trained parameters it hands out in
  * {@code leaves}.
  */
-public interface TrainableModel {
+public interface TrainableModel extends AutoCloseable {
 
   LlamaConfig config();
 
@@ -18,6 +18,11 @@ public interface TrainableModel {
 
   /** Layer {@code index}, usable until the innermost tensor scope closes. */
   LlamaLayer layer(int index, Dropout dropout, Leaves leaves);
+
+  @Override
+  default void close() {
+    parameters().close();
+  }
 
   /** The final norm's weight, {@code [hidden_size]}. */
   Tensor norm(Leaves leaves);

@@ -24,7 +24,8 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 public final class Parameters implements AutoCloseable {
   /** Name and shape of one parameter. */
   public record Shape(String name, long... dims) {
-    long numel() {
+    /** Elements of the parameter. */
+    public long numel() {
       long n = 1;
       for (long dim : dims) {
         n *= dim;
@@ -235,6 +236,13 @@ public final class Parameters implements AutoCloseable {
   /** The fp32 values of {@code name} where this rank is the only one. */
   Tensor master(String name) {
     return view(master, name);
+  }
+
+  /** What {@code count} parameters take of a rank's memory with their gradient and two moments. */
+  public static long bytes(long count, DType computeDtype, int worldSize) {
+    long own = 3L * Float.BYTES * count / worldSize;
+    long reduced = worldSize == 1 ? 0 : (Float.BYTES + computeDtype.bytes()) * count / worldSize;
+    return own + reduced + (Float.BYTES + computeDtype.bytes()) * count;
   }
 
   /** How many there are. */

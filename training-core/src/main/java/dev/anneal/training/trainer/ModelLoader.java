@@ -92,7 +92,7 @@ final class ModelLoader {
         config, spec.lora(), targets, parameters, decoder, embedTokens, norm, lmHead);
   }
 
-  private static FrozenWeights.Placement placement(TrainingSpec spec, Ranks ranks) {
+  static FrozenWeights.Placement placement(TrainingSpec spec, Ranks ranks) {
     Collectives shard = spec.shard() == FrozenWeights.Shard.NONE ? new SingleRank() : ranks.shard();
     return new FrozenWeights.Placement(
         ranks.device(), spec.baseDtype(), spec.computeDtype(), shard, spec.offloadRatio());

@@ -1,6 +1,7 @@
 package dev.anneal.training.trainer;
 
 import dev.anneal.training.InvalidModelException;
+import dev.anneal.training.cuda.GpuMath;
 import dev.anneal.training.data.SequenceSource;
 import dev.anneal.training.fused.FusedLlama;
 import dev.anneal.training.io.ModelFolder;
@@ -8,6 +9,7 @@ import dev.anneal.training.io.OutputFolder;
 import dev.anneal.training.kernel.Kernels;
 import dev.anneal.training.lora.LoraModel;
 import dev.anneal.training.model.Llama;
+import dev.anneal.training.model.LlamaConfig;
 import dev.anneal.training.model.ModelSource;
 import dev.anneal.training.model.TrainableModel;
 import dev.anneal.training.optim.AdamW;
@@ -51,27 +53,41 @@ public final class TrainingRun {
    */
   public static void run(TrainingSpec spec, Inputs inputs, Ranks ranks, TrainingListener listener) {
     NativeLibraries.load();
+    if (ranks.device().isGpu()) {
+      GpuMath.deterministic();
+    }
     try (TensorScope scope = new TensorScope();
         Kernels kernels = Kernels.on(ranks.device())) {
-      listener.onPhase(Progress.LOADING_WEIGHTS);
-      TrainableModel model = ModelLoader.load(spec, inputs, ranks, listener);
-      try (Parameters parameters = model.parameters()) {
-        Llama llama = llama(spec, model, ranks.device(), kernels);
-        AdamW optimizer = new AdamW(spec.optimizer(), parameters, kernels);
-        Evaluator evaluator = new Evaluator(spec, inputs, llama, ranks, listener);
-        listener.onPhase("training");
-        evaluator.evaluate(0);
-        new Trainer(spec, inputs.train(), llama, parameters, optimizer, ranks).train(listener);
-        evaluator.evaluate(spec.totalSteps());
-        listener.onPhase("publishing");
-        ResultWriter.write(spec, inputs, model, ranks);
-        ranks.world().barrier();
+      LlamaConfig config = inputs.model().config();
+      try {
+        train(spec, inputs, ranks, kernels, listener);
+      } catch (RuntimeException e) {
+        throw OutOfMemory.caused(e) ? new OutOfMemory(spec, config, ranks).explain(e) : e;
       }
     } catch (TrainingException | TrainingCancelled | InvalidModelException e) {
       throw e;
     } catch (RuntimeException | IOException e) {
       throw new TrainingException(
           "rank %d, %s".formatted(ranks.rank(), NativeErrors.firstLine(e)), e);
+    }
+  }
+
+  private static void train(
+      TrainingSpec spec, Inputs inputs, Ranks ranks, Kernels kernels, TrainingListener listener)
+      throws IOException {
+    listener.onPhase(Progress.LOADING_WEIGHTS);
+    try (TrainableModel model = ModelLoader.load(spec, inputs, ranks, listener)) {
+      Parameters parameters = model.parameters();
+      Llama llama = llama(spec, model, ranks.device(), kernels);
+      AdamW optimizer = new AdamW(spec.optimizer(), parameters, kernels);
+      Evaluator evaluator = new Evaluator(spec, inputs, llama, ranks, listener);
+      listener.onPhase("training");
+      evaluator.evaluate(0);
+      new Trainer(spec, inputs.train(), llama, parameters, optimizer, ranks).train(listener);
+      evaluator.evaluate(spec.totalSteps());
+      listener.onPhase("publishing");
+      ResultWriter.write(spec, inputs, model, ranks);
+      ranks.world().barrier();
     }
   }
 

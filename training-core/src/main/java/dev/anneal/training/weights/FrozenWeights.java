@@ -3,7 +3,6 @@ package dev.anneal.training.weights;
 import dev.anneal.training.collective.Collectives;
 import dev.anneal.training.model.DecoderWeights;
 import dev.anneal.training.model.FrozenLayer;
-import dev.anneal.training.model.FrozenLayers;
 import dev.anneal.training.model.FrozenMatrix;
 import dev.anneal.training.model.LayerWeights;
 import dev.anneal.training.model.LinearModule;
@@ -23,7 +22,7 @@ import org.bytedeco.pytorch.Tensor;
  * The decoder layers of a model that does not train: whole on the rank's device, or split over
  * several ranks, or in part in the host's memory, and then brought together layer by layer.
  */
-public final class FrozenWeights implements FrozenLayers, DecoderWeights, AutoCloseable {
+public final class FrozenWeights implements DecoderWeights {
 
   /** Where the layers lie. */
   public enum Shard {
@@ -218,7 +217,7 @@ public final class FrozenWeights implements FrozenLayers, DecoderWeights, AutoCl
         shards.deviceBytes(), shards.hostBytes(), buffers == null ? 0 : buffers.bytes());
   }
 
-  /** Returns when nothing is on its way to the device; the memory goes with its tensor scope. */
+  /** To be called before the tensor scope closes that the weights are in. */
   @Override
   public void close() {
     if (buffers != null) {

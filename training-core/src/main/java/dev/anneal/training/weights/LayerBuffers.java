@@ -167,12 +167,15 @@ final class LayerBuffers implements AutoCloseable {
     return buffers.size() * layout.wholeBytes();
   }
 
-  /** Returns when nothing is on its way into a buffer. */
+  /**
+   * The current stream may write where the buffers and the shards were. The host waits for nothing
+   * here either: after a failure what is on its way may wait for a rank that is gone.
+   */
   @Override
   public void close() {
-    copies.synchronize();
     copies.close();
     for (Buffer buffer : buffers) {
+      buffer.ready.await();
       buffer.ready.close();
       buffer.released.close();
     }

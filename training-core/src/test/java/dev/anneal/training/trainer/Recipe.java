@@ -15,6 +15,8 @@ final class Recipe {
   private DType baseDtype;
   private DType computeDtype;
   private Shard shard;
+  private double offloadRatio;
+  private Matmul matmul;
   private Activations activations;
   private int microBatchSize;
   private int gradientAccumulation;
@@ -29,6 +31,8 @@ final class Recipe {
     this.baseDtype = start.baseDtype();
     this.computeDtype = start.computeDtype();
     this.shard = start.shard();
+    this.offloadRatio = start.offloadRatio();
+    this.matmul = start.matmul();
     this.activations = start.activations();
     this.microBatchSize = start.microBatchSize();
     this.gradientAccumulation = start.gradientAccumulation();
@@ -89,6 +93,16 @@ final class Recipe {
     return this;
   }
 
+  Recipe offloadRatio(double offloadRatio) {
+    this.offloadRatio = offloadRatio;
+    return this;
+  }
+
+  Recipe matmul(Matmul matmul) {
+    this.matmul = matmul;
+    return this;
+  }
+
   Recipe activations(Activations activations) {
     this.activations = activations;
     return this;
@@ -129,9 +143,9 @@ final class Recipe {
         lora,
         baseDtype,
         shard,
-        0,
+        offloadRatio,
         computeDtype,
-        Matmul.COMPUTE,
+        matmul,
         activations,
         microBatchSize,
         gradientAccumulation,

@@ -91,9 +91,12 @@ record ReferenceRun(Path folder, JsonNode reference) {
   /** Trains from the reference's first adapter and returns every step's metrics. */
   List<StepMetrics> train(TrainingSpec spec, Collectives collectives, Path output)
       throws IOException {
+    return train(spec, Ranks.onCpu(collectives), output);
+  }
+
+  List<StepMetrics> train(TrainingSpec spec, Ranks ranks, Path output) throws IOException {
     RecordingListener listener = new RecordingListener();
-    TrainingRun.run(
-        spec, inputs(adapter("adapter_init"), rows(), output), Ranks.onCpu(collectives), listener);
+    TrainingRun.run(spec, inputs(adapter("adapter_init"), rows(), output), ranks, listener);
     return listener.steps();
   }
 

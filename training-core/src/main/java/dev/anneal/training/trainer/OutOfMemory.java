@@ -1,0 +1,110 @@
+package dev.anneal.training.trainer;
+
+import static java.util.Locale.ROOT;
+
+import dev.anneal.training.cuda.GpuMemory;
+import dev.anneal.training.lora.LoraModel;
+import dev.anneal.training.lora.LoraTargets;
+import dev.anneal.training.model.Llama.Activations;
+import dev.anneal.training.model.LlamaConfig;
+import dev.anneal.training.optim.Parameters;
+import dev.anneal.training.tensor.DType;
+import dev.anneal.training.tensor.NativeErrors;
+import dev.anneal.training.weights.FrozenWeights;
+import dev.anneal.training.weights.FrozenWeights.Shard;
+import java.util.ArrayList;
+import java.util.List;
+
+/** What to tell a user whose GPU is full: what each part holds, and which setting to change. */
+final class OutOfMemory {
+  /** How libtorch's message begins. */
+  private static final String SIGN = "CUDA out of memory";
+
+  private final TrainingSpec spec;
+  private final LlamaConfig config;
+  private final Ranks ranks;
+
+  OutOfMemory(TrainingSpec spec, LlamaConfig config, Ranks ranks) {
+    this.spec = spec;
+    this.config = config;
+    this.ranks = ranks;
+  }
+
+  /** Whether {@code error} comes of a full GPU. */
+  static boolean caused(Throwable error) {
+    for (Throwable t = error; t != null; t = t.getCause()) {
+      String message = t.getMessage();
+      if (message != null && message.contains(SIGN)) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /** What the rank was doing, what holds the memory, and the remedy. */
+  TrainingException explain(Exception error) {
+    String message = NativeErrors.firstLine(error);
+    int sign = message.indexOf(SIGN);
+    String doing =
+        sign > 0 ? message.substring(0, sign) : "rank %d, loading: ".formatted(ranks.rank());
+    return new TrainingException(doing + sentence(), error);
+  }
+
+  private String sentence() {
+    List<String> parts = new ArrayList<>();
+    long vocabulary =
+        (config.tieWordEmbeddings() ? 1L : 2L) * config.vocabSize() * config.hiddenSize();
+    parts.add(part("embedding and head", vocabulary * spec.computeDtype().bytes()));
+    if (spec.lora() != null) {
+      FrozenWeights.Holdings frozen =
+          FrozenWeights.holdings(config, ModelLoader.placement(spec, ranks));
+      parts.add(0, part("frozen layers", frozen.deviceBytes() + frozen.bufferBytes()));
+      parts.add(part("adapters and optimizer", adapterBytes()));
+    }
+    GpuMemory memory = new GpuMemory(ranks.device());
+    return "%s is out of memory: it has %s, of which %s were in use; %s; the rest is activations. %s."
+        .formatted(
+            ranks.device(),
+            gigabytes(memory.totalBytes()),
+            gigabytes(memory.allocatedBytes()),
+            String.join(", ", parts),
+            remedy());
+  }
+
+  private long adapterBytes() {
+    long parameters =
+        LoraModel.shapes(config, spec.lora(), LoraTargets.resolve(spec.lora().targetModules()))
+            .stream()
+            .flatMap(List::stream)
+            .mapToLong(Parameters.Shape::numel)
+            .sum();
+    return Parameters.bytes(parameters, spec.computeDtype(), ranks.world().worldSize());
+  }
+
+  private String remedy() {
+    if (spec.activations() == Activations.KEEP) {
+      return "Set activations.checkpoint=layer";
+    }
+    if (spec.baseDtype() != DType.FP8) {
+      return "Set base_weights.dtype=fp8";
+    }
+    if (spec.shard() == Shard.NONE && ranks.world().worldSize() > 1) {
+      return "Set base_weights.shard=node";
+    }
+    if (spec.offloadRatio() < 1) {
+      return "Raise base_weights.offload_ratio (now %s)".formatted(spec.offloadRatio());
+    }
+    if (spec.activations() == Activations.CHECKPOINT) {
+      return "Set activations.offload=true";
+    }
+    return "Lower training.micro_batch_size or data.max_length";
+  }
+
+  private static String part(String what, long bytes) {
+    return what + " hold " + gigabytes(bytes);
+  }
+
+  private static String gigabytes(long bytes) {
+    return String.format(ROOT, "%.1f GB", bytes / 1e9);
+  }
+}

@@ -1,0 +1,122 @@
+package dev.anneal.training.fused;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.anneal.training.Rows;
+import dev.anneal.training.collective.SingleRank;
+import dev.anneal.training.cuda.GpuMath;
+import dev.anneal.training.kernel.CudaKernels;
+import dev.anneal.training.kernel.Kernels;
+import dev.anneal.training.kernel.Matmul;
+import dev.anneal.training.kernel.PlainKernels;
+import dev.anneal.training.lora.LoraModel;
+import dev.anneal.training.lora.LoraSpec;
+import dev.anneal.training.lora.LoraTargets;
+import dev.anneal.training.model.Dropout;
+import dev.anneal.training.model.Llama;
+import dev.anneal.training.model.Llama.Activations;
+import dev.anneal.training.model.LlamaConfig;
+import dev.anneal.training.model.ModelSource;
+import dev.anneal.training.model.TensorNames;
+import dev.anneal.training.model.TokenBatch;
+import dev.anneal.training.optim.Parameters;
+import dev.anneal.training.tensor.DType;
+import dev.anneal.training.tensor.Device;
+import dev.anneal.training.tensor.NativeLibraries;
+import dev.anneal.training.tensor.NoGrad;
+import dev.anneal.training.tensor.TensorScope;
+import dev.anneal.training.tensor.Tensors;
+import dev.anneal.training.weights.FrozenWeights;
+import dev.anneal.training.weights.FrozenWeights.Placement;
+import dev.anneal.training.weights.WeightReader;
+import dev.anneal.training.weights.Weights;
+import java.util.List;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+
+/** Two layers of the shape of Llama 3.1 8B: FP8 and our kernels against bf16 and plain ones. */
+@Tag("gpu")
+class Fp8GradientTest {
+  private static final Device GPU = Device.gpu(0);
+  private static final LlamaConfig CONFIG = LlamaConfig.named("llama3.1-8b").withLayers(2);
+  private static final LoraSpec LORA = new LoraSpec(64, 64, 0, false, List.of("all-linear"));
+
+  @BeforeEach
+  void load() {
+    NativeLibraries.load();
+    GpuMath.deterministic();
+  }
+
+  @Test
+  void adapterGradientsPointWhereBf16OnesDo() {
+    try (TensorScope scope = new TensorScope();
+        Kernels kernels = new CudaKernels(GPU)) {
+      double cosine =
+          cosine(
+              gradient(DType.FP8, Matmul.FP8, kernels),
+              gradient(DType.BF16, Matmul.COMPUTE, kernels));
+      System.out.printf("cosine of adapter gradients, FP8 and bf16: %.5f%n", cosine);
+      assertThat(cosine).isGreaterThan(0.99);
+    }
+  }
+
+  @Test
+  void ourKernelsGiveTheGradientsOfPlainOnes() {
+    try (TensorScope scope = new TensorScope();
+        Kernels kernels = new CudaKernels(GPU)) {
+      double cosine =
+          cosine(
+              gradient(DType.BF16, Matmul.COMPUTE, kernels),
+              gradient(DType.BF16, Matmul.COMPUTE, new PlainKernels()));
+      System.out.printf("cosine of adapter gradients, ours and plain: %.6f%n", cosine);
+      assertThat(cosine).isGreaterThan(0.999);
+    }
+  }
+
+  private static double cosine(Tensor left, Tensor right) {
+    return left.mul(right).sum().item_double()
+        / (left.norm().item_double() * right.norm().item_double());
+  }
+
+  /** {@code [n]} fp64 on the device. */
+  private static Tensor gradient(DType stored, Matmul matmul, Kernels kernels) {
+    try (TensorScope scope = new TensorScope();
+        LoraModel model = model(stored)) {
+      Llama llama = FusedLlama.of(model, GPU, kernels, matmul, Activations.CHECKPOINT);
+      TokenBatch batch = TokenBatch.of(Rows.random(CONFIG.vocabSize(), 3, 700, 1, 300, 1024, 23));
+      llama.forwardBackward(batch, Dropout.NONE, Llama.UNNOTICED);
+      return scope.keep(model.parameters().gradient().to(ScalarType.Double));
+    }
+  }
+
+  private static LoraModel model(DType stored) {
+    try (WeightReader weights = Weights.open(new ModelSource.Random(CONFIG, 1));
+        NoGrad noGrad = new NoGrad()) {
+      var targets = LoraTargets.resolve(LORA.targetModules());
+      Parameters parameters =
+          new Parameters(
+              LoraModel.shapes(CONFIG, LORA, targets), DType.BF16, GPU, new SingleRank());
+      // B is not zero, so that every A has a gradient
+      Tensor master = parameters.master();
+      Tensor noise = Tensors.empty(ScalarType.Float, master.numel());
+      master.copy_(Tensors.normal(noise, 0.01, 7));
+      parameters.publish();
+      FrozenWeights frozen =
+          FrozenWeights.load(
+              CONFIG, new Placement(GPU, stored, DType.BF16, new SingleRank(), 0), weights);
+      long[] vocabulary = {CONFIG.vocabSize(), CONFIG.hiddenSize()};
+      return new LoraModel(
+          CONFIG,
+          LORA,
+          targets,
+          parameters,
+          frozen,
+          Tensors.to(GPU, weights.read(TensorNames.EMBED_TOKENS, DType.BF16, vocabulary)),
+          Tensors.to(GPU, weights.read(TensorNames.NORM, DType.BF16, CONFIG.hiddenSize())),
+          Tensors.to(GPU, weights.read(TensorNames.LM_HEAD, DType.BF16, vocabulary)));
+    }
+  }
+}
