@@ -3,7 +3,9 @@ package dev.anneal.spark;
 import static java.nio.charset.StandardCharsets.ISO_8859_1;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assumptions.assumeThat;
 
+import dev.anneal.training.cuda.Gpus;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
@@ -238,15 +240,47 @@ class RefusalsTest {
   }
 
   @Test
-  void whatNeedsAGpuNamesTheKey() {
+  void gpusNeedTheirLibraries() {
+    assumeThat(Gpus.build()).isEqualTo(Gpus.Build.CPU);
     assertThat(refusal("--set", "cluster.gpus_per_node=8"))
         .isEqualTo(
-            "cluster.gpus_per_node is 8, which needs the GPU core that this build lacks: set it to 0.");
-    assertThat(refusal("--set", "base_weights.dtype=fp8")).contains("base_weights.dtype is fp8");
-    assertThat(refusal("--set", "compute.matmul=fp8")).contains("compute.matmul is fp8");
-    assertThat(refusal("--set", "compute.matmul=bf16")).contains("set compute.matmul=fp32");
+            "cluster.gpus_per_node is 8, but only the libraries for CPUs are here: add --gpu to ./submit.sh to use those for GPUs, or set cluster.gpus_per_node=0.");
+  }
+
+  @Test
+  void whatNeedsAGpuNamesTheKey() {
+    assertThat(refusal("--set", "compute.matmul=fp8"))
+        .contains("compute.matmul is fp8", "cluster.gpus_per_node is 0", "set compute.matmul=fp32");
     assertThat(refusal("--set", "base_weights.offload_ratio=0.5")).contains("offload_ratio is 0.5");
     assertThat(refusal("--set", "activations.offload=true")).contains("activations.offload");
+    // FP8 weights are computed in the compute dtype
+    assertThat(refusal("--set", "base_weights.dtype=fp8", "--set", "data.source=none.json"))
+        .contains("none.json");
+  }
+
+  @Test
+  void whatDoesNotGoTogetherNamesBoth() {
+    assertThat(refusal("--set", "compute.matmul=bf16")).contains("set compute.matmul=fp32");
+    String[] fp8 = {"cluster.gpus_per_node=1", "compute.dtype=bf16", "compute.matmul=fp8"};
+    assertThat(refusal(sets(fp8, "base_weights.dtype=bf16")))
+        .contains("base_weights.dtype is bf16");
+    assertThat(refusal(sets(fp8, "base_weights.dtype=fp8", "lora.dropout=0.1")))
+        .contains("but lora.dropout is 0.1", "set compute.matmul=bf16");
+    assertThat(refusal(sets(fp8, "base_weights.dtype=fp8", "training.mode=full")))
+        .contains("but training.mode is full");
+    assertThat(
+            refusal(
+                sets(
+                    new String[] {"cluster.gpus_per_node=1"},
+                    "activations.offload=true",
+                    "activations.checkpoint=none")))
+        .contains("set activations.checkpoint=layer");
+  }
+
+  private static String[] sets(String[] first, String... more) {
+    return Stream.concat(Arrays.stream(first), Arrays.stream(more))
+        .flatMap(set -> Stream.of("--set", set))
+        .toArray(String[]::new);
   }
 
   @Test

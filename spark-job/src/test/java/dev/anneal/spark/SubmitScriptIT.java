@@ -76,15 +76,11 @@ class SubmitScriptIT {
 
   @Test
   void addsItsJarsAndJavaOptionsToTheUsers() throws Exception {
-    Path bin = Files.createDirectories(folder.resolve("spark/bin"));
-    Files.createFile(
-        Files.createDirectories(folder.resolve("spark/jars")).resolve("spark-core_2.13-4.0.0.jar"));
-    Path spark = Files.writeString(bin.resolve("spark-submit"), "#!/bin/sh\nprintf '%s\\n' \"$@\"");
-    assertThat(spark.toFile().setExecutable(true)).isTrue();
+    Path spark = sparkThatPrintsItsWords();
     String userOptions = "spark.executor.extraJavaOptions=-Xss8m";
     Said said =
         submit(
-            Map.of("SPARK_HOME", folder.resolve("spark").toString()),
+            Map.of("SPARK_HOME", spark.toString()),
             "run",
             "--jars",
             "mine.jar",
@@ -94,12 +90,51 @@ class SubmitScriptIT {
     List<String> words = said.text().lines().toList();
     assertThat(words).containsOnlyOnce("--jars").contains(userOptions);
     assertThat(words.get(words.indexOf("--jars") + 1))
-        .contains("training-core-")
+        .contains("training-core-", "-linux-x86_64.jar")
         .endsWith(".jar,mine.jar");
     assertThat(words)
         .filteredOn(word -> word.contains("-Dorg.bytedeco.javacpp.maxBytes=0"))
         .extracting(word -> word.substring(0, word.indexOf('=')))
         .containsExactly("spark.driver.defaultJavaOptions", "spark.executor.defaultJavaOptions");
+  }
+
+  @Test
+  void takesNativeLibrariesFromTheNodesWhereTheyAre() throws Exception {
+    Path spark = sparkThatPrintsItsWords();
+    Said said =
+        submit(
+            Map.of("SPARK_HOME", spark.toString(), "ANNEAL_NATIVE_DIR", "/opt/natives"),
+            "run",
+            "--gpu");
+    assertThat(said.code()).as(said.text()).isZero();
+    List<String> words = said.text().lines().toList();
+    assertThat(words)
+        .containsSequence("--driver-class-path", "/opt/natives/*")
+        .contains("spark.executor.extraClassPath=/opt/natives/*");
+    assertThat(words.get(words.indexOf("--jars") + 1))
+        .contains("training-core-")
+        .doesNotContain("linux-x86_64");
+    assertThat(words)
+        .filteredOn(word -> word.contains("-Dorg.bytedeco.javacpp.platform.extension=-gpu"))
+        .hasSize(2);
+  }
+
+  @Test
+  void refusesAFolderWithoutNativeLibraries() throws Exception {
+    assertRefused(
+        submit(Map.of(), "run", "--native-dir", "here"), folder.resolve("here") + " holds no");
+  }
+
+  /** A {@code SPARK_HOME} whose spark-submit prints what it is called with, a word a line. */
+  private Path sparkThatPrintsItsWords() throws IOException {
+    Path home = folder.resolve("spark");
+    Files.createFile(
+        Files.createDirectories(home.resolve("jars")).resolve("spark-core_2.13-4.0.0.jar"));
+    Path bin = Files.createDirectories(home.resolve("bin"));
+    Path submit =
+        Files.writeString(bin.resolve("spark-submit"), "#!/bin/sh\nprintf '%s\\n' \"$@\"");
+    assertThat(submit.toFile().setExecutable(true)).isTrue();
+    return home;
   }
 
   private static void assertRefused(Said said, String... parts) {
@@ -115,6 +150,7 @@ class SubmitScriptIT {
     ProcessBuilder builder =
         new ProcessBuilder(command).directory(folder.toFile()).redirectErrorStream(true);
     builder.environment().remove("SPARK_HOME");
+    builder.environment().remove("ANNEAL_NATIVE_DIR");
     builder.environment().putAll(environment);
     Process process = builder.start();
     String text = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);

@@ -65,7 +65,7 @@ final class RankThreads {
    * the first.
    */
   void failed(int rank, Throwable failure) {
-    if (first.compareAndSet(null, failure)) {
+    if (!isCancelled() && first.compareAndSet(null, failure)) {
       report.failed(rank, failure);
     }
   }
@@ -102,11 +102,16 @@ final class RankThreads {
   }
 
   private boolean mustLeave() {
+    return isCancelled() || first.get() != null;
+  }
+
+  /** What ranks throw when the task is to end is not the cause. */
+  private boolean isCancelled() {
     if (cancelled.getAsBoolean()) {
-      // what the ranks throw now is not the cause
       first.compareAndSet(null, new TaskKilledException("the task was told to end"));
+      return true;
     }
-    return first.get() != null;
+    return false;
   }
 
   private void run(int rank, Work work, CountDownLatch running) {

@@ -32,6 +32,15 @@ class FailureLogTest {
   }
 
   @Test
+  void namesAllRanksOfAProcessThatDied() throws InterruptedException {
+    for (int rank = 4; rank < 8; rank++) {
+      log.started(new RankEvent.Started(rank, "b", "7", 123, 2, 1, "Linux", null));
+    }
+    log.onExecutorRemoved(new SparkListenerExecutorRemoved(1, "7", "exited"));
+    assertThat(log.firstCause()).hasValue("The process of ranks 4 to 7 on b was lost: exited");
+  }
+
+  @Test
   void knowsOfNothingWhereNoRankFailed() throws InterruptedException {
     log.onExecutorRemoved(new SparkListenerExecutorRemoved(1, "9", "no rank ran there"));
     assertThat(log.firstCause()).isEmpty();
