@@ -50,12 +50,12 @@ final class Operand {
                   tensor.is_contiguous() ? "contiguous" : "strided",
                   tensor.scalar_type().intern()));
     }
-    return tensor.data_ptr().address();
+    return address(tensor);
   }
 
-  /** The address of a tensor that was made here. */
-  static long address(Tensor made) {
-    return made.data_ptr().address();
+  /** The address of a tensor's elements; 0 if it has none. */
+  static long address(Tensor tensor) {
+    return tensor.numel() == 0 ? 0 : tensor.data_ptr().address();
   }
 
   /** A macro that is 0 or 1. */

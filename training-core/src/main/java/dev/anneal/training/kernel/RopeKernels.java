@@ -25,7 +25,7 @@ final class RopeKernels {
       throw new IllegalArgumentException("the heads of a token must be contiguous");
     }
     long rowStride = heads.stride(0);
-    long headsAt = heads.data_ptr().address();
+    long headsAt = Operand.address(heads);
     long anglesAt = address(angles, ScalarType.Float, "angles");
     int vector = Operand.vector(real, headDim / 2, headsAt | anglesAt);
     if (rowStride % vector != 0) {

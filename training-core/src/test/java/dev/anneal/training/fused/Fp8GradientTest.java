@@ -39,11 +39,18 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
-/** Two layers of the shape of Llama 3.1 8B: FP8 and our kernels against bf16 and plain ones. */
+/**
+ * Layers of the shape of Llama 3.1 8B: FP8 and our kernels against bf16 and plain ones. As in a
+ * trained model, a layer adds to a residual stream that is larger than what it adds.
+ */
 @Tag("gpu")
 class Fp8GradientTest {
   private static final Device GPU = Device.gpu(0);
-  private static final LlamaConfig CONFIG = LlamaConfig.named("llama3.1-8b").withLayers(2);
+  private static final LlamaConfig CONFIG = LlamaConfig.named("llama3.1-8b").withLayers(4);
+
+  /** Deviation of the embedding; each layer adds about one. */
+  private static final double RESIDUAL = 4;
+
   private static final LoraSpec LORA = new LoraSpec(64, 64, 0, false, List.of("all-linear"));
 
   @BeforeEach
@@ -141,7 +148,8 @@ class Fp8GradientTest {
           targets,
           parameters,
           frozen,
-          Tensors.to(GPU, weights.read(TensorNames.EMBED_TOKENS, DType.BF16, vocabulary)),
+          Tensors.to(GPU, weights.read(TensorNames.EMBED_TOKENS, DType.BF16, vocabulary))
+              .mul_(Tensors.scalar(RESIDUAL / 0.02)),
           Tensors.to(GPU, weights.read(TensorNames.NORM, DType.BF16, CONFIG.hiddenSize())),
           Tensors.to(GPU, weights.read(TensorNames.LM_HEAD, DType.BF16, vocabulary)));
     }
