@@ -7,7 +7,6 @@ import static dev.anneal.training.model.ModuleGroup.QKV;
 
 import dev.anneal.training.kernel.Kernels;
 import dev.anneal.training.kernel.Kernels.Normed;
-import dev.anneal.training.kernel.Matmul;
 import dev.anneal.training.kernel.Rows;
 import dev.anneal.training.model.FrozenLayer;
 import dev.anneal.training.model.FrozenMatrix;
@@ -39,7 +38,7 @@ record FusedLayer(
     Rows act = kernels.swiglu(saved.gateUp(), products.matmul());
     Tensor lowDown = adapters.get(DOWN).low(act.values());
     Tensor y = linear(DOWN, act, lowDown).add_(saved.h());
-    return new Output(saved.lasting(lowDown), y);
+    return new Output(saved.withLowDown(lowDown), y);
   }
 
   /** All that the backward reads: the down projection is none of it. */
@@ -98,8 +97,9 @@ record FusedLayer(
     Tensor dLowGateUp = adapters.get(GATE_UP).dLow(dGateUp.values());
     Tensor dNormed = linearBackward(GATE_UP, dGateUp, dLowGateUp);
     Tensor weight = weights.postAttentionLayernorm();
-    Tensor normed = normed(saved.postNormed(), saved.h(), weight);
-    adapters.get(GATE_UP).gradients(normed, saved.lowGateUp(), dGateUp.values(), dLowGateUp);
+    adapters
+        .get(GATE_UP)
+        .gradients(saved.postNormed(), saved.lowGateUp(), dGateUp.values(), dLowGateUp);
     kernels.rmsNormBackward(dNormed, saved.h(), saved.postRstd(), weight, dY);
     return dNormed;
   }
@@ -124,8 +124,7 @@ record FusedLayer(
     Tensor dLowQkv = adapters.get(QKV).dLow(dQkv.values());
     Tensor dNormed = linearBackward(QKV, dQkv, dLowQkv);
     Tensor weight = weights.inputLayernorm();
-    Tensor normed = normed(saved.inputNormed(), saved.x(), weight);
-    adapters.get(QKV).gradients(normed, saved.lowQkv(), dQkv.values(), dLowQkv);
+    adapters.get(QKV).gradients(saved.inputNormed(), saved.lowQkv(), dQkv.values(), dLowQkv);
     kernels.rmsNormBackward(dNormed, saved.x(), saved.inputRstd(), weight, dH);
     return dNormed;
   }
@@ -140,12 +139,6 @@ record FusedLayer(
     Tensor dX = products.backward(dY, matrix(group));
     adapters.get(group).addInputGradient(dX, dLow);
     return dX;
-  }
-
-  private Tensor normed(Tensor saved, Tensor x, Tensor weight) {
-    return saved == null
-        ? kernels.rmsNorm(x, weight, config.rmsNormEps(), Matmul.COMPUTE).output().values()
-        : saved;
   }
 
   private FrozenMatrix matrix(ModuleGroup group) {

@@ -11,15 +11,15 @@ import org.bytedeco.pytorch.Tensor;
  *
  * @param x the layer's input, {@code [T, hidden_size]}
  * @param inputRstd of the norm before attention
- * @param inputNormed its output; {@code null}: to be computed again
+ * @param inputNormed its output
  * @param qkv queries and keys rotated, and values, side by side
  * @param lowQkv {@code x A^T} of the adapters of q, k and v side by side; {@code null} if there are
  *     none; the other {@code low}s likewise
  * @param h the input of the MLP before its norm, {@code [T, hidden_size]}
  * @param postRstd of the norm before the MLP
- * @param postNormed its output; {@code null}: to be computed again
+ * @param postNormed its output
  * @param gateUp {@code [T, 2 intermediate_size]}
- * @param lowDown {@code null} also where it is to be computed again
+ * @param lowDown {@code null} also where it is to be computed again, from what {@code gateUp} gives
  */
 record Saved(
     Tensor x,
@@ -36,10 +36,20 @@ record Saved(
     Tensor lowGateUp,
     Tensor lowDown) {
 
-  /** What is worth keeping from the forward to the backward: the rest is cheap to compute again. */
-  Saved lasting(Tensor lowDown) {
+  Saved withLowDown(Tensor lowDown) {
     return new Saved(
-        x, inputRstd, null, qkv, lowQkv, attention, lowO, h, postRstd, null, gateUp, lowGateUp,
+        x,
+        inputRstd,
+        inputNormed,
+        qkv,
+        lowQkv,
+        attention,
+        lowO,
+        h,
+        postRstd,
+        postNormed,
+        gateUp,
+        lowGateUp,
         lowDown);
   }
 
