@@ -1,13 +1,25 @@
 #!/usr/bin/env python3
-"""Prints the RESULT lines of a benchmark log as a table, each beside the peer's best.
+"""Prints the RESULT lines of a benchmark log as a table a group, each beside the group's peers (or,
+where it has none, its first line).
 
 usage: table.py LOG
 """
 import json, sys
 
-results = [json.loads(line.split("RESULT ", 1)[1]) for line in open(sys.argv[1]) if "RESULT " in line]
-peers = [r for r in results if r["name"].startswith("PEFT")]
-print(f"{'setting':44} {'tokens/s':>9} {'ms/step':>8} {'peak GB':>8}" + "".join(f"  x {p['name'][5:]:>10}" for p in peers))
-for r in results:
-    ratios = "".join(f"  {r['tokens_per_second'] / p['tokens_per_second']:12.2f}" for p in peers)
-    print(f"{r['name']:44} {r['tokens_per_second']:9,.0f} {r['step_milliseconds']:8.1f} {r['peak_gb']:8.1f}{ratios}")
+groups = []
+for line in open(sys.argv[1]):
+    if line.startswith("GROUP "):
+        groups.append((line.split()[1], []))
+    elif "RESULT " in line:
+        groups[-1][1].append(json.loads(line.split("RESULT ", 1)[1]))
+
+for group, results in groups:
+    unit = "rows_per_second" if any("rows_per_second" in r for r in results) and group == "rows" else "tokens_per_second"
+    beside = [r for r in results if r["name"].startswith("PEFT")] or results[:1]
+    print(f"\n{group}: {unit.replace('_per_', ' per ')}")
+    for i, r in enumerate(beside):
+        print(f"  [{i + 1}] {r['name']}")
+    print(f"{'':36}{unit.split('_')[0] + '/s':>10}{'ms/step':>10}{'peak GB':>10}" + "".join(f"{f'x [{i + 1}]':>9}" for i in range(len(beside))))
+    for r in results:
+        ratios = "".join(f"{r[unit] / p[unit]:9.2f}" for p in beside)
+        print(f"{r['name']:36}{r[unit]:10,.0f}{r['step_milliseconds']:10.1f}{r['peak_gb']:10.1f}{ratios}")

@@ -31,9 +31,9 @@ record PackedRows(List<TokenSequence> sequences) implements SequenceSource {
     return new PackedRows(sequences);
   }
 
-  /** Rows in all sequences. */
-  long rows() {
-    return sequences.stream().mapToLong(s -> s.rowLengths().length).sum();
+  double rowsPerToken() {
+    double rows = sequences.stream().mapToLong(s -> s.rowLengths().length).sum();
+    return rows / sequences.stream().mapToLong(s -> s.inputIds().length).sum();
   }
 
   @Override

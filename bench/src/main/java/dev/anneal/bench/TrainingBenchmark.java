@@ -192,6 +192,9 @@ final class TrainingBenchmark implements Callable<Integer> {
     ObjectNode line = new ObjectMapper().createObjectNode();
     line.put("name", name);
     line.put("tokens_per_second", tokens / seconds);
+    if (rows != null) {
+      line.put("rows_per_second", tokens / seconds * PackedRows.read(rows).rowsPerToken());
+    }
     line.put("step_milliseconds", 1000 * seconds / measured.size());
     line.put("peak_gb", last.peakMemoryBytes() / 1e9);
     line.put("tokens_per_step", tokens / measured.size());
