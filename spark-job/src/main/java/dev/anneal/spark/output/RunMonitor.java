@@ -36,7 +36,9 @@ public final class RunMonitor implements Consumer<RankEvent> {
       failures.started(started);
       record.rank(started);
     } else if (event instanceof RankEvent.Phase phase) {
-      display.line(phase.phase() + " ...");
+      display.phase(phase.phase());
+    } else if (event instanceof RankEvent.Progress progress) {
+      display.progress(progress);
     } else if (event instanceof RankEvent.Step step) {
       metrics.step(step.metrics());
       record.step(step.metrics());

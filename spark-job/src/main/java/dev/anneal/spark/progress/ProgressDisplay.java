@@ -12,6 +12,7 @@ import java.util.function.LongSupplier;
  */
 public final class ProgressDisplay {
   private static final long QUIET_NANOS = Duration.ofSeconds(5).toNanos();
+  private static final long BRIEF_NANOS = Duration.ofSeconds(1).toNanos();
   private static final String CLEAR_REST = "\u001b[K";
 
   /** Where the lines go. */
@@ -24,8 +25,8 @@ public final class ProgressDisplay {
   private final Medium medium;
   private final LongSupplier nanoClock;
   private boolean lineOpen;
-  private boolean shown;
   private long shownAt;
+  private long phaseAt;
   private long firstStep;
   private long firstStepAt;
 
@@ -45,6 +46,24 @@ public final class ProgressDisplay {
     out.flush();
   }
 
+  /** Something long begins. */
+  public synchronized void phase(String phase) {
+    line(phase + " ...");
+    phaseAt = nanoClock.getAsLong();
+    shownAt = phaseAt;
+  }
+
+  /** So much of the phase is done; of a short one nothing is shown. */
+  public synchronized void progress(RankEvent.Progress progress) {
+    long now = nanoClock.getAsLong();
+    long since = now - phaseAt;
+    boolean last = progress.doneBytes() == progress.totalBytes();
+    if (since < (medium == Medium.TERMINAL ? BRIEF_NANOS : QUIET_NANOS)) {
+      return;
+    }
+    show(ProgressLine.of(progress, left(progress, since)), now, last);
+  }
+
   /** A step is done. */
   public synchronized void step(StepMetrics metrics, long totalSteps) {
     long now = nanoClock.getAsLong();
@@ -53,17 +72,21 @@ public final class ProgressDisplay {
       firstStepAt = now;
     }
     String line = ProgressLine.of(metrics, totalSteps, left(metrics.step(), totalSteps, now));
+    show(line, now, metrics.step() == firstStep || metrics.step() == totalSteps);
+  }
+
+  /** Shows how far it is; to a file only what is worth a line. */
+  private void show(String line, long now, boolean always) {
     switch (medium) {
       case TERMINAL -> {
         out.print("\r" + line + CLEAR_REST);
         lineOpen = true;
       }
       case FILE -> {
-        if (shown && now - shownAt < QUIET_NANOS && metrics.step() < totalSteps) {
+        if (!always && now - shownAt < QUIET_NANOS) {
           return;
         }
         out.println(line);
-        shown = true;
         shownAt = now;
       }
     }
@@ -73,6 +96,16 @@ public final class ProgressDisplay {
   /** The held-out loss after so many steps. */
   public void evaluation(long step, double evalLoss) {
     line(String.format(Locale.ROOT, "held-out loss %.4f after %,d steps", evalLoss, step));
+  }
+
+  private static Duration left(RankEvent.Progress progress, long since) {
+    return progress.doneBytes() == 0
+        ? null
+        : Duration.ofNanos(
+            (long)
+                ((double) since
+                    * (progress.totalBytes() - progress.doneBytes())
+                    / progress.doneBytes()));
   }
 
   // The first step warms up and tells nothing about the others.

@@ -7,6 +7,8 @@ import java.util.Locale;
 /** The words of the progress line. */
 final class ProgressLine {
   private static final long MIB = 1L << 20;
+  private static final long MB = 1_000_000;
+  private static final long GB = 1_000_000_000;
 
   private ProgressLine() {}
 
@@ -26,6 +28,23 @@ final class ProgressLine {
         metrics.loss(),
         metrics.tokensPerSecond(),
         bytes(metrics.peakMemoryBytes()),
+        left == null ? "--:--" : duration(left));
+  }
+
+  /**
+   * How far a phase is, in powers of ten as file sizes are told.
+   *
+   * @param left {@code null} while nobody can tell
+   */
+  static String of(RankEvent.Progress progress, Duration left) {
+    boolean large = progress.totalBytes() >= GB;
+    double unit = large ? GB : MB;
+    return String.format(
+        Locale.ROOT,
+        large ? "%s %.1f of %.1f GB, %s left" : "%s %.0f of %.0f MB, %s left",
+        progress.phase(),
+        progress.doneBytes() / unit,
+        progress.totalBytes() / unit,
         left == null ? "--:--" : duration(left));
   }
 

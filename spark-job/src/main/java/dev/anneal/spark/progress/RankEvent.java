@@ -28,6 +28,9 @@ public sealed interface RankEvent extends Serializable {
   /** Something long begins. */
   record Phase(String phase) implements RankEvent {}
 
+  /** How much of a phase rank 0 has done, of its own share. */
+  record Progress(String phase, long doneBytes, long totalBytes) implements RankEvent {}
+
   /** An optimizer step is done. */
   record Step(StepMetrics metrics) implements RankEvent {}
 

@@ -19,6 +19,11 @@ record RankListener(int rank, TaskContext context, Runnable check) implements Tr
   }
 
   @Override
+  public void onProgress(String phase, long doneBytes, long totalBytes) {
+    send(new RankEvent.Progress(phase, doneBytes, totalBytes));
+  }
+
+  @Override
   public void onStep(StepMetrics metrics) {
     send(new RankEvent.Step(metrics));
   }

@@ -57,6 +57,53 @@ class ProgressDisplayTest {
     assertThat(text.toString()).contains("--:-- left").contains("00:16 left");
   }
 
+  @Test
+  void showsHowMuchOfTheWeightsIsLoaded() {
+    assertThat(ProgressLine.of(loaded(3_240_000_000L, 8_100_000_000L), Duration.ofSeconds(41)))
+        .isEqualTo("loading weights 3.2 of 8.1 GB, 00:41 left");
+    assertThat(ProgressLine.of(loaded(0, 8_000_000), null))
+        .isEqualTo("loading weights 0 of 8 MB, --:-- left");
+  }
+
+  @Test
+  void writesALineEveryFewSecondsOfALongPhase() {
+    ProgressDisplay display = display(ProgressDisplay.Medium.FILE);
+    nanos.set(Duration.ofSeconds(50).toNanos());
+    display.phase("loading weights");
+    for (int i = 1; i <= 12; i++) {
+      nanos.addAndGet(Duration.ofSeconds(1).toNanos());
+      display.progress(loaded(i * 1_000_000_000L, 12_000_000_000L));
+    }
+    display.phase("training");
+    assertThat(text.toString().lines())
+        .containsExactly(
+            "loading weights ...",
+            "loading weights 5.0 of 12.0 GB, 00:07 left",
+            "loading weights 10.0 of 12.0 GB, 00:02 left",
+            "loading weights 12.0 of 12.0 GB, 00:00 left",
+            "training ...");
+  }
+
+  @Test
+  void renewsTheLineOfAPhaseOnATerminalAndShowsNothingOfAShortOne() {
+    ProgressDisplay display = display(ProgressDisplay.Medium.TERMINAL);
+    display.phase("loading weights");
+    display.progress(loaded(1_000_000, 1_000_000));
+    assertThat(text.toString()).isEqualTo("loading weights ...\n");
+    nanos.addAndGet(Duration.ofSeconds(2).toNanos());
+    display.progress(loaded(2_000_000_000L, 8_000_000_000L));
+    display.progress(loaded(8_000_000_000L, 8_000_000_000L));
+    display.phase("training");
+    assertThat(text.toString())
+        .endsWith(
+            "\rloading weights 2.0 of 8.0 GB, 00:06 left\u001b[K"
+                + "\rloading weights 8.0 of 8.0 GB, 00:00 left\u001b[K\ntraining ...\n");
+  }
+
+  private static RankEvent.Progress loaded(long done, long total) {
+    return new RankEvent.Progress("loading weights", done, total);
+  }
+
   private ProgressDisplay display(ProgressDisplay.Medium medium) {
     return new ProgressDisplay(new PrintWriter(text), medium, nanos::get);
   }

@@ -33,7 +33,7 @@ final class Evaluator {
     this.data = inputs.eval();
     this.prompts = inputs.samplePrompts();
     this.llama = llama;
-    this.generator = new GreedyGenerator(llama, inputs.model().config().eosTokenIds());
+    this.generator = new GreedyGenerator(llama, inputs.model().config().eosTokenIds(), ranks);
     this.ranks = ranks;
     this.listener = listener;
   }
@@ -69,6 +69,7 @@ final class Evaluator {
       try (TensorScope scope = new TensorScope()) {
         TokenBatch batch = TokenBatch.of(idle ? List.of(data.read(0)) : rows(first + ranks.rank()));
         double loss = llama.loss(batch);
+        ranks.check();
         lossSum += idle ? 0 : loss;
         targetTokens += idle ? 0 : batch.targetTokens();
       }

@@ -13,10 +13,12 @@ import org.bytedeco.pytorch.Tensor;
 final class GreedyGenerator {
   private final Llama llama;
   private final List<Integer> eosTokenIds;
+  private final Ranks ranks;
 
-  GreedyGenerator(Llama llama, List<Integer> eosTokenIds) {
+  GreedyGenerator(Llama llama, List<Integer> eosTokenIds, Ranks ranks) {
     this.llama = llama;
     this.eosTokenIds = eosTokenIds;
+    this.ranks = ranks;
   }
 
   /** At most {@code maxTokens} ids after {@code prompt}, up to and without an end token. */
@@ -37,7 +39,9 @@ final class GreedyGenerator {
     try (TensorScope scope = new TensorScope()) {
       TokenSequence row = new TokenSequence(ids, new int[] {ids.length}, new int[0]);
       Tensor last = Tensors.of(new long[] {ids.length - 1});
-      return (int) llama.logits(TokenBatch.of(List.of(row)), last).argmax().item_long();
+      int next = (int) llama.logits(TokenBatch.of(List.of(row)), last).argmax().item_long();
+      ranks.check();
+      return next;
     }
   }
 }

@@ -20,4 +20,10 @@ public record Ranks(Device device, Collectives world, Collectives shard) {
   int rank() {
     return world.rank();
   }
+
+  /** Throws what has ended a group of this rank, if anything has: see {@link Collectives#check}. */
+  void check() {
+    world.check();
+    shard.check();
+  }
 }
