@@ -45,6 +45,7 @@ class RefusalsTest {
     System.clearProperty("spark.master");
     System.clearProperty("spark.dynamicAllocation.enabled");
     System.clearProperty("spark.executor.cores");
+    System.clearProperty("spark.executor.resource.gpu.amount");
   }
 
   @Test
@@ -245,6 +246,14 @@ class RefusalsTest {
     assertThat(refusal("--set", "cluster.gpus_per_node=8"))
         .isEqualTo(
             "cluster.gpus_per_node is 8, but only the libraries for CPUs are here: add --gpu to ./submit.sh to use those for GPUs, or set cluster.gpus_per_node=0.");
+  }
+
+  @Test
+  void sparkMustAssignAsManyGpusAsATaskTakes() {
+    System.setProperty("spark.executor.resource.gpu.amount", "2");
+    assertThat(refusal("--set", "cluster.gpus_per_node=4"))
+        .isEqualTo(
+            "cluster.gpus_per_node is 4, but spark.executor.resource.gpu.amount is 2: set both to the GPUs of an executor.");
   }
 
   @Test

@@ -9,6 +9,7 @@ import dev.anneal.spark.config.AnnealConfig.Shard;
 import dev.anneal.training.model.LlamaConfig;
 import dev.anneal.training.trainer.TrainingSpec;
 import java.util.Locale;
+import java.util.stream.IntStream;
 
 /** Whether the training core serves the configuration: what goes together and what does not. */
 final class BuildCheck {
@@ -34,12 +35,20 @@ final class BuildCheck {
 
   /** Checks what depends on the model's shape. */
   static void checkShape(AnnealConfig config, LlamaConfig shape) {
-    if (config.compute().matmul() == Precision.FP8
-        && (shape.hiddenSize() % FP8_MULTIPLE != 0
-            || shape.intermediateSize() % FP8_MULTIPLE != 0)) {
+    int attention = shape.numAttentionHeads() * shape.headDim();
+    int keysAndValues = 2 * shape.numKeyValueHeads() * shape.headDim();
+    boolean odd =
+        IntStream.of(shape.hiddenSize(), shape.intermediateSize(), attention, keysAndValues)
+            .anyMatch(size -> size % FP8_MULTIPLE != 0);
+    if (config.compute().matmul() == Precision.FP8 && odd) {
       throw new BadRequestException(
-          "compute.matmul is fp8, which takes multiples of %d, but the model has hidden_size %d and intermediate_size %d: set compute.matmul=bf16."
-              .formatted(FP8_MULTIPLE, shape.hiddenSize(), shape.intermediateSize()));
+          "compute.matmul is fp8, which takes multiples of %d, but the model has hidden_size %d, intermediate_size %d, and heads of %d and %d: set compute.matmul=bf16."
+              .formatted(
+                  FP8_MULTIPLE,
+                  shape.hiddenSize(),
+                  shape.intermediateSize(),
+                  attention,
+                  keysAndValues));
     }
   }
 

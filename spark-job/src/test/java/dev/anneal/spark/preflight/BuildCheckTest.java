@@ -1,0 +1,43 @@
+package dev.anneal.spark.preflight;
+
+import static org.assertj.core.api.Assertions.assertThatCode;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.anneal.spark.BadRequestException;
+import dev.anneal.spark.config.AnnealConfig;
+import dev.anneal.spark.config.ConfigLoader;
+import dev.anneal.training.model.LlamaConfig;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+class BuildCheckTest {
+  private static final String SHAPE =
+      """
+      {"model_type": "llama", "vocab_size": 100, "hidden_size": %d, "intermediate_size": 64,
+       "num_hidden_layers": 1, "num_attention_heads": 2, "num_key_value_heads": 1,
+       "head_dim": %d, "max_position_embeddings": 64, "rms_norm_eps": 1e-5,
+       "rope_theta": 10000.0, "hidden_act": "silu", "tie_word_embeddings": true}
+      """;
+
+  @Test
+  void productsInFp8TakeMultiplesOfSixteen() {
+    assertThatCode(() -> BuildCheck.checkShape(config("fp8"), shape(48, 24)))
+        .doesNotThrowAnyException();
+    assertThatCode(() -> BuildCheck.checkShape(config("bf16"), shape(40, 20)))
+        .doesNotThrowAnyException();
+    assertThatThrownBy(() -> BuildCheck.checkShape(config("fp8"), shape(40, 24)))
+        .isInstanceOf(BadRequestException.class)
+        .hasMessageContaining("hidden_size 40", "set compute.matmul=bf16");
+    assertThatThrownBy(() -> BuildCheck.checkShape(config("fp8"), shape(48, 20)))
+        .hasMessageContaining("heads of 40 and 40");
+  }
+
+  private static AnnealConfig config(String matmul) {
+    return ConfigLoader.load(null, List.of("compute.matmul=" + matmul), Path.of("/"));
+  }
+
+  private static LlamaConfig shape(int hiddenSize, int headDim) {
+    return LlamaConfig.parse(SHAPE.formatted(hiddenSize, headDim), "the test");
+  }
+}
