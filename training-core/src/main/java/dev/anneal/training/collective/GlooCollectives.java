@@ -39,7 +39,8 @@ public final class GlooCollectives implements Collectives {
       ProcessGroupGloo.Options options =
           ProcessGroupGloo.Options.create(new Milliseconds(timeout.toMillis()));
       options.devices(new GlooDeviceVector(ProcessGroupGloo.createDeviceForHostname(localHost)));
-      ProcessGroupGloo group = new ProcessGroupGloo(store.store(), rank, worldSize, options);
+      ProcessGroupGloo group =
+          new ProcessGroupGloo(store.connection("gloo"), rank, worldSize, options);
       // the group outlives this scope: it is closed by close()
       group.retainReference();
       return new GlooCollectives(group, rank, worldSize);

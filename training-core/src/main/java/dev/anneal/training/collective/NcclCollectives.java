@@ -14,7 +14,6 @@ import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.javacpp.chrono.Milliseconds;
 import org.bytedeco.pytorch.AllgatherOptions;
 import org.bytedeco.pytorch.AllreduceOptions;
-import org.bytedeco.pytorch.PrefixStore;
 import org.bytedeco.pytorch.ReduceScatterOptions;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorVector;
@@ -125,8 +124,8 @@ public final class NcclCollectives implements Collectives {
     try (PointerScope scope = new PointerScope()) {
       ProcessGroupNCCL.Options options = ProcessGroupNCCL.Options.create();
       options.timeout(new Milliseconds(NEVER.toMillis()));
-      PrefixStore prefixed = new PrefixStore(name, store.store());
-      ProcessGroupNCCL group = new ProcessGroupNCCL(prefixed, rank, worldSize, options);
+      ProcessGroupNCCL group =
+          new ProcessGroupNCCL(store.connection(name), rank, worldSize, options);
       return new NcclCollectives(group, store, name, device, rank, worldSize, timeout);
     } catch (RuntimeException e) {
       throw new CollectiveException(

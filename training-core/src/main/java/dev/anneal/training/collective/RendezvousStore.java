@@ -3,6 +3,8 @@ package dev.anneal.training.collective;
 import dev.anneal.training.tensor.NativeLibraries;
 import java.time.Duration;
 import org.bytedeco.javacpp.chrono.Milliseconds;
+import org.bytedeco.pytorch.PrefixStore;
+import org.bytedeco.pytorch.Store;
 import org.bytedeco.pytorch.TCPStore;
 import org.bytedeco.pytorch.TCPStoreOptions;
 
@@ -75,8 +77,13 @@ public final class RendezvousStore implements AutoCloseable {
     }
   }
 
-  TCPStore store() {
-    return store;
+  /**
+   * A connection of its own for a group, in the current pointer scope; what is stored through it is
+   * told apart by {@code name}.
+   */
+  Store connection(String name) {
+    // Java deletes a store that its constructor made, whoever still holds it; a clone is counted
+    return new PrefixStore(name, store.clone()).clone();
   }
 
   @Override

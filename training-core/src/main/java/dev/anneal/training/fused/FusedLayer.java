@@ -5,8 +5,10 @@ import static dev.anneal.training.model.ModuleGroup.GATE_UP;
 import static dev.anneal.training.model.ModuleGroup.O;
 import static dev.anneal.training.model.ModuleGroup.QKV;
 
+import dev.anneal.training.kernel.GateUp;
 import dev.anneal.training.kernel.Kernels;
 import dev.anneal.training.kernel.Kernels.Normed;
+import dev.anneal.training.kernel.LowRank;
 import dev.anneal.training.kernel.Rows;
 import dev.anneal.training.model.FrozenLayer;
 import dev.anneal.training.model.FrozenMatrix;
@@ -35,7 +37,7 @@ record FusedLayer(
 
   Output forward(Tensor x) {
     Saved saved = forwardToMlp(x);
-    Rows act = kernels.swiglu(saved.gateUp(), products.matmul());
+    Rows act = kernels.swiglu(gateUp(saved), products.matmul());
     Tensor lowDown = adapters.get(DOWN).low(act.values());
     Tensor y = linear(DOWN, act, lowDown).add_(saved.h());
     return new Output(saved.withLowDown(lowDown), y);
@@ -58,7 +60,7 @@ record FusedLayer(
             x, h, weights.postAttentionLayernorm(), config.rmsNormEps(), products.matmul());
 
     Tensor lowGateUp = adapters.get(GATE_UP).low(post.output().values());
-    Tensor gateUp = linear(GATE_UP, post.output(), lowGateUp);
+    Tensor gateUp = products.forward(post.output(), matrix(GATE_UP));
     return new Saved(
         x,
         input.rstd(),
@@ -87,9 +89,13 @@ record FusedLayer(
 
   private Tensor mlpBackward(Saved saved, Tensor dY) {
     Tensor dLowDown = adapters.get(DOWN).dLow(dY);
-    Tensor dAct = linearBackward(DOWN, products.rows(dY, matrix(DOWN)), dLowDown);
+    Tensor dAct = products.backward(products.rows(dY, matrix(DOWN)), matrix(DOWN));
     Rows dGateUp =
-        kernels.swigluBackward(dAct, saved.gateUp(), products.columnScale(matrix(GATE_UP)));
+        kernels.swigluBackward(
+            dAct,
+            adapters.get(DOWN).addedToInputGradient(dLowDown),
+            gateUp(saved),
+            products.columnScale(matrix(GATE_UP)));
     Tensor act = dAct;
     Tensor lowDown = saved.lowDown() == null ? adapters.get(DOWN).low(act) : saved.lowDown();
     adapters.get(DOWN).gradients(act, lowDown, dY, dLowDown);
@@ -139,6 +145,13 @@ record FusedLayer(
     Tensor dX = products.backward(dY, matrix(group));
     adapters.get(group).addInputGradient(dX, dLow);
     return dX;
+  }
+
+  private GateUp gateUp(Saved saved) {
+    GroupAdapters group = adapters.get(GATE_UP);
+    LowRank gate = group.added(0, saved.lowGateUp());
+    LowRank up = group.added(config.intermediateSize(), saved.lowGateUp());
+    return new GateUp(saved.gateUp(), gate, up);
   }
 
   private FrozenMatrix matrix(ModuleGroup group) {

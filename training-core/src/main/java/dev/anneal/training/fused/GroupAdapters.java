@@ -1,5 +1,6 @@
 package dev.anneal.training.fused;
 
+import dev.anneal.training.kernel.LowRank;
 import dev.anneal.training.tensor.Tensors;
 import java.util.List;
 import org.bytedeco.pytorch.Scalar;
@@ -52,6 +53,19 @@ record GroupAdapters(Tensor a, Tensor dA, List<Factor> factors, Scalar scale) {
     }
   }
 
+  /**
+   * What the module whose outputs begin at {@code column} of the group's adds to them; {@code null}
+   * if it is not adapted.
+   */
+  LowRank added(long column, Tensor low) {
+    for (Factor factor : factors) {
+      if (factor.column() == column) {
+        return new LowRank(factor.lows(low), factor.b(), scale.toDouble());
+      }
+    }
+    return null;
+  }
+
   /** {@code scale * dY B} of every module, side by side, {@code [T, R]}. */
   Tensor dLow(Tensor dY) {
     if (isEmpty()) {
@@ -69,6 +83,11 @@ record GroupAdapters(Tensor a, Tensor dA, List<Factor> factors, Scalar scale) {
     if (!isEmpty()) {
       dX.addmm_(dLow, a);
     }
+  }
+
+  /** {@code dLow A}, what the group adds to the gradient of its input. */
+  LowRank addedToInputGradient(Tensor dLow) {
+    return isEmpty() ? null : new LowRank(dLow, a.t(), 1);
   }
 
   /** Writes the gradients of {@code A} and {@code B}. */

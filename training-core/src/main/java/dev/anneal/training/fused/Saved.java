@@ -18,8 +18,8 @@ import org.bytedeco.pytorch.Tensor;
  * @param h the input of the MLP before its norm, {@code [T, hidden_size]}
  * @param postRstd of the norm before the MLP
  * @param postNormed its output
- * @param gateUp {@code [T, 2 intermediate_size]}
- * @param lowDown {@code null} also where it is to be computed again, from what {@code gateUp} gives
+ * @param gateUp {@code [T, 2 intermediate_size]}, without the adapters' parts
+ * @param lowDown {@code null} also where it is to be computed again
  */
 record Saved(
     Tensor x,

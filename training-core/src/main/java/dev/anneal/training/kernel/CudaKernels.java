@@ -18,6 +18,7 @@ public final class CudaKernels implements Kernels {
   private final NormKernels norm;
   private final RopeKernels rope;
   private final SwigluKernels swiglu;
+  private final LowRankKernels lowRank;
   private final ByteKernels bytes;
   private final TrainingKernels training;
 
@@ -35,6 +36,7 @@ public final class CudaKernels implements Kernels {
     norm = new NormKernels(gpu);
     rope = new RopeKernels(gpu);
     swiglu = new SwigluKernels(gpu);
+    lowRank = new LowRankKernels(gpu);
     bytes = new ByteKernels(gpu);
     training = new TrainingKernels(gpu);
   }
@@ -85,10 +87,30 @@ public final class CudaKernels implements Kernels {
   }
 
   @Override
+  public Rows swiglu(GateUp gateUp, Matmul matmul) {
+    if (!LowRankKernels.takes(gateUp)) {
+      return Kernels.super.swiglu(gateUp, matmul);
+    }
+    Tensor output = lowRank.swiglu(gateUp);
+    return new Rows(output, matmul == Matmul.FP8 ? bytes.quantize(output, null) : null);
+  }
+
+  @Override
   public Rows swigluBackward(Tensor dOutput, Tensor gateUp, Tensor columnScale) {
     return takes(gateUp)
         ? swiglu.swigluBackward(dOutput, gateUp, columnScale)
         : plain.swigluBackward(dOutput, gateUp, columnScale);
+  }
+
+  @Override
+  public Rows swigluBackward(
+      Tensor dOutput, LowRank dOutputAdded, GateUp gateUp, Tensor columnScale) {
+    if (!LowRankKernels.takes(dOutput, dOutputAdded, gateUp)) {
+      return Kernels.super.swigluBackward(dOutput, dOutputAdded, gateUp, columnScale);
+    }
+    lowRank.swigluBackward(dOutput, dOutputAdded, gateUp);
+    Tensor gradient = gateUp.frozen();
+    return new Rows(gradient, columnScale == null ? null : bytes.quantize(gradient, columnScale));
   }
 
   @Override

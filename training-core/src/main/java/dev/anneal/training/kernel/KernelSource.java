@@ -15,6 +15,8 @@ enum KernelSource {
       "rope_backward", "REAL VEC WIDTH THREADS BLOCKS HEAD_DIM HEADS KV_HEADS COLUMN_SCALE"),
   SWIGLU("swiglu", "REAL VEC WIDTH THREADS BLOCKS QUANTIZE"),
   SWIGLU_BACKWARD("swiglu_backward", "REAL VEC WIDTH THREADS BLOCKS KEEP COLUMN_SCALE"),
+  SWIGLU_LOW_RANK("swiglu_low_rank", "WIDTH RANK GATE UP"),
+  SWIGLU_BACKWARD_LOW_RANK("swiglu_backward_low_rank", "WIDTH RANK GATE UP OUTPUT"),
   QUANTIZE("quantize", "REAL VEC WIDTH THREADS BLOCKS COLUMN_SCALE"),
   TRANSPOSE_16("transpose16", ""),
   TRANSPOSE_1("transpose1", ""),
@@ -22,7 +24,8 @@ enum KernelSource {
   ADAM_W("adamw", "COMPUTE VEC");
 
   /** What the sources include. */
-  static final List<String> HEADERS = List.of("vectors.cuh", "rows.cuh");
+  static final List<String> HEADERS =
+      List.of("vectors.cuh", "rows.cuh", "silu.cuh", "low_rank.cuh");
 
   private final String function;
   private final String macros;

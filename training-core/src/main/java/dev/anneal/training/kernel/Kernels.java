@@ -1,6 +1,7 @@
 package dev.anneal.training.kernel;
 
 import dev.anneal.training.tensor.Device;
+import dev.anneal.training.tensor.TensorScope;
 import org.bytedeco.pytorch.Tensor;
 
 /**
@@ -69,15 +70,40 @@ public interface Kernels extends AutoCloseable {
    */
   Rows swiglu(Tensor gateUp, Matmul matmul);
 
+  /** {@link #swiglu(Tensor, Matmul)} of gate and up with their adapters' parts. */
+  default Rows swiglu(GateUp gateUp, Matmul matmul) {
+    if (!gateUp.isAdapted()) {
+      return swiglu(gateUp.frozen(), matmul);
+    }
+    try (TensorScope scope = new TensorScope()) {
+      Tensor sum = gateUp.frozen().clone();
+      gateUp.addTo(sum);
+      return swiglu(sum, matmul).keptIn(scope);
+    }
+  }
+
   /**
-   * The gradient of {@link #swiglu}, in place: {@code gateUp} becomes its own gradient, and {@code
-   * dOutput} becomes the output of the forward.
+   * The gradient of {@link #swiglu(Tensor, Matmul)}, in place: {@code gateUp} becomes its own
+   * gradient, and {@code dOutput} becomes the output of the forward.
    *
    * @param dOutput {@code [T, I]} contiguous
    * @param columnScale {@code [2 I]} fp32, or {@code null}, as in {@link #ropeBackward}
    * @return {@code gateUp} with its FP8 form
    */
   Rows swigluBackward(Tensor dOutput, Tensor gateUp, Tensor columnScale);
+
+  /**
+   * {@link #swigluBackward(Tensor, Tensor, Tensor)} of gate, up and the output's gradient with
+   * their adapters' parts; {@code gateUp.frozen()} becomes the gradient.
+   *
+   * @param dOutputAdded what down_proj's adapter adds to {@code dOutput}; {@code null} for nothing
+   */
+  default Rows swigluBackward(
+      Tensor dOutput, LowRank dOutputAdded, GateUp gateUp, Tensor columnScale) {
+    gateUp.addTo(gateUp.frozen());
+    LowRank.addTo(dOutput, dOutputAdded);
+    return swigluBackward(dOutput, gateUp.frozen(), columnScale);
+  }
 
   /**
    * FP8 form of {@code x} row by row.

@@ -6,8 +6,6 @@
 //   COLUMN_SCALE  1 where columns are scaled before they are quantized, else 0
 #include "vectors.cuh"
 
-DEVICE float sigmoid(float x) { return __fdividef(1.0f, 1.0f + __expf(-x)); }
-
 struct Sum {
   DEVICE float none() { return 0; }
   DEVICE float of(float a, float b) { return a + b; }

@@ -3,6 +3,7 @@
 // Bytes a row of bf16: 6 WIDTH (gate, up, output) + 1 with QUANTIZE (bytes). Grid: T blocks.
 // QUANTIZE: 0 or 1.
 #include "rows.cuh"
+#include "silu.cuh"
 
 extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS)
     swiglu(const REAL* gateUp, REAL* output, unsigned char* bytes, float* scale) {
@@ -22,7 +23,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS)
     ups[step].unpack(up);
 #pragma unroll
     for (int e = 0; e < VEC; e++) {
-      gate[e] = gate[e] * sigmoid(gate[e]) * up[e];
+      gate[e] = silu(gate[e]) * up[e];
     }
     gates[step] = Vector::of(gate);
     gates[step].store(output + row + i * VEC);

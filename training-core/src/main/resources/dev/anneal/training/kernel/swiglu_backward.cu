@@ -5,6 +5,7 @@
 // T blocks. COLUMN_SCALE: 0 or 1. KEEP: 1 where a thread's part of the row fits into its registers;
 // 0 has the gradient read again, from L2, for its FP8 form.
 #include "rows.cuh"
+#include "silu.cuh"
 
 extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS)
     swiglu_backward(REAL* dOutput, REAL* gateUp, const float* columnScale, unsigned char* bytes,
@@ -36,13 +37,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS)
     ups[AT].unpack(up);
 #pragma unroll
     for (int e = 0; e < VEC; e++) {
-      const float s = sigmoid(gate[e]);
-      const float silu = gate[e] * s;
-      const float dGate = dy[e] * up[e] * (s + silu * (1.0f - s));
-      const float output = silu * up[e];
-      up[e] = dy[e] * silu;
-      gate[e] = dGate;
-      dy[e] = output;
+      swigluBackward(dy[e], gate[e], up[e]);
     }
     Vector::of(dy).store(dOutput + row + i * VEC);
     gates[AT] = Vector::of(gate);

@@ -27,6 +27,7 @@ public final class KernelTimings {
   private static final long KV_HEADS = 8;
   private static final long HEAD_DIM = 128;
   private static final long QKV = (HEADS + 2 * KV_HEADS) * HEAD_DIM;
+  private static final long R = 64;
   private static final long V = 128256;
   private static final long PARAMETERS = 40_000_000;
 
@@ -43,6 +44,14 @@ public final class KernelTimings {
   private final Tensor angles = Tensors.ones(GPU, ScalarType.Float, T, HEAD_DIM);
   private final Tensor gateUp = random(T, 2 * I);
   private final Tensor dOutput = random(T, I);
+  private final Tensor low = random(T, 2 * R);
+  private final LowRank gateAdded =
+      new LowRank(low.narrow(1, 0, R), random(I, R).mul_(Tensors.scalar(0.01)), 1);
+  private final LowRank upAdded =
+      new LowRank(low.narrow(1, R, R), random(I, R).mul_(Tensors.scalar(0.01)), 1);
+  private final LowRank dOutputAdded =
+      new LowRank(random(T, R), random(R, I).mul_(Tensors.scalar(0.01)).t(), 1);
+  private final GateUp adapted = new GateUp(gateUp, gateAdded, upAdded);
   private final Tensor columns = Tensors.ones(GPU, ScalarType.Float, 2 * I);
   private final Tensor bytes = Tensors.zeros(GPU, ScalarType.Byte, 2 * I, D);
   private final Tensor into = Tensors.empty(GPU, ScalarType.Byte, 2 * I * D);
@@ -133,6 +142,18 @@ public final class KernelTimings {
             14 * T * I,
             KernelSource.SWIGLU_BACKWARD,
             () -> k.swigluBackward(dOutput, gateUp, columns)),
+        new Work("swiglu, adapters", 6 * T * I, null, () -> k.swiglu(adapted, Matmul.COMPUTE)),
+        new Work("swiglu, adapters, FP8", 7 * T * I, null, () -> k.swiglu(adapted, Matmul.FP8)),
+        new Work(
+            "swigluBackward, adapters",
+            12 * T * I,
+            null,
+            () -> k.swigluBackward(dOutput, dOutputAdded, adapted, null)),
+        new Work(
+            "swigluBackward, adapters, FP8",
+            14 * T * I,
+            null,
+            () -> k.swigluBackward(dOutput, dOutputAdded, adapted, columns)),
         new Work("quantize 4096", 3 * row, KernelSource.QUANTIZE, () -> k.quantize(x, null)),
         new Work(
             "quantize 4096, columns",

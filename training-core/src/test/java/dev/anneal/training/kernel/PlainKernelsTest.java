@@ -108,6 +108,32 @@ class PlainKernelsTest {
   }
 
   @Test
+  void swigluAddsWhatAdaptersAdd() {
+    Tensor gateUp = random(1, 5, 2 * 24);
+    LowRank gate = new LowRank(random(2, 5, 3), random(3, 24, 3), 0.5);
+    LowRank up = new LowRank(random(4, 5, 6).narrow(1, 3, 3), random(5, 3, 24).t(), 2);
+    Tensor sum = Tensors.cat(1, product(gate), product(up)).add(gateUp);
+    Tensor before = gateUp.clone();
+    Rows found = kernels.swiglu(new GateUp(gateUp, gate, up), Matmul.FP8);
+    Tensor act = kernels.swiglu(sum, Matmul.COMPUTE).values();
+    assertThat(Deviation.relative(found.values(), act)).isLessThan(EXACT);
+    assertForm(found, null);
+    assertThat(gateUp.equal(before)).isTrue();
+
+    Tensor dOutput = random(6, 5, 24);
+    Tensor dSum = dOutput.add(product(gate));
+    Rows backward = kernels.swigluBackward(dOutput, gate, new GateUp(gateUp, gate, up), null);
+    kernels.swigluBackward(dSum, sum, null);
+    assertThat(backward.values()).isSameAs(gateUp);
+    assertThat(Deviation.relative(gateUp, sum)).isLessThan(EXACT);
+    assertThat(dOutput.equal(found.values())).isTrue();
+  }
+
+  private static Tensor product(LowRank added) {
+    return added.low().mm(added.factor().t()).mul(Tensors.scalar(added.scale()));
+  }
+
+  @Test
   void crossEntropyIsThatOfAutograd() {
     Tensor logits = random(1, 5, 123).mul(Tensors.scalar(6));
     Tensor targets = Tensors.of(new long[] {0, 122, 7, 7, 60});
