@@ -71,7 +71,26 @@ public final class FailureLog extends SparkListener {
     }
     return lostProcess != null
         ? Optional.of(lostProcess)
-        : failures.stream().findFirst().map(FailureLog::sentence);
+        : hung().or(() -> failures.stream().findFirst().map(FailureLog::sentence));
+  }
+
+  /** The process that alone has told of nothing, where all others have lost a peer. */
+  private Optional<String> hung() {
+    List<List<RankEvent.Started>> silent =
+        ranks.values().stream()
+            .filter(process -> process.stream().noneMatch(this::hasFailed))
+            .toList();
+    if (failures.isEmpty() || silent.size() != 1) {
+      return Optional.empty();
+    }
+    List<RankEvent.Started> process = silent.get(0);
+    return Optional.of(
+        "The process of %s on %s did not answer its peers in time: look at process %d there, or raise cluster.timeout."
+            .formatted(names(process), process.get(0).host(), process.get(0).pid()));
+  }
+
+  private boolean hasFailed(RankEvent.Started rank) {
+    return failures.stream().anyMatch(failure -> failure.rank() == rank.rank());
   }
 
   /** The first failure that is not the loss of a peer. */

@@ -41,6 +41,16 @@ class FailureLogTest {
   }
 
   @Test
+  void namesTheProcessThatHangs() throws InterruptedException {
+    log.started(new RankEvent.Started(0, "a", "6", 122, 2, 1, "Linux", null));
+    log.started(new RankEvent.Started(1, "b", "7", 123, 2, 1, "Linux", null));
+    log.failed(new RankEvent.Failed(0, "a", "lost a peer", true));
+    assertThat(log.firstCause())
+        .hasValue(
+            "The process of rank 1 on b did not answer its peers in time: look at process 123 there, or raise cluster.timeout.");
+  }
+
+  @Test
   void knowsOfNothingWhereNoRankFailed() throws InterruptedException {
     log.onExecutorRemoved(new SparkListenerExecutorRemoved(1, "9", "no rank ran there"));
     assertThat(log.firstCause()).isEmpty();
