@@ -97,7 +97,7 @@ fi
 main_jar=$(compgen -G "$app/spark-job-*.jar")
 
 # ---- JavaCPP would otherwise cap native memory by -Xmx; Spark puts "default" options before the user's
-jvm_options="-Dorg.bytedeco.javacpp.maxPhysicalBytes=0 -Dorg.bytedeco.javacpp.maxBytes=0"
+jvm_options="-Dorg.bytedeco.javacpp.maxPhysicalBytes=0 -Dorg.bytedeco.javacpp.maxBytes=0 -Dorg.bytedeco.javacpp.nopointergc=true"
 [[ $natives == cpu ]] || jvm_options+=" -Dorg.bytedeco.javacpp.platform.extension=-gpu"
 driver_options=$jvm_options
 [[ ! -t 1 ]] || driver_options+=" -Danneal.terminal=true"

@@ -11,20 +11,32 @@ import org.bytedeco.pytorch.global.torch;
  * A}s are one matrix and their low-rank activations lie side by side.
  *
  * @param a {@code [R, in]}, the adapted modules' {@code A}s; {@code null} if none is adapted
+ * @param aT its transpose, a view
  * @param dA its gradient
  * @param factors the adapted modules
- * @param scale the factor of the adapters' output
  */
-record GroupAdapters(Tensor a, Tensor dA, List<Factor> factors, Scalar scale) {
+record GroupAdapters(Tensor a, Tensor aT, Tensor dA, List<Factor> factors, Numbers numbers) {
+  /**
+   * The numbers of the products, made once: each is a native object.
+   *
+   * @param scale the factor of the adapters' output
+   */
+  record Numbers(Scalar scale, Scalar zero, Scalar one) {
+    static Numbers of(double scale) {
+      return new Numbers(Tensors.scalar(scale), Tensors.scalar(0), Tensors.scalar(1));
+    }
+  }
+
   /**
    * One adapted module.
    *
    * @param b {@code [out, r]}
+   * @param bT its transpose, a view
    * @param dB its gradient
    * @param column where the module's outputs begin among those of the group
    * @param low where its low-rank activations begin
    */
-  record Factor(Tensor b, Tensor dB, long column, long low) {
+  record Factor(Tensor b, Tensor bT, Tensor dB, long column, long low) {
     Tensor outputs(Tensor y) {
       return y.narrow(1, column, b.size(0));
     }
@@ -34,21 +46,19 @@ record GroupAdapters(Tensor a, Tensor dA, List<Factor> factors, Scalar scale) {
     }
   }
 
-  private static final double NO_BETA = 0;
-
   boolean isEmpty() {
     return factors.isEmpty();
   }
 
   /** {@code x A^T}, {@code [T, R]}; {@code null} if no module is adapted. */
   Tensor low(Tensor x) {
-    return isEmpty() ? null : torch.mm(x, a.t());
+    return isEmpty() ? null : torch.mm(x, aT);
   }
 
   /** {@code y += scale * low B^T} of every module. */
   void addTo(Tensor y, Tensor low) {
     for (Factor factor : factors) {
-      factor.outputs(y).addmm_(factor.lows(low), factor.b().t(), Tensors.scalar(1), scale);
+      factor.outputs(y).addmm_(factor.lows(low), factor.bT(), numbers.one(), numbers.scale());
     }
   }
 
@@ -84,6 +94,6 @@ record GroupAdapters(Tensor a, Tensor dA, List<Factor> factors, Scalar scale) {
 
   /** {@code into = scale * left right} */
   private void product(Tensor into, Tensor left, Tensor right) {
-    torch.addmm_out(into, into, left, right, Tensors.scalar(NO_BETA), scale);
+    torch.addmm_out(into, into, left, right, numbers.zero(), numbers.scale());
   }
 }

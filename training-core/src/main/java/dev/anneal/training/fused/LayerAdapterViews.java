@@ -10,7 +10,6 @@ import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
-import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 
 /**
@@ -27,11 +26,11 @@ final class LayerAdapterViews {
     this.parameters = model.parameters();
     this.gradient =
         Tensors.emptyLike(parameters.bucketCompute(0), parameters.bucketCompute(0).numel()).zero_();
-    Scalar scale = Tensors.scalar(model.spec().scale());
+    GroupAdapters.Numbers numbers = GroupAdapters.Numbers.of(model.spec().scale());
     for (int layer = 0; layer < model.config().numHiddenLayers(); layer++) {
       Map<ModuleGroup, GroupAdapters> groups = new EnumMap<>(ModuleGroup.class);
       for (ModuleGroup group : ModuleGroup.values()) {
-        groups.put(group, group(model, layer, group, scale));
+        groups.put(group, group(model, layer, group, numbers));
       }
       layers.add(groups);
     }
@@ -47,7 +46,8 @@ final class LayerAdapterViews {
     parameters.bucketGradient(layer).add_(gradient);
   }
 
-  private GroupAdapters group(LoraModel model, int layer, ModuleGroup group, Scalar scale) {
+  private GroupAdapters group(
+      LoraModel model, int layer, ModuleGroup group, GroupAdapters.Numbers numbers) {
     LlamaConfig config = model.config();
     List<GroupAdapters.Factor> factors = new ArrayList<>();
     long r = model.spec().r();
@@ -68,10 +68,10 @@ final class LayerAdapterViews {
         Tensor b = parameters.compute(name);
         Tensor dB =
             gradient.narrow(0, parameters.offsetInBucket(name), b.numel()).view(Tensors.shape(b));
-        factors.add(new GroupAdapters.Factor(b, dB, column, r * factors.size()));
+        factors.add(new GroupAdapters.Factor(b, b.t(), dB, column, r * factors.size()));
       }
       column += module.outFeatures(config);
     }
-    return new GroupAdapters(a, dA, factors, scale);
+    return new GroupAdapters(a, a == null ? null : a.t(), dA, factors, numbers);
   }
 }
