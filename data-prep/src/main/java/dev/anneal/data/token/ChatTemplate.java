@@ -13,6 +13,8 @@ import java.time.ZoneOffset;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
 
 /**
  * A Jinja chat template, rendered with the settings and functions of Hugging Face's {@code
@@ -36,13 +38,15 @@ final class ChatTemplate {
 
   private final String template;
   private final String where;
-  private final Jinjava jinjava;
+  private final Instant renderedAt;
+  // each is used by one thread at a time
+  private final Queue<ParsedTemplate> idle = new ConcurrentLinkedQueue<>();
   private final Map<String, Object> constants;
 
   ChatTemplate(TokenizerFiles files) {
     this.template = withoutTrailingNewline(files.chatTemplate());
     this.where = files.folder();
-    this.jinjava = jinjava(files.renderedAt());
+    this.renderedAt = files.renderedAt();
     this.constants =
         Map.of(
             "bos_token", orEmpty(files.bosToken()),
@@ -60,13 +64,24 @@ final class ChatTemplate {
     Map<String, Object> variables = new HashMap<>(constants);
     variables.put("messages", messages.stream().map(ChatTemplate::toMap).toList());
     variables.put("add_generation_prompt", generationPrompt == GenerationPrompt.ADD);
-    RenderResult result = jinjava.renderForResult(template, variables);
+    RenderResult result = render(variables);
     for (TemplateError error : result.getErrors()) {
       if (error.getSeverity() == TemplateError.ErrorType.FATAL) {
         throw failure(error);
       }
     }
     return result.getOutput();
+  }
+
+  private RenderResult render(Map<String, Object> variables) {
+    ParsedTemplate taken = idle.poll();
+    ParsedTemplate parsed =
+        taken == null ? new ParsedTemplate(jinjava(renderedAt), template) : taken;
+    try {
+      return parsed.render(variables);
+    } finally {
+      idle.add(parsed);
+    }
   }
 
   private static Jinjava jinjava(Instant now) {

@@ -20,12 +20,19 @@ import java.util.OptionalInt;
 public final class ChatTokenizer implements AutoCloseable {
   private final TokenizerFiles files;
   private final NativeTokenizer tokenizer;
+  // null for a tokenizer that does more than to merge byte pairs within pieces
+  private final PieceTokenizer pieces;
   private final ChatTemplate template;
   private final int vocabSize;
 
-  private ChatTokenizer(TokenizerFiles files, NativeTokenizer tokenizer, int vocabSize) {
+  private ChatTokenizer(TokenizerFiles files, NativeTokenizer tokenizer, int vocabSize)
+      throws IOException {
     this.files = files;
     this.tokenizer = tokenizer;
+    this.pieces =
+        PieceRules.read(files.tokenizerJson())
+            .map(added -> new PieceTokenizer(tokenizer, added))
+            .orElse(null);
     this.template = files.chatTemplate() == null ? null : new ChatTemplate(files);
     this.vocabSize = vocabSize;
   }
@@ -87,12 +94,12 @@ public final class ChatTokenizer implements AutoCloseable {
 
   /** Ids of the text as it stands: nothing is put in front or behind, nothing is cut. */
   public int[] encode(String text) {
-    return tokenizer.encode(text);
+    return pieces == null ? tokenizer.encode(text) : pieces.encode(text).ids();
   }
 
   /** Same as {@link #encode}, with the place of each token in the text. */
   public EncodedText encodeWithOffsets(String text) {
-    return tokenizer.encodeWithOffsets(text);
+    return pieces == null ? tokenizer.encodeWithOffsets(text) : pieces.encode(text);
   }
 
   public String decode(int[] ids, SpecialTokens specialTokens) {
