@@ -11,9 +11,10 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * A split of a prepared data set by index. A file is opened when it is first read; the {@value
- * #MAX_OPEN_FILES} that were read last stay open, each with one record batch of at most 1 MiB of
- * ids where a sequence is not longer. For use by one thread.
+ * A split of a prepared data set by index: every sequence is found without reading those before it.
+ * Local files are mapped into memory. Of remote ones the record batches that were read last are
+ * held, of at most 1 MiB of ids where a sequence is not longer; the next one of a file that is read
+ * in order and those that {@link #expect} names are brought ahead. For use by one thread.
  */
 public final class PreparedDataset implements AutoCloseable {
   private static final int MAX_OPEN_FILES = 64;
@@ -25,6 +26,9 @@ public final class PreparedDataset implements AutoCloseable {
   private final long[] starts;
   // by number, the one that was read last at the end
   private final Map<Integer, PreparedFile> open = new LinkedHashMap<>(16, 0.75f, true);
+  private final BatchCache remote = new BatchCache();
+  private PreparedFile lastFile;
+  private int lastBatch;
 
   private PreparedDataset(String datasetUri, Storage storage, List<PartFile> files) {
     this.datasetUri = datasetUri;
@@ -58,15 +62,49 @@ public final class PreparedDataset implements AutoCloseable {
    * @throws InvalidDataException if the file is truncated or damaged
    */
   public PreparedSequence read(long index) {
-    if (index < 0 || index >= size()) {
-      throw new IndexOutOfBoundsException(index + " of " + size() + " sequences");
+    int number = fileOf(index);
+    PreparedFile file = opened(number);
+    long row = index - starts[number];
+    int batch = (int) (row / file.batchRows());
+    SequenceBatch sequences = file.isMapped() ? file.batch(batch) : readAndLookAhead(file, batch);
+    try {
+      lastFile = file;
+      lastBatch = batch;
+      return sequences.read((int) (row % file.batchRows()));
+    } catch (RuntimeException e) {
+      throw file.damaged(e);
     }
-    int file = fileOf(index);
-    return opened(file).read(index - starts[file]);
+  }
+
+  /**
+   * Says which sequences will be read next, so that remote ones are on their way meanwhile. Of very
+   * many only the first ones are fetched.
+   */
+  public void expect(long... indices) {
+    Arrays.stream(indices).limit(BatchCache.MAX_BATCHES / 2).forEach(this::expect);
+  }
+
+  private void expect(long index) {
+    int number = fileOf(index);
+    // all files lie at one place and are cut alike; opening each here would take as long as reading
+    PreparedFile like = lastFile == null ? opened(number) : lastFile;
+    if (!like.isMapped()) {
+      remote.expect(opened(number), (int) ((index - starts[number]) / like.batchRows()));
+    }
+  }
+
+  private SequenceBatch readAndLookAhead(PreparedFile file, int batch) {
+    SequenceBatch read = remote.read(file, batch);
+    boolean inOrder = file == lastFile ? batch == lastBatch + 1 : batch == 0;
+    if (inOrder && batch + 1 < file.batches()) {
+      remote.expect(file, batch + 1);
+    }
+    return read;
   }
 
   @Override
   public void close() {
+    remote.close();
     while (!open.isEmpty()) {
       closeEldest();
     }
@@ -79,7 +117,7 @@ public final class PreparedDataset implements AutoCloseable {
         closeEldest();
       }
       PartFile part = files.get(number);
-      file = PreparedFile.open(datasetUri + "/" + part.name(), part, storage);
+      file = new PreparedFile(datasetUri + "/" + part.name(), part, storage);
       open.put(number, file);
     }
     return file;
@@ -94,6 +132,9 @@ public final class PreparedDataset implements AutoCloseable {
 
   // Empty files share their start with the next one: the last of them holds the sequence.
   private int fileOf(long index) {
+    if (index < 0 || index >= size()) {
+      throw new IndexOutOfBoundsException(index + " of " + size() + " sequences");
+    }
     int found = Arrays.binarySearch(starts, index);
     if (found < 0) {
       return -found - 2;
