@@ -60,7 +60,10 @@ public record DatasetManifest(
   public record Spec(
       String source,
       String format,
+      SortedMap<String, String> columns,
+      String template,
       int maxLength,
+      LongRows longRows,
       boolean packing,
       boolean shuffle,
       boolean trainOnPrompt,
@@ -73,7 +76,10 @@ public record DatasetManifest(
       return new Spec(
           spec.source(),
           spec.format().configName(),
+          spec.columns(),
+          spec.template(),
           spec.maxLength(),
+          spec.longRows(),
           spec.packing(),
           spec.shuffle(),
           spec.trainOnPrompt(),
@@ -90,6 +96,7 @@ public record DatasetManifest(
    * @param read from the source
    * @param kept for training or held out
    * @param truncated of the kept ones, those cut at {@code max_length}
+   * @param split of the kept ones, those that became several
    * @param bad unreadable ones by reason
    * @param dropped readable ones that were left out, by reason
    */
@@ -97,6 +104,7 @@ public record DatasetManifest(
       long read,
       long kept,
       long truncated,
+      long split,
       SortedMap<String, Long> bad,
       SortedMap<String, Long> dropped) {}
 

@@ -20,6 +20,7 @@ import java.time.LocalDate;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Spliterators;
 import java.util.function.Predicate;
@@ -82,7 +83,7 @@ public final class PrepJob {
       RowOrder order = new RowOrder(spec.shuffle(), spec.seed(), rows);
       JavaPairRDD<Long, SourceRow> ordered = ordered(slices, order);
       HeldOut heldOut = heldOut(ordered, shared);
-      PartTask task = PartTask.of(spec, folder, order.numPartitions(), storage, shared, heldOut);
+      PartTask task = PartTask.of(spec, folder, storage, shared, heldOut);
       return publish(preparer, heldOut, ordered.mapPartitionsWithIndex(task, true).collect());
     } finally {
       // The tokenizer is left to the garbage collector: a killed task may still be using it.
@@ -136,7 +137,7 @@ public final class PrepJob {
     return StreamSupport.stream(Spliterators.spliteratorUnknownSize(rows, 0), false)
         .<Row>mapMulti(
             (row, usable) -> {
-              if (preparer.prepare(row._2().json()) instanceof Kept kept) {
+              if (preparer.prepare(row._2()) instanceof Kept kept) {
                 usable.accept(new Row(row._1(), kept.row()));
               }
             })
@@ -146,12 +147,14 @@ public final class PrepJob {
 
   private DatasetManifest publish(RowPreparer preparer, HeldOut heldOut, List<TrainPart> parts)
       throws IOException {
-    Census census = new Census(Integer.MAX_VALUE);
+    Census census = new Census();
     parts.forEach(part -> census.add(part.census()));
-    Quarantine.write(folder, census, storage);
+    List<String> leftOut =
+        parts.stream().map(TrainPart::quarantine).filter(Objects::nonNull).toList();
+    Quarantine.join(folder, leftOut, storage);
     List<Written> train = parts.stream().map(TrainPart::written).toList();
     try {
-      refuseIfUseless(census, Part.of(train, spec.maxLength()));
+      refuseIfUseless(census, heldOut, Part.of(train, spec.maxLength()));
     } catch (InvalidDataException e) {
       delete(name -> name.endsWith(ARROW));
       throw e;
@@ -161,14 +164,14 @@ public final class PrepJob {
     return manifest;
   }
 
-  private void refuseIfUseless(Census census, Part train) {
+  private void refuseIfUseless(Census census, HeldOut heldOut, Part train) {
     if (Refusals.tooMany(spec, census.badRows(), census.read())) {
       throw Refusals.tooManyBadRows(spec, census);
     }
     if (census.kept() == 0) {
       throw Refusals.nothingLearned(spec);
     }
-    if (train.rows() == 0 || census.kept() - train.rows() < spec.evalRows()) {
+    if (train.rows() == 0 || heldOut.rows().size() < spec.evalRows()) {
       throw Refusals.tooFewRows(spec, census.kept());
     }
   }
@@ -201,7 +204,7 @@ public final class PrepJob {
   /** Removes what an earlier preparation left, the manifest first. */
   private void clear() throws IOException {
     storage.delete(folder + "/" + DatasetManifest.FILE_NAME);
-    delete(name -> name.endsWith(ARROW) || name.equals(Quarantine.FILE_NAME));
+    delete(name -> name.endsWith(ARROW) || Quarantine.isOwn(name));
   }
 
   private void delete(Predicate<String> names) throws IOException {

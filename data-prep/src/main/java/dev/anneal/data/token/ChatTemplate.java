@@ -3,6 +3,7 @@ package dev.anneal.data.token;
 import com.hubspot.jinjava.Jinjava;
 import com.hubspot.jinjava.JinjavaConfig;
 import com.hubspot.jinjava.LegacyOverrides;
+import com.hubspot.jinjava.interpret.Context;
 import com.hubspot.jinjava.interpret.RenderResult;
 import com.hubspot.jinjava.interpret.TemplateError;
 import com.hubspot.jinjava.lib.fn.ELFunctionDefinition;
@@ -11,6 +12,7 @@ import dev.anneal.data.InvalidDataException;
 import java.time.Instant;
 import java.time.ZoneOffset;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Queue;
@@ -57,11 +59,14 @@ final class ChatTemplate {
   /**
    * The conversation as the template writes it.
    *
+   * @param rowVariables what the template is given beside the messages, such as {@code tools}
    * @throws TemplateRefusalException if the template refuses the conversation
    * @throws InvalidDataException if the template cannot be rendered at all
    */
-  String render(List<Message> messages, GenerationPrompt generationPrompt) {
+  String render(
+      List<Message> messages, Map<String, Object> rowVariables, GenerationPrompt generationPrompt) {
     Map<String, Object> variables = new HashMap<>(constants);
+    variables.putAll(rowVariables);
     variables.put("messages", messages.stream().map(ChatTemplate::toMap).toList());
     variables.put("add_generation_prompt", generationPrompt == GenerationPrompt.ADD);
     RenderResult result = render(variables);
@@ -96,17 +101,17 @@ final class ChatTemplate {
             .withDateTimeProvider(new FixedDateTimeProvider(now.toEpochMilli()))
             .build();
     Jinjava jinjava = new Jinjava(config);
-    jinjava.getGlobalContext().registerFilter(new TrimFilter());
-    jinjava
-        .getGlobalContext()
-        .registerFunction(
-            new ELFunctionDefinition(
-                "", "raise_exception", TemplateFunctions.class, "raiseException", String.class));
-    jinjava
-        .getGlobalContext()
-        .registerFunction(
-            new ELFunctionDefinition(
-                "", "strftime_now", TemplateFunctions.class, "strftimeNow", String.class));
+    Context context = jinjava.getGlobalContext();
+    context.registerFilter(new TrimFilter());
+    context.registerFilter(new ToJsonFilter());
+    context.registerFilter(new ItemsFilter());
+    context.registerExpTest(new IterableTest());
+    context.registerFunction(
+        new ELFunctionDefinition(
+            "", "raise_exception", TemplateFunctions.class, "raiseException", String.class));
+    context.registerFunction(
+        new ELFunctionDefinition(
+            "", "strftime_now", TemplateFunctions.class, "strftimeNow", String.class));
     return jinjava;
   }
 
@@ -127,7 +132,11 @@ final class ChatTemplate {
   }
 
   private static Map<String, Object> toMap(Message message) {
-    return Map.of("role", message.role(), "content", message.content());
+    Map<String, Object> turn = new LinkedHashMap<>();
+    turn.put("role", message.role());
+    turn.put("content", message.content());
+    turn.putAll(message.more());
+    return turn;
   }
 
   // Jinja drops one from the template; Jinjava would drop one from what is rendered.

@@ -10,6 +10,7 @@ import java.time.LocalDate;
 import java.time.ZoneOffset;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 
@@ -88,8 +89,14 @@ public final class ChatTokenizer implements AutoCloseable {
    * @throws TemplateRefusalException if the template refuses the conversation
    */
   public String render(List<Message> messages, GenerationPrompt generationPrompt) {
+    return render(messages, Map.of(), generationPrompt);
+  }
+
+  /** Same as above, with what the template takes beside the messages, such as {@code tools}. */
+  public String render(
+      List<Message> messages, Map<String, Object> variables, GenerationPrompt generationPrompt) {
     requireChatTemplate();
-    return template.render(messages, generationPrompt);
+    return template.render(messages, variables, generationPrompt);
   }
 
   /** Ids of the text as it stands: nothing is put in front or behind, nothing is cut. */

@@ -64,7 +64,7 @@ class RowFormatTest {
     Example.Tokens tokens =
         (Example.Tokens) parse(RowFormat.TOKENIZED, "{'input_ids':[5,6],'prompt_length':1}");
     assertThat(tokens.ids()).containsExactly(5, 6);
-    assertThat(tokens.promptLength()).isEqualTo(1);
+    assertThat(tokens.targetSpans()).containsExactly(1, 2);
   }
 
   @ParameterizedTest
@@ -104,8 +104,8 @@ class RowFormatTest {
   void namesTheFormatsThatThereAre() {
     assertThatThrownBy(() -> RowFormat.of("alpaka"))
         .hasMessage(
-            "data.format is 'alpaka', but must be one of alpaca, chat, prompt-completion, text,"
-                + " tokenized.");
+            "data.format is 'alpaka', but must be one of alpaca, chat, prompt-completion,"
+                + " self-instruct, chip2, hh-rlhf, guanaco, text, tokenized.");
   }
 
   private static Example exchange(String prompt, String answer) {

@@ -74,10 +74,13 @@ class RowTokenizerTest {
 
   @Test
   void neverLearnsAPositionThatNothingPredicts() throws Exception {
-    TokenizedRow row = tokenize(new Example.Tokens(new int[] {4, 5, 6}, 0), LearnedPart.ANSWERS);
+    TokenizedRow row =
+        tokenize(new Example.Tokens(new int[] {4, 5, 6}, new int[] {0, 3}), LearnedPart.ANSWERS);
 
     assertThat(row.targetSpans()).containsExactly(1, 3);
-    assertThat(tokenize(new Example.Tokens(new int[] {4}, 0), LearnedPart.ANSWERS).targetSpans())
+    assertThat(
+            tokenize(new Example.Tokens(new int[] {4}, new int[] {0, 1}), LearnedPart.ANSWERS)
+                .targetSpans())
         .isEmpty();
   }
 

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.anneal.data.InvalidDataException;
 import java.time.Instant;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 
 /** Expected texts are those of Hugging Face's {@code apply_chat_template}. */
@@ -38,7 +39,7 @@ class ChatTemplateTest {
 
     assertThat(
             template("{{ '<' + messages[0]['content'] + '>' }}")
-                .render(messages, GenerationPrompt.OMIT))
+                .render(messages, Map.of(), GenerationPrompt.OMIT))
         .isEqualTo("<a\u000bb\\n\"c\" 'd' <e> &\t\u0001>");
   }
 
@@ -94,7 +95,7 @@ class ChatTemplateTest {
         """;
     List<Message> messages = List.of(new Message("system", " Be short\n"), HELLO.get(0));
 
-    assertThat(template(template).render(messages, GenerationPrompt.ADD))
+    assertThat(template(template).render(messages, Map.of(), GenerationPrompt.ADD))
         .isEqualTo(
             "<s><|start_header_id|>system<|end_header_id|>\n\nToday Date: 26 Jul 2024\n\nBe short"
                 + "<|eot_id|><|start_header_id|>user<|end_header_id|>\n\n{{ Hi }}<|eot_id|>"
@@ -131,7 +132,7 @@ class ChatTemplateTest {
   }
 
   private static String render(String template, GenerationPrompt generationPrompt) {
-    return template(template).render(HELLO, generationPrompt);
+    return template(template).render(HELLO, Map.of(), generationPrompt);
   }
 
   private static ChatTemplate template(String text) {
