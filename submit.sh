@@ -12,6 +12,7 @@ Usage: ./submit.sh COMMAND [OPTIONS]
 
   --config FILE       the configuration (see conf/)
   --set KEY=VALUE     override one key; the value is YAML; may be repeated, the last one wins
+  --show N            prep: print the first N prepared rows, what is learned in brackets
   --overwrite         replace a finished run in output.path
   --debug             print stack traces and keep the executors' logs
   --help, --version
@@ -40,12 +41,12 @@ user_jars=
 while (($#)); do
   case $1 in
     -h | --help) usage && exit 0 ;;
-    --config | --set)
+    --config | --set | --show)
       (($# > 1)) || refuse "$1 needs a value: see ./submit.sh --help."
       anneal_args+=("$1" "$2")
       shift
       ;;
-    --config=* | --set=* | --overwrite | --debug | --version) anneal_args+=("$1") ;;
+    --config=* | --set=* | --show=* | --overwrite | --debug | --version) anneal_args+=("$1") ;;
     --jars=*) user_jars+=,${1#*=} ;;
     -v | --verbose | --supervise | --load-spark-defaults | --*=*) spark_args+=("$1") ;;
     -*)

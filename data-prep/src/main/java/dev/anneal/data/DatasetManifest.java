@@ -9,6 +9,7 @@ import com.fasterxml.jackson.databind.json.JsonMapper;
 import dev.anneal.data.SplitWriter.Written;
 import dev.anneal.data.arrow.Split;
 import dev.anneal.data.io.Storage;
+import dev.anneal.data.token.ChatTokenizer;
 import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.io.InputStream;
@@ -70,7 +71,8 @@ public record DatasetManifest(
       Long limit,
       int evalRows,
       double maxBadRows,
-      long seed) {
+      long seed,
+      String tokenizer) {
 
     static Spec of(PrepSpec spec) {
       return new Spec(
@@ -86,7 +88,8 @@ public record DatasetManifest(
           spec.limit(),
           spec.evalRows(),
           spec.maxBadRows(),
-          spec.seed());
+          spec.seed(),
+          spec.tokenizer());
     }
   }
 
@@ -150,6 +153,21 @@ public record DatasetManifest(
   /** The largest token id of both splits, for which the model needs an embedding. */
   public int largestTokenId() {
     return Math.max(train.largestTokenId(), eval.largestTokenId());
+  }
+
+  /**
+   * Makes sure that a tokenizer is that of the data set.
+   *
+   * @param location how to name the tokenizer
+   * @throws InvalidDataException if it is another
+   */
+  public void requireTokenizer(ChatTokenizer tokenizer, String location) {
+    if (tokenizerSha256 != null && !tokenizerSha256.equals(tokenizer.tokenizerSha256())) {
+      throw new InvalidDataException(
+          "The data set was prepared with another tokenizer than '"
+              + location
+              + "': name the one it was prepared with, or prepare it again.");
+    }
   }
 
   /**

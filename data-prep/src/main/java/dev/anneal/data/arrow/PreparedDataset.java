@@ -48,7 +48,12 @@ public final class PreparedDataset implements AutoCloseable {
    */
   public static PreparedDataset open(String datasetUri, Split split, Storage storage) {
     DatasetManifest manifest = DatasetManifest.read(datasetUri, storage);
-    return new PreparedDataset(datasetUri, storage, manifest.part(split).files());
+    return of(datasetUri, manifest.part(split).files(), storage);
+  }
+
+  /** Some files of a data set as if they were all; nothing is read. */
+  public static PreparedDataset of(String datasetUri, List<PartFile> files, Storage storage) {
+    return new PreparedDataset(datasetUri, storage, files);
   }
 
   /** How many sequences the split holds. */
