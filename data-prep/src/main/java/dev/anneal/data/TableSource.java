@@ -1,5 +1,6 @@
 package dev.anneal.data;
 
+import dev.anneal.data.source.SourceFiles;
 import dev.anneal.data.source.SourceRow;
 import java.util.List;
 import java.util.Objects;
@@ -14,18 +15,17 @@ import org.apache.spark.sql.SparkSession;
  * Rows of the same text are interchangeable.
  */
 final class TableSource {
-  private static final String SCHEME = "table:";
-
   private TableSource() {}
 
   static boolean isTable(String source) {
-    return source.startsWith(SCHEME);
+    return source.startsWith(SourceFiles.TABLE_SCHEME);
   }
 
   static NumberedRows rows(SparkSession spark, PrepSpec spec) {
     String source = spec.source();
     try {
-      JavaRDD<String> texts = spark.table(source.substring(SCHEME.length())).toJSON().javaRDD();
+      JavaRDD<String> texts =
+          spark.table(source.substring(SourceFiles.TABLE_SCHEME.length())).toJSON().javaRDD();
       JavaRDD<String> ordered =
           texts.sortBy(text -> text, true, Math.max(1, texts.getNumPartitions()));
       long limit = spec.limit() == null ? Long.MAX_VALUE : spec.limit();

@@ -9,7 +9,15 @@ import java.util.List;
 
 /** Finds the files of {@code data.source}. */
 public final class SourceFiles {
+  /** What the name of a table of Spark's catalogs stands behind. */
+  public static final String TABLE_SCHEME = "table:";
+
   private SourceFiles() {}
+
+  /** Whether a source is files that are where they are read, neither a table nor on the hub. */
+  public static boolean areInPlace(String source) {
+    return !source.startsWith(TABLE_SCHEME) && !HubSource.isHub(source);
+  }
 
   /**
    * The files that a path, URI or glob names, or those of a data set on the hub, which are fetched
