@@ -41,8 +41,8 @@ public final class Preflight {
    * @param files of the source
    * @param rows that were scanned
    * @param badRows of these, those that will be left out as unreadable
-   * @param complete whether every row was scanned; of files above 64 MiB only the start is, and 256
-   *     MiB of all files
+   * @param complete whether every row was scanned; of files above 64 MiB only the start is, 256 MiB
+   *     of all files, and of tables nothing
    */
   public record Report(int files, long rows, long badRows, boolean complete) {}
 
@@ -61,7 +61,11 @@ public final class Preflight {
   }
 
   private Report scan() {
-    List<FileInfo> files = SourceFiles.find(spec.source(), storage);
+    if (TableSource.isTable(spec.source())) {
+      // only Spark can read it
+      return new Report(0, 0, 0, false);
+    }
+    List<FileInfo> files = SourceFiles.find(spec.source(), spec.output(), storage);
     for (FileInfo file : files) {
       if (!limitReached()) {
         scan(file);
@@ -89,7 +93,7 @@ public final class Preflight {
       } catch (IOException e) {
         throw new InvalidDataException(Storage.cannotRead(file.uri(), e), e);
       }
-      if (!complete || limitReached()) {
+      if (characters > most || limitReached()) {
         break;
       }
     }

@@ -10,9 +10,7 @@ import dev.anneal.data.arrow.Split;
 import dev.anneal.data.format.TokenizedRow;
 import dev.anneal.data.io.Storage;
 import dev.anneal.data.io.Storage.FileInfo;
-import dev.anneal.data.source.FileSlice;
 import dev.anneal.data.source.SourceRow;
-import dev.anneal.data.source.SourceRows;
 import dev.anneal.data.token.ChatTokenizer;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -25,13 +23,11 @@ import java.util.Optional;
 import java.util.Spliterators;
 import java.util.function.Predicate;
 import java.util.stream.StreamSupport;
-import org.apache.spark.TaskContext;
 import org.apache.spark.api.java.JavaPairRDD;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.broadcast.Broadcast;
 import org.apache.spark.sql.SparkSession;
-import org.apache.spark.util.TaskCompletionListener;
 import scala.Tuple2;
 
 /**
@@ -43,13 +39,15 @@ import scala.Tuple2;
 public final class PrepJob {
   private static final String ARROW = ".arrow";
 
+  private final SparkSession spark;
   private final JavaSparkContext sc;
   private final PrepSpec spec;
   private final Storage storage;
   private final String folder;
 
-  private PrepJob(JavaSparkContext sc, PrepSpec spec) {
-    this.sc = sc;
+  private PrepJob(SparkSession spark, PrepSpec spec) {
+    this.spark = spark;
+    this.sc = JavaSparkContext.fromSparkContext(spark.sparkContext());
     this.spec = spec;
     this.storage = new Storage(sc.hadoopConfiguration());
     this.folder = storage.qualify(spec.datasetUri());
@@ -63,7 +61,7 @@ public final class PrepJob {
    */
   public static DatasetManifest run(SparkSession spark, PrepSpec spec) {
     try {
-      return new PrepJob(JavaSparkContext.fromSparkContext(spark.sparkContext()), spec).run();
+      return new PrepJob(spark, spec).run();
     } catch (Exception e) {
       // Spark throws checked exceptions that it does not declare.
       throw sayable(e, spec);
@@ -72,16 +70,18 @@ public final class PrepJob {
 
   private DatasetManifest run() throws IOException {
     RowPreparer preparer = RowPreparer.load(spec, storage);
-    List<FileSlice> slices = SourceScan.slices(sc, spec, storage);
-    long rows = slices.stream().mapToLong(FileSlice::rows).sum();
-    if (rows == 0) {
+    NumberedRows source =
+        TableSource.isTable(spec.source())
+            ? TableSource.rows(spark, spec)
+            : SourceScan.rows(sc, spec, storage);
+    if (source.count() == 0) {
       throw Refusals.noRows(spec);
     }
     clear();
     Broadcast<RowPreparer> shared = sc.broadcast(preparer);
     try {
-      RowOrder order = new RowOrder(spec.shuffle(), spec.seed(), rows);
-      JavaPairRDD<Long, SourceRow> ordered = ordered(slices, order);
+      RowOrder order = new RowOrder(spec.shuffle(), spec.seed(), source.count());
+      JavaPairRDD<Long, SourceRow> ordered = ordered(source, order);
       HeldOut heldOut = heldOut(ordered, shared);
       PartTask task = PartTask.of(spec, folder, storage, shared, heldOut);
       return publish(preparer, heldOut, ordered.mapPartitionsWithIndex(task, true).collect());
@@ -91,26 +91,11 @@ public final class PrepJob {
     }
   }
 
-  private JavaPairRDD<Long, SourceRow> ordered(List<FileSlice> slices, RowOrder order) {
-    Storage files = storage;
-    return sc.parallelize(slices, slices.size())
-        .flatMap(slice -> open(slice, files))
+  private static JavaPairRDD<Long, SourceRow> ordered(NumberedRows source, RowOrder order) {
+    return source
+        .rows()
         .mapToPair(row -> new Tuple2<>(order.key(row.index()), row))
         .repartitionAndSortWithinPartitions(order);
-  }
-
-  private static Iterator<SourceRow> open(FileSlice slice, Storage storage) {
-    SourceRows rows = slice.open(storage);
-    TaskCompletionListener close =
-        context -> {
-          try {
-            rows.close();
-          } catch (IOException e) {
-            throw new UncheckedIOException(e);
-          }
-        };
-    TaskContext.get().addTaskCompletionListener(close);
-    return rows;
   }
 
   /** Usable rows from the first partitions on if shuffled, else from the last ones back. */

@@ -6,11 +6,18 @@ import dev.anneal.data.source.FileRange;
 import dev.anneal.data.source.FileSlice;
 import dev.anneal.data.source.RowReader;
 import dev.anneal.data.source.SourceFiles;
+import dev.anneal.data.source.SourceRow;
+import dev.anneal.data.source.SourceRows;
 import java.io.IOException;
 import java.io.Serializable;
+import java.io.UncheckedIOException;
 import java.util.ArrayList;
+import java.util.Iterator;
 import java.util.List;
+import org.apache.spark.TaskContext;
+import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
+import org.apache.spark.util.TaskCompletionListener;
 
 /** Counts the rows of every range of every file, and so numbers all rows in file order. */
 final class SourceScan {
@@ -22,7 +29,30 @@ final class SourceScan {
   /** A range's rows, or the sentence that says why it cannot be read. */
   private record RowCount(long rows, String fault) implements Serializable {}
 
-  static List<FileSlice> slices(JavaSparkContext sc, PrepSpec spec, Storage storage) {
+  static NumberedRows rows(JavaSparkContext sc, PrepSpec spec, Storage storage) {
+    List<FileSlice> slices = slices(sc, spec, storage);
+    JavaRDD<SourceRow> rows =
+        slices.isEmpty()
+            ? sc.emptyRDD()
+            : sc.parallelize(slices, slices.size()).flatMap(slice -> open(slice, storage));
+    return new NumberedRows(rows, slices.stream().mapToLong(FileSlice::rows).sum());
+  }
+
+  private static Iterator<SourceRow> open(FileSlice slice, Storage storage) {
+    SourceRows rows = slice.open(storage);
+    TaskCompletionListener close =
+        context -> {
+          try {
+            rows.close();
+          } catch (IOException e) {
+            throw new UncheckedIOException(e);
+          }
+        };
+    TaskContext.get().addTaskCompletionListener(close);
+    return rows;
+  }
+
+  private static List<FileSlice> slices(JavaSparkContext sc, PrepSpec spec, Storage storage) {
     List<FileRange> ranges = ranges(sc, spec, storage);
     long limit = spec.limit() == null ? Long.MAX_VALUE : spec.limit();
     List<RowCount> counts =
@@ -44,7 +74,7 @@ final class SourceScan {
   }
 
   private static List<FileRange> ranges(JavaSparkContext sc, PrepSpec spec, Storage storage) {
-    List<FileInfo> files = new ArrayList<>(SourceFiles.find(spec.source(), storage));
+    List<FileInfo> files = new ArrayList<>(SourceFiles.find(spec.source(), spec.output(), storage));
     List<FileRange> all = new ArrayList<>();
     for (Ranges found :
         sc.parallelize(files, files.size()).map(file -> rangesOf(file, storage)).collect()) {

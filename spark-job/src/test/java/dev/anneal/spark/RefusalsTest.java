@@ -122,7 +122,8 @@ class RefusalsTest {
   @Test
   void dataThatIsNotJsonNamesFileAndLine() throws IOException {
     Path data = data(GOOD_ROW.repeat(2) + "{\"instruction\": oops}\n" + GOOD_ROW.repeat(60));
-    assertThat(refusal("--set", "data.source=" + data)).contains(data.toString(), "line 3");
+    assertThat(refusal("--set", "data.source=" + data))
+        .contains(data.toString(), "row 3 of", "the row is not JSON");
   }
 
   @Test
@@ -130,6 +131,22 @@ class RefusalsTest {
     Path data = data(GOOD_ROW.repeat(60) + "{\"instruction\": \"no output\"}\n".repeat(5));
     assertThat(refusal("--set", "data.source=" + data))
         .contains(data.toString(), "data.max_bad_rows");
+  }
+
+  @Test
+  void columnsAndTemplatesThatDoNotFitNameTheKey() {
+    assertThat(refusal("--set", "data.columns={question: q}"))
+        .contains("data.columns names the field 'question'", "instruction, input, output");
+    assertThat(refusal("--set", "data.columns={output: answer}"))
+        .contains("field 'output' (column 'answer') is missing");
+    assertThat(refusal("--set", "data.template=" + folder.resolve("none.jinja")))
+        .contains("data.template", "none.jinja' does not exist");
+  }
+
+  @Test
+  void sourcesThatAreNoFilesAreCheckedByTheirNames() {
+    assertThat(refusal("--set", "data.source=hub:datasets/alpaca"))
+        .contains("hub:datasets/alpaca", "write hub:datasets/ORG/NAME");
   }
 
   @Test

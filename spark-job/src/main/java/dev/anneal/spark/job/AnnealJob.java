@@ -143,7 +143,7 @@ public final class AnnealJob {
     TrainingStage training = new TrainingStage(spark.sparkContext(), plan, display, record);
     Outcome outcome = training.run(Batches.steps(plan.config(), dataset.train().sequences()));
     if (plan.config().training().mode() == TrainingSpec.Mode.FULL && plan.tokenizer() != null) {
-      TokenizerCopy.copy(plan.tokenizer(), plan.folder());
+      TokenizerCopy.copy(plan.tokenizer(), plan.config().data().template(), plan.folder());
     }
     try (ChatTokenizer tokenizer = tokenizer()) {
       summary.trained(outcome, tokenizer, Duration.between(start, Instant.now()));
