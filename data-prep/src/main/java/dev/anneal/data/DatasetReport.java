@@ -18,8 +18,7 @@ public final class DatasetReport {
   public static String of(DatasetManifest manifest) {
     List<String> lines = new ArrayList<>();
     lines.add(line("", "rows", "sequences", "tokens", "learned", "full"));
-    String full =
-        String.format(Locale.ROOT, "%.1f%%", 100 * manifest.train().packingEfficiency());
+    String full = String.format(Locale.ROOT, "%.1f%%", 100 * manifest.train().packingEfficiency());
     lines.add(part("train", manifest.train(), full));
     if (manifest.eval().rows() > 0) {
       // one row a sequence, never packed

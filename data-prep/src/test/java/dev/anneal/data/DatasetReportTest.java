@@ -30,8 +30,7 @@ class DatasetReportTest {
 
     assertThat(
             DatasetReport.of(
-                DatasetManifest.read(
-                    dir.toString(), new Storage(new Configuration()))))
+                DatasetManifest.read(dir.toString(), new Storage(new Configuration()))))
         .isEqualTo(
             """
                                rows     sequences           tokens          learned    full

@@ -4,6 +4,8 @@ import static java.nio.charset.StandardCharsets.ISO_8859_1;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.anneal.data.io.Storage;
+import dev.anneal.data.token.ChatTokenizer;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
@@ -13,6 +15,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Stream;
+import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.SparkEnv;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -317,6 +320,41 @@ class RefusalsTest {
     Executed executed = execute("train", "--config", CONF + "/tiny.yaml", "--set", outputSet());
     assertThat(executed.code()).isEqualTo(2);
     assertThat(executed.sentence()).contains(output() + "/dataset", "prepare it first");
+  }
+
+  @Test
+  void aDataSetOfAnotherTokenizerOrTemplateIsNotTrainedOn() throws IOException {
+    Path model = CONF.resolve("tiny/model");
+    try (ChatTokenizer tokenizer =
+        ChatTokenizer.load(model.toString(), new Storage(new Configuration()))) {
+      String template = tokenizer.templateSha256().orElseThrow();
+      assertThat(trainingRefusal("another", template))
+          .contains("prepared with another tokenizer than that of " + model, "run prep again");
+      assertThat(trainingRefusal(tokenizer.tokenizerSha256(), "another"))
+          .contains("prepared with another chat template than that of " + model, "run prep again");
+      Path own = Files.writeString(folder.resolve("own.jinja"), "{{ messages[0].content }}");
+      assertThat(
+              trainingRefusal(
+                  tokenizer.tokenizerSha256(), template, "--set", "data.template=" + own))
+          .contains("prepared with another chat template than that of " + own);
+    }
+  }
+
+  private String trainingRefusal(String tokenizer, String template, String... options)
+      throws IOException {
+    Files.createDirectories(output().resolve("dataset"));
+    Files.writeString(
+        output().resolve("dataset/dataset.json"),
+        """
+        {"schema_version": 1, "tokenizer_sha256": "%s", "template_sha256": "%s",
+         "train": {"sequences": 100, "largest_token_id": 5},
+         "eval": {"sequences": 0, "largest_token_id": -1}}
+        """
+            .formatted(tokenizer, template));
+    List<String> args =
+        new ArrayList<>(List.of("train", "--config", CONF + "/tiny.yaml", "--set", outputSet()));
+    args.addAll(List.of(options));
+    return execute(args.toArray(String[]::new)).sentence();
   }
 
   private String refusal(String... options) {

@@ -26,6 +26,10 @@ final class PrepCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
+    if (shownRows < 0) {
+      throw new CommandLine.ParameterException(
+          spec.commandLine(), "--show is " + shownRows + ", but must not be negative");
+    }
     AnnealJob.run(request.request(Request.Command.PREP, shownRows), spec.commandLine().getOut());
     return 0;
   }
