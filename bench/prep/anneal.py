@@ -21,13 +21,14 @@ def prepare(settings, cores, repetitions, heap):
                  "java.util.concurrent", "java.util.concurrent.atomic"]
         opens = [f"java.base/{package}" for package in opens] + [
             "java.base/sun.nio.ch", "java.base/sun.nio.cs", "java.base/sun.security.action", "java.base/sun.util.calendar"]
-        command = ["java", f"-Xmx{heap}", *(f"--add-opens={name}=ALL-UNNAMED" for name in opens)]
+        command = ["java", f"-Xmx{heap}", f"-Dlog4j2.configurationFile={HOME}/conf/log4j2.properties", *(f"--add-opens={name}=ALL-UNNAMED" for name in opens)]
         command += ["-cp", f"{APP}/*:{SPARK}/*", str(Path(__file__).with_name("PrepBench.java"))]
         command += [str(cores), str(repetitions), f"{folder}/out", *settings]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment) as java:
-            for line in java.stdout:
-                if line.startswith("{"):
-                    yield json.loads(line)
-            errors = java.stderr.read()
-        if java.returncode:
-            raise SystemExit(errors)
+        with open(f"{folder}/errors", "w+") as errors:
+            with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True, env=environment) as java:
+                for line in java.stdout:
+                    if line.startswith("{"):
+                        yield json.loads(line)
+            if java.returncode:
+                errors.seek(0)
+                raise SystemExit(errors.read())
