@@ -97,6 +97,20 @@ class RowTokenizerTest {
   }
 
   @Test
+  void splitsARowWithItsSpans() {
+    TokenizedRow row =
+        new TokenizedRow(new int[] {1, 2, 3, 4, 5, 6, 7, 8, 9}, new int[] {1, 3, 5, 9});
+    List<TokenizedRow> pieces = row.split(3);
+
+    assertThat(pieces).hasSize(3);
+    assertThat(pieces.get(0).targetSpans()).containsExactly(1, 3);
+    assertThat(pieces.get(1).ids()).containsExactly(4, 5, 6);
+    assertThat(pieces.get(1).targetSpans()).containsExactly(2, 3);
+    assertThat(pieces.get(2).targetSpans()).containsExactly(1, 3);
+    assertThat(new TokenizedRow(new int[] {1, 2, 3, 4}, new int[] {1, 2}).split(3)).hasSize(1);
+  }
+
+  @Test
   void refusesATemplateThatRewritesWhatCameBefore(@TempDir Path dir) throws Exception {
     String template =
         "{% for m in messages %}{% if loop.last or m.role == 'user' %}{{ m.content }};"
