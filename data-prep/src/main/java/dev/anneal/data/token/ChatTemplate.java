@@ -148,7 +148,7 @@ final class ChatTemplate {
             + error.getLineno()
             + ": "
             + error.getMessage()
-            + "): correct it or choose another model.tokenizer.");
+            + "): correct it, or name another with data.template.");
   }
 
   private static Map<String, Object> toMap(Message message) {

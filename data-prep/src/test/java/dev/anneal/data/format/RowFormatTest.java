@@ -184,7 +184,7 @@ class RowFormatTest {
         "chip2 | {'text':'<human>: Hi'} | the conversation has no assistant turn",
         "hh-rlhf | {'chosen':'Human: Hi\\n\\nAssistant:'} | a turn of the conversation is empty",
         "hh-rlhf | {'text':'x'} | field 'chosen' is missing",
-        "self-instruct | {'prompt':'a','completion':' <|endoftext|>'} | field 'completion' is empty",
+        "self-instruct | {'prompt':'a','completion':' '} | field 'completion' is empty",
         "chat | {'messages':[null]} | field 'messages' holds a turn that is not an object",
         "chat | {'messages':[{'role':'user','content':'a'},{'role':'assistant','content':'b'}],'tools':3} | field 'tools' is not a list",
         "tokenized | {'input_ids':[1,2],'target_spans':[1,3]} | field 'target_spans' does not fit 'input_ids'",

@@ -5,6 +5,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.anneal.data.InvalidDataException;
+import dev.anneal.data.LongRows;
+import dev.anneal.data.Preflight;
+import dev.anneal.data.PrepSpec;
+import dev.anneal.data.format.RowFormat;
 import dev.anneal.data.io.Storage;
 import dev.anneal.data.io.Storage.FileInfo;
 import dev.anneal.data.source.SourceFiles;
@@ -14,6 +18,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Random;
+import java.util.TreeMap;
 import org.apache.hadoop.conf.Configuration;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -144,6 +149,31 @@ class HubSourceTest {
         .isInstanceOf(InvalidDataException.class)
         .hasMessageContaining(
             "may not be read (status 401): set the environment variable HF_TOKEN");
+  }
+
+  @Test
+  void preparesWhatItFetches() {
+    server.file(
+        "large.jsonl", "{\"input_ids\":[1,2],\"prompt_length\":1}\n".repeat(9).getBytes(UTF_8));
+    PrepSpec spec =
+        new PrepSpec(
+            "hub:datasets/org/name",
+            RowFormat.TOKENIZED,
+            new TreeMap<>(),
+            null,
+            8,
+            LongRows.TRUNCATE,
+            true,
+            true,
+            false,
+            null,
+            0,
+            0.0,
+            42,
+            null,
+            dir + "/out");
+
+    assertThat(Preflight.check(spec, storage())).isEqualTo(new Preflight.Report(1, 9, 0, true));
   }
 
   @Test
