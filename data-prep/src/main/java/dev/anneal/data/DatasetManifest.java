@@ -16,6 +16,7 @@ import java.io.InputStream;
 import java.io.Serializable;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
+import java.util.Locale;
 import java.util.SortedMap;
 
 /**
@@ -64,7 +65,7 @@ public record DatasetManifest(
       SortedMap<String, String> columns,
       String template,
       int maxLength,
-      LongRows longRows,
+      String longRows,
       boolean packing,
       boolean shuffle,
       boolean trainOnPrompt,
@@ -81,7 +82,7 @@ public record DatasetManifest(
           spec.columns(),
           spec.template(),
           spec.maxLength(),
-          spec.longRows(),
+          spec.longRows().name().toLowerCase(Locale.ROOT),
           spec.packing(),
           spec.shuffle(),
           spec.trainOnPrompt(),

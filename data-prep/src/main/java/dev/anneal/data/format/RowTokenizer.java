@@ -9,6 +9,7 @@ import dev.anneal.data.token.TemplateRefusalException;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.OptionalInt;
 import java.util.stream.IntStream;
 
 /** Turns examples into token ids and the spans that are learned. */
@@ -108,11 +109,16 @@ public final class RowTokenizer {
   }
 
   private TokenizedRow text(String text) {
-    IntStream ids =
-        IntStream.concat(
-            tokenizer.bosId().stream(),
-            IntStream.concat(IntStream.of(tokenizer.encode(text)), tokenizer.eosId().stream()));
-    return learnedFrom(ids.toArray(), 1);
+    int[] ids = tokenizer.encode(text);
+    IntStream bos = without(tokenizer.bosId(), ids.length > 0 ? ids[0] : -1).stream();
+    IntStream eos = without(tokenizer.eosId(), ids.length > 0 ? ids[ids.length - 1] : -1).stream();
+    return learnedFrom(
+        IntStream.concat(bos, IntStream.concat(IntStream.of(ids), eos)).toArray(), 1);
+  }
+
+  // A text that brings the token itself does not get it twice.
+  private static OptionalInt without(OptionalInt token, int present) {
+    return token.isPresent() && token.getAsInt() == present ? OptionalInt.empty() : token;
   }
 
   private TokenizedRow tokens(Example.Tokens tokens) throws BadRowException {

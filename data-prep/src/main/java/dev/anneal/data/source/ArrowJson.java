@@ -22,17 +22,24 @@ import org.apache.arrow.vector.complex.StructVector;
 final class ArrowJson {
   private ArrowJson() {}
 
-  static void write(JsonGenerator out, List<FieldVector> columns, int row) throws IOException {
+  /**
+   * Writes an object with a field for each column.
+   *
+   * @param names of the columns, which vectors that were decoded do not know
+   */
+  static void write(JsonGenerator out, List<String> names, List<FieldVector> columns, int row)
+      throws IOException {
     out.writeStartObject();
-    for (FieldVector column : columns) {
-      out.writeFieldName(nameOf(column));
-      writeValue(out, column, row);
+    for (int i = 0; i < columns.size(); i++) {
+      out.writeFieldName(names.get(i));
+      writeValue(out, columns.get(i), row);
     }
     out.writeEndObject();
   }
 
-  private static String nameOf(FieldVector column) {
-    return column.getField().getName();
+  private static void writeStruct(JsonGenerator out, StructVector struct, int row)
+      throws IOException {
+    write(out, struct.getChildFieldNames(), struct.getChildrenFromFields(), row);
   }
 
   private static void writeValue(JsonGenerator out, ValueVector vector, int row)
@@ -52,7 +59,7 @@ final class ArrowJson {
     } else if (vector instanceof FloatingPointVector floats) {
       out.writeNumber(floats.getValueAsDouble(row));
     } else if (vector instanceof StructVector struct) {
-      write(out, struct.getChildrenFromFields(), row);
+      writeStruct(out, struct, row);
     } else if (vector instanceof MapVector map) {
       writeMap(out, map, row);
     } else {

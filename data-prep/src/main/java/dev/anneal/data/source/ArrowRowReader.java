@@ -20,7 +20,8 @@ final class ArrowRowReader extends RowReader {
   private final BufferAllocator allocator;
   private final ArrowReader reader;
   private final List<FieldVector> decoded = new ArrayList<>();
-  private List<FieldVector> columns = List.of();
+  private final List<String> names = new ArrayList<>();
+  private final List<FieldVector> columns = new ArrayList<>();
   private int batchRows;
   private int rowOfBatch;
   private long row;
@@ -54,7 +55,7 @@ final class ArrowRowReader extends RowReader {
         return null;
       }
       int current = rowOfBatch++;
-      return JsonRows.row(out -> ArrowJson.write(out, columns, current));
+      return JsonRows.row(out -> ArrowJson.write(out, names, columns, current));
     } catch (IOException | RuntimeException e) {
       throw broken(file, "row " + row, String.valueOf(e.getMessage()), e);
     }
@@ -92,8 +93,10 @@ final class ArrowRowReader extends RowReader {
       }
       batchRows = reader.getVectorSchemaRoot().getRowCount();
       rowOfBatch = 0;
-      columns = new ArrayList<>();
+      names.clear();
+      columns.clear();
       for (FieldVector column : reader.getVectorSchemaRoot().getFieldVectors()) {
+        names.add(column.getField().getName());
         columns.add(column.getField().getDictionary() == null ? column : decode(column));
       }
     }

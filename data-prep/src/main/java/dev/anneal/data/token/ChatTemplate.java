@@ -3,6 +3,8 @@ package dev.anneal.data.token;
 import com.hubspot.jinjava.Jinjava;
 import com.hubspot.jinjava.JinjavaConfig;
 import com.hubspot.jinjava.LegacyOverrides;
+import com.hubspot.jinjava.el.JinjavaInterpreterResolver;
+import com.hubspot.jinjava.el.TruthyTypeConverter;
 import com.hubspot.jinjava.interpret.Context;
 import com.hubspot.jinjava.interpret.RenderResult;
 import com.hubspot.jinjava.interpret.TemplateError;
@@ -17,6 +19,11 @@ import java.util.List;
 import java.util.Map;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import jinjava.de.odysseus.el.ExpressionFactoryImpl;
+import jinjava.de.odysseus.el.tree.TreeStore;
+import jinjava.de.odysseus.el.tree.impl.Cache;
+import jinjava.javax.el.CompositeELResolver;
+import jinjava.javax.el.ExpressionFactory;
 
 /**
  * A Jinja chat template, rendered with the settings and functions of Hugging Face's {@code
@@ -37,6 +44,8 @@ final class ChatTemplate {
           .withKeepNullableLoopValues(true)
           .withHandleBackslashInQuotesOnly(true)
           .build();
+
+  private static final int CACHED_EXPRESSIONS = 1000;
 
   private final String template;
   private final String where;
@@ -96,13 +105,16 @@ final class ChatTemplate {
             .withLstripBlocks(true)
             .withKeepTrailingNewline(true)
             .withNestedInterpretationEnabled(false)
+            .withInterperterFactory(PythonInterpreter.FACTORY)
+            .withElResolver(new PythonResolver())
             .withLegacyOverrides(RULES)
             .withTimeZone(ZoneOffset.UTC)
             .withDateTimeProvider(new FixedDateTimeProvider(now.toEpochMilli()))
             .build();
-    Jinjava jinjava = new Jinjava(config);
+    Jinjava jinjava = new PythonJinja(config);
     Context context = jinjava.getGlobalContext();
     context.registerFilter(new TrimFilter());
+    context.registerFilter(new LengthFilter());
     context.registerFilter(new ToJsonFilter());
     context.registerFilter(new ItemsFilter());
     context.registerExpTest(new IterableTest());
@@ -113,6 +125,29 @@ final class ChatTemplate {
         new ELFunctionDefinition(
             "", "strftime_now", TemplateFunctions.class, "strftimeNow", String.class));
     return jinjava;
+  }
+
+  private static final class PythonJinja extends Jinjava {
+    private final ExpressionFactory expressions =
+        new ExpressionFactoryImpl(
+            new TreeStore(new PythonSyntax(), new Cache(CACHED_EXPRESSIONS)),
+            new TruthyTypeConverter());
+
+    PythonJinja(JinjavaConfig config) {
+      super(config);
+    }
+
+    @Override
+    public ExpressionFactory getExpressionFactory() {
+      return expressions;
+    }
+  }
+
+  private static final class PythonResolver extends CompositeELResolver {
+    PythonResolver() {
+      add(new PythonTexts());
+      add(JinjavaInterpreterResolver.DEFAULT_RESOLVER_READ_ONLY);
+    }
   }
 
   private RuntimeException failure(TemplateError error) {
@@ -128,7 +163,7 @@ final class ChatTemplate {
             + error.getLineno()
             + ": "
             + error.getMessage()
-            + "): correct it or choose another model.tokenizer.");
+            + "): correct it, or name another with data.template.");
   }
 
   private static Map<String, Object> toMap(Message message) {

@@ -1,6 +1,7 @@
 package dev.anneal.data.token;
 
 import com.hubspot.jinjava.Jinjava;
+import com.hubspot.jinjava.JinjavaConfig;
 import com.hubspot.jinjava.interpret.Context;
 import com.hubspot.jinjava.interpret.JinjavaInterpreter;
 import com.hubspot.jinjava.interpret.RenderResult;
@@ -44,6 +45,7 @@ final class ParsedTemplate {
 
   private JinjavaInterpreter interpreter(Map<String, ?> variables) {
     Context context = new Context(jinjava.getGlobalContext(), variables);
-    return new JinjavaInterpreter(jinjava, context, jinjava.getGlobalConfig());
+    JinjavaConfig config = jinjava.getGlobalConfig();
+    return config.getInterpreterFactory().newInstance(jinjava, context, config);
   }
 }

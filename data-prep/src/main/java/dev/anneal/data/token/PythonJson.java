@@ -5,24 +5,41 @@ import java.util.Collection;
 import java.util.Iterator;
 import java.util.Map;
 
-/** JSON as Python's {@code json.dumps(value, ensure_ascii=False, indent=indent)} writes it. */
+/** Values as Python writes them: as JSON, or as it prints them. */
 final class PythonJson {
   private static final int NO_INDENT = -1;
 
   private final StringBuilder out = new StringBuilder();
+  private final Notation notation;
   private final int indent;
 
-  private PythonJson(int indent) {
+  private enum Notation {
+    JSON,
+    REPR
+  }
+
+  private PythonJson(Notation notation, int indent) {
+    this.notation = notation;
     this.indent = indent;
   }
 
+  /** {@code json.dumps(value, ensure_ascii=False)}. */
   static String dumps(Object value) {
     return dumps(value, NO_INDENT);
   }
 
-  /** Each element on a line of its own, {@code indent} blanks a level. */
+  /** The same with each element on a line of its own, {@code indent} blanks a level. */
   static String dumps(Object value, int indent) {
-    PythonJson json = new PythonJson(indent);
+    return written(value, Notation.JSON, indent);
+  }
+
+  /** {@code repr(value)}. */
+  static String repr(Object value) {
+    return written(value, Notation.REPR, NO_INDENT);
+  }
+
+  private static String written(Object value, Notation notation, int indent) {
+    PythonJson json = new PythonJson(notation, indent);
     json.write(value, 0);
     return json.out.toString();
   }
@@ -33,14 +50,18 @@ final class PythonJson {
     } else if (value instanceof Collection<?> list) {
       writeList(list, level);
     } else if (value == null || value instanceof Boolean) {
-      out.append(value);
+      out.append(notation == Notation.JSON ? String.valueOf(value) : constant(value));
     } else if (value instanceof Double || value instanceof Float) {
-      out.append(repr(((Number) value).doubleValue()));
+      out.append(number(((Number) value).doubleValue()));
     } else if (value instanceof Number number) {
       out.append(number);
     } else {
       writeText(value.toString());
     }
+  }
+
+  private static String constant(Object value) {
+    return value == null ? "None" : Boolean.TRUE.equals(value) ? "True" : "False";
   }
 
   private void writeMap(Map<?, ?> map, int level) {
@@ -88,6 +109,10 @@ final class PythonJson {
   }
 
   private void writeText(String text) {
+    if (notation == Notation.REPR) {
+      writeRepr(text);
+      return;
+    }
     out.append('"');
     for (int i = 0; i < text.length(); i++) {
       char c = text.charAt(i);
@@ -105,8 +130,49 @@ final class PythonJson {
     out.append('"');
   }
 
+  private void writeRepr(String text) {
+    char quote = text.contains("'") && !text.contains("\"") ? '"' : '\'';
+    out.append(quote);
+    text.codePoints()
+        .forEach(
+            c -> {
+              switch (c) {
+                case '\\' -> out.append("\\\\");
+                case '\n' -> out.append("\\n");
+                case '\r' -> out.append("\\r");
+                case '\t' -> out.append("\\t");
+                default -> {
+                  if (c == quote) {
+                    out.append('\\').append(quote);
+                  } else if (isPrintable(c)) {
+                    out.appendCodePoint(c);
+                  } else {
+                    out.append(c < 0x100 ? "\\x%02x".formatted(c) : "\\u%04x".formatted(c));
+                  }
+                }
+              }
+            });
+    out.append(quote);
+  }
+
+  private static boolean isPrintable(int c) {
+    return c == ' '
+        || switch (Character.getType(c)) {
+          case Character.CONTROL,
+              Character.FORMAT,
+              Character.SURROGATE,
+              Character.PRIVATE_USE,
+              Character.UNASSIGNED,
+              Character.LINE_SEPARATOR,
+              Character.PARAGRAPH_SEPARATOR,
+              Character.SPACE_SEPARATOR ->
+              false;
+          default -> true;
+        };
+  }
+
   // Python writes exponents below -4 and from 16 on, with two digits at least.
-  private static String repr(double value) {
+  private static String number(double value) {
     if (Double.isNaN(value) || Double.isInfinite(value)) {
       return Double.toString(value);
     }

@@ -11,6 +11,7 @@ import dev.anneal.data.io.Storage.FileInfo;
 import dev.anneal.data.source.RowReader.Row;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -18,6 +19,7 @@ import java.util.List;
 import java.util.stream.IntStream;
 import java.util.zip.GZIPOutputStream;
 import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.RawLocalFileSystem;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -109,6 +111,33 @@ class RowReaderTest {
     assertThatThrownBy(() -> jsons("rows.csv", "a,a\n1,2\n"))
         .isInstanceOf(InvalidDataException.class)
         .hasMessageContaining("must begin with a line of column names");
+  }
+
+  /** Files that are not local, as object stores have them. */
+  public static final class FarFileSystem extends RawLocalFileSystem {
+    @Override
+    public URI getUri() {
+      return URI.create("far:///");
+    }
+  }
+
+  @Test
+  void readsThroughWhateverFileSystemHadoopHas() throws Exception {
+    Configuration conf = new Configuration();
+    conf.setClass("fs.far.impl", FarFileSystem.class, RawLocalFileSystem.class);
+    Storage far = new Storage(conf);
+    Files.writeString(dir.resolve("a.jsonl"), "{\"a\":1}\n{\"a\":2}\n");
+    Files.writeString(dir.resolve("b.json"), "[{\"a\":3}]");
+    List<String> rows = new ArrayList<>();
+    for (FileInfo file : SourceFiles.find("far:" + dir + "/[ab].*", "", far)) {
+      assertThat(file.uri()).startsWith("far:/");
+      for (FileRange range : FileRange.of(file, 5, far)) {
+        try (RowReader reader = RowReader.open(range, far)) {
+          reader.forEachRemaining(row -> rows.add(row.json()));
+        }
+      }
+    }
+    assertThat(rows).containsExactly("{\"a\":1}", "{\"a\":2}", "{\"a\":3}");
   }
 
   @Test

@@ -1,0 +1,89 @@
+package dev.anneal.data.token;
+
+import com.hubspot.jinjava.el.ExtendedSyntaxBuilder;
+import com.hubspot.jinjava.el.ext.AdditionOperator;
+import com.hubspot.jinjava.el.ext.ExtendedParser;
+import jinjava.de.odysseus.el.misc.TypeConverter;
+import jinjava.de.odysseus.el.tree.impl.Builder;
+import jinjava.de.odysseus.el.tree.impl.Parser;
+import jinjava.de.odysseus.el.tree.impl.Scanner.ScanException;
+import jinjava.de.odysseus.el.tree.impl.Scanner.Symbol;
+import jinjava.de.odysseus.el.tree.impl.ast.AstBinary;
+import jinjava.de.odysseus.el.tree.impl.ast.AstNode;
+import jinjava.de.odysseus.el.tree.impl.ast.AstUnary;
+
+/**
+ * Expressions as Python reads them, where Jinjava differs: {@code not} binds looser than
+ * comparisons and tests, so that {@code not tools is defined} asks whether tools are defined; and
+ * texts are only added to texts.
+ */
+final class PythonSyntax extends ExtendedSyntaxBuilder {
+  private static final long serialVersionUID = 1L;
+
+  PythonSyntax() {
+    super(Feature.METHOD_INVOCATIONS, Feature.VARARGS);
+  }
+
+  @Override
+  protected Parser createParser(String expression) {
+    return new PythonParser(this, expression);
+  }
+
+  private static final class PythonParser extends ExtendedParser {
+    PythonParser(Builder builder, String expression) {
+      super(builder, expression);
+    }
+
+    @Override
+    protected AstNode and(boolean required) throws ScanException, ParseException {
+      AstNode v = not(required);
+      while (v != null && getToken().getSymbol() == Symbol.AND) {
+        consumeToken();
+        v = createAstBinary(v, not(true), AstBinary.AND);
+      }
+      return v;
+    }
+
+    private AstNode not(boolean required) throws ScanException, ParseException {
+      if (getToken().getSymbol() != Symbol.NOT) {
+        return eq(required);
+      }
+      consumeToken();
+      return createAstUnary(not(true), AstUnary.NOT);
+    }
+
+    @Override
+    protected AstBinary createAstBinary(AstNode left, AstNode right, AstBinary.Operator operator) {
+      return super.createAstBinary(
+          left, right, operator == AdditionOperator.OP ? new Addition() : operator);
+    }
+  }
+
+  private static final class Addition extends AstBinary.SimpleOperator {
+    @Override
+    protected Object apply(TypeConverter converter, Object left, Object right) {
+      if (left == null || right == null || isText(left) != isText(right)) {
+        throw new TemplateRefusalException(
+            "it adds " + typeOf(left) + " and " + typeOf(right) + ", which cannot be added");
+      }
+      return isText(left) ? left.toString() + right : ADDITION.add(converter, left, right);
+    }
+  }
+
+  private static final Adding ADDITION = new Adding();
+
+  /** Opens Jinjava's addition of lists, maps and numbers. */
+  private static final class Adding extends AdditionOperator {
+    Object add(TypeConverter converter, Object left, Object right) {
+      return apply(converter, left, right);
+    }
+  }
+
+  private static boolean isText(Object value) {
+    return value instanceof CharSequence;
+  }
+
+  private static String typeOf(Object value) {
+    return value == null ? "nothing" : isText(value) ? "a text" : "something else than a text";
+  }
+}
