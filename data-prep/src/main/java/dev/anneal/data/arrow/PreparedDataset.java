@@ -27,7 +27,10 @@ public final class PreparedDataset implements AutoCloseable {
   // by number, the one that was read last at the end
   private final Map<Integer, PreparedFile> open = new LinkedHashMap<>(16, 0.75f, true);
   private final BatchCache remote = new BatchCache();
-  private PreparedFile lastFile;
+  // what the first file that is opened tells of all: asking each would wait for its read-ahead
+  private int batchRows;
+  private boolean mapped;
+  private int lastFile = -1;
   private int lastBatch;
 
   private PreparedDataset(String datasetUri, Storage storage, List<PartFile> files) {
@@ -70,12 +73,10 @@ public final class PreparedDataset implements AutoCloseable {
     int number = fileOf(index);
     PreparedFile file = opened(number);
     long row = index - starts[number];
-    int batch = (int) (row / file.batchRows());
-    SequenceBatch sequences = file.isMapped() ? file.batch(batch) : readAndLookAhead(file, batch);
+    int batch = (int) (row / batchRows);
+    SequenceBatch sequences = mapped ? file.batch(batch) : readAndLookAhead(number, file, batch);
     try {
-      lastFile = file;
-      lastBatch = batch;
-      return sequences.read((int) (row % file.batchRows()));
+      return sequences.read((int) (row % batchRows));
     } catch (RuntimeException e) {
       throw file.damaged(e);
     }
@@ -91,19 +92,20 @@ public final class PreparedDataset implements AutoCloseable {
 
   private void expect(long index) {
     int number = fileOf(index);
-    // all files lie at one place and are cut alike; opening each here would take as long as reading
-    PreparedFile like = lastFile == null ? opened(number) : lastFile;
-    if (!like.isMapped()) {
-      remote.expect(opened(number), (int) ((index - starts[number]) / like.batchRows()));
+    PreparedFile file = opened(number);
+    if (!mapped) {
+      remote.expect(file, (int) ((index - starts[number]) / batchRows));
     }
   }
 
-  private SequenceBatch readAndLookAhead(PreparedFile file, int batch) {
+  private SequenceBatch readAndLookAhead(int number, PreparedFile file, int batch) {
     SequenceBatch read = remote.read(file, batch);
-    boolean inOrder = file == lastFile ? batch == lastBatch + 1 : batch == 0;
-    if (inOrder && batch + 1 < file.batches()) {
+    boolean inOrder = number == lastFile ? batch == lastBatch + 1 : batch == 0;
+    if (inOrder && (batch + 1L) * batchRows < files.get(number).sequences()) {
       remote.expect(file, batch + 1);
     }
+    lastFile = number;
+    lastBatch = batch;
     return read;
   }
 
@@ -124,6 +126,10 @@ public final class PreparedDataset implements AutoCloseable {
       PartFile part = files.get(number);
       file = new PreparedFile(datasetUri + "/" + part.name(), part, storage);
       open.put(number, file);
+    }
+    if (batchRows == 0) {
+      mapped = file.isMapped();
+      batchRows = file.batchRows();
     }
     return file;
   }

@@ -38,12 +38,6 @@ final class PreparedFile implements AutoCloseable {
     return batchRows;
   }
 
-  /** How many record batches there are. */
-  synchronized int batches() {
-    opened();
-    return footer.recordBatchesLength();
-  }
-
   /** Whether a batch costs no more than a look at memory. */
   synchronized boolean isMapped() {
     return opened() instanceof FileBytes.Mapped;

@@ -9,6 +9,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.CountDownLatch;
 import java.util.stream.LongStream;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FSDataInputStream;
@@ -17,6 +18,7 @@ import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.RawLocalFileSystem;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Remote files are read by threads of their own before they are asked for. */
@@ -40,7 +42,9 @@ class ReadAheadTest {
   /** A remote file system that notes which thread reads where, and fails when it is told to. */
   public static final class Watched extends RawLocalFileSystem {
     private final Queue<Read> reads = new ConcurrentLinkedQueue<>();
+    private final CountDownLatch gate = new CountDownLatch(1);
     private volatile boolean aheadFails;
+    private volatile boolean aheadWaits;
 
     private record Read(String file, String thread, long position) {}
 
@@ -53,11 +57,22 @@ class ReadAheadTest {
             @Override
             public int read(byte[] target, int offset, int length) throws IOException {
               String thread = Thread.currentThread().getName();
+              if (aheadWaits && thread.equals(READ_AHEAD)) {
+                await();
+              }
               if (aheadFails && thread.equals(READ_AHEAD)) {
                 throw new IOException("lost");
               }
               reads.add(new Read(path.getName(), thread, in.getPos()));
               return in.read(target, offset, length);
+            }
+
+            private void await() throws IOException {
+              try {
+                gate.await();
+              } catch (InterruptedException e) {
+                throw new IOException(e);
+              }
             }
 
             @Override
@@ -108,6 +123,27 @@ class ReadAheadTest {
     }
     assertThat(batchReads(Thread.currentThread().getName())).isEqualTo(1);
     assertThat(batchReads(READ_AHEAD)).isEqualTo(7);
+  }
+
+  @Test
+  @Timeout(20)
+  void readsWhatIsThereWhileTheNextBatchIsOnItsWay() throws Exception {
+    List<PreparedSequence> sequences = WrittenDataset.write(dir, MAX_LENGTH, 2 * BATCH_ROWS);
+    files.aheadWaits = true;
+    try (PreparedDataset dataset = open()) {
+      for (int i = 0; i < BATCH_ROWS; i++) {
+        assertThat(dataset.read(i)).usingRecursiveComparison().isEqualTo(sequences.get(i));
+      }
+      assertThat(batchReads(READ_AHEAD)).isZero();
+      files.gate.countDown();
+      assertThat(dataset.read(BATCH_ROWS))
+          .usingRecursiveComparison()
+          .isEqualTo(sequences.get(BATCH_ROWS));
+    } finally {
+      files.aheadWaits = false;
+      files.gate.countDown();
+    }
+    assertThat(batchReads(READ_AHEAD)).isEqualTo(1);
   }
 
   @Test
