@@ -18,6 +18,8 @@ import java.util.Map;
  */
 public final class PreparedDataset implements AutoCloseable {
   private static final int MAX_OPEN_FILES = 64;
+  // a map takes no file descriptor, and the system allows 65,530 of them
+  private static final int MAX_MAPPED_FILES = 4096;
 
   private final String datasetUri;
   private final Storage storage;
@@ -120,7 +122,7 @@ public final class PreparedDataset implements AutoCloseable {
   private PreparedFile opened(int number) {
     PreparedFile file = open.get(number);
     if (file == null) {
-      if (open.size() == MAX_OPEN_FILES) {
+      if (open.size() == (mapped ? MAX_MAPPED_FILES : MAX_OPEN_FILES)) {
         closeEldest();
       }
       PartFile part = files.get(number);
