@@ -82,13 +82,6 @@ final class ChatTemplate {
     return result.getOutput();
   }
 
-  // Jinjava warns of an undefined value, which Jinja prints as nothing, but of broken syntax too.
-  private static boolean isFailure(TemplateError error) {
-    return error.getSeverity() == TemplateError.ErrorType.FATAL
-        || error.getReason() == TemplateError.ErrorReason.SYNTAX_ERROR
-        || error.getReason() == TemplateError.ErrorReason.INVALID_ARGUMENT;
-  }
-
   private static Jinjava jinjava(Instant now) {
     JinjavaConfig config =
         JinjavaConfig.newBuilder()
@@ -155,6 +148,13 @@ final class ChatTemplate {
             + ": "
             + error.getMessage()
             + "): correct it, or name another with data.template.");
+  }
+
+  // Jinjava warns of an undefined value, which Jinja prints as nothing, but of broken syntax too.
+  private static boolean isFailure(TemplateError error) {
+    return error.getSeverity() == TemplateError.ErrorType.FATAL
+        || error.getReason() == TemplateError.ErrorReason.SYNTAX_ERROR
+        || error.getReason() == TemplateError.ErrorReason.INVALID_ARGUMENT;
   }
 
   private static Map<String, Object> toMap(Message message) {
