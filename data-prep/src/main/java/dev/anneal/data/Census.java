@@ -14,6 +14,8 @@ final class Census implements Serializable {
   private static final long serialVersionUID = 1L;
 
   private static final int MAX_TEXT = 8192;
+  private static final int MAX_REASONS = 100;
+  private static final String OTHER_REASONS = "other reasons";
 
   private long kept;
   private long truncated;
@@ -34,11 +36,11 @@ final class Census implements Serializable {
       split += keptRow.fate() == Kept.Fate.SPLIT ? 1 : 0;
       lengths.merge(bucket(keptRow.fullLength()), 1L, Long::sum);
     } else if (outcome instanceof Dropped droppedRow) {
-      dropped.merge(droppedRow.reason(), 1L, Long::sum);
+      add(dropped, droppedRow.reason(), 1);
       lengths.merge(bucket(droppedRow.fullLength()), 1L, Long::sum);
       return new LeftOut(shortened(row), droppedRow.reason());
     } else if (outcome instanceof Bad badRow) {
-      bad.merge(badRow.reason(), 1L, Long::sum);
+      add(bad, badRow.reason(), 1);
       LeftOut badOne = new LeftOut(shortened(row), badRow.reason());
       firstBad = earlier(firstBad, badOne);
       return badOne;
@@ -51,8 +53,8 @@ final class Census implements Serializable {
     kept += other.kept;
     truncated += other.truncated;
     split += other.split;
-    other.bad.forEach((reason, count) -> bad.merge(reason, count, Long::sum));
-    other.dropped.forEach((reason, count) -> dropped.merge(reason, count, Long::sum));
+    other.bad.forEach((reason, count) -> add(bad, reason, count));
+    other.dropped.forEach((reason, count) -> add(dropped, reason, count));
     other.lengths.forEach((length, count) -> lengths.merge(length, count, Long::sum));
     firstBad = earlier(firstBad, other.firstBad);
   }
@@ -80,6 +82,12 @@ final class Census implements Serializable {
 
   DatasetManifest.Rows toRows() {
     return new DatasetManifest.Rows(read(), kept, truncated, split, bad, dropped);
+  }
+
+  // A template may put a row's own words into its refusal.
+  private static void add(SortedMap<String, Long> counts, String reason, long count) {
+    boolean known = counts.containsKey(reason) || counts.size() < MAX_REASONS;
+    counts.merge(known ? reason : OTHER_REASONS, count, Long::sum);
   }
 
   private static LeftOut earlier(LeftOut one, LeftOut other) {

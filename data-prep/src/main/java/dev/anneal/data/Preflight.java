@@ -80,6 +80,10 @@ public final class Preflight {
     long row = 0;
     long characters = 0;
     for (FileRange range : FileRange.of(file, storage)) {
+      if (characters > most) {
+        complete = false;
+        break;
+      }
       try (RowReader reader = RowReader.open(range, storage)) {
         while (reader.hasNext() && !limitReached()) {
           if (characters + reader.charactersRead() > most) {
@@ -93,7 +97,7 @@ public final class Preflight {
       } catch (IOException e) {
         throw new InvalidDataException(Storage.cannotRead(file.uri(), e), e);
       }
-      if (characters > most || limitReached()) {
+      if (limitReached()) {
         break;
       }
     }

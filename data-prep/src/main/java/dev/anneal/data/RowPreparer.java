@@ -97,10 +97,16 @@ final class RowPreparer implements Serializable {
   }
 
   Outcome prepare(SourceRow row) {
+    RowTokenizer tokens = rowTokenizer();
     try {
-      return fit(rowTokenizer().tokenize(parse(row)));
+      return fit(tokens.tokenize(parse(row)));
     } catch (BadRowException e) {
       return new Bad(e.getMessage());
+    } catch (InvalidDataException e) {
+      throw new InvalidDataException(
+          "%s (seen at row %d of '%s')."
+              .formatted(e.getMessage().replaceFirst("\\.$", ""), row.row(), row.file()),
+          e);
     }
   }
 

@@ -31,8 +31,7 @@ import jinjava.javax.el.ExpressionFactory;
  */
 final class ChatTemplate {
   // Jinja's own rules, which Jinjava keeps apart from its old ones. Two of its "overrides" stay
-  // off:
-  // one escapes control characters where objects are printed, one does not know "{{-".
+  // off: one escapes control characters where objects are printed, one does not know "{{-".
   private static final LegacyOverrides RULES =
       LegacyOverrides.newBuilder()
           .withEvaluateMapKeys(true)
@@ -80,7 +79,7 @@ final class ChatTemplate {
     variables.put("add_generation_prompt", generationPrompt == GenerationPrompt.ADD);
     RenderResult result = render(variables);
     for (TemplateError error : result.getErrors()) {
-      if (error.getSeverity() == TemplateError.ErrorType.FATAL) {
+      if (isFailure(error)) {
         throw failure(error);
       }
     }
@@ -164,6 +163,13 @@ final class ChatTemplate {
             + ": "
             + error.getMessage()
             + "): correct it, or name another with data.template.");
+  }
+
+  // Jinjava warns of an undefined value, which Jinja prints as nothing, but of broken syntax too.
+  private static boolean isFailure(TemplateError error) {
+    return error.getSeverity() == TemplateError.ErrorType.FATAL
+        || error.getReason() == TemplateError.ErrorReason.SYNTAX_ERROR
+        || error.getReason() == TemplateError.ErrorReason.INVALID_ARGUMENT;
   }
 
   private static Map<String, Object> toMap(Message message) {

@@ -3,12 +3,15 @@ package dev.anneal.data.token;
 import com.hubspot.jinjava.el.ExtendedSyntaxBuilder;
 import com.hubspot.jinjava.el.ext.AdditionOperator;
 import com.hubspot.jinjava.el.ext.ExtendedParser;
+import com.hubspot.jinjava.interpret.Context;
+import com.hubspot.jinjava.interpret.JinjavaInterpreter;
 import jinjava.de.odysseus.el.misc.TypeConverter;
 import jinjava.de.odysseus.el.tree.impl.Builder;
 import jinjava.de.odysseus.el.tree.impl.Parser;
 import jinjava.de.odysseus.el.tree.impl.Scanner.ScanException;
 import jinjava.de.odysseus.el.tree.impl.Scanner.Symbol;
 import jinjava.de.odysseus.el.tree.impl.ast.AstBinary;
+import jinjava.de.odysseus.el.tree.impl.ast.AstIdentifier;
 import jinjava.de.odysseus.el.tree.impl.ast.AstNode;
 import jinjava.de.odysseus.el.tree.impl.ast.AstUnary;
 
@@ -50,6 +53,21 @@ final class PythonSyntax extends ExtendedSyntaxBuilder {
       }
       consumeToken();
       return createAstUnary(not(true), AstUnary.NOT);
+    }
+
+    // Jinjava takes a filter that it does not know for one that gives nothing.
+    @Override
+    protected AstIdentifier createAstIdentifier(String name, int index) {
+      Context context = JinjavaInterpreter.getCurrent().getContext();
+      boolean missing =
+          name.startsWith(FILTER_PREFIX)
+              ? context.getFilter(name.substring(FILTER_PREFIX.length())) == null
+              : name.startsWith(EXPTEST_PREFIX)
+                  && context.getExpTest(name.substring(EXPTEST_PREFIX.length())) == null;
+      if (missing) {
+        throw new IllegalArgumentException("there is no " + name.replace("exptest", "test"));
+      }
+      return super.createAstIdentifier(name, index);
     }
 
     @Override

@@ -117,20 +117,20 @@ class RowReaderTest {
   public static final class FarFileSystem extends RawLocalFileSystem {
     @Override
     public URI getUri() {
-      return URI.create("far:///");
+      return URI.create("afar:///");
     }
   }
 
   @Test
   void readsThroughWhateverFileSystemHadoopHas() throws Exception {
     Configuration conf = new Configuration();
-    conf.setClass("fs.far.impl", FarFileSystem.class, RawLocalFileSystem.class);
+    conf.setClass("fs.afar.impl", FarFileSystem.class, RawLocalFileSystem.class);
     Storage far = new Storage(conf);
     Files.writeString(dir.resolve("a.jsonl"), "{\"a\":1}\n{\"a\":2}\n");
     Files.writeString(dir.resolve("b.json"), "[{\"a\":3}]");
     List<String> rows = new ArrayList<>();
-    for (FileInfo file : SourceFiles.find("far:" + dir + "/[ab].*", "", far)) {
-      assertThat(file.uri()).startsWith("far:/");
+    for (FileInfo file : SourceFiles.find("afar:" + dir + "/[ab].*", "", far)) {
+      assertThat(file.uri()).startsWith("afar:/");
       for (FileRange range : FileRange.of(file, 5, far)) {
         try (RowReader reader = RowReader.open(range, far)) {
           reader.forEachRemaining(row -> rows.add(row.json()));

@@ -8,6 +8,8 @@ import java.time.Instant;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Expected texts are those of Hugging Face's {@code apply_chat_template}. */
 class ChatTemplateTest {
@@ -129,6 +131,33 @@ class ChatTemplateTest {
     assertThatThrownBy(() -> render("{% for m in messages %}", GenerationPrompt.OMIT))
         .isInstanceOf(InvalidDataException.class)
         .hasMessageContaining("The chat template of 'here' cannot be rendered");
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "{{ 'a'.nosuch() }}",
+        "{{ 'a' | nosuch }}",
+        "{{ nosuch('a') }}",
+        "{% nosuch %}",
+        "{{ 'a' | tojson(sort_keys=true) }}",
+        "{% if 'a' is nosuch %}{% endif %}",
+        "{{ 'a' ",
+        "{# a ",
+        "{{ 1 + }}",
+        "{{ strftime_now('%Q') }}",
+      })
+  void leavesNothingOutThatItDoesNotKnow(String template) {
+    assertThatThrownBy(() -> render(template, GenerationPrompt.OMIT))
+        .isInstanceOfAny(InvalidDataException.class, TemplateRefusalException.class);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"{{ 'a' + none }}", "{{ 'a' + 3 }}", "{{ messages[0] + 'a' }}"})
+  void addsTextsToTextsOnly(String template) {
+    assertThatThrownBy(() -> render(template, GenerationPrompt.OMIT))
+        .isInstanceOf(TemplateRefusalException.class)
+        .hasMessageEndingWith("which cannot be added");
   }
 
   private static String render(String template, GenerationPrompt generationPrompt) {
