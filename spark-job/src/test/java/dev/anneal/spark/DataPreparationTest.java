@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.anneal.data.AnnealDataset;
+import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
 import org.apache.spark.sql.SparkSession;
@@ -15,7 +16,7 @@ class DataPreparationTest {
   @TempDir Path dir;
 
   @Test
-  void preparesInASessionThatIsThereAndReplacesOnlyWhenAsked() {
+  void preparesInASessionThatIsThereAndReplacesOnlyWhenAsked() throws IOException {
     List<String> settings =
         List.of(
             "data.source=" + CONF.resolve("tiny/instructions.json"),
