@@ -67,12 +67,13 @@ public final class AnnealDataset {
     for (Split split : Split.values()) {
       long firstSequence = 0;
       for (PartFile file : manifest.part(split).files()) {
-        parts.add(new Part(folder, split, file, firstSequence, storage));
+        parts.add(new Part(folder, split, file, firstSequence));
         firstSequence += file.sequences();
       }
     }
     return spark.createDataFrame(
-        sc.parallelize(parts, parts.size()).flatMap(part -> part.read(texts.value())), SCHEMA);
+        sc.parallelize(parts, parts.size()).flatMap(part -> part.read(texts.value(), storage)),
+        SCHEMA);
   }
 
   private static String folder(String path, Storage storage) {
@@ -85,11 +86,10 @@ public final class AnnealDataset {
   }
 
   /** A file of the data set, as it travels to an executor. */
-  private record Part(
-      String folder, Split split, PartFile file, long firstSequence, Storage storage)
+  private record Part(String folder, Split split, PartFile file, long firstSequence)
       implements Serializable {
 
-    Iterator<Row> read(Texts texts) {
+    Iterator<Row> read(Texts texts, Storage storage) {
       PreparedDataset dataset = PreparedDataset.of(folder, List.of(file), storage);
       TaskCompletionListener close = context -> dataset.close();
       TaskContext.get().addTaskCompletionListener(close);
