@@ -19,7 +19,9 @@ import java.util.List;
 import java.util.stream.IntStream;
 import java.util.zip.GZIPOutputStream;
 import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.FSDataInputStream;
 import org.apache.hadoop.fs.RawLocalFileSystem;
+import org.apache.hadoop.security.AccessControlException;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -138,6 +140,32 @@ class RowReaderTest {
       }
     }
     assertThat(rows).containsExactly("{\"a\":1}", "{\"a\":2}", "{\"a\":3}");
+  }
+
+  /** Files that may be listed, but not read. */
+  public static final class ShutFileSystem extends RawLocalFileSystem {
+    @Override
+    public URI getUri() {
+      return URI.create("shut:///");
+    }
+
+    @Override
+    public FSDataInputStream open(org.apache.hadoop.fs.Path path, int bufferSize)
+        throws IOException {
+      throw new AccessControlException("user=intern, access=READ");
+    }
+  }
+
+  @Test
+  void namesAFileThatMayNotBeRead() throws Exception {
+    Configuration conf = new Configuration();
+    conf.setClass("fs.shut.impl", ShutFileSystem.class, RawLocalFileSystem.class);
+    Storage shut = new Storage(conf);
+    Files.writeString(dir.resolve("a.jsonl"), "{}\n");
+    List<FileInfo> files = SourceFiles.find("shut:" + dir + "/a.jsonl", "", shut);
+    assertThatThrownBy(() -> FileRange.of(files.get(0), shut))
+        .isInstanceOf(InvalidDataException.class)
+        .hasMessageMatching("No permission to read 'shut:.*/a.jsonl': grant it or .*");
   }
 
   @Test
