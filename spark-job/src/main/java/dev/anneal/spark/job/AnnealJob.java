@@ -1,6 +1,5 @@
 package dev.anneal.spark.job;
 
-import static dev.anneal.data.hub.HubSource.isHub;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import dev.anneal.data.DatasetManifest;
@@ -64,11 +63,6 @@ public final class AnnealJob {
    */
   public static void run(Request request, PrintWriter out) {
     SparkConf conf = new SparkConf();
-    String source = request.config().data().source();
-    if (request.command().prepares() && source != null && isHub(source)) {
-      out.println("Fetching " + source + " ...");
-      out.flush();
-    }
     Plan plan = Preflight.check(request, conf, SparkHadoopUtil.get().newConfiguration(conf));
     new AnnealJob(request, plan, out).run(SparkSettings.of(conf, request));
   }
