@@ -15,6 +15,7 @@ import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
 import java.util.zip.GZIPOutputStream;
@@ -59,6 +60,18 @@ class RowReaderTest {
 
     assertThat(rows).extracting(Row::fault).containsExactly(null, "the row is not UTF-8", null);
     assertThat(rows.get(1).json()).startsWith("{\"a\":\"Gr");
+  }
+
+  @Test
+  void cutsALineThatWouldFillTheMemory() throws Exception {
+    byte[] text = new byte[LineReader.MAX_LINE_BYTES + 100];
+    Arrays.fill(text, (byte) 'a');
+    text[0] = '{';
+    text[text.length - 10] = '\n';
+    List<Row> rows = read("rows.jsonl", text);
+
+    assertThat(rows).extracting(Row::fault).containsExactly("the row is longer than 64 MiB", null);
+    assertThat(rows.get(1).json()).isEqualTo("aaaaaaaaa");
   }
 
   @Test
