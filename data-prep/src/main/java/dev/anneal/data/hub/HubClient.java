@@ -6,11 +6,12 @@ import dev.anneal.data.InvalidDataException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.URI;
-import java.net.URISyntaxException;
+import java.net.URLEncoder;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -25,6 +26,9 @@ import java.util.regex.Pattern;
 final class HubClient {
   private static final ObjectMapper JSON = new ObjectMapper();
   private static final Pattern NEXT_PAGE = Pattern.compile("<([^>]+)>\\s*;\\s*rel=\"next\"");
+  private static final Pattern COMMIT = Pattern.compile("[0-9a-f]{40}");
+  private static final String API = "/api/datasets/";
+  private static final String FILES = "/datasets/";
   private static final int MAX_REDIRECTS = 10;
 
   private final HttpClient http =
@@ -52,17 +56,20 @@ final class HubClient {
 
   /** The commit that a revision stands for at the moment. */
   String commit(HubName name) throws IOException {
-    URI uri = uri("/api/datasets/" + name.repository() + "/revision/" + name.revision());
+    URI uri = uri(API, name, "revision", name.revision());
     try (InputStream in = get(uri, 0, name).body()) {
-      return JSON.readTree(in).path("sha").asText();
+      String commit = JSON.readTree(in).path("sha").asText();
+      if (!COMMIT.matcher(commit).matches()) {
+        throw new IOException("'" + commit + "' is no commit");
+      }
+      return commit;
     }
   }
 
   /** All files of a commit. */
   List<HubFile> files(HubName name, String commit) throws IOException {
     List<HubFile> files = new ArrayList<>();
-    URI page = uri("/api/datasets/" + name.repository() + "/tree/" + commit);
-    page = URI.create(page + "?recursive=true");
+    URI page = URI.create(uri(API, name, "tree", commit) + "?recursive=true");
     while (page != null) {
       HttpResponse<InputStream> response = get(page, 0, name);
       try (InputStream in = response.body()) {
@@ -79,7 +86,8 @@ final class HubClient {
 
   /** Opens a file at a place; the hub may choose to begin at 0 nevertheless. */
   Content open(HubName name, String commit, HubFile file, long start) throws IOException {
-    URI uri = uri("/datasets/" + name.repository() + "/resolve/" + commit + "/" + file.path());
+    String[] path = (commit + "/" + file.path()).split("/");
+    URI uri = uri(FILES, name, "resolve", path);
     HttpResponse<InputStream> response = get(uri, start, name);
     boolean partial = response.statusCode() == 206;
     return new Content(response.body(), partial ? start : 0);
@@ -161,12 +169,13 @@ final class HubClient {
     return new IOException("status " + status);
   }
 
-  private URI uri(String path) {
-    try {
-      URI encoded = new URI(null, null, endpoint.getPath() + path, null);
-      return endpoint.resolve(encoded.toASCIIString());
-    } catch (URISyntaxException e) {
-      throw new IllegalArgumentException(path, e);
+  private URI uri(String kind, HubName name, String view, String... segments) {
+    StringBuilder uri = new StringBuilder(endpoint.toString().replaceFirst("/+$", ""));
+    uri.append(kind).append(name.repository()).append('/').append(view);
+    for (String segment : segments) {
+      uri.append('/')
+          .append(URLEncoder.encode(segment, StandardCharsets.UTF_8).replace("+", "%20"));
     }
+    return URI.create(uri.toString());
   }
 }

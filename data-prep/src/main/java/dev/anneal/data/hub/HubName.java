@@ -12,13 +12,13 @@ import org.apache.hadoop.fs.GlobPattern;
  * {@code hub:datasets/<org>/<name>[@<revision>][/<path or glob>]}.
  *
  * @param repository {@code <org>/<name>}
- * @param revision branch, tag or commit
+ * @param revision branch, tag or commit; slashes in it are written as {@code %2F}
  * @param glob of the files that are wanted; null for those that look like the training split
  */
 record HubName(String repository, String revision, String glob) {
   static final String SCHEME = "hub:";
 
-  private static final String WORD = "[A-Za-z0-9_.-]+";
+  private static final String WORD = "[A-Za-z0-9_][A-Za-z0-9_.-]*";
   private static final Pattern NAME =
       Pattern.compile("hub:datasets/(" + WORD + "/" + WORD + ")(?:@([^/@]+))?(?:/(.+))?");
   private static final Pattern DATA_FILE =
@@ -38,7 +38,9 @@ record HubName(String repository, String revision, String glob) {
               + " @REVISION and /PATH if needed.");
     }
     return new HubName(
-        name.group(1), name.group(2) == null ? "main" : name.group(2), name.group(3));
+        name.group(1),
+        name.group(2) == null ? "main" : name.group(2).replaceAll("(?i)%2f", "/"),
+        name.group(3));
   }
 
   /**

@@ -121,7 +121,8 @@ final class LineReader implements Closeable {
     int taken = Math.min(to - from, MAX_LINE_BYTES - length);
     cut = cut || taken < to - from;
     if (length + taken > line.length) {
-      line = Arrays.copyOf(line, Math.max(length + taken, 2 * line.length));
+      int grown = Math.min(MAX_LINE_BYTES, 2 * line.length);
+      line = Arrays.copyOf(line, Math.max(length + taken, grown));
     }
     System.arraycopy(chunk, from, line, length, taken);
     length += taken;

@@ -117,6 +117,7 @@ final class ChatTemplate {
     context.registerFilter(new ToJsonFilter());
     context.registerFilter(new ItemsFilter());
     context.registerExpTest(new IterableTest());
+    context.registerTag(new GenerationTag());
     context.registerFunction(
         new ELFunctionDefinition(
             "", "raise_exception", TemplateFunctions.class, "raiseException", String.class));

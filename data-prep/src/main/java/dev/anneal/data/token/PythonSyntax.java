@@ -6,6 +6,7 @@ import com.hubspot.jinjava.el.ext.ExtendedParser;
 import com.hubspot.jinjava.interpret.Context;
 import com.hubspot.jinjava.interpret.JinjavaInterpreter;
 import jinjava.de.odysseus.el.misc.TypeConverter;
+import jinjava.de.odysseus.el.tree.Bindings;
 import jinjava.de.odysseus.el.tree.impl.Builder;
 import jinjava.de.odysseus.el.tree.impl.Parser;
 import jinjava.de.odysseus.el.tree.impl.Scanner.ScanException;
@@ -14,11 +15,12 @@ import jinjava.de.odysseus.el.tree.impl.ast.AstBinary;
 import jinjava.de.odysseus.el.tree.impl.ast.AstIdentifier;
 import jinjava.de.odysseus.el.tree.impl.ast.AstNode;
 import jinjava.de.odysseus.el.tree.impl.ast.AstUnary;
+import jinjava.javax.el.ELContext;
 
 /**
  * Expressions as Python reads them, where Jinjava differs: {@code not} binds looser than
- * comparisons and tests, so that {@code not tools is defined} asks whether tools are defined; and
- * texts are only added to texts.
+ * comparisons and tests, so that {@code not tools is defined} asks whether tools are defined;
+ * {@code and} gives one of its sides; texts are only added to texts.
  */
 final class PythonSyntax extends ExtendedSyntaxBuilder {
   private static final long serialVersionUID = 1L;
@@ -42,7 +44,7 @@ final class PythonSyntax extends ExtendedSyntaxBuilder {
       AstNode v = not(required);
       while (v != null && getToken().getSymbol() == Symbol.AND) {
         consumeToken();
-        v = createAstBinary(v, not(true), AstBinary.AND);
+        v = createAstBinary(v, not(true), AND);
       }
       return v;
     }
@@ -76,6 +78,21 @@ final class PythonSyntax extends ExtendedSyntaxBuilder {
           left, right, operator == AdditionOperator.OP ? new Addition() : operator);
     }
   }
+
+  /** Gives one of its sides, as Jinjava's {@code or} does, where JUEL gives a truth value. */
+  private static final AstBinary.Operator AND =
+      new AstBinary.Operator() {
+        @Override
+        public Object eval(Bindings bindings, ELContext context, AstNode left, AstNode right) {
+          Object value = left.eval(bindings, context);
+          return bindings.convert(value, Boolean.class) ? right.eval(bindings, context) : value;
+        }
+
+        @Override
+        public String toString() {
+          return "&&";
+        }
+      };
 
   private static final class Addition extends AstBinary.SimpleOperator {
     @Override

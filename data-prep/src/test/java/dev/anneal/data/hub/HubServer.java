@@ -28,6 +28,7 @@ final class HubServer implements AutoCloseable {
   private final HttpServer store = server();
   private final Map<String, byte[]> files = new LinkedHashMap<>();
   private final List<String> requests = new CopyOnWriteArrayList<>();
+  private String commit = COMMIT;
   private String token;
   private int bytesBeforeCut = Integer.MAX_VALUE;
   private int failures;
@@ -53,6 +54,11 @@ final class HubServer implements AutoCloseable {
 
   HubServer demand(String value) {
     token = value;
+    return this;
+  }
+
+  HubServer commit(String value) {
+    commit = value;
     return this;
   }
 
@@ -90,8 +96,10 @@ final class HubServer implements AutoCloseable {
       return;
     }
     String path = exchange.getRequestURI().getPath();
-    if (path.equals("/api/datasets/org/name/revision/main")) {
-      answer(exchange, 200, JSON.writeValueAsBytes(Map.of("sha", COMMIT)));
+    String revision = exchange.getRequestURI().getRawPath();
+    if (revision.equals("/api/datasets/org/name/revision/main")
+        || revision.equals("/api/datasets/org/name/revision/refs%2Fpr%2F1")) {
+      answer(exchange, 200, JSON.writeValueAsBytes(Map.of("sha", commit)));
     } else if (path.equals("/api/datasets/org/name/tree/" + COMMIT)) {
       listing(exchange);
     } else {

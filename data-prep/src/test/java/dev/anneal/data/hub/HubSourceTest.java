@@ -136,6 +136,24 @@ class HubSourceTest {
   }
 
   @Test
+  void refusesACommitThatIsNone() {
+    server.file("a.json", LARGE).commit("../../..");
+
+    assertThatThrownBy(() -> fetch("hub:datasets/org/name"))
+        .isInstanceOf(UncheckedIOException.class)
+        .hasMessageContaining("'../../..' is no commit");
+    assertThat(dir.resolve("out")).doesNotExist();
+  }
+
+  @Test
+  void findsARevisionWhoseNameHasSlashes() {
+    server.file("é a+b#c?.json", LARGE);
+
+    assertThat(fetch("hub:datasets/org/name@refs%2Fpr%2F1")).hasSize(1);
+    assertThat(server.fileRequests()).containsExactly("é a+b#c?.json null null");
+  }
+
+  @Test
   void givesTheTokenToTheHubAloneAndAsksForOne() {
     server.file("large.json", LARGE).file("small.json", LARGE).demand("secret");
     HubClient client = new HubClient(server.endpoint(), "secret");
@@ -185,7 +203,9 @@ class HubSourceTest {
     assertThatThrownBy(() -> fetch("hub:datasets/org/name"))
         .isInstanceOf(InvalidDataException.class)
         .hasMessageContaining("has no file of rows");
-    for (String source : List.of("hub:org/name", "hub:datasets/name", "hub:models/org/name")) {
+    for (String source :
+        List.of(
+            "hub:org/name", "hub:datasets/../name", "hub:datasets/name", "hub:models/org/name")) {
       assertThatThrownBy(() -> fetch(source))
           .isInstanceOf(InvalidDataException.class)
           .hasMessageContaining("write hub:datasets/ORG/NAME");

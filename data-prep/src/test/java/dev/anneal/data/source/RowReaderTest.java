@@ -15,11 +15,14 @@ import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
 import java.util.zip.GZIPOutputStream;
 import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.FSDataInputStream;
 import org.apache.hadoop.fs.RawLocalFileSystem;
+import org.apache.hadoop.security.AccessControlException;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -57,6 +60,18 @@ class RowReaderTest {
 
     assertThat(rows).extracting(Row::fault).containsExactly(null, "the row is not UTF-8", null);
     assertThat(rows.get(1).json()).startsWith("{\"a\":\"Gr");
+  }
+
+  @Test
+  void cutsALineThatWouldFillTheMemory() throws Exception {
+    byte[] text = new byte[LineReader.MAX_LINE_BYTES + 100];
+    Arrays.fill(text, (byte) 'a');
+    text[0] = '{';
+    text[text.length - 10] = '\n';
+    List<Row> rows = read("rows.jsonl", text);
+
+    assertThat(rows).extracting(Row::fault).containsExactly("the row is longer than 64 MiB", null);
+    assertThat(rows.get(1).json()).isEqualTo("aaaaaaaaa");
   }
 
   @Test
@@ -138,6 +153,32 @@ class RowReaderTest {
       }
     }
     assertThat(rows).containsExactly("{\"a\":1}", "{\"a\":2}", "{\"a\":3}");
+  }
+
+  /** Files that may be listed, but not read. */
+  public static final class ShutFileSystem extends RawLocalFileSystem {
+    @Override
+    public URI getUri() {
+      return URI.create("shut:///");
+    }
+
+    @Override
+    public FSDataInputStream open(org.apache.hadoop.fs.Path path, int bufferSize)
+        throws IOException {
+      throw new AccessControlException("user=intern, access=READ");
+    }
+  }
+
+  @Test
+  void namesAFileThatMayNotBeRead() throws Exception {
+    Configuration conf = new Configuration();
+    conf.setClass("fs.shut.impl", ShutFileSystem.class, RawLocalFileSystem.class);
+    Storage shut = new Storage(conf);
+    Files.writeString(dir.resolve("a.jsonl"), "{}\n");
+    List<FileInfo> files = SourceFiles.find("shut:" + dir + "/a.jsonl", "", shut);
+    assertThatThrownBy(() -> FileRange.of(files.get(0), shut))
+        .isInstanceOf(InvalidDataException.class)
+        .hasMessageMatching("No permission to read 'shut:.*/a.jsonl': grant it or .*");
   }
 
   @Test

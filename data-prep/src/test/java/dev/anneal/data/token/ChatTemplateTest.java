@@ -119,6 +119,19 @@ class ChatTemplateTest {
   }
 
   @Test
+  void printsWhatStandsBetweenMarksOfGeneration() {
+    String template =
+        """
+        {% for m in messages %}
+        {% generation %}
+        {{ m.role }}:
+        {%- endgeneration %}
+        {% endfor %}
+        """;
+    assertThat(render(template, GenerationPrompt.OMIT)).isEqualTo("user:");
+  }
+
+  @Test
   void passesOnTheTemplatesOwnRefusal() {
     assertThatThrownBy(
             () -> render("{{ raise_exception('Roles must alternate') }}", GenerationPrompt.OMIT))
