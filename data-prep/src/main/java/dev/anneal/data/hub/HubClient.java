@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.anneal.data.InvalidDataException;
 import java.io.IOException;
 import java.io.InputStream;
+import java.net.ConnectException;
 import java.net.URI;
 import java.net.URLEncoder;
 import java.net.http.HttpClient;
@@ -137,6 +138,8 @@ final class HubClient {
     }
     try {
       return http.send(request.build(), BodyHandlers.ofInputStream());
+    } catch (ConnectException e) {
+      throw new IOException("no connection to " + uri.getAuthority(), e);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new IOException("interrupted", e);

@@ -146,6 +146,15 @@ class HubSourceTest {
   }
 
   @Test
+  void saysWhomItCannotReach() {
+    server.close();
+
+    assertThatThrownBy(() -> fetch("hub:datasets/org/name"))
+        .isInstanceOf(UncheckedIOException.class)
+        .hasMessageContaining("no connection to " + server.endpoint().getAuthority());
+  }
+
+  @Test
   void findsARevisionWhoseNameHasSlashes() {
     server.file("é a+b#c?.json", LARGE);
 
