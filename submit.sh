@@ -15,6 +15,7 @@ Usage: ./submit.sh COMMAND [OPTIONS]
   --gpu               use the libraries for NVIDIA GPUs; without it those for CPUs
   --native-dir DIR    take the native libraries from DIR, which is on every node, and send none
                       (default: $ANNEAL_NATIVE_DIR)
+  --show N            prep: print the first N prepared rows, what is learned in brackets
   --overwrite         replace a finished run in output.path
   --debug             print stack traces and keep the executors' logs
   --help, --version
@@ -45,12 +46,12 @@ native_dir=${ANNEAL_NATIVE_DIR:-}
 while (($#)); do
   case $1 in
     -h | --help) usage && exit 0 ;;
-    --config | --set)
+    --config | --set | --show)
       (($# > 1)) || refuse "$1 needs a value: see ./submit.sh --help."
       anneal_args+=("$1" "$2")
       shift
       ;;
-    --config=* | --set=* | --overwrite | --debug | --version) anneal_args+=("$1") ;;
+    --config=* | --set=* | --show=* | --overwrite | --debug | --version) anneal_args+=("$1") ;;
     --gpu) natives=gpu ;;
     --native-dir)
       (($# > 1)) || refuse "$1 needs a value: see ./submit.sh --help."

@@ -9,12 +9,14 @@ import com.fasterxml.jackson.databind.json.JsonMapper;
 import dev.anneal.data.SplitWriter.Written;
 import dev.anneal.data.arrow.Split;
 import dev.anneal.data.io.Storage;
+import dev.anneal.data.token.ChatTokenizer;
 import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.Serializable;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
+import java.util.Locale;
 import java.util.SortedMap;
 
 /**
@@ -60,27 +62,35 @@ public record DatasetManifest(
   public record Spec(
       String source,
       String format,
+      SortedMap<String, String> columns,
+      String template,
       int maxLength,
+      String longRows,
       boolean packing,
       boolean shuffle,
       boolean trainOnPrompt,
       Long limit,
       int evalRows,
       double maxBadRows,
-      long seed) {
+      long seed,
+      String tokenizer) {
 
     static Spec of(PrepSpec spec) {
       return new Spec(
           spec.source(),
           spec.format().configName(),
+          spec.columns(),
+          spec.template(),
           spec.maxLength(),
+          spec.longRows().name().toLowerCase(Locale.ROOT),
           spec.packing(),
           spec.shuffle(),
           spec.trainOnPrompt(),
           spec.limit(),
           spec.evalRows(),
           spec.maxBadRows(),
-          spec.seed());
+          spec.seed(),
+          spec.tokenizer());
     }
   }
 
@@ -90,6 +100,7 @@ public record DatasetManifest(
    * @param read from the source
    * @param kept for training or held out
    * @param truncated of the kept ones, those cut at {@code max_length}
+   * @param split of the kept ones, those that became several
    * @param bad unreadable ones by reason
    * @param dropped readable ones that were left out, by reason
    */
@@ -97,6 +108,7 @@ public record DatasetManifest(
       long read,
       long kept,
       long truncated,
+      long split,
       SortedMap<String, Long> bad,
       SortedMap<String, Long> dropped) {}
 
@@ -142,6 +154,21 @@ public record DatasetManifest(
   /** The largest token id of both splits, for which the model needs an embedding. */
   public int largestTokenId() {
     return Math.max(train.largestTokenId(), eval.largestTokenId());
+  }
+
+  /**
+   * Makes sure that a tokenizer is that of the data set.
+   *
+   * @param location how to name the tokenizer
+   * @throws InvalidDataException if it is another
+   */
+  public void requireTokenizer(ChatTokenizer tokenizer, String location) {
+    if (tokenizerSha256 != null && !tokenizerSha256.equals(tokenizer.tokenizerSha256())) {
+      throw new InvalidDataException(
+          "The data set was prepared with another tokenizer than '"
+              + location
+              + "': name the one it was prepared with, or prepare it again.");
+    }
   }
 
   /**

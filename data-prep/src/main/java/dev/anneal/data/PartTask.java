@@ -1,5 +1,6 @@
 package dev.anneal.data;
 
+import dev.anneal.data.Census.LeftOut;
 import dev.anneal.data.PartTask.TrainPart;
 import dev.anneal.data.RowPreparer.Kept;
 import dev.anneal.data.RowPreparer.Outcome;
@@ -11,6 +12,7 @@ import dev.anneal.data.io.Storage;
 import dev.anneal.data.source.SourceRow;
 import java.io.IOException;
 import java.io.Serializable;
+import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Spliterators;
@@ -22,7 +24,6 @@ import scala.Tuple2;
 /**
  * The task that writes one file of the training split.
  *
- * @param maxLeftOut how many rows that are left out the task reports
  * @param firstHeldOut smallest key of the rows that are held out
  * @param lastHeldOut largest key of the rows that are held out
  */
@@ -30,24 +31,24 @@ record PartTask(
     String folder,
     int maxLength,
     Packing packing,
-    int maxLeftOut,
     long firstHeldOut,
     long lastHeldOut,
     Storage storage,
     Broadcast<RowPreparer> preparer)
     implements Function2<Integer, Iterator<Tuple2<Long, SourceRow>>, Iterator<TrainPart>> {
 
-  // What the driver can hold of all tasks, and what every task may report however many they are.
-  private static final int MAX_LEFT_OUT = 10_000;
-  private static final int MIN_LEFT_OUT_PER_TASK = 10;
-
-  /** What a task reports: the file it wrote and all rows that it saw, held out ones too. */
-  record TrainPart(Written written, Census census) implements Serializable {}
+  /**
+   * What a task reports.
+   *
+   * @param written the file it wrote
+   * @param census all rows that it saw, held out ones too
+   * @param quarantine the file with the rows that it left out; null where there are none
+   */
+  record TrainPart(Written written, Census census, String quarantine) implements Serializable {}
 
   static PartTask of(
       PrepSpec spec,
       String folder,
-      int tasks,
       Storage storage,
       Broadcast<RowPreparer> preparer,
       HeldOut heldOut) {
@@ -55,7 +56,6 @@ record PartTask(
         folder,
         spec.maxLength(),
         spec.packing() ? Packing.ON : Packing.OFF,
-        Math.max(MIN_LEFT_OUT_PER_TASK, MAX_LEFT_OUT / tasks),
         heldOut.firstKey(),
         heldOut.lastKey(),
         storage,
@@ -65,21 +65,26 @@ record PartTask(
   @Override
   public Iterator<TrainPart> call(Integer partition, Iterator<Tuple2<Long, SourceRow>> rows)
       throws IOException {
-    Census census = new Census(maxLeftOut);
+    Census census = new Census();
+    List<LeftOut> leftOut = new ArrayList<>();
     Iterator<TokenizedRow> trained =
         StreamSupport.stream(Spliterators.spliteratorUnknownSize(rows, 0), false)
             .<TokenizedRow>mapMulti(
                 (row, kept) -> {
-                  Outcome outcome = preparer.value().prepare(row._2().json());
-                  census.count(row._2(), outcome);
+                  Outcome outcome = preparer.value().prepare(row._2());
+                  LeftOut left = census.count(row._2(), outcome);
+                  if (left != null) {
+                    leftOut.add(left);
+                  }
                   if (outcome instanceof Kept usable && !isHeldOut(row._1())) {
-                    kept.accept(usable.row());
+                    usable.pieces().forEach(kept);
                   }
                 })
             .iterator();
     String name = Split.TRAIN.fileName(partition);
     Written written = new SplitWriter(maxLength, packing).write(folder, name, trained, storage);
-    return List.of(new TrainPart(written, census)).iterator();
+    String quarantine = Quarantine.writePart(folder, partition, leftOut, storage);
+    return List.of(new TrainPart(written, census, quarantine)).iterator();
   }
 
   private boolean isHeldOut(long key) {

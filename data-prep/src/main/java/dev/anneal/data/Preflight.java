@@ -1,6 +1,5 @@
 package dev.anneal.data;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import dev.anneal.data.Census.LeftOut;
 import dev.anneal.data.RowPreparer.Bad;
 import dev.anneal.data.RowPreparer.Kept;
@@ -8,6 +7,7 @@ import dev.anneal.data.RowPreparer.Outcome;
 import dev.anneal.data.format.BadRowException;
 import dev.anneal.data.io.Storage;
 import dev.anneal.data.io.Storage.FileInfo;
+import dev.anneal.data.source.FileRange;
 import dev.anneal.data.source.RowReader;
 import dev.anneal.data.source.SourceFiles;
 import dev.anneal.data.source.SourceRow;
@@ -16,11 +16,13 @@ import java.util.List;
 
 /** Finds out on the driver, before a cluster is asked for, whether a preparation can succeed. */
 public final class Preflight {
-  private static final long SCANNED_BYTES_PER_FILE = 64L << 20;
+  private static final long SCANNED_PER_FILE = 64L << 20;
+  private static final long SCANNED_IN_ALL = 256L << 20;
 
   private final PrepSpec spec;
   private final Storage storage;
   private final RowPreparer preparer;
+  private long scanned;
   private long rows;
   private long badRows;
   private LeftOut firstBad;
@@ -39,7 +41,8 @@ public final class Preflight {
    * @param files of the source
    * @param rows that were scanned
    * @param badRows of these, those that will be left out as unreadable
-   * @param complete whether every row was scanned; of files above 64 MiB only the start is
+   * @param complete whether every row was scanned; of files above 64 MiB only the start is, 256 MiB
+   *     of all files, and of tables nothing
    */
   public record Report(int files, long rows, long badRows, boolean complete) {}
 
@@ -58,51 +61,69 @@ public final class Preflight {
   }
 
   private Report scan() {
-    List<FileInfo> files = SourceFiles.find(spec.source(), storage);
+    if (TableSource.isTable(spec.source())) {
+      // only Spark can read it
+      return new Report(0, 0, 0, false);
+    }
+    List<FileInfo> files = SourceFiles.find(spec.source(), spec.output(), storage);
     for (FileInfo file : files) {
       if (!limitReached()) {
-        scan(file.uri());
+        scan(file);
       }
     }
     refuseIfHopeless();
     return new Report(files.size(), rows, badRows, complete);
   }
 
-  private void scan(String file) {
-    try (RowReader reader = RowReader.open(file, storage)) {
-      long row = 0;
-      while (reader.hasNext() && !limitReached()) {
-        if (reader.bytesRead() > SCANNED_BYTES_PER_FILE) {
-          complete = false;
-          return;
-        }
-        scan(file, ++row, reader.next());
+  private void scan(FileInfo file) {
+    long most = Math.min(SCANNED_PER_FILE, SCANNED_IN_ALL - scanned);
+    long row = 0;
+    long characters = 0;
+    for (FileRange range : FileRange.of(file, storage)) {
+      if (characters > most) {
+        complete = false;
+        break;
       }
-    } catch (IOException e) {
-      throw new InvalidDataException(Storage.cannotRead(file, e), e);
+      try (RowReader reader = RowReader.open(range, storage)) {
+        while (reader.hasNext() && !limitReached()) {
+          if (characters + reader.charactersRead() > most) {
+            complete = false;
+            break;
+          }
+          RowReader.Row next = reader.next();
+          scan(new SourceRow(rows, file.uri(), ++row, next.json(), next.fault()));
+        }
+        characters += reader.charactersRead();
+      } catch (IOException e) {
+        throw new InvalidDataException(Storage.cannotRead(file.uri(), e), e);
+      }
+      if (limitReached()) {
+        break;
+      }
     }
+    scanned += characters;
   }
 
-  private void scan(String file, long row, JsonNode json) {
+  private void scan(SourceRow row) {
     rows++;
-    String fault = faultOf(json);
+    String fault = faultOf(row);
     if (fault != null) {
       badRows++;
       if (firstBad == null) {
-        firstBad = new LeftOut(new SourceRow(rows - 1, file, row, json.toString()), fault);
+        firstBad = new LeftOut(row, fault);
       }
     }
   }
 
   /** Why the row is bad, or null; rows are tokenized until one is learned or if that is free. */
-  private String faultOf(JsonNode json) {
+  private String faultOf(SourceRow row) {
     if (!learns || !spec.format().needsTokenizer()) {
-      Outcome outcome = preparer.prepare(json);
+      Outcome outcome = preparer.prepare(row);
       learns = learns || outcome instanceof Kept;
       return outcome instanceof Bad bad ? bad.reason() : null;
     }
     try {
-      spec.format().parse(json);
+      preparer.parse(row);
       return null;
     } catch (BadRowException e) {
       return e.getMessage();

@@ -10,9 +10,7 @@ import dev.anneal.data.arrow.Split;
 import dev.anneal.data.format.TokenizedRow;
 import dev.anneal.data.io.Storage;
 import dev.anneal.data.io.Storage.FileInfo;
-import dev.anneal.data.source.FileSlice;
 import dev.anneal.data.source.SourceRow;
-import dev.anneal.data.source.SourceRows;
 import dev.anneal.data.token.ChatTokenizer;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -20,17 +18,16 @@ import java.time.LocalDate;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Spliterators;
 import java.util.function.Predicate;
 import java.util.stream.StreamSupport;
-import org.apache.spark.TaskContext;
 import org.apache.spark.api.java.JavaPairRDD;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.broadcast.Broadcast;
 import org.apache.spark.sql.SparkSession;
-import org.apache.spark.util.TaskCompletionListener;
 import scala.Tuple2;
 
 /**
@@ -42,13 +39,15 @@ import scala.Tuple2;
 public final class PrepJob {
   private static final String ARROW = ".arrow";
 
+  private final SparkSession spark;
   private final JavaSparkContext sc;
   private final PrepSpec spec;
   private final Storage storage;
   private final String folder;
 
-  private PrepJob(JavaSparkContext sc, PrepSpec spec) {
-    this.sc = sc;
+  private PrepJob(SparkSession spark, PrepSpec spec) {
+    this.spark = spark;
+    this.sc = JavaSparkContext.fromSparkContext(spark.sparkContext());
     this.spec = spec;
     this.storage = new Storage(sc.hadoopConfiguration());
     this.folder = storage.qualify(spec.datasetUri());
@@ -62,7 +61,7 @@ public final class PrepJob {
    */
   public static DatasetManifest run(SparkSession spark, PrepSpec spec) {
     try {
-      return new PrepJob(JavaSparkContext.fromSparkContext(spark.sparkContext()), spec).run();
+      return new PrepJob(spark, spec).run();
     } catch (Exception e) {
       // Spark throws checked exceptions that it does not declare.
       throw sayable(e, spec);
@@ -71,18 +70,20 @@ public final class PrepJob {
 
   private DatasetManifest run() throws IOException {
     RowPreparer preparer = RowPreparer.load(spec, storage);
-    List<FileSlice> slices = SourceScan.slices(sc, spec, storage);
-    long rows = slices.stream().mapToLong(FileSlice::rows).sum();
-    if (rows == 0) {
+    NumberedRows source =
+        TableSource.isTable(spec.source())
+            ? TableSource.rows(spark, spec)
+            : SourceScan.rows(sc, spec, storage);
+    if (source.count() == 0) {
       throw Refusals.noRows(spec);
     }
     clear();
     Broadcast<RowPreparer> shared = sc.broadcast(preparer);
     try {
-      RowOrder order = new RowOrder(spec.shuffle(), spec.seed(), rows);
-      JavaPairRDD<Long, SourceRow> ordered = ordered(slices, order);
+      RowOrder order = new RowOrder(spec.shuffle(), spec.seed(), source.count());
+      JavaPairRDD<Long, SourceRow> ordered = ordered(source, order);
       HeldOut heldOut = heldOut(ordered, shared);
-      PartTask task = PartTask.of(spec, folder, order.numPartitions(), storage, shared, heldOut);
+      PartTask task = PartTask.of(spec, folder, storage, shared, heldOut);
       return publish(preparer, heldOut, ordered.mapPartitionsWithIndex(task, true).collect());
     } finally {
       // The tokenizer is left to the garbage collector: a killed task may still be using it.
@@ -90,26 +91,11 @@ public final class PrepJob {
     }
   }
 
-  private JavaPairRDD<Long, SourceRow> ordered(List<FileSlice> slices, RowOrder order) {
-    Storage files = storage;
-    return sc.parallelize(slices, slices.size())
-        .flatMap(slice -> open(slice, files))
+  private static JavaPairRDD<Long, SourceRow> ordered(NumberedRows source, RowOrder order) {
+    return source
+        .rows()
         .mapToPair(row -> new Tuple2<>(order.key(row.index()), row))
         .repartitionAndSortWithinPartitions(order);
-  }
-
-  private static Iterator<SourceRow> open(FileSlice slice, Storage storage) {
-    SourceRows rows = slice.open(storage);
-    TaskCompletionListener close =
-        context -> {
-          try {
-            rows.close();
-          } catch (IOException e) {
-            throw new UncheckedIOException(e);
-          }
-        };
-    TaskContext.get().addTaskCompletionListener(close);
-    return rows;
   }
 
   /** Usable rows from the first partitions on if shuffled, else from the last ones back. */
@@ -136,7 +122,7 @@ public final class PrepJob {
     return StreamSupport.stream(Spliterators.spliteratorUnknownSize(rows, 0), false)
         .<Row>mapMulti(
             (row, usable) -> {
-              if (preparer.prepare(row._2().json()) instanceof Kept kept) {
+              if (preparer.prepare(row._2()) instanceof Kept kept) {
                 usable.accept(new Row(row._1(), kept.row()));
               }
             })
@@ -146,12 +132,14 @@ public final class PrepJob {
 
   private DatasetManifest publish(RowPreparer preparer, HeldOut heldOut, List<TrainPart> parts)
       throws IOException {
-    Census census = new Census(Integer.MAX_VALUE);
+    Census census = new Census();
     parts.forEach(part -> census.add(part.census()));
-    Quarantine.write(folder, census, storage);
+    List<String> leftOut =
+        parts.stream().map(TrainPart::quarantine).filter(Objects::nonNull).toList();
+    Quarantine.join(folder, leftOut, storage);
     List<Written> train = parts.stream().map(TrainPart::written).toList();
     try {
-      refuseIfUseless(census, Part.of(train, spec.maxLength()));
+      refuseIfUseless(census, heldOut, Part.of(train, spec.maxLength()));
     } catch (InvalidDataException e) {
       delete(name -> name.endsWith(ARROW));
       throw e;
@@ -161,14 +149,14 @@ public final class PrepJob {
     return manifest;
   }
 
-  private void refuseIfUseless(Census census, Part train) {
+  private void refuseIfUseless(Census census, HeldOut heldOut, Part train) {
     if (Refusals.tooMany(spec, census.badRows(), census.read())) {
       throw Refusals.tooManyBadRows(spec, census);
     }
     if (census.kept() == 0) {
       throw Refusals.nothingLearned(spec);
     }
-    if (train.rows() == 0 || census.kept() - train.rows() < spec.evalRows()) {
+    if (train.rows() == 0 || heldOut.rows().size() < spec.evalRows()) {
       throw Refusals.tooFewRows(spec, census.kept());
     }
   }
@@ -201,7 +189,7 @@ public final class PrepJob {
   /** Removes what an earlier preparation left, the manifest first. */
   private void clear() throws IOException {
     storage.delete(folder + "/" + DatasetManifest.FILE_NAME);
-    delete(name -> name.endsWith(ARROW) || name.equals(Quarantine.FILE_NAME));
+    delete(name -> name.endsWith(ARROW) || Quarantine.isOwn(name));
   }
 
   private void delete(Predicate<String> names) throws IOException {

@@ -3,13 +3,19 @@ package dev.anneal.data;
 import dev.anneal.data.format.RowFormat;
 import java.io.Serializable;
 import java.util.Objects;
+import java.util.SortedMap;
+import java.util.TreeMap;
 
 /**
  * What to prepare and how.
  *
  * @param source path, URI or glob of the instruction rows
  * @param format what a row looks like
+ * @param columns the column of the source that stands for a field of the format, where it has
+ *     another name
+ * @param template a chat template in the place of the model's own; null for the model's
  * @param maxLength the longest sequence, in tokens
+ * @param longRows what becomes of rows that are longer
  * @param packing several rows share a sequence; otherwise one row a sequence
  * @param shuffle rows in an order drawn from the seed; otherwise in the order of the files
  * @param trainOnPrompt the prompt is learned too
@@ -24,7 +30,10 @@ import java.util.Objects;
 public record PrepSpec(
     String source,
     RowFormat format,
+    SortedMap<String, String> columns,
+    String template,
     int maxLength,
+    LongRows longRows,
     boolean packing,
     boolean shuffle,
     boolean trainOnPrompt,
@@ -39,7 +48,10 @@ public record PrepSpec(
   public PrepSpec {
     Objects.requireNonNull(source, "source");
     Objects.requireNonNull(format, "format");
+    Objects.requireNonNull(longRows, "longRows");
     Objects.requireNonNull(output, "output");
+    columns = new TreeMap<>(columns);
+    format.checkColumns(columns);
     require(maxLength >= 2, "data.max_length is " + maxLength + ", but must be at least 2.");
     require(
         limit == null || limit > 0, "data.limit is " + limit + ", but must be at least 1 or none.");

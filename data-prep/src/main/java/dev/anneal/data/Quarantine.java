@@ -4,43 +4,67 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.anneal.data.Census.LeftOut;
 import dev.anneal.data.io.Storage;
 import java.io.IOException;
-import java.io.OutputStream;
+import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
-import java.util.SortedMap;
 
 /**
- * {@code quarantine.jsonl}: the rows that were left out, with file, row number, reason and the
- * beginning of their text. Where they are more than the driver can hold, a last line counts the
- * others: {@code {"more": {"reason": count}}}.
+ * {@code quarantine.jsonl}: every row that was left out, with file, row number, reason and the
+ * beginning of its text, in the order of the data set. Each task writes a part of its own; the
+ * driver strings them together.
  */
 final class Quarantine {
   static final String FILE_NAME = "quarantine.jsonl";
+  private static final String PREFIX = "quarantine";
   private static final ObjectMapper JSON = new ObjectMapper();
 
   private Quarantine() {}
 
-  static void write(String datasetUri, Census census, Storage storage) throws IOException {
-    storage.write(datasetUri + "/" + FILE_NAME, out -> writeTo(out, census));
+  /** Writes the part of a task; returns its name, or null where nothing was left out. */
+  static String writePart(String folder, int partition, List<LeftOut> leftOut, Storage storage)
+      throws IOException {
+    if (leftOut.isEmpty()) {
+      return null;
+    }
+    String name = "%s-%05d.jsonl".formatted(PREFIX, partition);
+    storage.write(
+        folder + "/" + name,
+        out -> {
+          for (LeftOut row : leftOut) {
+            out.write((line(row) + "\n").getBytes(StandardCharsets.UTF_8));
+          }
+        });
+    return name;
   }
 
-  private static void writeTo(OutputStream out, Census census) throws IOException {
-    for (LeftOut leftOut : census.leftOut()) {
-      Map<String, Object> line = new LinkedHashMap<>();
-      line.put("file", leftOut.row().file());
-      line.put("row", leftOut.row().row());
-      line.put("reason", leftOut.reason());
-      line.put("text", leftOut.row().json());
-      writeLine(out, line);
-    }
-    SortedMap<String, Long> more = census.forgotten();
-    if (!more.isEmpty()) {
-      writeLine(out, Map.of("more", more));
+  /** Puts the parts in the place of which there is one file. */
+  static void join(String folder, List<String> parts, Storage storage) throws IOException {
+    storage.write(
+        folder + "/" + FILE_NAME,
+        out -> {
+          for (String part : parts) {
+            try (InputStream in = storage.open(folder + "/" + part)) {
+              in.transferTo(out);
+            }
+          }
+        });
+    for (String part : parts) {
+      storage.delete(folder + "/" + part);
     }
   }
 
-  private static void writeLine(OutputStream out, Map<String, ?> line) throws IOException {
-    out.write((JSON.writeValueAsString(line) + "\n").getBytes(StandardCharsets.UTF_8));
+  static boolean isOwn(String fileName) {
+    return fileName.startsWith(PREFIX) && fileName.endsWith(".jsonl");
+  }
+
+  private static String line(LeftOut leftOut) throws IOException {
+    Map<String, Object> line = new LinkedHashMap<>();
+    line.put("file", leftOut.row().file());
+    line.put("row", leftOut.row().row());
+    line.put("reason", leftOut.reason());
+    line.put("text", leftOut.row().json());
+    return JSON.writeValueAsString(line);
   }
 }

@@ -9,6 +9,8 @@ import org.apache.spark.Partitioner;
 final class RowOrder extends Partitioner {
   private static final long serialVersionUID = 1L;
   private static final long ROWS_PER_PARTITION = 4096;
+  // beyond 33 million rows partitions grow instead, so that the driver never holds more than this
+  private static final long MAX_PARTITIONS = 8192;
 
   private final boolean shuffle;
   private final long seed;
@@ -20,7 +22,7 @@ final class RowOrder extends Partitioner {
     this.seed = seed;
     this.rows = rows;
     long needed = (rows + ROWS_PER_PARTITION - 1) / ROWS_PER_PARTITION;
-    this.partitions = Math.toIntExact(Math.max(Math.min(2, rows), needed));
+    this.partitions = (int) Math.min(MAX_PARTITIONS, Math.max(Math.min(2, rows), needed));
   }
 
   /** Place of the row in the order: rows with smaller keys come first; no two rows share one. */

@@ -1,16 +1,19 @@
 package dev.anneal.data;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.anneal.data.format.BadRowException;
+import dev.anneal.data.format.Columns;
+import dev.anneal.data.format.Example;
 import dev.anneal.data.format.LearnedPart;
 import dev.anneal.data.format.RowTokenizer;
 import dev.anneal.data.format.TokenizedRow;
 import dev.anneal.data.io.Storage;
+import dev.anneal.data.source.JsonRows;
+import dev.anneal.data.source.SourceRow;
 import dev.anneal.data.token.ChatTokenizer;
 import dev.anneal.data.token.TokenizerFiles;
+import java.io.IOException;
 import java.io.Serializable;
+import java.util.List;
 
 /**
  * Takes a row from JSON to tokens. It travels to executors as a broadcast, so that each of their
@@ -18,15 +21,16 @@ import java.io.Serializable;
  */
 final class RowPreparer implements Serializable {
   private static final long serialVersionUID = 1L;
-  private static final ObjectMapper JSON = new ObjectMapper();
 
   private final PrepSpec spec;
+  private final Columns columns;
   private final TokenizerFiles files;
   private transient ChatTokenizer tokenizer;
   private transient RowTokenizer rowTokenizer;
 
   private RowPreparer(PrepSpec spec, TokenizerFiles files) {
     this.spec = spec;
+    this.columns = new Columns(spec.columns());
     this.files = files;
   }
 
@@ -36,15 +40,27 @@ final class RowPreparer implements Serializable {
   /**
    * A row to learn from.
    *
-   * @param row at most {@code max_length} tokens
-   * @param fullLength tokens before truncation
+   * @param pieces at least one, each of at most {@code max_length} tokens, with something to learn
+   * @param fullLength tokens of the whole row
    */
-  record Kept(TokenizedRow row, int fullLength) implements Outcome {}
+  record Kept(List<TokenizedRow> pieces, int fullLength, Fate fate) implements Outcome {
+    /** What became of its tokens. */
+    enum Fate {
+      WHOLE,
+      TRUNCATED,
+      SPLIT
+    }
+
+    /** The row, or its first piece. */
+    TokenizedRow row() {
+      return pieces.get(0);
+    }
+  }
 
   /** A row that cannot be read. */
   record Bad(String reason) implements Outcome {}
 
-  /** A row in which nothing is left to learn. */
+  /** A row in which nothing is left to learn, or that is too long. */
   record Dropped(String reason, int fullLength) implements Outcome {}
 
   /**
@@ -54,7 +70,9 @@ final class RowPreparer implements Serializable {
    */
   static RowPreparer load(PrepSpec spec, Storage storage) {
     TokenizerFiles files =
-        spec.tokenizer() == null ? null : TokenizerFiles.read(spec.tokenizer(), storage);
+        spec.tokenizer() == null
+            ? null
+            : TokenizerFiles.read(spec.tokenizer(), spec.template(), storage);
     RowPreparer preparer = new RowPreparer(spec, files);
     if (spec.format().needsChatTemplate()) {
       preparer.tokenizer().requireChatTemplate();
@@ -62,29 +80,55 @@ final class RowPreparer implements Serializable {
     return preparer;
   }
 
-  Outcome prepare(String json) {
+  /**
+   * What the row says.
+   *
+   * @throws BadRowException if it cannot be read
+   */
+  Example parse(SourceRow row) throws BadRowException {
+    if (row.fault() != null) {
+      throw new BadRowException(row.fault());
+    }
     try {
-      return prepare(JSON.readTree(json));
-    } catch (JsonProcessingException e) {
-      throw new IllegalStateException("a row was read as JSON before", e);
+      return columns.parse(JsonRows.parse(row.json()), spec.format());
+    } catch (IOException e) {
+      throw new BadRowException("the row is not JSON");
     }
   }
 
-  Outcome prepare(JsonNode json) {
+  Outcome prepare(SourceRow row) {
+    RowTokenizer tokens = rowTokenizer();
     try {
-      TokenizedRow whole = rowTokenizer().tokenize(spec.format().parse(json));
-      TokenizedRow row = whole.truncate(spec.maxLength());
-      if (row.targetSpans().length > 0) {
-        return new Kept(row, whole.length());
-      }
-      String reason =
-          whole.targetSpans().length > 0
-              ? "no learned token is left within max_length"
-              : "no token is learned";
-      return new Dropped(reason, whole.length());
+      return fit(tokens.tokenize(parse(row)));
     } catch (BadRowException e) {
       return new Bad(e.getMessage());
+    } catch (InvalidDataException e) {
+      throw new InvalidDataException(
+          "%s (seen at row %d of '%s')."
+              .formatted(e.getMessage().replaceFirst("\\.$", ""), row.row(), row.file()),
+          e);
     }
+  }
+
+  private Outcome fit(TokenizedRow whole) {
+    if (whole.targetSpans().length == 0) {
+      return new Dropped("no token is learned", whole.length());
+    }
+    if (whole.length() <= spec.maxLength()) {
+      return new Kept(List.of(whole), whole.length(), Kept.Fate.WHOLE);
+    }
+    return switch (spec.longRows()) {
+      case TRUNCATE -> truncated(whole);
+      case DROP -> new Dropped("the row is longer than max_length", whole.length());
+      case SPLIT -> new Kept(whole.split(spec.maxLength()), whole.length(), Kept.Fate.SPLIT);
+    };
+  }
+
+  private Outcome truncated(TokenizedRow whole) {
+    TokenizedRow row = whole.truncate(spec.maxLength());
+    return row.targetSpans().length > 0
+        ? new Kept(List.of(row), whole.length(), Kept.Fate.TRUNCATED)
+        : new Dropped("no learned token is left within max_length", whole.length());
   }
 
   /** The tokenizer of this process; null for rows that came tokenized without one. */

@@ -2,54 +2,108 @@ package dev.anneal.data;
 
 import dev.anneal.data.io.Storage;
 import dev.anneal.data.io.Storage.FileInfo;
+import dev.anneal.data.source.FileRange;
 import dev.anneal.data.source.FileSlice;
 import dev.anneal.data.source.RowReader;
 import dev.anneal.data.source.SourceFiles;
+import dev.anneal.data.source.SourceRow;
+import dev.anneal.data.source.SourceRows;
 import java.io.IOException;
 import java.io.Serializable;
+import java.io.UncheckedIOException;
 import java.util.ArrayList;
+import java.util.Iterator;
 import java.util.List;
+import org.apache.spark.TaskContext;
+import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
+import org.apache.spark.util.TaskCompletionListener;
 
-/** Counts the rows of every file, one task a file, and so numbers all rows in file order. */
+/** Counts the rows of every range of every file, and so numbers all rows in file order. */
 final class SourceScan {
   private SourceScan() {}
 
-  /** A file's rows, or the sentence that says why it cannot be read. */
-  private record FileCount(long rows, String fault) implements Serializable {}
+  /** A file's ranges, or the sentence that says why it cannot be read. */
+  private record Ranges(List<FileRange> ranges, String fault) implements Serializable {}
 
-  static List<FileSlice> slices(JavaSparkContext sc, PrepSpec spec, Storage storage) {
-    List<String> files =
-        SourceFiles.find(spec.source(), storage).stream().map(FileInfo::uri).toList();
+  /** A range's rows, or the sentence that says why it cannot be read. */
+  private record RowCount(long rows, String fault) implements Serializable {}
+
+  static NumberedRows rows(JavaSparkContext sc, PrepSpec spec, Storage storage) {
+    List<FileSlice> slices = slices(sc, spec, storage);
+    JavaRDD<SourceRow> rows =
+        slices.isEmpty()
+            ? sc.emptyRDD()
+            : sc.parallelize(slices, slices.size()).flatMap(slice -> open(slice, storage));
+    return new NumberedRows(rows, slices.stream().mapToLong(FileSlice::rows).sum());
+  }
+
+  private static Iterator<SourceRow> open(FileSlice slice, Storage storage) {
+    SourceRows rows = slice.open(storage);
+    TaskCompletionListener close =
+        context -> {
+          try {
+            rows.close();
+          } catch (IOException e) {
+            throw new UncheckedIOException(e);
+          }
+        };
+    TaskContext.get().addTaskCompletionListener(close);
+    return rows;
+  }
+
+  private static List<FileSlice> slices(JavaSparkContext sc, PrepSpec spec, Storage storage) {
+    List<FileRange> ranges = ranges(sc, spec, storage);
     long limit = spec.limit() == null ? Long.MAX_VALUE : spec.limit();
-    List<FileCount> counts =
-        sc.parallelize(new ArrayList<>(files), files.size())
-            .map(file -> count(file, limit, storage))
-            .collect();
+    List<RowCount> counts =
+        sc.parallelize(ranges, ranges.size()).map(range -> count(range, limit, storage)).collect();
     List<FileSlice> slices = new ArrayList<>();
     long firstIndex = 0;
-    for (int i = 0; i < files.size() && firstIndex < limit; i++) {
-      if (counts.get(i).fault() != null) {
-        throw new InvalidDataException(counts.get(i).fault());
+    long firstRow = 1;
+    for (int i = 0; i < ranges.size() && firstIndex < limit; i++) {
+      refuse(counts.get(i).fault());
+      if (i > 0 && !ranges.get(i).file().equals(ranges.get(i - 1).file())) {
+        firstRow = 1;
       }
       long rows = Math.min(counts.get(i).rows(), limit - firstIndex);
-      slices.add(new FileSlice(files.get(i), firstIndex, rows));
+      slices.add(new FileSlice(ranges.get(i), firstIndex, firstRow, rows));
       firstIndex += rows;
+      firstRow += rows;
     }
     return slices;
   }
 
+  private static List<FileRange> ranges(JavaSparkContext sc, PrepSpec spec, Storage storage) {
+    List<FileInfo> files = new ArrayList<>(SourceFiles.find(spec.source(), spec.output(), storage));
+    List<FileRange> all = new ArrayList<>();
+    for (Ranges found :
+        sc.parallelize(files, files.size()).map(file -> rangesOf(file, storage)).collect()) {
+      refuse(found.fault());
+      all.addAll(found.ranges());
+    }
+    return all;
+  }
+
   // A broken file is a result, not a failure: Spark would try the task again in vain.
-  private static FileCount count(String file, long limit, Storage storage) throws IOException {
-    try (RowReader reader = RowReader.open(file, storage)) {
-      long rows = 0;
-      while (rows < limit && reader.hasNext()) {
-        reader.next();
-        rows++;
-      }
-      return new FileCount(rows, null);
+  private static Ranges rangesOf(FileInfo file, Storage storage) {
+    try {
+      return new Ranges(FileRange.of(file, storage), null);
     } catch (InvalidDataException e) {
-      return new FileCount(0, e.getMessage());
+      return new Ranges(List.of(), e.getMessage());
+    }
+  }
+
+  private static RowCount count(FileRange range, long limit, Storage storage) throws IOException {
+    try (RowReader reader = RowReader.open(range, storage)) {
+      return new RowCount(reader.count(limit), null);
+    } catch (InvalidDataException e) {
+      return new RowCount(0, e.getMessage());
+    }
+  }
+
+  private static void refuse(String fault) {
+    if (fault != null) {
+      throw new InvalidDataException(fault);
     }
   }
 }

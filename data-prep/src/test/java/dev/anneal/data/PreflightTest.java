@@ -57,17 +57,20 @@ class PreflightTest {
   }
 
   @Test
-  void refusesBrokenJsonNamingFileAndLine() throws Exception {
-    refuses(tokenized(GOOD + "{\"input_ids\": [1,}\n" + GOOD), "rows.jsonl' is broken in line 2");
-    refuses(tokenized(GOOD + GOOD.strip() + GOOD), "rows.jsonl' is broken in line 2");
-    refuses(tokenized("[\n{\"a\": 1},\n{\"a\" 2}]"), "rows.jsonl' is broken in line 3");
+  void refusesBrokenJsonNamingFileAndRow() throws Exception {
+    String[] secondRow = {"1 of 3 rows", "row 2 of", "rows.jsonl': the row is not JSON"};
+    refuses(tokenized(GOOD + "{\"input_ids\": [1,}\n" + GOOD), secondRow);
+    refuses(tokenized(GOOD + GOOD.strip() + GOOD + GOOD), secondRow);
+    refuses(tokenized("[\n{\"a\": 1},\n{\"a\" 2}]"), "rows.jsonl' is broken in line 3, row 2");
     refuses(tokenized("instruction,output\na,b\n"), "is not JSON in UTF-8 (line 1)");
   }
 
   @Test
-  void refusesAnotherEncodingNamingFileAndLine() throws Exception {
+  void refusesAnotherEncodingNamingFileAndRow() throws Exception {
     byte[] latin = (GOOD + "{\"text\": \"Grüße\"}\n").getBytes(StandardCharsets.ISO_8859_1);
-    refuses(tokenized(latin), "rows.jsonl' is broken in line 2 (not UTF-8)");
+    refuses(tokenized(latin), "row 2 of", "rows.jsonl': the row is not UTF-8");
+    byte[] array = "[{\"text\": \"Grüße\"}]".getBytes(StandardCharsets.ISO_8859_1);
+    refuses(tokenized(array), "rows.jsonl' is broken in line 1, row 1");
     refuses(tokenized(GOOD.getBytes(StandardCharsets.UTF_16)), "is not JSON in UTF-8");
   }
 

@@ -5,6 +5,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.util.HexFormat;
+import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.stream.Stream;
@@ -14,7 +15,10 @@ import org.apache.spark.sql.SparkSession;
 final class PrepFixture {
   private String source = "";
   private RowFormat format = RowFormat.ALPACA;
+  private Map<String, String> columns = Map.of();
+  private String template;
   private int maxLength = 1024;
+  private LongRows longRows = LongRows.TRUNCATE;
   private boolean packing = true;
   private boolean shuffle = true;
   private boolean trainOnPrompt;
@@ -82,6 +86,21 @@ final class PrepFixture {
     return this;
   }
 
+  PrepFixture columns(Map<String, String> value) {
+    columns = value;
+    return this;
+  }
+
+  PrepFixture template(Object value) {
+    template = value.toString();
+    return this;
+  }
+
+  PrepFixture longRows(LongRows value) {
+    longRows = value;
+    return this;
+  }
+
   PrepFixture unpacked() {
     packing = false;
     return this;
@@ -126,7 +145,10 @@ final class PrepFixture {
     return new PrepSpec(
         source,
         format,
+        new TreeMap<>(columns),
+        template,
         maxLength,
+        longRows,
         packing,
         shuffle,
         trainOnPrompt,

@@ -7,8 +7,10 @@ import dev.anneal.spark.config.AnnealConfig;
  *
  * @param existing what becomes of a finished run in the output folder
  * @param detail how much a failure tells
+ * @param shownRows how many prepared rows a preparation prints
  */
-public record Request(Command command, AnnealConfig config, Existing existing, Detail detail) {
+public record Request(
+    Command command, AnnealConfig config, Existing existing, Detail detail, int shownRows) {
 
   /** Which stages run. */
   public enum Command {

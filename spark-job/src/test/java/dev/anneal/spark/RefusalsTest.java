@@ -5,6 +5,8 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assumptions.assumeThat;
 
+import dev.anneal.data.io.Storage;
+import dev.anneal.data.token.ChatTokenizer;
 import dev.anneal.training.cuda.Gpus;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -15,6 +17,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Stream;
+import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.SparkEnv;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -125,7 +128,8 @@ class RefusalsTest {
   @Test
   void dataThatIsNotJsonNamesFileAndLine() throws IOException {
     Path data = data(GOOD_ROW.repeat(2) + "{\"instruction\": oops}\n" + GOOD_ROW.repeat(60));
-    assertThat(refusal("--set", "data.source=" + data)).contains(data.toString(), "line 3");
+    assertThat(refusal("--set", "data.source=" + data))
+        .contains(data.toString(), "row 3 of", "the row is not JSON");
   }
 
   @Test
@@ -133,6 +137,22 @@ class RefusalsTest {
     Path data = data(GOOD_ROW.repeat(60) + "{\"instruction\": \"no output\"}\n".repeat(5));
     assertThat(refusal("--set", "data.source=" + data))
         .contains(data.toString(), "data.max_bad_rows");
+  }
+
+  @Test
+  void columnsAndTemplatesThatDoNotFitNameTheKey() {
+    assertThat(refusal("--set", "data.columns={question: q}"))
+        .contains("data.columns names the field 'question'", "instruction, input, output");
+    assertThat(refusal("--set", "data.columns={output: answer}"))
+        .contains("field 'output' (column 'answer') is missing");
+    assertThat(refusal("--set", "data.template=" + folder.resolve("none.jinja")))
+        .contains("data.template", "none.jinja' does not exist");
+  }
+
+  @Test
+  void sourcesThatAreNoFilesAreCheckedByTheirNames() {
+    assertThat(refusal("--set", "data.source=hub:datasets/alpaca"))
+        .contains("hub:datasets/alpaca", "write hub:datasets/ORG/NAME");
   }
 
   @Test
@@ -343,6 +363,41 @@ class RefusalsTest {
     Executed executed = execute("train", "--config", CONF + "/tiny.yaml", "--set", outputSet());
     assertThat(executed.code()).isEqualTo(2);
     assertThat(executed.sentence()).contains(output() + "/dataset", "prepare it first");
+  }
+
+  @Test
+  void aDataSetOfAnotherTokenizerOrTemplateIsNotTrainedOn() throws IOException {
+    Path model = CONF.resolve("tiny/model");
+    try (ChatTokenizer tokenizer =
+        ChatTokenizer.load(model.toString(), new Storage(new Configuration()))) {
+      String template = tokenizer.templateSha256().orElseThrow();
+      assertThat(trainingRefusal("another", template))
+          .contains("prepared with another tokenizer than that of " + model, "run prep again");
+      assertThat(trainingRefusal(tokenizer.tokenizerSha256(), "another"))
+          .contains("prepared with another chat template than that of " + model, "run prep again");
+      Path own = Files.writeString(folder.resolve("own.jinja"), "{{ messages[0].content }}");
+      assertThat(
+              trainingRefusal(
+                  tokenizer.tokenizerSha256(), template, "--set", "data.template=" + own))
+          .contains("prepared with another chat template than that of " + own);
+    }
+  }
+
+  private String trainingRefusal(String tokenizer, String template, String... options)
+      throws IOException {
+    Files.createDirectories(output().resolve("dataset"));
+    Files.writeString(
+        output().resolve("dataset/dataset.json"),
+        """
+        {"schema_version": 1, "tokenizer_sha256": "%s", "template_sha256": "%s",
+         "train": {"sequences": 100, "largest_token_id": 5},
+         "eval": {"sequences": 0, "largest_token_id": -1}}
+        """
+            .formatted(tokenizer, template));
+    List<String> args =
+        new ArrayList<>(List.of("train", "--config", CONF + "/tiny.yaml", "--set", outputSet()));
+    args.addAll(List.of(options));
+    return execute(args.toArray(String[]::new)).sentence();
   }
 
   private String refusal(String... options) {

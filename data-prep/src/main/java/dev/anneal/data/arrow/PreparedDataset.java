@@ -11,12 +11,15 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * A split of a prepared data set by index. A file is opened when it is first read; the {@value
- * #MAX_OPEN_FILES} that were read last stay open, each with one record batch of at most 1 MiB of
- * ids where a sequence is not longer. For use by one thread.
+ * A split of a prepared data set by index: every sequence is found without reading those before it.
+ * Local files are mapped into memory. Of remote ones the record batches that were read last are
+ * held, of at most 1 MiB of ids where a sequence is not longer; the next one of a file that is read
+ * in order and those that {@link #expect} names are brought ahead. For use by one thread.
  */
 public final class PreparedDataset implements AutoCloseable {
   private static final int MAX_OPEN_FILES = 64;
+  // a map takes no file descriptor, and the system allows 65,530 of them
+  private static final int MAX_MAPPED_FILES = 4096;
 
   private final String datasetUri;
   private final Storage storage;
@@ -25,6 +28,12 @@ public final class PreparedDataset implements AutoCloseable {
   private final long[] starts;
   // by number, the one that was read last at the end
   private final Map<Integer, PreparedFile> open = new LinkedHashMap<>(16, 0.75f, true);
+  private final BatchCache remote = new BatchCache();
+  // what the first file that is opened tells of all: asking each would wait for its read-ahead
+  private int batchRows;
+  private boolean mapped;
+  private int lastFile = -1;
+  private int lastBatch;
 
   private PreparedDataset(String datasetUri, Storage storage, List<PartFile> files) {
     this.datasetUri = datasetUri;
@@ -44,7 +53,12 @@ public final class PreparedDataset implements AutoCloseable {
    */
   public static PreparedDataset open(String datasetUri, Split split, Storage storage) {
     DatasetManifest manifest = DatasetManifest.read(datasetUri, storage);
-    return new PreparedDataset(datasetUri, storage, manifest.part(split).files());
+    return of(datasetUri, manifest.part(split).files(), storage);
+  }
+
+  /** Some files of a data set as if they were all; nothing is read. */
+  public static PreparedDataset of(String datasetUri, List<PartFile> files, Storage storage) {
+    return new PreparedDataset(datasetUri, storage, files);
   }
 
   /** How many sequences the split holds. */
@@ -58,15 +72,48 @@ public final class PreparedDataset implements AutoCloseable {
    * @throws InvalidDataException if the file is truncated or damaged
    */
   public PreparedSequence read(long index) {
-    if (index < 0 || index >= size()) {
-      throw new IndexOutOfBoundsException(index + " of " + size() + " sequences");
+    int number = fileOf(index);
+    PreparedFile file = opened(number);
+    long row = index - starts[number];
+    int batch = (int) (row / batchRows);
+    SequenceBatch sequences = mapped ? file.batch(batch) : readAndLookAhead(number, file, batch);
+    try {
+      return sequences.read((int) (row % batchRows));
+    } catch (RuntimeException e) {
+      throw file.damaged(e);
     }
-    int file = fileOf(index);
-    return opened(file).read(index - starts[file]);
+  }
+
+  /**
+   * Says which sequences will be read next, so that remote ones are on their way meanwhile. Of very
+   * many only the first ones are fetched.
+   */
+  public void expect(long... indices) {
+    Arrays.stream(indices).limit(BatchCache.MAX_BATCHES / 2).forEach(this::expect);
+  }
+
+  private void expect(long index) {
+    int number = fileOf(index);
+    PreparedFile file = opened(number);
+    if (!mapped) {
+      remote.expect(file, (int) ((index - starts[number]) / batchRows));
+    }
+  }
+
+  private SequenceBatch readAndLookAhead(int number, PreparedFile file, int batch) {
+    SequenceBatch read = remote.read(file, batch);
+    boolean inOrder = number == lastFile ? batch == lastBatch + 1 : batch == 0;
+    if (inOrder && (batch + 1L) * batchRows < files.get(number).sequences()) {
+      remote.expect(file, batch + 1);
+    }
+    lastFile = number;
+    lastBatch = batch;
+    return read;
   }
 
   @Override
   public void close() {
+    remote.close();
     while (!open.isEmpty()) {
       closeEldest();
     }
@@ -75,12 +122,16 @@ public final class PreparedDataset implements AutoCloseable {
   private PreparedFile opened(int number) {
     PreparedFile file = open.get(number);
     if (file == null) {
-      if (open.size() == MAX_OPEN_FILES) {
+      if (open.size() == (mapped ? MAX_MAPPED_FILES : MAX_OPEN_FILES)) {
         closeEldest();
       }
       PartFile part = files.get(number);
-      file = PreparedFile.open(datasetUri + "/" + part.name(), part, storage);
+      file = new PreparedFile(datasetUri + "/" + part.name(), part, storage);
       open.put(number, file);
+    }
+    if (batchRows == 0) {
+      mapped = file.isMapped();
+      batchRows = file.batchRows();
     }
     return file;
   }
@@ -94,6 +145,9 @@ public final class PreparedDataset implements AutoCloseable {
 
   // Empty files share their start with the next one: the last of them holds the sequence.
   private int fileOf(long index) {
+    if (index < 0 || index >= size()) {
+      throw new IndexOutOfBoundsException(index + " of " + size() + " sequences");
+    }
     int found = Arrays.binarySearch(starts, index);
     if (found < 0) {
       return -found - 2;

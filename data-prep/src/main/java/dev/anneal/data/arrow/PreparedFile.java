@@ -5,108 +5,123 @@ import dev.anneal.data.InvalidDataException;
 import dev.anneal.data.io.Storage;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.nio.channels.SeekableByteChannel;
-import java.util.List;
-import org.apache.arrow.memory.BufferAllocator;
-import org.apache.arrow.memory.RootAllocator;
-import org.apache.arrow.vector.IntVector;
-import org.apache.arrow.vector.VectorSchemaRoot;
-import org.apache.arrow.vector.complex.ListVector;
-import org.apache.arrow.vector.ipc.ArrowFileReader;
-import org.apache.arrow.vector.ipc.message.ArrowBlock;
-import org.apache.arrow.vector.types.pojo.Schema;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import org.apache.arrow.flatbuf.Block;
+import org.apache.arrow.flatbuf.Footer;
+import org.apache.arrow.flatbuf.KeyValue;
+import org.apache.arrow.flatbuf.Schema;
 
-/** One Arrow file of a data set with the record batch that was read last. */
+/**
+ * One Arrow file of a data set. It opens when it is first read. Safe for use by several threads.
+ */
 final class PreparedFile implements AutoCloseable {
+  // the length of the footer and "ARROW1"
+  private static final int TAIL_BYTES = 10;
+
   private final String location;
-  private final BufferAllocator allocator = new RootAllocator();
-  private final ArrowFileReader reader;
-  private List<ArrowBlock> blocks;
+  private final PartFile expected;
+  private final Storage storage;
+  private FileBytes bytes;
+  private Footer footer;
   private int batchRows;
-  private int loaded = -1;
 
-  private PreparedFile(String location, SeekableByteChannel channel) {
+  PreparedFile(String location, PartFile expected, Storage storage) {
     this.location = location;
-    this.reader = new ArrowFileReader(channel, allocator);
+    this.expected = expected;
+    this.storage = storage;
   }
 
-  static PreparedFile open(String location, PartFile expected, Storage storage) {
-    try {
-      SeekableByteChannel channel = storage.openChannel(location);
-      long bytes = channel.size();
-      if (bytes != expected.bytes()) {
-        channel.close();
-        throw new InvalidDataException(
-            "'%s' has %d bytes, but dataset.json says %d: prepare the data set again."
-                .formatted(location, bytes, expected.bytes()));
-      }
-      PreparedFile file = new PreparedFile(location, channel);
-      try {
-        file.readFooter();
-        return file;
-      } catch (RuntimeException e) {
-        file.close();
-        throw e;
-      }
-    } catch (IOException e) {
-      throw new InvalidDataException(Storage.cannotRead(location, e), e);
-    }
+  /** Rows of every record batch but the last. */
+  synchronized int batchRows() {
+    opened();
+    return batchRows;
   }
 
-  PreparedSequence read(long row) {
-    int batch = (int) (row / batchRows);
+  /** Whether a batch costs no more than a look at memory. */
+  synchronized boolean isMapped() {
+    return opened() instanceof FileBytes.Mapped;
+  }
+
+  /**
+   * Reads a record batch.
+   *
+   * @throws InvalidDataException if the file is truncated or damaged
+   */
+  synchronized SequenceBatch batch(int number) {
+    FileBytes source = opened();
     try {
-      if (batch != loaded) {
-        loaded = -1;
-        reader.loadRecordBatch(blocks.get(batch));
-        loaded = batch;
-      }
-      VectorSchemaRoot root = reader.getVectorSchemaRoot();
-      int i = (int) (row % batchRows);
-      return new PreparedSequence(
-          values(root, PreparedSchema.INPUT_IDS, i),
-          values(root, PreparedSchema.ROW_LENGTHS, i),
-          values(root, PreparedSchema.TARGET_SPANS, i));
+      Block block = footer.recordBatches(number);
+      int length = Math.toIntExact(block.metaDataLength() + block.bodyLength());
+      return SequenceBatch.of(source.slice(block.offset(), length), block.metaDataLength());
     } catch (IOException | RuntimeException e) {
       throw damaged(e);
     }
   }
 
-  @Override
-  public void close() {
-    try {
-      reader.close();
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    } finally {
-      allocator.close();
-    }
-  }
-
-  private void readFooter() {
-    try {
-      blocks = reader.getRecordBlocks();
-      Schema schema = reader.getVectorSchemaRoot().getSchema();
-      batchRows = Integer.parseInt(schema.getCustomMetadata().get(PreparedSchema.BATCH_ROWS));
-    } catch (IOException | RuntimeException e) {
-      throw damaged(e);
-    }
-  }
-
-  private InvalidDataException damaged(Exception cause) {
+  InvalidDataException damaged(Exception cause) {
     return new InvalidDataException(
         "'" + location + "' is damaged (" + cause.getMessage() + "): prepare the data set again.",
         cause);
   }
 
-  private static int[] values(VectorSchemaRoot root, String column, int row) {
-    ListVector list = (ListVector) root.getVector(column);
-    IntVector elements = (IntVector) list.getDataVector();
-    int start = list.getElementStartIndex(row);
-    int[] values = new int[list.getElementEndIndex(row) - start];
-    for (int i = 0; i < values.length; i++) {
-      values[i] = elements.get(start + i);
+  /** Closes the file; it opens again if it is read again. */
+  @Override
+  public synchronized void close() {
+    try {
+      if (bytes != null) {
+        bytes.close();
+      }
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    } finally {
+      bytes = null;
     }
-    return values;
+  }
+
+  private FileBytes opened() {
+    if (bytes == null) {
+      try {
+        bytes = FileBytes.open(location, storage);
+        checkSize();
+        readFooter();
+      } catch (IOException e) {
+        throw new InvalidDataException(Storage.cannotRead(location, e), e);
+      }
+    }
+    return bytes;
+  }
+
+  private void checkSize() throws IOException {
+    long size = bytes.size();
+    if (size != expected.bytes()) {
+      close();
+      throw new InvalidDataException(
+          "'%s' has %d bytes, but dataset.json says %d: prepare the data set again."
+              .formatted(location, size, expected.bytes()));
+    }
+  }
+
+  private void readFooter() {
+    try {
+      long end = bytes.size() - TAIL_BYTES;
+      int length = bytes.slice(end, TAIL_BYTES).order(ByteOrder.LITTLE_ENDIAN).getInt(0);
+      ByteBuffer flat = bytes.slice(end - length, length).order(ByteOrder.LITTLE_ENDIAN);
+      footer = Footer.getRootAsFooter(flat);
+      batchRows = Integer.parseInt(metadata(footer.schema(), PreparedSchema.BATCH_ROWS));
+    } catch (IOException | RuntimeException e) {
+      close();
+      throw damaged(e);
+    }
+  }
+
+  private static String metadata(Schema schema, String key) {
+    for (int i = 0; i < schema.customMetadataLength(); i++) {
+      KeyValue entry = schema.customMetadata(i);
+      if (key.equals(entry.key())) {
+        return entry.value();
+      }
+    }
+    throw new IllegalArgumentException("its schema does not say " + key);
   }
 }

@@ -1,6 +1,8 @@
 package dev.anneal.data.arrow;
 
 import dev.anneal.data.format.TokenizedRow;
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 
 /**
@@ -31,5 +33,24 @@ public record PreparedSequence(int[] inputIds, int[] rowLengths, int[] targetSpa
       offset += row.length();
     }
     return new PreparedSequence(inputIds, rowLengths, targetSpans);
+  }
+
+  /** The rows as they were before they were laid end to end. */
+  public List<TokenizedRow> rows() {
+    List<TokenizedRow> rows = new ArrayList<>(rowLengths.length);
+    int start = 0;
+    int span = 0;
+    for (int length : rowLengths) {
+      int end = start + length;
+      int first = span;
+      while (span < targetSpans.length && targetSpans[span] < end) {
+        span += 2;
+      }
+      int offset = start;
+      int[] spans = Arrays.stream(targetSpans, first, span).map(p -> p - offset).toArray();
+      rows.add(new TokenizedRow(Arrays.copyOfRange(inputIds, start, end), spans));
+      start = end;
+    }
+    return rows;
   }
 }

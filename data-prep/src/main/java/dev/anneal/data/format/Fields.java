@@ -1,6 +1,8 @@
 package dev.anneal.data.format;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import dev.anneal.data.source.JsonRows;
+import java.io.IOException;
 
 /** Checked access to the fields of a row. */
 final class Fields {
@@ -23,6 +25,19 @@ final class Fields {
   static String optionalText(JsonNode row, String name) throws BadRowException {
     JsonNode value = row.path(name);
     return value.isMissingNode() || value.isNull() ? "" : checked(value, name);
+  }
+
+  /** A list or object, which may also be written as text, as files of plain columns have it. */
+  static JsonNode json(JsonNode row, String name) {
+    JsonNode value = row.path(name);
+    if (!value.isTextual()) {
+      return value;
+    }
+    try {
+      return JsonRows.parse(value.textValue());
+    } catch (IOException e) {
+      return value;
+    }
   }
 
   private static String checked(JsonNode value, String name) throws BadRowException {

@@ -2,6 +2,7 @@ package dev.anneal.data.format;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.anneal.data.token.Message;
+import java.util.ArrayList;
 import java.util.List;
 
 /** Rows of one question and one answer, and rows of text alone. */
@@ -30,11 +31,19 @@ final class InstructionRows {
 
       ### Response:""";
 
+  // How the raw files of Alpaca and its kin say that there is none.
+  private static final String NO_INPUT = "<noinput>";
+
+  private static final String END_OF_TEXT = "<|endoftext|>";
+
   private InstructionRows() {}
 
   static Example alpaca(JsonNode row) throws BadRowException {
     String instruction = Fields.text(row, "instruction");
     String input = Fields.optionalText(row, "input");
+    if (input.strip().equalsIgnoreCase(NO_INPUT)) {
+      input = "";
+    }
     String prompt =
         input.isEmpty()
             ? WITHOUT_INPUT.formatted(instruction)
@@ -43,14 +52,32 @@ final class InstructionRows {
   }
 
   static Example promptCompletion(JsonNode row) throws BadRowException {
-    return exchange(Fields.text(row, "prompt"), Fields.text(row, "completion"));
+    String system = Fields.optionalText(row, "system");
+    Example.Chat exchange = exchange(Fields.text(row, "prompt"), Fields.text(row, "completion"));
+    if (system.isBlank()) {
+      return exchange;
+    }
+    List<Message> messages = new ArrayList<>(List.of(new Message("system", system)));
+    messages.addAll(exchange.messages());
+    return new Example.Chat(List.copyOf(messages));
+  }
+
+  static Example selfInstruct(JsonNode row) throws BadRowException {
+    String completion = Fields.text(row, "completion").strip();
+    if (completion.endsWith(END_OF_TEXT)) {
+      completion = completion.substring(0, completion.length() - END_OF_TEXT.length()).strip();
+    }
+    if (completion.isEmpty()) {
+      throw new BadRowException("field 'completion' is empty");
+    }
+    return exchange(Fields.text(row, "prompt").strip(), completion);
   }
 
   static Example text(JsonNode row) throws BadRowException {
     return new Example.Text(Fields.text(row, "text"));
   }
 
-  private static Example exchange(String prompt, String answer) {
+  private static Example.Chat exchange(String prompt, String answer) {
     return new Example.Chat(List.of(new Message("user", prompt), new Message("assistant", answer)));
   }
 }

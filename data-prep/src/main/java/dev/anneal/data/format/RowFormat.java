@@ -3,6 +3,8 @@ package dev.anneal.data.format;
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.anneal.data.InvalidDataException;
 import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
 import java.util.stream.Collectors;
 
 /** What a row of the data set looks like. */
@@ -13,9 +15,20 @@ public enum RowFormat {
   CHAT("chat"),
   /** {@code {"prompt": ..., "completion": ...}}: a conversation of two turns. */
   PROMPT_COMPLETION("prompt-completion"),
+  /** The same with the blanks and end-of-text marks of self-instruct's files. */
+  SELF_INSTRUCT("self-instruct"),
+  /** {@code {"text": "<human>: ...\n<bot>: ..."}}, of any number of turns. */
+  CHIP2("chip2"),
+  /** {@code {"chosen": "\n\nHuman: ...\n\nAssistant: ..."}}, of any number of turns. */
+  HH_RLHF("hh-rlhf"),
+  /** {@code {"text": "### Human: ...### Assistant: ..."}}, of any number of turns. */
+  GUANACO("guanaco"),
   /** {@code {"text": ...}}: plain continuation. */
   TEXT("text"),
-  /** {@code {"input_ids": [...], "prompt_length": n}}. */
+  /**
+   * {@code {"input_ids": [...]}} with {@code prompt_length}, {@code target_spans} or {@code
+   * labels}.
+   */
   TOKENIZED("tokenized");
 
   private final String configName;
@@ -49,7 +62,29 @@ public enum RowFormat {
   }
 
   public boolean needsChatTemplate() {
-    return this == ALPACA || this == CHAT || this == PROMPT_COMPLETION;
+    return this != TEXT && this != TOKENIZED;
+  }
+
+  /**
+   * Makes sure that a mapping of columns names fields of this format.
+   *
+   * @param columns column of the source by field of the format
+   * @throws InvalidDataException if it names others
+   */
+  public void checkColumns(Map<String, String> columns) {
+    List<String> fields = fields();
+    for (String field : columns.keySet()) {
+      if (!fields.contains(field)) {
+        throw new InvalidDataException(
+            "data.columns names the field '"
+                + field
+                + "', but data.format '"
+                + configName
+                + "' has the fields "
+                + String.join(", ", fields)
+                + ": write FIELD: COLUMN.");
+      }
+    }
   }
 
   /**
@@ -65,8 +100,24 @@ public enum RowFormat {
       case ALPACA -> InstructionRows.alpaca(row);
       case CHAT -> ConversationRows.chat(row);
       case PROMPT_COMPLETION -> InstructionRows.promptCompletion(row);
+      case SELF_INSTRUCT -> InstructionRows.selfInstruct(row);
+      case CHIP2 -> Transcript.CHIP2.parse(Fields.text(row, "text"));
+      case HH_RLHF -> Transcript.HH_RLHF.parse(Fields.text(row, "chosen"));
+      case GUANACO -> Transcript.GUANACO.parse(Fields.text(row, "text"));
       case TEXT -> InstructionRows.text(row);
       case TOKENIZED -> TokenRows.tokenized(row);
+    };
+  }
+
+  private List<String> fields() {
+    return switch (this) {
+      case ALPACA -> List.of("instruction", "input", "output");
+      case CHAT -> List.of("messages", "conversations", "tools", "chat_template_kwargs");
+      case PROMPT_COMPLETION -> List.of("system", "prompt", "completion");
+      case SELF_INSTRUCT -> List.of("prompt", "completion");
+      case CHIP2, GUANACO, TEXT -> List.of("text");
+      case HH_RLHF -> List.of("chosen");
+      case TOKENIZED -> List.of("input_ids", "prompt_length", "target_spans", "labels");
     };
   }
 

@@ -7,7 +7,9 @@ import dev.anneal.data.token.GenerationPrompt;
 import dev.anneal.data.token.Message;
 import dev.anneal.data.token.TemplateRefusalException;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.OptionalInt;
 import java.util.stream.IntStream;
 
 /** Turns examples into token ids and the spans that are learned. */
@@ -40,7 +42,7 @@ public final class RowTokenizer {
 
   private TokenizedRow whole(Example example) throws BadRowException {
     if (example instanceof Example.Chat chat) {
-      return chat(chat.messages());
+      return chat(chat);
     }
     if (example instanceof Example.Text text) {
       return text(text.text());
@@ -48,10 +50,10 @@ public final class RowTokenizer {
     return tokens((Example.Tokens) example);
   }
 
-  private TokenizedRow chat(List<Message> messages) throws BadRowException {
+  private TokenizedRow chat(Example.Chat chat) throws BadRowException {
     try {
-      String rendered = tokenizer.render(messages, GenerationPrompt.OMIT);
-      List<CharSpan> answers = answers(messages, rendered);
+      String rendered = render(chat, chat.messages().size(), GenerationPrompt.OMIT);
+      List<CharSpan> answers = answers(chat, rendered);
       EncodedText encoded = tokenizer.encodeWithOffsets(rendered);
       return new TokenizedRow(encoded.ids(), spansOf(encoded, answers));
     } catch (TemplateRefusalException e) {
@@ -62,15 +64,18 @@ public final class RowTokenizer {
   /** Code points {@code [start, end)} of the rendered conversation. */
   private record CharSpan(int start, int end) {}
 
-  private List<CharSpan> answers(List<Message> messages, String rendered) {
+  private String render(Example.Chat chat, int turns, GenerationPrompt generationPrompt) {
+    return tokenizer.render(chat.messages().subList(0, turns), chat.variables(), generationPrompt);
+  }
+
+  private List<CharSpan> answers(Example.Chat chat, String rendered) {
+    List<Message> messages = chat.messages();
     List<CharSpan> answers = new ArrayList<>();
     for (int i = 0; i < messages.size(); i++) {
       if (messages.get(i).role().equals("assistant")) {
-        String prompt = tokenizer.render(messages.subList(0, i), GenerationPrompt.ADD);
+        String prompt = render(chat, i, GenerationPrompt.ADD);
         String answered =
-            i + 1 == messages.size()
-                ? rendered
-                : tokenizer.render(messages.subList(0, i + 1), GenerationPrompt.OMIT);
+            i + 1 == messages.size() ? rendered : render(chat, i + 1, GenerationPrompt.OMIT);
         if (!rendered.startsWith(answered) || !answered.startsWith(prompt)) {
           throw new InvalidDataException(
               "The chat template writes the beginning of a conversation differently once it goes on,"
@@ -104,11 +109,16 @@ public final class RowTokenizer {
   }
 
   private TokenizedRow text(String text) {
-    IntStream ids =
-        IntStream.concat(
-            tokenizer.bosId().stream(),
-            IntStream.concat(IntStream.of(tokenizer.encode(text)), tokenizer.eosId().stream()));
-    return learnedFrom(ids.toArray(), 1);
+    int[] ids = tokenizer.encode(text);
+    IntStream bos = without(tokenizer.bosId(), ids.length > 0 ? ids[0] : -1).stream();
+    IntStream eos = without(tokenizer.eosId(), ids.length > 0 ? ids[ids.length - 1] : -1).stream();
+    return learnedFrom(
+        IntStream.concat(bos, IntStream.concat(IntStream.of(ids), eos)).toArray(), 1);
+  }
+
+  // A text that brings the token itself does not get it twice.
+  private static OptionalInt without(OptionalInt token, int present) {
+    return token.isPresent() && token.getAsInt() == present ? OptionalInt.empty() : token;
   }
 
   private TokenizedRow tokens(Example.Tokens tokens) throws BadRowException {
@@ -119,7 +129,17 @@ public final class RowTokenizer {
         }
       }
     }
-    return learnedFrom(tokens.ids(), Math.max(1, tokens.promptLength()));
+    return new TokenizedRow(tokens.ids(), withoutFirst(tokens.targetSpans()));
+  }
+
+  // Nothing predicts the first token.
+  private static int[] withoutFirst(int[] spans) {
+    if (spans.length == 0 || spans[0] > 0) {
+      return spans;
+    }
+    int[] rest = spans.clone();
+    rest[0] = 1;
+    return rest[1] > 1 ? rest : Arrays.copyOfRange(rest, 2, rest.length);
   }
 
   private static TokenizedRow learnedFrom(int[] ids, int start) {

@@ -1,7 +1,10 @@
 package dev.anneal.data.format;
 
 import java.io.Serializable;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
+import java.util.stream.IntStream;
 
 /**
  * A row as tokens.
@@ -28,6 +31,31 @@ public record TokenizedRow(int[] ids, int[] targetSpans) implements Serializable
   /** -1 where there are no tokens. */
   public int largestId() {
     return Arrays.stream(ids).max().orElse(-1);
+  }
+
+  /**
+   * The row cut into pieces of {@code maxLength} tokens and a rest. A piece knows nothing of those
+   * before it, so its first token is not learned; pieces in which nothing is learned are left out.
+   */
+  public List<TokenizedRow> split(int maxLength) {
+    List<TokenizedRow> pieces = new ArrayList<>();
+    for (int start = 0; start < ids.length; start += maxLength) {
+      int end = Math.min(ids.length, start + maxLength);
+      IntStream.Builder spans = IntStream.builder();
+      for (int i = 0; i < targetSpans.length; i += 2) {
+        int from = Math.max(targetSpans[i], start + 1);
+        int to = Math.min(targetSpans[i + 1], end);
+        if (from < to) {
+          spans.add(from - start).add(to - start);
+        }
+      }
+      TokenizedRow piece =
+          new TokenizedRow(Arrays.copyOfRange(ids, start, end), spans.build().toArray());
+      if (piece.targetSpans.length > 0) {
+        pieces.add(piece);
+      }
+    }
+    return pieces;
   }
 
   /** The row's first {@code maxLength} tokens. */

@@ -20,6 +20,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.UUID;
 import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.FSDataInputStream;
 import org.apache.hadoop.fs.FSDataOutputStream;
 import org.apache.hadoop.fs.FileContext;
 import org.apache.hadoop.fs.FileStatus;
@@ -77,6 +78,24 @@ public final class Storage implements Serializable {
   public InputStream open(String location) throws IOException {
     Path path = new Path(location);
     return fileSystem(path).open(path);
+  }
+
+  /** Opens the file at a position. */
+  public InputStream open(String location, long position) throws IOException {
+    Path path = new Path(location);
+    FSDataInputStream in = fileSystem(path).open(path);
+    try {
+      in.seek(position);
+      return in;
+    } catch (IOException | RuntimeException e) {
+      in.close();
+      throw e;
+    }
+  }
+
+  /** What readers of other libraries take to open the same files. */
+  public Configuration configuration() {
+    return conf;
   }
 
   /** Opens the file for reading at any position. */

@@ -1,47 +1,83 @@
 package dev.anneal.data.source;
 
+import com.fasterxml.jackson.core.JsonGenerator;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.JsonToken;
-import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.anneal.data.io.Storage;
+import java.io.BufferedInputStream;
 import java.io.CharConversionException;
 import java.io.IOException;
-import java.io.InputStream;
+import java.io.StringWriter;
 
 /** Rows of a JSON array, one at a time. */
 final class JsonArrayReader extends RowReader {
-  private static final ObjectMapper JSON = new ObjectMapper();
-
   private final String file;
   private final JsonParser parser;
+  private long row;
 
-  JsonArrayReader(String file, InputStream in) throws IOException {
-    super(in);
+  private JsonArrayReader(String file, JsonParser parser) {
     this.file = file;
-    this.parser = JSON.getFactory().createParser(in);
-    parser.nextToken();
+    this.parser = parser;
+  }
+
+  static JsonArrayReader of(String file, Storage storage) throws IOException {
+    BufferedInputStream in = SourceStream.open(file, storage);
+    try {
+      JsonParser parser = JsonRows.FACTORY.createParser(SourceStream.skipByteOrderMark(in));
+      parser.nextToken();
+      return new JsonArrayReader(file, parser);
+    } catch (IOException | RuntimeException e) {
+      in.close();
+      throw e;
+    }
   }
 
   @Override
-  public long bytesRead() {
-    return parser.currentLocation().getByteOffset();
+  Row read() {
+    return next(
+        () -> {
+          StringWriter text = new StringWriter();
+          try (JsonGenerator out = JsonRows.FACTORY.createGenerator(text)) {
+            out.copyCurrentStructure(parser);
+          }
+          return Row.of(text.toString());
+        });
   }
 
   @Override
-  JsonNode read() {
+  public long count(long limit) {
+    long rows = 0;
+    while (rows < limit && next(parser::skipChildren) != null) {
+      rows++;
+    }
+    return rows;
+  }
+
+  @Override
+  public void close() throws IOException {
+    parser.close();
+  }
+
+  private interface Consumption<T> {
+    T consume() throws IOException;
+  }
+
+  /** What is made of the next element; null behind the last one. */
+  private <T> T next(Consumption<T> consumption) {
+    row++;
     try {
       if (parser.nextToken() != JsonToken.END_ARRAY) {
-        return JSON.readTree(parser);
+        return consumption.consume();
       }
       if (parser.nextToken() != null) {
-        throw broken(file, line(), "text after the end of the array", null);
+        throw broken(file, place(line()), "text after the end of the array", null);
       }
       return null;
     } catch (JsonProcessingException e) {
-      throw broken(file, e.getLocation().getLineNr(), e.getOriginalMessage(), e);
+      throw broken(file, place(e.getLocation().getLineNr()), e.getOriginalMessage(), e);
     } catch (CharConversionException e) {
-      throw broken(file, line(), "not UTF-8", e);
+      throw broken(file, place(line()), "not UTF-8", e);
     } catch (IOException e) {
       throw stopped(file, e);
     }
@@ -49,5 +85,9 @@ final class JsonArrayReader extends RowReader {
 
   private int line() {
     return parser.currentLocation().getLineNr();
+  }
+
+  private String place(int line) {
+    return "line " + line + ", row " + row;
   }
 }

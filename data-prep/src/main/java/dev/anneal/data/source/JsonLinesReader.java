@@ -1,71 +1,74 @@
 package dev.anneal.data.source;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.databind.DeserializationFeature;
-import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectReader;
-import com.fasterxml.jackson.databind.json.JsonMapper;
-import java.io.ByteArrayOutputStream;
+import dev.anneal.data.io.Storage;
+import java.io.BufferedInputStream;
 import java.io.IOException;
 import java.io.InputStream;
-import java.nio.ByteBuffer;
-import java.nio.charset.CharacterCodingException;
-import java.nio.charset.StandardCharsets;
 
 /** Rows of a file with one JSON object a line; blank lines do not count. */
 final class JsonLinesReader extends RowReader {
-  private static final ObjectReader JSON =
-      JsonMapper.builder().enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS).build().reader();
-
   private final String file;
-  private final InputStream in;
-  private long line;
-  private long bytes;
+  private final LineReader lines;
 
-  JsonLinesReader(String file, InputStream in) {
-    super(in);
+  private JsonLinesReader(String file, LineReader lines) {
     this.file = file;
-    this.in = in;
+    this.lines = lines;
   }
 
-  @Override
-  public long bytesRead() {
-    return bytes;
-  }
-
-  @Override
-  JsonNode read() {
+  static JsonLinesReader of(FileRange range, Storage storage) throws IOException {
+    if (range.start() == 0) {
+      BufferedInputStream in =
+          SourceStream.skipByteOrderMark(SourceStream.open(range.file(), storage));
+      return new JsonLinesReader(range.file(), new LineReader(in, 0, range.end()));
+    }
+    // the line that holds the byte before the range belongs to the range before
+    InputStream in = storage.open(range.file(), range.start() - 1);
+    LineReader lines = new LineReader(in, range.start() - 1, range.end());
     try {
-      String text = readLine();
-      while (text != null && text.isBlank()) {
-        text = readLine();
+      lines.next();
+    } catch (IOException e) {
+      lines.close();
+      throw e;
+    }
+    return new JsonLinesReader(range.file(), lines);
+  }
+
+  @Override
+  Row read() {
+    if (!nextLine()) {
+      return null;
+    }
+    String text = lines.text();
+    if (lines.isCut()) {
+      return new Row(text, "the row is longer than 64 MiB");
+    }
+    return lines.isUtf8(text) ? Row.of(text) : new Row(text, "the row is not UTF-8");
+  }
+
+  @Override
+  public long count(long limit) {
+    long rows = 0;
+    while (rows < limit && nextLine()) {
+      rows++;
+    }
+    return rows;
+  }
+
+  @Override
+  public void close() throws IOException {
+    lines.close();
+  }
+
+  private boolean nextLine() {
+    try {
+      while (lines.next()) {
+        if (!lines.isBlank()) {
+          return true;
+        }
       }
-      return text == null ? null : JSON.readTree(text);
-    } catch (JsonProcessingException e) {
-      throw broken(file, line, e.getOriginalMessage(), e);
-    } catch (CharacterCodingException e) {
-      throw broken(file, line, "not UTF-8", e);
+      return false;
     } catch (IOException e) {
       throw stopped(file, e);
     }
-  }
-
-  /** The next line without its end; null behind the last one. */
-  private String readLine() throws IOException {
-    ByteArrayOutputStream buffer = new ByteArrayOutputStream(512);
-    int c = in.read();
-    if (c == -1) {
-      return null;
-    }
-    line++;
-    while (c != -1 && c != '\n') {
-      buffer.write(c);
-      c = in.read();
-    }
-    bytes += buffer.size() + 1;
-    return StandardCharsets.UTF_8
-        .newDecoder()
-        .decode(ByteBuffer.wrap(buffer.toByteArray()))
-        .toString();
   }
 }

@@ -1,64 +1,70 @@
 package dev.anneal.data.source;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import dev.anneal.data.InvalidDataException;
 import dev.anneal.data.io.Storage;
-import java.io.BufferedInputStream;
 import java.io.IOException;
-import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.util.Iterator;
 import java.util.NoSuchElementException;
 
 /**
- * Streams the rows of one file: a JSON array, or JSON lines. The first character that is not blank
- * tells which.
+ * Streams the rows of a range of a file, each as the text of a JSON value.
  *
- * <p>The iterator throws {@link InvalidDataException} with file and line where the file is broken,
- * and {@link UncheckedIOException} where the file system fails.
+ * <p>A row that cannot be read while those behind it can carries its fault. The iterator throws
+ * {@link InvalidDataException} with file and row where the rest of the file is lost, and {@link
+ * UncheckedIOException} where the file system fails.
  */
-public abstract sealed class RowReader implements Iterator<JsonNode>, AutoCloseable
-    permits JsonArrayReader, JsonLinesReader {
-  private static final int BYTE_ORDER_MARK = 0xEF;
-
-  private final InputStream in;
-  private JsonNode next;
+public abstract class RowReader implements Iterator<RowReader.Row>, AutoCloseable {
+  private Row next;
   private boolean ended;
-
-  RowReader(InputStream in) {
-    this.in = in;
-  }
+  private long charactersRead;
 
   /**
-   * Opens a file of either form.
+   * One row.
    *
-   * @throws InvalidDataException if the file cannot be read or holds neither form of JSON
+   * @param json its text; where there is a fault, as much of it as could be read
+   * @param fault why the text cannot be taken for a row; null where it can
    */
-  public static RowReader open(String file, Storage storage) {
-    try {
-      BufferedInputStream in = new BufferedInputStream(storage.open(file), 1 << 16);
-      try {
-        return switch (firstCharacter(in)) {
-          case '[' -> new JsonArrayReader(file, in);
-          case '{', -1 -> new JsonLinesReader(file, in);
-          default ->
-              throw new InvalidDataException(
-                  "'"
-                      + file
-                      + "' is not JSON in UTF-8 (line 1): it must begin with '[' (a JSON array) or"
-                      + " '{' (JSON lines).");
-        };
-      } catch (IOException | RuntimeException e) {
-        in.close();
-        throw e;
-      }
-    } catch (IOException e) {
-      throw new InvalidDataException(Storage.cannotRead(file, e), e);
+  public record Row(String json, String fault) {
+    static Row of(String json) {
+      return new Row(json, null);
     }
   }
 
-  /** The next row of the file; null behind the last one. */
-  abstract JsonNode read();
+  /**
+   * Opens a range.
+   *
+   * @throws InvalidDataException if the file cannot be read
+   */
+  public static RowReader open(FileRange range, Storage storage) {
+    try {
+      return switch (range.form()) {
+        case JSON_ARRAY -> JsonArrayReader.of(range.file(), storage);
+        case JSON_LINES -> JsonLinesReader.of(range, storage);
+        case CSV -> CsvReader.of(range.file(), ',', storage);
+        case TSV -> CsvReader.of(range.file(), '\t', storage);
+        case PARQUET -> ParquetRowReader.of(range, storage);
+        case ARROW_FILE, ARROW_STREAM -> ArrowRowReader.of(range, storage);
+      };
+    } catch (IOException e) {
+      throw new InvalidDataException(Storage.cannotRead(range.file(), e), e);
+    }
+  }
+
+  /** The next row; null behind the last one. */
+  abstract Row read();
+
+  /**
+   * Counts the rows that are left, but no more than {@code limit}, in the place of reading them.
+   */
+  public long count(long limit) {
+    long rows = 0;
+    while (rows < limit && hasNext()) {
+      next();
+      rows++;
+    }
+    return rows;
+  }
 
   @Override
   public final boolean hasNext() {
@@ -70,48 +76,31 @@ public abstract sealed class RowReader implements Iterator<JsonNode>, AutoClosea
   }
 
   @Override
-  public final JsonNode next() {
+  public final Row next() {
     if (!hasNext()) {
       throw new NoSuchElementException();
     }
-    JsonNode row = next;
+    Row row = next;
     next = null;
+    charactersRead += row.json().length();
     return row;
   }
 
-  /** Bytes of the file that were taken so far, within the size of a buffer. */
-  public abstract long bytesRead();
+  /** Characters of the rows that {@link #next} gave. */
+  public final long charactersRead() {
+    return charactersRead;
+  }
 
   @Override
-  public final void close() throws IOException {
-    in.close();
-  }
-
-  /** Leaves the stream before the first character, behind the byte order mark if there is one. */
-  private static int firstCharacter(BufferedInputStream in) throws IOException {
-    in.mark(3);
-    if (in.read() == BYTE_ORDER_MARK) {
-      in.skipNBytes(2);
-    } else {
-      in.reset();
-    }
-    in.mark(1 << 16);
-    int c = in.read();
-    while (c != -1 && Character.isWhitespace(c)) {
-      c = in.read();
-    }
-    in.reset();
-    return c;
-  }
+  public abstract void close() throws IOException;
 
   static UncheckedIOException stopped(String file, IOException cause) {
     return new UncheckedIOException(
         "'" + file + "' cannot be read to its end (" + cause.getMessage() + "): run again.", cause);
   }
 
-  static InvalidDataException broken(String file, long line, String what, Exception cause) {
+  static InvalidDataException broken(String file, String place, String what, Exception cause) {
     return new InvalidDataException(
-        "'" + file + "' is broken in line " + line + " (" + what + "): correct or remove it.",
-        cause);
+        "'" + file + "' is broken in " + place + " (" + what + "): correct or remove it.", cause);
   }
 }

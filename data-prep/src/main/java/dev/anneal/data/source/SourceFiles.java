@@ -1,6 +1,7 @@
 package dev.anneal.data.source;
 
 import dev.anneal.data.InvalidDataException;
+import dev.anneal.data.hub.HubSource;
 import dev.anneal.data.io.Storage;
 import dev.anneal.data.io.Storage.FileInfo;
 import java.io.IOException;
@@ -8,15 +9,28 @@ import java.util.List;
 
 /** Finds the files of {@code data.source}. */
 public final class SourceFiles {
+  /** What the name of a table of Spark's catalogs stands behind. */
+  public static final String TABLE_SCHEME = "table:";
+
   private SourceFiles() {}
 
+  /** Whether a source is files that are where they are read, neither a table nor on the hub. */
+  public static boolean areInPlace(String source) {
+    return !source.startsWith(TABLE_SCHEME) && !HubSource.isHub(source);
+  }
+
   /**
-   * The files that a path, URI or glob names.
+   * The files that a path, URI or glob names, or those of a data set on the hub, which are fetched
+   * first.
    *
+   * @param output folder of the run, below which copies from the hub are put
    * @return at least one file, sorted by path
    * @throws InvalidDataException if nothing matches or the place cannot be read
    */
-  public static List<FileInfo> find(String source, Storage storage) {
+  public static List<FileInfo> find(String source, String output, Storage storage) {
+    if (HubSource.isHub(source)) {
+      return HubSource.fetch(source, output, storage);
+    }
     try {
       List<FileInfo> files = storage.list(source);
       if (files.isEmpty()) {

@@ -21,10 +21,16 @@ public final class SourceRows implements Iterator<SourceRow>, AutoCloseable {
 
   @Override
   public SourceRow next() {
-    String json = reader.next().toString();
-    SourceRow row = new SourceRow(slice.firstIndex() + taken, slice.file(), taken + 1, json);
+    RowReader.Row row = reader.next();
+    SourceRow numbered =
+        new SourceRow(
+            slice.firstIndex() + taken,
+            slice.range().file(),
+            slice.firstRow() + taken,
+            row.json(),
+            row.fault());
     taken++;
-    return row;
+    return numbered;
   }
 
   @Override

@@ -3,6 +3,9 @@ package dev.anneal.data.token;
 import com.hubspot.jinjava.Jinjava;
 import com.hubspot.jinjava.JinjavaConfig;
 import com.hubspot.jinjava.LegacyOverrides;
+import com.hubspot.jinjava.el.JinjavaInterpreterResolver;
+import com.hubspot.jinjava.el.TruthyTypeConverter;
+import com.hubspot.jinjava.interpret.Context;
 import com.hubspot.jinjava.interpret.RenderResult;
 import com.hubspot.jinjava.interpret.TemplateError;
 import com.hubspot.jinjava.lib.fn.ELFunctionDefinition;
@@ -11,8 +14,16 @@ import dev.anneal.data.InvalidDataException;
 import java.time.Instant;
 import java.time.ZoneOffset;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import jinjava.de.odysseus.el.ExpressionFactoryImpl;
+import jinjava.de.odysseus.el.tree.TreeStore;
+import jinjava.de.odysseus.el.tree.impl.Cache;
+import jinjava.javax.el.CompositeELResolver;
+import jinjava.javax.el.ExpressionFactory;
 
 /**
  * A Jinja chat template, rendered with the settings and functions of Hugging Face's {@code
@@ -20,8 +31,7 @@ import java.util.Map;
  */
 final class ChatTemplate {
   // Jinja's own rules, which Jinjava keeps apart from its old ones. Two of its "overrides" stay
-  // off:
-  // one escapes control characters where objects are printed, one does not know "{{-".
+  // off: one escapes control characters where objects are printed, one does not know "{{-".
   private static final LegacyOverrides RULES =
       LegacyOverrides.newBuilder()
           .withEvaluateMapKeys(true)
@@ -34,15 +44,19 @@ final class ChatTemplate {
           .withHandleBackslashInQuotesOnly(true)
           .build();
 
+  private static final int CACHED_EXPRESSIONS = 1000;
+
   private final String template;
   private final String where;
-  private final Jinjava jinjava;
+  private final Instant renderedAt;
+  // each is used by one thread at a time
+  private final Queue<ParsedTemplate> idle = new ConcurrentLinkedQueue<>();
   private final Map<String, Object> constants;
 
   ChatTemplate(TokenizerFiles files) {
     this.template = withoutTrailingNewline(files.chatTemplate());
     this.where = files.folder();
-    this.jinjava = jinjava(files.renderedAt());
+    this.renderedAt = files.renderedAt();
     this.constants =
         Map.of(
             "bos_token", orEmpty(files.bosToken()),
@@ -53,20 +67,34 @@ final class ChatTemplate {
   /**
    * The conversation as the template writes it.
    *
+   * @param rowVariables what the template is given beside the messages, such as {@code tools}
    * @throws TemplateRefusalException if the template refuses the conversation
    * @throws InvalidDataException if the template cannot be rendered at all
    */
-  String render(List<Message> messages, GenerationPrompt generationPrompt) {
+  String render(
+      List<Message> messages, Map<String, Object> rowVariables, GenerationPrompt generationPrompt) {
     Map<String, Object> variables = new HashMap<>(constants);
+    variables.putAll(rowVariables);
     variables.put("messages", messages.stream().map(ChatTemplate::toMap).toList());
     variables.put("add_generation_prompt", generationPrompt == GenerationPrompt.ADD);
-    RenderResult result = jinjava.renderForResult(template, variables);
+    RenderResult result = render(variables);
     for (TemplateError error : result.getErrors()) {
-      if (error.getSeverity() == TemplateError.ErrorType.FATAL) {
+      if (isFailure(error)) {
         throw failure(error);
       }
     }
     return result.getOutput();
+  }
+
+  private RenderResult render(Map<String, Object> variables) {
+    ParsedTemplate taken = idle.poll();
+    ParsedTemplate parsed =
+        taken == null ? new ParsedTemplate(jinjava(renderedAt), template) : taken;
+    try {
+      return parsed.render(variables);
+    } finally {
+      idle.add(parsed);
+    }
   }
 
   private static Jinjava jinjava(Instant now) {
@@ -76,23 +104,50 @@ final class ChatTemplate {
             .withLstripBlocks(true)
             .withKeepTrailingNewline(true)
             .withNestedInterpretationEnabled(false)
+            .withInterperterFactory(PythonInterpreter.FACTORY)
+            .withElResolver(new PythonResolver())
             .withLegacyOverrides(RULES)
             .withTimeZone(ZoneOffset.UTC)
             .withDateTimeProvider(new FixedDateTimeProvider(now.toEpochMilli()))
             .build();
-    Jinjava jinjava = new Jinjava(config);
-    jinjava.getGlobalContext().registerFilter(new TrimFilter());
-    jinjava
-        .getGlobalContext()
-        .registerFunction(
-            new ELFunctionDefinition(
-                "", "raise_exception", TemplateFunctions.class, "raiseException", String.class));
-    jinjava
-        .getGlobalContext()
-        .registerFunction(
-            new ELFunctionDefinition(
-                "", "strftime_now", TemplateFunctions.class, "strftimeNow", String.class));
+    Jinjava jinjava = new PythonJinja(config);
+    Context context = jinjava.getGlobalContext();
+    context.registerFilter(new TrimFilter());
+    context.registerFilter(new LengthFilter());
+    context.registerFilter(new ToJsonFilter());
+    context.registerFilter(new ItemsFilter());
+    context.registerExpTest(new IterableTest());
+    context.registerTag(new GenerationTag());
+    context.registerFunction(
+        new ELFunctionDefinition(
+            "", "raise_exception", TemplateFunctions.class, "raiseException", String.class));
+    context.registerFunction(
+        new ELFunctionDefinition(
+            "", "strftime_now", TemplateFunctions.class, "strftimeNow", String.class));
     return jinjava;
+  }
+
+  private static final class PythonJinja extends Jinjava {
+    private final ExpressionFactory expressions =
+        new ExpressionFactoryImpl(
+            new TreeStore(new PythonSyntax(), new Cache(CACHED_EXPRESSIONS)),
+            new TruthyTypeConverter());
+
+    PythonJinja(JinjavaConfig config) {
+      super(config);
+    }
+
+    @Override
+    public ExpressionFactory getExpressionFactory() {
+      return expressions;
+    }
+  }
+
+  private static final class PythonResolver extends CompositeELResolver {
+    PythonResolver() {
+      add(new PythonTexts());
+      add(JinjavaInterpreterResolver.DEFAULT_RESOLVER_READ_ONLY);
+    }
   }
 
   private RuntimeException failure(TemplateError error) {
@@ -108,11 +163,22 @@ final class ChatTemplate {
             + error.getLineno()
             + ": "
             + error.getMessage()
-            + "): correct it or choose another model.tokenizer.");
+            + "): correct it, or name another with data.template.");
+  }
+
+  // Jinjava warns of an undefined value, which Jinja prints as nothing, but of broken syntax too.
+  private static boolean isFailure(TemplateError error) {
+    return error.getSeverity() == TemplateError.ErrorType.FATAL
+        || error.getReason() == TemplateError.ErrorReason.SYNTAX_ERROR
+        || error.getReason() == TemplateError.ErrorReason.INVALID_ARGUMENT;
   }
 
   private static Map<String, Object> toMap(Message message) {
-    return Map.of("role", message.role(), "content", message.content());
+    Map<String, Object> turn = new LinkedHashMap<>();
+    turn.put("role", message.role());
+    turn.put("content", message.content());
+    turn.putAll(message.more());
+    return turn;
   }
 
   // Jinja drops one from the template; Jinjava would drop one from what is rendered.

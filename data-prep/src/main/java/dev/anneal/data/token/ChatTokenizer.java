@@ -10,6 +10,7 @@ import java.time.LocalDate;
 import java.time.ZoneOffset;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 
@@ -20,12 +21,19 @@ import java.util.OptionalInt;
 public final class ChatTokenizer implements AutoCloseable {
   private final TokenizerFiles files;
   private final NativeTokenizer tokenizer;
+  // null for a tokenizer that does more than to merge byte pairs within pieces
+  private final PieceTokenizer pieces;
   private final ChatTemplate template;
   private final int vocabSize;
 
-  private ChatTokenizer(TokenizerFiles files, NativeTokenizer tokenizer, int vocabSize) {
+  private ChatTokenizer(TokenizerFiles files, NativeTokenizer tokenizer, int vocabSize)
+      throws IOException {
     this.files = files;
     this.tokenizer = tokenizer;
+    this.pieces =
+        PieceRules.read(files.tokenizerJson())
+            .map(added -> new PieceTokenizer(tokenizer, added))
+            .orElse(null);
     this.template = files.chatTemplate() == null ? null : new ChatTemplate(files);
     this.vocabSize = vocabSize;
   }
@@ -81,18 +89,24 @@ public final class ChatTokenizer implements AutoCloseable {
    * @throws TemplateRefusalException if the template refuses the conversation
    */
   public String render(List<Message> messages, GenerationPrompt generationPrompt) {
+    return render(messages, Map.of(), generationPrompt);
+  }
+
+  /** Same as above, with what the template takes beside the messages, such as {@code tools}. */
+  public String render(
+      List<Message> messages, Map<String, Object> variables, GenerationPrompt generationPrompt) {
     requireChatTemplate();
-    return template.render(messages, generationPrompt);
+    return template.render(messages, variables, generationPrompt);
   }
 
   /** Ids of the text as it stands: nothing is put in front or behind, nothing is cut. */
   public int[] encode(String text) {
-    return tokenizer.encode(text);
+    return pieces == null ? tokenizer.encode(text) : pieces.encode(text).ids();
   }
 
   /** Same as {@link #encode}, with the place of each token in the text. */
   public EncodedText encodeWithOffsets(String text) {
-    return tokenizer.encodeWithOffsets(text);
+    return pieces == null ? tokenizer.encodeWithOffsets(text) : pieces.encode(text);
   }
 
   public String decode(int[] ids, SpecialTokens specialTokens) {

@@ -37,20 +37,27 @@ public record TokenizerFiles(
    * @throws InvalidDataException if the folder lacks {@code tokenizer.json} or a file is broken
    */
   public static TokenizerFiles read(String folder, Storage storage) {
+    return read(folder, null, storage);
+  }
+
+  /**
+   * Same as {@link #read(String, Storage)}, with a template of the user's own.
+   *
+   * @param templateFile takes the place of the folder's template; null for that one
+   */
+  public static TokenizerFiles read(String folder, String templateFile, Storage storage) {
     String tokenizerJson = readText(folder, "tokenizer.json", storage);
     if (tokenizerJson == null) {
       throw new InvalidDataException(
           "'" + folder + "' has no tokenizer.json: set model.tokenizer to a folder that has one.");
     }
     JsonNode config = config(folder, storage);
-    String template = readText(folder, "chat_template.jinja", storage);
-    if (template == null) {
-      template = templateOf(config.path("chat_template"));
-    }
     return new TokenizerFiles(
         folder,
         tokenizerJson,
-        template,
+        templateFile == null
+            ? template(folder, config, storage)
+            : userTemplate(templateFile, storage),
         specialToken(config.path("bos_token")),
         specialToken(config.path("eos_token")),
         Instant.now());
@@ -71,8 +78,29 @@ public record TokenizerFiles(
     }
   }
 
+  private static String template(String folder, JsonNode config, Storage storage) {
+    String file = readText(folder, "chat_template.jinja", storage);
+    return file == null ? templateOf(config.path("chat_template")) : file;
+  }
+
+  private static String userTemplate(String file, Storage storage) {
+    String template = readText(file, storage);
+    if (template == null || template.isBlank()) {
+      throw new InvalidDataException(
+          "data.template '"
+              + file
+              + "' "
+              + (template == null ? "does not exist" : "is empty")
+              + ": name a file with a Jinja chat template.");
+    }
+    return template;
+  }
+
   private static String readText(String folder, String name, Storage storage) {
-    String location = folder.endsWith("/") ? folder + name : folder + "/" + name;
+    return readText(folder.endsWith("/") ? folder + name : folder + "/" + name, storage);
+  }
+
+  private static String readText(String location, Storage storage) {
     try {
       if (!storage.exists(location)) {
         return null;

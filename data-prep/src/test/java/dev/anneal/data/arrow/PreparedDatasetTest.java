@@ -7,11 +7,9 @@ import dev.anneal.data.InvalidDataException;
 import dev.anneal.data.format.TokenizedRow;
 import dev.anneal.data.io.Storage;
 import java.io.IOException;
-import java.io.OutputStream;
 import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
@@ -178,33 +176,6 @@ class PreparedDatasetTest {
   }
 
   private List<PreparedSequence> write(int... sequencesPerFile) throws Exception {
-    List<PreparedSequence> all = new ArrayList<>();
-    List<String> files = new ArrayList<>();
-    for (int file = 0; file < sequencesPerFile.length; file++) {
-      Path path = dir.resolve(Split.TRAIN.fileName(file));
-      try (OutputStream out = Files.newOutputStream(path);
-          PreparedWriter writer = new PreparedWriter(out, MAX_LENGTH)) {
-        for (int i = 0; i < sequencesPerFile[file]; i++) {
-          PreparedSequence sequence = sequence(all.size());
-          all.add(sequence);
-          writer.append(sequence);
-        }
-        writer.finish();
-      }
-      files.add(
-          "{\"name\":\"%s\",\"sequences\":%d,\"bytes\":%d}"
-              .formatted(path.getFileName(), sequencesPerFile[file], Files.size(path)));
-    }
-    Files.writeString(
-        dir.resolve("dataset.json"),
-        "{\"schema_version\":1,\"train\":{\"files\":[%s]},\"eval\":{\"files\":[]}}"
-            .formatted(String.join(",", files)));
-    return all;
-  }
-
-  private static PreparedSequence sequence(int number) {
-    int[] ids = IntStream.range(0, 3 + number % 50).map(i -> number * 1000 + i).toArray();
-    int[] lengths = {2, ids.length - 2};
-    return new PreparedSequence(ids, lengths, number % 3 == 0 ? new int[0] : new int[] {1, 2});
+    return WrittenDataset.write(dir, MAX_LENGTH, sequencesPerFile);
   }
 }

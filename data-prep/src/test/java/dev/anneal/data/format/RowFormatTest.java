@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.anneal.data.token.Message;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -64,7 +65,97 @@ class RowFormatTest {
     Example.Tokens tokens =
         (Example.Tokens) parse(RowFormat.TOKENIZED, "{'input_ids':[5,6],'prompt_length':1}");
     assertThat(tokens.ids()).containsExactly(5, 6);
-    assertThat(tokens.promptLength()).isEqualTo(1);
+    assertThat(tokens.targetSpans()).containsExactly(1, 2);
+  }
+
+  @Test
+  void takesTheMarksOfRawFilesForNoInputAndNoText() throws Exception {
+    assertThat(parse(RowFormat.ALPACA, "{'instruction':'Sing','input':'<noinput>','output':'La'}"))
+        .isEqualTo(parse(RowFormat.ALPACA, "{'instruction':'Sing','input':'','output':'La'}"));
+    assertThat(
+            parse(
+                RowFormat.SELF_INSTRUCT,
+                "{'prompt':'List fruit.\\n\\nOutput: ','completion':' Apples<|endoftext|>'}"))
+        .isEqualTo(exchange("List fruit.\n\nOutput:", "Apples"));
+  }
+
+  @Test
+  void readsTranscriptsOfSeveralTurns() throws Exception {
+    Example expected =
+        new Example.Chat(
+            List.of(
+                new Message("user", "Hi\nyou"),
+                new Message("assistant", "Hello"),
+                new Message("user", "And?"),
+                new Message("assistant", "So: well")));
+    assertThat(
+            parse(
+                RowFormat.CHIP2,
+                "{'text':'<human>: Hi\\nyou\\n<bot>: Hello\\n<human>: And?\\n<bot>: So: well'}"))
+        .isEqualTo(expected);
+    assertThat(
+            parse(
+                RowFormat.HH_RLHF,
+                "{'chosen':'\\n\\nHuman: Hi\\nyou\\n\\nAssistant: Hello\\n\\nHuman: And?"
+                    + "\\n\\nAssistant: So: well','rejected':'x'}"))
+        .isEqualTo(expected);
+    assertThat(
+            parse(
+                RowFormat.GUANACO,
+                "{'text':'### Human: Hi\\nyou### Assistant: Hello### Human: And?"
+                    + "### Assistant: So: well'}"))
+        .isEqualTo(expected);
+  }
+
+  @Test
+  void keepsToolsAndWhatElseTheTemplateIsGiven() throws Exception {
+    Example.Chat chat =
+        (Example.Chat)
+            parse(
+                RowFormat.CHAT,
+                "{'messages':[{'role':'user','content':[{'type':'text','text':'Rain'},"
+                    + "{'type':'text','text':'?'}],'name':null},"
+                    + "{'role':'assistant','content':null,'tool_calls':[{'function':{'name':'f'}}]},"
+                    + "{'role':'tool','content':{'mm':0}},{'role':'assistant','content':'No'}],"
+                    + "'tools':'[{\\'name\\':\\'f\\'}]',"
+                    + "'chat_template_kwargs':{'date_string':'1 May'}}".replace("\\'", "\\\""));
+    assertThat(chat.messages())
+        .containsExactly(
+            new Message("user", "Rain?"),
+            new Message(
+                "assistant",
+                null,
+                Map.of("tool_calls", List.of(Map.of("function", Map.of("name", "f"))))),
+            new Message("tool", Map.of("mm", 0), Map.of()),
+            new Message("assistant", "No"));
+    assertThat(chat.variables())
+        .isEqualTo(Map.of("tools", List.of(Map.of("name", "f")), "date_string", "1 May"));
+  }
+
+  @Test
+  void readsASystemPromptBeforePromptAndCompletion() throws Exception {
+    assertThat(
+            parse(
+                RowFormat.PROMPT_COMPLETION,
+                "{'system':'Be short','prompt':'Hi','completion':'Hello'}"))
+        .isEqualTo(
+            new Example.Chat(
+                List.of(
+                    new Message("system", "Be short"),
+                    new Message("user", "Hi"),
+                    new Message("assistant", "Hello"))));
+  }
+
+  @Test
+  void readsWhatIsLearnedFromSpansLabelsOrAPromptLength() throws Exception {
+    for (String learned :
+        new String[] {
+          "'target_spans':[[1,2],[3,5]]", "'target_spans':[1,2,3,5]", "'labels':[-100,6,-100,8,9]",
+        }) {
+      Example.Tokens tokens =
+          (Example.Tokens) parse(RowFormat.TOKENIZED, "{'input_ids':[5,6,7,8,9]," + learned + "}");
+      assertThat(tokens.targetSpans()).containsExactly(1, 2, 3, 5);
+    }
   }
 
   @ParameterizedTest
@@ -89,6 +180,17 @@ class RowFormatTest {
         "chat | {'conversations':[{'from':'x','value':'a'}]} | a turn is from nobody known",
         "prompt-completion | {'prompt':'a'} | field 'completion' is missing",
         "text | {'text':''} | field 'text' is empty",
+        "chip2 | {'text':'Hi there'} | the text does not begin with the mark of a turn",
+        "chip2 | {'text':'<human>: Hi'} | the conversation has no assistant turn",
+        "hh-rlhf | {'chosen':'Human: Hi\\n\\nAssistant:'} | a turn of the conversation is empty",
+        "hh-rlhf | {'text':'x'} | field 'chosen' is missing",
+        "self-instruct | {'prompt':'a','completion':' '} | field 'completion' is empty",
+        "chat | {'messages':[null]} | field 'messages' holds a turn that is not an object",
+        "chat | {'messages':[{'role':'user','content':'a'},{'role':'assistant','content':'b'}],'tools':3} | field 'tools' is not a list",
+        "tokenized | {'input_ids':[1,2],'target_spans':[1,3]} | field 'target_spans' does not fit 'input_ids'",
+        "tokenized | {'input_ids':[1,2],'target_spans':[1,1]} | field 'target_spans' does not ascend",
+        "tokenized | {'input_ids':[1,2],'labels':[-100]} | field 'labels' is not a list as long as 'input_ids'",
+        "tokenized | {'input_ids':[1,2],'labels':[-100,3]} | field 'labels' holds other ids than 'input_ids'",
         "tokenized | {'input_ids':[1]} | field 'prompt_length' is missing",
         "tokenized | {'input_ids':[1.5],'prompt_length':0} | field 'input_ids' holds something else than a token count or id",
         "tokenized | {'input_ids':[-1],'prompt_length':0} | field 'input_ids' holds something else than a token count or id",
@@ -104,8 +206,8 @@ class RowFormatTest {
   void namesTheFormatsThatThereAre() {
     assertThatThrownBy(() -> RowFormat.of("alpaka"))
         .hasMessage(
-            "data.format is 'alpaka', but must be one of alpaca, chat, prompt-completion, text,"
-                + " tokenized.");
+            "data.format is 'alpaka', but must be one of alpaca, chat, prompt-completion,"
+                + " self-instruct, chip2, hh-rlhf, guanaco, text, tokenized.");
   }
 
   private static Example exchange(String prompt, String answer) {

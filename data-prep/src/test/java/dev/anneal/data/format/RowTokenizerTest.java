@@ -14,6 +14,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import org.apache.hadoop.conf.Configuration;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -70,14 +71,48 @@ class RowTokenizerTest {
     assertThat(tokenizer.decode(row.ids(), SpecialTokens.KEEP))
         .isEqualTo("<|begin_of_text|>Once upon a time<|eot_id|>");
     assertThat(row.targetSpans()).containsExactly(1, row.length());
+    String whole = "<|begin_of_text|>Once upon a time<|eot_id|>";
+    assertThat(tokenize(new Example.Text(whole), LearnedPart.ANSWERS).ids()).isEqualTo(row.ids());
+  }
+
+  @Test
+  void learnsTheCallOfAToolButNotItsAnswer(@TempDir Path dir) throws Exception {
+    String template =
+        Files.readString(
+            Path.of(RowTokenizerTest.class.getResource("/templates/llama31.jinja").toURI()));
+    Map<String, Object> function = Map.of("name", "rain", "arguments", Map.of("city", "Köln"));
+    List<Message> messages =
+        List.of(
+            new Message("user", "Rain?"),
+            new Message(
+                "assistant", null, Map.of("tool_calls", List.of(Map.of("function", function)))),
+            new Message("tool", Map.of("mm", 0), Map.of()),
+            new Message("assistant", "No."));
+    Map<String, Object> variables =
+        Map.of("tools", List.of(Map.of("name", "rain")), "date_string", "1 May 2026");
+    try (ChatTokenizer withTools = withTemplate(dir, template)) {
+      TokenizedRow row =
+          new RowTokenizer(withTools, LearnedPart.ANSWERS)
+              .tokenize(new Example.Chat(messages, variables));
+
+      assertThat(learned(row))
+          .containsExactly(
+              "{\"name\": \"rain\", \"parameters\": {\"city\": \"Köln\"}}<|eot_id|>",
+              "No.<|eot_id|>");
+      assertThat(tokenizer.decode(row.ids(), SpecialTokens.KEEP))
+          .contains("Today Date: 1 May 2026", "{\n    \"name\": \"rain\"\n}");
+    }
   }
 
   @Test
   void neverLearnsAPositionThatNothingPredicts() throws Exception {
-    TokenizedRow row = tokenize(new Example.Tokens(new int[] {4, 5, 6}, 0), LearnedPart.ANSWERS);
+    TokenizedRow row =
+        tokenize(new Example.Tokens(new int[] {4, 5, 6}, new int[] {0, 3}), LearnedPart.ANSWERS);
 
     assertThat(row.targetSpans()).containsExactly(1, 3);
-    assertThat(tokenize(new Example.Tokens(new int[] {4}, 0), LearnedPart.ANSWERS).targetSpans())
+    assertThat(
+            tokenize(new Example.Tokens(new int[] {4}, new int[] {0, 1}), LearnedPart.ANSWERS)
+                .targetSpans())
         .isEmpty();
   }
 
@@ -91,6 +126,20 @@ class RowTokenizerTest {
     assertThat(row.truncate(3).targetSpans()).containsExactly(1, 2);
     assertThat(row.truncate(1).targetSpans()).isEmpty();
     assertThat(row.targetTokens()).isEqualTo(4);
+  }
+
+  @Test
+  void splitsARowWithItsSpans() {
+    TokenizedRow row =
+        new TokenizedRow(new int[] {1, 2, 3, 4, 5, 6, 7, 8, 9}, new int[] {1, 3, 5, 9});
+    List<TokenizedRow> pieces = row.split(3);
+
+    assertThat(pieces).hasSize(3);
+    assertThat(pieces.get(0).targetSpans()).containsExactly(1, 3);
+    assertThat(pieces.get(1).ids()).containsExactly(4, 5, 6);
+    assertThat(pieces.get(1).targetSpans()).containsExactly(2, 3);
+    assertThat(pieces.get(2).targetSpans()).containsExactly(1, 3);
+    assertThat(new TokenizedRow(new int[] {1, 2, 3, 4}, new int[] {1, 2}).split(3)).hasSize(1);
   }
 
   @Test

@@ -6,7 +6,10 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.anneal.data.InvalidDataException;
 import java.time.Instant;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Expected texts are those of Hugging Face's {@code apply_chat_template}. */
 class ChatTemplateTest {
@@ -38,7 +41,7 @@ class ChatTemplateTest {
 
     assertThat(
             template("{{ '<' + messages[0]['content'] + '>' }}")
-                .render(messages, GenerationPrompt.OMIT))
+                .render(messages, Map.of(), GenerationPrompt.OMIT))
         .isEqualTo("<a\u000bb\\n\"c\" 'd' <e> &\t\u0001>");
   }
 
@@ -94,7 +97,7 @@ class ChatTemplateTest {
         """;
     List<Message> messages = List.of(new Message("system", " Be short\n"), HELLO.get(0));
 
-    assertThat(template(template).render(messages, GenerationPrompt.ADD))
+    assertThat(template(template).render(messages, Map.of(), GenerationPrompt.ADD))
         .isEqualTo(
             "<s><|start_header_id|>system<|end_header_id|>\n\nToday Date: 26 Jul 2024\n\nBe short"
                 + "<|eot_id|><|start_header_id|>user<|end_header_id|>\n\n{{ Hi }}<|eot_id|>"
@@ -116,6 +119,19 @@ class ChatTemplateTest {
   }
 
   @Test
+  void printsWhatStandsBetweenMarksOfGeneration() {
+    String template =
+        """
+        {% for m in messages %}
+        {% generation %}
+        {{ m.role }}:
+        {%- endgeneration %}
+        {% endfor %}
+        """;
+    assertThat(render(template, GenerationPrompt.OMIT)).isEqualTo("user:");
+  }
+
+  @Test
   void passesOnTheTemplatesOwnRefusal() {
     assertThatThrownBy(
             () -> render("{{ raise_exception('Roles must alternate') }}", GenerationPrompt.OMIT))
@@ -130,8 +146,35 @@ class ChatTemplateTest {
         .hasMessageContaining("The chat template of 'here' cannot be rendered");
   }
 
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "{{ 'a'.nosuch() }}",
+        "{{ 'a' | nosuch }}",
+        "{{ nosuch('a') }}",
+        "{% nosuch %}",
+        "{{ 'a' | tojson(sort_keys=true) }}",
+        "{% if 'a' is nosuch %}{% endif %}",
+        "{{ 'a' ",
+        "{# a ",
+        "{{ 1 + }}",
+        "{{ strftime_now('%Q') }}",
+      })
+  void leavesNothingOutThatItDoesNotKnow(String template) {
+    assertThatThrownBy(() -> render(template, GenerationPrompt.OMIT))
+        .isInstanceOfAny(InvalidDataException.class, TemplateRefusalException.class);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"{{ 'a' + none }}", "{{ 'a' + 3 }}", "{{ messages[0] + 'a' }}"})
+  void addsTextsToTextsOnly(String template) {
+    assertThatThrownBy(() -> render(template, GenerationPrompt.OMIT))
+        .isInstanceOf(TemplateRefusalException.class)
+        .hasMessageEndingWith("which cannot be added");
+  }
+
   private static String render(String template, GenerationPrompt generationPrompt) {
-    return template(template).render(HELLO, generationPrompt);
+    return template(template).render(HELLO, Map.of(), generationPrompt);
   }
 
   private static ChatTemplate template(String text) {

@@ -26,10 +26,15 @@ final class RequestOptions {
   private boolean debug;
 
   Request request(Request.Command command) {
+    return request(command, 0);
+  }
+
+  Request request(Request.Command command, int shownRows) {
     return new Request(
         command,
         ConfigLoader.load(config, sets, Path.of("").toAbsolutePath()),
         overwrite ? Request.Existing.REPLACE : Request.Existing.KEEP,
-        debug ? Request.Detail.STACK_TRACES : Request.Detail.SENTENCE);
+        debug ? Request.Detail.STACK_TRACES : Request.Detail.SENTENCE,
+        shownRows);
   }
 }

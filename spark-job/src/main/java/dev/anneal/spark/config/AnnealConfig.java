@@ -5,6 +5,7 @@ import dev.anneal.training.optim.LearningRateSchedule;
 import dev.anneal.training.trainer.TrainingSpec;
 import java.io.Serializable;
 import java.util.List;
+import java.util.Map;
 
 /**
  * Everything that a run is told, checked and with its defaults filled in. The keys, their rules and
@@ -40,6 +41,12 @@ public record AnnealConfig(
     WORLD
   }
 
+  /** What becomes of rows that are longer than a sequence. */
+  public enum TooLong {
+    TRUNCATE,
+    DROP
+  }
+
   /** What is kept of the forward pass. */
   public enum Checkpointing {
     LAYER,
@@ -64,9 +71,13 @@ public record AnnealConfig(
   /**
    * What it learns from, and how that is cut into sequences.
    *
-   * @param source path, URI or glob of the instruction rows
+   * @param source path, URI or glob of the instruction rows; a table or a data set of the hub
    * @param format what a row looks like
+   * @param columns the source's column for a field of the format that has another name there
+   * @param template file with a chat template; {@code null}: the model's own
    * @param maxLength of a sequence, in tokens
+   * @param tooLong what becomes of longer rows
+   * @param splitLong longer rows become several; goes before {@code tooLong}
    * @param limit only the first so many rows; {@code null}: all
    * @param evalRows rows held out from training
    * @param maxBadRows share of unreadable rows above which the data is refused
@@ -74,7 +85,11 @@ public record AnnealConfig(
   public record Data(
       String source,
       String format,
+      Map<String, String> columns,
+      String template,
       int maxLength,
+      TooLong tooLong,
+      boolean splitLong,
       boolean packing,
       boolean shuffle,
       boolean trainOnPrompt,

@@ -19,7 +19,13 @@ public final class ConfigLoader {
   private static final YAMLMapper YAML =
       YAMLMapper.builder().enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION).build();
   private static final List<String> LOCATION_KEYS =
-      List.of("model.path", "model.tokenizer", "data.source", "lora.init_from", "output.path");
+      List.of(
+          "model.path",
+          "model.tokenizer",
+          "data.source",
+          "data.template",
+          "lora.init_from",
+          "output.path");
 
   private final ObjectNode tree = ConfigSchema.defaults();
 

@@ -2,6 +2,7 @@ package dev.anneal.spark.config;
 
 import static dev.anneal.spark.config.Rule.bool;
 import static dev.anneal.spark.config.Rule.list;
+import static dev.anneal.spark.config.Rule.mapping;
 import static dev.anneal.spark.config.Rule.number;
 import static dev.anneal.spark.config.Rule.oneOf;
 import static dev.anneal.spark.config.Rule.text;
@@ -48,9 +49,22 @@ final class ConfigSchema {
           new Key("data.source", text().orNone(), null),
           new Key(
               "data.format",
-              oneOf("alpaca", "chat", "prompt-completion", "text", "tokenized"),
+              oneOf(
+                  "alpaca",
+                  "chat",
+                  "prompt-completion",
+                  "self-instruct",
+                  "chip2",
+                  "hh-rlhf",
+                  "guanaco",
+                  "text",
+                  "tokenized"),
               "alpaca"),
+          new Key("data.columns", mapping("FIELD: COLUMN pairs", text()), Map.of()),
+          new Key("data.template", text().orNone(), null),
           new Key("data.max_length", wholeNumber(2, MAX_INT), 1024),
+          new Key("data.too_long", oneOf("truncate", "drop"), "truncate"),
+          new Key("data.split_long", bool(), false),
           new Key("data.packing", bool(), true),
           new Key("data.shuffle", bool(), true),
           new Key("data.train_on_prompt", bool(), false),

@@ -5,9 +5,11 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.DoubleNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.LongNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.fasterxml.jackson.databind.node.TextNode;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Optional;
 import java.util.function.DoublePredicate;
 import java.util.function.UnaryOperator;
@@ -80,6 +82,26 @@ record Rule(String expected, UnaryOperator<JsonNode> read) {
             value.isTextual() && known.contains(value.asText().toLowerCase(Locale.ROOT))
                 ? TextNode.valueOf(value.asText().toLowerCase(Locale.ROOT))
                 : null);
+  }
+
+  /** Values by name that each keep {@code element}. */
+  static Rule mapping(String expected, Rule element) {
+    return new Rule(
+        expected,
+        value -> {
+          if (!value.isObject()) {
+            return null;
+          }
+          ObjectNode elements = JsonNodeFactory.instance.objectNode();
+          for (Map.Entry<String, JsonNode> item : value.properties()) {
+            Optional<JsonNode> read = element.apply(item.getValue());
+            if (read.isEmpty()) {
+              return null;
+            }
+            elements.set(item.getKey(), read.get());
+          }
+          return elements;
+        });
   }
 
   /** A list of {@code least} to {@code most} values that each keep {@code element}. */

@@ -5,6 +5,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import dev.anneal.data.DatasetManifest;
 import dev.anneal.data.InvalidDataException;
 import dev.anneal.data.PrepJob;
+import dev.anneal.data.RowSamples;
 import dev.anneal.data.token.ChatTokenizer;
 import dev.anneal.spark.JobFailedException;
 import dev.anneal.spark.Request;
@@ -27,6 +28,7 @@ import java.io.PrintStream;
 import java.io.PrintWriter;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.List;
 import org.apache.hadoop.util.ShutdownHookManager;
 import org.apache.spark.SparkConf;
 import org.apache.spark.deploy.SparkHadoopUtil;
@@ -131,17 +133,17 @@ public final class AnnealJob {
   private void stages(SparkSession spark, RunRecord record) throws IOException {
     DatasetManifest dataset = request.command().prepares() ? prepare(spark) : existingDataset();
     record.dataset(dataset);
-    display.line(Summary.dataset(dataset));
     Summary summary = new Summary(out, plan.config(), plan.folder());
     if (!request.command().trains()) {
-      summary.prepared();
+      summary.prepared(dataset, samples());
       return;
     }
+    display.line(Summary.dataset(dataset));
     DatasetCheck.check(plan.config(), plan.vocabSize(), dataset);
     TrainingStage training = new TrainingStage(spark.sparkContext(), plan, display, record);
     Outcome outcome = training.run(Batches.steps(plan.config(), dataset.train().sequences()));
     if (plan.config().training().mode() == TrainingSpec.Mode.FULL && plan.tokenizer() != null) {
-      TokenizerCopy.copy(plan.tokenizer(), plan.folder());
+      TokenizerCopy.copy(plan.tokenizer(), plan.config().data().template(), plan.folder());
     }
     try (ChatTokenizer tokenizer = tokenizer()) {
       summary.trained(outcome, tokenizer, Duration.between(start, Instant.now()));
@@ -162,6 +164,17 @@ public final class AnnealJob {
 
   private DatasetManifest existingDataset() {
     return DatasetManifest.read(plan.folder().child(RunFolder.DATASET), plan.folder().storage());
+  }
+
+  /** Prepared rows to look at; none where rows came tokenized without a tokenizer. */
+  private List<String> samples() {
+    if (request.shownRows() == 0 || plan.tokenizer() == null) {
+      return List.of();
+    }
+    String dataset = plan.folder().child(RunFolder.DATASET);
+    try (ChatTokenizer tokenizer = tokenizer()) {
+      return RowSamples.marked(dataset, request.shownRows(), tokenizer, plan.folder().storage());
+    }
   }
 
   private ChatTokenizer tokenizer() {

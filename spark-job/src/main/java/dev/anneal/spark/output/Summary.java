@@ -1,6 +1,7 @@
 package dev.anneal.spark.output;
 
 import dev.anneal.data.DatasetManifest;
+import dev.anneal.data.DatasetReport;
 import dev.anneal.data.token.ChatTokenizer;
 import dev.anneal.data.token.SpecialTokens;
 import dev.anneal.spark.config.AnnealConfig;
@@ -40,8 +41,19 @@ public final class Summary {
         dataset.rows().read() - dataset.rows().kept());
   }
 
-  /** After a preparation alone. */
-  public void prepared() {
+  /**
+   * After a preparation alone.
+   *
+   * @param samples prepared rows as text
+   */
+  public void prepared(DatasetManifest dataset, List<String> samples) {
+    out.println();
+    out.println(DatasetReport.of(dataset));
+    for (int i = 0; i < samples.size(); i++) {
+      out.println();
+      out.println("row %d, what is learned in ⟦ ⟧".formatted(i + 1));
+      out.println(samples.get(i));
+    }
     out.println();
     place("Data set", RunFolder.DATASET);
     out.println();

@@ -1,6 +1,7 @@
 package dev.anneal.spark.preflight;
 
 import dev.anneal.data.io.Storage;
+import dev.anneal.data.source.SourceFiles;
 import dev.anneal.spark.BadRequestException;
 import dev.anneal.spark.Request;
 import dev.anneal.spark.config.AnnealConfig;
@@ -51,6 +52,9 @@ final class InputsCheck {
     check("model.tokenizer", config.model().tokenizer());
     check("lora.init_from", config.lora().initFrom());
     if (request.command().prepares()) {
+      check("data.template", config.data().template());
+    }
+    if (request.command().prepares() && SourceFiles.areInPlace(config.data().source())) {
       check("data.source", config.data().source());
       for (Storage.FileInfo file : storage.list(config.data().source())) {
         check("data.source", file.uri());

@@ -5,6 +5,7 @@ import dev.anneal.data.PrepSpec;
 import dev.anneal.data.format.RowFormat;
 import dev.anneal.data.io.Storage;
 import dev.anneal.data.token.ChatTokenizer;
+import dev.anneal.data.token.TokenizerFiles;
 import dev.anneal.spark.BadRequestException;
 import dev.anneal.spark.Request;
 import dev.anneal.spark.config.AnnealConfig;
@@ -174,12 +175,22 @@ public final class Preflight {
   }
 
   private void checkSameTokenizer(String location, DatasetManifest dataset) {
-    try (ChatTokenizer tokenizer = ChatTokenizer.load(location, storage)) {
+    TokenizerFiles files = TokenizerFiles.read(location, config.data().template(), storage);
+    try (ChatTokenizer tokenizer = ChatTokenizer.of(files)) {
       if (!tokenizer.tokenizerSha256().equals(dataset.tokenizerSha256())) {
-        throw new BadRequestException(
-            "The data set in %s was prepared with another tokenizer than %s: run prep again with --overwrite."
-                .formatted(folder.display(), RunFolder.display(location)));
+        throw otherThanPrepared("tokenizer", location);
+      }
+      String template = dataset.templateSha256();
+      if (template != null && !template.equals(tokenizer.templateSha256().orElse(null))) {
+        String own = config.data().template();
+        throw otherThanPrepared("chat template", own == null ? location : own);
       }
     }
+  }
+
+  private BadRequestException otherThanPrepared(String what, String location) {
+    return new BadRequestException(
+        "The data set in %s was prepared with another %s than that of %s: run prep again with --overwrite."
+            .formatted(folder.display(), what, RunFolder.display(location)));
   }
 }

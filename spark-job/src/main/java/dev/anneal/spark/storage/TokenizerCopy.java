@@ -17,8 +17,14 @@ public final class TokenizerCopy {
 
   private TokenizerCopy() {}
 
-  /** Copies what there is of a tokenizer's files into the folder of the trained model. */
-  public static void copy(String tokenizerFolder, RunFolder run) throws IOException {
+  /**
+   * Copies what there is of a tokenizer's files into the folder of the trained model.
+   *
+   * @param template chat template that the model was trained with in the place of the tokenizer's;
+   *     {@code null} for the tokenizer's
+   */
+  public static void copy(String tokenizerFolder, String template, RunFolder run)
+      throws IOException {
     Storage storage = run.storage();
     for (String file : FILES) {
       String source = tokenizerFolder + "/" + file;
@@ -26,6 +32,11 @@ public final class TokenizerCopy {
         try (InputStream in = storage.open(source)) {
           run.write(RunFolder.MODEL + "/" + file, in.readAllBytes());
         }
+      }
+    }
+    if (template != null) {
+      try (InputStream in = storage.open(template)) {
+        run.write(RunFolder.MODEL + "/chat_template.jinja", in.readAllBytes());
       }
     }
   }

@@ -20,6 +20,11 @@ record PreparedSequenceSource(PreparedDataset dataset) implements SequenceSource
   }
 
   @Override
+  public void expect(long... indices) {
+    dataset.expect(indices);
+  }
+
+  @Override
   public void close() {
     dataset.close();
   }

@@ -1,5 +1,6 @@
 package dev.anneal.spark.train;
 
+import dev.anneal.data.LongRows;
 import dev.anneal.data.PrepSpec;
 import dev.anneal.data.format.RowFormat;
 import dev.anneal.spark.config.AnnealConfig;
@@ -12,6 +13,7 @@ import dev.anneal.training.optim.LearningRateSchedule;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.trainer.TrainingSpec;
 import dev.anneal.training.weights.FrozenWeights;
+import java.util.TreeMap;
 
 /** The configuration in the words of the two modules that carry it out. */
 public final class Specs {
@@ -27,7 +29,10 @@ public final class Specs {
     return new PrepSpec(
         data.source(),
         RowFormat.of(data.format()),
+        new TreeMap<>(data.columns()),
+        data.template(),
         data.maxLength(),
+        longRows(data),
         data.packing(),
         data.shuffle(),
         data.trainOnPrompt(),
@@ -37,6 +42,16 @@ public final class Specs {
         config.training().seed(),
         tokenizer,
         config.output().path());
+  }
+
+  private static LongRows longRows(AnnealConfig.Data data) {
+    if (data.splitLong()) {
+      return LongRows.SPLIT;
+    }
+    return switch (data.tooLong()) {
+      case TRUNCATE -> LongRows.TRUNCATE;
+      case DROP -> LongRows.DROP;
+    };
   }
 
   /** The adapters that the configuration describes. */

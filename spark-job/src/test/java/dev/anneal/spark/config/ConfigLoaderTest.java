@@ -9,6 +9,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -40,6 +41,7 @@ class ConfigLoaderTest {
             "optimizer.learning_rate=1e-3",
             "data.packing=false",
             "data.limit=null",
+            "data.columns={output: answer}",
             "training.epochs=2",
             "schedule.type=cosine",
             "model.path=random:llama3.1-8b",
@@ -47,6 +49,7 @@ class ConfigLoaderTest {
     assertThat(config.optimizer().learningRate()).isEqualTo(1e-3);
     assertThat(config.data().packing()).isFalse();
     assertThat(config.data().limit()).isNull();
+    assertThat(config.data().columns()).containsExactly(Map.entry("output", "answer"));
     assertThat(config.training().epochs()).isEqualTo(2.0);
     assertThat(config.schedule().type()).isEqualTo(LearningRateSchedule.Type.COSINE);
     assertThat(config.model().path()).isEqualTo("random:llama3.1-8b");
@@ -108,7 +111,9 @@ class ConfigLoaderTest {
         "lora=5 | lora in --set lora=5 is 5, but must be a section with the keys r, alpha, dropout, use_rslora, target_modules, init_from.",
         "data.max_length=1 | is 1, but must be a whole number of at least 2.",
         "data.packing=maybe | is 'maybe', but must be true or false.",
-        "data.format=csv | is 'csv', but must be one of alpaca, chat, prompt-completion, text, tokenized.",
+        "data.format=csv | is 'csv', but must be one of alpaca, chat, prompt-completion, self-instruct, chip2, hh-rlhf, guanaco, text, tokenized.",
+        "data.columns=[output] | is [\"output\"], but must be FIELD: COLUMN pairs.",
+        "data.columns={output: [a]} | is {\"output\":[\"a\"]}, but must be FIELD: COLUMN pairs.",
         "data.limit=0 | is 0, but must be a whole number of at least 1 or null.",
         "optimizer.betas=[0.9] | is [0.9], but must be two numbers from 0 to less than 1.",
         "optimizer.betas=[0.9, 1.0] | is [0.9,1.0], but must be two numbers from 0 to less than 1.",

@@ -25,7 +25,11 @@ class ConfigSchemaTest {
             model.tokenizer: null
             data.source: null
             data.format: alpaca
+            data.columns: {}
+            data.template: null
             data.max_length: 1024
+            data.too_long: truncate
+            data.split_long: false
             data.packing: true
             data.shuffle: true
             data.train_on_prompt: false

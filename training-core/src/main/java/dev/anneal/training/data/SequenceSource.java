@@ -11,6 +11,9 @@ public interface SequenceSource extends AutoCloseable {
   /** The sequence at {@code index}, {@code 0 <= index < size()}. */
   TokenSequence read(long index) throws IOException;
 
+  /** Says which sequences will be read next, for sources that can bring them meanwhile. */
+  default void expect(long... indices) {}
+
   @Override
   void close() throws IOException;
 }

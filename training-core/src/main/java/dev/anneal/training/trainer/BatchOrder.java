@@ -1,7 +1,6 @@
 package dev.anneal.training.trainer;
 
 import dev.anneal.training.tensor.Seeds;
-import java.util.SplittableRandom;
 
 /**
  * Which sequences make up each micro-batch. The order is endless: epoch after epoch, each with an
@@ -15,7 +14,7 @@ final class BatchOrder {
   private final int microBatches;
   private final boolean shuffle;
   private final long seed;
-  private long[] order;
+  private Permutation order;
   private long orderEpoch = -1;
 
   /**
@@ -55,21 +54,9 @@ final class BatchOrder {
       return within;
     }
     if (epoch != orderEpoch) {
-      order = permutation(epoch);
+      order = new Permutation(size, Seeds.mix(seed, epoch));
       orderEpoch = epoch;
     }
-    return order[Math.toIntExact(within)];
-  }
-
-  /** Fisher-Yates with a stream of the seed and the epoch. */
-  private long[] permutation(long epoch) {
-    long[] permutation = new long[Math.toIntExact(size)];
-    SplittableRandom random = new SplittableRandom(Seeds.mix(seed, epoch));
-    for (int i = 0; i < permutation.length; i++) {
-      int j = random.nextInt(i + 1);
-      permutation[i] = permutation[j];
-      permutation[j] = i;
-    }
-    return permutation;
+    return order.at(within);
   }
 }

@@ -62,11 +62,11 @@ final class OutOfMemory {
       parts.add(part("adapters and optimizer", adapterBytes()));
     }
     GpuMemory memory = new GpuMemory(ranks.device());
-    return "%s is out of memory: it has %s, of which %s were in use; %s; the rest is activations. %s."
+    return "%s is out of memory: it has %s, of which tensors held %s; %s; the rest is activations. %s."
         .formatted(
             ranks.device(),
             gigabytes(memory.totalBytes()),
-            gigabytes(memory.allocatedBytes()),
+            gigabytes(memory.peakAllocatedBytes()),
             String.join(", ", parts),
             remedy());
   }

@@ -14,6 +14,7 @@ import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.tensor.Tensors;
 import java.io.IOException;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.function.IntConsumer;
 import org.bytedeco.pytorch.Tensor;
@@ -169,10 +170,15 @@ final class Trainer {
 
   /** This rank's micro-batches of step {@code step}. */
   private List<List<TokenSequence>> read(long step) throws IOException {
-    List<List<TokenSequence>> batches = new ArrayList<>();
+    List<long[]> indices = new ArrayList<>();
     for (int a = 0; a < spec.gradientAccumulation(); a++) {
+      indices.add(order.microBatch(step, microBatch(a)));
+    }
+    data.expect(indices.stream().flatMapToLong(Arrays::stream).toArray());
+    List<List<TokenSequence>> batches = new ArrayList<>();
+    for (long[] microBatch : indices) {
       List<TokenSequence> sequences = new ArrayList<>();
-      for (long index : order.microBatch(step, microBatch(a))) {
+      for (long index : microBatch) {
         sequences.add(data.read(index));
       }
       batches.add(sequences);

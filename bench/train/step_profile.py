@@ -3,7 +3,7 @@
 
 The step is what lies between the last two optimizer updates.
 
-usage: ncu --csv --metrics gpu__time_duration.sum java ... TrainingBenchmark --layers 2 | profile.py
+usage: ncu --csv --metrics gpu__time_duration.sum java ... TrainingBenchmark --layers 2 | step_profile.py
 """
 import csv, re, sys
 from collections import defaultdict

@@ -1,0 +1,81 @@
+package dev.anneal.data.arrow;
+
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.List;
+import org.apache.arrow.flatbuf.Buffer;
+import org.apache.arrow.flatbuf.Message;
+import org.apache.arrow.flatbuf.MessageHeader;
+import org.apache.arrow.flatbuf.RecordBatch;
+
+/**
+ * The sequences of one record batch, read from its bytes where they lie. Safe for use by several
+ * threads.
+ */
+final class SequenceBatch {
+  // the buffers of a list column: validity and offsets, then validity and values of the elements
+  private static final int BUFFERS_PER_COLUMN = 4;
+  private static final int OFFSETS = 1;
+  private static final int VALUES = 3;
+
+  private final List<Column> columns;
+
+  private SequenceBatch(List<Column> columns) {
+    this.columns = columns;
+  }
+
+  /** A column of lists of 32-bit integers. */
+  private record Column(ByteBuffer offsets, ByteBuffer values) {
+    int[] list(int row) {
+      int start = offsets.getInt(row * Integer.BYTES);
+      int end = offsets.getInt((row + 1) * Integer.BYTES);
+      if (start < 0 || end < start || end > values.limit() / Integer.BYTES) {
+        throw new IllegalArgumentException("a list lies outside of its column");
+      }
+      int[] list = new int[end - start];
+      for (int i = 0; i < list.length; i++) {
+        list[i] = values.getInt((start + i) * Integer.BYTES);
+      }
+      return list;
+    }
+  }
+
+  /**
+   * Finds the columns in a block of an Arrow file.
+   *
+   * @param block message and body of the record batch
+   * @param messageBytes length of the message, which stands first
+   */
+  static SequenceBatch of(ByteBuffer block, int messageBytes) {
+    RecordBatch batch = header(block);
+    ByteBuffer body = block.slice(messageBytes, block.limit() - messageBytes);
+    return new SequenceBatch(
+        List.of(column(batch, body, 0), column(batch, body, 1), column(batch, body, 2)));
+  }
+
+  PreparedSequence read(int row) {
+    return new PreparedSequence(
+        columns.get(0).list(row), columns.get(1).list(row), columns.get(2).list(row));
+  }
+
+  private static RecordBatch header(ByteBuffer block) {
+    // four bytes that say "continue" and four with the length of what follows
+    ByteBuffer flat = block.slice(8, block.limit() - 8).order(ByteOrder.LITTLE_ENDIAN);
+    Message message = Message.getRootAsMessage(flat);
+    if (message.headerType() != MessageHeader.RecordBatch) {
+      throw new IllegalArgumentException("a record batch is missing");
+    }
+    return (RecordBatch) message.header(new RecordBatch());
+  }
+
+  private static Column column(RecordBatch batch, ByteBuffer body, int number) {
+    int first = number * BUFFERS_PER_COLUMN;
+    return new Column(
+        buffer(batch.buffers(first + OFFSETS), body), buffer(batch.buffers(first + VALUES), body));
+  }
+
+  private static ByteBuffer buffer(Buffer place, ByteBuffer body) {
+    return body.slice(Math.toIntExact(place.offset()), Math.toIntExact(place.length()))
+        .order(ByteOrder.LITTLE_ENDIAN);
+  }
+}

@@ -1,0 +1,94 @@
+package dev.anneal.data.hub;
+
+import dev.anneal.data.InvalidDataException;
+import dev.anneal.data.io.Storage;
+import dev.anneal.data.io.Storage.FileInfo;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.net.URI;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.apache.hadoop.conf.Configuration;
+
+/**
+ * A data set of the Hugging Face hub, copied to where all executors reach it. What is there already
+ * is not fetched again; a copy that was interrupted goes on where it stopped.
+ */
+public final class HubSource {
+  /** Hadoop configuration: another hub than that of the environment variable HF_ENDPOINT. */
+  static final String ENDPOINT_KEY = "anneal.hub.endpoint";
+
+  /** Hadoop configuration: local folder of unfinished copies. */
+  static final String CACHE_KEY = "anneal.hub.cache";
+
+  private static final String DEFAULT_ENDPOINT = "https://huggingface.co";
+
+  private HubSource() {}
+
+  /** Whether a source is on the hub. */
+  public static boolean isHub(String source) {
+    return source.startsWith(HubName.SCHEME);
+  }
+
+  /**
+   * Copies the files of a data set into {@code <output>/hub/<org>/<name>/<commit>}.
+   *
+   * @return the copies, at least one, sorted by path
+   * @throws InvalidDataException if the data set is not there, may not be read or has no data files
+   * @throws UncheckedIOException if hub or storage fail on the way; another run goes on from there
+   */
+  public static List<FileInfo> fetch(String source, String output, Storage storage) {
+    Configuration conf = storage.configuration();
+    Map<String, String> environment = System.getenv();
+    String endpoint =
+        conf.get(ENDPOINT_KEY, environment.getOrDefault("HF_ENDPOINT", DEFAULT_ENDPOINT));
+    String token = Optional.ofNullable(environment.get("HF_TOKEN")).orElse("").strip();
+    HubClient client = new HubClient(URI.create(endpoint), token.isEmpty() ? null : token);
+    Path cache =
+        Path.of(conf.get(CACHE_KEY, System.getProperty("user.home") + "/.cache/anneal/hub"));
+    return fetch(HubName.parse(source), output, client, cache, storage);
+  }
+
+  static List<FileInfo> fetch(
+      HubName name, String output, HubClient client, Path cache, Storage storage) {
+    try {
+      String commit = client.commit(name);
+      List<HubFile> files = new ArrayList<>(name.choose(client.files(name, commit)));
+      files.sort(Comparator.comparing(HubFile::path));
+      if (files.isEmpty()) {
+        throw new InvalidDataException(
+            "The data set '"
+                + name.repository()
+                + "' has no file "
+                + (name.glob() == null ? "of rows" : "that '" + name.glob() + "' matches")
+                + ": name the files behind it, as in hub:datasets/ORG/NAME/data/*.parquet.");
+      }
+      String folder =
+          (output.endsWith("/") ? output : output + "/")
+              + "hub/"
+              + name.repository()
+              + "/"
+              + commit;
+      HubDownload download = new HubDownload(client, name, commit, cache, storage);
+      List<FileInfo> copies = new ArrayList<>();
+      for (HubFile file : files) {
+        String location = storage.qualify(folder + "/" + file.path());
+        download.copy(file, location);
+        copies.add(new FileInfo(location, file.bytes()));
+      }
+      return copies;
+    } catch (IOException e) {
+      throw new UncheckedIOException(
+          "The data set '"
+              + name.repository()
+              + "' could not be fetched from the hub ("
+              + e.getMessage()
+              + "): run again, and it goes on from there.",
+          e);
+    }
+  }
+}

@@ -1,0 +1,120 @@
+package dev.anneal.data.source;
+
+import dev.anneal.data.io.Storage;
+import java.io.BufferedInputStream;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+import org.apache.arrow.memory.BufferAllocator;
+import org.apache.arrow.memory.RootAllocator;
+import org.apache.arrow.vector.FieldVector;
+import org.apache.arrow.vector.dictionary.DictionaryEncoder;
+import org.apache.arrow.vector.ipc.ArrowFileReader;
+import org.apache.arrow.vector.ipc.ArrowReader;
+import org.apache.arrow.vector.ipc.ArrowStreamReader;
+import org.apache.arrow.vector.types.pojo.DictionaryEncoding;
+
+/** Rows of an Arrow IPC file or stream, a record batch at a time. */
+final class ArrowRowReader extends RowReader {
+  private final String file;
+  private final BufferAllocator allocator;
+  private final ArrowReader reader;
+  private final List<FieldVector> decoded = new ArrayList<>();
+  private final List<String> names = new ArrayList<>();
+  private final List<FieldVector> columns = new ArrayList<>();
+  private int batchRows;
+  private int rowOfBatch;
+  private long row;
+
+  private ArrowRowReader(String file, BufferAllocator allocator, ArrowReader reader) {
+    this.file = file;
+    this.allocator = allocator;
+    this.reader = reader;
+  }
+
+  static ArrowRowReader of(FileRange range, Storage storage) throws IOException {
+    BufferAllocator allocator = new RootAllocator();
+    try {
+      ArrowReader reader =
+          range.form() == FileForm.ARROW_FILE
+              ? new ArrowFileReader(storage.openChannel(range.file()), allocator)
+              : new ArrowStreamReader(
+                  new BufferedInputStream(storage.open(range.file()), 1 << 20), allocator);
+      return new ArrowRowReader(range.file(), allocator, reader);
+    } catch (IOException | RuntimeException e) {
+      allocator.close();
+      throw e;
+    }
+  }
+
+  @Override
+  Row read() {
+    row++;
+    try {
+      if (!hasRow()) {
+        return null;
+      }
+      int current = rowOfBatch++;
+      return JsonRows.row(out -> ArrowJson.write(out, names, columns, current));
+    } catch (IOException | RuntimeException e) {
+      throw broken(file, "row " + row, String.valueOf(e.getMessage()), e);
+    }
+  }
+
+  @Override
+  public long count(long limit) {
+    long rows = 0;
+    try {
+      while (rows < limit && hasRow()) {
+        long taken = Math.min(limit - rows, batchRows - rowOfBatch);
+        rowOfBatch += (int) taken;
+        rows += taken;
+      }
+      return rows;
+    } catch (IOException | RuntimeException e) {
+      throw broken(file, "the batch behind row " + rows, String.valueOf(e.getMessage()), e);
+    }
+  }
+
+  @Override
+  public void close() throws IOException {
+    free();
+    try (allocator) {
+      reader.close();
+    }
+  }
+
+  /** Loads the next batch that has rows where the loaded one has none left. */
+  private boolean hasRow() throws IOException {
+    while (rowOfBatch == batchRows) {
+      free();
+      if (!reader.loadNextBatch()) {
+        return false;
+      }
+      batchRows = reader.getVectorSchemaRoot().getRowCount();
+      rowOfBatch = 0;
+      names.clear();
+      columns.clear();
+      for (FieldVector column : reader.getVectorSchemaRoot().getFieldVectors()) {
+        names.add(column.getField().getName());
+        columns.add(column.getField().getDictionary() == null ? column : decode(column));
+      }
+    }
+    return true;
+  }
+
+  private FieldVector decode(FieldVector column) throws IOException {
+    DictionaryEncoding encoding = column.getField().getDictionary();
+    FieldVector values =
+        (FieldVector)
+            DictionaryEncoder.decode(
+                column, reader.getDictionaryVectors().get(encoding.getId()), allocator);
+    decoded.add(values);
+    return values;
+  }
+
+  private void free() {
+    decoded.forEach(FieldVector::close);
+    decoded.clear();
+  }
+}

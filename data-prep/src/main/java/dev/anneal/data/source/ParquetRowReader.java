@@ -1,0 +1,68 @@
+package dev.anneal.data.source;
+
+import dev.anneal.data.io.Storage;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+import org.apache.hadoop.fs.Path;
+import org.apache.parquet.example.data.Group;
+import org.apache.parquet.hadoop.ParquetFileReader;
+import org.apache.parquet.hadoop.ParquetReader;
+import org.apache.parquet.hadoop.example.GroupReadSupport;
+import org.apache.parquet.hadoop.metadata.BlockMetaData;
+import org.apache.parquet.hadoop.util.HadoopInputFile;
+
+/** Rows of the row groups of a Parquet file. */
+final class ParquetRowReader extends RowReader {
+  private final String file;
+  private final ParquetReader<Group> reader;
+  private long row;
+
+  private ParquetRowReader(String file, ParquetReader<Group> reader) {
+    this.file = file;
+    this.reader = reader;
+  }
+
+  static ParquetRowReader of(FileRange range, Storage storage) throws IOException {
+    ParquetReader<Group> reader =
+        ParquetReader.builder(new GroupReadSupport(), new Path(range.file()))
+            .withConf(storage.configuration())
+            .withFileRange(range.start(), range.end())
+            .build();
+    return new ParquetRowReader(range.file(), reader);
+  }
+
+  /** Where the ranges of a file begin that hold whole row groups of about that many bytes. */
+  static List<Long> rowGroups(String file, long rangeBytes, Storage storage) throws IOException {
+    HadoopInputFile input = HadoopInputFile.fromPath(new Path(file), storage.configuration());
+    try (ParquetFileReader reader = ParquetFileReader.open(input)) {
+      List<Long> starts = new ArrayList<>(List.of(0L));
+      for (BlockMetaData group : reader.getRowGroups()) {
+        if (group.getStartingPos() - starts.get(starts.size() - 1) >= rangeBytes) {
+          starts.add(group.getStartingPos());
+        }
+      }
+      return starts;
+    } catch (RuntimeException e) {
+      throw broken(file, "its footer", String.valueOf(e.getMessage()), e);
+    }
+  }
+
+  @Override
+  Row read() {
+    row++;
+    try {
+      Group group = reader.read();
+      return group == null ? null : JsonRows.row(out -> ParquetJson.write(out, group));
+    } catch (IOException e) {
+      throw stopped(file, e);
+    } catch (RuntimeException e) {
+      throw broken(file, "row " + row + " of a row group", String.valueOf(e.getMessage()), e);
+    }
+  }
+
+  @Override
+  public void close() throws IOException {
+    reader.close();
+  }
+}
