@@ -53,7 +53,14 @@ final class ChannelPool implements AutoCloseable {
 
   /** Gives back what {@link #take} gave. */
   void giveBack(String file, SeekableByteChannel channel) throws IOException {
-    long position = channel.position();
+    long position;
+    try {
+      position = channel.position();
+    } catch (IOException e) {
+      // closed already where its thread was interrupted, but for what it may be wrapped in
+      channel.close();
+      throw e;
+    }
     SeekableByteChannel closing = null;
     synchronized (this) {
       if (closed) {
