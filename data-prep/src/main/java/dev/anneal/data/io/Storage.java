@@ -221,8 +221,19 @@ public final class Storage implements Serializable {
 
   // The checksum file that Hadoop puts beside every local file would clutter the output folder.
   private FileSystem fileSystem(Path path) throws IOException {
-    FileSystem fs = path.getFileSystem(conf);
-    return fs instanceof LocalFileSystem local ? local.getRawFileSystem() : fs;
+    try {
+      FileSystem fs = path.getFileSystem(conf);
+      return fs instanceof LocalFileSystem local ? local.getRawFileSystem() : fs;
+    } catch (RuntimeException e) {
+      if (e.getCause() instanceof ClassNotFoundException) {
+        // Hadoop names S3A and others as its own, and has them in jars of their own
+        throw new IOException(
+            "the connector for %s: is not on the class path, hand it over with --jars"
+                .formatted(path.toUri().getScheme()),
+            e);
+      }
+      throw e;
+    }
   }
 
   private static boolean isLocal(FileSystem fs) {

@@ -46,6 +46,13 @@ class StorageTest {
   }
 
   @Test
+  void saysWhichConnectorIsMissing() {
+    assertThatThrownBy(() -> storage.list("s3a://bucket/rows.json"))
+        .isInstanceOf(IOException.class)
+        .hasMessage("the connector for s3a: is not on the class path, hand it over with --jars");
+  }
+
+  @Test
   void replacesAFileAtOnceAndLeavesNothingBeside() throws Exception {
     String location = dir + "/new/file";
     storage.write(location, out -> out.write(1));

@@ -55,10 +55,18 @@ final class InputsCheck {
       check("data.template", config.data().template());
     }
     if (request.command().prepares() && SourceFiles.areInPlace(config.data().source())) {
-      check("data.source", config.data().source());
-      for (Storage.FileInfo file : storage.list(config.data().source())) {
+      checkSource(config.data().source());
+    }
+  }
+
+  private void checkSource(String source) {
+    try {
+      check("data.source", source);
+      for (Storage.FileInfo file : storage.list(source)) {
         check("data.source", file.uri());
       }
+    } catch (IOException e) {
+      throw new BadRequestException("data.source: " + Storage.cannotRead(source, e), e);
     }
   }
 
