@@ -8,6 +8,7 @@ import dev.anneal.training.model.FrozenMatrix;
 import dev.anneal.training.tensor.Operator;
 import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.tensor.Tensors;
+import dev.anneal.training.weights.Fp8;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -96,8 +97,7 @@ final class FrozenProducts {
       Tensor weight = w.weight();
       if (w.scale() != null) {
         ScalarType type = like.values().scalar_type();
-        // exact: e4m3 has fewer bits than any compute dtype, and the product is rounded once
-        weight = weight.to(ScalarType.Float).mul(w.scale().unsqueeze(1)).to(type);
+        weight = Fp8.dequantize(weight, w.scale()).to(type);
       }
       return scope.keep(product.with(weight));
     }

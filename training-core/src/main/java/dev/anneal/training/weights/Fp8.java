@@ -11,7 +11,7 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  *
  * @see <a href="https://arxiv.org/abs/2209.05433">Micikevicius et al. 2022</a>
  */
-final class Fp8 {
+public final class Fp8 {
   private static final double LARGEST = 448;
 
   private Fp8() {}
@@ -30,7 +30,7 @@ final class Fp8 {
   }
 
   /** What {@code bytes [R, D]} of e4m3 and {@code scale [R]} stand for, in fp32. */
-  static Tensor dequantize(Tensor bytes, Tensor scale) {
+  public static Tensor dequantize(Tensor bytes, Tensor scale) {
     return bytes.to(ScalarType.Float).mul_(scale.unsqueeze(1));
   }
 }
