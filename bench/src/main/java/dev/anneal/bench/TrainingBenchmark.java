@@ -2,6 +2,7 @@ package dev.anneal.bench;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.anneal.training.checkpoint.CheckpointPlan;
 import dev.anneal.training.collective.Collectives;
 import dev.anneal.training.collective.NcclCollectives;
 import dev.anneal.training.collective.RendezvousStore;
@@ -159,7 +160,8 @@ final class TrainingBenchmark implements Callable<Integer> {
         null,
         List.of(),
         shape,
-        new LocalOutputFolder(output));
+        new LocalOutputFolder(output),
+        CheckpointPlan.NONE);
   }
 
   private TrainingSpec spec() {
@@ -178,6 +180,7 @@ final class TrainingBenchmark implements Callable<Integer> {
         (long) warmup + steps,
         false,
         1.0,
+        TrainingSpec.OnNan.STOP,
         42,
         new AdamWSpec(2e-5, 0, 0.9, 0.999, 1e-8),
         new LearningRateSchedule(LearningRateSchedule.Type.LINEAR, 0, (long) warmup + steps),

@@ -3,6 +3,7 @@ package dev.anneal.spark.config;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.anneal.training.optim.LearningRateSchedule;
 import dev.anneal.training.trainer.TrainingSpec;
+import dev.anneal.training.trainer.TrainingSpec.OnNan;
 import java.io.Serializable;
 import java.util.List;
 import java.util.Map;
@@ -137,6 +138,7 @@ public record AnnealConfig(
    * @param gradientAccumulation micro-batches of a rank per optimizer step
    * @param epochs passes over the data; where set, it takes precedence over {@code maxSteps}
    * @param maxGradNorm clips the gradient's global norm; 0: never
+   * @param onNan what becomes of a step whose loss or gradient is not finite
    */
   public record Training(
       TrainingSpec.Mode mode,
@@ -145,6 +147,7 @@ public record AnnealConfig(
       long maxSteps,
       Double epochs,
       double maxGradNorm,
+      OnNan onNan,
       long seed)
       implements Serializable {}
 
@@ -182,8 +185,10 @@ public record AnnealConfig(
    *
    * @param gpusPerNode 0: train on the CPU, one rank a node
    * @param timeout seconds that a rank waits for the others before it gives up
+   * @param attempts how often training is begun without a new checkpoint before the run fails
    */
-  public record Cluster(int nodes, int gpusPerNode, int timeout) implements Serializable {}
+  public record Cluster(int nodes, int gpusPerNode, int timeout, int attempts)
+      implements Serializable {}
 
   /**
    * Where everything goes.

@@ -93,6 +93,7 @@ final class ConfigSchema {
           new Key("training.max_steps", wholeNumber(1, MAX_LONG), 1000),
           new Key("training.epochs", POSITIVE.orNone(), null),
           new Key("training.max_grad_norm", NOT_NEGATIVE, 1.0),
+          new Key("training.on_nan", oneOf("stop", "skip"), "stop"),
           new Key("training.seed", wholeNumber(0, MAX_LONG), 42),
           new Key("optimizer.learning_rate", POSITIVE, 2e-5),
           new Key("optimizer.weight_decay", NOT_NEGATIVE, 0.0),
@@ -112,6 +113,7 @@ final class ConfigSchema {
           new Key("cluster.nodes", wholeNumber(1, MAX_INT), 1),
           new Key("cluster.gpus_per_node", wholeNumber(0, MAX_INT), 8),
           new Key("cluster.timeout", wholeNumber(1, MAX_INT), 600),
+          new Key("cluster.attempts", wholeNumber(1, MAX_INT), 3),
           new Key("output.path", text().orNone(), null));
 
   private static final Map<String, Key> BY_NAME =

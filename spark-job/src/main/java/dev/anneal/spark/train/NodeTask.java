@@ -12,6 +12,7 @@ import dev.anneal.spark.storage.ModelLocation;
 import dev.anneal.spark.storage.RunFolder;
 import dev.anneal.spark.storage.RunOutputFolder;
 import dev.anneal.spark.storage.StorageModelFolder;
+import dev.anneal.training.checkpoint.CheckpointPlan;
 import dev.anneal.training.cuda.Gpu;
 import dev.anneal.training.cuda.Gpus;
 import dev.anneal.training.io.ModelFolder;
@@ -136,7 +137,8 @@ final class NodeTask implements Serializable {
               eval.size() == 0 ? null : new PreparedSequenceSource(eval),
               samplePrompts(eval),
               model.display(),
-              new RunOutputFolder(folder, resultFolder(spec)));
+              new RunOutputFolder(folder, resultFolder(spec)),
+              CheckpointPlan.NONE);
       TrainingRun.run(spec, inputs, groups.ranks(), listener);
     }
   }

@@ -78,6 +78,7 @@ public final class Specs {
         steps,
         config.data().shuffle(),
         training.maxGradNorm(),
+        training.onNan(),
         training.seed(),
         optimizer(config.optimizer()),
         schedule(config.schedule(), steps),

@@ -55,6 +55,7 @@ class ConfigSchemaTest {
             training.max_steps: 1000
             training.epochs: null
             training.max_grad_norm: 1.0
+            training.on_nan: stop
             training.seed: 42
             optimizer.learning_rate: 2.0E-5
             optimizer.weight_decay: 0.0
@@ -71,6 +72,7 @@ class ConfigSchemaTest {
             cluster.nodes: 1
             cluster.gpus_per_node: 8
             cluster.timeout: 600
+            cluster.attempts: 3
             output.path: null""");
   }
 

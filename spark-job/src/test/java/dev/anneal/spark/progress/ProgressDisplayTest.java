@@ -109,6 +109,6 @@ class ProgressDisplayTest {
   }
 
   private static StepMetrics step(long step) {
-    return new StepMetrics(step, 2.5, 1, 1e-4, 10, 20, 1234, 3L << 29, 0.5);
+    return new StepMetrics(step, 2.5, 1, 1e-4, 10, 20, 1234, 3L << 29, 0.5, false);
   }
 }

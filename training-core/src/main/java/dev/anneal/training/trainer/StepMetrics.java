@@ -14,6 +14,7 @@ import java.io.Serializable;
  * @param tokensPerSecond {@code tokens} over the wall time of the step
  * @param peakMemoryBytes the most memory any rank has held so far: on CPU the resident set
  * @param epoch passes over the data set done after this step
+ * @param skipped whether its loss or gradient was not finite and it changed nothing
  */
 public record StepMetrics(
     long step,
@@ -24,5 +25,6 @@ public record StepMetrics(
     long tokens,
     double tokensPerSecond,
     long peakMemoryBytes,
-    double epoch)
+    double epoch,
+    boolean skipped)
     implements Serializable {}

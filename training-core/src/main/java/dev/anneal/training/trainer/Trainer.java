@@ -158,7 +158,8 @@ final class Trainer {
         all.tokens(),
         all.tokens() / seconds,
         all.peakMemoryBytes(),
-        order.epochs(step + 1));
+        order.epochs(step + 1),
+        false);
   }
 
   private static void requireFinite(String name, double value) {

@@ -1,5 +1,8 @@
 package dev.anneal.training.trainer;
 
+import dev.anneal.training.io.WrittenFile;
+import java.util.List;
+
 /** Hears of a rank's progress; every rank has one, and calls come from the rank's own thread. */
 public interface TrainingListener {
 
@@ -23,6 +26,17 @@ public interface TrainingListener {
   /** What the model generates greedily from a held-out prompt after {@code step} steps. */
   void onSample(long step, int sample, int[] promptIds, int[] generatedIds);
 
+  /** Rank 0 has written the result; names are relative to {@link TrainingRun.Inputs#output}. */
+  default void onResult(List<WrittenFile> files) {}
+
   /** Asked before every step: whether the run should stop with a {@link TrainingCancelled}. */
   boolean cancelled();
+
+  /**
+   * Asked in every step: whether the run should leave in good order. One rank is enough: all take a
+   * checkpoint after the same step, if they take any, and leave with {@link TrainingStopped}.
+   */
+  default boolean stopRequested() {
+    return false;
+  }
 }

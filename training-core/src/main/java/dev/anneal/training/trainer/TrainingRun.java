@@ -1,6 +1,7 @@
 package dev.anneal.training.trainer;
 
 import dev.anneal.training.InvalidModelException;
+import dev.anneal.training.checkpoint.CheckpointPlan;
 import dev.anneal.training.cuda.GpuMath;
 import dev.anneal.training.data.SequenceSource;
 import dev.anneal.training.fused.FusedLlama;
@@ -33,6 +34,7 @@ public final class TrainingRun {
    * @param eval held-out sequences, or {@code null}
    * @param samplePrompts token ids of prompts to continue before and after
    * @param baseModelName what the adapter's configuration calls its base model
+   * @param checkpoints which are taken, and where to go on
    */
   public record Inputs(
       ModelSource model,
@@ -41,7 +43,8 @@ public final class TrainingRun {
       SequenceSource eval,
       List<int[]> samplePrompts,
       String baseModelName,
-      OutputFolder output) {}
+      OutputFolder output,
+      CheckpointPlan checkpoints) {}
 
   /**
    * Trains, and on rank 0 writes the result: an adapter in PEFT's form, or with {@code mode: FULL}

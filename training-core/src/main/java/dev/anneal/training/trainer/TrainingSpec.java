@@ -25,6 +25,7 @@ import java.io.Serializable;
  * @param totalSteps optimizer steps of the run
  * @param shuffle give every epoch an order of its own from {@code seed}
  * @param maxGradNorm clip the global gradient norm to this; 0 or less: never
+ * @param onNan what becomes of a step whose loss or gradient is not finite
  * @param sampleTokens longest greedy continuation of a sample, in tokens
  */
 public record TrainingSpec(
@@ -41,11 +42,19 @@ public record TrainingSpec(
     long totalSteps,
     boolean shuffle,
     double maxGradNorm,
+    OnNan onNan,
     long seed,
     AdamWSpec optimizer,
     LearningRateSchedule schedule,
     int sampleTokens)
     implements Serializable {
+
+  /** What becomes of a step whose loss or gradient is not finite. */
+  public enum OnNan {
+    STOP,
+    /** It is counted and leaves no trace in the parameters. */
+    SKIP
+  }
 
   /** Which weights train. */
   public enum Mode {

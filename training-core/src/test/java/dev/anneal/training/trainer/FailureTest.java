@@ -3,6 +3,7 @@ package dev.anneal.training.trainer;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.anneal.training.checkpoint.CheckpointPlan;
 import dev.anneal.training.collective.Collectives;
 import dev.anneal.training.collective.SingleRank;
 import dev.anneal.training.data.SequenceSource;
@@ -114,7 +115,8 @@ class FailureTest {
             null,
             List.of(),
             "tiny",
-            new LocalOutputFolder(output));
+            new LocalOutputFolder(output),
+            CheckpointPlan.NONE);
     assertThatThrownBy(
             () -> TrainingRun.run(recipe().spec(), inputs, Ranks.onCpu(new SingleRank()), listener))
         .isInstanceOf(TrainingException.class)

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.anneal.training.checkpoint.CheckpointPlan;
 import dev.anneal.training.collective.SingleRank;
 import dev.anneal.training.data.SequenceSource;
 import dev.anneal.training.data.TokenSequence;
@@ -77,7 +78,14 @@ class Fp8ConvergenceTest {
     RecordingListener listener = new RecordingListener();
     TrainingRun.Inputs inputs =
         new TrainingRun.Inputs(
-            model, null, new Listed(rows), null, List.of(), "small", new LocalOutputFolder(output));
+            model,
+            null,
+            new Listed(rows),
+            null,
+            List.of(),
+            "small",
+            new LocalOutputFolder(output),
+            CheckpointPlan.NONE);
     TrainingRun.run(
         spec, inputs, new Ranks(Device.gpu(0), new SingleRank(), new SingleRank()), listener);
     return listener.steps();
@@ -127,6 +135,7 @@ class Fp8ConvergenceTest {
         STEPS,
         true,
         1.0,
+        TrainingSpec.OnNan.STOP,
         7,
         new AdamWSpec(learningRate, 0, 0.9, 0.999, 1e-8),
         new LearningRateSchedule(LearningRateSchedule.Type.LINEAR, 10, STEPS),

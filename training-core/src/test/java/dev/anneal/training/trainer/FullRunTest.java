@@ -6,6 +6,7 @@ import dev.anneal.training.Deviation;
 import dev.anneal.training.Rows;
 import dev.anneal.training.TinyModels;
 import dev.anneal.training.TinyModels.Embeddings;
+import dev.anneal.training.checkpoint.CheckpointPlan;
 import dev.anneal.training.collective.SingleRank;
 import dev.anneal.training.data.TokenSequence;
 import dev.anneal.training.io.CheckpointIndex;
@@ -126,7 +127,8 @@ class FullRunTest {
         ReferenceRun.source(ROWS),
         List.of(prompt),
         "tiny",
-        new LocalOutputFolder(output));
+        new LocalOutputFolder(output),
+        CheckpointPlan.NONE);
   }
 
   private static Tensor logits(TrainableModel model) {

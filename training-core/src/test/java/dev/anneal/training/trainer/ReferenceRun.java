@@ -3,6 +3,7 @@ package dev.anneal.training.trainer;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.anneal.training.Golden;
+import dev.anneal.training.checkpoint.CheckpointPlan;
 import dev.anneal.training.collective.Collectives;
 import dev.anneal.training.data.SequenceSource;
 import dev.anneal.training.data.TokenSequence;
@@ -62,6 +63,7 @@ record ReferenceRun(Path folder, JsonNode reference) {
         steps,
         false,
         recipe.get("max_grad_norm").asDouble(),
+        TrainingSpec.OnNan.STOP,
         0,
         new AdamWSpec(
             recipe.get("learning_rate").asDouble(),
@@ -114,7 +116,8 @@ record ReferenceRun(Path folder, JsonNode reference) {
         null,
         List.of(),
         "tiny-llama31",
-        new LocalOutputFolder(output));
+        new LocalOutputFolder(output),
+        CheckpointPlan.NONE);
   }
 
   /** A run that is also measured on {@code eval} and shows how it continues {@code prompts}. */
@@ -131,7 +134,8 @@ record ReferenceRun(Path folder, JsonNode reference) {
         source(eval),
         prompts,
         "tiny-llama31",
-        new LocalOutputFolder(output));
+        new LocalOutputFolder(output),
+        CheckpointPlan.NONE);
   }
 
   static SequenceSource source(List<TokenSequence> rows) {

@@ -1,0 +1,22 @@
+package dev.anneal.training.checkpoint;
+
+import dev.anneal.training.io.OutputFolder;
+
+/**
+ * Where a rank's part of a checkpoint goes, and who hears of it. A checkpoint is complete when
+ * whoever hears of the parts has heard of all and has written its {@link CheckpointManifest}. Calls
+ * come from the thread that writes beside the training.
+ */
+public interface CheckpointSink {
+
+  /**
+   * The folder of this attempt's files of the checkpoint that is taken after {@code step} steps.
+   */
+  OutputFolder folder(long step);
+
+  /** Every file of a rank's part is there; returns when that is known where it has to be. */
+  void written(CheckpointPart part);
+
+  /** A rank's part could not be written; training goes on without this checkpoint. */
+  void failed(long step, int rank, String reason);
+}
