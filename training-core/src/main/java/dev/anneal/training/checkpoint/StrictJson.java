@@ -2,7 +2,12 @@ package dev.anneal.training.checkpoint;
 
 import dev.anneal.training.InvalidModelException;
 import dev.anneal.training.io.JsonObject;
+import dev.anneal.training.io.ModelFolder;
+import java.io.IOException;
+import java.io.InputStream;
 import java.nio.ByteBuffer;
+import java.nio.channels.Channels;
+import java.nio.channels.SeekableByteChannel;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.Function;
@@ -24,7 +29,8 @@ final class StrictJson {
   static <T> T parse(byte[] json, String where, Function<JsonObject, T> parser) {
     if (json.length > MAX_BYTES) {
       throw new InvalidCheckpointException(
-          "%s has %d bytes, too many for a checkpoint's JSON.".formatted(where, json.length));
+          "%s has more than %d bytes, too many for a checkpoint's JSON."
+              .formatted(where, MAX_BYTES));
     }
     try {
       return parser.apply(JsonObject.parse(ByteBuffer.wrap(json), where));
@@ -32,6 +38,21 @@ final class StrictJson {
       throw new InvalidCheckpointException(e.getMessage(), e);
     } catch (IllegalArgumentException e) {
       throw new InvalidCheckpointException("%s: %s.".formatted(where, e.getMessage()), e);
+    }
+  }
+
+  /**
+   * The bytes of {@code file}.
+   *
+   * @throws InvalidCheckpointException if it is missing or absurdly large
+   */
+  static byte[] read(ModelFolder folder, String file) throws IOException {
+    if (!folder.has(file)) {
+      throw new InvalidCheckpointException(folder.location() + " has no " + file + ".");
+    }
+    try (SeekableByteChannel channel = folder.open(file);
+        InputStream in = Channels.newInputStream(channel)) {
+      return in.readNBytes(MAX_BYTES + 1);
     }
   }
 

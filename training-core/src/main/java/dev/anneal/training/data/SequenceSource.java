@@ -11,6 +11,11 @@ public interface SequenceSource extends AutoCloseable {
   /** The sequence at {@code index}, {@code 0 <= index < size()}. */
   TokenSequence read(long index) throws IOException;
 
+  /** What messages call the sequence at {@code index}. */
+  default String describe(long index) {
+    return "sequence " + index;
+  }
+
   /** Says which sequences will be read next, for sources that can bring them meanwhile. */
   default void expect(long... indices) {}
 

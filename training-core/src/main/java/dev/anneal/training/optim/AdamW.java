@@ -29,6 +29,26 @@ public final class AdamW {
     this.v = torch.zeros_like(parameters.master());
   }
 
+  /** The running mean of the gradient, {@code [n]} fp32 beside {@link Parameters#master()}. */
+  public Tensor expAvg() {
+    return m;
+  }
+
+  /** The running mean of the gradient's square, {@code [n]} fp32. */
+  public Tensor expAvgSq() {
+    return v;
+  }
+
+  /** Updates done, which the moments' bias correction depends on. */
+  public long steps() {
+    return step;
+  }
+
+  /** Goes on as if {@code steps} updates were done; the moments are written by the caller. */
+  public void resumeAt(long steps) {
+    step = steps;
+  }
+
   /**
    * Moves the parameters along {@code gradientScale} times their gradient at {@code learningRate}.
    */

@@ -47,6 +47,15 @@ final class BucketExchange implements AutoCloseable {
     }
   }
 
+  /** {@link #awaitAll} for another stream than the one that asks for every bucket itself. */
+  void awaitAllBeside() {
+    for (int bucket = 0; bucket < done.length; bucket++) {
+      if (underWay[bucket]) {
+        done[bucket].await();
+      }
+    }
+  }
+
   @Override
   public void close() {
     for (CudaEvent event : done) {

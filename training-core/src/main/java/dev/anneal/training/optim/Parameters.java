@@ -38,9 +38,8 @@ public final class Parameters implements AutoCloseable {
 
   private record Bucket(long offset, long numel) {}
 
-  /** Keeps every rank's part of a bucket on a 16-byte boundary in every dtype. */
-  private static final long ALIGNMENT = 8;
-
+  private final List<List<Shape>> layout;
+  private final BucketParts parts;
   private final Map<String, Slot> slots = new LinkedHashMap<>();
   private final List<Bucket> buckets = new ArrayList<>();
   private final Collectives world;
@@ -60,17 +59,19 @@ public final class Parameters implements AutoCloseable {
       List<List<Shape>> buckets, DType computeDtype, Device device, Collectives world) {
     this.world = world;
     this.exchange = new BucketExchange(device, buckets.size());
+    this.layout = buckets.stream().map(List::copyOf).toList();
+    this.parts = parts(layout, world.worldSize());
     long ranks = world.worldSize();
     long total = 0;
     for (List<Shape> shapes : buckets) {
       long offset = total;
       for (Shape shape : shapes) {
-        slots.put(shape.name(), new Slot(this.buckets.size(), total, shape));
-        total += shape.numel();
+        slots.put(shape.name(), new Slot(this.buckets.size(), offset, shape));
+        offset += shape.numel();
       }
-      long unit = ranks == 1 ? 1 : ranks * ALIGNMENT;
-      total = offset + (total - offset + unit - 1) / unit * unit;
-      this.buckets.add(new Bucket(offset, total - offset));
+      long numel = ranks * parts.part(this.buckets.size());
+      this.buckets.add(new Bucket(total, numel));
+      total += numel;
     }
     ScalarType type = computeDtype.scalarType();
     boolean alone = ranks == 1;
@@ -80,6 +81,22 @@ public final class Parameters implements AutoCloseable {
     // one rank computes with the fp32 values themselves
     compute = alone && type == ScalarType.Float ? master : Tensors.zeros(device, type, total);
     ownCompute = alone ? compute : Tensors.zeros(device, type, total / ranks);
+  }
+
+  private static BucketParts parts(List<List<Shape>> layout, int worldSize) {
+    return new BucketParts(
+        layout.stream().map(shapes -> shapes.stream().mapToLong(Shape::numel).sum()).toList(),
+        worldSize);
+  }
+
+  /** The parameters of every bucket in their order. */
+  public List<List<Shape>> layout() {
+    return layout;
+  }
+
+  /** How the buckets are cut for the ranks. */
+  public BucketParts parts() {
+    return parts;
   }
 
   /** The fp32 values of this rank's parts, {@code [n]}. */
@@ -105,6 +122,16 @@ public final class Parameters implements AutoCloseable {
   /** Shape of the parameter {@code name}. */
   public long[] shape(String name) {
     return slots.get(name).shape().dims();
+  }
+
+  /** The values that models compute with, {@code [n]} of all buckets with their padding. */
+  public Tensor compute() {
+    return compute;
+  }
+
+  /** Where {@code name} begins in {@link #compute()}. */
+  public long offset(String name) {
+    return slots.get(name).offset();
   }
 
   /** The values of {@code name} in the compute dtype, in its shape. */
@@ -198,6 +225,14 @@ public final class Parameters implements AutoCloseable {
   /** Makes the current stream wait until the values of {@code bucket} are there. */
   public void awaitCompute(int bucket) {
     exchange.await(bucket);
+  }
+
+  /**
+   * Makes the current stream, which is not the one that models compute on, wait until the values of
+   * all buckets are there.
+   */
+  public void awaitComputeBeside() {
+    exchange.awaitAllBeside();
   }
 
   /**

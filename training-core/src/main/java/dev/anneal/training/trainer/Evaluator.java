@@ -10,6 +10,7 @@ import dev.anneal.training.tensor.Tensors;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import org.bytedeco.pytorch.Tensor;
 
 /** Measures the model on held-out rows and shows what it generates. */
@@ -42,13 +43,15 @@ final class Evaluator {
   void evaluate(long step) {
     try {
       if (data != null && data.size() > 0) {
-        listener.onEvaluation(step, loss());
+        listener.onEvaluation(step, loss(step));
       }
       // sharded weights need every rank for every forward, so all generate the same
       for (int i = 0; i < prompts.size(); i++) {
         listener.onSample(
             step, i, prompts.get(i), generator.generate(prompts.get(i), spec.sampleTokens()));
       }
+    } catch (NotFiniteException e) {
+      throw e;
     } catch (RuntimeException | IOException e) {
       throw new TrainingException(
           "rank %d, evaluation after step %d, %s"
@@ -58,7 +61,7 @@ final class Evaluator {
   }
 
   /** Cross-entropy over all target tokens of the held-out rows, divided by their number. */
-  private double loss() throws IOException {
+  private double loss(long step) throws IOException {
     double lossSum = 0;
     long targetTokens = 0;
     int worldSize = ranks.world().worldSize();
@@ -76,9 +79,11 @@ final class Evaluator {
     }
     double loss = mean(lossSum, targetTokens);
     if (!Double.isFinite(loss)) {
-      throw new TrainingException(
-          "the held-out loss is %s: lower optimizer.learning_rate or check the data."
-              .formatted(loss));
+      throw new NotFiniteException(
+          "rank %d, evaluation after step %d, the held-out loss is %s: lower optimizer.learning_rate or check the data."
+              .formatted(ranks.rank(), step, loss),
+          step,
+          List.of());
     }
     return loss;
   }
@@ -87,8 +92,10 @@ final class Evaluator {
   private double mean(double lossSum, long targetTokens) {
     try (TensorScope scope = new TensorScope()) {
       Tensor measured = Tensors.to(ranks.device(), Tensors.of(new double[] {lossSum, 0}));
-      StepTotals all = StepTotals.gather(ranks.world(), measured, targetTokens, 0, 0);
-      return all.lossSum() / all.targetTokens();
+      StepTotals all =
+          StepTotals.gather(
+              ranks.world(), measured, new StepTotals.Counted(targetTokens, 0, 0, Set.of()));
+      return all.loss();
     }
   }
 

@@ -3,17 +3,54 @@ package dev.anneal.training.trainer;
 import dev.anneal.training.collective.Collectives;
 import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.tensor.Tensors;
+import java.util.ArrayList;
+import java.util.EnumSet;
+import java.util.List;
+import java.util.Set;
 import org.bytedeco.pytorch.Tensor;
 
 /**
- * What all ranks together did in a step.
+ * What all ranks together did in a step, the same on every rank.
  *
  * @param lossSum cross-entropy summed over the target tokens
  * @param gradientSquares the squares of all elements of the gradient, summed
  * @param peakMemoryBytes the largest of all
+ * @param signs what at least one rank said
+ * @param brokenRanks the ranks whose own loss is not finite
  */
 record StepTotals(
-    double lossSum, double gradientSquares, long targetTokens, long tokens, long peakMemoryBytes) {
+    double lossSum,
+    double gradientSquares,
+    long targetTokens,
+    long tokens,
+    long peakMemoryBytes,
+    Set<Sign> signs,
+    List<Integer> brokenRanks) {
+
+  /** What a rank has to say to the others. */
+  enum Sign {
+    /** Its part of the last checkpoint is still being written. */
+    WRITING(1),
+    /** It was asked to leave. */
+    STOP(2);
+
+    private final int bit;
+
+    Sign(int bit) {
+      this.bit = bit;
+    }
+  }
+
+  /** What a rank counts on the host. */
+  record Counted(long targetTokens, long tokens, long peakMemoryBytes, Set<Sign> signs) {
+    private Tensor tensor() {
+      double signBits = signs.stream().mapToInt(sign -> sign.bit).sum();
+      return Tensors.of(new double[] {targetTokens, tokens, peakMemoryBytes, signBits});
+    }
+  }
+
+  /** Numbers of a rank: the two that are measured and four that are counted. */
+  private static final int WIDTH = 6;
 
   /**
    * Adds up what the ranks did, in the order of the ranks. This is where a step waits for its
@@ -21,25 +58,54 @@ record StepTotals(
    *
    * @param measured {@code [2]} fp64 on the rank's device: the rank's loss and squares
    */
-  static StepTotals gather(
-      Collectives world, Tensor measured, long targetTokens, long tokens, long peakMemoryBytes) {
+  static StepTotals gather(Collectives world, Tensor measured, Counted counted) {
     try (TensorScope scope = new TensorScope()) {
-      double[] counted = {targetTokens, tokens, peakMemoryBytes};
-      Tensor mine = Tensors.cat(measured, Tensors.like(measured, Tensors.of(counted)));
+      Tensor mine = Tensors.cat(measured, Tensors.like(measured, counted.tensor()));
       double[] all = Tensors.doubles(world.allGather(mine).cpu());
       // a lost peer ends the wait with numbers that mean nothing
       world.check();
-      StepTotals totals = new StepTotals(0, 0, 0, 0, 0);
-      for (int i = 0; i < all.length; i += 5) {
-        totals =
-            new StepTotals(
-                totals.lossSum + all[i],
-                totals.gradientSquares + all[i + 1],
-                totals.targetTokens + (long) all[i + 2],
-                totals.tokens + (long) all[i + 3],
-                Math.max(totals.peakMemoryBytes, (long) all[i + 4]));
-      }
-      return totals;
+      return of(all);
     }
+  }
+
+  private static StepTotals of(double[] all) {
+    double lossSum = 0;
+    double gradientSquares = 0;
+    long targetTokens = 0;
+    long tokens = 0;
+    long peakMemoryBytes = 0;
+    Set<Sign> signs = EnumSet.noneOf(Sign.class);
+    List<Integer> brokenRanks = new ArrayList<>();
+    for (int i = 0; i < all.length; i += WIDTH) {
+      if (!Double.isFinite(all[i])) {
+        brokenRanks.add(i / WIDTH);
+      }
+      lossSum += all[i];
+      gradientSquares += all[i + 1];
+      targetTokens += (long) all[i + 2];
+      tokens += (long) all[i + 3];
+      peakMemoryBytes = Math.max(peakMemoryBytes, (long) all[i + 4]);
+      for (Sign sign : Sign.values()) {
+        if (((int) all[i + 5] & sign.bit) != 0) {
+          signs.add(sign);
+        }
+      }
+    }
+    return new StepTotals(
+        lossSum, gradientSquares, targetTokens, tokens, peakMemoryBytes, signs, brokenRanks);
+  }
+
+  /** Cross-entropy per target token. */
+  double loss() {
+    return lossSum / targetTokens;
+  }
+
+  /** Global L2 norm of the gradient of {@link #loss}. */
+  double gradNorm() {
+    return Math.sqrt(gradientSquares) / targetTokens;
+  }
+
+  boolean isFinite() {
+    return Double.isFinite(loss()) && Double.isFinite(gradNorm());
   }
 }

@@ -1,7 +1,7 @@
 package dev.anneal.training.trainer;
 
 /** A rank failed while training; the message names the rank, the step and what failed. */
-public final class TrainingException extends RuntimeException {
+public sealed class TrainingException extends RuntimeException permits NotFiniteException {
   TrainingException(String message) {
     super(message);
   }

@@ -2,11 +2,16 @@ package dev.anneal.training.trainer;
 
 import dev.anneal.training.InvalidModelException;
 import dev.anneal.training.checkpoint.CheckpointPlan;
+import dev.anneal.training.checkpoint.CheckpointReader;
+import dev.anneal.training.checkpoint.InvalidCheckpointException;
+import dev.anneal.training.checkpoint.ResumePoint;
+import dev.anneal.training.checkpoint.TrainerState;
 import dev.anneal.training.cuda.GpuMath;
 import dev.anneal.training.data.SequenceSource;
 import dev.anneal.training.fused.FusedLlama;
 import dev.anneal.training.io.ModelFolder;
 import dev.anneal.training.io.OutputFolder;
+import dev.anneal.training.io.WrittenFile;
 import dev.anneal.training.kernel.Kernels;
 import dev.anneal.training.lora.LoraModel;
 import dev.anneal.training.model.Llama;
@@ -52,7 +57,10 @@ public final class TrainingRun {
    *
    * @throws TrainingException if a native call, a peer or a file fails; names the rank and the step
    * @throws InvalidModelException if the model or the adapter is unusable
+   * @throws NotFiniteException if the loss or the gradient is not, and is not to be skipped
+   * @throws InvalidCheckpointException if the checkpoint to go on from is unusable
    * @throws TrainingCancelled if the listener asked to stop
+   * @throws TrainingStopped if the listener of any rank asked to leave in good order
    */
   public static void run(TrainingSpec spec, Inputs inputs, Ranks ranks, TrainingListener listener) {
     NativeLibraries.load();
@@ -67,7 +75,11 @@ public final class TrainingRun {
       } catch (RuntimeException e) {
         throw OutOfMemory.caused(e) ? new OutOfMemory(spec, config, ranks).explain(e) : e;
       }
-    } catch (TrainingException | TrainingCancelled | InvalidModelException e) {
+    } catch (TrainingException
+        | TrainingCancelled
+        | TrainingStopped
+        | InvalidModelException
+        | InvalidCheckpointException e) {
       throw e;
     } catch (RuntimeException | IOException e) {
       throw new TrainingException(
@@ -83,15 +95,52 @@ public final class TrainingRun {
       Parameters parameters = model.parameters();
       Llama llama = llama(spec, model, ranks.device(), kernels);
       AdamW optimizer = new AdamW(spec.optimizer(), parameters, kernels);
+      GlobalBatches batches = new GlobalBatches(spec, inputs.train(), ranks);
+      TrainerState begin = begin(spec, inputs, batches, parameters, optimizer, ranks, listener);
       Evaluator evaluator = new Evaluator(spec, inputs, llama, ranks, listener);
-      listener.onPhase("training");
-      evaluator.evaluate(0);
-      new Trainer(spec, inputs.train(), llama, parameters, optimizer, ranks).train(listener);
-      evaluator.evaluate(spec.totalSteps());
+      try (RunCheckpoints checkpoints =
+          new RunCheckpoints(spec, inputs, parameters, optimizer, ranks, begin, listener)) {
+        listener.onPhase("training");
+        if (begin.step() == 0) {
+          evaluator.evaluate(0);
+        }
+        new Trainer(spec, batches, llama, parameters, optimizer, checkpoints, ranks)
+            .train(begin, listener);
+        evaluator.evaluate(spec.totalSteps());
+        checkpoints.finish();
+      }
       listener.onPhase("publishing");
-      ResultWriter.write(spec, inputs, model, ranks);
+      List<WrittenFile> result = ResultWriter.write(spec, inputs, model, ranks);
+      if (ranks.rank() == 0) {
+        listener.onResult(result);
+      }
       ranks.world().barrier();
     }
+  }
+
+  /** The run before its first step, or brought to where a checkpoint was taken. */
+  private static TrainerState begin(
+      TrainingSpec spec,
+      TrainingRun.Inputs inputs,
+      GlobalBatches batches,
+      Parameters parameters,
+      AdamW optimizer,
+      Ranks ranks,
+      TrainingListener listener)
+      throws IOException {
+    TrainerState fresh =
+        TrainerState.fresh(parameters, ranks.world().worldSize(), batches.size(), spec.seed());
+    ResumePoint resume = inputs.checkpoints().resume();
+    if (resume == null) {
+      return fresh;
+    }
+    if (resume.step() > spec.totalSteps()) {
+      throw new InvalidCheckpointException(
+          "%s is a checkpoint of step %d, but this run has only %d steps."
+              .formatted(resume.folder().location(), resume.step(), spec.totalSteps()));
+    }
+    listener.onPhase("loading checkpoint");
+    return CheckpointReader.restore(resume, fresh, parameters, optimizer, ranks.rank());
   }
 
   /** The fused layers where they serve, else the reference. */

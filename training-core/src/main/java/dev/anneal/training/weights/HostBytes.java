@@ -7,19 +7,20 @@ import java.util.List;
 import org.bytedeco.pytorch.Tensor;
 
 /** Bytes on the host in a few pieces that a GPU reads and writes by itself. */
-record HostBytes(List<Tensor> pieces) {
+public record HostBytes(List<Tensor> pieces) {
 
   /** Uninitialized, in the current tensor scope. */
-  static HostBytes allocate(Device device, long bytes) {
+  public static HostBytes allocate(Device device, long bytes) {
     return new HostBytes(PinnedMemory.pieces(device, bytes));
   }
 
-  long allocatedBytes() {
+  /** What the pieces take, which is a little more than was asked for. */
+  public long allocatedBytes() {
     return pieces.stream().mapToLong(Tensor::nbytes).sum();
   }
 
   /** Bytes {@code [offset, offset + length)}, as views of the pieces that they lie in. */
-  List<Tensor> views(long offset, long length) {
+  public List<Tensor> views(long offset, long length) {
     List<Tensor> views = new ArrayList<>();
     long start = 0;
     for (Tensor piece : pieces) {

@@ -1,6 +1,6 @@
 package dev.anneal.training.weights;
 
-import dev.anneal.training.io.OutputFolder;
+import dev.anneal.training.io.FileContent;
 import dev.anneal.training.io.SafetensorsDType;
 import dev.anneal.training.io.SafetensorsWriter;
 import dev.anneal.training.io.TensorSpec;
@@ -8,8 +8,6 @@ import dev.anneal.training.optim.Parameters;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.tensor.Tensors;
-import java.io.IOException;
-import java.io.OutputStream;
 import java.util.List;
 import org.bytedeco.pytorch.Tensor;
 
@@ -21,28 +19,28 @@ public final class ParameterFile {
   private ParameterFile() {}
 
   /**
-   * Writes the fp32 values of {@code parameters}, rounded to {@code dtype}, while every other rank
-   * calls {@link #contribute}.
+   * The fp32 values of {@code parameters}, rounded to {@code dtype}; while they are written every
+   * other rank calls {@link #contribute}.
    */
-  public static void write(Parameters parameters, DType dtype, OutputFolder folder, String file)
-      throws IOException {
+  public static FileContent content(Parameters parameters, DType dtype) {
     SafetensorsDType stored = dtype == DType.FP32 ? SafetensorsDType.F32 : SafetensorsDType.BF16;
     List<TensorSpec> specs =
         parameters.names().stream()
             .map(name -> new TensorSpec(name, stored, parameters.shape(name)))
             .toList();
-    try (OutputStream out = folder.create(file);
-        OpenBucket open = new OpenBucket(parameters)) {
-      SafetensorsWriter.write(
-          out,
-          specs,
-          (spec, sink) -> {
-            try (TensorScope scope = new TensorScope()) {
-              Tensor values = open.values(spec.name()).to(dtype.scalarType()).cpu().contiguous();
-              sink.write(Tensors.bytes(values, 0).asByteBuffer());
-            }
-          });
-    }
+    return out -> {
+      try (OpenBucket open = new OpenBucket(parameters)) {
+        SafetensorsWriter.write(
+            out,
+            specs,
+            (spec, sink) -> {
+              try (TensorScope scope = new TensorScope()) {
+                Tensor values = open.values(spec.name()).to(dtype.scalarType()).cpu().contiguous();
+                sink.write(Tensors.bytes(values, 0).asByteBuffer());
+              }
+            });
+      }
+    };
   }
 
   /** Hands this rank's part of every bucket to the rank that writes. */

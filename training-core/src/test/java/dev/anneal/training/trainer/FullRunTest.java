@@ -7,6 +7,7 @@ import dev.anneal.training.Rows;
 import dev.anneal.training.TinyModels;
 import dev.anneal.training.TinyModels.Embeddings;
 import dev.anneal.training.checkpoint.CheckpointPlan;
+import dev.anneal.training.checkpoint.TrainerState;
 import dev.anneal.training.collective.SingleRank;
 import dev.anneal.training.data.TokenSequence;
 import dev.anneal.training.io.CheckpointIndex;
@@ -21,6 +22,7 @@ import dev.anneal.training.model.ModelSource;
 import dev.anneal.training.model.TokenBatch;
 import dev.anneal.training.model.TrainableModel;
 import dev.anneal.training.optim.AdamW;
+import dev.anneal.training.optim.Parameters;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.NativeLibraries;
@@ -88,9 +90,7 @@ class FullRunTest {
       TrainingRun.Inputs inputs =
           inputs(new ModelSource.Random(TinyModels.config(Embeddings.UNTIED), 5));
       TrainableModel model = ModelLoader.load(spec, inputs, alone(), new RecordingListener());
-      AdamW optimizer = new AdamW(spec.optimizer(), model.parameters(), new PlainKernels());
-      new Trainer(spec, inputs.train(), llama(model), model.parameters(), optimizer, alone())
-          .train(new RecordingListener());
+      train(spec, inputs, model);
       ResultWriter.write(spec, inputs, model, alone());
       if (dtype == DType.BF16) {
         model.parameters().master().copy_(model.parameters().master().to(ScalarType.BFloat16));
@@ -116,6 +116,19 @@ class FullRunTest {
       assertThat(index.names()).doesNotContain("lm_head.weight");
     }
     assertThat(output.resolve("config.json")).content().contains("\"bfloat16\"");
+  }
+
+  private static void train(TrainingSpec spec, TrainingRun.Inputs inputs, TrainableModel model) {
+    Parameters parameters = model.parameters();
+    AdamW optimizer = new AdamW(spec.optimizer(), parameters, new PlainKernels());
+    GlobalBatches batches = new GlobalBatches(spec, inputs.train(), alone());
+    TrainerState begin = TrainerState.fresh(parameters, 1, batches.size(), spec.seed());
+    RecordingListener listener = new RecordingListener();
+    try (RunCheckpoints none =
+        new RunCheckpoints(spec, inputs, parameters, optimizer, alone(), begin, listener)) {
+      new Trainer(spec, batches, llama(model), parameters, optimizer, none, alone())
+          .train(begin, listener);
+    }
   }
 
   private TrainingRun.Inputs inputs(ModelSource model) {

@@ -1,0 +1,82 @@
+package dev.anneal.training.checkpoint;
+
+import dev.anneal.training.io.CheckpointIndex;
+import dev.anneal.training.io.FileContent;
+import dev.anneal.training.io.OutputFolder;
+import dev.anneal.training.io.SafetensorsDType;
+import dev.anneal.training.io.SafetensorsWriter;
+import dev.anneal.training.io.TensorSpec;
+import dev.anneal.training.io.WrittenFile;
+import dev.anneal.training.lora.PeftConfig;
+import dev.anneal.training.optim.Parameters;
+import java.io.IOException;
+import java.io.InterruptedIOException;
+import java.util.ArrayList;
+import java.util.List;
+
+/** Writes a rank's files of a checkpoint from its snapshot. */
+final class PartFiles {
+  private final Snapshot snapshot;
+  private final Parameters parameters;
+  private final long numel;
+  private final SafetensorsDType computeDtype;
+  private final RankRole role;
+
+  PartFiles(Snapshot snapshot, Parameters parameters, RankRole role) {
+    this.snapshot = snapshot;
+    this.parameters = parameters;
+    this.numel = parameters.parts().total();
+    this.computeDtype =
+        parameters.compute().element_size() == Float.BYTES
+            ? SafetensorsDType.F32
+            : SafetensorsDType.BF16;
+    this.role = role;
+  }
+
+  /** Writes them into {@code folder}, the rank's own first. */
+  CheckpointPart write(TrainerState state, OutputFolder folder) throws IOException {
+    List<WrittenFile> files = new ArrayList<>();
+    FileContent own = out -> SafetensorsWriter.write(out, RankFile.tensors(numel), this::part);
+    files.add(own.writeAs(folder, RankFile.name(role.rank(), role.worldSize())));
+    if (role.rank() == 0) {
+      files.add(FileContent.text(state.toJson()).writeAs(folder, TrainerState.FILE));
+    }
+    if (role.writesAdapter()) {
+      FileContent adapter = out -> SafetensorsWriter.write(out, adapterTensors(), this::adapter);
+      files.add(adapter.writeAs(folder, CheckpointIndex.ADAPTER_FILE));
+      files.add(FileContent.text(role.adapterConfig().toJson()).writeAs(folder, PeftConfig.FILE));
+    }
+    return new CheckpointPart(state.step(), role.rank(), role.worldSize(), files);
+  }
+
+  private void part(TensorSpec tensor, SafetensorsWriter.Sink sink) throws IOException {
+    snapshot.write(
+        switch (tensor.name()) {
+          case RankFile.MASTER -> 0;
+          case RankFile.EXP_AVG -> 1;
+          case RankFile.EXP_AVG_SQ -> 2;
+          default -> throw new IllegalArgumentException(tensor.name());
+        },
+        unlessInterrupted(sink));
+  }
+
+  private List<TensorSpec> adapterTensors() {
+    return parameters.names().stream()
+        .map(name -> new TensorSpec(name, computeDtype, parameters.shape(name)))
+        .toList();
+  }
+
+  private void adapter(TensorSpec tensor, SafetensorsWriter.Sink sink) throws IOException {
+    snapshot.writeCompute(tensor.name(), tensor.byteSize(), unlessInterrupted(sink));
+  }
+
+  /** Not every stream notices that its thread is interrupted. */
+  private static SafetensorsWriter.Sink unlessInterrupted(SafetensorsWriter.Sink sink) {
+    return bytes -> {
+      if (Thread.currentThread().isInterrupted()) {
+        throw new InterruptedIOException("the checkpoint was abandoned");
+      }
+      sink.write(bytes);
+    };
+  }
+}

@@ -1,0 +1,222 @@
+package dev.anneal.training.checkpoint;
+
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.anneal.training.io.JsonObject;
+import dev.anneal.training.io.ModelFolder;
+import dev.anneal.training.optim.BucketParts;
+import dev.anneal.training.optim.Parameters;
+import java.io.IOException;
+import java.util.Arrays;
+import java.util.List;
+import java.util.stream.Stream;
+
+/**
+ * Where a run stands after a step, apart from its tensors.
+ *
+ * @param step optimizer steps done, the skipped ones among them
+ * @param optimizerStep updates that AdamW has done
+ * @param skippedInARow steps skipped since the last update
+ * @param worldSize ranks that hold the optimizer's state
+ * @param globalBatch sequences of an optimizer step
+ * @param dataPosition sequences consumed, in the endless order of the epochs
+ * @param seed of the order of the sequences and of the dropout, which have no other state
+ * @param buckets the trained parameters
+ */
+public record TrainerState(
+    long step,
+    long optimizerStep,
+    int skippedInARow,
+    int worldSize,
+    long globalBatch,
+    long dataPosition,
+    long seed,
+    List<List<Parameter>> buckets) {
+
+  /** Its name beside the ranks' files. */
+  public static final String FILE = "trainer.json";
+
+  private static final String VERSION_KEY = "anneal_trainer";
+  private static final int VERSION = 1;
+
+  /** Name and shape of a trained parameter. */
+  public record Parameter(String name, List<Long> shape) {
+    public Parameter {
+      shape = List.copyOf(shape);
+      for (long dim : shape) {
+        require(dim > 0, "a parameter has the shape " + shape);
+      }
+    }
+
+    private String shown() {
+      return StrictJson.shown(name) + " " + shape;
+    }
+
+    private long numel() {
+      return shape.stream().reduce(1L, Math::multiplyExact);
+    }
+  }
+
+  /**
+   * @throws IllegalArgumentException if the numbers contradict each other
+   */
+  public TrainerState {
+    buckets = buckets.stream().map(List::copyOf).toList();
+    require(worldSize >= 1, "world_size must be 1 or more, not " + worldSize);
+    require(globalBatch >= 1, "global_batch must be 1 or more, not " + globalBatch);
+    require(step >= 0, "step must be 0 or more, not " + step);
+    require(
+        optimizerStep >= 0 && skippedInARow >= 0 && skippedInARow <= step - optimizerStep,
+        "%d updates and %d steps skipped in a row cannot be of %d steps"
+            .formatted(optimizerStep, skippedInARow, step));
+    require(
+        Math.multiplyHigh(step, globalBatch) == 0 && dataPosition == step * globalBatch,
+        "%d steps of %d sequences do not end at sequence %d"
+            .formatted(step, globalBatch, dataPosition));
+  }
+
+  private static void require(boolean condition, String message) {
+    if (!condition) {
+      throw new IllegalArgumentException(message);
+    }
+  }
+
+  /** A run of {@code parameters} that has not begun. */
+  public static TrainerState fresh(
+      Parameters parameters, int worldSize, long globalBatch, long seed) {
+    return new TrainerState(0, 0, 0, worldSize, globalBatch, 0, seed, buckets(parameters));
+  }
+
+  private static List<List<Parameter>> buckets(Parameters parameters) {
+    return parameters.layout().stream()
+        .map(
+            shapes ->
+                shapes.stream()
+                    .map(s -> new Parameter(s.name(), Arrays.stream(s.dims()).boxed().toList()))
+                    .toList())
+        .toList();
+  }
+
+  /** The same run after {@code step} steps. */
+  public TrainerState after(long step, long optimizerStep, int skippedInARow) {
+    return new TrainerState(
+        step,
+        optimizerStep,
+        skippedInARow,
+        worldSize,
+        globalBatch,
+        step * globalBatch,
+        seed,
+        buckets);
+  }
+
+  /** How its ranks share the buckets. */
+  BucketParts parts() {
+    return new BucketParts(
+        buckets.stream()
+            .map(bucket -> bucket.stream().mapToLong(Parameter::numel).reduce(0, Math::addExact))
+            .toList(),
+        worldSize);
+  }
+
+  /**
+   * Throws unless {@code run}, which has not begun, computes what this has begun to compute, at
+   * whatever world size.
+   */
+  void requireSameRun(TrainerState run, String where) {
+    requireEqual("seed", seed, run.seed, where);
+    requireEqual("global batch", globalBatch, run.globalBatch, where);
+    requireEqual("number of buckets", buckets.size(), run.buckets.size(), where);
+    for (int i = 0; i < buckets.size(); i++) {
+      List<Parameter> mine = buckets.get(i);
+      List<Parameter> theirs = run.buckets.get(i);
+      requireEqual("number of parameters in bucket " + i, mine.size(), theirs.size(), where);
+      for (int j = 0; j < mine.size(); j++) {
+        requireEqual(
+            "parameter %d of bucket %d".formatted(j, i),
+            mine.get(j).shown(),
+            theirs.get(j).shown(),
+            where);
+      }
+    }
+  }
+
+  private static void requireEqual(String what, Object found, Object wanted, String where) {
+    if (!found.equals(wanted)) {
+      throw new InvalidCheckpointException(
+          "%s is of another run: its %s is %s, but this run's is %s."
+              .formatted(where, what, found, wanted));
+    }
+  }
+
+  /** The content of {@link #FILE}. */
+  public String toJson() {
+    ObjectNode json = JsonObject.create();
+    json.put(VERSION_KEY, VERSION);
+    json.put("step", step);
+    json.put("optimizer_step", optimizerStep);
+    json.put("skipped_in_a_row", skippedInARow);
+    json.put("world_size", worldSize);
+    json.put("global_batch", globalBatch);
+    json.put("data_position", dataPosition);
+    json.put("seed", seed);
+    ArrayNode bucketsJson = json.putArray("buckets");
+    for (List<Parameter> bucket : buckets) {
+      ArrayNode parameters = bucketsJson.addObject().putArray("parameters");
+      for (Parameter parameter : bucket) {
+        ObjectNode parameterJson = parameters.addObject();
+        parameterJson.put("name", parameter.name());
+        parameter.shape().forEach(parameterJson.withArray("shape")::add);
+      }
+    }
+    return JsonObject.print(json);
+  }
+
+  /**
+   * Reads {@link #FILE} of {@code folder}.
+   *
+   * @throws InvalidCheckpointException if it is missing or anything else than {@link #toJson} gives
+   */
+  public static TrainerState read(ModelFolder folder) throws IOException {
+    return parse(StrictJson.read(folder, FILE), folder.locationOf(FILE));
+  }
+
+  static TrainerState parse(byte[] json, String where) {
+    return StrictJson.parse(json, where, TrainerState::of);
+  }
+
+  private static TrainerState of(JsonObject json) {
+    StrictJson.requireVersion(json, VERSION_KEY, VERSION);
+    StrictJson.requireKeys(
+        json,
+        VERSION_KEY,
+        "step",
+        "optimizer_step",
+        "skipped_in_a_row",
+        "world_size",
+        "global_batch",
+        "data_position",
+        "seed",
+        "buckets");
+    return new TrainerState(
+        json.longNumber("step"),
+        json.longNumber("optimizer_step"),
+        json.intNumber("skipped_in_a_row"),
+        json.intNumber("world_size"),
+        json.longNumber("global_batch"),
+        json.longNumber("data_position"),
+        json.longNumber("seed"),
+        json.objects("buckets").stream().map(TrainerState::bucket).toList());
+  }
+
+  private static List<Parameter> bucket(JsonObject json) {
+    StrictJson.requireKeys(json, "parameters");
+    Stream<JsonObject> parameters = json.objects("parameters").stream();
+    return parameters.map(TrainerState::parameter).toList();
+  }
+
+  private static Parameter parameter(JsonObject json) {
+    StrictJson.requireKeys(json, "name", "shape");
+    return new Parameter(json.text("name"), json.wholeNumbers("shape"));
+  }
+}

@@ -1,0 +1,96 @@
+package dev.anneal.training.trainer;
+
+import dev.anneal.training.data.SequenceSource;
+import dev.anneal.training.data.TokenSequence;
+import dev.anneal.training.model.Dropout;
+import dev.anneal.training.tensor.Seeds;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.stream.IntStream;
+import java.util.stream.LongStream;
+
+/** A rank's micro-batches of the global batch of every step. */
+final class GlobalBatches {
+  private final TrainingSpec spec;
+  private final SequenceSource data;
+  private final Ranks ranks;
+  private final BatchOrder order;
+
+  GlobalBatches(TrainingSpec spec, SequenceSource data, Ranks ranks) {
+    this.spec = spec;
+    this.data = data;
+    this.ranks = ranks;
+    this.order =
+        new BatchOrder(
+            data.size(), spec.microBatchSize(), microBatches(), spec.shuffle(), spec.seed());
+  }
+
+  /** Sequences of a global batch. */
+  long size() {
+    return (long) microBatches() * spec.microBatchSize();
+  }
+
+  /** Passes over the data set after {@code steps} optimizer steps. */
+  double epochs(long steps) {
+    return order.epochs(steps);
+  }
+
+  /**
+   * This rank's micro-batches of step {@code step}, counted from 0; none where the run has ended.
+   */
+  List<List<TokenSequence>> read(long step) throws IOException {
+    if (step >= spec.totalSteps()) {
+      return List.of();
+    }
+    List<long[]> indices = new ArrayList<>();
+    for (int a = 0; a < spec.gradientAccumulation(); a++) {
+      indices.add(order.microBatch(step, microBatch(a)));
+    }
+    data.expect(indices.stream().flatMapToLong(Arrays::stream).toArray());
+    List<List<TokenSequence>> batches = new ArrayList<>();
+    for (long[] microBatch : indices) {
+      List<TokenSequence> sequences = new ArrayList<>();
+      for (long index : microBatch) {
+        sequences.add(data.read(index));
+      }
+      batches.add(sequences);
+    }
+    return batches;
+  }
+
+  /** What the micro-batch of accumulation step {@code a} drops out. */
+  Dropout dropout(long step, int a) {
+    return switch (spec.mode()) {
+      case LORA -> new Dropout(spec.lora().dropout(), Seeds.mix(spec.seed(), step, microBatch(a)));
+      case FULL -> Dropout.NONE;
+    };
+  }
+
+  /** What to call the sequences of this rank's micro-batch in accumulation step {@code a}. */
+  List<String> describe(long step, int a) {
+    return describe(Arrays.stream(order.microBatch(step, microBatch(a))));
+  }
+
+  /** What to call the sequences of all ranks. */
+  List<String> describeAll(long step) {
+    return describe(
+        IntStream.range(0, microBatches())
+            .mapToObj(microBatch -> order.microBatch(step, microBatch))
+            .flatMapToLong(Arrays::stream));
+  }
+
+  private List<String> describe(LongStream indices) {
+    return indices.sorted().distinct().mapToObj(data::describe).toList();
+  }
+
+  private int microBatches() {
+    return spec.gradientAccumulation() * ranks.world().worldSize();
+  }
+
+  /** The number in the global batch of this rank's micro-batch in accumulation step {@code a}. */
+  private int microBatch(int a) {
+    return a * ranks.world().worldSize() + ranks.rank();
+  }
+}

@@ -1,0 +1,104 @@
+package dev.anneal.training.trainer;
+
+import dev.anneal.training.checkpoint.CheckpointPlan;
+import dev.anneal.training.checkpoint.CheckpointWriter;
+import dev.anneal.training.checkpoint.RankRole;
+import dev.anneal.training.checkpoint.TrainerState;
+import dev.anneal.training.lora.PeftConfig;
+import dev.anneal.training.optim.AdamW;
+import dev.anneal.training.optim.Parameters;
+import java.util.Set;
+
+/** When a run takes checkpoints, and what it waits for. */
+final class RunCheckpoints implements AutoCloseable {
+  private final TrainingSpec spec;
+  private final long everySteps;
+  private final TrainingListener listener;
+
+  /** Steps done. */
+  private long step;
+
+  /** {@code null} where none are taken. */
+  private final CheckpointWriter writer;
+
+  /**
+   * @param begin where the run begins
+   * @param listener asked while something is waited for whether the run is cancelled
+   */
+  RunCheckpoints(
+      TrainingSpec spec,
+      TrainingRun.Inputs inputs,
+      Parameters parameters,
+      AdamW optimizer,
+      Ranks ranks,
+      TrainerState begin,
+      TrainingListener listener) {
+    this.spec = spec;
+    this.listener = listener;
+    this.step = begin.step();
+    CheckpointPlan plan = inputs.checkpoints();
+    everySteps = plan.everySteps();
+    PeftConfig adapter =
+        spec.lora() == null ? null : new PeftConfig(spec.lora(), inputs.baseModelName());
+    writer =
+        everySteps == 0
+            ? null
+            : new CheckpointWriter(
+                plan.sink(),
+                parameters,
+                optimizer,
+                new RankRole(ranks.device(), ranks.rank(), ranks.world().worldSize(), adapter));
+  }
+
+  /** Whether this rank's part of the last one is still being written. */
+  boolean isBusy() {
+    return writer != null && writer.isBusy();
+  }
+
+  /** To be called before the parameters change. */
+  void awaitCopied() {
+    if (writer != null) {
+      writer.awaitCopied();
+    }
+  }
+
+  /**
+   * Takes one after {@code state.step()} steps if it is due. All ranks decide alike: while any is
+   * still writing, the next is left out, but for the last of the run.
+   */
+  void after(TrainerState state, Set<StepTotals.Sign> signs) {
+    step = state.step();
+    if (writer == null) {
+      return;
+    }
+    boolean last = state.step() == spec.totalSteps() || signs.contains(StepTotals.Sign.STOP);
+    boolean due = state.step() % everySteps == 0 && !signs.contains(StepTotals.Sign.WRITING);
+    if (last) {
+      writer.await(this::requireWanted);
+    }
+    if (last || due) {
+      writer.take(state);
+    }
+  }
+
+  /** Returns when the last one is written or has failed. */
+  void finish() {
+    if (writer != null) {
+      writer.await(this::requireWanted);
+    }
+  }
+
+  private void requireWanted() {
+    if (listener.cancelled()) {
+      throw new TrainingCancelled(step);
+    }
+  }
+
+  /** Abandons what is still being written. */
+  @Override
+  public void close() {
+    if (writer != null) {
+      writer.close();
+    }
+  }
+}

@@ -1,0 +1,94 @@
+package dev.anneal.training.trainer;
+
+import dev.anneal.training.Rows;
+import dev.anneal.training.TinyModels;
+import dev.anneal.training.checkpoint.CheckpointPlan;
+import dev.anneal.training.collective.Collectives;
+import dev.anneal.training.data.SequenceSource;
+import dev.anneal.training.data.TokenSequence;
+import dev.anneal.training.io.LocalOutputFolder;
+import dev.anneal.training.kernel.Matmul;
+import dev.anneal.training.lora.LoraSpec;
+import dev.anneal.training.model.Llama.Activations;
+import dev.anneal.training.model.ModelSource;
+import dev.anneal.training.optim.AdamWSpec;
+import dev.anneal.training.optim.LearningRateSchedule;
+import dev.anneal.training.tensor.DType;
+import dev.anneal.training.weights.FrozenWeights.Shard;
+import java.nio.file.Path;
+import java.util.List;
+
+/** A short run of a tiny model in six shuffled micro-batches a step, over two epochs and a bit. */
+enum ResumableRun {
+  FP32(0, DType.FP32),
+  DROPOUT(0.3, DType.FP32),
+  BF16(0.1, DType.BF16),
+  FULL(0, DType.FP32);
+
+  static final long STEPS = 6;
+
+  private static final int MICRO_BATCHES = 6;
+  private static final List<TokenSequence> ROWS =
+      Rows.random(37, 11, 12, 9, 14, 10, 8, 13, 12, 7, 11, 15, 9, 10, 12, 14, 8, 11);
+
+  private final double dropout;
+  private final DType computeDtype;
+
+  ResumableRun(double dropout, DType computeDtype) {
+    this.dropout = dropout;
+    this.computeDtype = computeDtype;
+  }
+
+  /** Its six micro-batches dealt to {@code worldSize} ranks. */
+  TrainingSpec spec(int worldSize) {
+    return spec(worldSize, TrainingSpec.OnNan.STOP);
+  }
+
+  TrainingSpec spec(int worldSize, TrainingSpec.OnNan onNan) {
+    return new TrainingSpec(
+        this == FULL ? TrainingSpec.Mode.FULL : TrainingSpec.Mode.LORA,
+        this == FULL ? null : new LoraSpec(4, 8, dropout, false, List.of("q_proj", "down_proj")),
+        DType.FP32,
+        Shard.NONE,
+        0,
+        computeDtype,
+        Matmul.COMPUTE,
+        Activations.CHECKPOINT,
+        1,
+        MICRO_BATCHES / worldSize,
+        STEPS,
+        true,
+        0.5,
+        onNan,
+        3,
+        new AdamWSpec(0.01, 0.1, 0.9, 0.99, 1e-8),
+        new LearningRateSchedule(LearningRateSchedule.Type.COSINE, 2, STEPS),
+        3);
+  }
+
+  static TrainingRun.Inputs inputs(Path output, CheckpointPlan checkpoints) {
+    return inputs(ReferenceRun.source(ROWS), output, checkpoints);
+  }
+
+  static TrainingRun.Inputs inputs(SequenceSource train, Path output, CheckpointPlan checkpoints) {
+    return new TrainingRun.Inputs(
+        new ModelSource.Random(TinyModels.config(TinyModels.Embeddings.UNTIED), 5),
+        null,
+        train,
+        ReferenceRun.source(ROWS.subList(0, 3)),
+        List.of(new int[] {1, 2, 3}),
+        "tiny",
+        new LocalOutputFolder(output),
+        checkpoints);
+  }
+
+  void run(Collectives world, Path output, CheckpointPlan checkpoints, TrainingListener listener) {
+    TrainingRun.run(
+        spec(world.worldSize()), inputs(output, checkpoints), Ranks.onCpu(world), listener);
+  }
+
+  /** The file that it ends in. */
+  Path result(Path output) {
+    return output.resolve(this == FULL ? "model.safetensors" : "adapter_model.safetensors");
+  }
+}
