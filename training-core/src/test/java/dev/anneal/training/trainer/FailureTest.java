@@ -41,7 +41,9 @@ class FailureTest {
     assertThatThrownBy(() -> train(recipe, new SingleRank()))
         .isInstanceOf(TrainingException.class)
         .hasMessage(
-            "rank 0, step 2, the loss is NaN: lower optimizer.learning_rate or check the data.");
+            "rank 0, step 2, the loss is NaN, which comes from sequence 8, sequence 9, sequence 10,"
+                + " sequence 11, sequence 12, sequence 13, sequence 14, sequence 15: lower"
+                + " optimizer.learning_rate or check the data.");
     assertThat(listener.steps()).hasSize(1);
   }
 

@@ -2,7 +2,9 @@ package dev.anneal.training.trainer;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.anneal.training.checkpoint.CheckpointPlan;
 import dev.anneal.training.collective.SingleRank;
+import dev.anneal.training.io.CheckpointIndex;
 import dev.anneal.training.kernel.Matmul;
 import dev.anneal.training.model.Llama.Activations;
 import dev.anneal.training.tensor.DType;
@@ -71,6 +73,36 @@ class GpuRunTest {
     assertThat(losses).isEqualTo(losses(bf16().dropout(0.1))).isNotEqualTo(losses(bf16()));
   }
 
+  @ParameterizedTest
+  @EnumSource(
+      value = DType.class,
+      names = {"FP32", "BF16", "FP8"})
+  void resumedRunEqualsTheUndisturbedOne(DType baseDtype) throws IOException {
+    Recipe recipe =
+        switch (baseDtype) {
+          case FP32 -> Recipe.from(reference.spec(1));
+          case BF16 -> bf16();
+          case FP8 -> fp8();
+        };
+    LocalCheckpoints checkpoints = new LocalCheckpoints(output.resolve("checkpoints"));
+    List<StepMetrics> whole = train(recipe, "whole", checkpoints.every(3));
+    assertThat(checkpoints.failures()).isEmpty();
+    assertThat(checkpoints.complete()).contains(3L);
+    List<StepMetrics> resumed = train(recipe, "resumed", checkpoints.every(0, 3));
+    assertThat(numbers(resumed)).isEqualTo(numbers(whole.subList(3, whole.size()))).isNotEmpty();
+    assertThat(output.resolve("resumed").resolve(CheckpointIndex.ADAPTER_FILE))
+        .hasSameBinaryContentAs(output.resolve("whole").resolve(CheckpointIndex.ADAPTER_FILE));
+  }
+
+  private List<StepMetrics> train(Recipe recipe, String name, CheckpointPlan plan)
+      throws IOException {
+    RecordingListener listener = new RecordingListener();
+    TrainingRun.Inputs inputs =
+        reference.inputs(reference.adapter("adapter_init"), reference.rows(), output.resolve(name));
+    TrainingRun.run(recipe.spec(), ReferenceRun.with(inputs, plan), GPU, listener);
+    return listener.steps();
+  }
+
   private static Recipe bf16() {
     return Recipe.from(reference.spec(1)).computeDtype(DType.BF16).baseDtype(DType.BF16);
   }
@@ -80,8 +112,12 @@ class GpuRunTest {
   }
 
   private List<Double> losses(Recipe recipe) throws IOException {
+    return numbers(reference.train(recipe.spec(), GPU, output));
+  }
+
+  private static List<Double> numbers(List<StepMetrics> steps) {
     List<Double> numbers = new ArrayList<>();
-    for (StepMetrics step : reference.train(recipe.spec(), GPU, output)) {
+    for (StepMetrics step : steps) {
       numbers.add(step.loss());
       numbers.add(step.gradNorm());
     }

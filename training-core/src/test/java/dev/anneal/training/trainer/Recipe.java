@@ -21,6 +21,7 @@ final class Recipe {
   private int microBatchSize;
   private int gradientAccumulation;
   private long totalSteps;
+  private TrainingSpec.OnNan onNan;
   private AdamWSpec optimizer;
   private LearningRateSchedule schedule;
   private int sampleTokens;
@@ -37,6 +38,7 @@ final class Recipe {
     this.microBatchSize = start.microBatchSize();
     this.gradientAccumulation = start.gradientAccumulation();
     this.totalSteps = start.totalSteps();
+    this.onNan = start.onNan();
     this.optimizer = start.optimizer();
     this.schedule = start.schedule();
     this.sampleTokens = start.sampleTokens();
@@ -120,6 +122,11 @@ final class Recipe {
     return this;
   }
 
+  Recipe onNan(TrainingSpec.OnNan onNan) {
+    this.onNan = onNan;
+    return this;
+  }
+
   /** From the first step on. */
   Recipe constantLearningRate(double learningRate) {
     this.optimizer =
@@ -153,7 +160,7 @@ final class Recipe {
         totalSteps,
         start.shuffle(),
         start.maxGradNorm(),
-        start.onNan(),
+        onNan,
         start.seed(),
         optimizer,
         schedule,

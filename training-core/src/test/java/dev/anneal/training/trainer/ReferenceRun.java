@@ -138,6 +138,19 @@ record ReferenceRun(Path folder, JsonNode reference) {
         CheckpointPlan.NONE);
   }
 
+  /** {@code inputs} with checkpoints. */
+  static TrainingRun.Inputs with(TrainingRun.Inputs inputs, CheckpointPlan checkpoints) {
+    return new TrainingRun.Inputs(
+        inputs.model(),
+        inputs.initAdapter(),
+        inputs.train(),
+        inputs.eval(),
+        inputs.samplePrompts(),
+        inputs.baseModelName(),
+        inputs.output(),
+        checkpoints);
+  }
+
   static SequenceSource source(List<TokenSequence> rows) {
     return new SequenceSource() {
       @Override

@@ -4,7 +4,6 @@ import dev.anneal.training.Rows;
 import dev.anneal.training.TinyModels;
 import dev.anneal.training.checkpoint.CheckpointPlan;
 import dev.anneal.training.collective.Collectives;
-import dev.anneal.training.data.SequenceSource;
 import dev.anneal.training.data.TokenSequence;
 import dev.anneal.training.io.LocalOutputFolder;
 import dev.anneal.training.kernel.Matmul;
@@ -41,10 +40,6 @@ enum ResumableRun {
 
   /** Its six micro-batches dealt to {@code worldSize} ranks. */
   TrainingSpec spec(int worldSize) {
-    return spec(worldSize, TrainingSpec.OnNan.STOP);
-  }
-
-  TrainingSpec spec(int worldSize, TrainingSpec.OnNan onNan) {
     return new TrainingSpec(
         this == FULL ? TrainingSpec.Mode.FULL : TrainingSpec.Mode.LORA,
         this == FULL ? null : new LoraSpec(4, 8, dropout, false, List.of("q_proj", "down_proj")),
@@ -59,7 +54,7 @@ enum ResumableRun {
         STEPS,
         true,
         0.5,
-        onNan,
+        TrainingSpec.OnNan.STOP,
         3,
         new AdamWSpec(0.01, 0.1, 0.9, 0.99, 1e-8),
         new LearningRateSchedule(LearningRateSchedule.Type.COSINE, 2, STEPS),
@@ -67,14 +62,10 @@ enum ResumableRun {
   }
 
   static TrainingRun.Inputs inputs(Path output, CheckpointPlan checkpoints) {
-    return inputs(ReferenceRun.source(ROWS), output, checkpoints);
-  }
-
-  static TrainingRun.Inputs inputs(SequenceSource train, Path output, CheckpointPlan checkpoints) {
     return new TrainingRun.Inputs(
         new ModelSource.Random(TinyModels.config(TinyModels.Embeddings.UNTIED), 5),
         null,
-        train,
+        ReferenceRun.source(ROWS),
         ReferenceRun.source(ROWS.subList(0, 3)),
         List.of(new int[] {1, 2, 3}),
         "tiny",
