@@ -8,6 +8,7 @@ import java.io.OutputStream;
 import java.io.Serializable;
 import java.util.List;
 import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.FSDataOutputStream;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.LocalFileSystem;
 import org.apache.hadoop.fs.Path;
@@ -83,6 +84,16 @@ public final class RunFolder implements Serializable {
   public OutputStream create(String name) throws IOException {
     Path path = new Path(child(name));
     return fileSystem(path).create(path, true);
+  }
+
+  /**
+   * Opens a file for writing at its end.
+   *
+   * @throws UnsupportedOperationException on an object store
+   */
+  public FSDataOutputStream append(String name) throws IOException {
+    Path path = new Path(child(name));
+    return fileSystem(path).append(path);
   }
 
   /** Removes a file, or a folder with all that is in it, where it is there. */
