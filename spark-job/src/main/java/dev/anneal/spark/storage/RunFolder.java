@@ -23,6 +23,7 @@ public final class RunFolder implements Serializable {
   public static final String MODEL = "model";
   public static final String METRICS = "metrics.jsonl";
   public static final String RECORD = "run.json";
+  public static final String LOCK = "run.lock";
 
   private final String location;
   private final SerializableConfiguration hadoop;
@@ -103,7 +104,7 @@ public final class RunFolder implements Serializable {
   }
 
   // the checksum files that Hadoop puts beside local files would clutter the folder
-  private FileSystem fileSystem(Path path) throws IOException {
+  FileSystem fileSystem(Path path) throws IOException {
     FileSystem fs = path.getFileSystem(hadoop.value());
     return fs instanceof LocalFileSystem local ? local.getRawFileSystem() : fs;
   }
