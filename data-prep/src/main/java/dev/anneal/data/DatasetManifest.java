@@ -173,11 +173,7 @@ public record DatasetManifest(
    * @param sha256 of its content, 64 hexadecimal digits; null in data sets of earlier versions
    */
   public record PartFile(String name, long sequences, long bytes, String sha256)
-      implements Serializable {
-    private static boolean isWhole(PartFile file) {
-      return file != null && file.name() != null;
-    }
-  }
+      implements Serializable {}
 
   public Part part(Split split) {
     return split == Split.TRAIN ? train : eval;
@@ -229,9 +225,8 @@ public record DatasetManifest(
     String location = datasetUri + "/" + FILE_NAME;
     try (InputStream in = storage.open(location)) {
       DatasetManifest manifest = JSON.readValue(in.readAllBytes(), DatasetManifest.class);
-      if (manifest == null || !manifest.isWhole()) {
-        throw new InvalidDataException(
-            "'" + location + "' is not a data set's manifest: prepare the data set again.");
+      if (manifest == null) {
+        throw noManifest(location, null);
       }
       if (manifest.schemaVersion != SCHEMA_VERSION) {
         throw new InvalidDataException(
@@ -243,26 +238,29 @@ public record DatasetManifest(
                 + SCHEMA_VERSION
                 + ": prepare the data set again.");
       }
+      if (!manifest.isWhole()) {
+        throw noManifest(location, null);
+      }
       return manifest;
     } catch (FileNotFoundException e) {
       throw new InvalidDataException(
           "'" + datasetUri + "' holds no complete data set: prepare it first.", e);
     } catch (JsonProcessingException e) {
-      throw new InvalidDataException(
-          "'" + location + "' is not a data set's manifest: prepare the data set again.", e);
+      throw noManifest(location, e);
     } catch (IOException | IllegalArgumentException e) {
       throw new InvalidDataException(Storage.cannotRead(location, e), e);
     }
   }
 
+  private static InvalidDataException noManifest(String location, Exception cause) {
+    return new InvalidDataException(
+        "'" + location + "' is not a data set's manifest: prepare the data set again.", cause);
+  }
+
   private boolean isWhole() {
-    return spec != null
-        && Stream.of(train, eval)
-            .allMatch(
-                part ->
-                    part != null
-                        && part.files() != null
-                        && part.files().stream().allMatch(PartFile::isWhole));
+    return Stream.of(Split.values())
+        .map(this::part)
+        .allMatch(part -> part != null && part.files() != null);
   }
 
   void write(String datasetUri, Storage storage) throws IOException {
