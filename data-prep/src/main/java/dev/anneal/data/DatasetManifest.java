@@ -2,12 +2,14 @@ package dev.anneal.data;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.DeserializationFeature;
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.SerializationFeature;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import dev.anneal.data.SplitWriter.Written;
 import dev.anneal.data.arrow.Split;
+import dev.anneal.data.io.Sha256;
 import dev.anneal.data.io.Storage;
 import dev.anneal.data.token.ChatTokenizer;
 import java.io.FileNotFoundException;
@@ -17,7 +19,9 @@ import java.io.Serializable;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.SortedMap;
+import java.util.stream.Stream;
 
 /**
  * {@code dataset.json}: what a prepared data set holds. It is written last, so a data set without
@@ -33,6 +37,7 @@ import java.util.SortedMap;
  * @param eval what is held out
  * @param tokenLengths rows by their length in tokens before truncation: the key {@code 64} counts
  *     those with 33 to 64
+ * @param sourceFiles what was read; null for a table, and in data sets of earlier versions
  */
 public record DatasetManifest(
     int schemaVersion,
@@ -43,7 +48,8 @@ public record DatasetManifest(
     Rows rows,
     Part train,
     Part eval,
-    SortedMap<Integer, Long> tokenLengths) {
+    SortedMap<Integer, Long> tokenLengths,
+    SourceFingerprint sourceFiles) {
 
   /** The version that this build writes and reads. */
   public static final int SCHEMA_VERSION = 1;
@@ -74,6 +80,7 @@ public record DatasetManifest(
       double maxBadRows,
       long seed,
       String tokenizer) {
+    private static final List<String> PLACES = List.of("tokenizer", "template");
 
     static Spec of(PrepSpec spec) {
       return new Spec(
@@ -91,6 +98,22 @@ public record DatasetManifest(
           spec.maxBadRows(),
           spec.seed(),
           spec.tokenizer());
+    }
+
+    /**
+     * The first setting that is not that of another specification, as {@code max_length is 512 and
+     * was 1024}; where tokenizer and template lie does not count.
+     */
+    Optional<String> differenceFrom(Spec before) {
+      JsonNode then = JSON.valueToTree(before);
+      return JSON.<JsonNode>valueToTree(this).properties().stream()
+          .filter(setting -> !PLACES.contains(setting.getKey()))
+          .filter(setting -> !setting.getValue().equals(then.get(setting.getKey())))
+          .map(
+              setting ->
+                  "%s is %s and was %s"
+                      .formatted(setting.getKey(), setting.getValue(), then.get(setting.getKey())))
+          .findFirst();
     }
   }
 
@@ -144,8 +167,13 @@ public record DatasetManifest(
     }
   }
 
-  /** An Arrow file in the folder of the data set. */
-  public record PartFile(String name, long sequences, long bytes) implements Serializable {}
+  /**
+   * An Arrow file in the folder of the data set.
+   *
+   * @param sha256 of its content, 64 hexadecimal digits; null in data sets of earlier versions
+   */
+  public record PartFile(String name, long sequences, long bytes, String sha256)
+      implements Serializable {}
 
   public Part part(Split split) {
     return split == Split.TRAIN ? train : eval;
@@ -154,6 +182,23 @@ public record DatasetManifest(
   /** The largest token id of both splits, for which the model needs an embedding. */
   public int largestTokenId() {
     return Math.max(train.largestTokenId(), eval.largestTokenId());
+  }
+
+  /**
+   * Stands for what training reads, wherever it lies and whatever it was made from: a digest of
+   * tokenizer, template and every Arrow file.
+   *
+   * @return 64 hexadecimal digits
+   */
+  public String sha256() {
+    Sha256 sha256 = new Sha256();
+    sha256.addLine(schemaVersion, tokenizerSha256, templateSha256);
+    for (Split split : Split.values()) {
+      for (PartFile file : part(split).files()) {
+        sha256.addLine(split, file.name(), file.sequences(), file.bytes(), file.sha256());
+      }
+    }
+    return sha256.hex();
   }
 
   /**
@@ -180,6 +225,9 @@ public record DatasetManifest(
     String location = datasetUri + "/" + FILE_NAME;
     try (InputStream in = storage.open(location)) {
       DatasetManifest manifest = JSON.readValue(in.readAllBytes(), DatasetManifest.class);
+      if (manifest == null) {
+        throw noManifest(location, null);
+      }
       if (manifest.schemaVersion != SCHEMA_VERSION) {
         throw new InvalidDataException(
             "'"
@@ -190,16 +238,29 @@ public record DatasetManifest(
                 + SCHEMA_VERSION
                 + ": prepare the data set again.");
       }
+      if (!manifest.isWhole()) {
+        throw noManifest(location, null);
+      }
       return manifest;
     } catch (FileNotFoundException e) {
       throw new InvalidDataException(
           "'" + datasetUri + "' holds no complete data set: prepare it first.", e);
     } catch (JsonProcessingException e) {
-      throw new InvalidDataException(
-          "'" + location + "' is not a data set's manifest: prepare the data set again.", e);
+      throw noManifest(location, e);
     } catch (IOException | IllegalArgumentException e) {
       throw new InvalidDataException(Storage.cannotRead(location, e), e);
     }
+  }
+
+  private static InvalidDataException noManifest(String location, Exception cause) {
+    return new InvalidDataException(
+        "'" + location + "' is not a data set's manifest: prepare the data set again.", cause);
+  }
+
+  private boolean isWhole() {
+    return Stream.of(Split.values())
+        .map(this::part)
+        .allMatch(part -> part != null && part.files() != null);
   }
 
   void write(String datasetUri, Storage storage) throws IOException {

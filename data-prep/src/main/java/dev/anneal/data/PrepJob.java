@@ -10,16 +10,14 @@ import dev.anneal.data.arrow.Split;
 import dev.anneal.data.format.TokenizedRow;
 import dev.anneal.data.io.Storage;
 import dev.anneal.data.io.Storage.FileInfo;
+import dev.anneal.data.source.SourceFiles;
 import dev.anneal.data.source.SourceRow;
-import dev.anneal.data.token.ChatTokenizer;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.time.LocalDate;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Objects;
-import java.util.Optional;
 import java.util.Spliterators;
 import java.util.function.Predicate;
 import java.util.stream.StreamSupport;
@@ -70,10 +68,15 @@ public final class PrepJob {
 
   private DatasetManifest run() throws IOException {
     RowPreparer preparer = RowPreparer.load(spec, storage);
+    boolean table = TableSource.isTable(spec.source());
+    List<FileInfo> files =
+        table
+            ? List.of()
+            : new ArrayList<>(SourceFiles.find(spec.source(), spec.output(), storage));
+    // taken before the files are read, so that a change on the way is noticed
+    SourceFingerprint fingerprint = table ? null : SourceFingerprint.of(spec, files, storage);
     NumberedRows source =
-        TableSource.isTable(spec.source())
-            ? TableSource.rows(spark, spec)
-            : SourceScan.rows(sc, spec, storage);
+        table ? TableSource.rows(spark, spec) : SourceScan.rows(sc, spec, files, storage);
     if (source.count() == 0) {
       throw Refusals.noRows(spec);
     }
@@ -84,7 +87,8 @@ public final class PrepJob {
       JavaPairRDD<Long, SourceRow> ordered = ordered(source, order);
       HeldOut heldOut = heldOut(ordered, shared);
       PartTask task = PartTask.of(spec, folder, storage, shared, heldOut);
-      return publish(preparer, heldOut, ordered.mapPartitionsWithIndex(task, true).collect());
+      List<TrainPart> parts = ordered.mapPartitionsWithIndex(task, true).collect();
+      return publish(preparer, fingerprint, heldOut, parts);
     } finally {
       // The tokenizer is left to the garbage collector: a killed task may still be using it.
       shared.destroy();
@@ -130,7 +134,8 @@ public final class PrepJob {
         .iterator();
   }
 
-  private DatasetManifest publish(RowPreparer preparer, HeldOut heldOut, List<TrainPart> parts)
+  private DatasetManifest publish(
+      RowPreparer preparer, SourceFingerprint source, HeldOut heldOut, List<TrainPart> parts)
       throws IOException {
     Census census = new Census();
     parts.forEach(part -> census.add(part.census()));
@@ -144,7 +149,7 @@ public final class PrepJob {
       delete(name -> name.endsWith(ARROW));
       throw e;
     }
-    DatasetManifest manifest = manifest(preparer, census, train, writeEval(heldOut));
+    DatasetManifest manifest = manifest(preparer, source, census, train, writeEval(heldOut));
     manifest.write(folder, storage);
     return manifest;
   }
@@ -171,19 +176,22 @@ public final class PrepJob {
   }
 
   private DatasetManifest manifest(
-      RowPreparer preparer, Census census, List<Written> train, List<Written> eval) {
-    Optional<ChatTokenizer> tokenizer = Optional.ofNullable(preparer.tokenizer());
-    Optional<ChatTokenizer> renderer = tokenizer.filter(t -> spec.format().needsChatTemplate());
+      RowPreparer preparer,
+      SourceFingerprint source,
+      Census census,
+      List<Written> train,
+      List<Written> eval) {
     return new DatasetManifest(
         DatasetManifest.SCHEMA_VERSION,
-        tokenizer.map(ChatTokenizer::tokenizerSha256).orElse(null),
-        renderer.flatMap(ChatTokenizer::templateSha256).orElse(null),
-        renderer.flatMap(ChatTokenizer::templateDate).map(LocalDate::toString).orElse(null),
+        preparer.tokenizerSha256(),
+        preparer.templateSha256(),
+        preparer.templateDate(),
         DatasetManifest.Spec.of(spec),
         census.toRows(),
         Part.of(train, spec.maxLength()),
         Part.of(eval, spec.maxLength()),
-        census.lengths());
+        census.lengths(),
+        source);
   }
 
   /** Removes what an earlier preparation left, the manifest first. */

@@ -13,7 +13,9 @@ import dev.anneal.data.token.ChatTokenizer;
 import dev.anneal.data.token.TokenizerFiles;
 import java.io.IOException;
 import java.io.Serializable;
+import java.time.LocalDate;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * Takes a row from JSON to tokens. It travels to executors as a broadcast, so that each of their
@@ -137,6 +139,25 @@ final class RowPreparer implements Serializable {
       tokenizer = ChatTokenizer.of(files);
     }
     return tokenizer;
+  }
+
+  /** See {@link DatasetManifest}. */
+  String tokenizerSha256() {
+    return Optional.ofNullable(tokenizer()).map(ChatTokenizer::tokenizerSha256).orElse(null);
+  }
+
+  /** See {@link DatasetManifest}. */
+  String templateSha256() {
+    return renderer().flatMap(ChatTokenizer::templateSha256).orElse(null);
+  }
+
+  /** See {@link DatasetManifest}. */
+  String templateDate() {
+    return renderer().flatMap(ChatTokenizer::templateDate).map(LocalDate::toString).orElse(null);
+  }
+
+  private Optional<ChatTokenizer> renderer() {
+    return Optional.ofNullable(tokenizer()).filter(t -> spec.format().needsChatTemplate());
   }
 
   /** Frees the tokenizer of this process. */

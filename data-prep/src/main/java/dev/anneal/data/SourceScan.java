@@ -5,7 +5,6 @@ import dev.anneal.data.io.Storage.FileInfo;
 import dev.anneal.data.source.FileRange;
 import dev.anneal.data.source.FileSlice;
 import dev.anneal.data.source.RowReader;
-import dev.anneal.data.source.SourceFiles;
 import dev.anneal.data.source.SourceRow;
 import dev.anneal.data.source.SourceRows;
 import java.io.IOException;
@@ -29,8 +28,9 @@ final class SourceScan {
   /** A range's rows, or the sentence that says why it cannot be read. */
   private record RowCount(long rows, String fault) implements Serializable {}
 
-  static NumberedRows rows(JavaSparkContext sc, PrepSpec spec, Storage storage) {
-    List<FileSlice> slices = slices(sc, spec, storage);
+  static NumberedRows rows(
+      JavaSparkContext sc, PrepSpec spec, List<FileInfo> files, Storage storage) {
+    List<FileSlice> slices = slices(sc, spec, files, storage);
     JavaRDD<SourceRow> rows =
         slices.isEmpty()
             ? sc.emptyRDD()
@@ -52,8 +52,9 @@ final class SourceScan {
     return rows;
   }
 
-  private static List<FileSlice> slices(JavaSparkContext sc, PrepSpec spec, Storage storage) {
-    List<FileRange> ranges = ranges(sc, spec, storage);
+  private static List<FileSlice> slices(
+      JavaSparkContext sc, PrepSpec spec, List<FileInfo> files, Storage storage) {
+    List<FileRange> ranges = ranges(sc, files, storage);
     long limit = spec.limit() == null ? Long.MAX_VALUE : spec.limit();
     List<RowCount> counts =
         sc.parallelize(ranges, ranges.size()).map(range -> count(range, limit, storage)).collect();
@@ -73,8 +74,8 @@ final class SourceScan {
     return slices;
   }
 
-  private static List<FileRange> ranges(JavaSparkContext sc, PrepSpec spec, Storage storage) {
-    List<FileInfo> files = new ArrayList<>(SourceFiles.find(spec.source(), spec.output(), storage));
+  private static List<FileRange> ranges(
+      JavaSparkContext sc, List<FileInfo> files, Storage storage) {
     List<FileRange> all = new ArrayList<>();
     for (Ranges found :
         sc.parallelize(files, files.size()).map(file -> rangesOf(file, storage)).collect()) {

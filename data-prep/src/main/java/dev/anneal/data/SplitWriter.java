@@ -4,6 +4,7 @@ import dev.anneal.data.DatasetManifest.PartFile;
 import dev.anneal.data.arrow.PreparedSequence;
 import dev.anneal.data.arrow.PreparedWriter;
 import dev.anneal.data.format.TokenizedRow;
+import dev.anneal.data.io.Sha256;
 import dev.anneal.data.io.Storage;
 import dev.anneal.data.pack.Packer;
 import java.io.IOException;
@@ -45,8 +46,9 @@ final class SplitWriter {
   Written write(String folder, String name, Iterator<TokenizedRow> source, Storage storage)
       throws IOException {
     String location = folder + "/" + name;
-    storage.write(location, out -> writeTo(out, source));
-    PartFile file = new PartFile(name, sequences, storage.size(location));
+    Sha256 sha256 = new Sha256();
+    storage.write(location, out -> writeTo(sha256.counting(out), source));
+    PartFile file = new PartFile(name, sequences, storage.size(location), sha256.hex());
     return new Written(file, rows, tokens, targetTokens, largestTokenId);
   }
 

@@ -44,8 +44,16 @@ public final class Storage implements Serializable {
     this.conf = conf;
   }
 
-  /** A file with its size in bytes. */
-  public record FileInfo(String uri, long bytes) implements Serializable {}
+  /**
+   * A file as its folder lists it.
+   *
+   * @param modified in milliseconds since the epoch; 0 where the path alone tells the content
+   */
+  public record FileInfo(String uri, long bytes, long modified) implements Serializable {
+    public FileInfo(String uri, long bytes) {
+      this(uri, bytes, 0);
+    }
+  }
 
   /** What {@link #write} puts into a file. */
   @FunctionalInterface
@@ -186,7 +194,8 @@ public final class Storage implements Serializable {
               : List.of(match);
       for (FileStatus file : found) {
         if (file.isFile()) {
-          files.add(new FileInfo(file.getPath().toString(), file.getLen()));
+          files.add(
+              new FileInfo(file.getPath().toString(), file.getLen(), file.getModificationTime()));
         }
       }
     }

@@ -1,77 +1,177 @@
 package dev.anneal.spark.output;
 
-import com.fasterxml.jackson.core.JsonGenerator;
-import com.fasterxml.jackson.databind.PropertyNamingStrategies;
-import com.fasterxml.jackson.databind.json.JsonMapper;
 import dev.anneal.spark.storage.RunFolder;
 import dev.anneal.training.trainer.StepMetrics;
 import java.io.IOException;
-import java.io.OutputStream;
-import java.nio.charset.StandardCharsets;
-import org.apache.hadoop.fs.FSDataOutputStream;
+import java.time.Duration;
+import java.util.Objects;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Future;
+import java.util.concurrent.ScheduledThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
 
 /**
- * {@code metrics.jsonl}: a line for every step and every evaluation, there as soon as it is written
- * where the file system can do that (an object store shows the file when it is closed).
+ * {@code metrics.jsonl} as the world sees it: a copy of a {@link MetricsLog}, brought up to date by
+ * a thread of its own, so that a slow or absent store holds nobody up. Where a file can be appended
+ * to, a line is there as soon as it is told. Elsewhere, and after a failure or a {@link #rewind},
+ * the file is written anew as a whole: now and then, and at {@link #flush}.
  */
 public final class MetricsFile implements AutoCloseable {
-  private static final JsonMapper JSON =
-      JsonMapper.builder()
-          .propertyNamingStrategy(PropertyNamingStrategies.SNAKE_CASE)
-          .disable(JsonGenerator.Feature.AUTO_CLOSE_TARGET)
-          .build();
+  private static final Duration REWRITE_EVERY = Duration.ofSeconds(30);
+  private static final Duration LAST_WRITE = Duration.ofSeconds(10);
 
-  private static final String HFLUSH = "hflush";
+  private final MetricsLog log;
+  private final PublishedLines published;
+  private final Duration rewriteEvery;
+  private final ScheduledThreadPoolExecutor writer;
 
-  private record Evaluation(long step, double evalLoss) {}
-
-  private final OutputStream out;
-
+  // null once it has begun
+  private Future<?> next;
+  // the file may hold what the log does not
+  private boolean outdated = true;
   private IOException failure;
 
-  MetricsFile(OutputStream out) {
-    this.out = out;
+  // only the writer's thread knows it
+  private MetricsLine written;
+
+  MetricsFile(RunFolder folder, MetricsLog log, Duration rewriteEvery) {
+    this.log = log;
+    this.published = new PublishedLines(folder);
+    this.rewriteEvery = rewriteEvery;
+    this.writer = new ScheduledThreadPoolExecutor(1, MetricsFile::daemon);
+    writer.setExecuteExistingDelayedTasksAfterShutdownPolicy(false);
+  }
+
+  private static Thread daemon(Runnable work) {
+    Thread thread = new Thread(work, "metrics");
+    thread.setDaemon(true);
+    return thread;
   }
 
   /** Begins the file of a new run. */
   public static MetricsFile create(RunFolder folder) throws IOException {
-    return new MetricsFile(folder.create(RunFolder.METRICS));
+    return open(folder, new MetricsLog());
+  }
+
+  /**
+   * Begins the file with what was measured before.
+   *
+   * @param log which is only changed through this file from now on
+   * @throws IOException if it cannot be written
+   */
+  public static MetricsFile open(RunFolder folder, MetricsLog log) throws IOException {
+    MetricsFile file = new MetricsFile(folder, log, REWRITE_EVERY);
+    try {
+      file.requireComplete();
+      return file;
+    } catch (IOException e) {
+      file.close();
+      throw e;
+    }
+  }
+
+  /** What the file shows. */
+  public MetricsLog log() {
+    return log;
   }
 
   public void step(StepMetrics metrics) {
-    write(metrics);
+    put(MetricsLine.of(metrics));
   }
 
   public void evaluation(long step, double evalLoss) {
-    write(new Evaluation(step, evalLoss));
+    put(MetricsLine.of(step, evalLoss));
   }
 
-  /** Throws what the first line met that could not be written: the file is cut off there. */
-  public synchronized void requireComplete() throws IOException {
-    if (failure != null) {
-      throw new IOException(RunFolder.METRICS + ": " + failure.getMessage(), failure);
+  private synchronized void put(MetricsLine line) {
+    outdated |= !log.put(line);
+    schedule();
+  }
+
+  /** Forgets what came after a step, because the run goes on from there. */
+  public synchronized void rewind(long step) {
+    log.rewind(step);
+    outdated = true;
+    schedule();
+  }
+
+  private void schedule() {
+    if (next == null) {
+      long wait = published.grows() ? 0 : rewriteEvery.toNanos() - published.nanosSinceRewrite();
+      next = writer.schedule(this::publish, wait, TimeUnit.NANOSECONDS);
     }
   }
 
-  private synchronized void write(Object line) {
-    if (failure != null) {
-      return;
-    }
+  /**
+   * Brings the file up to date now, as far as the file system lets it: what fails is tried again
+   * with later lines, at the next flush and by {@link #requireComplete}.
+   */
+  public void flush() {
     try {
-      out.write((JSON.writeValueAsString(line) + "\n").getBytes(StandardCharsets.UTF_8));
-      if (out instanceof FSDataOutputStream data && data.hasCapability(HFLUSH)) {
-        data.hflush();
-      } else {
-        out.flush();
-      }
-    } catch (IOException e) {
-      // a caller's exception would only reach Spark's log
-      failure = e;
+      writer.submit(this::publish).get();
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    } catch (ExecutionException e) {
+      throw new IllegalStateException(e.getCause());
     }
   }
 
+  /** Brings the file up to date; throws what stands in the way of that. */
+  public void requireComplete() throws IOException {
+    flush();
+    synchronized (this) {
+      if (failure != null) {
+        throw new IOException(RunFolder.METRICS + ": " + failure.getMessage(), failure);
+      }
+    }
+  }
+
+  private void publish() {
+    MetricsLine last;
+    boolean anew;
+    byte[] lines;
+    synchronized (this) {
+      next = null;
+      last = log.last();
+      if (!outdated && Objects.equals(last, written)) {
+        return;
+      }
+      anew = outdated || !published.grows();
+      lines = log.after(anew ? null : written);
+      outdated = false;
+    }
+    IOException thrown = null;
+    try {
+      if (anew) {
+        published.replace(lines);
+      } else {
+        published.append(lines);
+      }
+      written = last;
+    } catch (IOException e) {
+      thrown = e;
+    } catch (RuntimeException e) {
+      thrown = new IOException(e);
+    }
+    ended(thrown);
+  }
+
+  private synchronized void ended(IOException thrown) {
+    failure = thrown;
+    // nobody knows how much of the last lines has arrived
+    outdated |= thrown != null;
+  }
+
+  /** Writes nothing more; what was not flushed may be missing. */
   @Override
   public void close() throws IOException {
-    out.close();
+    writer.shutdown();
+    try {
+      if (writer.awaitTermination(LAST_WRITE.toSeconds(), TimeUnit.SECONDS)) {
+        published.close();
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
   }
 }

@@ -1,8 +1,11 @@
 package dev.anneal.spark.output;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.SerializationFeature;
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.MissingNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.anneal.data.DatasetManifest;
 import dev.anneal.spark.AnnealVersion;
@@ -30,8 +33,10 @@ public final class RunRecord {
   private RunState state = RunState.RUNNING;
   private long tokens;
   private long targetTokens;
+  private long skippedSteps;
+  private long peakMemoryBytes;
 
-  private RunRecord(RunFolder folder) {
+  RunRecord(RunFolder folder) {
     this.folder = folder;
   }
 
@@ -56,6 +61,7 @@ public final class RunRecord {
         .put("master", spark.master())
         .put("application_id", spark.applicationId());
     record.root.set("config", request.config().resolved());
+    record.root.putArray("attempts");
     record.root.putArray("ranks");
     record.root.putObject("totals");
     record.write();
@@ -90,20 +96,96 @@ public final class RunRecord {
     }
   }
 
+  /**
+   * Takes up the attempts of the run that this one goes on with.
+   *
+   * @param earlier its {@code run.json}
+   */
+  public synchronized void continueFrom(byte[] earlier) {
+    ArrayNode attempts = root.putArray("attempts");
+    for (JsonNode attempt : attemptsOf(earlier)) {
+      if (attempt instanceof ObjectNode kept) {
+        if (kept.path("ended").isNull()) {
+          kept.put("ended", "The driver ended without a word.");
+        }
+        attempts.add(kept);
+      }
+    }
+  }
+
+  private static JsonNode attemptsOf(byte[] earlier) {
+    try {
+      return JSON.readTree(earlier).path("attempts");
+    } catch (IOException e) {
+      // a record is no reason to refuse what a checkpoint vouches for
+      LOG.warn("the run.json that was there cannot be read", e);
+      return MissingNode.getInstance();
+    }
+  }
+
+  /**
+   * An attempt at training begins, with ranks of its own.
+   *
+   * @param resumedFromStep of the checkpoint it goes on from; {@code null} where it begins anew
+   */
+  public synchronized void attempt(String id, Long resumedFromStep) {
+    root.withArrayProperty("attempts")
+        .addObject()
+        .put("id", id)
+        .put("began_at", Instant.now().toString())
+        .put("resumed_from_step", resumedFromStep)
+        .putNull("ended");
+    root.putArray("ranks");
+    writeQuietly();
+  }
+
+  /** The attempt has ended, in one sentence. */
+  public synchronized void attemptEnded(String how) {
+    ArrayNode attempts = root.withArrayProperty("attempts");
+    if (attempts.get(attempts.size() - 1) instanceof ObjectNode last) {
+      last.put("ended_at", Instant.now().toString()).put("ended", how);
+    }
+    writeQuietly();
+  }
+
+  /** A checkpoint is complete. */
+  public synchronized void checkpoint(long step) {
+    root.withObjectProperty("checkpoints").put("last_complete_step", step);
+    writeQuietly();
+  }
+
   public synchronized void step(StepMetrics metrics) {
     tokens += metrics.tokens();
     targetTokens += metrics.targetTokens();
+    skippedSteps += metrics.skipped() ? 1 : 0;
+    peakMemoryBytes = Math.max(peakMemoryBytes, metrics.peakMemoryBytes());
     totals()
         .put("steps", metrics.step())
+        .put("skipped_steps", skippedSteps)
         .put("tokens", tokens)
         .put("target_tokens", targetTokens)
         .put("epochs", metrics.epoch())
-        .put("last_loss", metrics.loss())
-        .put("peak_memory_bytes", metrics.peakMemoryBytes());
+        .put("peak_memory_bytes", peakMemoryBytes);
+    if (Double.isFinite(metrics.loss())) {
+      totals().put("last_loss", metrics.loss());
+    }
   }
 
   public synchronized void evaluation(long step, double evalLoss) {
-    totals().put(step == 0 ? "eval_loss_before" : "eval_loss_after", evalLoss);
+    totals()
+        .put(
+            step == 0 ? "eval_loss_before" : "eval_loss_after",
+            Double.isFinite(evalLoss) ? (Double) evalLoss : null);
+  }
+
+  /** Counts anew what is left after a rewind. */
+  public synchronized void rewind(MetricsLog log) {
+    tokens = 0;
+    targetTokens = 0;
+    skippedSteps = 0;
+    peakMemoryBytes = 0;
+    root.putObject("totals");
+    log.replay(this::step, this::evaluation);
   }
 
   /** Closes the record of a run that has done all it was asked for. */
@@ -129,6 +211,15 @@ public final class RunRecord {
     root.put("state", end.jsonName()).put("error", error).put("ended_at", now.toString());
     totals().put("seconds", (now.toEpochMilli() - start.toEpochMilli()) / 1000.0);
     write();
+  }
+
+  // a store that is away now may be there when the run ends
+  private void writeQuietly() {
+    try {
+      write();
+    } catch (IOException e) {
+      LOG.warn("run.json cannot be written", e);
+    }
   }
 
   private ObjectNode totals() {

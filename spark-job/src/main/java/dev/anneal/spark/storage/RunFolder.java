@@ -8,6 +8,7 @@ import java.io.OutputStream;
 import java.io.Serializable;
 import java.util.List;
 import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.FSDataOutputStream;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.LocalFileSystem;
 import org.apache.hadoop.fs.Path;
@@ -22,6 +23,7 @@ public final class RunFolder implements Serializable {
   public static final String MODEL = "model";
   public static final String METRICS = "metrics.jsonl";
   public static final String RECORD = "run.json";
+  public static final String LOCK = "run.lock";
 
   private final String location;
   private final SerializableConfiguration hadoop;
@@ -85,6 +87,16 @@ public final class RunFolder implements Serializable {
     return fileSystem(path).create(path, true);
   }
 
+  /**
+   * Opens a file for writing at its end.
+   *
+   * @throws UnsupportedOperationException on an object store
+   */
+  public FSDataOutputStream append(String name) throws IOException {
+    Path path = new Path(child(name));
+    return fileSystem(path).append(path);
+  }
+
   /** Removes a file, or a folder with all that is in it, where it is there. */
   public void delete(String name) throws IOException {
     Path path = new Path(child(name));
@@ -92,7 +104,7 @@ public final class RunFolder implements Serializable {
   }
 
   // the checksum files that Hadoop puts beside local files would clutter the folder
-  private FileSystem fileSystem(Path path) throws IOException {
+  FileSystem fileSystem(Path path) throws IOException {
     FileSystem fs = path.getFileSystem(hadoop.value());
     return fs instanceof LocalFileSystem local ? local.getRawFileSystem() : fs;
   }

@@ -1,46 +1,149 @@
 package dev.anneal.spark.output;
 
-import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import java.io.ByteArrayOutputStream;
+import dev.anneal.spark.storage.RunFolder;
 import java.io.IOException;
-import java.io.OutputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.FileSystem;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 class MetricsFileTest {
+  @TempDir Path dir;
 
   @Test
-  void writesALineForEveryEvaluation() throws IOException {
-    ByteArrayOutputStream bytes = new ByteArrayOutputStream();
-    try (MetricsFile file = new MetricsFile(bytes)) {
+  void showsALineOnTheDiskAsSoonAsItIsTold() throws Exception {
+    try (MetricsFile file = MetricsFile.create(onDisk())) {
       file.evaluation(0, 2.5);
-      file.evaluation(10, 1.5);
-      file.requireComplete();
+      awaitContent(Measured.log(0), 0);
+      Object inode = Files.getAttribute(path(), "unix:ino");
+      for (int step = 1; step <= 20; step++) {
+        file.step(Measured.step(step));
+        awaitContent(Measured.log(step), step);
+      }
+      assertThat(Files.getAttribute(path(), "unix:ino")).isEqualTo(inode);
     }
-    assertThat(bytes.toString(UTF_8).lines())
-        .containsExactly("{\"step\":0,\"eval_loss\":2.5}", "{\"step\":10,\"eval_loss\":1.5}");
   }
 
   @Test
-  void remembersTheFirstLineThatItCouldNotWrite() throws IOException {
-    try (MetricsFile file = new MetricsFile(new FullDisk())) {
+  void goesOnAfterARewindWithoutDoublingOrLosingALine() throws Exception {
+    try (MetricsFile file = MetricsFile.create(onDisk())) {
       file.evaluation(0, 2.5);
-      file.evaluation(10, 1.5);
+      for (int step = 1; step <= 9; step++) {
+        file.step(Measured.skipped(step));
+      }
+      file.rewind(0);
+      for (int step = 1; step <= 6; step++) {
+        file.step(Measured.step(step));
+      }
+      file.requireComplete();
+      assertContent(Measured.log(6), 6);
+      file.rewind(4);
+      file.flush();
+      assertContent(Measured.log(4), 4);
+    }
+  }
+
+  @Test
+  void beginsWithWhatACheckpointHolds() throws Exception {
+    Files.writeString(path(), "of the attempt that was killed");
+    MetricsLog log = MetricsLog.restore(Measured.log(3).upTo(3));
+    try (MetricsFile file = MetricsFile.open(onDisk(), log)) {
+      assertContent(Measured.log(3), 3);
+      file.step(Measured.step(4));
+      awaitContent(Measured.log(4), 4);
+    }
+  }
+
+  @Test
+  void makesUpForWhatItCouldNotWrite() throws Exception {
+    try (MetricsFile file = MetricsFile.create(onDisk())) {
+      file.evaluation(0, 2.5);
+      file.flush();
+      Files.delete(path());
+      Files.createDirectories(path().resolve("in the way"));
+      file.rewind(0);
+      file.step(Measured.step(1));
+      file.flush();
+      file.step(Measured.step(2));
       assertThatThrownBy(file::requireComplete)
           .isInstanceOf(IOException.class)
-          .hasMessage("metrics.jsonl: no space left, write 1");
+          .hasMessageStartingWith("metrics.jsonl: ");
+      Files.delete(path().resolve("in the way"));
+      Files.delete(path());
+      file.requireComplete();
+      assertContent(Measured.log(2), 2);
+      file.step(Measured.step(3));
+      awaitContent(Measured.log(3), 3);
     }
   }
 
-  private static final class FullDisk extends OutputStream {
-    private int writes;
+  @Test
+  void doesNotBeginWhereItCannotWrite() throws Exception {
+    Files.createDirectories(path().resolve("in the way"));
+    assertThatThrownBy(() -> MetricsFile.create(onDisk())).isInstanceOf(IOException.class);
+  }
 
-    @Override
-    public void write(int b) throws IOException {
-      writes++;
-      throw new IOException("no space left, write " + writes);
+  @Test
+  void writesAnObjectAsAWholeNowAndThenAndAtAFlush() throws Exception {
+    Duration every = Duration.ofMillis(500);
+    try (MetricsFile file = new MetricsFile(inStore(), new MetricsLog(), every)) {
+      file.requireComplete();
+      Instant begun = Instant.now();
+      file.evaluation(0, 2.5);
+      file.step(Measured.step(1));
+      assertThat(path()).isEmptyFile();
+      awaitContent(Measured.log(1), 1);
+      assertThat(Duration.between(begun, Instant.now())).isGreaterThan(Duration.ofMillis(300));
+      file.step(Measured.step(2));
+      file.flush();
+      assertContent(Measured.log(2), 2);
     }
+  }
+
+  @Test
+  void writesAnObjectThatIsUpToDateOnlyOnce() throws Exception {
+    try (MetricsFile file = MetricsFile.create(inStore())) {
+      file.evaluation(0, 2.5);
+      file.flush();
+      Object inode = Files.getAttribute(path(), "unix:ino");
+      Object written = Files.getAttribute(path(), "unix:ctime");
+      Thread.sleep(20);
+      file.flush();
+      file.requireComplete();
+      assertThat(Files.getAttribute(path(), "unix:ino")).isEqualTo(inode);
+      assertThat(Files.getAttribute(path(), "unix:ctime")).isEqualTo(written);
+    }
+  }
+
+  private RunFolder onDisk() {
+    return new RunFolder(dir.toUri().toString(), new Configuration());
+  }
+
+  private RunFolder inStore() {
+    Configuration hadoop = new Configuration();
+    hadoop.setClass("fs.objects.impl", ObjectStore.class, FileSystem.class);
+    return new RunFolder("objects://" + dir, hadoop);
+  }
+
+  private Path path() {
+    return dir.resolve("metrics.jsonl");
+  }
+
+  private void assertContent(MetricsLog log, long step) throws IOException {
+    assertThat(path()).hasBinaryContent(log.upTo(step));
+  }
+
+  private void awaitContent(MetricsLog log, long step) throws Exception {
+    for (int i = 0; i < 500 && Files.size(path()) != log.upTo(step).length; i++) {
+      Thread.sleep(10);
+    }
+    assertContent(log, step);
   }
 }

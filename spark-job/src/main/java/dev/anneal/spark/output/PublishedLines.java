@@ -1,0 +1,85 @@
+package dev.anneal.spark.output;
+
+import dev.anneal.spark.storage.RunFolder;
+import java.io.IOException;
+import org.apache.hadoop.fs.FSDataOutputStream;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** The file {@code metrics.jsonl}, appended to where that shows at once, else written anew. */
+final class PublishedLines implements AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(PublishedLines.class);
+
+  private static final String HFLUSH = "hflush";
+
+  private final RunFolder folder;
+  private boolean canAppend = true;
+
+  // null while every change is a new file
+  private volatile FSDataOutputStream end;
+  private volatile long rewrittenAt = System.nanoTime();
+
+  PublishedLines(RunFolder folder) {
+    this.folder = folder;
+  }
+
+  /** Whether a new line costs an append alone. */
+  boolean grows() {
+    return end != null;
+  }
+
+  long nanosSinceRewrite() {
+    return System.nanoTime() - rewrittenAt;
+  }
+
+  /** Adds to the file, where it {@link #grows}. */
+  void append(byte[] lines) throws IOException {
+    end.write(lines);
+    end.hflush();
+  }
+
+  /** Makes the file anew, whole or not at all. */
+  void replace(byte[] lines) throws IOException {
+    disconnect();
+    rewrittenAt = System.nanoTime();
+    folder.write(RunFolder.METRICS, lines);
+    if (canAppend) {
+      connect();
+    }
+  }
+
+  private void connect() throws IOException {
+    FSDataOutputStream out;
+    try {
+      out = folder.append(RunFolder.METRICS);
+    } catch (IOException | UnsupportedOperationException e) {
+      canAppend = false;
+      return;
+    }
+    // a local file shows what is flushed, and does not say so
+    if (folder.isLocal() || out.hasCapability(HFLUSH)) {
+      end = out;
+    } else {
+      canAppend = false;
+      out.close();
+    }
+  }
+
+  // a file that is replaced may lose its end
+  private void disconnect() {
+    try {
+      close();
+    } catch (IOException e) {
+      LOG.debug("closing {} before it is replaced", RunFolder.METRICS, e);
+    }
+  }
+
+  @Override
+  public void close() throws IOException {
+    FSDataOutputStream out = end;
+    end = null;
+    if (out != null) {
+      out.close();
+    }
+  }
+}

@@ -1,0 +1,26 @@
+package dev.anneal.spark.output;
+
+import dev.anneal.training.trainer.StepMetrics;
+
+/** Steps as a run measures them. */
+final class Measured {
+  private Measured() {}
+
+  static StepMetrics step(long step) {
+    return new StepMetrics(step, 2.0 / step, 0.5, 1e-4, 30, 100, 1234.5, 1L << 20, 0.1, false);
+  }
+
+  static StepMetrics skipped(long step) {
+    return new StepMetrics(
+        step, Double.NaN, Double.POSITIVE_INFINITY, 1e-4, 30, 100, 1234.5, 1L << 20, 0.1, true);
+  }
+
+  static MetricsLog log(long steps) {
+    MetricsLog log = new MetricsLog();
+    log.evaluation(0, 2.5);
+    for (long step = 1; step <= steps; step++) {
+      log.step(step(step));
+    }
+    return log;
+  }
+}

@@ -1,0 +1,27 @@
+package dev.anneal.spark.output;
+
+import java.io.IOException;
+import java.net.URI;
+import org.apache.hadoop.fs.FSDataOutputStream;
+import org.apache.hadoop.fs.Path;
+import org.apache.hadoop.fs.RawLocalFileSystem;
+import org.apache.hadoop.util.Progressable;
+
+/** The local disk under {@code objects:///} as a store that cannot append. */
+public final class ObjectStore extends RawLocalFileSystem {
+  @Override
+  public String getScheme() {
+    return "objects";
+  }
+
+  @Override
+  public URI getUri() {
+    return URI.create("objects:///");
+  }
+
+  @Override
+  public FSDataOutputStream append(Path file, int bufferSize, Progressable progress)
+      throws IOException {
+    throw new UnsupportedOperationException("append");
+  }
+}

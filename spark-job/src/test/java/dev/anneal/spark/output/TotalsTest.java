@@ -1,0 +1,163 @@
+package dev.anneal.spark.output;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.anneal.spark.progress.RankEvent;
+import dev.anneal.spark.storage.RunFolder;
+import dev.anneal.training.checkpoint.InvalidCheckpointException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.apache.hadoop.conf.Configuration;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** What is counted over a run is the same after a rewind or a restart as without one. */
+class TotalsTest {
+  @TempDir Path dir;
+
+  @Test
+  void theRecordCountsAnewWhatIsLeft() throws Exception {
+    RunRecord record = new RunRecord(folder());
+    MetricsLog log = Measured.log(3);
+    log.step(Measured.skipped(4));
+    log.step(Measured.step(5));
+    log.replay(record::step, record::evaluation);
+    record.evaluation(5, Double.NaN);
+    record.succeeded();
+    JsonNode all = json().path("totals");
+    assertThat(all.path("skipped_steps").asLong()).isEqualTo(1);
+    assertThat(all.path("tokens").asLong()).isEqualTo(500);
+    assertThat(all.path("last_loss").asDouble()).isEqualTo(0.4);
+    assertThat(all.get("eval_loss_after").isNull()).isTrue();
+
+    record = new RunRecord(folder());
+    log.replay(record::step, record::evaluation);
+    log.rewind(3);
+    record.rewind(log);
+    record.succeeded();
+    JsonNode left = json().path("totals");
+    assertThat(left.path("steps").asLong()).isEqualTo(3);
+    assertThat(left.path("skipped_steps").asLong()).isZero();
+    assertThat(left.path("tokens").asLong()).isEqualTo(300);
+    assertThat(left.path("target_tokens").asLong()).isEqualTo(90);
+    assertThat(left.path("eval_loss_before").asDouble()).isEqualTo(2.5);
+    assertThat(left.has("eval_loss_after")).isFalse();
+  }
+
+  @Test
+  void theRecordTellsOfEveryAttemptAlsoOfThoseOfAKilledDriver() throws Exception {
+    RunRecord killed = new RunRecord(folder());
+    killed.attempt("r-1", null);
+    killed.checkpoint(20);
+    killed.attemptEnded("Rank 1 on h was lost.");
+    killed.attempt("r-2", 20L);
+
+    byte[] earlier = Files.readAllBytes(dir.resolve("run.json"));
+    RunRecord record = new RunRecord(folder());
+    record.continueFrom(earlier);
+    record.attempt("s-1", 20L);
+    record.attemptEnded("It trained to the end.");
+
+    JsonNode run = json();
+    List<JsonNode> attempts = run.path("attempts").valueStream().toList();
+    assertThat(attempts)
+        .extracting(a -> a.path("id").asText())
+        .containsExactly("r-1", "r-2", "s-1");
+    assertThat(attempts)
+        .extracting(a -> a.path("ended").asText())
+        .containsExactly(
+            "Rank 1 on h was lost.", "The driver ended without a word.", "It trained to the end.");
+    assertThat(attempts.get(0).get("resumed_from_step").isNull()).isTrue();
+    assertThat(attempts.get(2).path("resumed_from_step").asLong()).isEqualTo(20);
+    assertThat(new ObjectMapper().readTree(earlier).at("/checkpoints/last_complete_step").asLong())
+        .isEqualTo(20);
+  }
+
+  @Test
+  void aDamagedRecordOfBeforeIsNoReasonToStop() throws Exception {
+    RunRecord record = new RunRecord(folder());
+    record.continueFrom("{\"attem".getBytes(UTF_8));
+    record.attempt("s-1", null);
+    assertThat(json().path("attempts")).hasSize(1);
+  }
+
+  @Test
+  void theOutcomeCountsAnewAndKeepsTheContinuationsBeforeTraining() {
+    Outcome outcome = new Outcome();
+    MetricsLog log = Measured.log(3);
+    log.step(Measured.skipped(4));
+    log.evaluation(4, 1.5);
+    log.replay(outcome::step, outcome::evaluation);
+    outcome.sample(new RankEvent.Sample(0, 0, new int[] {1, 2}, new int[] {3}));
+    outcome.sample(new RankEvent.Sample(4, 0, new int[] {1, 2}, new int[] {4}));
+    assertThat(outcome.skippedSteps()).isEqualTo(1);
+    assertThat(outcome.samples().get(0).after()).containsExactly(4);
+
+    log.rewind(2);
+    outcome.rewind(log);
+    assertThat(outcome.steps()).isEqualTo(2);
+    assertThat(outcome.tokens()).isEqualTo(200);
+    assertThat(outcome.skippedSteps()).isZero();
+    assertThat(outcome.evalLossBefore()).hasValue(2.5);
+    assertThat(outcome.evalLossAfter()).isEmpty();
+    assertThat(outcome.samples().get(0).before()).containsExactly(3);
+    assertThat(outcome.samples().get(0).after()).isNull();
+  }
+
+  @Test
+  void anAttemptThatBeginsAnewTellsItsSamplesAgain() {
+    Outcome outcome = new Outcome();
+    outcome.sample(new RankEvent.Sample(0, 0, new int[] {1}, new int[] {3}));
+    outcome.sample(new RankEvent.Sample(0, 0, new int[] {1}, new int[] {3}));
+    assertThat(outcome.samples()).hasSize(1);
+    assertThat(outcome.samples().get(0).after()).isNull();
+  }
+
+  @Test
+  void samplesSurviveARestart() {
+    Outcome outcome = new Outcome();
+    outcome.sample(new RankEvent.Sample(0, 1, new int[] {5}, new int[0]));
+    outcome.sample(new RankEvent.Sample(0, 0, new int[] {1, 2}, new int[] {3}));
+    byte[] json = outcome.samplesJson();
+    assertThat(new String(json, UTF_8))
+        .isEqualTo(
+            "[{\"sample\":0,\"prompt\":[1,2],\"before\":[3]},"
+                + "{\"sample\":1,\"prompt\":[5],\"before\":[]}]");
+    Outcome restored = new Outcome();
+    restored.restoreSamples(json);
+    restored.sample(new RankEvent.Sample(9, 0, new int[] {1, 2}, new int[] {7}));
+    assertThat(restored.samplesJson()).isEqualTo(json);
+    assertThat(restored.samples().get(0).after()).containsExactly(7);
+  }
+
+  @Test
+  void refusesDamagedSamples() {
+    for (String json :
+        List.of(
+            "",
+            "{}",
+            "[1]",
+            "[{\"sample\":0,\"prompt\":[1]}]",
+            "[",
+            "[] []",
+            "[{\"sample\":0,\"prompt\":[1.5],\"before\":[]}]",
+            "[{\"sample\":0,\"prompt\":[],\"before\":[]},{\"sample\":0,\"prompt\":[],\"before\":[]}]")) {
+      assertThatThrownBy(() -> new Outcome().restoreSamples(json.getBytes(UTF_8)))
+          .isInstanceOf(InvalidCheckpointException.class)
+          .hasMessage("samples.json is damaged");
+    }
+  }
+
+  private RunFolder folder() {
+    return new RunFolder(dir.toUri().toString(), new Configuration());
+  }
+
+  private JsonNode json() throws Exception {
+    return new ObjectMapper().readTree(dir.resolve("run.json").toFile());
+  }
+}
