@@ -124,7 +124,7 @@ public final class Storage implements Serializable {
   public void write(String location, Content content) throws IOException {
     Path path = new Path(location);
     FileSystem fs = fileSystem(path);
-    if (!isLocal(fs) && !"hdfs".equals(fs.getScheme())) {
+    if (!renamesInOneStep(fs)) {
       writeObject(fs, path, content);
       return;
     }
@@ -243,6 +243,11 @@ public final class Storage implements Serializable {
       }
       throw e;
     }
+  }
+
+  /** Whether a rename happens at once and whole, as on no object store. */
+  public static boolean renamesInOneStep(FileSystem fs) {
+    return isLocal(fs) || "hdfs".equals(fs.getScheme());
   }
 
   private static boolean isLocal(FileSystem fs) {

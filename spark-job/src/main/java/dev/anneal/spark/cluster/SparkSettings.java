@@ -9,6 +9,9 @@ import org.apache.spark.SparkConf;
 /** What Anneal sets of Spark's configuration, where the user has not set it. */
 public final class SparkSettings {
   private static final int SLOT_CHECK_SECONDS = 5;
+  private static final int SHORTEST_SILENCE_SECONDS = 20;
+  private static final int LONGEST_SILENCE_SECONDS = 120;
+  private static final int TASK_END_SECONDS = 60;
 
   private SparkSettings() {}
 
@@ -26,6 +29,13 @@ public final class SparkSettings {
     conf.setIfMissing(
         "spark.scheduler.barrier.maxConcurrentTasksCheck.maxFailures",
         Integer.toString(Math.max(1, timeout / SLOT_CHECK_SECONDS)));
+    // a process that is gone or hangs must not be waited for longer than its peers are
+    int silence = Math.max(SHORTEST_SILENCE_SECONDS, Math.min(timeout, LONGEST_SILENCE_SECONDS));
+    conf.setIfMissing("spark.network.timeout", silence + "s");
+    conf.setIfMissing("spark.executor.heartbeatInterval", Math.min(10, silence / 4) + "s");
+    // a task that does not end when it is told to takes its process along
+    conf.setIfMissing("spark.task.reaper.enabled", "true");
+    conf.setIfMissing("spark.task.reaper.killTimeout", TASK_END_SECONDS + "s");
     // a second copy of a slow rank would be a rank too many
     conf.set("spark.speculation", "false");
     conf.set("spark.plugins", plugins(conf));

@@ -9,11 +9,15 @@ import dev.anneal.data.RowSamples;
 import dev.anneal.data.token.ChatTokenizer;
 import dev.anneal.spark.JobFailedException;
 import dev.anneal.spark.Request;
+import dev.anneal.spark.checkpoint.CheckpointAudit;
+import dev.anneal.spark.checkpoint.RunIdentity;
+import dev.anneal.spark.checkpoint.StoredCheckpoint;
 import dev.anneal.spark.cluster.Slots;
 import dev.anneal.spark.cluster.SparkSettings;
 import dev.anneal.spark.output.Outcome;
 import dev.anneal.spark.output.RunRecord;
 import dev.anneal.spark.output.Summary;
+import dev.anneal.spark.preflight.Continuation;
 import dev.anneal.spark.preflight.DatasetCheck;
 import dev.anneal.spark.preflight.Plan;
 import dev.anneal.spark.preflight.Preflight;
@@ -26,28 +30,33 @@ import java.io.IOException;
 import java.io.OutputStream;
 import java.io.PrintStream;
 import java.io.PrintWriter;
+import java.security.SecureRandom;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
-import org.apache.hadoop.util.ShutdownHookManager;
+import java.util.Optional;
+import java.util.SortedMap;
 import org.apache.spark.SparkConf;
+import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.deploy.SparkHadoopUtil;
 import org.apache.spark.sql.SparkSession;
 
 /** One request from its checks to its result: one Spark application. */
 public final class AnnealJob {
-  // before Spark (50) and the file systems (10) shut down
-  private static final int SHUTDOWN_PRIORITY = 60;
-
   private final Request request;
   private final Plan plan;
+  private final String runId;
+  private final HeldFolder held;
   private final PrintWriter out;
   private final ProgressDisplay display;
   private final Instant start = Instant.now();
+  private volatile TrainingStage training;
 
-  private AnnealJob(Request request, Plan plan, PrintWriter out) {
+  private AnnealJob(Request request, Plan plan, String runId, HeldFolder held, PrintWriter out) {
     this.request = request;
     this.plan = plan;
+    this.runId = runId;
+    this.held = held;
     this.out = out;
     ProgressDisplay.Medium medium =
         Boolean.getBoolean("anneal.terminal")
@@ -65,8 +74,13 @@ public final class AnnealJob {
    */
   public static void run(Request request, PrintWriter out) {
     SparkConf conf = new SparkConf();
-    Plan plan = Preflight.check(request, conf, SparkHadoopUtil.get().newConfiguration(conf));
-    new AnnealJob(request, plan, out).run(SparkSettings.of(conf, request));
+    Plan checked = Preflight.check(request, conf, SparkHadoopUtil.get().newConfiguration(conf));
+    String runId = Long.toHexString(new SecureRandom().nextLong());
+    try (HeldFolder held = new HeldFolder(checked.folder(), runId)) {
+      // another run may have come to its end in the meantime
+      Plan plan = Preflight.again(request, checked);
+      new AnnealJob(request, plan, runId, held, out).run(SparkSettings.of(conf, request));
+    }
   }
 
   private void run(SparkConf conf) {
@@ -78,8 +92,8 @@ public final class AnnealJob {
     }
     SparkSession spark = SparkSession.builder().config(conf).getOrCreate();
     try {
-      clearFolder();
-      RunRecord record = RunRecord.begin(plan.folder(), request, spark.sparkContext());
+      held.whenLost(() -> leave(spark));
+      RunRecord record = record(spark);
       recorded(record, spark, () -> stages(spark, record));
     } catch (IOException e) {
       throw new JobFailedException(
@@ -91,6 +105,18 @@ public final class AnnealJob {
     }
   }
 
+  private RunRecord record(SparkSession spark) throws IOException {
+    if (plan.earlier().isEmpty()) {
+      clearFolder();
+      return RunRecord.begin(plan.folder(), request, spark.sparkContext());
+    }
+    byte[] earlier = plan.folder().read(RunFolder.RECORD);
+    plan.folder().delete(RunFolder.ATTEMPTS);
+    RunRecord record = RunRecord.begin(plan.folder(), request, spark.sparkContext());
+    record.continueFrom(earlier);
+    return record;
+  }
+
   private void stop(SparkSession spark) {
     if (request.detail() == Request.Detail.SENTENCE) {
       // threads of a Spark that stops print the stack traces of what they can no longer do
@@ -99,39 +125,46 @@ public final class AnnealJob {
     spark.stop();
   }
 
+  /** The folder is another run's now. */
+  private void leave(SparkSession spark) {
+    TrainingStage stage = training;
+    if (stage != null) {
+      stage.leave();
+    }
+    spark.sparkContext().cancelAllJobs();
+  }
+
   private interface Work {
     void run() throws IOException;
   }
 
   /** Sees to it that the record says how the work ended, also when the process is told to end. */
   private void recorded(RunRecord record, SparkSession spark, Work work) throws IOException {
-    ShutdownHookManager hooks = ShutdownHookManager.get();
-    Thread interrupted =
-        new Thread(
+    Interruption interruption =
+        new Interruption(
             () -> {
-              record.failedQuietly(JobFailedException.INTERRUPTED);
+              record.failedQuietly(leaveInGoodOrder());
+              held.close();
               // in order, where Spark's own hooks would run all at once
               stop(spark);
             });
-    hooks.addShutdownHook(interrupted, SHUTDOWN_PRIORITY);
-    try {
+    try (interruption) {
       work.run();
       record.succeeded();
     } catch (Throwable e) {
-      if (hooks.isShutdownInProgress()) {
+      if (interruption.isUnderWay()) {
         throw new JobFailedException(JobFailedException.INTERRUPTED, e);
+      }
+      if (held.loss().isPresent()) {
+        throw new JobFailedException(held.loss().get(), e);
       }
       record.failedQuietly(e instanceof Error ? e.toString() : e.getMessage());
       throw e;
-    } finally {
-      if (!hooks.isShutdownInProgress()) {
-        hooks.removeShutdownHook(interrupted);
-      }
     }
   }
 
   private void stages(SparkSession spark, RunRecord record) throws IOException {
-    DatasetManifest dataset = request.command().prepares() ? prepare(spark) : existingDataset();
+    DatasetManifest dataset = dataset(spark);
     record.dataset(dataset);
     Summary summary = new Summary(out, plan.config(), plan.folder());
     if (!request.command().trains()) {
@@ -140,14 +173,55 @@ public final class AnnealJob {
     }
     display.line(Summary.dataset(dataset));
     DatasetCheck.check(plan.config(), plan.vocabSize(), dataset);
-    TrainingStage training = new TrainingStage(spark.sparkContext(), plan, display, record);
-    Outcome outcome = training.run(Batches.steps(plan.config(), dataset.train().sequences()));
+    Outcome outcome = train(spark, record, dataset);
     if (plan.config().training().mode() == TrainingSpec.Mode.FULL && plan.tokenizer() != null) {
       TokenizerCopy.copy(plan.tokenizer(), plan.config().data().template(), plan.folder());
     }
     try (ChatTokenizer tokenizer = tokenizer()) {
       summary.trained(outcome, tokenizer, Duration.between(start, Instant.now()));
     }
+  }
+
+  private DatasetManifest dataset(SparkSession spark) {
+    Optional<DatasetManifest> earlier = plan.earlier().map(Continuation::dataset);
+    if (earlier.isPresent()) {
+      display.line("Going on with the data set that is there ...");
+      return earlier.get();
+    }
+    return request.command().prepares() ? prepare(spark) : existingDataset();
+  }
+
+  private Outcome train(SparkSession spark, RunRecord record, DatasetManifest dataset)
+      throws IOException {
+    long steps = Batches.steps(plan.config(), dataset.train().sequences());
+    SortedMap<String, String> identity = RunIdentity.of(plan.config(), plan.model(), dataset);
+    List<StoredCheckpoint> found =
+        plan.earlier()
+            .map(
+                earlier ->
+                    CheckpointAudit.intact(
+                        JavaSparkContext.fromSparkContext(spark.sparkContext()),
+                        earlier.checkpoints(),
+                        display::line))
+            .orElse(List.of());
+    training = new TrainingStage(spark.sparkContext(), plan, runId, steps, display, record, held);
+    return training.run(identity, found);
+  }
+
+  /** The process is told to end: takes a checkpoint, if there is something to be kept. */
+  private String leaveInGoodOrder() {
+    TrainingStage stage = training;
+    if (stage == null) {
+      return JobFailedException.INTERRUPTED;
+    }
+    try {
+      stage.leaveInGoodOrder();
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+    String sentence = JobFailedException.INTERRUPTED + " " + stage.standing();
+    display.line(sentence);
+    return sentence;
   }
 
   private DatasetManifest prepare(SparkSession spark) {

@@ -1,81 +1,280 @@
 package dev.anneal.spark.job;
 
 import dev.anneal.spark.JobFailedException;
+import dev.anneal.spark.checkpoint.CheckpointCommitter;
+import dev.anneal.spark.checkpoint.StoredCheckpoint;
+import dev.anneal.spark.cluster.Executors;
 import dev.anneal.spark.config.AnnealConfig;
+import dev.anneal.spark.job.TrainingAttempt.End;
 import dev.anneal.spark.output.MetricsFile;
+import dev.anneal.spark.output.MetricsLog;
 import dev.anneal.spark.output.Outcome;
+import dev.anneal.spark.output.ResultPublisher;
 import dev.anneal.spark.output.RunMonitor;
 import dev.anneal.spark.output.RunRecord;
 import dev.anneal.spark.preflight.Plan;
 import dev.anneal.spark.progress.FailureLog;
+import dev.anneal.spark.progress.Order;
 import dev.anneal.spark.progress.ProgressDisplay;
-import dev.anneal.spark.progress.RankChannel;
-import dev.anneal.spark.train.BarrierTraining;
+import dev.anneal.spark.storage.RunFolder;
+import dev.anneal.spark.train.Attempt;
+import dev.anneal.training.io.WrittenFile;
 import java.io.IOException;
+import java.time.Duration;
+import java.util.List;
 import java.util.Optional;
+import java.util.SortedMap;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import org.apache.spark.SparkContext;
-import org.apache.spark.api.java.JavaSparkContext;
 
-/** The training stage as the driver sees it: starts the ranks, listens to them, finds the cause. */
+/**
+ * The training stage on the driver: begins it, and again from the last complete checkpoint when it
+ * fails, until it is done or does not get any further.
+ */
 final class TrainingStage {
+  private static final Duration FIRST_PAUSE = Duration.ofSeconds(1);
+  private static final Duration LONGEST_PAUSE = Duration.ofMinutes(1);
+  private static final Duration NEWS = Duration.ofSeconds(10);
+  private static final Duration COMMIT = Duration.ofMinutes(3);
+  private static final Duration GOOD_ORDER = Duration.ofSeconds(25);
+
   private final SparkContext spark;
   private final Plan plan;
+  private final String runId;
+  private final long steps;
   private final ProgressDisplay display;
   private final RunRecord record;
-  private final FailureLog failures;
+  private final HeldFolder held;
+  private final Outcome outcome = new Outcome();
+  private final CountDownLatch ended = new CountDownLatch(1);
+  private volatile Order order = Order.GO_ON;
+  private volatile long lastCheckpoint;
 
-  TrainingStage(SparkContext spark, Plan plan, ProgressDisplay display, RunRecord record) {
+  /**
+   * @param steps optimizer steps of the whole run
+   */
+  TrainingStage(
+      SparkContext spark,
+      Plan plan,
+      String runId,
+      long steps,
+      ProgressDisplay display,
+      RunRecord record,
+      HeldFolder held) {
     this.spark = spark;
     this.plan = plan;
+    this.runId = runId;
+    this.steps = steps;
     this.display = display;
     this.record = record;
-    this.failures = new FailureLog(display::line);
+    this.held = held;
   }
 
   /**
-   * Trains.
+   * Trains and publishes.
    *
-   * @throws JobFailedException with the first cause, if a rank fails
+   * @param identity what the run computes
+   * @param found complete checkpoints; it goes on from the newest
+   * @throws JobFailedException with the first cause, if it does not get to the end
    */
-  Outcome run(long steps) throws IOException {
-    announce(steps);
-    Outcome outcome = new Outcome();
-    spark.addSparkListener(failures);
-    try (MetricsFile metrics = MetricsFile.create(plan.folder())) {
-      RankChannel.receiveWith(new RunMonitor(steps, display, metrics, record, failures, outcome));
-      BarrierTraining.run(JavaSparkContext.fromSparkContext(spark), plan.config(), plan.folder());
+  Outcome run(SortedMap<String, String> identity, List<StoredCheckpoint> found) throws IOException {
+    announce(found);
+    MetricsLog log = restore(found);
+    try (MetricsFile metrics = MetricsFile.open(plan.folder(), log);
+        CheckpointCommitter checkpoints =
+            new CheckpointCommitter(
+                plan.folder(),
+                identity,
+                plan.config().checkpoint().keep(),
+                found,
+                new Checkpoints(metrics))) {
+      attempts(metrics, checkpoints);
       metrics.requireComplete();
       return outcome;
-    } catch (IOException e) {
-      throw e;
-    } catch (Exception e) {
-      // Spark's are checked exceptions that no signature tells of
-      throw new JobFailedException(firstCause(e), e);
     } finally {
-      RankChannel.receiveWith(null);
-      spark.removeSparkListener(failures);
+      ended.countDown();
     }
   }
 
-  private void announce(long steps) {
+  /**
+   * Makes the ranks leave with a checkpoint; returns when they have, or when that takes too long.
+   */
+  void leaveInGoodOrder() throws InterruptedException {
+    order = Order.LEAVE_WITH_CHECKPOINT;
+    ended.await(GOOD_ORDER.toMillis(), TimeUnit.MILLISECONDS);
+  }
+
+  /** Sends the ranks away, because the folder is another run's. */
+  void leave() {
+    order = Order.LEAVE;
+  }
+
+  /** Where the same command would go on. */
+  String standing() {
+    return lastCheckpoint == 0
+        ? "There is no checkpoint yet: the same command begins anew."
+        : "The same command goes on after step %,d.".formatted(lastCheckpoint);
+  }
+
+  private MetricsLog restore(List<StoredCheckpoint> found) throws IOException {
+    if (found.isEmpty()) {
+      return new MetricsLog();
+    }
+    StoredCheckpoint from = found.get(0);
+    MetricsLog log = MetricsLog.restore(from.metrics());
+    outcome.restoreSamples(from.samples());
+    outcome.rewind(log);
+    record.rewind(log);
+    lastCheckpoint = from.step();
+    return log;
+  }
+
+  private void attempts(MetricsFile metrics, CheckpointCommitter checkpoints) throws IOException {
+    int inVain = 0;
+    for (int number = 1; ; number++) {
+      Optional<StoredCheckpoint> from = checkpoints.last();
+      Attempt attempt =
+          new Attempt(
+              runId + "-" + number, plan.folder(), from.map(StoredCheckpoint::resume).orElse(null));
+      record.attempt(attempt.id(), from.map(StoredCheckpoint::step).orElse(null));
+      End end = attempt(attempt, metrics, checkpoints);
+      if (end instanceof End.Finished finished) {
+        publish(attempt, finished.result());
+        record.attemptEnded("It finished.");
+        return;
+      }
+      String cause = end instanceof End.Failed failed ? failed.cause() : "It was told to end.";
+      record.attemptEnded(cause);
+      boolean further = checkpoints.last().isPresent() && !checkpoints.last().equals(from);
+      inVain = further ? 0 : inVain + 1;
+      requireAnother(end, cause, inVain);
+      again(cause, end, inVain, metrics, checkpoints.last());
+    }
+  }
+
+  private End attempt(Attempt attempt, MetricsFile metrics, CheckpointCommitter checkpoints) {
+    FailureLog failures = new FailureLog(display::line);
+    RunMonitor monitor = new RunMonitor(steps, display, metrics, record, failures, outcome);
+    End end =
+        new TrainingAttempt(attempt, () -> order, failures, monitor, checkpoints)
+            .run(spark, plan.config());
+    try {
+      checkpoints.await(COMMIT);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+    return end;
+  }
+
+  /** Throws where another attempt makes no sense. */
+  private void requireAnother(End end, String cause, int inVain) {
+    Exception error = end instanceof End.Failed failed ? failed.error() : null;
+    switch (order) {
+      case LEAVE -> throw lost(error);
+      case LEAVE_WITH_CHECKPOINT ->
+          throw new JobFailedException(JobFailedException.INTERRUPTED + " " + standing(), error);
+      case GO_ON -> {
+        boolean hopeless = end instanceof End.Failed failed && failed.hopeless();
+        if (hopeless || inVain >= plan.config().cluster().attempts()) {
+          throw new JobFailedException(
+              lastCheckpoint == 0 ? cause : cause + " " + standing(), error);
+        }
+      }
+    }
+  }
+
+  private JobFailedException lost(Exception error) {
+    return new JobFailedException(held.loss().orElse("output.path is another run's now."), error);
+  }
+
+  private void again(
+      String cause, End end, int inVain, MetricsFile metrics, Optional<StoredCheckpoint> from) {
+    long step = from.map(StoredCheckpoint::step).orElse(0L);
+    metrics.rewind(step);
+    outcome.rewind(metrics.log());
+    record.rewind(metrics.log());
+    if (end instanceof End.Failed failed) {
+      failed.hungExecutor().ifPresent(executor -> Executors.replace(spark, executor));
+    }
+    Duration pause = pause(inVain);
+    display.line(
+        "Beginning again %s in %d s ..."
+            .formatted(
+                step == 0 ? "with the first step" : "after step %,d".formatted(step),
+                pause.toSeconds()));
+    try {
+      Thread.sleep(pause.toMillis());
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new JobFailedException(cause, e);
+    }
+  }
+
+  private static Duration pause(int inVain) {
+    Duration pause = FIRST_PAUSE;
+    for (int i = 1; i < inVain && pause.compareTo(LONGEST_PAUSE) < 0; i++) {
+      pause = pause.multipliedBy(5);
+    }
+    return pause.compareTo(LONGEST_PAUSE) < 0 ? pause : LONGEST_PAUSE;
+  }
+
+  private void publish(Attempt attempt, List<WrittenFile> result) throws IOException {
+    if (!held.isHeld()) {
+      throw lost(null);
+    }
+    ResultPublisher.publish(
+        plan.folder(), attempt.id(), RunFolder.resultOf(plan.config().training().mode()), result);
+  }
+
+  private void announce(List<StoredCheckpoint> found) {
     AnnealConfig config = plan.config();
     display.line(
         "Training %,d steps of %,d sequences on %d ranks ..."
             .formatted(steps, config.globalBatch(), config.worldSize()));
-    long every = config.checkpoint().everySteps();
-    if (every > 0 && steps > every) {
-      display.line(
-          "Note: this version writes no checkpoints on the way, whatever checkpoint.every_steps says.");
+    if (!found.isEmpty()) {
+      display.line("Going on after step %,d ...".formatted(found.get(0).step()));
     }
   }
 
-  private String firstCause(Exception failure) {
-    try {
-      Optional<String> cause = failures.firstCause();
-      return cause.orElseGet(() -> "Training failed: " + RootCause.sentence(failure));
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      return "Training failed: " + RootCause.sentence(failure);
+  /** What checkpoints take from the driver and tell it. */
+  private final class Checkpoints implements CheckpointCommitter.Driver {
+    private final MetricsFile metrics;
+
+    Checkpoints(MetricsFile metrics) {
+      this.metrics = metrics;
+    }
+
+    @Override
+    public byte[] metricsUpTo(long step) throws InterruptedException {
+      long deadline = System.nanoTime() + NEWS.toNanos();
+      // the rank's thread tells of its step, another of the checkpoint
+      while (metrics.log().lastStep() < step && System.nanoTime() < deadline) {
+        Thread.sleep(10);
+      }
+      return metrics.log().upTo(step);
+    }
+
+    @Override
+    public byte[] samples() {
+      return outcome.samplesJson();
+    }
+
+    @Override
+    public boolean ownsFolder() throws IOException {
+      return held.isHeld();
+    }
+
+    @Override
+    public void completed(StoredCheckpoint checkpoint) {
+      lastCheckpoint = checkpoint.step();
+      record.checkpoint(checkpoint.step());
+      metrics.flush();
+    }
+
+    @Override
+    public void lost(long step, String sentence) {
+      display.line("The checkpoint after step %,d is missing: %s".formatted(step, sentence));
     }
   }
 }

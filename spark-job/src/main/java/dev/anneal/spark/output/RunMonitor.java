@@ -5,7 +5,7 @@ import dev.anneal.spark.progress.ProgressDisplay;
 import dev.anneal.spark.progress.RankEvent;
 import java.util.function.Consumer;
 
-/** Takes the ranks' events on the driver to everybody who wants to know. */
+/** Takes what the ranks of an attempt measure on the driver to everybody who wants to know. */
 public final class RunMonitor implements Consumer<RankEvent> {
   private final long totalSteps;
   private final ProgressDisplay display;
@@ -51,6 +51,10 @@ public final class RunMonitor implements Consumer<RankEvent> {
       display.evaluation(evaluation.step(), evaluation.evalLoss());
     } else if (event instanceof RankEvent.Sample sample) {
       outcome.sample(sample);
+    } else if (event instanceof RankEvent.ToldToEnd told) {
+      display.line(
+          "The process of rank %d on %s was told to end: all ranks leave with a checkpoint."
+              .formatted(told.rank(), told.host()));
     } else if (event instanceof RankEvent.Failed failed) {
       failures.failed(failed);
     }

@@ -5,6 +5,8 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.anneal.data.DatasetManifest;
 import dev.anneal.spark.BadRequestException;
 import dev.anneal.spark.Request;
+import dev.anneal.spark.checkpoint.CheckpointSearch;
+import dev.anneal.spark.config.AnnealConfig;
 import dev.anneal.spark.output.RunState;
 import dev.anneal.spark.storage.RunFolder;
 import java.io.IOException;
@@ -25,11 +27,31 @@ final class OutputCheck {
             "output.path %s already holds %s: choose another folder, or add --overwrite to replace it."
                 .formatted(folder.display(), found.get()));
       }
+      checkNoCheckpoints(request, folder);
     } catch (IOException e) {
       throw new BadRequestException(
           "output.path %s cannot be read (%s): choose a folder that this user can reach."
               .formatted(folder.display(), e.getMessage()),
           e);
+    }
+  }
+
+  /** Whether a run has begun there that did not get to its end and is to go on now. */
+  static boolean holdsUnfinishedRun(Request request, RunFolder folder) throws IOException {
+    return request.command().trains()
+        && request.existing() == Request.Existing.KEEP
+        && request.config().checkpoint().resume() == AnnealConfig.Resume.AUTO
+        && record(folder).filter(run -> !isOf(run, Request.Command.PREP)).isPresent();
+  }
+
+  /** A run that begins anew would put its checkpoints in the place of those that are there. */
+  private static void checkNoCheckpoints(Request request, RunFolder folder) throws IOException {
+    if (request.command().trains()
+        && request.config().checkpoint().resume() == AnnealConfig.Resume.NEVER
+        && CheckpointSearch.mayFindAny(folder)) {
+      throw new BadRequestException(
+          "output.path %s holds checkpoints of an interrupted run: set checkpoint.resume=auto to go on from them, or add --overwrite to start anew."
+              .formatted(folder.display()));
     }
   }
 

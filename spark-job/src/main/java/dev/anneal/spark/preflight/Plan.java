@@ -3,6 +3,7 @@ package dev.anneal.spark.preflight;
 import dev.anneal.data.PrepSpec;
 import dev.anneal.spark.config.AnnealConfig;
 import dev.anneal.spark.storage.RunFolder;
+import java.util.Optional;
 
 /**
  * A request that has passed every check.
@@ -11,6 +12,14 @@ import dev.anneal.spark.storage.RunFolder;
  * @param tokenizer folder of the tokenizer; {@code null} where rows come tokenized and there is
  *     none
  * @param vocabSize tokens that the model embeds
+ * @param model fingerprint of the model
+ * @param earlier what it goes on with; empty where it begins anew
  */
 public record Plan(
-    AnnealConfig config, PrepSpec prep, String tokenizer, int vocabSize, RunFolder folder) {}
+    AnnealConfig config,
+    PrepSpec prep,
+    String tokenizer,
+    int vocabSize,
+    String model,
+    RunFolder folder,
+    Optional<Continuation> earlier) {}

@@ -18,9 +18,11 @@ import dev.anneal.training.lora.AdapterCheck;
 import dev.anneal.training.lora.LoraTargets;
 import dev.anneal.training.model.LlamaConfig;
 import dev.anneal.training.model.ModelCheck;
+import dev.anneal.training.model.ModelFingerprint;
 import dev.anneal.training.model.ModelSource;
 import dev.anneal.training.trainer.TrainingSpec;
 import java.io.IOException;
+import java.util.Optional;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.SparkConf;
 
@@ -52,6 +54,21 @@ public final class Preflight {
     return new Preflight(request, spark, hadoop).check();
   }
 
+  /** Looks at the output folder again, now that nobody else writes to it. */
+  public static Plan again(Request request, Plan plan) {
+    OutputCheck.checkFree(request, plan.folder());
+    Optional<Continuation> earlier =
+        EarlierRun.find(request, plan.folder(), plan.tokenizer(), plan.model());
+    return new Plan(
+        plan.config(),
+        plan.prep(),
+        plan.tokenizer(),
+        plan.vocabSize(),
+        plan.model(),
+        plan.folder(),
+        earlier);
+  }
+
   private static void requireKeys(Request request) {
     require("model.path", request.config().model().path());
     require("output.path", request.config().output().path());
@@ -81,10 +98,24 @@ public final class Preflight {
     ModelLocation model = ModelLocation.of(config.model().path());
     String tokenizer = tokenizer(model);
     int vocabSize = checkModel(model, tokenizer).vocabSize();
-    PrepSpec prep =
-        request.command().prepares() ? checkSource(tokenizer) : checkDataset(tokenizer, vocabSize);
+    String fingerprint = request.command().trains() ? fingerprint(model) : null;
+    Optional<Continuation> earlier = EarlierRun.find(request, folder, tokenizer, fingerprint);
+    PrepSpec prep = request.command().prepares() ? Specs.prep(config, tokenizer) : null;
+    if (prep == null) {
+      checkDataset(tokenizer, vocabSize);
+    } else if (earlier.map(Continuation::dataset).isEmpty()) {
+      checkSource(prep);
+    }
     OutputCheck.checkWritable(folder);
-    return new Plan(config, prep, tokenizer, vocabSize, folder);
+    return new Plan(config, prep, tokenizer, vocabSize, fingerprint, folder, earlier);
+  }
+
+  private String fingerprint(ModelLocation location) {
+    try {
+      return ModelFingerprint.of(location.open(storage, config.training().seed()));
+    } catch (IOException e) {
+      throw unreadable(location, e);
+    }
   }
 
   private LlamaConfig checkModel(ModelLocation location, String tokenizer) {
@@ -111,11 +142,15 @@ public final class Preflight {
       }
       return shape;
     } catch (IOException e) {
-      throw new BadRequestException(
-          "The model %s cannot be read (%s): check model.path and lora.init_from."
-              .formatted(location.display(), e.getMessage()),
-          e);
+      throw unreadable(location, e);
     }
+  }
+
+  private static BadRequestException unreadable(ModelLocation location, IOException e) {
+    return new BadRequestException(
+        "The model %s cannot be read (%s): check model.path and lora.init_from."
+            .formatted(location.display(), e.getMessage()),
+        e);
   }
 
   private LlamaConfig shape(ModelLocation location) throws IOException {
@@ -154,24 +189,21 @@ public final class Preflight {
     return null;
   }
 
-  private PrepSpec checkSource(String tokenizer) {
-    PrepSpec prep = Specs.prep(config, tokenizer);
+  private void checkSource(PrepSpec prep) {
     var rows = dev.anneal.data.Preflight.check(prep, storage);
     if (request.command().trains() && rows.complete()) {
       // a sequence holds at least one row
       long sequences = rows.rows() - rows.badRows() - config.data().evalRows();
       Batches.requireOneStep(config, "at most " + sequences, sequences);
     }
-    return prep;
   }
 
-  private PrepSpec checkDataset(String tokenizer, int vocabSize) {
+  private void checkDataset(String tokenizer, int vocabSize) {
     DatasetManifest dataset = DatasetManifest.read(folder.child(RunFolder.DATASET), storage);
     DatasetCheck.check(config, vocabSize, dataset);
     if (tokenizer != null && dataset.tokenizerSha256() != null) {
       checkSameTokenizer(tokenizer, dataset);
     }
-    return null;
   }
 
   private void checkSameTokenizer(String location, DatasetManifest dataset) {

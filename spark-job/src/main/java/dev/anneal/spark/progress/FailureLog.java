@@ -1,5 +1,6 @@
 package dev.anneal.spark.progress;
 
+import dev.anneal.spark.progress.RankEvent.Failed.Cause;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -36,7 +37,7 @@ public final class FailureLog extends SparkListener {
 
   /** Takes a failure down. */
   public synchronized void failed(RankEvent.Failed failure) {
-    if (!failure.peerLost() && lostProcess == null && ownFailure().isEmpty()) {
+    if (failure.cause() != Cause.LOST_PEER && lostProcess == null && ownFailure().isEmpty()) {
       announce.accept(sentence(failure));
     }
     failures.add(failure);
@@ -74,19 +75,33 @@ public final class FailureLog extends SparkListener {
         : hung().or(() -> failures.stream().findFirst().map(FailureLog::sentence));
   }
 
-  /** The process that alone has told of nothing, where all others have lost a peer. */
+  /** Whether a repetition would meet the same. */
+  public synchronized boolean isHopeless() {
+    return ownFailure().filter(failure -> failure.cause() == Cause.REQUEST).isPresent();
+  }
+
+  /** Spark's id of a process that hangs, as far as that can be told. */
+  public synchronized Optional<String> hungExecutor() {
+    return ownFailure().isPresent() || lostProcess != null
+        ? Optional.empty()
+        : silent().map(process -> process.get(0).executor());
+  }
+
   private Optional<String> hung() {
+    return silent()
+        .map(
+            process ->
+                "The process of %s on %s did not answer its peers in time: look at process %d there, or raise cluster.timeout."
+                    .formatted(names(process), process.get(0).host(), process.get(0).pid()));
+  }
+
+  /** The process that alone has told of nothing, where all others have lost a peer. */
+  private Optional<List<RankEvent.Started>> silent() {
     List<List<RankEvent.Started>> silent =
         ranks.values().stream()
             .filter(process -> process.stream().noneMatch(this::hasFailed))
             .toList();
-    if (failures.isEmpty() || silent.size() != 1) {
-      return Optional.empty();
-    }
-    List<RankEvent.Started> process = silent.get(0);
-    return Optional.of(
-        "The process of %s on %s did not answer its peers in time: look at process %d there, or raise cluster.timeout."
-            .formatted(names(process), process.get(0).host(), process.get(0).pid()));
+    return failures.isEmpty() || silent.size() != 1 ? Optional.empty() : Optional.of(silent.get(0));
   }
 
   private boolean hasFailed(RankEvent.Started rank) {
@@ -95,7 +110,7 @@ public final class FailureLog extends SparkListener {
 
   /** The first failure that is not the loss of a peer. */
   private Optional<RankEvent.Failed> ownFailure() {
-    return failures.stream().filter(failure -> !failure.peerLost()).findFirst();
+    return failures.stream().filter(failure -> failure.cause() != Cause.LOST_PEER).findFirst();
   }
 
   private static String sentence(RankEvent.Failed failure) {

@@ -14,8 +14,7 @@ public final class ProgressPlugin implements SparkPlugin {
     return new DriverPlugin() {
       @Override
       public Object receive(Object message) {
-        RankChannel.receive((RankEvent) message);
-        return null;
+        return RankChannel.receive((RankMessage) message);
       }
     };
   }

@@ -3,38 +3,52 @@ package dev.anneal.spark.progress;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.concurrent.atomic.AtomicReference;
-import java.util.function.Consumer;
+import java.util.function.Function;
 import org.apache.spark.api.plugin.PluginContext;
 
 /**
- * The way of a rank's events to the driver, over Spark's own RPC. Spark makes the plugin at both
+ * The way between the ranks and the driver, over Spark's own RPC. Spark makes the plugin at both
  * ends itself and shows it to nobody, so they meet their users in two slots of the process, which
  * has one Spark context and one executor.
  */
 public final class RankChannel {
   private static final AtomicReference<PluginContext> EXECUTOR = new AtomicReference<>();
-  private static final AtomicReference<Consumer<RankEvent>> DRIVER = new AtomicReference<>();
+  private static final AtomicReference<Function<RankMessage, Order>> DRIVER =
+      new AtomicReference<>();
 
-  private RankChannel() {}
+  private final String attempt;
 
-  /** On the driver: hands every event to {@code receiver}, one at a time. */
-  public static void receiveWith(Consumer<RankEvent> receiver) {
+  private RankChannel(String attempt) {
+    this.attempt = attempt;
+  }
+
+  /** On the driver: hands every message to {@code receiver}, one at a time. */
+  public static void receiveWith(Function<RankMessage, Order> receiver) {
     DRIVER.set(receiver);
   }
 
-  /** On an executor: sends and does not wait. */
-  public static void send(RankEvent event) {
+  /** On an executor: the channel of the ranks of {@code attempt}. */
+  public static RankChannel of(String attempt) {
+    return new RankChannel(attempt);
+  }
+
+  /** Sends and does not wait. */
+  public void send(RankEvent event) {
     try {
-      EXECUTOR.get().send(event);
+      EXECUTOR.get().send(new RankMessage(attempt, event));
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
   }
 
-  /** On an executor: returns when the driver has the event. */
-  public static void deliver(RankEvent event) {
+  /**
+   * Returns when the driver has the event.
+   *
+   * @throws IllegalStateException if it does not answer
+   */
+  public Order deliver(RankEvent event) {
     try {
-      EXECUTOR.get().ask(event);
+      return (Order) EXECUTOR.get().ask(new RankMessage(attempt, event));
     } catch (Exception e) {
       throw new IllegalStateException("The driver does not answer.", e);
     }
@@ -44,10 +58,8 @@ public final class RankChannel {
     EXECUTOR.set(executor);
   }
 
-  static void receive(RankEvent event) {
-    Consumer<RankEvent> receiver = DRIVER.get();
-    if (receiver != null) {
-      receiver.accept(event);
-    }
+  static Order receive(RankMessage message) {
+    Function<RankMessage, Order> receiver = DRIVER.get();
+    return receiver == null ? Order.LEAVE : receiver.apply(message);
   }
 }

@@ -1,8 +1,11 @@
 package dev.anneal.spark.progress;
 
+import dev.anneal.training.checkpoint.CheckpointPart;
 import dev.anneal.training.cuda.Gpu;
+import dev.anneal.training.io.WrittenFile;
 import dev.anneal.training.trainer.StepMetrics;
 import java.io.Serializable;
+import java.util.List;
 
 /** What a rank tells the driver while it runs. */
 public sealed interface RankEvent extends Serializable {
@@ -40,13 +43,35 @@ public sealed interface RankEvent extends Serializable {
   /** What the model generates from a held-out prompt after so many steps; both in token ids. */
   record Sample(long step, int sample, int[] prompt, int[] generated) implements RankEvent {}
 
-  /** Rank 0 is done and has sent everything else. */
-  record Done() implements RankEvent {}
+  /** A node's ranks are at work; asks whether they are to go on. */
+  record Alive() implements RankEvent {}
 
-  /**
-   * A rank has failed.
-   *
-   * @param peerLost whether it only noticed that another rank had failed
-   */
-  record Failed(int rank, String host, String message, boolean peerLost) implements RankEvent {}
+  /** A rank has written its part of a checkpoint. */
+  record CheckpointPartWritten(CheckpointPart part) implements RankEvent {}
+
+  /** A rank could not write its part of a checkpoint. */
+  record CheckpointPartLost(long step, int rank, String reason) implements RankEvent {}
+
+  /** Rank 0 has written the result into the attempt's own folder and has sent everything else. */
+  record Result(List<WrittenFile> files) implements RankEvent {
+    public Result {
+      files = List.copyOf(files);
+    }
+  }
+
+  /** A node's process was told to end from outside; its ranks ask the others to leave as well. */
+  record ToldToEnd(int rank, String host) implements RankEvent {}
+
+  /** A rank has failed. */
+  record Failed(int rank, String host, String message, Cause cause) implements RankEvent {
+    /** What stands behind a failure. */
+    public enum Cause {
+      /** Something that may pass: a file, a process, a device. */
+      RANK,
+      /** Something that a repetition meets again: the model, the data, too little memory. */
+      REQUEST,
+      /** The rank only noticed that another had failed. */
+      LOST_PEER
+    }
+  }
 }

@@ -2,11 +2,16 @@ package dev.anneal.spark.storage;
 
 import dev.anneal.data.io.Storage;
 import dev.anneal.spark.Request;
+import dev.anneal.training.trainer.TrainingSpec;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.io.Serializable;
+import java.security.DigestInputStream;
+import java.security.MessageDigest;
+import java.util.HexFormat;
 import java.util.List;
+import java.util.stream.Stream;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FSDataOutputStream;
 import org.apache.hadoop.fs.FileSystem;
@@ -25,6 +30,12 @@ public final class RunFolder implements Serializable {
   public static final String RECORD = "run.json";
   public static final String LOCK = "run.lock";
 
+  /** Checkpoints, a folder each. */
+  public static final String CHECKPOINTS = "checkpoints";
+
+  /** What attempts at the training stage leave for the driver to publish. */
+  public static final String ATTEMPTS = "_attempts";
+
   private final String location;
   private final SerializableConfiguration hadoop;
 
@@ -33,9 +44,25 @@ public final class RunFolder implements Serializable {
     this.hadoop = new SerializableConfiguration(hadoop);
   }
 
+  /** Folder of the result. */
+  public static String resultOf(TrainingSpec.Mode mode) {
+    return switch (mode) {
+      case LORA -> ADAPTER;
+      case FULL -> MODEL;
+    };
+  }
+
+  /** Folder of the checkpoint that is taken after {@code step} steps. */
+  public static String checkpoint(long step) {
+    return "%s/step-%08d".formatted(CHECKPOINTS, step);
+  }
+
   /** The folders in it that a command makes anew. */
   public static List<String> foldersMadeBy(Request.Command command) {
-    return command.prepares() ? List.of(ADAPTER, MODEL, DATASET) : List.of(ADAPTER, MODEL);
+    List<String> trained = List.of(ADAPTER, MODEL, CHECKPOINTS, ATTEMPTS);
+    return command.prepares()
+        ? Stream.concat(trained.stream(), Stream.of(DATASET)).toList()
+        : trained;
   }
 
   /** The files in it that every command makes anew. */
@@ -85,6 +112,46 @@ public final class RunFolder implements Serializable {
   public OutputStream create(String name) throws IOException {
     Path path = new Path(child(name));
     return fileSystem(path).create(path, true);
+  }
+
+  /**
+   * Copies a file that is there whole or not at all.
+   *
+   * @param sha256 of its content, in hexadecimal digits
+   * @throws IOException also if the content has another SHA-256
+   */
+  public void copy(String from, String to, String sha256) throws IOException {
+    storage()
+        .write(
+            child(to),
+            out -> {
+              MessageDigest digest = Digests.sha256();
+              try (InputStream in = new DigestInputStream(storage().open(child(from)), digest)) {
+                in.transferTo(out);
+              }
+              if (!sha256.equals(HexFormat.of().formatHex(digest.digest()))) {
+                throw new IOException(display(child(from)) + " is not as it was written");
+              }
+            });
+  }
+
+  /**
+   * Gives a folder another name in one step, in place of what had that name, if the file system can
+   * do that.
+   *
+   * @return whether it has
+   */
+  public boolean moveFolder(String from, String to) throws IOException {
+    Path source = new Path(child(from));
+    FileSystem fs = fileSystem(source);
+    if (!Storage.renamesInOneStep(fs)) {
+      return false;
+    }
+    fs.delete(new Path(child(to)), true);
+    if (!fs.rename(source, new Path(child(to)))) {
+      throw new IOException("%s cannot be moved to %s".formatted(child(from), child(to)));
+    }
+    return true;
   }
 
   /**

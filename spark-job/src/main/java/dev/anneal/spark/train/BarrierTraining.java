@@ -2,7 +2,6 @@ package dev.anneal.spark.train;
 
 import dev.anneal.spark.cluster.NodePlacement;
 import dev.anneal.spark.config.AnnealConfig;
-import dev.anneal.spark.storage.RunFolder;
 import java.io.Serializable;
 import java.util.Collections;
 import java.util.List;
@@ -20,10 +19,10 @@ public final class BarrierTraining {
   private BarrierTraining() {}
 
   /** Runs the stage; returns when every rank is done. */
-  public static void run(JavaSparkContext spark, AnnealConfig config, RunFolder folder) {
+  public static void run(JavaSparkContext spark, AnnealConfig config, Attempt attempt) {
     int nodes = config.cluster().nodes();
     List<Integer> numbers = IntStream.range(0, nodes).boxed().toList();
-    NodeTask task = new NodeTask(config, folder);
+    NodeTask task = new NodeTask(config, attempt);
     ClassTag<Integer> tag = ClassTag$.MODULE$.apply(Integer.class);
     RDD<Integer> stage =
         NodePlacement.oneTaskPerExecutor(

@@ -10,7 +10,6 @@ import dev.anneal.spark.progress.RankChannel;
 import dev.anneal.spark.progress.RankEvent;
 import dev.anneal.spark.storage.ModelLocation;
 import dev.anneal.spark.storage.RunFolder;
-import dev.anneal.spark.storage.RunOutputFolder;
 import dev.anneal.spark.storage.StorageModelFolder;
 import dev.anneal.training.checkpoint.CheckpointPlan;
 import dev.anneal.training.cuda.Gpu;
@@ -20,6 +19,7 @@ import dev.anneal.training.tensor.Device;
 import dev.anneal.training.trainer.TrainingCancelled;
 import dev.anneal.training.trainer.TrainingRun;
 import dev.anneal.training.trainer.TrainingSpec;
+import dev.anneal.training.trainer.TrainingStopped;
 import java.io.IOException;
 import java.io.Serializable;
 import java.lang.management.ManagementFactory;
@@ -27,9 +27,11 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.function.BooleanSupplier;
+import java.util.function.Function;
 import org.apache.spark.BarrierTaskContext;
+import org.apache.spark.SparkContext$;
 import org.apache.spark.SparkEnv;
-import org.apache.spark.TaskContext;
 import org.apache.spark.resource.ResourceInformation;
 
 /** What one barrier task does: it runs the ranks of its node, a thread each. */
@@ -39,12 +41,15 @@ final class NodeTask implements Serializable {
   /** How long ranks may take to leave once one of them has failed. */
   private static final Duration GRACE = Duration.ofSeconds(10);
 
-  private final AnnealConfig config;
-  private final RunFolder folder;
+  /** How a process ends whose ranks cannot be made to leave. */
+  private static final int HUNG = 70;
 
-  NodeTask(AnnealConfig config, RunFolder folder) {
+  private final AnnealConfig config;
+  private final Attempt attempt;
+
+  NodeTask(AnnealConfig config, Attempt attempt) {
     this.config = config;
-    this.folder = folder;
+    this.attempt = attempt;
   }
 
   /** A rank's place; {@code gpu} is {@code null} on the CPU. */
@@ -53,34 +58,65 @@ final class NodeTask implements Serializable {
   /** Runs this task's ranks; returns the number of the first. */
   int run() {
     BarrierTaskContext context = BarrierTaskContext.get();
+    RankChannel channel = RankChannel.of(attempt.id());
     int count = config.worldSize() / config.cluster().nodes();
     int firstRank = context.partitionId() * count;
     String host = Rendezvous.host(context);
+    try (NodeOrders orders = new NodeOrders(channel, timeout());
+        EndingProcess ending =
+            EndingProcess.of(() -> toldToEnd(channel, orders, firstRank, host))) {
+      run(context, channel, orders, firstRank, count, host);
+    }
+    return firstRank;
+  }
+
+  private void run(
+      BarrierTaskContext context,
+      RankChannel channel,
+      NodeOrders orders,
+      int firstRank,
+      int count,
+      String host) {
+    BooleanSupplier cancelling = () -> context.isInterrupted() || orders.mustLeave();
     RankThreads threads =
-        new RankThreads(
-            context::isInterrupted, (rank, failure) -> report(rank, host, failure), GRACE);
+        new RankThreads(cancelling, (rank, failure) -> report(channel, rank, host, failure), GRACE);
     try {
       int gpus = config.cluster().gpusPerNode();
       List<Gpu> seen = gpus == 0 ? List.of() : Gpus.require(gpus);
       Rendezvous rendezvous = Rendezvous.hold(context, config.worldSize(), timeout());
       List<Place> places = places(context, rendezvous, seen);
       for (int i = 0; i < count; i++) {
-        RankChannel.send(started(firstRank + i, host, places.get(i).gpu()));
+        channel.send(started(firstRank + i, host, places.get(i).gpu()));
       }
       threads.run(
           firstRank,
           count,
           (rank, group) ->
-              run(rank, places.get(rank - firstRank).device(), host, rendezvous, group, context));
+              run(
+                  rank,
+                  places.get(rank - firstRank).device(),
+                  host,
+                  rendezvous,
+                  group,
+                  checks -> new RankListener(rank, channel, cancelling, orders, checks)));
     } catch (Throwable e) {
       threads.failed(firstRank, e);
+      if (threads.hasLeftBehind() && isExecutor()) {
+        // a rank that hangs in native code keeps its memory, and on a GPU everybody's
+        Runtime.getRuntime().halt(HUNG);
+      }
       throw e instanceof RuntimeException unchecked ? unchecked : new IllegalStateException(e);
     }
-    if (firstRank == 0) {
-      // its answer comes behind everything that was sent before
-      RankChannel.deliver(new RankEvent.Done());
-    }
-    return firstRank;
+  }
+
+  /** Whether the process is not the driver's. */
+  static boolean isExecutor() {
+    return !SparkContext$.MODULE$.DRIVER_IDENTIFIER().equals(SparkEnv.get().executorId());
+  }
+
+  private static void toldToEnd(RankChannel channel, NodeOrders orders, int rank, String host) {
+    orders.endInGoodOrder();
+    channel.send(new RankEvent.ToldToEnd(rank, host));
   }
 
   private Duration timeout() {
@@ -106,14 +142,16 @@ final class NodeTask implements Serializable {
       String host,
       Rendezvous rendezvous,
       RankThreads threads,
-      TaskContext context)
+      Function<Runnable, RankListener> listener)
       throws IOException {
     if (device.isGpu()) {
       Gpus.bind(device);
     }
     try (RankGroups groups = RankGroups.join(config, rank, device, host, rendezvous, threads)) {
       try {
-        train(groups, new RankListener(rank, context, groups::check));
+        train(groups, listener.apply(groups::check));
+      } catch (TrainingStopped inGoodOrder) {
+        // all ranks leave after the same step, and the driver knows why
       } catch (Throwable e) {
         // before this rank leaves its peers, so that the cause comes first
         threads.failed(rank, e);
@@ -123,6 +161,7 @@ final class NodeTask implements Serializable {
   }
 
   private void train(RankGroups groups, RankListener listener) throws IOException {
+    RunFolder folder = attempt.folder();
     Storage storage = folder.storage();
     String datasetUri = folder.child(RunFolder.DATASET);
     try (PreparedDataset train = PreparedDataset.open(datasetUri, Split.TRAIN, storage);
@@ -137,8 +176,11 @@ final class NodeTask implements Serializable {
               eval.size() == 0 ? null : new PreparedSequenceSource(eval),
               samplePrompts(eval),
               model.display(),
-              new RunOutputFolder(folder, resultFolder(spec)),
-              CheckpointPlan.NONE);
+              attempt.result(RunFolder.resultOf(spec.mode())),
+              new CheckpointPlan(
+                  config.checkpoint().everySteps(),
+                  new ReportedCheckpoints(attempt, listener.channel()),
+                  attempt.resumePoint()));
       TrainingRun.run(spec, inputs, groups.ranks(), listener);
     }
   }
@@ -158,13 +200,6 @@ final class NodeTask implements Serializable {
     return prompts;
   }
 
-  private static String resultFolder(TrainingSpec spec) {
-    return switch (spec.mode()) {
-      case LORA -> RunFolder.ADAPTER;
-      case FULL -> RunFolder.MODEL;
-    };
-  }
-
   private static RankEvent.Started started(int rank, String host, Gpu gpu) {
     OperatingSystemMXBean os = (OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean();
     return new RankEvent.Started(
@@ -178,12 +213,12 @@ final class NodeTask implements Serializable {
         gpu);
   }
 
-  private static void report(int rank, String host, Throwable failure) {
-    if (failure instanceof TrainingCancelled) {
+  private static void report(RankChannel channel, int rank, String host, Throwable failure) {
+    if (failure instanceof TrainingCancelled || failure instanceof TrainingStopped) {
       return;
     }
     try {
-      RankChannel.deliver(RankFailure.event(rank, host, failure));
+      channel.deliver(RankFailure.event(rank, host, failure));
     } catch (RuntimeException undelivered) {
       failure.addSuppressed(undelivered);
     }

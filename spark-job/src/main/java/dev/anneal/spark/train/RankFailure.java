@@ -1,7 +1,14 @@
 package dev.anneal.spark.train;
 
-import dev.anneal.spark.progress.RankEvent;
+import dev.anneal.data.InvalidDataException;
+import dev.anneal.spark.progress.RankEvent.Failed;
+import dev.anneal.spark.progress.RankEvent.Failed.Cause;
+import dev.anneal.training.InvalidModelException;
 import dev.anneal.training.collective.CollectiveException;
+import dev.anneal.training.trainer.NotFiniteException;
+import java.io.IOException;
+import java.util.function.Predicate;
+import java.util.stream.Stream;
 import org.apache.spark.SparkException;
 import org.apache.spark.TaskKilledException;
 
@@ -9,8 +16,8 @@ import org.apache.spark.TaskKilledException;
 final class RankFailure {
   private RankFailure() {}
 
-  static RankEvent.Failed event(int rank, String host, Throwable failure) {
-    return new RankEvent.Failed(rank, host, sentence(rank, failure), isPeerLost(failure));
+  static Failed event(int rank, String host, Throwable failure) {
+    return new Failed(rank, host, sentence(rank, failure), cause(failure));
   }
 
   private static String sentence(int rank, Throwable failure) {
@@ -24,15 +31,28 @@ final class RankFailure {
         : message.lines().findFirst().orElse("").replaceFirst("^rank " + rank + "[,:] ", "");
   }
 
-  private static boolean isPeerLost(Throwable failure) {
-    for (Throwable t = failure; t != null; t = t.getCause()) {
-      // Spark's own come out of the rendezvous, when a peer is gone before it gets there
-      if (t instanceof CollectiveException
-          || t instanceof SparkException
-          || t instanceof TaskKilledException) {
-        return true;
-      }
+  private static Cause cause(Throwable failure) {
+    // Spark's own come out of the rendezvous, when a peer is gone before it gets there
+    if (has(
+        failure,
+        t ->
+            t instanceof CollectiveException
+                || t instanceof SparkException
+                || t instanceof TaskKilledException)) {
+      return Cause.LOST_PEER;
     }
-    return false;
+    boolean request =
+        has(
+            failure,
+            t ->
+                t instanceof InvalidModelException
+                    || t instanceof InvalidDataException
+                    || t instanceof NotFiniteException);
+    // a file that cannot be read now is no verdict on what is in it
+    return request && !has(failure, t -> t instanceof IOException) ? Cause.REQUEST : Cause.RANK;
+  }
+
+  private static boolean has(Throwable failure, Predicate<Throwable> what) {
+    return Stream.iterate(failure, t -> t != null, Throwable::getCause).anyMatch(what);
   }
 }

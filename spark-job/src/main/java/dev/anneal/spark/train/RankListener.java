@@ -2,16 +2,22 @@ package dev.anneal.spark.train;
 
 import dev.anneal.spark.progress.RankChannel;
 import dev.anneal.spark.progress.RankEvent;
+import dev.anneal.training.io.WrittenFile;
 import dev.anneal.training.trainer.StepMetrics;
 import dev.anneal.training.trainer.TrainingListener;
-import org.apache.spark.TaskContext;
+import java.util.List;
+import java.util.function.BooleanSupplier;
 
 /**
- * Sends what rank 0 hears to the driver (all ranks hear the same), and hears of Spark's kill.
+ * Sends what rank 0 hears to the driver (all ranks hear the same), and hears of the driver's
+ * orders.
  *
+ * @param cancelling whether the task is to end
  * @param check throws if a group has ended, since what a GPU gives then is void
  */
-record RankListener(int rank, TaskContext context, Runnable check) implements TrainingListener {
+record RankListener(
+    int rank, RankChannel channel, BooleanSupplier cancelling, NodeOrders orders, Runnable check)
+    implements TrainingListener {
 
   @Override
   public void onPhase(String phase) {
@@ -39,14 +45,26 @@ record RankListener(int rank, TaskContext context, Runnable check) implements Tr
   }
 
   @Override
+  public void onResult(List<WrittenFile> files) {
+    // what is told of the result must be known before the task is done
+    check.run();
+    channel.deliver(new RankEvent.Result(files));
+  }
+
+  @Override
   public boolean cancelled() {
-    return context.isInterrupted();
+    return cancelling.getAsBoolean();
+  }
+
+  @Override
+  public boolean stopRequested() {
+    return orders.stopRequested();
   }
 
   private void send(RankEvent event) {
     check.run();
     if (rank == 0) {
-      RankChannel.send(event);
+      channel.send(event);
     }
   }
 }

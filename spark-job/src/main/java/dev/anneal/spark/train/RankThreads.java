@@ -40,6 +40,7 @@ final class RankThreads {
   private final List<Collectives> groups = new CopyOnWriteArrayList<>();
   private final AtomicReference<Throwable> first = new AtomicReference<>();
   private volatile boolean leaving;
+  private volatile boolean leftBehind;
 
   /**
    * @param cancelled whether the task is to end; asked again and again
@@ -101,6 +102,11 @@ final class RankThreads {
     }
   }
 
+  /** Whether a rank did not leave and still holds what it holds. */
+  boolean hasLeftBehind() {
+    return leftBehind;
+  }
+
   private boolean mustLeave() {
     return isCancelled() || first.get() != null;
   }
@@ -130,6 +136,6 @@ final class RankThreads {
     }
     leaving = true;
     groups.forEach(Collectives::abort);
-    running.await(grace.toMillis(), TimeUnit.MILLISECONDS);
+    leftBehind = !running.await(grace.toMillis(), TimeUnit.MILLISECONDS);
   }
 }

@@ -2,6 +2,7 @@ package dev.anneal.spark.progress;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.anneal.spark.progress.RankEvent.Failed.Cause;
 import java.util.ArrayList;
 import java.util.List;
 import org.apache.spark.scheduler.SparkListenerExecutorRemoved;
@@ -13,10 +14,10 @@ class FailureLogTest {
 
   @Test
   void namesTheRankThatFailedAndNotThoseThatLostIt() throws InterruptedException {
-    log.failed(new RankEvent.Failed(0, "a", "lost a peer", true));
+    log.failed(new RankEvent.Failed(0, "a", "lost a peer", Cause.LOST_PEER));
     assertThat(announced).isEmpty();
-    log.failed(new RankEvent.Failed(1, "b", "no space", false));
-    log.failed(new RankEvent.Failed(2, "c", "no space either", false));
+    log.failed(new RankEvent.Failed(1, "b", "no space", Cause.RANK));
+    log.failed(new RankEvent.Failed(2, "c", "no space either", Cause.RANK));
     assertThat(announced).containsExactly("Rank 1 on b failed: no space");
     assertThat(log.firstCause()).hasValue("Rank 1 on b failed: no space");
   }
@@ -24,7 +25,7 @@ class FailureLogTest {
   @Test
   void namesTheProcessThatDied() throws InterruptedException {
     log.started(new RankEvent.Started(1, "b", "7", 123, 2, 1, "Linux", null));
-    log.failed(new RankEvent.Failed(0, "a", "lost a peer", true));
+    log.failed(new RankEvent.Failed(0, "a", "lost a peer", Cause.LOST_PEER));
     log.onExecutorRemoved(new SparkListenerExecutorRemoved(1, "7", "exited with code 137\nmore"));
     String cause = "The process of rank 1 on b was lost: exited with code 137";
     assertThat(announced).containsExactly(cause);
@@ -44,7 +45,7 @@ class FailureLogTest {
   void namesTheProcessThatHangs() throws InterruptedException {
     log.started(new RankEvent.Started(0, "a", "6", 122, 2, 1, "Linux", null));
     log.started(new RankEvent.Started(1, "b", "7", 123, 2, 1, "Linux", null));
-    log.failed(new RankEvent.Failed(0, "a", "lost a peer", true));
+    log.failed(new RankEvent.Failed(0, "a", "lost a peer", Cause.LOST_PEER));
     assertThat(log.firstCause())
         .hasValue(
             "The process of rank 1 on b did not answer its peers in time: look at process 123 there, or raise cluster.timeout.");

@@ -2,7 +2,11 @@ package dev.anneal.spark.train;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.anneal.data.InvalidDataException;
 import dev.anneal.spark.progress.RankEvent;
+import dev.anneal.spark.progress.RankEvent.Failed.Cause;
+import dev.anneal.training.InvalidModelException;
+import java.io.IOException;
 import org.apache.spark.SparkException;
 import org.apache.spark.TaskKilledException;
 import org.junit.jupiter.api.Test;
@@ -13,7 +17,7 @@ class RankFailureTest {
   void tellsTheFirstLineWithoutTheRankThatIsNamedAnyway() {
     RankEvent.Failed event = event(new IllegalStateException("rank 3: out of luck\nat last"));
     assertThat(event.message()).isEqualTo("out of luck");
-    assertThat(event.peerLost()).isFalse();
+    assertThat(event.cause()).isEqualTo(Cause.RANK);
   }
 
   @Test
@@ -27,8 +31,19 @@ class RankFailureTest {
 
   @Test
   void knowsTheExceptionsOfARendezvousThatAPeerMissed() {
-    assertThat(event(new IllegalStateException(new SparkException("barrier"))).peerLost()).isTrue();
-    assertThat(event(new TaskKilledException("stage cancelled")).peerLost()).isTrue();
+    assertThat(event(new IllegalStateException(new SparkException("barrier"))).cause())
+        .isEqualTo(Cause.LOST_PEER);
+    assertThat(event(new TaskKilledException("stage cancelled")).cause())
+        .isEqualTo(Cause.LOST_PEER);
+  }
+
+  @Test
+  void tellsWhatARepetitionWouldMeetFromWhatMayPass() {
+    assertThat(event(new InvalidModelException("no such tensor")).cause()).isEqualTo(Cause.REQUEST);
+    assertThat(event(new InvalidDataException("damaged")).cause()).isEqualTo(Cause.REQUEST);
+    IOException away = new IOException("503 Slow Down");
+    assertThat(event(new InvalidDataException("cannot be read", away)).cause())
+        .isEqualTo(Cause.RANK);
   }
 
   private static RankEvent.Failed event(Throwable failure) {

@@ -1,0 +1,73 @@
+package dev.anneal.spark.checkpoint;
+
+import dev.anneal.data.io.Storage;
+import dev.anneal.spark.storage.Digests;
+import dev.anneal.spark.storage.RunFolder;
+import dev.anneal.training.io.WrittenFile;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.Serializable;
+import java.security.DigestInputStream;
+import java.security.MessageDigest;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.Consumer;
+import org.apache.spark.api.java.JavaSparkContext;
+
+/** Reads the files of checkpoints again, on the cluster, to see whether they are as written. */
+public final class CheckpointAudit {
+  private static final int BUFFER_BYTES = 1 << 20;
+
+  private CheckpointAudit() {}
+
+  private record Suspect(String location, String sha256) implements Serializable {}
+
+  /**
+   * The usable checkpoints from the newest on that is as it was written.
+   *
+   * @param say told of each that is not
+   */
+  public static List<StoredCheckpoint> intact(
+      JavaSparkContext spark, CheckpointSearch search, Consumer<String> say) {
+    search.leftOut().forEach(reason -> say.accept("A checkpoint is left out: " + reason));
+    List<StoredCheckpoint> usable = search.usable();
+    for (int i = 0; i < usable.size(); i++) {
+      Optional<String> altered = firstAltered(spark, usable.get(i));
+      if (altered.isEmpty()) {
+        return usable.subList(i, usable.size());
+      }
+      say.accept(
+          "A checkpoint is left out: %s is not as it was written."
+              .formatted(RunFolder.display(altered.get())));
+    }
+    return List.of();
+  }
+
+  /** The first file of a checkpoint that is not as it was written; empty where all are. */
+  private static Optional<String> firstAltered(
+      JavaSparkContext spark, StoredCheckpoint checkpoint) {
+    List<WrittenFile> files = checkpoint.manifest().files();
+    List<Suspect> suspects =
+        files.stream()
+            .map(file -> new Suspect(checkpoint.locationOf(file), file.sha256()))
+            .toList();
+    Storage storage = checkpoint.run().storage();
+    return spark
+        .parallelize(suspects, suspects.size())
+        .filter(suspect -> !sha256(storage, suspect.location()).equals(suspect.sha256()))
+        .map(Suspect::location)
+        .collect()
+        .stream()
+        .findFirst();
+  }
+
+  private static String sha256(Storage storage, String location) throws IOException {
+    MessageDigest digest = Digests.sha256();
+    try (InputStream in = new DigestInputStream(storage.open(location), digest)) {
+      byte[] buffer = new byte[BUFFER_BYTES];
+      while (in.read(buffer) >= 0) {}
+    }
+    return HexFormat.of().formatHex(digest.digest());
+  }
+}

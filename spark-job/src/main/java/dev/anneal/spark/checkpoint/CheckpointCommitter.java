@@ -1,0 +1,223 @@
+package dev.anneal.spark.checkpoint;
+
+import dev.anneal.spark.storage.Digests;
+import dev.anneal.spark.storage.RunFolder;
+import dev.anneal.training.checkpoint.CheckpointManifest;
+import dev.anneal.training.checkpoint.CheckpointPart;
+import dev.anneal.training.io.WrittenFile;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.SortedMap;
+import java.util.SortedSet;
+import java.util.TreeMap;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Completes checkpoints, on the driver: when every rank of an attempt has told of its part, what
+ * the driver knows goes beside it and then the manifest, whose place nobody else writes to. Parts
+ * of an attempt that is over are dropped.
+ */
+public final class CheckpointCommitter implements AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(CheckpointCommitter.class);
+  private static final Duration PATIENCE = Duration.ofMinutes(2);
+  private static final Duration PAUSE = Duration.ofSeconds(2);
+
+  /** What the driver adds to a checkpoint, and who hears of it. */
+  public interface Driver {
+    /**
+     * The lines of everything measured in the first {@code step} steps; waits until it is known.
+     */
+    byte[] metricsUpTo(long step) throws InterruptedException;
+
+    /** How the held-out prompts were continued before training. */
+    byte[] samples();
+
+    /** Whether this driver may still write. */
+    boolean ownsFolder() throws IOException;
+
+    void completed(StoredCheckpoint checkpoint);
+
+    /** A checkpoint was not completed; the sentence says why. */
+    void lost(long step, String sentence);
+  }
+
+  private final RunFolder folder;
+  private final SortedMap<String, String> identity;
+  private final int keep;
+  private final Driver driver;
+  private final SortedSet<Long> steps;
+  private final SortedMap<Long, StoredCheckpoint> complete = new TreeMap<>();
+  private final Map<Long, SortedMap<Integer, CheckpointPart>> parts = new HashMap<>();
+  private final ExecutorService writer =
+      Executors.newSingleThreadExecutor(
+          work -> {
+            Thread thread = new Thread(work, "checkpoints");
+            thread.setDaemon(true);
+            return thread;
+          });
+  private String attempt;
+
+  /**
+   * @param keep how many complete ones stay
+   * @param found those that are there and complete
+   */
+  public CheckpointCommitter(
+      RunFolder folder,
+      SortedMap<String, String> identity,
+      int keep,
+      Collection<StoredCheckpoint> found,
+      Driver driver)
+      throws IOException {
+    this.folder = folder;
+    this.identity = identity;
+    this.keep = keep;
+    this.driver = driver;
+    this.steps = CheckpointSteps.read(folder);
+    found.forEach(checkpoint -> complete.put(checkpoint.step(), checkpoint));
+  }
+
+  /** An attempt begins; nothing more comes of those before it. */
+  public synchronized void begin(String attempt) {
+    this.attempt = attempt;
+    parts.clear();
+  }
+
+  /** The newest complete checkpoint. */
+  public synchronized Optional<StoredCheckpoint> last() {
+    return complete.isEmpty() ? Optional.empty() : Optional.of(complete.get(complete.lastKey()));
+  }
+
+  /** A rank of the attempt under way has written its part. */
+  public synchronized void written(CheckpointPart part) {
+    SortedMap<Integer, CheckpointPart> there =
+        parts.computeIfAbsent(part.step(), step -> new TreeMap<>());
+    there.put(part.rank(), part);
+    if (there.size() == part.worldSize()) {
+      parts.remove(part.step());
+      String author = attempt;
+      List<CheckpointPart> all = List.copyOf(there.values());
+      writer.execute(() -> complete(author, all));
+    }
+  }
+
+  /** A rank's part will not come. */
+  public void lost(long step, int rank, String reason) {
+    driver.lost(step, "rank %d could not write its part: %s".formatted(rank, reason));
+  }
+
+  /** Returns when everything that was told of is complete, or {@code patience} is over. */
+  public void await(Duration patience) throws InterruptedException {
+    try {
+      writer.submit(() -> {}).get(patience.toMillis(), TimeUnit.MILLISECONDS);
+    } catch (ExecutionException | TimeoutException e) {
+      LOG.warn("A checkpoint is still being completed", e);
+    }
+  }
+
+  private void complete(String author, List<CheckpointPart> all) {
+    long step = all.get(0).step();
+    long deadline = System.nanoTime() + PATIENCE.toNanos();
+    try {
+      while (true) {
+        try {
+          commit(author, all);
+          return;
+        } catch (IOException e) {
+          if (System.nanoTime() > deadline || !isCurrent(author)) {
+            driver.lost(step, e.getMessage());
+            return;
+          }
+          LOG.warn("The checkpoint after step {} cannot be completed yet", step, e);
+          Thread.sleep(PAUSE.toMillis());
+        }
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    } catch (RuntimeException e) {
+      driver.lost(step, String.valueOf(e.getMessage()));
+    }
+  }
+
+  private void commit(String author, List<CheckpointPart> all)
+      throws IOException, InterruptedException {
+    long step = all.get(0).step();
+    String checkpoint = RunFolder.checkpoint(step);
+    List<WrittenFile> files = new ArrayList<>();
+    for (CheckpointPart part : all) {
+      part.files().forEach(file -> files.add(below(author, file)));
+    }
+    files.add(write(checkpoint, author, StoredCheckpoint.METRICS, driver.metricsUpTo(step)));
+    files.add(write(checkpoint, author, StoredCheckpoint.SAMPLES, driver.samples()));
+    CheckpointManifest manifest =
+        new CheckpointManifest(step, all.get(0).worldSize(), author, identity, files);
+    if (!isCurrent(author) || !driver.ownsFolder()) {
+      return;
+    }
+    steps.add(step);
+    CheckpointSteps.write(folder, steps);
+    folder.write(checkpoint + "/" + CheckpointManifest.FILE, manifest.toJson());
+    StoredCheckpoint done = new StoredCheckpoint(folder, manifest);
+    synchronized (this) {
+      complete.put(step, done);
+    }
+    driver.completed(done);
+    prune(step);
+  }
+
+  private synchronized boolean isCurrent(String author) {
+    return author.equals(attempt);
+  }
+
+  private static WrittenFile below(String author, WrittenFile file) {
+    return new WrittenFile(author + "/" + file.name(), file.bytes(), file.sha256());
+  }
+
+  private WrittenFile write(String checkpoint, String author, String name, byte[] content)
+      throws IOException {
+    String file = author + "/" + name;
+    folder.write(checkpoint + "/" + file, content);
+    return new WrittenFile(
+        file, content.length, HexFormat.of().formatHex(Digests.sha256().digest(content)));
+  }
+
+  /** Removes what is older than the last {@code keep} complete ones. */
+  private void prune(long newest) {
+    try {
+      List<Long> kept = new ArrayList<>();
+      synchronized (this) {
+        complete.headMap(newest + 1).keySet().forEach(kept::add);
+      }
+      long oldest = kept.get(Math.max(0, kept.size() - keep));
+      for (long step : List.copyOf(steps.headSet(oldest))) {
+        // first what makes it complete
+        folder.delete(RunFolder.checkpoint(step) + "/" + CheckpointManifest.FILE);
+        folder.delete(RunFolder.checkpoint(step));
+        synchronized (this) {
+          complete.remove(step);
+        }
+        steps.remove(step);
+      }
+      CheckpointSteps.write(folder, steps);
+    } catch (IOException e) {
+      LOG.warn("An old checkpoint could not be removed", e);
+    }
+  }
+
+  @Override
+  public void close() {
+    writer.shutdownNow();
+  }
+}

@@ -1,0 +1,76 @@
+package dev.anneal.spark.checkpoint;
+
+import dev.anneal.spark.BadRequestException;
+import dev.anneal.spark.storage.RunFolder;
+import dev.anneal.training.checkpoint.InvalidCheckpointException;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.Optional;
+import java.util.SortedMap;
+import java.util.SortedSet;
+
+/**
+ * Which checkpoints of a folder a run can go on from, as far as their manifests and the sizes of
+ * their files tell.
+ *
+ * @param usable newest first
+ * @param leftOut a sentence for each that is there and cannot be used
+ */
+public record CheckpointSearch(List<StoredCheckpoint> usable, List<String> leftOut) {
+
+  public CheckpointSearch {
+    usable = List.copyOf(usable);
+    leftOut = List.copyOf(leftOut);
+  }
+
+  /**
+   * Looks at every checkpoint that may be there.
+   *
+   * @param identity what the run computes
+   * @throws BadRequestException if there are checkpoints, but of other runs alone
+   */
+  public static CheckpointSearch in(RunFolder folder, SortedMap<String, String> identity)
+      throws IOException {
+    List<StoredCheckpoint> usable = new ArrayList<>();
+    List<String> leftOut = new ArrayList<>();
+    String foreign = null;
+    for (long step : newestFirst(CheckpointSteps.read(folder))) {
+      try {
+        Optional<StoredCheckpoint> found = StoredCheckpoint.read(folder, step);
+        if (found.isEmpty()) {
+          continue;
+        }
+        Optional<String> difference =
+            RunIdentity.difference(found.get().manifest().identity(), identity);
+        if (difference.isPresent()) {
+          foreign = foreign == null ? difference.get() : foreign;
+          leftOut.add("it is of another run (" + difference.get() + ")");
+          continue;
+        }
+        found.get().requireSizes();
+        usable.add(found.get());
+      } catch (InvalidCheckpointException e) {
+        leftOut.add(e.getMessage());
+      }
+    }
+    if (usable.isEmpty() && foreign != null) {
+      throw new BadRequestException(
+          "output.path %s holds checkpoints of another run (%s): correct that, choose another output.path, or start anew with --overwrite."
+              .formatted(folder.display(), foreign));
+    }
+    return new CheckpointSearch(usable, leftOut);
+  }
+
+  /** Whether there may be any at all. */
+  public static boolean mayFindAny(RunFolder folder) throws IOException {
+    return !CheckpointSteps.read(folder).isEmpty();
+  }
+
+  private static List<Long> newestFirst(SortedSet<Long> steps) {
+    List<Long> order = new ArrayList<>(steps);
+    Collections.reverse(order);
+    return order;
+  }
+}

@@ -1,0 +1,97 @@
+package dev.anneal.spark.checkpoint;
+
+import dev.anneal.data.io.Storage;
+import dev.anneal.spark.storage.RunFolder;
+import dev.anneal.spark.train.Attempt;
+import dev.anneal.training.checkpoint.CheckpointManifest;
+import dev.anneal.training.checkpoint.InvalidCheckpointException;
+import dev.anneal.training.io.WrittenFile;
+import java.io.FileNotFoundException;
+import java.io.IOException;
+import java.util.Optional;
+
+/** A checkpoint in the folder of a run whose manifest stands. */
+public record StoredCheckpoint(RunFolder run, CheckpointManifest manifest) {
+  /** What had been measured up to its step. */
+  static final String METRICS = "metrics.jsonl";
+
+  /** How the held-out prompts were continued before training. */
+  static final String SAMPLES = "samples.json";
+
+  /**
+   * The checkpoint after {@code step} steps; empty where it was not completed.
+   *
+   * @throws InvalidCheckpointException if its manifest is damaged or another step's
+   */
+  static Optional<StoredCheckpoint> read(RunFolder run, long step) throws IOException {
+    String file = RunFolder.checkpoint(step) + "/" + CheckpointManifest.FILE;
+    if (!run.has(file)) {
+      return Optional.empty();
+    }
+    String where = RunFolder.display(run.child(file));
+    CheckpointManifest manifest = CheckpointManifest.parse(run.read(file), where);
+    if (manifest.step() != step) {
+      throw new InvalidCheckpointException(
+          "%s is that of step %d.".formatted(where, manifest.step()));
+    }
+    return Optional.of(new StoredCheckpoint(run, manifest));
+  }
+
+  /** Optimizer steps done when it was taken. */
+  public long step() {
+    return manifest.step();
+  }
+
+  /** For ranks that go on from it. */
+  public Attempt.Resume resume() {
+    return new Attempt.Resume(step(), folder() + "/" + manifest.attempt());
+  }
+
+  /** The lines of everything measured up to its step. */
+  public byte[] metrics() throws IOException {
+    return read(METRICS);
+  }
+
+  /** How the held-out prompts were continued before training. */
+  public byte[] samples() throws IOException {
+    return read(SAMPLES);
+  }
+
+  private byte[] read(String name) throws IOException {
+    return run.read(folder() + "/" + manifest.attempt() + "/" + name);
+  }
+
+  /** What to call it in a message. */
+  public String display() {
+    return RunFolder.display(run.child(folder()));
+  }
+
+  /** Path or URI of one of its files. */
+  String locationOf(WrittenFile file) {
+    return run.child(folder() + "/" + file.name());
+  }
+
+  /**
+   * @throws InvalidCheckpointException if a file is missing or has another size than it had
+   */
+  void requireSizes() throws IOException {
+    Storage storage = run.storage();
+    for (WrittenFile file : manifest.files()) {
+      long bytes;
+      try {
+        bytes = storage.size(locationOf(file));
+      } catch (FileNotFoundException e) {
+        throw new InvalidCheckpointException(display() + " lacks " + file.name() + ".", e);
+      }
+      if (bytes != file.bytes()) {
+        throw new InvalidCheckpointException(
+            "%s has %d bytes of %s in place of %d."
+                .formatted(display(), bytes, file.name(), file.bytes()));
+      }
+    }
+  }
+
+  private String folder() {
+    return RunFolder.checkpoint(step());
+  }
+}

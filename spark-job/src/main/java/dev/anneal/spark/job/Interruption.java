@@ -1,0 +1,33 @@
+package dev.anneal.spark.job;
+
+import java.time.Duration;
+import java.util.concurrent.TimeUnit;
+import org.apache.hadoop.util.ShutdownHookManager;
+
+/** What is done when the driver's process is told to end in the middle of a run. */
+final class Interruption implements AutoCloseable {
+  // before Spark (50) and the file systems (10) shut down
+  private static final int PRIORITY = 60;
+
+  // spot nodes and YARN give half a minute
+  private static final Duration LIMIT = Duration.ofSeconds(29);
+
+  private final ShutdownHookManager hooks = ShutdownHookManager.get();
+  private final Thread hook;
+
+  Interruption(Runnable work) {
+    this.hook = new Thread(work, "interruption");
+    hooks.addShutdownHook(hook, PRIORITY, LIMIT.toSeconds(), TimeUnit.SECONDS);
+  }
+
+  boolean isUnderWay() {
+    return hooks.isShutdownInProgress();
+  }
+
+  @Override
+  public void close() {
+    if (!isUnderWay()) {
+      hooks.removeShutdownHook(hook);
+    }
+  }
+}

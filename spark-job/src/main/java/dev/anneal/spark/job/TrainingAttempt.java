@@ -1,0 +1,112 @@
+package dev.anneal.spark.job;
+
+import dev.anneal.spark.checkpoint.CheckpointCommitter;
+import dev.anneal.spark.config.AnnealConfig;
+import dev.anneal.spark.progress.FailureLog;
+import dev.anneal.spark.progress.Order;
+import dev.anneal.spark.progress.RankChannel;
+import dev.anneal.spark.progress.RankEvent;
+import dev.anneal.spark.progress.RankMessage;
+import dev.anneal.spark.train.Attempt;
+import dev.anneal.spark.train.BarrierTraining;
+import dev.anneal.training.io.WrittenFile;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.Consumer;
+import java.util.function.Supplier;
+import org.apache.spark.SparkContext;
+import org.apache.spark.api.java.JavaSparkContext;
+
+/** One attempt at the training stage as the driver sees it; whoever is of another is sent away. */
+final class TrainingAttempt {
+  /** How an attempt has ended. */
+  sealed interface End {
+    /** All steps are done, and rank 0 has written the result. */
+    record Finished(List<WrittenFile> result) implements End {
+      public Finished {
+        result = List.copyOf(result);
+      }
+    }
+
+    /** The ranks have left in good order, because they were told to. */
+    record Left() implements End {}
+
+    /**
+     * It has failed.
+     *
+     * @param cause the first, in one sentence
+     * @param hopeless whether another attempt would meet the same
+     * @param hungExecutor the process that hangs, as far as that can be told
+     */
+    record Failed(String cause, boolean hopeless, Optional<String> hungExecutor, Exception error)
+        implements End {}
+  }
+
+  private final Attempt attempt;
+  private final Supplier<Order> orders;
+  private final FailureLog failures;
+  private final Consumer<RankEvent> monitor;
+  private final CheckpointCommitter checkpoints;
+  private volatile List<WrittenFile> result;
+
+  TrainingAttempt(
+      Attempt attempt,
+      Supplier<Order> orders,
+      FailureLog failures,
+      Consumer<RankEvent> monitor,
+      CheckpointCommitter checkpoints) {
+    this.attempt = attempt;
+    this.orders = orders;
+    this.failures = failures;
+    this.monitor = monitor;
+    this.checkpoints = checkpoints;
+  }
+
+  /** Runs the stage and says how that went. */
+  End run(SparkContext spark, AnnealConfig config) {
+    spark.addSparkListener(failures);
+    checkpoints.begin(attempt.id());
+    RankChannel.receiveWith(this::receive);
+    try {
+      BarrierTraining.run(JavaSparkContext.fromSparkContext(spark), config, attempt);
+      return result == null ? new End.Left() : new End.Finished(result);
+    } catch (Exception e) {
+      // Spark's are checked exceptions that no signature tells of
+      return failed(e);
+    } finally {
+      RankChannel.receiveWith(message -> Order.LEAVE);
+      spark.removeSparkListener(failures);
+    }
+  }
+
+  private Order receive(RankMessage message) {
+    if (!message.attempt().equals(attempt.id())) {
+      return Order.LEAVE;
+    }
+    RankEvent event = message.event();
+    if (event instanceof RankEvent.CheckpointPartWritten written) {
+      checkpoints.written(written.part());
+    } else if (event instanceof RankEvent.CheckpointPartLost lost) {
+      checkpoints.lost(lost.step(), lost.rank(), lost.reason());
+    } else if (event instanceof RankEvent.Result finished) {
+      result = finished.files();
+    } else {
+      monitor.accept(event);
+    }
+    return orders.get();
+  }
+
+  private End.Failed failed(Exception e) {
+    try {
+      Optional<String> cause = failures.firstCause();
+      return new End.Failed(
+          cause.orElseGet(() -> "Training failed: " + RootCause.sentence(e)),
+          failures.isHopeless(),
+          failures.hungExecutor(),
+          e);
+    } catch (InterruptedException interrupted) {
+      Thread.currentThread().interrupt();
+      return new End.Failed(RootCause.sentence(e), true, Optional.empty(), e);
+    }
+  }
+}

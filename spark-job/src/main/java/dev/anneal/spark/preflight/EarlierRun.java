@@ -1,0 +1,67 @@
+package dev.anneal.spark.preflight;
+
+import dev.anneal.data.DatasetManifest;
+import dev.anneal.data.PreparedBefore;
+import dev.anneal.data.io.Storage;
+import dev.anneal.spark.BadRequestException;
+import dev.anneal.spark.Request;
+import dev.anneal.spark.checkpoint.CheckpointSearch;
+import dev.anneal.spark.checkpoint.RunIdentity;
+import dev.anneal.spark.storage.RunFolder;
+import dev.anneal.spark.train.Specs;
+import java.io.IOException;
+import java.util.List;
+import java.util.Optional;
+
+/** Finds what a run that did not get to its end has left in the output folder. */
+final class EarlierRun {
+  private static final CheckpointSearch NO_CHECKPOINTS = new CheckpointSearch(List.of(), List.of());
+
+  private EarlierRun() {}
+
+  /**
+   * Looks for data set and checkpoints of such a run.
+   *
+   * @param model fingerprint of the model
+   * @throws BadRequestException if there are checkpoints that this run cannot go on from
+   */
+  static Optional<Continuation> find(
+      Request request, RunFolder folder, String tokenizer, String model) {
+    try {
+      if (!OutputCheck.holdsUnfinishedRun(request, folder)) {
+        return Optional.empty();
+      }
+      Optional<DatasetManifest> dataset = dataset(request, folder, tokenizer);
+      return Optional.of(
+          dataset.isEmpty()
+              ? new Continuation(null, NO_CHECKPOINTS)
+              : new Continuation(
+                  dataset.get(), checkpoints(request, folder, model, dataset.get())));
+    } catch (IOException e) {
+      throw new BadRequestException(
+          "What an earlier run has left in output.path %s cannot be read (%s): choose a folder that this user can reach."
+              .formatted(folder.display(), e.getMessage()),
+          e);
+    }
+  }
+
+  private static Optional<DatasetManifest> dataset(
+      Request request, RunFolder folder, String tokenizer) throws IOException {
+    Storage storage = folder.storage();
+    if (!request.command().prepares()) {
+      return Optional.of(DatasetManifest.read(folder.child(RunFolder.DATASET), storage));
+    }
+    PreparedBefore before = PreparedBefore.find(Specs.prep(request.config(), tokenizer), storage);
+    if (before.manifest().isEmpty() && CheckpointSearch.mayFindAny(folder)) {
+      throw new BadRequestException(
+          "output.path %s holds checkpoints of a run on another data set, so choose another output.path, or start anew with --overwrite: %s"
+              .formatted(folder.display(), before.difference()));
+    }
+    return before.manifest();
+  }
+
+  private static CheckpointSearch checkpoints(
+      Request request, RunFolder folder, String model, DatasetManifest dataset) throws IOException {
+    return CheckpointSearch.in(folder, RunIdentity.of(request.config(), model, dataset));
+  }
+}

@@ -1,0 +1,48 @@
+package dev.anneal.spark.train;
+
+import dev.anneal.spark.storage.RunFolder;
+import dev.anneal.spark.storage.RunOutputFolder;
+import dev.anneal.spark.storage.StorageModelFolder;
+import dev.anneal.training.checkpoint.ResumePoint;
+import java.io.Serializable;
+
+/**
+ * One attempt at the training stage. All that its ranks write lies below names that bear its id, so
+ * that ranks of an earlier attempt that still live cannot touch what a later one writes.
+ *
+ * @param id tells it from every other attempt of every run in the same folder
+ * @param resume {@code null}: begin at the first step
+ */
+public record Attempt(String id, RunFolder folder, Resume resume) implements Serializable {
+
+  /**
+   * Where an attempt goes on.
+   *
+   * @param step optimizer steps done
+   * @param files folder of the checkpoint's files, below the run's folder
+   */
+  public record Resume(long step, String files) implements Serializable {}
+
+  /** Where its ranks write their files of a checkpoint. */
+  RunOutputFolder checkpoint(long step) {
+    return new RunOutputFolder(folder, RunFolder.checkpoint(step) + "/" + id);
+  }
+
+  /** Where rank 0 writes the result. */
+  RunOutputFolder result(String name) {
+    return new RunOutputFolder(folder, resultFolder(id, name));
+  }
+
+  /** Where the result of an attempt lies below the run's folder. */
+  public static String resultFolder(String attempt, String name) {
+    return RunFolder.ATTEMPTS + "/" + attempt + "/" + name;
+  }
+
+  /** The checkpoint as the training core reads it; {@code null} for the first step. */
+  ResumePoint resumePoint() {
+    return resume == null
+        ? null
+        : new ResumePoint(
+            resume.step(), new StorageModelFolder(folder.child(resume.files()), folder.storage()));
+  }
+}

@@ -1,0 +1,131 @@
+package dev.anneal.spark.checkpoint;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.anneal.training.checkpoint.CheckpointManifest;
+import dev.anneal.training.io.WrittenFile;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class CheckpointCommitterTest {
+  private static final Duration LONG = Duration.ofMinutes(1);
+
+  @TempDir Path output;
+  private WrittenCheckpoints run;
+
+  @BeforeEach
+  void begin() {
+    run = new WrittenCheckpoints(output);
+  }
+
+  @Test
+  void completesACheckpointWhenEveryRankHasWrittenItsPart() throws Exception {
+    try (CheckpointCommitter committer = run.committer(2)) {
+      committer.begin("a-1");
+      committer.written(run.part("a-1", 10, 1));
+      committer.await(LONG);
+      assertThat(manifest(10)).doesNotExist();
+
+      committer.written(run.part("a-1", 10, 0));
+      committer.await(LONG);
+      assertThat(run.completed).containsExactly(10L);
+      assertThat(committer.last().orElseThrow().step()).isEqualTo(10);
+    }
+    CheckpointManifest written =
+        CheckpointManifest.parse(Files.readAllBytes(manifest(10)), "manifest");
+    assertThat(written.worldSize()).isEqualTo(WrittenCheckpoints.RANKS);
+    assertThat(written.identity()).isEqualTo(WrittenCheckpoints.identity("8"));
+    assertThat(written.files())
+        .extracting(WrittenFile::name)
+        .containsExactlyInAnyOrder(
+            "a-1/rank-00000-of-00002.safetensors",
+            "a-1/rank-00001-of-00002.safetensors",
+            "a-1/metrics.jsonl",
+            "a-1/samples.json");
+    assertThat(run.usable()).containsExactly(10L);
+  }
+
+  @Test
+  void takesNothingOfAnAttemptThatIsOver() throws Exception {
+    try (CheckpointCommitter committer = run.committer(2)) {
+      committer.begin("a-1");
+      committer.written(run.part("a-1", 10, 0));
+      committer.begin("a-2");
+      // the other half, of another attempt
+      committer.written(run.part("a-2", 10, 1));
+      committer.await(LONG);
+      assertThat(manifest(10)).doesNotExist();
+      committer.written(run.part("a-2", 10, 0));
+      committer.await(LONG);
+    }
+    assertThat(run.search().usable().get(0).manifest().attempt()).isEqualTo("a-2");
+  }
+
+  @Test
+  void writesNothingIntoAFolderThatIsAnothersNow() throws Exception {
+    try (CheckpointCommitter committer = run.committer(2)) {
+      committer.begin("a-1");
+      run.owned = false;
+      run.take(committer, "a-1", 10);
+      assertThat(run.completed).isEmpty();
+      assertThat(manifest(10)).doesNotExist();
+    }
+  }
+
+  @Test
+  void keepsTheLastOnes() throws Exception {
+    try (CheckpointCommitter committer = run.committer(2)) {
+      committer.begin("a-1");
+      for (long step = 10; step <= 50; step += 10) {
+        run.take(committer, "a-1", step);
+      }
+    }
+    assertThat(run.usable()).containsExactly(50L, 40L);
+    try (Stream<Path> folders = Files.list(output.resolve("checkpoints"))) {
+      assertThat(folders.map(folder -> folder.getFileName().toString()))
+          .containsExactlyInAnyOrder("index.json", "step-00000040", "step-00000050");
+    }
+  }
+
+  @Test
+  void keepsWhatIsCompleteWhereTheNewerOnesWereNotCompleted() throws Exception {
+    try (CheckpointCommitter committer = run.committer(1)) {
+      committer.begin("a-1");
+      run.take(committer, "a-1", 10);
+      for (long step = 20; step <= 40; step += 10) {
+        committer.written(run.part("a-1", step, 0));
+        committer.lost(step, 1, "no space left on device");
+      }
+      committer.await(LONG);
+      assertThat(run.lost).hasSize(3).first().asString().contains("rank 1", "no space left");
+      assertThat(run.usable()).containsExactly(10L);
+    }
+  }
+
+  @Test
+  void goesOnWithTheStepsThatAreThere() throws Exception {
+    try (CheckpointCommitter committer = run.committer(2)) {
+      committer.begin("a-1");
+      run.take(committer, "a-1", 10);
+      run.take(committer, "a-1", 20);
+    }
+    List<StoredCheckpoint> found = run.search().usable();
+    try (CheckpointCommitter committer =
+        new CheckpointCommitter(run.folder, WrittenCheckpoints.identity("8"), 2, found, run)) {
+      assertThat(committer.last().orElseThrow().step()).isEqualTo(20);
+      committer.begin("b-1");
+      run.take(committer, "b-1", 30);
+    }
+    assertThat(run.usable()).containsExactly(30L, 20L);
+  }
+
+  private Path manifest(long step) {
+    return output.resolve("checkpoints/step-%08d/manifest.json".formatted(step));
+  }
+}

@@ -1,0 +1,66 @@
+package dev.anneal.training.model;
+
+import dev.anneal.training.io.CheckpointIndex;
+import dev.anneal.training.io.ModelFolder;
+import dev.anneal.training.io.TensorEntry;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.HexFormat;
+import java.util.List;
+
+/**
+ * Tells models apart without reading them: their shape, and a few values out of the middle of up to
+ * 64 tensors that are spread evenly over the model. A model that was tuned further has other values
+ * in nearly all of them.
+ */
+public final class ModelFingerprint {
+  private static final int TENSORS = 64;
+  private static final int ELEMENTS = 256;
+
+  private ModelFingerprint() {}
+
+  /** SHA-256 in hexadecimal digits, the same wherever the model lies. */
+  public static String of(ModelSource source) throws IOException {
+    MessageDigest digest = sha256();
+    // not the file as it is written: names of tools and their versions come and go
+    digest.update(source.config().toString().getBytes(StandardCharsets.UTF_8));
+    if (source instanceof ModelSource.Random random) {
+      digest.update(ByteBuffer.allocate(Long.BYTES).putLong(random.seed()).flip());
+    } else if (source instanceof ModelSource.Folder model) {
+      addValues(model.folder(), digest);
+    }
+    return HexFormat.of().formatHex(digest.digest());
+  }
+
+  private static void addValues(ModelFolder folder, MessageDigest digest) throws IOException {
+    try (CheckpointIndex index = CheckpointIndex.open(folder, CheckpointIndex.MODEL_FILE)) {
+      List<String> names = index.names().stream().sorted().toList();
+      int count = Math.min(TENSORS, names.size());
+      for (int i = 0; i < count; i++) {
+        String name = names.get((int) ((long) i * names.size() / count));
+        TensorEntry entry = index.entry(name);
+        digest.update((name + entry.dtype()).getBytes(StandardCharsets.UTF_8));
+        digest.update(middle(index, name, entry));
+      }
+    }
+  }
+
+  private static ByteBuffer middle(CheckpointIndex index, String name, TensorEntry entry)
+      throws IOException {
+    int count = (int) Math.min(ELEMENTS, entry.elements());
+    ByteBuffer values = ByteBuffer.allocateDirect(count * entry.dtype().bytes());
+    index.read(name, (entry.elements() - count) / 2, values);
+    return values.flip();
+  }
+
+  private static MessageDigest sha256() {
+    try {
+      return MessageDigest.getInstance("SHA-256");
+    } catch (NoSuchAlgorithmException e) {
+      throw new IllegalStateException("Every Java has SHA-256.", e);
+    }
+  }
+}
