@@ -63,15 +63,13 @@ class TrainerStateTest {
   @Test
   void refusesShapesWithoutElements() {
     assertInvalid(JSON.replaceFirst("4,\\s*8", "0, 8"), "has the shape [0, 8]");
-    assertInvalid(
-        JSON.replaceFirst("4,\\s*8", "9223372036854775807, 8"), "is too large");
+    assertInvalid(JSON.replaceFirst("4,\\s*8", "9223372036854775807, 8"), "is too large");
   }
 
   @Test
   void saysWhatDiffersFromTheRunThatGoesOn() {
     assertDiffers(fresh(3, 6, 42, STATE.buckets()), "its seed is -42, but this run's is 42");
-    assertDiffers(
-        fresh(3, 8, -42, STATE.buckets()), "its global batch is 6, but this run's is 8");
+    assertDiffers(fresh(3, 8, -42, STATE.buckets()), "its global batch is 6, but this run's is 8");
     assertDiffers(
         fresh(3, 6, -42, STATE.buckets().subList(0, 1)),
         "its number of buckets is 2, but this run's is 1");
