@@ -6,6 +6,7 @@ import java.io.OutputStream;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
+import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
 import java.util.Optional;
@@ -80,7 +81,13 @@ final class LeaseFile {
   }
 
   void replace(byte[] content) throws IOException {
-    folder.write(RunFolder.LOCK, content);
+    if (!folder.isLocal()) {
+      folder.write(RunFolder.LOCK, content);
+      return;
+    }
+    // any other move removes the old file first, and somebody would find none
+    java.nio.file.Path next = localPath().resolveSibling("." + RunFolder.LOCK + ".next");
+    Files.move(Files.write(next, content), localPath(), StandardCopyOption.ATOMIC_MOVE);
   }
 
   void delete() throws IOException {
