@@ -32,6 +32,7 @@ public final class SparkSettings {
     // a process that is gone or hangs must not be waited for longer than its peers are
     int silence = Math.max(SHORTEST_SILENCE_SECONDS, Math.min(timeout, LONGEST_SILENCE_SECONDS));
     conf.setIfMissing("spark.network.timeout", silence + "s");
+    conf.setIfMissing("spark.network.timeoutInterval", silence / 4 + "s");
     conf.setIfMissing("spark.executor.heartbeatInterval", Math.min(10, silence / 4) + "s");
     // a task that does not end when it is told to takes its process along
     conf.setIfMissing("spark.task.reaper.enabled", "true");
