@@ -71,11 +71,8 @@ class UnusableCheckpointTest {
   @Test
   void partOfOtherTensors() throws IOException {
     Files.copy(
-        step.resolve("adapter_model.safetensors"),
-        part(),
-        StandardCopyOption.REPLACE_EXISTING);
-    assertRefused(
-        ResumableRun.FP32, 6, "must have the tensors master, exp_avg and exp_avg_sq of ");
+        step.resolve("adapter_model.safetensors"), part(), StandardCopyOption.REPLACE_EXISTING);
+    assertRefused(ResumableRun.FP32, 6, "must have the tensors master, exp_avg and exp_avg_sq of ");
   }
 
   private Path part() {
