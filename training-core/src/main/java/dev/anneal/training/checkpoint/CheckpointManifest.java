@@ -36,7 +36,6 @@ public record CheckpointManifest(
   private static final String VERSION_KEY = "anneal_checkpoint";
   private static final int VERSION = 1;
 
-  private static final int MAX_RANKS = 100_000;
   private static final int MAX_NAME = 512;
 
   /** Plain names without a dot in front, one below the other. */
@@ -52,9 +51,7 @@ public record CheckpointManifest(
     identity = Collections.unmodifiableSortedMap(new TreeMap<>(identity));
     files = List.copyOf(files);
     require(step >= 0, "step must be 0 or more, not " + step);
-    require(
-        worldSize >= 1 && worldSize <= MAX_RANKS,
-        "world_size must be 1 to %d, not %d".formatted(MAX_RANKS, worldSize));
+    StrictJson.requireRanks(worldSize);
     require(
         isName(attempt) && attempt.indexOf('/') < 0,
         "attempt '%s' is not a plain name".formatted(StrictJson.shown(attempt)));

@@ -17,6 +17,8 @@ final class StrictJson {
   /** The manifest of ten thousand ranks has about 2 MB. */
   static final int MAX_BYTES = 32 << 20;
 
+  private static final int MAX_RANKS = 100_000;
+
   private StrictJson() {}
 
   /**
@@ -71,6 +73,14 @@ final class StrictJson {
     if (found != version) {
       throw json.refuse(
           key, "is %d, but this version of Anneal reads only %d.".formatted(found, version));
+    }
+  }
+
+  /** Refuses a world size that no run has. */
+  static void requireRanks(int worldSize) {
+    if (worldSize < 1 || worldSize > MAX_RANKS) {
+      throw new IllegalArgumentException(
+          "world_size must be 1 to %d, not %d".formatted(MAX_RANKS, worldSize));
     }
   }
 

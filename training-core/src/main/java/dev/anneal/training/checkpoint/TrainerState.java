@@ -43,8 +43,13 @@ public record TrainerState(
   public record Parameter(String name, List<Long> shape) {
     public Parameter {
       shape = List.copyOf(shape);
+      long numel = 1;
       for (long dim : shape) {
         require(dim > 0, "a parameter has the shape " + shape);
+        require(
+            Math.multiplyHigh(numel, dim) == 0 && numel * dim > 0,
+            "the shape %s is too large".formatted(shape));
+        numel *= dim;
       }
     }
 
@@ -53,7 +58,7 @@ public record TrainerState(
     }
 
     private long numel() {
-      return shape.stream().reduce(1L, Math::multiplyExact);
+      return shape.stream().reduce(1L, (a, b) -> a * b);
     }
   }
 
@@ -62,7 +67,7 @@ public record TrainerState(
    */
   public TrainerState {
     buckets = buckets.stream().map(List::copyOf).toList();
-    require(worldSize >= 1, "world_size must be 1 or more, not " + worldSize);
+    StrictJson.requireRanks(worldSize);
     require(globalBatch >= 1, "global_batch must be 1 or more, not " + globalBatch);
     require(step >= 0, "step must be 0 or more, not " + step);
     require(
@@ -113,9 +118,7 @@ public record TrainerState(
   /** How its ranks share the buckets. */
   BucketParts parts() {
     return new BucketParts(
-        buckets.stream()
-            .map(bucket -> bucket.stream().mapToLong(Parameter::numel).reduce(0, Math::addExact))
-            .toList(),
+        buckets.stream().map(bucket -> bucket.stream().mapToLong(Parameter::numel).sum()).toList(),
         worldSize);
   }
 

@@ -47,7 +47,7 @@ class TrainerStateTest {
         "\"optimizer_step\": 17 | \"optimizer_step\": 19 | cannot be of 20 steps",
         "\"optimizer_step\": 17 | \"optimizer_step\": -9223372036854775808 | cannot be of 20 steps",
         "\"skipped_in_a_row\": 2 | \"skipped_in_a_row\": -1 | cannot be of 20 steps",
-        "\"world_size\": 3 | \"world_size\": 0 | world_size must be 1 or more",
+        "\"world_size\": 3 | \"world_size\": 0 | world_size must be 1 to 100000, not 0",
         "\"global_batch\": 6 | \"global_batch\": 0 | global_batch must be 1 or more",
         "\"seed\": -42 | \"seed\": \"-42\" | seed must be a whole number",
         "\"anneal_trainer\": 1 | \"anneal_trainer\": 7 | reads only 1",
