@@ -84,6 +84,12 @@ public final class PreparedDataset implements AutoCloseable {
     }
   }
 
+  /** Where a sequence stands: its file, and its row there, counted from 0. */
+  public String placeOf(long index) {
+    int number = fileOf(index);
+    return "%s row %d".formatted(files.get(number).name(), index - starts[number]);
+  }
+
   /**
    * Says which sequences will be read next, so that remote ones are on their way meanwhile. Of very
    * many only the first ones are fetched.

@@ -59,16 +59,19 @@ public final class FailureLog extends SparkListener {
 
   /**
    * The first cause in one sentence; empty where no rank has failed. Waits a moment for news of a
-   * lost process if all that is known is that peers are missing.
+   * lost process, or of the rank that knows more, if all that is known is that peers are missing.
    */
   public synchronized Optional<String> firstCause() throws InterruptedException {
+    long deadline = System.nanoTime() + EXECUTOR_NEWS.toNanos();
+    while (ownFailure().isEmpty()
+        && lostProcess == null
+        && !failures.isEmpty()
+        && System.nanoTime() < deadline) {
+      wait(100);
+    }
     Optional<RankEvent.Failed> own = ownFailure();
     if (own.isPresent()) {
       return own.map(FailureLog::sentence);
-    }
-    long deadline = System.nanoTime() + EXECUTOR_NEWS.toNanos();
-    while (lostProcess == null && !failures.isEmpty() && System.nanoTime() < deadline) {
-      wait(100);
     }
     return lostProcess != null
         ? Optional.of(lostProcess)

@@ -25,6 +25,11 @@ record PreparedSequenceSource(PreparedDataset dataset) implements SequenceSource
   }
 
   @Override
+  public String describe(long index) {
+    return "sequence %d (%s)".formatted(index, dataset.placeOf(index));
+  }
+
+  @Override
   public void close() {
     dataset.close();
   }

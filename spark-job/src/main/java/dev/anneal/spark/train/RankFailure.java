@@ -4,6 +4,7 @@ import dev.anneal.data.InvalidDataException;
 import dev.anneal.spark.progress.RankEvent.Failed;
 import dev.anneal.spark.progress.RankEvent.Failed.Cause;
 import dev.anneal.training.InvalidModelException;
+import dev.anneal.training.checkpoint.InvalidCheckpointException;
 import dev.anneal.training.collective.CollectiveException;
 import dev.anneal.training.trainer.NotFiniteException;
 import java.io.IOException;
@@ -32,6 +33,10 @@ final class RankFailure {
   }
 
   private static Cause cause(Throwable failure) {
+    if (failure instanceof NotFiniteException broken && broken.sequences().isEmpty()) {
+      // the rank that has the sequences says which they are
+      return Cause.LOST_PEER;
+    }
     // Spark's own come out of the rendezvous, when a peer is gone before it gets there
     if (has(
         failure,
@@ -47,6 +52,7 @@ final class RankFailure {
             t ->
                 t instanceof InvalidModelException
                     || t instanceof InvalidDataException
+                    || t instanceof InvalidCheckpointException
                     || t instanceof NotFiniteException);
     // a file that cannot be read now is no verdict on what is in it
     return request && !has(failure, t -> t instanceof IOException) ? Cause.REQUEST : Cause.RANK;
