@@ -27,9 +27,11 @@ import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.LocalFileSystem;
 import org.apache.hadoop.fs.Options;
+import org.apache.hadoop.fs.Options.OpenFileOptions;
 import org.apache.hadoop.fs.Path;
 import org.apache.hadoop.fs.StreamCapabilities;
 import org.apache.hadoop.security.AccessControlException;
+import org.apache.hadoop.util.functional.FutureIO;
 
 /**
  * Files under local paths and Hadoop URIs. It travels to executors together with its Hadoop
@@ -75,15 +77,15 @@ public final class Storage implements Serializable {
     return fileSystem(path).getFileStatus(path).getLen();
   }
 
+  /** Opens the file to be read from its start to its end. */
   public InputStream open(String location) throws IOException {
-    Path path = new Path(location);
-    return fileSystem(path).open(path);
+    return openFile(location, OpenFileOptions.FS_OPTION_OPENFILE_READ_POLICY_WHOLE_FILE);
   }
 
-  /** Opens the file at a position. */
+  /** Opens the file at a position, to be read on from there. */
   public InputStream open(String location, long position) throws IOException {
-    Path path = new Path(location);
-    FSDataInputStream in = fileSystem(path).open(path);
+    FSDataInputStream in =
+        openFile(location, OpenFileOptions.FS_OPTION_OPENFILE_READ_POLICY_SEQUENTIAL);
     try {
       in.seek(position);
       return in;
@@ -105,7 +107,26 @@ public final class Storage implements Serializable {
     if (isLocal(fs)) {
       return FileChannel.open(localPath(fs, path), StandardOpenOption.READ);
     }
-    return new HadoopChannel(fs.open(path), fs.getFileStatus(path).getLen());
+    // with its status at hand, an object store is not asked for it again
+    FileStatus status = fs.getFileStatus(path);
+    FSDataInputStream in =
+        FutureIO.awaitFuture(
+            fs.openFile(path)
+                .opt(
+                    OpenFileOptions.FS_OPTION_OPENFILE_READ_POLICY,
+                    OpenFileOptions.FS_OPTION_OPENFILE_READ_POLICY_RANDOM)
+                .withFileStatus(status)
+                .build());
+    return new HadoopChannel(in, location, status.getLen());
+  }
+
+  private FSDataInputStream openFile(String location, String readPolicy) throws IOException {
+    Path path = new Path(location);
+    return FutureIO.awaitFuture(
+        fileSystem(path)
+            .openFile(path)
+            .opt(OpenFileOptions.FS_OPTION_OPENFILE_READ_POLICY, readPolicy)
+            .build());
   }
 
   /**

@@ -18,6 +18,7 @@ import dev.anneal.spark.preflight.DatasetCheck;
 import dev.anneal.spark.preflight.Plan;
 import dev.anneal.spark.preflight.Preflight;
 import dev.anneal.spark.progress.ProgressDisplay;
+import dev.anneal.spark.storage.ObjectStoreDefaults;
 import dev.anneal.spark.storage.RunFolder;
 import dev.anneal.spark.storage.TokenizerCopy;
 import dev.anneal.spark.train.Batches;
@@ -64,7 +65,7 @@ public final class AnnealJob {
    * @throws JobFailedException if it fails on the way
    */
   public static void run(Request request, PrintWriter out) {
-    SparkConf conf = new SparkConf();
+    SparkConf conf = ObjectStoreDefaults.addTo(new SparkConf());
     Plan plan = Preflight.check(request, conf, SparkHadoopUtil.get().newConfiguration(conf));
     new AnnealJob(request, plan, out).run(SparkSettings.of(conf, request));
   }
