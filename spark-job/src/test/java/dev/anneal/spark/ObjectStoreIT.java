@@ -1,5 +1,6 @@
 package dev.anneal.spark;
 
+import static java.nio.charset.StandardCharsets.ISO_8859_1;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.anneal.data.io.Storage;
@@ -15,7 +16,6 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -82,13 +82,71 @@ class ObjectStoreIT {
       assertThat(job.everythingSaid()).doesNotContain(CredentialsService.SECRET);
     }
     assertThat(read("renewed/" + ADAPTER)).isEqualTo(expected);
-    assertThat(new String(read("renewed/run.json"))).doesNotContain(CredentialsService.SECRET);
+    assertThat(text(read("renewed/run.json"))).doesNotContain(CredentialsService.SECRET);
     assertThat(store.requests().stream().map(StoreRequest::accessKey).distinct())
         .hasSizeGreaterThan(3)
         .allMatch(key -> key.startsWith("renewed-"));
-    System.out.println(store.operations(any -> true));
-    System.out.println(store.operations(request -> request.key().startsWith("renewed")));
-    store.requests().stream().filter(r -> r.key().isEmpty()).forEach(System.out::println);
+    assertThat(store.operations(any -> true)).doesNotContainKey("CopyObject");
+  }
+
+  @Test
+  void aStoreThatFailsNowAndThenGivesTheSameAdapter() throws Exception {
+    store.failing(0.05);
+    store.breaking(0.02);
+    assertTrainsTheSame("failing");
+  }
+
+  @Test
+  void aSlowStoreGivesTheSameAdapter() throws Exception {
+    store.delaying(Duration.ofMillis(40));
+    store.limiting(4_000_000);
+    assertTrainsTheSame("slow");
+  }
+
+  @Test
+  void credentialsThatExpireForGoodEndTheRunWithASentence() throws Exception {
+    String[] words = onStore("run", "expired", staticCredentials());
+    try (SubmittedJob job = SubmittedJob.start(folder, words)) {
+      job.awaitOutput("step 1/");
+      store.expire(ACCESS_KEY);
+      assertThat(job.await()).as(job.out() + job.err()).isEqualTo(1);
+      assertThat(job.err().lines())
+          .singleElement()
+          .asString()
+          .startsWith("anneal: The credentials for the object store have expired");
+      assertThat(job.everythingSaid()).doesNotContain(SECRET);
+    }
+    assertThat(storage.exists(S3Server.uri("expired/" + ADAPTER))).isFalse();
+  }
+
+  private static void assertTrainsTheSame(String output) throws Exception {
+    Path events = Files.createDirectory(folder.resolve("events-" + output));
+    List<String> more = new ArrayList<>(List.of(staticCredentials()));
+    more.addAll(List.of("--conf", "spark.eventLog.enabled=true"));
+    more.addAll(List.of("--conf", "spark.eventLog.dir=" + events.toUri()));
+    String[] words = onStore("run", output, more.toArray(String[]::new));
+    try (SubmittedJob job = SubmittedJob.start(folder, words)) {
+      assertThat(job.await()).as(job.out() + job.err()).isZero();
+      assertThat(job.everythingSaid()).doesNotContain(SECRET);
+    }
+    assertThat(read(output + "/" + ADAPTER)).isEqualTo(expected);
+    assertThat(text(read(output + "/run.json"))).doesNotContain(SECRET);
+    try (Stream<Path> files = Files.walk(events)) {
+      assertThat(files.filter(Files::isRegularFile))
+          .isNotEmpty()
+          .allSatisfy(file -> assertThat(text(Files.readAllBytes(file))).doesNotContain(SECRET));
+    }
+  }
+
+  private static String[] staticCredentials() {
+    return new String[] {
+      "--conf", "spark.hadoop.fs.s3a.access.key=" + ACCESS_KEY,
+      "--conf", "spark.hadoop.fs.s3a.secret.key=" + SECRET
+    };
+  }
+
+  private static String text(byte[] bytes) {
+    return new String(bytes, ISO_8859_1);
   }
 
   private static String[] onStore(String command, String output, String... more) {
@@ -99,7 +157,8 @@ class ObjectStoreIT {
             "output.path=" + S3Server.uri(output));
     List<String> args = new ArrayList<>(List.of(command(command, sets)));
     StoreConfiguration.of(store.endpoint())
-        .forEach((key, value) -> args.addAll(List.of("--conf", "spark.hadoop." + key + "=" + value)));
+        .forEach(
+            (key, value) -> args.addAll(List.of("--conf", "spark.hadoop." + key + "=" + value)));
     args.addAll(List.of(more));
     return args.toArray(String[]::new);
   }

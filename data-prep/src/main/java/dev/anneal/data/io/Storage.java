@@ -21,7 +21,6 @@ import java.util.List;
 import java.util.UUID;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FSDataInputStream;
-import org.apache.hadoop.fs.FSDataOutputStream;
 import org.apache.hadoop.fs.FileContext;
 import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.FileSystem;
@@ -29,7 +28,6 @@ import org.apache.hadoop.fs.LocalFileSystem;
 import org.apache.hadoop.fs.Options;
 import org.apache.hadoop.fs.Options.OpenFileOptions;
 import org.apache.hadoop.fs.Path;
-import org.apache.hadoop.fs.StreamCapabilities;
 import org.apache.hadoop.security.AccessControlException;
 import org.apache.hadoop.util.functional.FutureIO;
 
@@ -137,7 +135,7 @@ public final class Storage implements Serializable {
   public void write(String location, Content content) throws IOException {
     Path path = new Path(location);
     FileSystem fs = fileSystem(path);
-    if (!isLocal(fs) && !"hdfs".equals(fs.getScheme())) {
+    if (publishesOnClose(fs)) {
       writeObject(fs, path, content);
       return;
     }
@@ -157,31 +155,28 @@ public final class Storage implements Serializable {
   }
 
   private static void writeObject(FileSystem fs, Path path, Content content) throws IOException {
-    FSDataOutputStream out = fs.create(path, true);
+    ObjectStream out = ObjectStream.create(fs, path);
     try {
       content.writeTo(out);
       out.close();
     } catch (IOException | RuntimeException | Error e) {
-      try {
-        discard(fs, path, out);
-      } catch (IOException | RuntimeException hidden) {
-        e.addSuppressed(hidden);
-      }
+      out.discard(e);
       throw e;
     }
   }
 
-  // Closing the stream would publish what it has; where it cannot be aborted, that is removed.
-  private static void discard(FileSystem fs, Path path, FSDataOutputStream out) throws IOException {
-    if (out.hasCapability(StreamCapabilities.ABORTABLE_STREAM)) {
-      out.abort();
-      return;
-    }
-    try {
-      out.close();
-    } finally {
-      fs.delete(path, false);
-    }
+  /**
+   * Opens a file for writing from its start; parent folders appear as needed. An object store shows
+   * it when it is closed, unless a write has failed; other file systems show what there is of it.
+   */
+  public OutputStream create(String location) throws IOException {
+    Path path = new Path(location);
+    FileSystem fs = fileSystem(path);
+    return publishesOnClose(fs) ? ObjectStream.create(fs, path) : fs.create(path, true);
+  }
+
+  private static boolean publishesOnClose(FileSystem fs) {
+    return !isLocal(fs) && !"hdfs".equals(fs.getScheme());
   }
 
   /** Removes the file if it is there. */

@@ -21,8 +21,6 @@ public final class ObjectStoreDefaults {
               // 10,000 parts make 320 GB; a file that is written takes at most 5 parts of memory
               "fs.s3a.multipart.size", "32M",
               "fs.s3a.fast.upload.active.blocks", "4",
-              // no list before each file that is written, none for each parent of a folder
-              "fs.s3a.performance.flags", "create,mkdir",
               // waits double from 1 s, each by half to three halves of it: 2 to 6 minutes in all
               "fs.s3a.retry.limit", "8",
               "fs.s3a.retry.interval", "500ms",
@@ -34,8 +32,11 @@ public final class ObjectStoreDefaults {
 
   /** The configuration with what is missing in it. */
   public static SparkConf addTo(SparkConf given) {
+    return addTo(given, new Configuration());
+  }
+
+  static SparkConf addTo(SparkConf given, Configuration hadoop) {
     SparkConf conf = given.clone();
-    Configuration hadoop = new Configuration();
     S3A.forEach(
         (key, value) -> {
           if (!isSetByUser(key, hadoop)) {

@@ -84,10 +84,9 @@ public final class RunFolder implements Serializable {
     storage().write(child(name), content);
   }
 
-  /** Opens a file for writing from its start; parent folders appear as needed. */
+  /** Opens a file for writing from its start, see {@link Storage#create}. */
   public OutputStream create(String name) throws IOException {
-    Path path = new Path(child(name));
-    return fileSystem(path).create(path, true);
+    return storage().create(child(name));
   }
 
   /** Removes a file, or a folder with all that is in it, where it is there. */
