@@ -124,6 +124,8 @@ class ObjectStoreIT {
     List<String> more = new ArrayList<>(List.of(staticCredentials()));
     more.addAll(List.of("--conf", "spark.eventLog.enabled=true"));
     more.addAll(List.of("--conf", "spark.eventLog.dir=" + events.toUri()));
+    // to be searched as it is
+    more.addAll(List.of("--conf", "spark.eventLog.compress=false"));
     String[] words = onStore("run", output, more.toArray(String[]::new));
     try (SubmittedJob job = SubmittedJob.start(folder, words)) {
       assertThat(job.await()).as(job.out() + job.err()).isZero();
