@@ -35,6 +35,7 @@ refuse() {
 
 home=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")" && pwd)
 app=$home/spark-job/target/app
+s3_jars=$app-s3
 spark_jars=$home/spark-job/target/spark-home/jars
 
 # ---- arguments: Anneal's own, and what spark-submit gets
@@ -97,6 +98,14 @@ if ! built "$app/training-core-*.jar" || ! built "$spark_jars/spark-sql_*.jar" \
 fi
 main_jar=$(compgen -G "$app/spark-job-*.jar")
 
+# major and minor version of the Hadoop that the connector is of
+hadoop_line() {
+  local version
+  version=$(compgen -G "$s3_jars/hadoop-aws-*.jar")
+  version=${version##*/hadoop-aws-}
+  echo "${version%.*.jar}"
+}
+
 # ---- JavaCPP would otherwise cap native memory by -Xmx; Spark puts "default" options before the user's
 jvm_options="-Dorg.bytedeco.javacpp.maxPhysicalBytes=0 -Dorg.bytedeco.javacpp.maxBytes=0 -Dorg.bytedeco.javacpp.nopointergc=true"
 [[ $natives == cpu ]] || jvm_options+=" -Dorg.bytedeco.javacpp.platform.extension=-gpu"
@@ -115,6 +124,11 @@ if [[ -n ${SPARK_HOME:-} ]]; then
   else
     sent+=("$app-$natives")
   fi
+  # the connector for s3a:// goes along where this Spark has none and its Hadoop is the connector's
+  if built "$s3_jars/hadoop-aws-*.jar" && ! built "$SPARK_HOME/jars/hadoop-aws-*.jar" \
+    && built "$SPARK_HOME/jars/hadoop-client-api-$(hadoop_line).[0-9].jar"; then
+    sent+=("$s3_jars")
+  fi
   jars=$(find "${sent[@]}" -name '*.jar' ! -name 'spark-job-*' -printf '%p,')
   exec "$SPARK_HOME/bin/spark-submit" --class dev.anneal.spark.Anneal --conf spark.log.level=WARN \
     --conf "spark.driver.defaultJavaOptions=$driver_options" \
@@ -125,7 +139,7 @@ fi
 # ---- the embedded Spark runs here, so what it needs is here
 native_dir=${native_dir:-$app-$natives}
 built "$native_dir/pytorch-*.jar" || refuse "--native-dir $native_dir holds no pytorch-*.jar: name the folder of the native libraries."
-class_path="$app/*:$native_dir/*"
+class_path="$app/*:$s3_jars/*:$native_dir/*"
 
 # ---- the embedded Spark: a master, two workers and their executors, all below a folder of their own
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/anneal.XXXXXX")

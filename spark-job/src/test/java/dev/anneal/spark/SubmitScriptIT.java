@@ -120,6 +120,23 @@ class SubmitScriptIT {
   }
 
   @Test
+  void sendsTheConnectorForS3ToASparkThatLacksIt() throws Exception {
+    Path jars = sparkThatPrintsItsWords().resolve("jars");
+    assertThat(sentTo(jars)).as("a Hadoop that nothing tells of").doesNotContain("hadoop-aws-");
+    Files.createFile(jars.resolve("hadoop-client-api-3.4.1.jar"));
+    assertThat(sentTo(jars)).contains("/hadoop-aws-3.4.", "/sts-");
+    Files.createFile(jars.resolve("hadoop-aws-3.4.1.jar"));
+    assertThat(sentTo(jars)).as("a connector of its own").doesNotContain("hadoop-aws-", "/sts-");
+  }
+
+  private String sentTo(Path jars) throws IOException, InterruptedException {
+    Said said = submit(Map.of("SPARK_HOME", jars.getParent().toString()), "run");
+    assertThat(said.code()).as(said.text()).isZero();
+    List<String> words = said.text().lines().toList();
+    return words.get(words.indexOf("--jars") + 1);
+  }
+
+  @Test
   void refusesAFolderWithoutNativeLibraries() throws Exception {
     assertRefused(
         submit(Map.of(), "run", "--native-dir", "here"), folder.resolve("here") + " holds no");

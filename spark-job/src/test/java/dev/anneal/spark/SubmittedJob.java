@@ -8,6 +8,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
 import java.util.stream.Stream;
@@ -31,6 +32,14 @@ final class SubmittedJob implements AutoCloseable {
   }
 
   static SubmittedJob start(Path workingFolder, String... args) throws IOException {
+    return start(workingFolder, Map.of(), args);
+  }
+
+  /**
+   * Starts it with these environment variables in addition, and none of the developer's for AWS.
+   */
+  static SubmittedJob start(Path workingFolder, Map<String, String> environment, String... args)
+      throws IOException {
     Path folder = Files.createTempDirectory(workingFolder, "job");
     Path scratch = Files.createDirectory(folder.resolve("scratch"));
     List<String> command = new ArrayList<>(List.of(HOME.resolve("submit.sh").toString()));
@@ -43,7 +52,9 @@ final class SubmittedJob implements AutoCloseable {
             .redirectOutput(out.toFile())
             .redirectError(err.toFile());
     builder.environment().remove("SPARK_HOME");
+    builder.environment().keySet().removeIf(name -> name.startsWith("AWS_"));
     builder.environment().put("TMPDIR", scratch.toString());
+    builder.environment().putAll(environment);
     return new SubmittedJob(builder.start(), out, err, scratch);
   }
 
@@ -95,6 +106,17 @@ final class SubmittedJob implements AutoCloseable {
 
   String err() throws IOException {
     return Files.readString(err);
+  }
+
+  /** All that it has said and, with {@code --debug}, what its executors have logged. */
+  String everythingSaid() throws IOException {
+    StringBuilder said = new StringBuilder(out()).append(err());
+    try (Stream<Path> files = Files.walk(scratch)) {
+      for (Path file : files.filter(Files::isRegularFile).toList()) {
+        said.append(Files.readString(file));
+      }
+    }
+    return said.toString();
   }
 
   /** Asserts that nothing is left of it: no process and no temporary file. */

@@ -21,15 +21,15 @@ import java.util.List;
 import java.util.UUID;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FSDataInputStream;
-import org.apache.hadoop.fs.FSDataOutputStream;
 import org.apache.hadoop.fs.FileContext;
 import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.LocalFileSystem;
 import org.apache.hadoop.fs.Options;
+import org.apache.hadoop.fs.Options.OpenFileOptions;
 import org.apache.hadoop.fs.Path;
-import org.apache.hadoop.fs.StreamCapabilities;
 import org.apache.hadoop.security.AccessControlException;
+import org.apache.hadoop.util.functional.FutureIO;
 
 /**
  * Files under local paths and Hadoop URIs. It travels to executors together with its Hadoop
@@ -83,15 +83,15 @@ public final class Storage implements Serializable {
     return fileSystem(path).getFileStatus(path).getLen();
   }
 
+  /** Opens the file to be read from its start to its end. */
   public InputStream open(String location) throws IOException {
-    Path path = new Path(location);
-    return fileSystem(path).open(path);
+    return openFile(location, OpenFileOptions.FS_OPTION_OPENFILE_READ_POLICY_WHOLE_FILE);
   }
 
-  /** Opens the file at a position. */
+  /** Opens the file at a position, to be read on from there. */
   public InputStream open(String location, long position) throws IOException {
-    Path path = new Path(location);
-    FSDataInputStream in = fileSystem(path).open(path);
+    FSDataInputStream in =
+        openFile(location, OpenFileOptions.FS_OPTION_OPENFILE_READ_POLICY_SEQUENTIAL);
     try {
       in.seek(position);
       return in;
@@ -113,7 +113,26 @@ public final class Storage implements Serializable {
     if (isLocal(fs)) {
       return FileChannel.open(localPath(fs, path), StandardOpenOption.READ);
     }
-    return new HadoopChannel(fs.open(path), fs.getFileStatus(path).getLen());
+    // with its status at hand, an object store is not asked for it again
+    FileStatus status = fs.getFileStatus(path);
+    FSDataInputStream in =
+        FutureIO.awaitFuture(
+            fs.openFile(path)
+                .opt(
+                    OpenFileOptions.FS_OPTION_OPENFILE_READ_POLICY,
+                    OpenFileOptions.FS_OPTION_OPENFILE_READ_POLICY_RANDOM)
+                .withFileStatus(status)
+                .build());
+    return new HadoopChannel(in, location, status.getLen());
+  }
+
+  private FSDataInputStream openFile(String location, String readPolicy) throws IOException {
+    Path path = new Path(location);
+    return FutureIO.awaitFuture(
+        fileSystem(path)
+            .openFile(path)
+            .opt(OpenFileOptions.FS_OPTION_OPENFILE_READ_POLICY, readPolicy)
+            .build());
   }
 
   /**
@@ -134,7 +153,8 @@ public final class Storage implements Serializable {
         content.writeTo(out);
       }
       if (isLocal(fs)) {
-        Files.move(localPath(fs, part), localPath(fs, path), StandardCopyOption.REPLACE_EXISTING);
+        // a move that replaces would remove the old file first
+        Files.move(localPath(fs, part), localPath(fs, path), StandardCopyOption.ATOMIC_MOVE);
       } else {
         FileContext.getFileContext(fs.getUri(), conf).rename(part, path, Options.Rename.OVERWRITE);
       }
@@ -144,31 +164,24 @@ public final class Storage implements Serializable {
   }
 
   private static void writeObject(FileSystem fs, Path path, Content content) throws IOException {
-    FSDataOutputStream out = fs.create(path, true);
+    ObjectStream out = ObjectStream.create(fs, path);
     try {
       content.writeTo(out);
       out.close();
     } catch (IOException | RuntimeException | Error e) {
-      try {
-        discard(fs, path, out);
-      } catch (IOException | RuntimeException hidden) {
-        e.addSuppressed(hidden);
-      }
+      out.discard(e);
       throw e;
     }
   }
 
-  // Closing the stream would publish what it has; where it cannot be aborted, that is removed.
-  private static void discard(FileSystem fs, Path path, FSDataOutputStream out) throws IOException {
-    if (out.hasCapability(StreamCapabilities.ABORTABLE_STREAM)) {
-      out.abort();
-      return;
-    }
-    try {
-      out.close();
-    } finally {
-      fs.delete(path, false);
-    }
+  /**
+   * Opens a file for writing from its start; parent folders appear as needed. An object store shows
+   * it when it is closed, unless a write has failed; other file systems show what there is of it.
+   */
+  public OutputStream create(String location) throws IOException {
+    Path path = new Path(location);
+    FileSystem fs = fileSystem(path);
+    return renamesInOneStep(fs) ? fs.create(path, true) : ObjectStream.create(fs, path);
   }
 
   /** Removes the file if it is there. */

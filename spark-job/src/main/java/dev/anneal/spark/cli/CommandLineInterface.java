@@ -3,6 +3,7 @@ package dev.anneal.spark.cli;
 import dev.anneal.data.InvalidDataException;
 import dev.anneal.spark.AnnealVersion;
 import dev.anneal.spark.BadRequestException;
+import dev.anneal.spark.storage.StoreRefusal;
 import dev.anneal.training.InvalidModelException;
 import java.io.PrintStream;
 import java.io.PrintWriter;
@@ -52,7 +53,7 @@ public final class CommandLineInterface implements Runnable {
   }
 
   private static int fail(Exception e, CommandLine command, ParseResult parsed) {
-    say(command, String.valueOf(e.getMessage()));
+    say(command, StoreRefusal.sentence(e).orElse(String.valueOf(e.getMessage())));
     if (command.getParseResult().hasMatchedOption("--debug")) {
       e.printStackTrace(command.getErr());
     }

@@ -22,6 +22,7 @@ import dev.anneal.spark.preflight.DatasetCheck;
 import dev.anneal.spark.preflight.Plan;
 import dev.anneal.spark.preflight.Preflight;
 import dev.anneal.spark.progress.ProgressDisplay;
+import dev.anneal.spark.storage.ObjectStoreDefaults;
 import dev.anneal.spark.storage.RunFolder;
 import dev.anneal.spark.storage.TokenizerCopy;
 import dev.anneal.spark.train.Batches;
@@ -73,7 +74,7 @@ public final class AnnealJob {
    * @throws JobFailedException if it fails on the way
    */
   public static void run(Request request, PrintWriter out) {
-    SparkConf conf = new SparkConf();
+    SparkConf conf = ObjectStoreDefaults.addTo(new SparkConf());
     Plan checked = Preflight.check(request, conf, SparkHadoopUtil.get().newConfiguration(conf));
     String runId = Long.toHexString(new SecureRandom().nextLong());
     try (HeldFolder held = new HeldFolder(checked.folder(), runId)) {

@@ -108,10 +108,14 @@ public final class RunFolder implements Serializable {
     storage().write(child(name), out -> out.write(content));
   }
 
-  /** Opens a file for writing from its start; parent folders appear as needed. */
+  /** Writes a file that is there whole or not at all, however long it is. */
+  public void write(String name, Storage.Content content) throws IOException {
+    storage().write(child(name), content);
+  }
+
+  /** Opens a file for writing from its start, see {@link Storage#create}. */
   public OutputStream create(String name) throws IOException {
-    Path path = new Path(child(name));
-    return fileSystem(path).create(path, true);
+    return storage().create(child(name));
   }
 
   /**

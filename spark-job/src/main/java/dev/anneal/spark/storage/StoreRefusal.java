@@ -1,0 +1,31 @@
+package dev.anneal.spark.storage;
+
+import java.util.Optional;
+
+/** What it means that an object store refuses credentials. */
+public final class StoreRefusal {
+  private StoreRefusal() {}
+
+  /**
+   * The failure in one sentence, if credentials are its cause. What executors report has come as
+   * text, so the text of the store's answer is looked at, not the type of the exception.
+   */
+  public static Optional<String> sentence(Throwable failure) {
+    for (Throwable t = failure; t != null; t = t.getCause()) {
+      String text = t.toString();
+      if (text.contains("ExpiredToken") || text.contains("token has expired")) {
+        return Optional.of(
+            "The credentials for the object store have expired and nothing renews them: run the same command again with new ones, or let Spark find a provider that renews them.");
+      }
+      if (text.contains("NoAuthWithAWSException")) {
+        return Optional.of(
+            "There are no credentials for the object store: set them in the environment, as spark.hadoop.fs.s3a.* or by the role of the machine.");
+      }
+      if (text.contains("InvalidAccessKeyId") || text.contains("SignatureDoesNotMatch")) {
+        return Optional.of(
+            "The object store does not know these credentials: correct them, or the endpoint that they are meant for.");
+      }
+    }
+    return Optional.empty();
+  }
+}

@@ -1,0 +1,37 @@
+package dev.anneal.spark.storage;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.AccessDeniedException;
+import org.junit.jupiter.api.Test;
+
+/** The messages are those that S3A 3.4.2 gave. */
+class StoreRefusalTest {
+
+  @Test
+  void tellsCredentialsThatHaveExpiredAlsoFromTheTextOfAnExecutor() {
+    String told =
+        "Rank 0 on node1 failed: Writing Object on run/adapter: software.amazon.awssdk.services.s3.model.S3Exception: The provided token has expired. (Service: S3, Status Code: 400, Request ID: null)";
+    assertThat(StoreRefusal.sentence(new RuntimeException(told)))
+        .hasValueSatisfying(sentence -> assertThat(sentence).contains("have expired", "new ones"));
+    assertThat(StoreRefusal.sentence(new IllegalStateException("a task", new IOException(told))))
+        .isPresent();
+  }
+
+  @Test
+  void tellsThatThereAreNone() {
+    Exception refused =
+        new AccessDeniedException(
+            "s3a://runs/run.lock",
+            null,
+            "org.apache.hadoop.fs.s3a.auth.NoAuthWithAWSException: No AWS Credentials provided by TemporaryAWSCredentialsProvider");
+    assertThat(StoreRefusal.sentence(refused))
+        .hasValueSatisfying(sentence -> assertThat(sentence).contains("no credentials"));
+  }
+
+  @Test
+  void isSilentAboutOtherFailures() {
+    assertThat(StoreRefusal.sentence(new IOException("No space left on device"))).isEmpty();
+  }
+}
