@@ -77,7 +77,8 @@ public final class JsonObject {
     }
   }
 
-  static JsonObject parse(ByteBuffer utf8, String where) {
+  /** Parses {@code utf8}, JSON in that encoding; {@code where} is what messages call it. */
+  public static JsonObject parse(ByteBuffer utf8, String where) {
     try {
       return parse(StandardCharsets.UTF_8.newDecoder().decode(utf8).toString(), where);
     } catch (CharacterCodingException e) {
@@ -155,6 +156,11 @@ public final class JsonObject {
     return intNumber(key, require(key));
   }
 
+  /** The whole number of 64 bits at {@code key}. */
+  public long longNumber(String key) {
+    return wholeNumber(key, require(key));
+  }
+
   /** The finite number at {@code key}. */
   public double number(String key) {
     JsonNode value = require(key);
@@ -192,6 +198,18 @@ public final class JsonObject {
   /** The object at {@code key}, an empty one where it is missing. */
   public JsonObject objectOrEmpty(String key) {
     return has(key) ? object(key) : new JsonObject(create(), where, prefix + key + ".");
+  }
+
+  /** The objects in the list at {@code key}. */
+  public List<JsonObject> objects(String key) {
+    List<JsonObject> objects = new ArrayList<>();
+    for (JsonNode element : list(key)) {
+      if (!(element instanceof ObjectNode object)) {
+        throw mistyped(key, "a list of objects", element);
+      }
+      objects.add(new JsonObject(object, where, prefix + key + "[" + objects.size() + "]."));
+    }
+    return objects;
   }
 
   /** The texts in the list at {@code key}. */
