@@ -107,6 +107,9 @@ final class ChatTemplate {
       return new ParsedTemplate(jinjava(renderedAt), template);
     } catch (InterpretException e) {
       throw failure(e.getLineNumber(), e.getMessage());
+    } catch (RuntimeException e) {
+      // Jinjava's scanner runs over the end of some broken tags
+      throw failure(1, "it is not Jinja: " + e.getMessage());
     }
   }
 

@@ -18,6 +18,7 @@ import java.util.function.UnaryOperator;
 public final class ConfigLoader {
   private static final YAMLMapper YAML =
       YAMLMapper.builder().enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION).build();
+  private static final int MAX_FILE_BYTES = 1 << 20;
   private static final List<String> LOCATION_KEYS =
       List.of(
           "model.path",
@@ -54,6 +55,11 @@ public final class ConfigLoader {
   private void overlayFile(Path file, String name) {
     String text;
     try {
+      if (Files.size(file) > MAX_FILE_BYTES) {
+        throw new BadRequestException(
+            "The configuration %s has %d bytes, and %d are allowed: check --config."
+                .formatted(name, Files.size(file), MAX_FILE_BYTES));
+      }
       text = Files.readString(file);
     } catch (IOException e) {
       throw new BadRequestException(
