@@ -59,7 +59,6 @@ final class ParsedTemplate {
   private PythonInterpreter interpreter(Map<String, ?> variables) {
     Context context = new Context(jinjava.getGlobalContext(), variables);
     JinjavaConfig config = jinjava.getGlobalConfig();
-    return (PythonInterpreter)
-        config.getInterpreterFactory().newInstance(jinjava, context, config);
+    return (PythonInterpreter) config.getInterpreterFactory().newInstance(jinjava, context, config);
   }
 }

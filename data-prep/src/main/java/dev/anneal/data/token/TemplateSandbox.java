@@ -29,17 +29,56 @@ final class TemplateSandbox extends ELResolver {
   /** By this name Jinjava hands its own interpreter to filters. */
   private static final String INTERPRETER = "____int3rpr3t3r____";
 
+  private static final int MAX_TEMPLATE = 1 << 20;
+  private static final int MAX_BRACKETS = 100;
+
   private static final Set<String> FILTERS =
       Set.of(
-          "abs", "capitalize", "count", "d", "default", "dictsort", "e", "escape", "first", "float",
-          "forceescape", "groupby", "int", "join", "last", "list", "lower", "map", "reject",
-          "rejectattr", "reverse", "safe", "select", "selectattr", "sort", "string", "striptags",
-          "sum", "title", "truncate", "unique", "upper", "wordcount");
+          "abs",
+          "capitalize",
+          "count",
+          "d",
+          "default",
+          "dictsort",
+          "e",
+          "escape",
+          "first",
+          "float",
+          "forceescape",
+          "groupby",
+          "int",
+          "join",
+          "last",
+          "list",
+          "lower",
+          "map",
+          "reject",
+          "rejectattr",
+          "reverse",
+          "safe",
+          "select",
+          "selectattr",
+          "sort",
+          "string",
+          "striptags",
+          "sum",
+          "title",
+          "truncate",
+          "unique",
+          "upper",
+          "wordcount");
 
   private static final Set<String> OUTSIDE_TAGS = Set.of("include", "import", "from", "extends");
 
   private static final Set<String> FUNCTIONS =
-      Set.of(":range", ":namespace", ":type", ":super", "fn:list", "fn:immutable_list", "fn:map_entry");
+      Set.of(
+          ":range",
+          ":namespace",
+          ":type",
+          ":super",
+          "fn:list",
+          "fn:immutable_list",
+          "fn:map_entry");
 
   /** What Jinjava would bring beyond that. */
   static final Map<Library, Set<String>> DISABLED = disabled();
@@ -60,14 +99,35 @@ final class TemplateSandbox extends ELResolver {
   }
 
   /**
-   * Makes sure that a template does not name what is Jinjava's own.
+   * Makes sure that a template can be parsed in time and does not name what is Jinjava's own.
    *
-   * @throws InterpretException if it does
+   * @throws InterpretException if not
    */
   static void require(String template) {
+    if (template.length() > MAX_TEMPLATE) {
+      throw new InterpretException("it has more than %d characters".formatted(MAX_TEMPLATE));
+    }
+    if (brackets(template) > MAX_BRACKETS) {
+      throw new InterpretException(
+          "it has more than %d brackets in each other".formatted(MAX_BRACKETS));
+    }
     if (template.contains(INTERPRETER)) {
       throw new InterpretException("it names " + INTERPRETER + ", which is not for templates");
     }
+  }
+
+  /** The most that are open at a place; the parser looks ahead to the end of each. */
+  private static int brackets(String template) {
+    int open = 0;
+    int most = 0;
+    for (int i = 0; i < template.length(); i++) {
+      switch (template.charAt(i)) {
+        case '(', '[', '{' -> most = Math.max(most, ++open);
+        case ')', ']', '}' -> open = Math.max(0, open - 1);
+        default -> {}
+      }
+    }
+    return most;
   }
 
   @Override
@@ -101,7 +161,8 @@ final class TemplateSandbox extends ELResolver {
     boolean isJinja =
         base instanceof Filter || base instanceof ExpTest || base instanceof MacroFunction;
     if (!isData && !isJinja && !(base instanceof JinjavaInterpreter)) {
-      throw new InterpretException("it asks for more than data: " + base.getClass().getSimpleName());
+      throw new InterpretException(
+          "it asks for more than data: " + base.getClass().getSimpleName());
     }
   }
 

@@ -3,9 +3,11 @@ package dev.anneal.spark.cli;
 import dev.anneal.data.InvalidDataException;
 import dev.anneal.spark.AnnealVersion;
 import dev.anneal.spark.BadRequestException;
+import dev.anneal.spark.Redaction;
 import dev.anneal.training.InvalidModelException;
 import java.io.PrintStream;
 import java.io.PrintWriter;
+import java.io.StringWriter;
 import java.nio.charset.StandardCharsets;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -54,7 +56,10 @@ public final class CommandLineInterface implements Runnable {
   private static int fail(Exception e, CommandLine command, ParseResult parsed) {
     say(command, String.valueOf(e.getMessage()));
     if (command.getParseResult().hasMatchedOption("--debug")) {
-      e.printStackTrace(command.getErr());
+      StringWriter trace = new StringWriter();
+      e.printStackTrace(new PrintWriter(trace, true));
+      command.getErr().print(Redaction.ofProcess().mask(trace.toString()));
+      command.getErr().flush();
     }
     return isRefusal(e) ? BAD_REQUEST : FAILURE;
   }
@@ -66,7 +71,7 @@ public final class CommandLineInterface implements Runnable {
   }
 
   private static void say(CommandLine command, String sentence) {
-    command.getErr().println("anneal: " + sentence);
+    command.getErr().println("anneal: " + Redaction.ofProcess().mask(sentence));
     command.getErr().flush();
   }
 

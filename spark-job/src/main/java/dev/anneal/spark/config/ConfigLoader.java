@@ -7,6 +7,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.fasterxml.jackson.databind.node.TextNode;
 import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
 import dev.anneal.spark.BadRequestException;
+import dev.anneal.spark.Redaction;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -156,8 +157,18 @@ public final class ConfigLoader {
       ObjectNode section = tree.withObjectProperty(key.section());
       JsonNode location = section.get(key.field());
       if (location.isTextual()) {
+        requireNoSecret(name, location.textValue());
         section.put(key.field(), Locations.resolve(location.textValue(), workingFolder));
       }
+    }
+  }
+
+  /** What is in a location would be in messages, in the record of the run and in Spark's pages. */
+  private static void requireNoSecret(String key, String location) {
+    if (Redaction.carriesSecret(location)) {
+      throw new BadRequestException(
+          "%s holds a user name or a key in front of its host: take it out, and give credentials as Hadoop takes them, as in fs.s3a.access.key or the environment."
+              .formatted(key));
     }
   }
 

@@ -19,9 +19,33 @@ class ConfigFuzzTest {
   private static final Path CONF = Path.of(System.getProperty("anneal.home"), "conf");
   private static final List<String> WORDS =
       List.of(
-          "&a [*a, *a]", "*a", "&a ", "!!java.net.URL [x]", "!!binary ", "<<: *a", "? ", "--- ", "...",
-          "training:\n", "  seed: ", "lora:\n", "[q_proj]", "1_000", "0x7f", "0o17", "1:30", "yes",
-          "2026-01-01", ".inf", ".nan", "|\n", ">\n", "model.path=", "${conf}", "random:", "file://");
+          "&a [*a, *a]",
+          "*a",
+          "&a ",
+          "!!java.net.URL [x]",
+          "!!binary ",
+          "<<: *a",
+          "? ",
+          "--- ",
+          "...",
+          "training:\n",
+          "  seed: ",
+          "lora:\n",
+          "[q_proj]",
+          "1_000",
+          "0x7f",
+          "0o17",
+          "1:30",
+          "yes",
+          "2026-01-01",
+          ".inf",
+          ".nan",
+          "|\n",
+          ">\n",
+          "model.path=",
+          "${conf}",
+          "random:",
+          "file://");
 
   @TempDir Path dir;
 
@@ -29,7 +53,11 @@ class ConfigFuzzTest {
   void files() throws Exception {
     try (Stream<Path> recipes = Files.list(CONF)) {
       List<byte[]> seeds =
-          recipes.filter(path -> path.toString().endsWith(".yaml")).sorted().map(this::read).toList();
+          recipes
+              .filter(path -> path.toString().endsWith(".yaml"))
+              .sorted()
+              .map(this::read)
+              .toList();
       Path file = dir.resolve("config.yaml");
       Fuzz.run(
           "configuration files",

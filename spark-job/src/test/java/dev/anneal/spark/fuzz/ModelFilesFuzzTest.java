@@ -31,9 +31,21 @@ class ModelFilesFuzzTest {
        "weight_map": {"a": "model-00001.safetensors", "b": "model-00001.safetensors"}}""";
   private static final List<String> WORDS =
       List.of(
-          "\"dtype\":", "\"shape\":", "\"data_offsets\":", "\"F32\"", "\"F8_E4M3\"", "\"I64\"",
-          "\"__metadata__\":", "\"a\":", "\"weight_map\":", "[0,24]", "[4294967296,4294967296]",
-          "\"model-00001.safetensors\"", "\"../model-00001.safetensors\"", "\"files\":", "\"sha256\":");
+          "\"dtype\":",
+          "\"shape\":",
+          "\"data_offsets\":",
+          "\"F32\"",
+          "\"F8_E4M3\"",
+          "\"I64\"",
+          "\"__metadata__\":",
+          "\"a\":",
+          "\"weight_map\":",
+          "[0,24]",
+          "[4294967296,4294967296]",
+          "\"model-00001.safetensors\"",
+          "\"../model-00001.safetensors\"",
+          "\"files\":",
+          "\"sha256\":");
 
   @Test
   void safetensorsFiles() throws Exception {

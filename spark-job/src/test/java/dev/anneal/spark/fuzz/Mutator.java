@@ -11,16 +11,64 @@ final class Mutator {
   private static final int MAX_BYTES = 1 << 20;
   private static final List<String> NUMBERS =
       List.of(
-          "0", "-1", "1", "-0", "1e999", "0.1", "2147483647", "2147483648", "-2147483649",
-          "9223372036854775807", "9223372036854775808", "-9223372036854775808", "1e-999", "NaN",
-          "18446744073709551615", "99999999999999999999999999999999", "\"7\"", "null", "true");
+          "0",
+          "-1",
+          "1",
+          "-0",
+          "1e999",
+          "0.1",
+          "2147483647",
+          "2147483648",
+          "-2147483649",
+          "9223372036854775807",
+          "9223372036854775808",
+          "-9223372036854775808",
+          "1e-999",
+          "NaN",
+          "18446744073709551615",
+          "99999999999999999999999999999999",
+          "\"7\"",
+          "null",
+          "true");
   private static final List<String> TEXTS =
       List.of(
-          "\u0000", "\uffff", "\ud83d\ude00", "\u202e", "../../etc/passwd", "..\\..", "\\u0000",
-          "\\ud800", "%s%n", "\"", "'", "{", "}", "[", "]", ":", ",", "\n", "{}", "[]", "\t");
+          "\u0000",
+          "\uffff",
+          "\ud83d\ude00",
+          "\u202e",
+          "../../etc/passwd",
+          "..\\..",
+          "\\u0000",
+          "\\ud800",
+          "%s%n",
+          "\"",
+          "'",
+          "{",
+          "}",
+          "[",
+          "]",
+          ":",
+          ",",
+          "\n",
+          "{}",
+          "[]",
+          "\t");
   private static final long[] EXTREMES = {
-    0, 1, -1, 7, 0x7f, 0x80, 0xff, 0x7fff, 0xffff, Integer.MAX_VALUE, Integer.MIN_VALUE,
-    0xffffffffL, Long.MAX_VALUE, Long.MIN_VALUE, 1L << 40
+    0,
+    1,
+    -1,
+    7,
+    0x7f,
+    0x80,
+    0xff,
+    0x7fff,
+    0xffff,
+    Integer.MAX_VALUE,
+    Integer.MIN_VALUE,
+    0xffffffffL,
+    Long.MAX_VALUE,
+    Long.MIN_VALUE,
+    1L << 40
   };
 
   private final Random random;

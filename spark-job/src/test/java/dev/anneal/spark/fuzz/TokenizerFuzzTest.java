@@ -39,9 +39,21 @@ class TokenizerFuzzTest {
 
   private static final List<String> JSON_WORDS =
       List.of(
-          "\"type\":\"Sequence\"", "\"pretokenizers\":", "\"Split\"", "\"Regex\":\"(a+)+\"",
-          "\"Unigram\"", "\"WordPiece\"", "\"WordLevel\"", "\"NFC\"", "\"Metaspace\"", "\"vocab\":",
-          "\"merges\":", "\"Strip\"", "\"Replace\"", "\"truncation\":{\"max_length\":0}", "\"id\":");
+          "\"type\":\"Sequence\"",
+          "\"pretokenizers\":",
+          "\"Split\"",
+          "\"Regex\":\"(a+)+\"",
+          "\"Unigram\"",
+          "\"WordPiece\"",
+          "\"WordLevel\"",
+          "\"NFC\"",
+          "\"Metaspace\"",
+          "\"vocab\":",
+          "\"merges\":",
+          "\"Strip\"",
+          "\"Replace\"",
+          "\"truncation\":{\"max_length\":0}",
+          "\"id\":");
 
   private static final List<String> TEMPLATES =
       List.of(
@@ -56,14 +68,52 @@ class TokenizerFuzzTest {
 
   private static final List<String> TEMPLATE_WORDS =
       List.of(
-          "{% for i in range(100000) %}", "{% endfor %}", "{% macro f() %}", "{{ f() }}", "{% endmacro %}",
-          "{% set x = x + x %}", "{% set x = 'aaaaaaaa' %}", "{% set x = [x, x] %}", "{{ x }}",
-          "{% set _ = messages.append(messages) %}", ".__class__", ".class", ".getClass()",
-          "{% include 'x' %}", "{% import 'x' as y %}", "{% extends 'x' %}", "| tojson(indent=9)",
-          "| replace('', 'bbbbbbbb')", "| join(x)", "* 1000000000", "** 99999", "| upper", "[::-1]",
-          "[0]", ".split('')", ".items()", "{# ", " #}", "{% raw %}", "{{ '%s' | format(x) }}",
-          "{% if x %}", "{% else %}", "{% endif %}", "(", ")", "{{", "}}", "{%", "%}", "is defined",
-          "____int3rpr3t3r____", ".config", "~ x", "| map('upper')", "| sort", "loop.parent");
+          "{% for i in range(100000) %}",
+          "{% endfor %}",
+          "{% macro f() %}",
+          "{{ f() }}",
+          "{% endmacro %}",
+          "{% set x = x + x %}",
+          "{% set x = 'aaaaaaaa' %}",
+          "{% set x = [x, x] %}",
+          "{{ x }}",
+          "{% set _ = messages.append(messages) %}",
+          ".__class__",
+          ".class",
+          ".getClass()",
+          "{% include 'x' %}",
+          "{% import 'x' as y %}",
+          "{% extends 'x' %}",
+          "| tojson(indent=9)",
+          "| replace('', 'bbbbbbbb')",
+          "| join(x)",
+          "* 1000000000",
+          "** 99999",
+          "| upper",
+          "[::-1]",
+          "[0]",
+          ".split('')",
+          ".items()",
+          "{# ",
+          " #}",
+          "{% raw %}",
+          "{{ '%s' | format(x) }}",
+          "{% if x %}",
+          "{% else %}",
+          "{% endif %}",
+          "(",
+          ")",
+          "{{",
+          "}}",
+          "{%",
+          "%}",
+          "is defined",
+          "____int3rpr3t3r____",
+          ".config",
+          "~ x",
+          "| map('upper')",
+          "| sort",
+          "loop.parent");
 
   @TempDir Path dir;
   private final Storage storage = new Storage(new Configuration());
@@ -85,7 +135,8 @@ class TokenizerFuzzTest {
         mutator,
         json -> {
           String text = new String(json, UTF_8);
-          TokenizerFiles files = new TokenizerFiles("memory", text, null, "<s>", null, Instant.EPOCH);
+          TokenizerFiles files =
+              new TokenizerFiles("memory", text, null, "<s>", null, Instant.EPOCH);
           try (ChatTokenizer tokenizer = ChatTokenizer.of(files)) {
             int[] ids = tokenizer.encode("Hi, hello \u00e9\ud83d\ude00 <s> 123");
             tokenizer.encodeWithOffsets("Hi hello <s>");
