@@ -138,6 +138,7 @@ final class ChatTemplate {
     context.registerFilter(new TrimFilter());
     context.registerFilter(new LengthFilter());
     context.registerFilter(new ReplaceFilter());
+    context.registerFilter(new FormatFilter());
     context.registerFilter(new ToJsonFilter());
     context.registerFilter(new ItemsFilter());
     context.registerExpTest(new IterableTest());
@@ -203,6 +204,7 @@ final class ChatTemplate {
   private static boolean isFailure(TemplateError error) {
     return error.getSeverity() == TemplateError.ErrorType.FATAL
         || error.getReason() == TemplateError.ErrorReason.SYNTAX_ERROR
+        || error.getReason() == TemplateError.ErrorReason.DISABLED
         || error.getReason() == TemplateError.ErrorReason.INVALID_ARGUMENT;
   }
 

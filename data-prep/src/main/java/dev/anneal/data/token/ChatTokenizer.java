@@ -51,6 +51,7 @@ public final class ChatTokenizer implements AutoCloseable {
   public static ChatTokenizer of(TokenizerFiles files) {
     try {
       TokenizerSyntax.require(files.tokenizerJson());
+      PieceRules.requireLoadable(files.tokenizerJson());
       int vocabSize = Vocabulary.size(files.tokenizerJson());
       return new ChatTokenizer(files, new NativeTokenizer(files.tokenizerJson()), vocabSize);
     } catch (IOException | RuntimeException e) {

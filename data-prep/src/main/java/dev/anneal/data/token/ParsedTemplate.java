@@ -57,8 +57,8 @@ final class ParsedTemplate {
   }
 
   private PythonInterpreter interpreter(Map<String, ?> variables) {
-    Context context = new Context(jinjava.getGlobalContext(), variables);
     JinjavaConfig config = jinjava.getGlobalConfig();
+    Context context = new Context(jinjava.getGlobalContext(), variables, config.getDisabled());
     return (PythonInterpreter) config.getInterpreterFactory().newInstance(jinjava, context, config);
   }
 }
