@@ -60,13 +60,12 @@ final class PythonTexts extends JinjavaBeanELResolver {
   }
 
   private static long lengthReplaced(String text, String old, String replacement) {
+    if (old.isEmpty()) {
+      return text.length() + (text.length() + 1L) * replacement.length();
+    }
     long found = 0;
-    int step = Math.max(old.length(), 1);
-    for (int i = text.indexOf(old); i >= 0 && i <= text.length(); i = text.indexOf(old, i + step)) {
+    for (int i = text.indexOf(old); i >= 0; i = text.indexOf(old, i + old.length())) {
       found++;
-      if (i == text.length()) {
-        break;
-      }
     }
     return text.length() + found * (replacement.length() - old.length());
   }

@@ -116,7 +116,7 @@ final class Mutator {
       int at = random.nextInt(flipped.length);
       flipped[at] =
           random.nextBoolean()
-              ? (byte) (flipped[at] ^ 1 << random.nextInt(8))
+              ? (byte) (flipped[at] ^ (1 << random.nextInt(8)))
               : (byte) random.nextInt();
     }
     return flipped;
@@ -133,7 +133,7 @@ final class Mutator {
     int at = random.nextInt((bytes.length - width) / width + 1) * width;
     long value = EXTREMES[random.nextInt(EXTREMES.length)];
     for (int i = 0; i < width; i++) {
-      changed[at + i] = (byte) (value >> 8 * i);
+      changed[at + i] = (byte) (value >> (8 * i));
     }
     return changed;
   }
@@ -171,7 +171,7 @@ final class Mutator {
   private byte[] repeated(byte[] bytes, int at) {
     byte[] piece = slice(bytes);
     ByteArrayOutputStream many = new ByteArrayOutputStream();
-    for (int i = 0; i < 1 << random.nextInt(8); i++) {
+    for (int i = 0; i < (1 << random.nextInt(8)); i++) {
       many.writeBytes(piece);
     }
     return splice(bytes, at, 0, many.toByteArray());
