@@ -70,8 +70,7 @@ class PreparedDatasetTest {
             .formatted(name));
     assertThatThrownBy(
             () ->
-                PreparedDataset.open(
-                    dir.toString(), Split.TRAIN, new Storage(new Configuration())))
+                PreparedDataset.open(dir.toString(), Split.TRAIN, new Storage(new Configuration())))
         .isInstanceOf(InvalidDataException.class)
         .hasMessageContaining("it names the file '" + name + "'");
   }
