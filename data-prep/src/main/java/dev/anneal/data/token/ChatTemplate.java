@@ -4,6 +4,7 @@ import com.hubspot.jinjava.Jinjava;
 import com.hubspot.jinjava.JinjavaConfig;
 import com.hubspot.jinjava.LegacyOverrides;
 import com.hubspot.jinjava.el.JinjavaInterpreterResolver;
+import com.hubspot.jinjava.el.JinjavaProcessors;
 import com.hubspot.jinjava.el.TruthyTypeConverter;
 import com.hubspot.jinjava.interpret.Context;
 import com.hubspot.jinjava.interpret.InterpretException;
@@ -127,7 +128,10 @@ final class ChatTemplate {
             .withMaxListSize(RenderLimits.MAX_ELEMENTS)
             .withMaxMapSize(RenderLimits.MAX_ELEMENTS)
             .withRangeLimit(RenderLimits.MAX_RANGE)
-            .withNodePreProcessor((node, interpreter) -> limits(interpreter).requireTime())
+            .withProcessors(
+                JinjavaProcessors.newBuilder()
+                    .withNodePreProcessor((node, interpreter) -> limits(interpreter).requireTime())
+                    .build())
             .withElResolver(new PythonResolver())
             .withLegacyOverrides(RULES)
             .withTimeZone(ZoneOffset.UTC)

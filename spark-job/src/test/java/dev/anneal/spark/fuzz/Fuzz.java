@@ -15,13 +15,13 @@ final class Fuzz {
   private static final Duration CASE_LIMIT = Duration.ofSeconds(20);
 
   private final String name;
-  private final List<Class<? extends Exception>> refusals;
+  private final List<Class<?>> refusals;
   private final AtomicLong begun = new AtomicLong(System.nanoTime());
   private int refused;
   private byte[] input = {};
   private int number;
 
-  private Fuzz(String name, List<Class<? extends Exception>> refusals) {
+  private Fuzz(String name, List<Class<?>> refusals) {
     this.name = name;
     this.refusals = refusals;
   }
@@ -36,9 +36,8 @@ final class Fuzz {
    *
    * @param refusals what the reader may throw
    */
-  @SafeVarargs
   static void run(
-      String name, Mutator mutator, Reader reader, Class<? extends Exception>... refusals)
+      String name, Mutator mutator, Reader reader, Class<?>... refusals)
       throws Exception {
     new Fuzz(name, List.of(refusals)).run(mutator, reader);
   }
