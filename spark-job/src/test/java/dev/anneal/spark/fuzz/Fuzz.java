@@ -36,8 +36,7 @@ final class Fuzz {
    *
    * @param refusals what the reader may throw
    */
-  static void run(
-      String name, Mutator mutator, Reader reader, Class<?>... refusals)
+  static void run(String name, Mutator mutator, Reader reader, Class<?>... refusals)
       throws Exception {
     new Fuzz(name, List.of(refusals)).run(mutator, reader);
   }
