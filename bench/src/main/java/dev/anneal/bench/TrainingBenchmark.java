@@ -131,7 +131,7 @@ final class TrainingBenchmark implements Callable<Integer> {
   }
 
   private static RendezvousStore connect(RendezvousStore served, Duration timeout) {
-    return RendezvousStore.connect(HOST, served.port(), timeout);
+    return RendezvousStore.connect(served.address(), timeout);
   }
 
   private Collectives group(RendezvousStore store, String name, int rank, Duration timeout) {

@@ -21,7 +21,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.SortedMap;
-import java.util.stream.Stream;
+import java.util.regex.Pattern;
 
 /**
  * {@code dataset.json}: what a prepared data set holds. It is written last, so a data set without
@@ -56,6 +56,11 @@ public record DatasetManifest(
 
   /** Name of the manifest's file in the folder of the data set. */
   public static final String FILE_NAME = "dataset.json";
+
+  /** A plain name without a dot in front. */
+  private static final Pattern FILE = Pattern.compile("[A-Za-z0-9_-][A-Za-z0-9._-]*");
+
+  private static final long MAX_SEQUENCES = 1L << 40;
 
   private static final ObjectMapper JSON =
       JsonMapper.builder()
@@ -238,9 +243,7 @@ public record DatasetManifest(
                 + SCHEMA_VERSION
                 + ": prepare the data set again.");
       }
-      if (!manifest.isWhole()) {
-        throw noManifest(location, null);
-      }
+      manifest.requireSound();
       return manifest;
     } catch (FileNotFoundException e) {
       throw new InvalidDataException(
@@ -257,10 +260,27 @@ public record DatasetManifest(
         "'" + location + "' is not a data set's manifest: prepare the data set again.", cause);
   }
 
-  private boolean isWhole() {
-    return Stream.of(Split.values())
-        .map(this::part)
-        .allMatch(part -> part != null && part.files() != null);
+  private void requireSound() {
+    for (Split split : Split.values()) {
+      Part part = part(split);
+      if (part == null || part.files() == null) {
+        throw new IllegalArgumentException("it lists no files of " + split);
+      }
+      for (PartFile file : part.files()) {
+        requireSound(file);
+      }
+    }
+  }
+
+  /** Makes sure that a file is one of the data set's own folder. */
+  private static void requireSound(PartFile file) {
+    if (file == null || file.name() == null || !FILE.matcher(file.name()).matches()) {
+      throw new IllegalArgumentException(
+          "it names the file '%s'".formatted(file == null ? null : file.name()));
+    }
+    if (file.sequences() < 0 || file.sequences() > MAX_SEQUENCES || file.bytes() < 0) {
+      throw new IllegalArgumentException("the numbers of '%s' are absurd".formatted(file.name()));
+    }
   }
 
   void write(String datasetUri, Storage storage) throws IOException {

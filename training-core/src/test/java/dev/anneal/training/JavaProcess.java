@@ -38,6 +38,10 @@ public final class JavaProcess implements AutoCloseable {
     return new JavaProcess(process, log);
   }
 
+  public long pid() {
+    return process.pid();
+  }
+
   /** Its exit code once it has ended. */
   public int await(Duration timeout) throws IOException, InterruptedException {
     if (!process.waitFor(timeout.toSeconds(), TimeUnit.SECONDS)) {

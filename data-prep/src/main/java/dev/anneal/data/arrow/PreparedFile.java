@@ -109,6 +109,9 @@ final class PreparedFile implements AutoCloseable {
       ByteBuffer flat = bytes.slice(end - length, length).order(ByteOrder.LITTLE_ENDIAN);
       footer = Footer.getRootAsFooter(flat);
       batchRows = Integer.parseInt(metadata(footer.schema(), PreparedSchema.BATCH_ROWS));
+      if (batchRows < 1) {
+        throw new IllegalArgumentException("its batches have " + batchRows + " rows");
+      }
     } catch (IOException | RuntimeException e) {
       close();
       throw damaged(e);

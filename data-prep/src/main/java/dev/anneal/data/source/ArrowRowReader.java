@@ -16,6 +16,8 @@ import org.apache.arrow.vector.types.pojo.DictionaryEncoding;
 
 /** Rows of an Arrow IPC file or stream, a record batch at a time. */
 final class ArrowRowReader extends RowReader {
+  private static final long LEAST_MEMORY = 256L << 20;
+
   private final String file;
   private final BufferAllocator allocator;
   private final ArrowReader reader;
@@ -33,7 +35,7 @@ final class ArrowRowReader extends RowReader {
   }
 
   static ArrowRowReader of(FileRange range, Storage storage) throws IOException {
-    BufferAllocator allocator = new RootAllocator();
+    BufferAllocator allocator = new RootAllocator(mostMemory(storage.size(range.file())));
     try {
       ArrowReader reader =
           range.form() == FileForm.ARROW_FILE
@@ -47,6 +49,11 @@ final class ArrowRowReader extends RowReader {
     }
   }
 
+  /** Buffers may be compressed, and a batch is decoded beside the one that is read. */
+  private static long mostMemory(long fileBytes) {
+    return LEAST_MEMORY + 32 * fileBytes;
+  }
+
   @Override
   Row read() {
     row++;
@@ -56,7 +63,8 @@ final class ArrowRowReader extends RowReader {
       }
       int current = rowOfBatch++;
       return JsonRows.row(out -> ArrowJson.write(out, names, columns, current));
-    } catch (IOException | RuntimeException e) {
+    } catch (IOException | RuntimeException | OutOfMemoryError e) {
+      // a length that is broken asks for any amount of memory
       throw broken(file, "row " + row, String.valueOf(e.getMessage()), e);
     }
   }
@@ -71,7 +79,7 @@ final class ArrowRowReader extends RowReader {
         rows += taken;
       }
       return rows;
-    } catch (IOException | RuntimeException e) {
+    } catch (IOException | RuntimeException | OutOfMemoryError e) {
       throw broken(file, "the batch behind row " + rows, String.valueOf(e.getMessage()), e);
     }
   }

@@ -99,7 +99,7 @@ public abstract class RowReader implements Iterator<RowReader.Row>, AutoCloseabl
         "'" + file + "' cannot be read to its end (" + cause.getMessage() + "): run again.", cause);
   }
 
-  static InvalidDataException broken(String file, String place, String what, Exception cause) {
+  static InvalidDataException broken(String file, String place, String what, Throwable cause) {
     return new InvalidDataException(
         "'" + file + "' is broken in " + place + " (" + what + "): correct or remove it.", cause);
   }

@@ -4,13 +4,17 @@ import com.hubspot.jinjava.Jinjava;
 import com.hubspot.jinjava.JinjavaConfig;
 import com.hubspot.jinjava.LegacyOverrides;
 import com.hubspot.jinjava.el.JinjavaInterpreterResolver;
+import com.hubspot.jinjava.el.JinjavaProcessors;
 import com.hubspot.jinjava.el.TruthyTypeConverter;
 import com.hubspot.jinjava.interpret.Context;
+import com.hubspot.jinjava.interpret.InterpretException;
+import com.hubspot.jinjava.interpret.JinjavaInterpreter;
 import com.hubspot.jinjava.interpret.RenderResult;
 import com.hubspot.jinjava.interpret.TemplateError;
 import com.hubspot.jinjava.lib.fn.ELFunctionDefinition;
 import com.hubspot.jinjava.objects.date.FixedDateTimeProvider;
 import dev.anneal.data.InvalidDataException;
+import java.time.Duration;
 import java.time.Instant;
 import java.time.ZoneOffset;
 import java.util.HashMap;
@@ -45,6 +49,9 @@ final class ChatTemplate {
           .build();
 
   private static final int CACHED_EXPRESSIONS = 1000;
+
+  /** What one conversation may take; published templates take less than a millisecond. */
+  private static final Duration MAX_TIME = Duration.ofSeconds(10);
 
   private final String template;
   private final String where;
@@ -88,12 +95,22 @@ final class ChatTemplate {
 
   private RenderResult render(Map<String, Object> variables) {
     ParsedTemplate taken = idle.poll();
-    ParsedTemplate parsed =
-        taken == null ? new ParsedTemplate(jinjava(renderedAt), template) : taken;
+    ParsedTemplate parsed = taken == null ? parse() : taken;
     try {
       return parsed.render(variables);
     } finally {
       idle.add(parsed);
+    }
+  }
+
+  private ParsedTemplate parse() {
+    try {
+      return new ParsedTemplate(jinjava(renderedAt), template);
+    } catch (InterpretException e) {
+      throw failure(e.getLineNumber(), e.getMessage());
+    } catch (RuntimeException e) {
+      // Jinjava's scanner runs over the end of some broken tags
+      throw failure(1, "it is not Jinja: " + e.getMessage());
     }
   }
 
@@ -104,7 +121,17 @@ final class ChatTemplate {
             .withLstripBlocks(true)
             .withKeepTrailingNewline(true)
             .withNestedInterpretationEnabled(false)
-            .withInterperterFactory(PythonInterpreter.FACTORY)
+            .withInterperterFactory(PythonInterpreter.factory(MAX_TIME))
+            .withDisabled(TemplateSandbox.DISABLED)
+            .withMaxOutputSize(RenderLimits.MAX_TEXT)
+            .withMaxStringLength(RenderLimits.MAX_TEXT)
+            .withMaxListSize(RenderLimits.MAX_ELEMENTS)
+            .withMaxMapSize(RenderLimits.MAX_ELEMENTS)
+            .withRangeLimit(RenderLimits.MAX_RANGE)
+            .withProcessors(
+                JinjavaProcessors.newBuilder()
+                    .withNodePreProcessor((node, interpreter) -> limits(interpreter).requireTime())
+                    .build())
             .withElResolver(new PythonResolver())
             .withLegacyOverrides(RULES)
             .withTimeZone(ZoneOffset.UTC)
@@ -114,6 +141,8 @@ final class ChatTemplate {
     Context context = jinjava.getGlobalContext();
     context.registerFilter(new TrimFilter());
     context.registerFilter(new LengthFilter());
+    context.registerFilter(new ReplaceFilter());
+    context.registerFilter(new FormatFilter());
     context.registerFilter(new ToJsonFilter());
     context.registerFilter(new ItemsFilter());
     context.registerExpTest(new IterableTest());
@@ -125,6 +154,10 @@ final class ChatTemplate {
         new ELFunctionDefinition(
             "", "strftime_now", TemplateFunctions.class, "strftimeNow", String.class));
     return jinjava;
+  }
+
+  private static RenderLimits limits(JinjavaInterpreter interpreter) {
+    return ((PythonInterpreter) interpreter).limits();
   }
 
   private static final class PythonJinja extends Jinjava {
@@ -146,6 +179,7 @@ final class ChatTemplate {
   private static final class PythonResolver extends CompositeELResolver {
     PythonResolver() {
       add(new PythonTexts());
+      add(new TemplateSandbox());
       add(JinjavaInterpreterResolver.DEFAULT_RESOLVER_READ_ONLY);
     }
   }
@@ -156,13 +190,17 @@ final class ChatTemplate {
         return refusal;
       }
     }
+    return failure(error.getLineno(), error.getMessage());
+  }
+
+  private InvalidDataException failure(int line, String message) {
     return new InvalidDataException(
         "The chat template of '"
             + where
             + "' cannot be rendered (line "
-            + error.getLineno()
+            + line
             + ": "
-            + error.getMessage()
+            + message
             + "): correct it, or name another with data.template.");
   }
 
@@ -170,6 +208,7 @@ final class ChatTemplate {
   private static boolean isFailure(TemplateError error) {
     return error.getSeverity() == TemplateError.ErrorType.FATAL
         || error.getReason() == TemplateError.ErrorReason.SYNTAX_ERROR
+        || error.getReason() == TemplateError.ErrorReason.DISABLED
         || error.getReason() == TemplateError.ErrorReason.INVALID_ARGUMENT;
   }
 

@@ -50,6 +50,8 @@ public final class ChatTokenizer implements AutoCloseable {
   /** Same as {@link #load}, from files that were read before. */
   public static ChatTokenizer of(TokenizerFiles files) {
     try {
+      TokenizerSyntax.require(files.tokenizerJson());
+      PieceRules.requireLoadable(files.tokenizerJson());
       int vocabSize = Vocabulary.size(files.tokenizerJson());
       return new ChatTokenizer(files, new NativeTokenizer(files.tokenizerJson()), vocabSize);
     } catch (IOException | RuntimeException e) {

@@ -30,6 +30,20 @@ final class PieceRules {
     return piecewise ? addedTokens(rules.path("added_tokens")) : Optional.empty();
   }
 
+  /**
+   * Makes sure that the tokenizers library can load a tokenizer that is JSON.
+   *
+   * @throws IOException if the library would end the process
+   */
+  static void requireLoadable(String tokenizerJson) throws IOException {
+    JsonNode model = withoutVocabulary(tokenizerJson).path("model");
+    // it cuts the prefix off every merge, also off one that is shorter
+    if (!model.path("type").asText().equals("WordPiece")
+        && !model.path("continuing_subword_prefix").asText("").isEmpty()) {
+      throw new IOException("its byte pairs have a continuing_subword_prefix");
+    }
+  }
+
   private static boolean splitsAsLlama(JsonNode preTokenizer) {
     JsonNode steps = preTokenizer.path("pretokenizers");
     JsonNode split = steps.path(0);

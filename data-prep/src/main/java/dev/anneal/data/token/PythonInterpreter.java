@@ -5,31 +5,45 @@ import com.hubspot.jinjava.JinjavaConfig;
 import com.hubspot.jinjava.interpret.Context;
 import com.hubspot.jinjava.interpret.InterpreterFactory;
 import com.hubspot.jinjava.interpret.JinjavaInterpreter;
+import java.time.Duration;
 import java.util.Collection;
 import java.util.Map;
 
 /** Prints values as Python does: {@code True}, {@code ['a', 1.0]}. */
 final class PythonInterpreter extends JinjavaInterpreter {
-  static final InterpreterFactory FACTORY =
-      new InterpreterFactory() {
-        @Override
-        public JinjavaInterpreter newInstance(JinjavaInterpreter original) {
-          return new PythonInterpreter(original);
-        }
+  private final RenderLimits limits;
 
-        @Override
-        public JinjavaInterpreter newInstance(
-            Jinjava application, Context context, JinjavaConfig config) {
-          return new PythonInterpreter(application, context, config);
-        }
-      };
+  /**
+   * @param time that one rendering may take
+   */
+  static InterpreterFactory factory(Duration time) {
+    return new InterpreterFactory() {
+      @Override
+      public JinjavaInterpreter newInstance(JinjavaInterpreter original) {
+        return new PythonInterpreter((PythonInterpreter) original);
+      }
 
-  private PythonInterpreter(JinjavaInterpreter original) {
-    super(original);
+      @Override
+      public JinjavaInterpreter newInstance(
+          Jinjava application, Context context, JinjavaConfig config) {
+        return new PythonInterpreter(application, context, config, new RenderLimits(time));
+      }
+    };
   }
 
-  private PythonInterpreter(Jinjava application, Context context, JinjavaConfig config) {
+  private PythonInterpreter(PythonInterpreter original) {
+    super(original);
+    this.limits = original.limits;
+  }
+
+  private PythonInterpreter(
+      Jinjava application, Context context, JinjavaConfig config, RenderLimits limits) {
     super(application, context, config);
+    this.limits = limits;
+  }
+
+  RenderLimits limits() {
+    return limits;
   }
 
   @Override

@@ -8,6 +8,7 @@ import java.util.Map;
 /** Values as Python writes them: as JSON, or as it prints them. */
 final class PythonJson {
   private static final int NO_INDENT = -1;
+  private static final int MAX_LEVEL = 500;
 
   private final StringBuilder out = new StringBuilder();
   private final Notation notation;
@@ -45,6 +46,9 @@ final class PythonJson {
   }
 
   private void write(Object value, int level) {
+    if (out.length() > RenderLimits.MAX_TEXT || level > MAX_LEVEL) {
+      throw new IllegalArgumentException("what it writes is too long or nested too deep");
+    }
     if (value instanceof Map<?, ?> map) {
       writeMap(map, level);
     } else if (value instanceof Collection<?> list) {

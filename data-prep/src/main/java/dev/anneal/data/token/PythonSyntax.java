@@ -5,6 +5,8 @@ import com.hubspot.jinjava.el.ext.AdditionOperator;
 import com.hubspot.jinjava.el.ext.ExtendedParser;
 import com.hubspot.jinjava.interpret.Context;
 import com.hubspot.jinjava.interpret.JinjavaInterpreter;
+import java.util.Collection;
+import java.util.Map;
 import jinjava.de.odysseus.el.misc.TypeConverter;
 import jinjava.de.odysseus.el.tree.Bindings;
 import jinjava.de.odysseus.el.tree.impl.Builder;
@@ -101,7 +103,14 @@ final class PythonSyntax extends ExtendedSyntaxBuilder {
         throw new TemplateRefusalException(
             "it adds " + typeOf(left) + " and " + typeOf(right) + ", which cannot be added");
       }
-      return isText(left) ? left.toString() + right : ADDITION.add(converter, left, right);
+      if (!isText(left)) {
+        RenderLimits.current().requireElements(size(left) + size(right));
+        return ADDITION.add(converter, left, right);
+      }
+      String first = left.toString();
+      String second = right.toString();
+      RenderLimits.current().requireText((long) first.length() + second.length());
+      return first + second;
     }
   }
 
@@ -112,6 +121,12 @@ final class PythonSyntax extends ExtendedSyntaxBuilder {
     Object add(TypeConverter converter, Object left, Object right) {
       return apply(converter, left, right);
     }
+  }
+
+  private static long size(Object value) {
+    return value instanceof Collection<?> list
+        ? list.size()
+        : value instanceof Map<?, ?> map ? map.size() : 0;
   }
 
   private static boolean isText(Object value) {

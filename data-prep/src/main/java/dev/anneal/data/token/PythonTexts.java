@@ -43,11 +43,31 @@ final class PythonTexts extends JinjavaBeanELResolver {
       case "endswith" -> text.endsWith(first);
       case "upper" -> text.toUpperCase(Locale.ROOT);
       case "lower" -> text.toLowerCase(Locale.ROOT);
-      case "replace" -> text.replace(first, arguments[1].toString());
+      case "replace" -> replace(text, first, arguments[1].toString());
       case "split" -> split(text, first, arguments);
       case "find" -> (long) text.indexOf(first);
       default -> null;
     };
+  }
+
+  /** With every {@code old} replaced; refused where that makes more than a template may. */
+  static String replace(String text, String old, String replacement) {
+    long most = old.isEmpty() ? text.length() + 1L : text.length() / old.length();
+    if (text.length() + most * replacement.length() > RenderLimits.MAX_TEXT / 64) {
+      RenderLimits.current().requireText(lengthReplaced(text, old, replacement));
+    }
+    return text.replace(old, replacement);
+  }
+
+  private static long lengthReplaced(String text, String old, String replacement) {
+    if (old.isEmpty()) {
+      return text.length() + (text.length() + 1L) * replacement.length();
+    }
+    long found = 0;
+    for (int i = text.indexOf(old); i >= 0; i = text.indexOf(old, i + old.length())) {
+      found++;
+    }
+    return text.length() + found * (replacement.length() - old.length());
   }
 
   /**

@@ -71,9 +71,9 @@ public record TokenizerFiles(
       throw new InvalidDataException(
           "tokenizer_config.json in '"
               + folder
-              + "' is not JSON (line "
-              + e.getLocation().getLineNr()
-              + "): copy it again from the model.",
+              + "' is not JSON"
+              + (e.getLocation() == null ? "" : " (line " + e.getLocation().getLineNr() + ")")
+              + ": copy it again from the model.",
           e);
     }
   }

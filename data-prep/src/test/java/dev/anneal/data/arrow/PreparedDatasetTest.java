@@ -20,6 +20,8 @@ import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.RawLocalFileSystem;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class PreparedDatasetTest {
   // 8 sequences a record batch
@@ -55,6 +57,22 @@ class PreparedDatasetTest {
         PreparedDataset.open(dir.toString(), Split.EVAL, new Storage(new Configuration()))) {
       assertThat(eval.size()).isZero();
     }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"../part-00000.arrow", "/etc/passwd", "..", "s3a://b/x", ".hidden", ""})
+  void aManifestNamesFilesOfItsFolderOnly(String name) throws IOException {
+    Files.writeString(
+        dir.resolve("dataset.json"),
+        """
+        {"schema_version":1,"train":{"files":[{"name":"%s","sequences":1,"bytes":9}]},
+         "eval":{"files":[]}}"""
+            .formatted(name));
+    assertThatThrownBy(
+            () ->
+                PreparedDataset.open(dir.toString(), Split.TRAIN, new Storage(new Configuration())))
+        .isInstanceOf(InvalidDataException.class)
+        .hasMessageContaining("it names the file '" + name + "'");
   }
 
   /** A file system that is not the local one, as far as Anneal can tell. */

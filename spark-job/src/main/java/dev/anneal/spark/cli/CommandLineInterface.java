@@ -3,10 +3,12 @@ package dev.anneal.spark.cli;
 import dev.anneal.data.InvalidDataException;
 import dev.anneal.spark.AnnealVersion;
 import dev.anneal.spark.BadRequestException;
+import dev.anneal.spark.Redaction;
 import dev.anneal.spark.storage.StoreRefusal;
 import dev.anneal.training.InvalidModelException;
 import java.io.PrintStream;
 import java.io.PrintWriter;
+import java.io.StringWriter;
 import java.nio.charset.StandardCharsets;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -55,7 +57,10 @@ public final class CommandLineInterface implements Runnable {
   private static int fail(Exception e, CommandLine command, ParseResult parsed) {
     say(command, StoreRefusal.sentence(e).orElse(String.valueOf(e.getMessage())));
     if (command.getParseResult().hasMatchedOption("--debug")) {
-      e.printStackTrace(command.getErr());
+      StringWriter trace = new StringWriter();
+      e.printStackTrace(new PrintWriter(trace, true));
+      command.getErr().print(Redaction.ofProcess().mask(trace.toString()));
+      command.getErr().flush();
     }
     return isRefusal(e) ? BAD_REQUEST : FAILURE;
   }
@@ -67,7 +72,7 @@ public final class CommandLineInterface implements Runnable {
   }
 
   private static void say(CommandLine command, String sentence) {
-    command.getErr().println("anneal: " + sentence);
+    command.getErr().println("anneal: " + Redaction.ofProcess().mask(sentence));
     command.getErr().flush();
   }
 

@@ -7,6 +7,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.fasterxml.jackson.databind.node.TextNode;
 import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
 import dev.anneal.spark.BadRequestException;
+import dev.anneal.spark.Redaction;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -18,6 +19,7 @@ import java.util.function.UnaryOperator;
 public final class ConfigLoader {
   private static final YAMLMapper YAML =
       YAMLMapper.builder().enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION).build();
+  private static final int MAX_FILE_BYTES = 1 << 20;
   private static final List<String> LOCATION_KEYS =
       List.of(
           "model.path",
@@ -54,6 +56,11 @@ public final class ConfigLoader {
   private void overlayFile(Path file, String name) {
     String text;
     try {
+      if (Files.size(file) > MAX_FILE_BYTES) {
+        throw new BadRequestException(
+            "The configuration %s has %d bytes, and %d are allowed: check --config."
+                .formatted(name, Files.size(file), MAX_FILE_BYTES));
+      }
       text = Files.readString(file);
     } catch (IOException e) {
       throw new BadRequestException(
@@ -150,8 +157,18 @@ public final class ConfigLoader {
       ObjectNode section = tree.withObjectProperty(key.section());
       JsonNode location = section.get(key.field());
       if (location.isTextual()) {
+        requireNoSecret(name, location.textValue());
         section.put(key.field(), Locations.resolve(location.textValue(), workingFolder));
       }
+    }
+  }
+
+  /** What is in a location would be in messages, in the record of the run and in Spark's pages. */
+  private static void requireNoSecret(String key, String location) {
+    if (Redaction.carriesSecret(location)) {
+      throw new BadRequestException(
+          "%s holds a user name or a key in front of its host: take it out, and give credentials as Hadoop takes them, as in fs.s3a.access.key or the environment."
+              .formatted(key));
     }
   }
 

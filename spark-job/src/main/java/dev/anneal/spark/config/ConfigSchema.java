@@ -19,6 +19,7 @@ import java.util.stream.Stream;
 
 /** Every key of the configuration: what it accepts, and what it is when nobody says otherwise. */
 final class ConfigSchema {
+  private static final ObjectMapper MAPPER = new ObjectMapper();
   private static final long MAX_INT = Integer.MAX_VALUE;
   private static final long MAX_LONG = Long.MAX_VALUE;
   private static final Rule POSITIVE = number("a number greater than 0", x -> x > 0);
@@ -148,10 +149,9 @@ final class ConfigSchema {
 
   /** The tree in which no key has been set. */
   static ObjectNode defaults() {
-    ObjectMapper mapper = new ObjectMapper();
-    ObjectNode tree = mapper.createObjectNode();
+    ObjectNode tree = MAPPER.createObjectNode();
     for (Key key : KEYS) {
-      JsonNode value = mapper.valueToTree(key.defaultValue());
+      JsonNode value = MAPPER.valueToTree(key.defaultValue());
       tree.withObjectProperty(key.section()).set(key.field(), value);
     }
     return tree;

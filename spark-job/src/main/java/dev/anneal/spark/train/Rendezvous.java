@@ -1,6 +1,7 @@
 package dev.anneal.spark.train;
 
 import dev.anneal.training.collective.RendezvousStore;
+import dev.anneal.training.collective.StoreAddress;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
@@ -8,16 +9,19 @@ import java.util.Objects;
 import org.apache.spark.BarrierTaskContext;
 
 /**
- * Where the ranks of a barrier stage meet: a store that the first node serves and whose address
- * goes round through Spark.
+ * Where the ranks of a barrier stage meet: a store that the first node serves. Its address and the
+ * token that it asks for go round through Spark, whose {@code spark.authenticate} and {@code
+ * spark.network.crypto.enabled} decide who can read them on the way.
  *
  * @param served the store on the first node, for its rank 0, which closes it; {@code null}
  *     elsewhere and where there is one rank only
- * @param host the store's
+ * @param address the store's; {@code null} where there is one rank only
  * @param places for every node, what tells apart who sees other GPUs
  */
 record Rendezvous(
-    RendezvousStore served, String host, int port, List<String> places, Duration timeout) {
+    RendezvousStore served, StoreAddress address, List<String> places, Duration timeout) {
+
+  private static final String NOBODY = "-";
 
   /** Returns when every node has come. */
   static Rendezvous hold(BarrierTaskContext context, int worldSize, Duration timeout) {
@@ -25,16 +29,15 @@ record Rendezvous(
     RendezvousStore served =
         context.partitionId() == 0 && worldSize > 1 ? RendezvousStore.serve(host, timeout) : null;
     try {
-      int port = served == null ? 0 : served.port();
+      String address = served == null ? NOBODY : served.address().toText();
       String visible = Objects.toString(System.getenv("CUDA_VISIBLE_DEVICES"), "all");
       List<String[]> nodes =
-          Arrays.stream(context.allGather(String.join(" ", Integer.toString(port), host, visible)))
+          Arrays.stream(context.allGather(String.join(" ", address, host, visible)))
               .map(node -> node.split(" ", 3))
               .toList();
       return new Rendezvous(
           served,
-          nodes.get(0)[1],
-          Integer.parseInt(nodes.get(0)[0]),
+          worldSize > 1 ? StoreAddress.parse(nodes.get(0)[0]) : null,
           nodes.stream().map(node -> node[1] + " " + node[2]).toList(),
           timeout);
     } catch (Throwable e) {
@@ -47,7 +50,7 @@ record Rendezvous(
 
   /** The store as {@code rank} sees it, to be closed by it. */
   RendezvousStore store(int rank) {
-    return rank == 0 ? served : RendezvousStore.connect(host, port, timeout);
+    return rank == 0 ? served : RendezvousStore.connect(address, timeout);
   }
 
   /** The address of this task's host that Spark uses. */

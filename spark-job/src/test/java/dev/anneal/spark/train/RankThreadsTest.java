@@ -134,7 +134,7 @@ class RankThreadsTest {
   /** Two ranks in one group. */
   private void together(Rank work) throws Exception {
     try (RendezvousStore store = RendezvousStore.serve(HOST, LONG);
-        RendezvousStore other = RendezvousStore.connect(HOST, store.port(), LONG)) {
+        RendezvousStore other = RendezvousStore.connect(store.address(), LONG)) {
       threads()
           .run(
               0,

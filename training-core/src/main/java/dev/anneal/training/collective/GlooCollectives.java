@@ -7,10 +7,12 @@ import java.util.function.Supplier;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.javacpp.chrono.Milliseconds;
 import org.bytedeco.pytorch.GlooDeviceVector;
+import org.bytedeco.pytorch.LongVector;
 import org.bytedeco.pytorch.ProcessGroupGloo;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.Work;
+import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /** Collectives between processes on CPUs, over TCP. */
 public final class GlooCollectives implements Collectives {
@@ -43,12 +45,39 @@ public final class GlooCollectives implements Collectives {
           new ProcessGroupGloo(store.connection("gloo"), rank, worldSize, options);
       // the group outlives this scope: it is closed by close()
       group.retainReference();
-      return new GlooCollectives(group, rank, worldSize);
+      GlooCollectives collectives = new GlooCollectives(group, rank, worldSize);
+      collectives.requirePeers(store.secret());
+      return collectives;
+    } catch (CollectiveException e) {
+      throw e;
     } catch (RuntimeException e) {
       throw new CollectiveException(
           "Rank %d did not meet its %d peers within %d s: check that every node reaches %s."
               .formatted(rank, worldSize - 1, timeout.toSeconds(), localHost),
           e);
+    }
+  }
+
+  private void requirePeers(SharedSecret secret) {
+    try {
+      PeerProof.require(secret, rank, worldSize, this::exchange);
+    } catch (CollectiveException e) {
+      close();
+      throw e;
+    }
+  }
+
+  /** Part {@code r} goes to rank {@code r}, over the connection that all other calls use. */
+  private byte[] exchange(byte[] parts) {
+    try (TensorScope scope = new TensorScope();
+        LongVector equal = new LongVector()) {
+      Tensor from = Tensors.empty(ScalarType.Byte, parts.length);
+      Tensor to = Tensors.empty(ScalarType.Byte, parts.length);
+      Tensors.bytes(from, 0).put(parts);
+      await("all_to_all", () -> group.alltoall_base(to, from, equal, equal));
+      byte[] received = new byte[parts.length];
+      Tensors.bytes(to, 0).get(received);
+      return received;
     }
   }
 

@@ -95,7 +95,7 @@ public final class NcclCollectives implements Collectives {
       int rank,
       int worldSize,
       Duration timeout) {
-    NcclSettings.apply();
+    NcclSettings.apply(store.localAddress());
     // NCCL itself would wait for them forever
     if (!store.meet(name + "/arrived", worldSize, timeout)) {
       throw new CollectiveException(

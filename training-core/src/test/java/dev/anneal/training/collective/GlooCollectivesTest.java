@@ -54,7 +54,7 @@ class GlooCollectivesTest {
   @Test
   void ranksMeetAtAStoreOrMissEachOther() {
     try (RendezvousStore store = RendezvousStore.serve(HOST, PATIENCE);
-        RendezvousStore other = RendezvousStore.connect(HOST, store.port(), PATIENCE)) {
+        RendezvousStore other = RendezvousStore.connect(store.address(), PATIENCE)) {
       Future<Boolean> met =
           CompletableFuture.supplyAsync(() -> other.meet("both", 2, Duration.ofSeconds(20)));
       assertThat(store.meet("both", 2, Duration.ofSeconds(20))).isTrue();
@@ -67,7 +67,7 @@ class GlooCollectivesTest {
     ExecutorService threads = Executors.newFixedThreadPool(2);
     try (RendezvousStore store = RendezvousStore.serve(HOST, PATIENCE)) {
       Future<Void> first = threads.submit(in(store, 0, rank));
-      try (RendezvousStore other = RendezvousStore.connect(HOST, store.port(), PATIENCE)) {
+      try (RendezvousStore other = RendezvousStore.connect(store.address(), PATIENCE)) {
         Future<Void> second = threads.submit(in(other, 1, rank));
         first.get(PATIENCE.toSeconds(), TimeUnit.SECONDS);
         second.get(PATIENCE.toSeconds(), TimeUnit.SECONDS);

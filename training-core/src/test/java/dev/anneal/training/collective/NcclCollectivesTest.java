@@ -198,7 +198,7 @@ class NcclCollectivesTest {
   private static void inTwoThreads(Duration timeout, Rank rank) throws Exception {
     ExecutorService threads = Executors.newFixedThreadPool(2);
     try (RendezvousStore store = RendezvousStore.serve(NcclPeer.HOST, PATIENCE);
-        RendezvousStore other = RendezvousStore.connect(NcclPeer.HOST, store.port(), PATIENCE)) {
+        RendezvousStore other = RendezvousStore.connect(store.address(), PATIENCE)) {
       Future<?> first = threads.submit(() -> run(store, 0, timeout, rank));
       Future<?> second = threads.submit(() -> run(other, 1, timeout, rank));
       first.get(PATIENCE.toSeconds(), TimeUnit.SECONDS);
@@ -226,7 +226,7 @@ class NcclCollectivesTest {
         NcclPeer.class,
         folder.resolve("peer.log"),
         List.of("-Xmx1g"),
-        List.of(Integer.toString(store.port()), Long.toString(timeout.toSeconds()), task));
+        List.of(store.address().toText(), Long.toString(timeout.toSeconds()), task));
   }
 
   private static void sleep(Duration time) {

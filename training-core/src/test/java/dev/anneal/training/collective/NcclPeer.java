@@ -14,15 +14,14 @@ final class NcclPeer {
   /**
    * Runs the rank.
    *
-   * @param args port of rank 0's store, timeout in seconds, {@code calls} or {@code idle}
+   * @param args address of rank 0's store, timeout in seconds, {@code calls} or {@code idle}
    */
   public static void main(String[] args) throws InterruptedException {
     Duration timeout = Duration.ofSeconds(Long.parseLong(args[1]));
     Device device = Device.gpu(1);
     Gpus.require(2);
     Gpus.bind(device);
-    try (RendezvousStore store =
-        RendezvousStore.connect(HOST, Integer.parseInt(args[0]), timeout)) {
+    try (RendezvousStore store = RendezvousStore.connect(StoreAddress.parse(args[0]), timeout)) {
       store.meet("ready", 2, timeout);
       run(store, device, timeout, args[2]);
     }

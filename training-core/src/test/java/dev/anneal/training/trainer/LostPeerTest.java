@@ -10,6 +10,7 @@ import dev.anneal.training.collective.CollectiveException;
 import dev.anneal.training.collective.Collectives;
 import dev.anneal.training.collective.GlooCollectives;
 import dev.anneal.training.collective.RendezvousStore;
+import dev.anneal.training.collective.StoreAddress;
 import java.io.IOException;
 import java.net.ServerSocket;
 import java.nio.file.Path;
@@ -60,9 +61,9 @@ class LostPeerTest {
 
   @Test
   void storeThatNobodyServesIsNoticed() throws IOException {
-    int port;
+    StoreAddress address;
     try (ServerSocket free = new ServerSocket(0)) {
-      port = free.getLocalPort();
+      address = new StoreAddress(PeerRank.HOST, free.getLocalPort(), "00".repeat(32));
     }
     assertTimeoutPreemptively(
         Duration.ofSeconds(30),
@@ -70,9 +71,9 @@ class LostPeerTest {
           CollectiveException error =
               catchThrowableOfType(
                   CollectiveException.class,
-                  () -> RendezvousStore.connect(PeerRank.HOST, port, Duration.ofSeconds(2)));
+                  () -> RendezvousStore.connect(address, Duration.ofSeconds(2)));
           assertThat(error)
-              .hasMessageStartingWith("The rendezvous store at 127.0.0.1:" + port)
+              .hasMessageStartingWith("The rendezvous store at " + address)
               .hasMessageContaining("cannot be reached");
         });
   }
@@ -118,6 +119,6 @@ class LostPeerTest {
         PeerRank.class,
         folder.resolve("peer.log"),
         List.of("-Xmx256m"),
-        List.of(Integer.toString(store.port()), "30", folder.toString(), scenario.name()));
+        List.of(store.address().toText(), "30", folder.toString(), scenario.name()));
   }
 }

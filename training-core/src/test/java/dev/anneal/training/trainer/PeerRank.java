@@ -3,6 +3,7 @@ package dev.anneal.training.trainer;
 import dev.anneal.training.collective.Collectives;
 import dev.anneal.training.collective.GlooCollectives;
 import dev.anneal.training.collective.RendezvousStore;
+import dev.anneal.training.collective.StoreAddress;
 import java.io.IOException;
 import java.io.ObjectOutputStream;
 import java.nio.file.Files;
@@ -24,12 +25,12 @@ final class PeerRank {
   /**
    * Runs the scenarios one after the other.
    *
-   * @param args port of rank 0's store, timeout in seconds, folder for reports, scenarios
+   * @param args address of rank 0's store, timeout in seconds, folder for reports, scenarios
    */
   public static void main(String[] args) throws IOException {
     Duration timeout = Duration.ofSeconds(Long.parseLong(args[1]));
     Path folder = Path.of(args[2]);
-    try (RendezvousStore store = RendezvousStore.connect(HOST, Integer.parseInt(args[0]), timeout);
+    try (RendezvousStore store = RendezvousStore.connect(StoreAddress.parse(args[0]), timeout);
         Collectives collectives = GlooCollectives.join(store, HOST, 1, 2, timeout)) {
       for (int i = 3; i < args.length; i++) {
         Scenario scenario = Scenario.valueOf(args[i]);

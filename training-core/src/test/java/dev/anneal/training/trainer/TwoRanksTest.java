@@ -54,7 +54,7 @@ class TwoRanksTest {
     List<String> args =
         Stream.concat(
                 Stream.of(
-                    Integer.toString(store.port()),
+                    store.address().toText(),
                     Long.toString(TIMEOUT.toSeconds()),
                     reports.toString()),
                 scenarios)

@@ -1,0 +1,100 @@
+package dev.anneal.spark;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.ByteArrayOutputStream;
+import java.io.PrintStream;
+import java.util.Map;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.spark.SparkConf;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class RedactionTest {
+  private static final String KEY = "AKIAIOSFODNN7EXAMPLE";
+  private static final String SECRET = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
+  private static final String HF_TOKEN = "hf_abcdefGHIJKL0123456789";
+
+  @Test
+  void masksTheValuesOfSecretSettings() {
+    Configuration hadoop = new Configuration(false);
+    hadoop.set("fs.s3a.access.key", KEY);
+    hadoop.set("fs.s3a.bucket.mine.secret.key", SECRET);
+    SparkConf spark = new SparkConf(false).set("spark.executorEnv.HF_TOKEN", HF_TOKEN);
+    Redaction redaction =
+        Redaction.of(spark, hadoop, Map.of("AWS_SESSION_TOKEN", "FwoGZXIvYXdzEBYaDH7+/=="));
+
+    String said =
+        "403 for %s with %s, %s and FwoGZXIvYXdzEBYaDH7+/==".formatted(KEY, SECRET, HF_TOKEN);
+    assertThat(redaction.mask(said))
+        .isEqualTo("403 for ********* with *********, ********* and *********");
+    assertThat(redaction.mask(null)).isNull();
+  }
+
+  @Test
+  void masksWhatSparkIsToldToRedact() {
+    SparkConf spark =
+        new SparkConf(false)
+            .set("spark.redaction.regex", "(?i)bucket")
+            .set("spark.hadoop.my.bucket", "the-42-bucket");
+    Redaction redaction = Redaction.of(spark, new Configuration(false), Map.of());
+    assertThat(redaction.mask("in the-42-bucket")).isEqualTo("in *********");
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "hadoop.security.token.service.use_ip, true",
+    "yarn.resourcemanager.delegation.token.renew-interval, 86400000",
+    "fs.s3a.token.provider, org.apache.hadoop.fs.s3a.SimpleAWSCredentialsProvider",
+    "hadoop.http.authentication.signature.secret.file, /home/me/secret",
+  })
+  void leavesWordsNumbersClassesAndPlaces(String name, String value) {
+    Configuration hadoop = new Configuration(false);
+    hadoop.set(name, value);
+    Redaction redaction = Redaction.of(new SparkConf(false), hadoop, Map.of());
+    assertThat(redaction.mask("it is " + value)).isEqualTo("it is " + value);
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "cannot read s3a://me:geheim@bucket/x, cannot read s3a://*********@bucket/x",
+    "https://h/x?a=1&X-Amz-Signature=0a1b2c&b=2, https://h/x?a=1&X-Amz-Signature=*********&b=2",
+    "Authorization: Bearer abcdefghijk, Authorization: Bearer *********",
+    "hdfs://node:8020/user/a@b, hdfs://node:8020/user/a@b",
+    "abfs://container@account.dfs.core.windows.net/x, abfs://container@account.dfs.core.windows.net/x",
+  })
+  void masksWhatUrisCarry(String text, String expected) {
+    Redaction redaction = Redaction.of(new SparkConf(false), new Configuration(false), Map.of());
+    assertThat(redaction.mask(text)).isEqualTo(expected);
+  }
+
+  @Test
+  void theCommandLineSaysNoSecret() {
+    System.setProperty("spark.hadoop.fs.s3a.secret.key", SECRET);
+    try {
+      String said = refused("run", "--debug", "--config", "no-" + SECRET + ".yaml");
+      assertThat(said).contains("no-*********.yaml").doesNotContain(SECRET);
+    } finally {
+      System.clearProperty("spark.hadoop.fs.s3a.secret.key");
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {"model.path", "model.tokenizer", "data.source", "lora.init_from", "output.path"})
+  void refusesLocationsThatCarryKeys(String key) {
+    assertThat(refused("run", "--set", key + "=s3a://me:" + SECRET + "@bucket/x"))
+        .startsWith("anneal: " + key + " holds a user name or a key in front of its host")
+        .doesNotContain(SECRET);
+  }
+
+  private static String refused(String... args) {
+    ByteArrayOutputStream err = new ByteArrayOutputStream();
+    PrintStream out = new PrintStream(new ByteArrayOutputStream(), true, UTF_8);
+    assertThat(Anneal.execute(args, out, new PrintStream(err, true, UTF_8))).isEqualTo(2);
+    return err.toString(UTF_8);
+  }
+}

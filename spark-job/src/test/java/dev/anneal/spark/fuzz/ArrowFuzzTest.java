@@ -1,0 +1,144 @@
+package dev.anneal.spark.fuzz;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import dev.anneal.data.InvalidDataException;
+import dev.anneal.data.arrow.PreparedDataset;
+import dev.anneal.data.arrow.PreparedSequence;
+import dev.anneal.data.arrow.PreparedWriter;
+import dev.anneal.data.arrow.Split;
+import dev.anneal.data.io.Storage;
+import dev.anneal.data.source.FileRange;
+import dev.anneal.data.source.RowReader;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.nio.channels.Channels;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.apache.arrow.memory.BufferAllocator;
+import org.apache.arrow.memory.RootAllocator;
+import org.apache.arrow.vector.BigIntVector;
+import org.apache.arrow.vector.VarCharVector;
+import org.apache.arrow.vector.VectorSchemaRoot;
+import org.apache.arrow.vector.ipc.ArrowFileWriter;
+import org.apache.arrow.vector.ipc.ArrowStreamWriter;
+import org.apache.arrow.vector.ipc.ArrowWriter;
+import org.apache.hadoop.conf.Configuration;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+@Tag("fuzz")
+class ArrowFuzzTest {
+  private static final List<String> WORDS = List.of("ARROW1", "anneal.batch_rows", "\u0008");
+
+  @TempDir Path dir;
+  private final Storage storage = new Storage(new Configuration());
+
+  @Test
+  void preparedFiles() throws Exception {
+    ByteArrayOutputStream out = new ByteArrayOutputStream();
+    try (PreparedWriter writer = new PreparedWriter(out, 64)) {
+      for (int i = 0; i < 5; i++) {
+        int[] ids = {i, 2, 3, 4};
+        writer.append(new PreparedSequence(ids, new int[] {4}, new int[] {1, 4}));
+      }
+      writer.finish();
+    }
+    Mutator mutator = new Mutator(Fuzz.seed(), List.of(out.toByteArray()), WORDS);
+    Fuzz.run("prepared Arrow files", mutator, this::readPrepared, InvalidDataException.class);
+  }
+
+  private void readPrepared(byte[] arrow) throws IOException {
+    Files.write(dir.resolve("part-00000.arrow"), arrow);
+    Files.writeString(
+        dir.resolve("dataset.json"),
+        """
+        {"schema_version":1,"train":{"files":[{"name":"part-00000.arrow","sequences":5,"bytes":%d}]},
+         "eval":{"files":[]}}"""
+            .formatted(arrow.length));
+    try (PreparedDataset train = PreparedDataset.open(dir.toString(), Split.TRAIN, storage)) {
+      for (int i = 0; i < train.size(); i++) {
+        train.read(i);
+      }
+    }
+  }
+
+  @Test
+  void manifestsOfDatasets() throws Exception {
+    String manifest =
+        """
+        {"schema_version":1,"tokenizer_sha256":null,"spec":{"source":"x","columns":{"a":"b"}},
+         "rows":{"read":5,"bad":{"x":1}},"train":{"sequences":5,"rows":5,"largest_token_id":7,
+         "files":[{"name":"part-00000.arrow","sequences":5,"bytes":100}]},
+         "eval":{"files":[]},"token_lengths":{"64":5}}""";
+    List<String> words = List.of("\"files\":", "\"train\":", "\"name\":", "\"../x\"", "\"eval\":");
+    Mutator mutator = new Mutator(Fuzz.seed(), List.of(manifest.getBytes(UTF_8)), words);
+    Fuzz.run(
+        "manifests of data sets",
+        mutator,
+        json -> {
+          Files.write(dir.resolve("dataset.json"), json);
+          try (PreparedDataset train = PreparedDataset.open(dir.toString(), Split.TRAIN, storage)) {
+            if (train.size() > 0) {
+              train.read(0);
+            }
+          }
+        },
+        InvalidDataException.class);
+  }
+
+  @Test
+  void sourceFiles() throws Exception {
+    List<byte[]> seeds = List.of(rows(Framing.FILE), rows(Framing.STREAM));
+    Mutator mutator = new Mutator(Fuzz.seed(), seeds, WORDS);
+    Fuzz.run("Arrow files of rows", mutator, this::readRows, InvalidDataException.class);
+  }
+
+  private void readRows(byte[] arrow) throws IOException {
+    Path file = dir.resolve("rows.arrow");
+    Files.write(file, arrow);
+    for (FileRange range :
+        FileRange.of(new Storage.FileInfo(file.toString(), arrow.length), storage)) {
+      try (RowReader rows = RowReader.open(range, storage)) {
+        while (rows.hasNext()) {
+          rows.next();
+        }
+      }
+    }
+  }
+
+  private enum Framing {
+    FILE,
+    STREAM
+  }
+
+  private static byte[] rows(Framing framing) throws IOException {
+    ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+    try (BufferAllocator allocator = new RootAllocator();
+        VarCharVector text = new VarCharVector("text", allocator);
+        BigIntVector number = new BigIntVector("number", allocator)) {
+      text.allocateNew();
+      number.allocateNew();
+      for (int i = 0; i < 3; i++) {
+        text.setSafe(i, ("row " + i).getBytes(UTF_8));
+        number.setSafe(i, i);
+      }
+      try (VectorSchemaRoot root = new VectorSchemaRoot(new ArrayList<>(List.of(text, number)));
+          OutputStream out = bytes;
+          ArrowWriter writer =
+              framing == Framing.FILE
+                  ? new ArrowFileWriter(root, null, Channels.newChannel(out))
+                  : new ArrowStreamWriter(root, null, out)) {
+        root.setRowCount(3);
+        writer.start();
+        writer.writeBatch();
+        writer.end();
+      }
+    }
+    return bytes.toByteArray();
+  }
+}
