@@ -66,7 +66,7 @@ final class GlooRanks {
       work.run(new SingleRank());
       return null;
     }
-    try (RendezvousStore own = RendezvousStore.connect(HOST, served.port(), TIMEOUT);
+    try (RendezvousStore own = RendezvousStore.connect(served.address(), TIMEOUT);
         Collectives world = GlooCollectives.join(own, HOST, rank, worldSize, TIMEOUT)) {
       work.run(world);
     }
