@@ -47,7 +47,7 @@ class FailureIT {
   @Test
   void aProcessThatDiesEndsTheRunWithItsName() throws Exception {
     Path output = copyOfDataset("killed");
-    try (SubmittedJob job = SubmittedJob.start(folder, endless("killed"))) {
+    try (SubmittedJob job = SubmittedJob.start(folder, endless("killed", "cluster.attempts=1"))) {
       job.awaitOutput("step ");
       List<ProcessHandle> processes = job.processes();
       job.executors().get(0).destroyForcibly();
@@ -66,6 +66,7 @@ class FailureIT {
       assertThat(job.await()).isEqualTo(143);
       job.assertNothingLeft(processes);
       assertFailed(output, "interrupted");
+      assertThat(job.out()).contains("There is no checkpoint yet: the same command begins anew.");
     }
   }
 
@@ -87,8 +88,11 @@ class FailureIT {
     assertThat(output.resolve("adapter")).doesNotExist();
   }
 
-  private static String[] endless(String output) {
-    return command("train", output, "training.epochs=null", "training.max_steps=100000");
+  private static String[] endless(String output, String... sets) {
+    List<String> all =
+        new ArrayList<>(List.of("training.epochs=null", "training.max_steps=100000"));
+    all.addAll(List.of(sets));
+    return command("train", output, all.toArray(String[]::new));
   }
 
   private static String[] command(String command, String output, String... sets) {

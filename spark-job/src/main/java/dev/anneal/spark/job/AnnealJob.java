@@ -8,6 +8,7 @@ import dev.anneal.data.PrepJob;
 import dev.anneal.data.RowSamples;
 import dev.anneal.data.token.ChatTokenizer;
 import dev.anneal.spark.JobFailedException;
+import dev.anneal.spark.Redaction;
 import dev.anneal.spark.Request;
 import dev.anneal.spark.checkpoint.CheckpointAudit;
 import dev.anneal.spark.checkpoint.RunIdentity;
@@ -24,6 +25,7 @@ import dev.anneal.spark.preflight.Preflight;
 import dev.anneal.spark.progress.ProgressDisplay;
 import dev.anneal.spark.storage.ObjectStoreDefaults;
 import dev.anneal.spark.storage.RunFolder;
+import dev.anneal.spark.storage.StoreRefusal;
 import dev.anneal.spark.storage.TokenizerCopy;
 import dev.anneal.spark.train.Batches;
 import dev.anneal.training.trainer.TrainingSpec;
@@ -37,6 +39,7 @@ import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
 import java.util.SortedMap;
+import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.SparkConf;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.deploy.SparkHadoopUtil;
@@ -48,12 +51,19 @@ public final class AnnealJob {
   private final Plan plan;
   private final String runId;
   private final HeldFolder held;
+  private final Redaction redaction;
   private final PrintWriter out;
   private final ProgressDisplay display;
   private final Instant start = Instant.now();
   private volatile TrainingStage training;
 
-  private AnnealJob(Request request, Plan plan, String runId, HeldFolder held, PrintWriter out) {
+  private AnnealJob(
+      Request request,
+      Plan plan,
+      String runId,
+      HeldFolder held,
+      Redaction redaction,
+      PrintWriter out) {
     this.request = request;
     this.plan = plan;
     this.runId = runId;
@@ -63,7 +73,8 @@ public final class AnnealJob {
         Boolean.getBoolean("anneal.terminal")
             ? ProgressDisplay.Medium.TERMINAL
             : ProgressDisplay.Medium.FILE;
-    this.display = new ProgressDisplay(out, medium, System::nanoTime);
+    this.redaction = redaction;
+    this.display = new ProgressDisplay(out, medium, System::nanoTime, redaction::mask);
   }
 
   /**
@@ -75,12 +86,14 @@ public final class AnnealJob {
    */
   public static void run(Request request, PrintWriter out) {
     SparkConf conf = ObjectStoreDefaults.addTo(new SparkConf());
-    Plan checked = Preflight.check(request, conf, SparkHadoopUtil.get().newConfiguration(conf));
+    Configuration hadoop = SparkHadoopUtil.get().newConfiguration(conf);
+    Plan checked = Preflight.check(request, conf, hadoop);
     String runId = Long.toHexString(new SecureRandom().nextLong());
     try (HeldFolder held = new HeldFolder(checked.folder(), runId)) {
       // another run may have come to its end in the meantime
       Plan plan = Preflight.again(request, checked);
-      new AnnealJob(request, plan, runId, held, out).run(SparkSettings.of(conf, request));
+      new AnnealJob(request, plan, runId, held, Redaction.of(conf, hadoop), out)
+          .run(SparkSettings.of(conf, request));
     }
   }
 
@@ -109,11 +122,12 @@ public final class AnnealJob {
   private RunRecord record(SparkSession spark) throws IOException {
     if (plan.earlier().isEmpty()) {
       clearFolder();
-      return RunRecord.begin(plan.folder(), request, spark.sparkContext());
+      return RunRecord.begin(plan.folder(), request, spark.sparkContext(), redaction::mask);
     }
     byte[] earlier = plan.folder().read(RunFolder.RECORD);
     plan.folder().delete(RunFolder.ATTEMPTS);
-    RunRecord record = RunRecord.begin(plan.folder(), request, spark.sparkContext());
+    RunRecord record =
+        RunRecord.begin(plan.folder(), request, spark.sparkContext(), redaction::mask);
     record.continueFrom(earlier);
     return record;
   }
@@ -159,9 +173,14 @@ public final class AnnealJob {
       if (held.loss().isPresent()) {
         throw new JobFailedException(held.loss().get(), e);
       }
-      record.failedQuietly(e instanceof Error ? e.toString() : e.getMessage());
+      record.failedQuietly(sentence(e));
       throw e;
     }
+  }
+
+  private static String sentence(Throwable e) {
+    return StoreRefusal.sentence(e)
+        .orElseGet(() -> e instanceof Error ? e.toString() : e.getMessage());
   }
 
   private void stages(SparkSession spark, RunRecord record) throws IOException {

@@ -16,6 +16,7 @@ import dev.anneal.training.trainer.StepMetrics;
 import java.io.IOException;
 import java.time.Instant;
 import java.util.Locale;
+import java.util.function.UnaryOperator;
 import org.apache.spark.SparkContext;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -28,6 +29,7 @@ public final class RunRecord {
   private static final Logger LOG = LoggerFactory.getLogger(RunRecord.class);
 
   private final RunFolder folder;
+  private final UnaryOperator<String> masked;
   private final ObjectNode root = JSON.createObjectNode();
   private final Instant start = Instant.now();
   private RunState state = RunState.RUNNING;
@@ -36,14 +38,20 @@ public final class RunRecord {
   private long skippedSteps;
   private long peakMemoryBytes;
 
-  RunRecord(RunFolder folder) {
+  RunRecord(RunFolder folder, UnaryOperator<String> masked) {
     this.folder = folder;
+    this.masked = masked;
   }
 
-  /** Writes the record of a run that begins. */
-  public static RunRecord begin(RunFolder folder, Request request, SparkContext spark)
+  /**
+   * Writes the record of a run that begins.
+   *
+   * @param masked what a sentence becomes before it is written
+   */
+  public static RunRecord begin(
+      RunFolder folder, Request request, SparkContext spark, UnaryOperator<String> masked)
       throws IOException {
-    RunRecord record = new RunRecord(folder);
+    RunRecord record = new RunRecord(folder, masked);
     record.root.put("state", RunState.RUNNING.jsonName());
     record.root.putNull("error");
     record.root.put("command", request.command().name().toLowerCase(Locale.ROOT));
@@ -143,7 +151,7 @@ public final class RunRecord {
   public synchronized void attemptEnded(String how) {
     ArrayNode attempts = root.withArrayProperty("attempts");
     if (attempts.get(attempts.size() - 1) instanceof ObjectNode last) {
-      last.put("ended_at", Instant.now().toString()).put("ended", how);
+      last.put("ended_at", Instant.now().toString()).put("ended", masked.apply(how));
     }
     writeQuietly();
   }
@@ -208,7 +216,9 @@ public final class RunRecord {
     }
     state = end;
     Instant now = Instant.now();
-    root.put("state", end.jsonName()).put("error", error).put("ended_at", now.toString());
+    root.put("state", end.jsonName())
+        .put("error", error == null ? null : masked.apply(error))
+        .put("ended_at", now.toString());
     totals().put("seconds", (now.toEpochMilli() - start.toEpochMilli()) / 1000.0);
     write();
   }

@@ -5,6 +5,7 @@ import java.io.PrintWriter;
 import java.time.Duration;
 import java.util.Locale;
 import java.util.function.LongSupplier;
+import java.util.function.UnaryOperator;
 
 /**
  * Shows how a run goes on: on a terminal one line that renews itself, elsewhere a line every few
@@ -24,15 +25,21 @@ public final class ProgressDisplay {
   private final PrintWriter out;
   private final Medium medium;
   private final LongSupplier nanoClock;
+  private final UnaryOperator<String> masked;
   private boolean lineOpen;
   private long shownAt;
   private long phaseAt;
   private long firstStep;
   private long firstStepAt;
 
-  public ProgressDisplay(PrintWriter out, Medium medium, LongSupplier nanoClock) {
+  /**
+   * @param masked what a line becomes before anybody sees it
+   */
+  public ProgressDisplay(
+      PrintWriter out, Medium medium, LongSupplier nanoClock, UnaryOperator<String> masked) {
     this.out = out;
     this.medium = medium;
+    this.masked = masked;
     this.nanoClock = nanoClock;
   }
 
@@ -42,7 +49,7 @@ public final class ProgressDisplay {
       out.println();
       lineOpen = false;
     }
-    out.println(text);
+    out.println(masked.apply(text));
     out.flush();
   }
 

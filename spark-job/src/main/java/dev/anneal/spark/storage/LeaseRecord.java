@@ -3,16 +3,18 @@ package dev.anneal.spark.storage;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import dev.anneal.spark.BadRequestException;
 import java.io.IOException;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
 import java.util.Optional;
 
 /**
- * What {@code run.lock} says.
+ * Who holds an output folder, as it stands there in JSON.
  *
  * @param startedAt of the run, in ISO 8601, for people
- * @param beat grows while the run lives
  */
-record LeaseRecord(String runId, ProcessIdentity process, String startedAt, long beat) {
+record LeaseRecord(String runId, ProcessIdentity process, String startedAt) {
   private static final JsonMapper JSON =
       JsonMapper.builder()
           .propertyNamingStrategy(PropertyNamingStrategies.SNAKE_CASE)
@@ -22,8 +24,14 @@ record LeaseRecord(String runId, ProcessIdentity process, String startedAt, long
           .disable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES)
           .build();
 
-  /** Reads the file; empty where it is half-written or no lock at all. */
-  static Optional<LeaseRecord> parse(byte[] json) {
+  /** The record of a run that begins now. */
+  static LeaseRecord of(String runId, ProcessIdentity process) {
+    return new LeaseRecord(
+        runId, process, Instant.now().truncatedTo(ChronoUnit.SECONDS).toString());
+  }
+
+  /** Reads a record; empty where it is half-written or none at all. */
+  static Optional<LeaseRecord> parse(String json) {
     try {
       return Optional.ofNullable(JSON.readValue(json, LeaseRecord.class));
     } catch (IOException e) {
@@ -31,24 +39,24 @@ record LeaseRecord(String runId, ProcessIdentity process, String startedAt, long
     }
   }
 
-  byte[] json() {
+  String json() {
     try {
-      return JSON.writeValueAsBytes(this);
+      return JSON.writeValueAsString(this);
     } catch (IOException e) {
       throw new IllegalStateException("texts and numbers are JSON", e);
     }
   }
 
-  LeaseRecord nextBeat() {
-    return new LeaseRecord(runId, process, startedAt, beat + 1);
+  /** Why a run cannot begin. */
+  static BadRequestException refusal(RunFolder folder, Optional<LeaseRecord> holder) {
+    return new BadRequestException(
+        "output.path %s is being written by another run%s: wait for it, or choose another output.path."
+            .formatted(folder.display(), holder.map(LeaseRecord::display).orElse("")));
   }
 
-  boolean isOfSameRun(LeaseRecord other) {
-    return runId.equals(other.runId) && process.equals(other.process);
-  }
-
-  /** The run as a refusal names it. */
+  /** The run as a sentence names it, with a space before it. */
   String display() {
-    return "started %s, process %d on host %s".formatted(startedAt, process.pid(), process.host());
+    return " (started %s, process %d on host %s)"
+        .formatted(startedAt, process.pid(), process.host());
   }
 }

@@ -12,6 +12,7 @@ import dev.anneal.training.checkpoint.InvalidCheckpointException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.function.UnaryOperator;
 import org.apache.hadoop.conf.Configuration;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -22,7 +23,7 @@ class TotalsTest {
 
   @Test
   void theRecordCountsAnewWhatIsLeft() throws Exception {
-    RunRecord record = new RunRecord(folder());
+    RunRecord record = new RunRecord(folder(), UnaryOperator.identity());
     MetricsLog log = Measured.log(3);
     log.step(Measured.skipped(4));
     log.step(Measured.step(5));
@@ -35,7 +36,7 @@ class TotalsTest {
     assertThat(all.path("last_loss").asDouble()).isEqualTo(0.4);
     assertThat(all.get("eval_loss_after").isNull()).isTrue();
 
-    record = new RunRecord(folder());
+    record = new RunRecord(folder(), UnaryOperator.identity());
     log.replay(record::step, record::evaluation);
     log.rewind(3);
     record.rewind(log);
@@ -51,14 +52,14 @@ class TotalsTest {
 
   @Test
   void theRecordTellsOfEveryAttemptAlsoOfThoseOfAKilledDriver() throws Exception {
-    RunRecord killed = new RunRecord(folder());
+    RunRecord killed = new RunRecord(folder(), UnaryOperator.identity());
     killed.attempt("r-1", null);
     killed.checkpoint(20);
     killed.attemptEnded("Rank 1 on h was lost.");
     killed.attempt("r-2", 20L);
 
     byte[] earlier = Files.readAllBytes(dir.resolve("run.json"));
-    RunRecord record = new RunRecord(folder());
+    RunRecord record = new RunRecord(folder(), UnaryOperator.identity());
     record.continueFrom(earlier);
     record.attempt("s-1", 20L);
     record.attemptEnded("It trained to the end.");
@@ -80,7 +81,7 @@ class TotalsTest {
 
   @Test
   void aDamagedRecordOfBeforeIsNoReasonToStop() throws Exception {
-    RunRecord record = new RunRecord(folder());
+    RunRecord record = new RunRecord(folder(), UnaryOperator.identity());
     record.continueFrom("{\"attem".getBytes(UTF_8));
     record.attempt("s-1", null);
     assertThat(json().path("attempts")).hasSize(1);

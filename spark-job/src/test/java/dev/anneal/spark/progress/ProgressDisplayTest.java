@@ -100,12 +100,19 @@ class ProgressDisplayTest {
                 + "\rloading weights 8.0 of 8.0 GB, 00:00 left\u001b[K\ntraining ...\n");
   }
 
+  @Test
+  void masksWhatNobodyMaySee() {
+    display(ProgressDisplay.Medium.FILE).line("Rank 0 on a failed: hush");
+    assertThat(text.toString()).isEqualTo("Rank 0 on a failed: ***\n");
+  }
+
   private static RankEvent.Progress loaded(long done, long total) {
     return new RankEvent.Progress("loading weights", done, total);
   }
 
   private ProgressDisplay display(ProgressDisplay.Medium medium) {
-    return new ProgressDisplay(new PrintWriter(text), medium, nanos::get);
+    return new ProgressDisplay(
+        new PrintWriter(text), medium, nanos::get, line -> line.replace("hush", "***"));
   }
 
   private static StepMetrics step(long step) {
