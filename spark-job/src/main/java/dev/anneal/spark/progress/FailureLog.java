@@ -78,6 +78,15 @@ public final class FailureLog extends SparkListener {
         : hung().or(() -> failures.stream().findFirst().map(FailureLog::sentence));
   }
 
+  /** {@link #firstCause}, or where no rank has told of one, {@code otherwise}, which is announced. */
+  public String firstCauseOr(String otherwise) throws InterruptedException {
+    Optional<String> cause = firstCause();
+    if (cause.isEmpty()) {
+      announce.accept(otherwise);
+    }
+    return cause.orElse(otherwise);
+  }
+
   /** Whether a repetition would meet the same. */
   public synchronized boolean isHopeless() {
     return ownFailure().filter(failure -> failure.cause() == Cause.REQUEST).isPresent();
