@@ -4,14 +4,21 @@ import dev.anneal.training.checkpoint.CheckpointPart;
 import dev.anneal.training.checkpoint.CheckpointSink;
 import dev.anneal.training.io.LocalOutputFolder;
 import dev.anneal.training.io.OutputFolder;
+import dev.anneal.training.io.WrittenFile;
 import java.nio.file.Path;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
 
-/** Counts the checkpoints that ranks of this process write into a folder. */
+/** Measures the checkpoints that ranks of this process write into a folder. */
 final class LocalCheckpoints implements CheckpointSink {
   private final Path folder;
   private final AtomicInteger complete = new AtomicInteger();
   private final AtomicInteger failed = new AtomicInteger();
+  private final AtomicLong bytes = new AtomicLong();
+  private final AtomicLong nanos = new AtomicLong();
+  private final Map<Long, Long> begun = new ConcurrentHashMap<>();
 
   LocalCheckpoints(Path folder) {
     this.folder = folder;
@@ -22,6 +29,16 @@ final class LocalCheckpoints implements CheckpointSink {
     return complete.get();
   }
 
+  /** What all of them hold. */
+  long bytes() {
+    return bytes.get();
+  }
+
+  /** How long it took to write the first rank's parts, from the copy in host memory to the last. */
+  double seconds() {
+    return nanos.get() / 1e9;
+  }
+
   /** Parts that could not be written. */
   int failed() {
     return failed.get();
@@ -29,13 +46,16 @@ final class LocalCheckpoints implements CheckpointSink {
 
   @Override
   public OutputFolder folder(long step) {
+    begun.putIfAbsent(step, System.nanoTime());
     return new LocalOutputFolder(folder.resolve("step-" + step));
   }
 
   @Override
   public void written(CheckpointPart part) {
+    bytes.addAndGet(part.files().stream().mapToLong(WrittenFile::bytes).sum());
     if (part.rank() == 0) {
       complete.incrementAndGet();
+      nanos.addAndGet(System.nanoTime() - begun.get(part.step()));
     }
   }
 

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.anneal.training.checkpoint.CheckpointPlan;
 import dev.anneal.training.collective.Collectives;
+import dev.anneal.training.collective.GlooCollectives;
 import dev.anneal.training.collective.NcclCollectives;
 import dev.anneal.training.collective.RendezvousStore;
 import dev.anneal.training.collective.SingleRank;
@@ -48,7 +49,21 @@ final class TrainingBenchmark implements Callable<Integer> {
   @Option(names = "--name", description = "what the line is called")
   private String name = "anneal";
 
-  @Option(names = "--shape", description = "llama3.1-8b, -70b or -405b")
+  /** Where the ranks compute. */
+  private enum On {
+    GPU,
+    CPU
+  }
+
+  /** A shape for the host: 43 million frozen weights in four layers. */
+  private static final LlamaConfig SMALL =
+      new LlamaConfig(
+          2048, 768, 3072, 4, 12, 4, 64, 1e-5, null, 500_000, 4096, false, null, List.of());
+
+  @Option(names = "--on", description = "GPU, or CPU for fp32 on the host")
+  private On on = On.GPU;
+
+  @Option(names = "--shape", description = "small, llama3.1-8b, -70b or -405b")
   private String shape = "llama3.1-8b";
 
   @Option(names = "--layers", description = "decoder layers, where fewer than the shape has")
@@ -78,6 +93,12 @@ final class TrainingBenchmark implements Callable<Integer> {
   @Option(names = "--shard", description = "NONE or NODE")
   private Shard shard = Shard.NONE;
 
+  @Option(names = "--checkpoint-every", description = "steps between checkpoints; 0: none")
+  private int checkpointEvery;
+
+  @Option(names = "--checkpoints", description = "the folder that they are written into")
+  private Path checkpoints;
+
   @Option(names = "--gpus", description = "ranks, each a thread and a GPU of this process")
   private int gpus = 1;
 
@@ -87,6 +108,8 @@ final class TrainingBenchmark implements Callable<Integer> {
   @Option(names = "--warmup", description = "steps before them")
   private int warmup = 4;
 
+  private LocalCheckpoints sink;
+
   public static void main(String[] arguments) {
     System.exit(new CommandLine(new TrainingBenchmark()).execute(arguments));
   }
@@ -94,6 +117,7 @@ final class TrainingBenchmark implements Callable<Integer> {
   @Override
   public Integer call() throws Exception {
     NativeLibraries.load();
+    sink = new LocalCheckpoints(checkpoints);
     List<List<StepMetrics>> measured = new ArrayList<>();
     Duration timeout = Duration.ofMinutes(2);
     ExecutorService threads = Executors.newFixedThreadPool(gpus);
@@ -115,8 +139,10 @@ final class TrainingBenchmark implements Callable<Integer> {
 
   private List<StepMetrics> rank(int rank, RendezvousStore served, Duration timeout)
       throws IOException {
-    Device device = Device.gpu(rank);
-    torch_cuda.set_device((byte) rank);
+    Device device = device(rank);
+    if (device.isGpu()) {
+      torch_cuda.set_device((byte) rank);
+    }
     try (RendezvousStore own = rank == 0 ? null : connect(served, timeout);
         Collectives world = group(rank == 0 ? served : own, "world", rank, timeout);
         Collectives weights =
@@ -135,9 +161,16 @@ final class TrainingBenchmark implements Callable<Integer> {
   }
 
   private Collectives group(RendezvousStore store, String name, int rank, Duration timeout) {
-    return gpus == 1
-        ? new SingleRank()
-        : NcclCollectives.join(store, name, Device.gpu(rank), rank, gpus, timeout);
+    if (gpus == 1) {
+      return new SingleRank();
+    }
+    return on == On.GPU
+        ? NcclCollectives.join(store, name, Device.gpu(rank), rank, gpus, timeout)
+        : GlooCollectives.join(store, HOST, rank, gpus, timeout);
+  }
+
+  private Device device(int rank) {
+    return on == On.GPU ? Device.gpu(rank) : Device.CPU;
   }
 
   private SequenceSource data() throws IOException {
@@ -147,7 +180,7 @@ final class TrainingBenchmark implements Callable<Integer> {
   }
 
   private LlamaConfig config() {
-    LlamaConfig config = LlamaConfig.named(shape);
+    LlamaConfig config = shape.equals("small") ? SMALL : LlamaConfig.named(shape);
     return layers == null ? config : config.withLayers(layers);
   }
 
@@ -161,7 +194,9 @@ final class TrainingBenchmark implements Callable<Integer> {
         List.of(),
         shape,
         new LocalOutputFolder(output),
-        CheckpointPlan.NONE);
+        checkpointEvery == 0
+            ? CheckpointPlan.NONE
+            : new CheckpointPlan(checkpointEvery, sink, null));
   }
 
   private TrainingSpec spec() {
@@ -172,7 +207,7 @@ final class TrainingBenchmark implements Callable<Integer> {
         base,
         shard,
         offload,
-        DType.BF16,
+        on == On.GPU ? DType.BF16 : DType.FP32,
         matmul,
         activations,
         microBatch,
@@ -189,7 +224,7 @@ final class TrainingBenchmark implements Callable<Integer> {
 
   private void print(List<StepMetrics> all) throws IOException {
     List<StepMetrics> measured = all.subList(warmup, all.size());
-    double seconds = measured.stream().mapToDouble(m -> m.tokens() / m.tokensPerSecond()).sum();
+    double seconds = measured.stream().mapToDouble(TrainingBenchmark::millis).sum() / 1000;
     long tokens = measured.stream().mapToLong(StepMetrics::tokens).sum();
     StepMetrics last = all.get(all.size() - 1);
     ObjectNode line = new ObjectMapper().createObjectNode();
@@ -204,7 +239,27 @@ final class TrainingBenchmark implements Callable<Integer> {
     line.put("first_loss", all.get(0).loss());
     line.put("last_loss", last.loss());
     line.put("gpus", gpus);
+    if (checkpointEvery > 0) {
+      line.put("failed_checkpoints", sink.failed());
+      line.put("checkpoints", sink.complete());
+      line.put("checkpoint_gb", sink.bytes() / 1e9 / sink.complete());
+      line.put("checkpoint_seconds", sink.seconds() / sink.complete());
+      line.put("median_milliseconds", medianMillis(measured));
+      line.put(
+          "median_milliseconds_after_checkpoint",
+          medianMillis(
+              measured.stream().filter(m -> (m.step() - 1) % checkpointEvery == 0).toList()));
+    }
     System.out.println("RESULT " + line);
+  }
+
+  private static double medianMillis(List<StepMetrics> steps) {
+    double[] millis = steps.stream().mapToDouble(TrainingBenchmark::millis).sorted().toArray();
+    return millis.length == 0 ? Double.NaN : millis[millis.length / 2];
+  }
+
+  private static double millis(StepMetrics step) {
+    return 1000 * step.tokens() / step.tokensPerSecond();
   }
 
   private static final class Recorder implements TrainingListener {
@@ -218,6 +273,7 @@ final class TrainingBenchmark implements Callable<Integer> {
     @Override
     public void onStep(StepMetrics metrics) {
       steps.add(metrics);
+      System.err.printf("step %d: %.1f ms%n", metrics.step(), millis(metrics));
     }
 
     @Override
