@@ -47,7 +47,9 @@ class ConfigFuzzTest {
           "random:",
           "file://");
 
-  @TempDir Path dir;
+  @TempDir(factory = MemoryTempDir.class)
+  Path dir;
+
 
   @Test
   void files() throws Exception {
