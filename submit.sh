@@ -187,6 +187,8 @@ done < <("$java" -Xmx128m -cp "$spark_jars/*" org.apache.spark.launcher.Main org
 "${command[@]}" &
 child=$!
 code=0
-wait "$child" || code=$?
+# bash would say "Killed" and the whole command
+wait "$child" 2>/dev/null || code=$?
 child=
+((code != 137)) || echo "anneal: the driver was killed (kill -9, or no memory was left): the same command goes on after its last checkpoint." >&2
 exit "$code"

@@ -390,8 +390,8 @@ class RefusalsTest {
         output().resolve("dataset/dataset.json"),
         """
         {"schema_version": 1, "tokenizer_sha256": "%s", "template_sha256": "%s",
-         "train": {"sequences": 100, "largest_token_id": 5},
-         "eval": {"sequences": 0, "largest_token_id": -1}}
+         "train": {"sequences": 100, "largest_token_id": 5, "files": []},
+         "eval": {"sequences": 0, "largest_token_id": -1, "files": []}}
         """
             .formatted(tokenizer, template));
     List<String> args =

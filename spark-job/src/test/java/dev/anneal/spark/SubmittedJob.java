@@ -13,8 +13,8 @@ import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
 import java.util.stream.Stream;
 
-/** A run of {@code submit.sh} on the embedded cluster, in a process of its own. */
-final class SubmittedJob implements AutoCloseable {
+/** A run of {@code submit.sh}, in a process of its own. */
+public final class SubmittedJob implements AutoCloseable {
   private static final Path HOME = Path.of(System.getProperty("anneal.home"));
   private static final Duration A_MOMENT = Duration.ofSeconds(10);
   private static final Duration PATIENCE = Duration.ofMinutes(4);
@@ -31,80 +31,119 @@ final class SubmittedJob implements AutoCloseable {
     this.scratch = scratch;
   }
 
-  static SubmittedJob start(Path workingFolder, String... args) throws IOException {
+  /** Starts it on the embedded cluster. */
+  public static SubmittedJob start(Path workingFolder, String... args) throws IOException {
     return start(workingFolder, Map.of(), args);
   }
 
   /**
-   * Starts it with these environment variables in addition, and none of the developer's for AWS.
+   * Starts it on the embedded cluster with these environment variables in addition, and none of the
+   * developer's for AWS.
    */
-  static SubmittedJob start(Path workingFolder, Map<String, String> environment, String... args)
+  public static SubmittedJob start(
+      Path workingFolder, Map<String, String> environment, String... args) throws IOException {
+    ProcessBuilder place = new ProcessBuilder();
+    place.environment().keySet().removeIf(name -> name.startsWith("AWS_"));
+    place.environment().putAll(environment);
+    return start(workingFolder, place, List.of(args));
+  }
+
+  /**
+   * Starts it where {@code place} runs its command.
+   *
+   * @param place the environment, and the words to put before the command
+   */
+  public static SubmittedJob start(Path workingFolder, ProcessBuilder place, List<String> args)
       throws IOException {
     Path folder = Files.createTempDirectory(workingFolder, "job");
     Path scratch = Files.createDirectory(folder.resolve("scratch"));
-    List<String> command = new ArrayList<>(List.of(HOME.resolve("submit.sh").toString()));
-    command.addAll(List.of(args));
+    List<String> command = new ArrayList<>(place.command());
+    command.add(HOME.resolve("submit.sh").toString());
+    command.addAll(args);
     Path out = folder.resolve("out.txt");
     Path err = folder.resolve("err.txt");
     ProcessBuilder builder =
-        new ProcessBuilder(command)
+        place
+            .command(command)
             .directory(workingFolder.toFile())
             .redirectOutput(out.toFile())
             .redirectError(err.toFile());
     builder.environment().remove("SPARK_HOME");
-    builder.environment().keySet().removeIf(name -> name.startsWith("AWS_"));
     builder.environment().put("TMPDIR", scratch.toString());
-    builder.environment().putAll(environment);
     return new SubmittedJob(builder.start(), out, err, scratch);
   }
 
-  static Path recipe() {
+  public static Path recipe() {
     return HOME.resolve("conf/tiny.yaml");
   }
 
   /** Waits for its end; returns its exit code. */
-  int await() throws InterruptedException, IOException {
-    assertThat(process.waitFor(PATIENCE.toSeconds(), TimeUnit.SECONDS))
+  public int await() throws InterruptedException, IOException {
+    return await(PATIENCE);
+  }
+
+  /** Waits for its end; returns its exit code, and fails if it does not end in time. */
+  public int await(Duration patience) throws InterruptedException, IOException {
+    assertThat(process.waitFor(patience.toSeconds(), TimeUnit.SECONDS))
         .as("it ends%n%s%n%s", out(), err())
         .isTrue();
     return process.exitValue();
   }
 
-  void awaitOutput(String text) throws InterruptedException, IOException {
-    await(() -> outHas(text));
+  public void awaitOutput(String text) throws InterruptedException, IOException {
+    awaitOutput(text, PATIENCE);
+  }
+
+  /** Waits until it has printed the text; fails if it does not in time. */
+  public void awaitOutput(String text, Duration patience) throws InterruptedException, IOException {
+    await(() -> outHas(text), patience);
     assertThat(out()).as(err()).contains(text);
   }
 
   /** Waits until the condition holds or the process has ended. */
-  private void await(BooleanSupplier condition) throws InterruptedException {
-    long deadline = System.nanoTime() + PATIENCE.toNanos();
+  private void await(BooleanSupplier condition, Duration patience) throws InterruptedException {
+    long deadline = System.nanoTime() + patience.toNanos();
     while (!condition.getAsBoolean() && process.isAlive() && System.nanoTime() < deadline) {
       Thread.sleep(100);
     }
   }
 
+  public boolean isRunning() {
+    return process.isAlive();
+  }
+
   /** Every process that it has started and that runs now. */
-  List<ProcessHandle> processes() {
+  public List<ProcessHandle> processes() {
     return process.descendants().toList();
   }
 
+  /** The process of the driver itself. */
+  public ProcessHandle driver() {
+    return process
+        .children()
+        .filter(
+            p -> p.info().commandLine().orElse("").contains("org.apache.spark.deploy.SparkSubmit"))
+        .findFirst()
+        .orElseThrow();
+  }
+
   /** The processes of its executors. */
-  List<ProcessHandle> executors() {
+  public List<ProcessHandle> executors() {
     return process
         .descendants()
         .filter(p -> p.info().commandLine().orElse("").contains("CoarseGrainedExecutorBackend"))
         .toList();
   }
 
-  void terminate() {
+  public void terminate() {
     process.destroy();
   }
 
-  String out() throws IOException {
+  public String out() throws IOException {
     return Files.readString(out);
   }
 
-  String err() throws IOException {
+  public String err() throws IOException {
     return Files.readString(err);
   }
 
@@ -120,7 +159,7 @@ final class SubmittedJob implements AutoCloseable {
   }
 
   /** Asserts that nothing is left of it: no process and no temporary file. */
-  void assertNothingLeft(List<ProcessHandle> started) throws Exception {
+  public void assertNothingLeft(List<ProcessHandle> started) throws Exception {
     assertThat(started).isNotEmpty();
     for (ProcessHandle each : started) {
       // an executor sees that its driver is gone a moment after it

@@ -149,7 +149,7 @@ public final class Storage implements Serializable {
     }
     Path part = new Path(path.getParent(), "." + path.getName() + "." + UUID.randomUUID());
     try {
-      try (OutputStream out = fs.create(part, true)) {
+      try (OutputStream out = createFile(fs, part)) {
         content.writeTo(out);
       }
       if (isLocal(fs)) {
@@ -181,7 +181,12 @@ public final class Storage implements Serializable {
   public OutputStream create(String location) throws IOException {
     Path path = new Path(location);
     FileSystem fs = fileSystem(path);
-    return renamesInOneStep(fs) ? fs.create(path, true) : ObjectStream.create(fs, path);
+    return renamesInOneStep(fs) ? createFile(fs, path) : ObjectStream.create(fs, path);
+  }
+
+  private static OutputStream createFile(FileSystem fs, Path path) throws IOException {
+    OutputStream out = fs.create(path, true);
+    return isLocal(fs) ? new LocalStream(out, path) : out;
   }
 
   /** Removes the file if it is there. */

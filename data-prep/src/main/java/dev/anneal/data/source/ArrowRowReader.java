@@ -3,6 +3,11 @@ package dev.anneal.data.source;
 import dev.anneal.data.io.Storage;
 import java.io.BufferedInputStream;
 import java.io.IOException;
+import java.io.InputStream;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.channels.Channels;
+import java.nio.channels.ReadableByteChannel;
 import java.util.ArrayList;
 import java.util.List;
 import org.apache.arrow.memory.BufferAllocator;
@@ -12,37 +17,44 @@ import org.apache.arrow.vector.dictionary.DictionaryEncoder;
 import org.apache.arrow.vector.ipc.ArrowFileReader;
 import org.apache.arrow.vector.ipc.ArrowReader;
 import org.apache.arrow.vector.ipc.ArrowStreamReader;
+import org.apache.arrow.vector.ipc.ReadChannel;
+import org.apache.arrow.vector.ipc.message.MessageChannelReader;
 import org.apache.arrow.vector.types.pojo.DictionaryEncoding;
 
 /** Rows of an Arrow IPC file or stream, a record batch at a time. */
 final class ArrowRowReader extends RowReader {
   private static final long LEAST_MEMORY = 256L << 20;
+  private static final long LEAST_ROWS = 1L << 20;
 
   private final String file;
+  private final long mostRows;
   private final BufferAllocator allocator;
   private final ArrowReader reader;
   private final List<FieldVector> decoded = new ArrayList<>();
   private final List<String> names = new ArrayList<>();
   private final List<FieldVector> columns = new ArrayList<>();
+  private long rowsClaimed;
   private int batchRows;
   private int rowOfBatch;
   private long row;
 
-  private ArrowRowReader(String file, BufferAllocator allocator, ArrowReader reader) {
+  private ArrowRowReader(
+      String file, long mostRows, BufferAllocator allocator, ArrowReader reader) {
     this.file = file;
+    this.mostRows = mostRows;
     this.allocator = allocator;
     this.reader = reader;
   }
 
   static ArrowRowReader of(FileRange range, Storage storage) throws IOException {
-    BufferAllocator allocator = new RootAllocator(mostMemory(storage.size(range.file())));
+    long fileBytes = storage.size(range.file());
+    BufferAllocator allocator = new RootAllocator(mostMemory(fileBytes));
     try {
       ArrowReader reader =
           range.form() == FileForm.ARROW_FILE
               ? new ArrowFileReader(storage.openChannel(range.file()), allocator)
-              : new ArrowStreamReader(
-                  new BufferedInputStream(storage.open(range.file()), 1 << 20), allocator);
-      return new ArrowRowReader(range.file(), allocator, reader);
+              : new ArrowStreamReader(messages(range, fileBytes, storage, allocator), allocator);
+      return new ArrowRowReader(range.file(), mostRows(fileBytes), allocator, reader);
     } catch (IOException | RuntimeException e) {
       allocator.close();
       throw e;
@@ -52,6 +64,42 @@ final class ArrowRowReader extends RowReader {
   /** Buffers may be compressed, and a batch is decoded beside the one that is read. */
   private static long mostMemory(long fileBytes) {
     return LEAST_MEMORY + 32 * fileBytes;
+  }
+
+  /** A row that holds anything takes bits; one that is nothing but null takes none. */
+  private static long mostRows(long fileBytes) {
+    return LEAST_ROWS + 32 * fileBytes;
+  }
+
+  private static MessageChannelReader messages(
+      FileRange range, long fileBytes, Storage storage, BufferAllocator allocator)
+      throws IOException {
+    InputStream in = new BufferedInputStream(storage.open(range.file()), 1 << 20);
+    return new MessageChannelReader(new Messages(Channels.newChannel(in), fileBytes), allocator);
+  }
+
+  /** Looks at the length of a message before memory for it is asked for. */
+  private static final class Messages extends ReadChannel {
+    private final long fileBytes;
+
+    Messages(ReadableByteChannel in, long fileBytes) {
+      super(in);
+      this.fileBytes = fileBytes;
+    }
+
+    @Override
+    public int readFully(ByteBuffer buffer) throws IOException {
+      int read = super.readFully(buffer);
+      // a message itself is never as short as its length
+      if (read == Integer.BYTES && lengthIn(buffer) > fileBytes) {
+        throw new IOException("a message is longer than the file");
+      }
+      return read;
+    }
+
+    private static int lengthIn(ByteBuffer buffer) {
+      return buffer.duplicate().order(ByteOrder.LITTLE_ENDIAN).getInt(0);
+    }
   }
 
   @Override
@@ -101,6 +149,10 @@ final class ArrowRowReader extends RowReader {
       }
       batchRows = reader.getVectorSchemaRoot().getRowCount();
       rowOfBatch = 0;
+      rowsClaimed += batchRows;
+      if (batchRows < 0 || rowsClaimed > mostRows) {
+        throw new IOException("it says that it has %d rows or more".formatted(rowsClaimed));
+      }
       names.clear();
       columns.clear();
       for (FieldVector column : reader.getVectorSchemaRoot().getFieldVectors()) {

@@ -5,6 +5,6 @@ public final class TemplateRefusalException extends RuntimeException {
   private static final long serialVersionUID = 1L;
 
   TemplateRefusalException(String message) {
-    super(message, null, false, false);
+    super(ChatTemplate.oneLine(String.valueOf(message)), null, false, false);
   }
 }

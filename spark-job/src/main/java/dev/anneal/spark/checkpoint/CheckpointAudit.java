@@ -1,8 +1,8 @@
 package dev.anneal.spark.checkpoint;
 
 import dev.anneal.data.io.Storage;
-import dev.anneal.spark.storage.Digests;
 import dev.anneal.spark.storage.RunFolder;
+import dev.anneal.training.io.Sha256;
 import dev.anneal.training.io.WrittenFile;
 import java.io.IOException;
 import java.io.InputStream;
@@ -63,7 +63,7 @@ public final class CheckpointAudit {
   }
 
   private static String sha256(Storage storage, String location) throws IOException {
-    MessageDigest digest = Digests.sha256();
+    MessageDigest digest = Sha256.digest();
     try (InputStream in = new DigestInputStream(storage.open(location), digest)) {
       byte[] buffer = new byte[BUFFER_BYTES];
       while (in.read(buffer) >= 0) {}

@@ -1,9 +1,9 @@
 package dev.anneal.spark.checkpoint;
 
-import dev.anneal.spark.storage.Digests;
 import dev.anneal.spark.storage.RunFolder;
 import dev.anneal.training.checkpoint.CheckpointManifest;
 import dev.anneal.training.checkpoint.CheckpointPart;
+import dev.anneal.training.io.Sha256;
 import dev.anneal.training.io.WrittenFile;
 import java.io.IOException;
 import java.time.Duration;
@@ -190,7 +190,7 @@ public final class CheckpointCommitter implements AutoCloseable {
     String file = author + "/" + name;
     folder.write(checkpoint + "/" + file, content);
     return new WrittenFile(
-        file, content.length, HexFormat.of().formatHex(Digests.sha256().digest(content)));
+        file, content.length, HexFormat.of().formatHex(Sha256.digest().digest(content)));
   }
 
   /** Removes what is older than the last {@code keep} complete ones. */

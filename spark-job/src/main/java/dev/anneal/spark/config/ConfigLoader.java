@@ -8,6 +8,7 @@ import com.fasterxml.jackson.databind.node.TextNode;
 import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
 import dev.anneal.spark.BadRequestException;
 import dev.anneal.spark.Redaction;
+import dev.anneal.training.io.Excerpt;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -71,7 +72,7 @@ public final class ConfigLoader {
   }
 
   private void overlaySet(String set) {
-    String origin = "--set " + set;
+    String origin = "--set " + Excerpt.of(set);
     int equals = set.indexOf('=');
     if (equals < 1) {
       throw new BadRequestException(
@@ -98,7 +99,8 @@ public final class ConfigLoader {
       String line = e.getLocation() == null ? "" : " line " + e.getLocation().getLineNr();
       throw new BadRequestException(
           "%s%s is not valid YAML (%s): correct it, or put quotes around a text."
-              .formatted(origin, line, e.getOriginalMessage().lines().findFirst().orElse("")),
+              .formatted(
+                  origin, line, Excerpt.of(e.getOriginalMessage().lines().findFirst().orElse(""))),
           e);
     }
   }
@@ -179,6 +181,8 @@ public final class ConfigLoader {
   }
 
   private static String show(JsonNode value) {
-    return value.isTextual() ? "'" + value.textValue() + "'" : value.toString();
+    return value.isTextual()
+        ? "'" + Excerpt.of(value.textValue()) + "'"
+        : Excerpt.of(value.toString());
   }
 }

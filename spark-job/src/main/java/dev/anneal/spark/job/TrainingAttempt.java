@@ -98,9 +98,8 @@ final class TrainingAttempt {
 
   private End.Failed failed(Exception e) {
     try {
-      Optional<String> cause = failures.firstCause();
       return new End.Failed(
-          cause.orElseGet(() -> "Training failed: " + RootCause.sentence(e)),
+          failures.firstCauseOr("Training failed: " + RootCause.sentence(e)),
           failures.isHopeless(),
           failures.hungExecutor(),
           e);

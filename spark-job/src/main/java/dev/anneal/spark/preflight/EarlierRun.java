@@ -9,6 +9,7 @@ import dev.anneal.spark.checkpoint.CheckpointSearch;
 import dev.anneal.spark.checkpoint.RunIdentity;
 import dev.anneal.spark.storage.RunFolder;
 import dev.anneal.spark.train.Specs;
+import dev.anneal.training.checkpoint.InvalidCheckpointException;
 import java.io.IOException;
 import java.util.List;
 import java.util.Optional;
@@ -37,6 +38,8 @@ final class EarlierRun {
               ? new Continuation(null, NO_CHECKPOINTS)
               : new Continuation(
                   dataset.get(), checkpoints(request, folder, model, dataset.get())));
+    } catch (InvalidCheckpointException e) {
+      throw new BadRequestException(e.getMessage(), e);
     } catch (IOException e) {
       throw new BadRequestException(
           "What an earlier run has left in output.path %s cannot be read (%s): choose a folder that this user can reach."

@@ -73,9 +73,25 @@ public final class FailureLog extends SparkListener {
     if (own.isPresent()) {
       return own.map(FailureLog::sentence);
     }
-    return lostProcess != null
-        ? Optional.of(lostProcess)
-        : hung().or(() -> failures.stream().findFirst().map(FailureLog::sentence));
+    if (lostProcess != null) {
+      return Optional.of(lostProcess);
+    }
+    Optional<String> lostPeer =
+        hung().or(() -> failures.stream().findFirst().map(FailureLog::sentence));
+    // every other cause was announced when it came
+    lostPeer.ifPresent(announce);
+    return lostPeer;
+  }
+
+  /**
+   * {@link #firstCause}, or where no rank has told of one, {@code otherwise}, which is announced.
+   */
+  public String firstCauseOr(String otherwise) throws InterruptedException {
+    Optional<String> cause = firstCause();
+    if (cause.isEmpty()) {
+      announce.accept(otherwise);
+    }
+    return cause.orElse(otherwise);
   }
 
   /** Whether a repetition would meet the same. */

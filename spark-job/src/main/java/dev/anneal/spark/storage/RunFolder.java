@@ -2,6 +2,7 @@ package dev.anneal.spark.storage;
 
 import dev.anneal.data.io.Storage;
 import dev.anneal.spark.Request;
+import dev.anneal.training.io.Sha256;
 import dev.anneal.training.trainer.TrainingSpec;
 import java.io.IOException;
 import java.io.InputStream;
@@ -129,7 +130,7 @@ public final class RunFolder implements Serializable {
         .write(
             child(to),
             out -> {
-              MessageDigest digest = Digests.sha256();
+              MessageDigest digest = Sha256.digest();
               try (InputStream in = new DigestInputStream(storage().open(child(from)), digest)) {
                 in.transferTo(out);
               }

@@ -2,9 +2,9 @@ package dev.anneal.spark.checkpoint;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
-import dev.anneal.spark.storage.Digests;
 import dev.anneal.spark.storage.RunFolder;
 import dev.anneal.training.checkpoint.CheckpointPart;
+import dev.anneal.training.io.Sha256;
 import dev.anneal.training.io.WrittenFile;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -52,7 +52,7 @@ final class WrittenCheckpoints implements CheckpointCommitter.Driver {
     String name = "rank-%05d-of-%05d.safetensors".formatted(rank, RANKS);
     byte[] content = (attempt + step + rank).getBytes(UTF_8);
     folder.write(RunFolder.checkpoint(step) + "/" + attempt + "/" + name, content);
-    String sha256 = HexFormat.of().formatHex(Digests.sha256().digest(content));
+    String sha256 = HexFormat.of().formatHex(Sha256.digest().digest(content));
     return new CheckpointPart(
         step, rank, RANKS, List.of(new WrittenFile(name, content.length, sha256)));
   }

@@ -35,7 +35,9 @@ import org.junit.jupiter.api.io.TempDir;
 class ArrowFuzzTest {
   private static final List<String> WORDS = List.of("ARROW1", "anneal.batch_rows", "\u0008");
 
-  @TempDir Path dir;
+  @TempDir(factory = MemoryTempDir.class)
+  Path dir;
+
   private final Storage storage = new Storage(new Configuration());
 
   @Test

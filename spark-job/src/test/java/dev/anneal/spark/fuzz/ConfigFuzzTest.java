@@ -47,7 +47,8 @@ class ConfigFuzzTest {
           "random:",
           "file://");
 
-  @TempDir Path dir;
+  @TempDir(factory = MemoryTempDir.class)
+  Path dir;
 
   @Test
   void files() throws Exception {

@@ -9,15 +9,18 @@ import java.util.concurrent.atomic.AtomicLong;
 
 /**
  * Feeds broken inputs to a reader, which must take or refuse each of them in time, and refuse it
- * with an exception of ours. {@code -Dfuzz.cases} says how many, {@code -Dfuzz.seed} which.
+ * with an exception of ours and one line of words. {@code -Dfuzz.cases} says how many, {@code
+ * -Dfuzz.seed} which.
  */
 final class Fuzz {
   private static final Duration CASE_LIMIT = Duration.ofSeconds(20);
+  private static final int MOST_CHARACTERS = 1000;
 
   private final String name;
   private final List<Class<?>> refusals;
   private final AtomicLong begun = new AtomicLong(System.nanoTime());
   private int refused;
+  private long longestNanos;
   private byte[] input = {};
   private int number;
 
@@ -76,8 +79,12 @@ final class Fuzz {
       throw new AssertionError(describe("ended with " + failure[0]), failure[0]);
     }
     System.out.printf(
-        "fuzz %s: %d cases, %d refused, %d s%n",
-        name, cases, refused, (System.nanoTime() - start) / 1_000_000_000);
+        "fuzz %s: %d cases, %d refused, %d s, the longest %d ms%n",
+        name,
+        cases,
+        refused,
+        Duration.ofNanos(System.nanoTime() - start).toSeconds(),
+        Duration.ofNanos(longestNanos).toMillis());
   }
 
   private void one(byte[] bytes, Reader reader) throws Exception {
@@ -90,9 +97,19 @@ final class Fuzz {
         throw e;
       }
       refused++;
-      if (e.getMessage() == null || e.getMessage().isBlank()) {
-        throw new AssertionError("it says nothing", e);
-      }
+      requireSentence(e);
+    }
+    longestNanos = Math.max(longestNanos, System.nanoTime() - begun.get());
+  }
+
+  private static void requireSentence(Exception refusal) {
+    String message = refusal.getMessage();
+    if (message == null || message.isBlank()) {
+      throw new AssertionError("it says nothing", refusal);
+    }
+    if (message.lines().count() > 1 || message.length() > MOST_CHARACTERS) {
+      throw new AssertionError(
+          "it says too much, %d characters".formatted(message.length()), refusal);
     }
   }
 

@@ -46,9 +46,10 @@ class FailureLogTest {
     log.started(new RankEvent.Started(0, "a", "6", 122, 2, 1, "Linux", null));
     log.started(new RankEvent.Started(1, "b", "7", 123, 2, 1, "Linux", null));
     log.failed(new RankEvent.Failed(0, "a", "lost a peer", Cause.LOST_PEER));
-    assertThat(log.firstCause())
-        .hasValue(
-            "The process of rank 1 on b did not answer its peers in time: look at process 123 there, or raise cluster.timeout.");
+    String cause =
+        "The process of rank 1 on b did not answer its peers in time: look at process 123 there, or raise cluster.timeout.";
+    assertThat(log.firstCause()).hasValue(cause);
+    assertThat(announced).containsExactly(cause);
   }
 
   @Test

@@ -26,6 +26,7 @@ public final class FaultyStore implements AutoCloseable {
   private final Set<Socket> connections = ConcurrentHashMap.newKeySet();
   private final Set<String> expired = ConcurrentHashMap.newKeySet();
   private final Random random = new Random(7);
+  private final InetAddress address;
   private final int port;
 
   private volatile double failingShare;
@@ -34,8 +35,9 @@ public final class FaultyStore implements AutoCloseable {
   private volatile long bytesPerSecond = Long.MAX_VALUE;
   private volatile ServerSocket listener;
 
-  private FaultyStore(URI target) throws IOException {
+  private FaultyStore(URI target, InetAddress address) throws IOException {
     this.target = target;
+    this.address = address;
     this.listener = listen(0);
     this.port = listener.getLocalPort();
     accept(listener);
@@ -43,12 +45,17 @@ public final class FaultyStore implements AutoCloseable {
 
   /** Begins to listen, without a fault. */
   public static FaultyStore before(S3Server server) throws IOException {
-    return new FaultyStore(server.endpoint());
+    return before(server, InetAddress.getLoopbackAddress());
+  }
+
+  /** Begins to listen on an address of this host, without a fault. */
+  public static FaultyStore before(S3Server server, InetAddress address) throws IOException {
+    return new FaultyStore(server.endpoint(), address);
   }
 
   /** Where it listens. */
   public URI endpoint() {
-    return URI.create("http://127.0.0.1:" + port);
+    return URI.create("http://%s:%d".formatted(address.getHostAddress(), port));
   }
 
   /** Answers this share of the requests, 0 to 1, with 503 SlowDown. */
@@ -145,10 +152,10 @@ public final class FaultyStore implements AutoCloseable {
     return bytesPerSecond;
   }
 
-  private static ServerSocket listen(int port) throws IOException {
+  private ServerSocket listen(int port) throws IOException {
     ServerSocket socket = new ServerSocket();
     socket.setReuseAddress(true);
-    socket.bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), port));
+    socket.bind(new InetSocketAddress(address, port));
     return socket;
   }
 

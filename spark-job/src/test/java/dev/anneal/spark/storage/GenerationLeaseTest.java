@@ -1,10 +1,16 @@
 package dev.anneal.spark.storage;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.anneal.spark.BadRequestException;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.time.Duration;
+import java.util.concurrent.CompletableFuture;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -144,11 +150,7 @@ class GenerationLeaseTest {
       Path beat = lock("00000001.beat");
       Files.deleteIfExists(beat);
       Files.delete(away);
-      long start = System.nanoTime();
-      while (Files.notExists(beat)) {
-        assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(MOST);
-        Thread.sleep(10);
-      }
+      awaitFile(beat);
       assertThat(run.answerTo("look")).isEqualTo("held");
     }
   }
@@ -163,6 +165,49 @@ class GenerationLeaseTest {
               "lost: run.lock in output.path %s was removed: this run writes nothing more there."
                   .formatted(FolderOfObjects.uri(dir)));
     }
+  }
+
+  @Test
+  void aRunWhoseClaimWasOverwrittenLearnsIt() throws Exception {
+    try (LeaseProcess run = new LeaseProcess("here")) {
+      assertThat(run.answerTo(acquire())).isEqualTo("owner");
+      write(lock("00000001.json"), LeaseRecord.of("another", ProcessIdentity.current()).json());
+      assertThat(run.answer()).startsWith("lost: ").contains(" was taken over by another run (");
+      assertThat(run.answerTo("look")).isEqualTo("not held");
+    }
+  }
+
+  @Test
+  void looksAgainWhetherAnotherHasMadeTheSameClaim() throws Exception {
+    LeaseRecord own = LeaseRecord.of("own", ProcessIdentity.current());
+    LeaseRecord another = LeaseRecord.of("another", ProcessIdentity.current());
+    RunFolder folder = new RunFolder(FolderOfObjects.uri(dir), FolderOfObjects.configuration());
+    GenerationLease.Timing timing = new GenerationLease.Timing(SLOW_BEAT, SLOW_BEAT);
+    CompletableFuture<Void> acquired =
+        CompletableFuture.runAsync(
+            () -> {
+              try {
+                GenerationLease.acquire(folder, own, timing, loss -> {}).close();
+              } catch (IOException e) {
+                throw new UncheckedIOException(e);
+              }
+            });
+    awaitFile(lock("00000001.json"));
+    write(lock("00000001.json"), another.json());
+    assertThatThrownBy(acquired::join).hasCauseInstanceOf(BadRequestException.class);
+  }
+
+  private static void awaitFile(Path file) throws InterruptedException {
+    long start = System.nanoTime();
+    while (Files.notExists(file)) {
+      assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(MOST);
+      Thread.sleep(10);
+    }
+  }
+
+  private void write(Path file, String content) throws IOException {
+    Files.move(
+        Files.writeString(dir.resolve("whole"), content), file, StandardCopyOption.ATOMIC_MOVE);
   }
 
   private String acquire() {

@@ -2,6 +2,7 @@ package dev.anneal.training.checkpoint;
 
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.anneal.training.io.Excerpt;
 import dev.anneal.training.io.JsonObject;
 import dev.anneal.training.io.WrittenFile;
 import java.nio.charset.StandardCharsets;
@@ -54,7 +55,7 @@ public record CheckpointManifest(
     StrictJson.requireRanks(worldSize);
     require(
         isName(attempt) && attempt.indexOf('/') < 0,
-        "attempt '%s' is not a plain name".formatted(StrictJson.shown(attempt)));
+        "attempt '%s' is not a plain name".formatted(Excerpt.of(attempt)));
     require(
         files.size() >= worldSize,
         "%d files cannot be of %d ranks".formatted(files.size(), worldSize));
@@ -65,7 +66,7 @@ public record CheckpointManifest(
   }
 
   private static void check(WrittenFile file, String attempt, Set<String> names) {
-    String shown = StrictJson.shown(file.name());
+    String shown = Excerpt.of(file.name());
     require(
         isName(file.name()) && file.name().startsWith(attempt + "/"),
         "the file '%s' is not one of the folder %s".formatted(shown, attempt));

@@ -63,7 +63,7 @@ final class StrictJson {
     Set<String> unknown = new TreeSet<>(json.keys());
     Set.of(keys).forEach(unknown::remove);
     for (String key : unknown) {
-      throw json.refuse(shown(key), "is not known to this version of Anneal.");
+      throw json.refuse(key, "is not known to this version of Anneal.");
     }
   }
 
@@ -82,11 +82,5 @@ final class StrictJson {
       throw new IllegalArgumentException(
           "world_size must be 1 to %d, not %d".formatted(MAX_RANKS, worldSize));
     }
-  }
-
-  /** {@code text}, of which anything may be expected, in one short line. */
-  static String shown(String text) {
-    String plain = text.replaceAll("\\P{Print}", "?");
-    return plain.length() > 60 ? plain.substring(0, 60) + "..." : plain;
   }
 }

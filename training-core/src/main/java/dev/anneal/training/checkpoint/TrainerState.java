@@ -2,6 +2,7 @@ package dev.anneal.training.checkpoint;
 
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.anneal.training.io.Excerpt;
 import dev.anneal.training.io.JsonObject;
 import dev.anneal.training.io.ModelFolder;
 import dev.anneal.training.optim.BucketParts;
@@ -54,7 +55,7 @@ public record TrainerState(
     }
 
     private String shown() {
-      return StrictJson.shown(name) + " " + shape;
+      return Excerpt.of(name) + " " + shape;
     }
 
     private long numel() {

@@ -79,12 +79,13 @@ public final class CheckpointIndex implements AutoCloseable {
       String file = weightMap.text(name);
       if (!isPlainName(file)) {
         throw weightMap.refuse(
-            name, "names the file '%s', which is not a file of this folder.".formatted(file));
+            name,
+            "names the file '%s', which is not a file of this folder.".formatted(Excerpt.of(file)));
       }
       if (present.add(file) && !folder.has(file)) {
         throw new InvalidModelException(
             "%s names %s for tensor %s, but %s has no such file; copy the missing file into it."
-                .formatted(index.where(), file, name, folder.location()));
+                .formatted(index.where(), Excerpt.of(file), Excerpt.of(name), folder.location()));
       }
       fileOfTensor.put(name, file);
     }
@@ -119,7 +120,7 @@ public final class CheckpointIndex implements AutoCloseable {
     if (entry == null) {
       throw new InvalidModelException(
           "%s lacks tensor %s, although the index of the checkpoint says that it is there."
-              .formatted(file.where(), name));
+              .formatted(file.where(), Excerpt.of(name)));
     }
     return entry;
   }
@@ -135,12 +136,15 @@ public final class CheckpointIndex implements AutoCloseable {
       throw new InvalidModelException(
           "%s: tensor %s has the shape %s, but the configuration beside it asks for %s."
               .formatted(
-                  where(name), name, Arrays.toString(entry.shape()), Arrays.toString(shape)));
+                  where(name),
+                  Excerpt.of(name),
+                  Arrays.toString(entry.shape()),
+                  Arrays.toString(shape)));
     }
     if (!entry.dtype().isWeight()) {
       throw new InvalidModelException(
           "%s: tensor %s is %s, but weights must be F32, F16 or BF16."
-              .formatted(where(name), name, entry.dtype()));
+              .formatted(where(name), Excerpt.of(name), entry.dtype()));
     }
     return entry;
   }

@@ -5,7 +5,6 @@ import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
 
 /** What goes into a file, front to back. */
@@ -22,20 +21,12 @@ public interface FileContent {
 
   /** Writes it as {@code file} of {@code folder} and tells what that has become. */
   default WrittenFile writeAs(OutputFolder folder, String file) throws IOException {
-    MessageDigest sha256 = sha256();
+    MessageDigest sha256 = Sha256.digest();
     Counted counted = new Counted(folder.create(file), sha256);
     try (counted) {
       writeTo(counted);
     }
     return new WrittenFile(file, counted.bytes, HexFormat.of().formatHex(sha256.digest()));
-  }
-
-  private static MessageDigest sha256() {
-    try {
-      return MessageDigest.getInstance("SHA-256");
-    } catch (NoSuchAlgorithmException e) {
-      throw new IllegalStateException("every Java has SHA-256", e);
-    }
   }
 
   /** Counts and digests what passes. */

@@ -251,7 +251,7 @@ public final class JsonObject {
 
   /** The refusal of the value at {@code key}: {@code <file>: <key> <problem>}. */
   public InvalidModelException refuse(String key, String problem) {
-    return new InvalidModelException(where + ": " + prefix + key + " " + problem);
+    return new InvalidModelException(where + ": " + Excerpt.of(prefix + key) + " " + problem);
   }
 
   private JsonNode require(String key) {
@@ -285,10 +285,6 @@ public final class JsonObject {
   }
 
   private InvalidModelException mistyped(String key, String expected, JsonNode found) {
-    String text = found.toString();
-    return refuse(
-        key,
-        "must be %s, not %s."
-            .formatted(expected, text.length() > 60 ? text.substring(0, 60) + "..." : text));
+    return refuse(key, "must be %s, not %s.".formatted(expected, Excerpt.of(found.toString())));
   }
 }

@@ -93,7 +93,8 @@ public record SafetensorsHeader(
     long[] shape = json.wholeNumbers("shape").stream().mapToLong(Long::longValue).toArray();
     List<Long> offsets = json.wholeNumbers("data_offsets");
     if (offsets.size() != 2 || offsets.get(0) < 0 || offsets.get(1) < offsets.get(0)) {
-      throw json.refuse("data_offsets", "must be [begin, end], not " + offsets + ".");
+      throw json.refuse(
+          "data_offsets", "must be [begin, end], not " + Excerpt.of(offsets.toString()) + ".");
     }
     TensorEntry entry = new TensorEntry(name, dtype, shape, offsets.get(0), offsets.get(1));
     long expected = byteSize(new TensorSpec(name, dtype, shape), json);
@@ -113,7 +114,7 @@ public record SafetensorsHeader(
         return known;
       }
     }
-    throw json.refuse("dtype", "is " + dtype + ", which Anneal does not know.");
+    throw json.refuse("dtype", "is " + Excerpt.of(dtype) + ", which Anneal does not know.");
   }
 
   private static long byteSize(TensorSpec tensor, JsonObject json) {
@@ -137,11 +138,11 @@ public record SafetensorsHeader(
       if (entry.begin() != end) {
         throw new InvalidModelException(
             "%s is corrupt: the data of tensor %s begin at byte %d instead of %d."
-                .formatted(where, entry.name(), entry.begin(), end));
+                .formatted(where, Excerpt.of(entry.name()), entry.begin(), end));
       }
       end = entry.end();
       if (end > dataBytes) {
-        throw truncated(where, "tensor " + entry.name(), dataStart + end, fileBytes);
+        throw truncated(where, "tensor " + Excerpt.of(entry.name()), dataStart + end, fileBytes);
       }
     }
     if (end < dataBytes) {

@@ -2,12 +2,12 @@ package dev.anneal.training.model;
 
 import dev.anneal.training.io.CheckpointIndex;
 import dev.anneal.training.io.ModelFolder;
+import dev.anneal.training.io.Sha256;
 import dev.anneal.training.io.TensorEntry;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
 import java.util.List;
 
@@ -24,7 +24,7 @@ public final class ModelFingerprint {
 
   /** SHA-256 in hexadecimal digits, the same wherever the model lies. */
   public static String of(ModelSource source) throws IOException {
-    MessageDigest digest = sha256();
+    MessageDigest digest = Sha256.digest();
     // not the file as it is written: names of tools and their versions come and go
     digest.update(source.config().toString().getBytes(StandardCharsets.UTF_8));
     if (source instanceof ModelSource.Random random) {
@@ -54,13 +54,5 @@ public final class ModelFingerprint {
     ByteBuffer values = ByteBuffer.allocateDirect(count * entry.dtype().bytes());
     index.read(name, (entry.elements() - count) / 2, values);
     return values.flip();
-  }
-
-  private static MessageDigest sha256() {
-    try {
-      return MessageDigest.getInstance("SHA-256");
-    } catch (NoSuchAlgorithmException e) {
-      throw new IllegalStateException("Every Java has SHA-256.", e);
-    }
   }
 }

@@ -7,6 +7,7 @@ import java.nio.channels.SeekableByteChannel;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /** Notes which bytes of which file are read, and how many channels are open. */
@@ -57,6 +58,7 @@ final class RecordingFolder implements ModelFolder {
   private final class Recording implements SeekableByteChannel {
     private final SeekableByteChannel channel;
     private final String file;
+    private final AtomicBoolean closed = new AtomicBoolean();
 
     Recording(SeekableByteChannel channel, String file) {
       this.channel = channel;
@@ -104,7 +106,8 @@ final class RecordingFolder implements ModelFolder {
 
     @Override
     public void close() throws IOException {
-      if (channel.isOpen()) {
+      // an interrupted thread closes the file under it, but nobody's channel
+      if (closed.compareAndSet(false, true)) {
         open.decrementAndGet();
       }
       channel.close();

@@ -1,0 +1,117 @@
+package dev.anneal.spark.faults;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.anneal.spark.SubmittedJob;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Disks that have no room left. */
+@ExtendWith(FaultsExtension.class)
+class DiskFaultsIT {
+  private static final long SMALL = 64 * 1024;
+  private static final long ROOM = 16 * 1024 * 1024;
+
+  private final Faults faults;
+  @TempDir Path folder;
+
+  DiskFaultsIT(Faults faults) {
+    this.faults = faults;
+  }
+
+  @Test
+  void aFullOutputDiskEndsTheRunWhichGoesOnWhenThereIsRoom() throws Exception {
+    Path disk = Files.createDirectory(folder.resolve("disk"));
+    Shell.run("mount -t tmpfs -o size=%d tmpfs %s".formatted(ROOM, disk));
+    try {
+      RunOutput output = faults.prepared(disk.resolve("full"));
+      Held held = Held.in(Phases.forward(1, 5), folder);
+      try (SubmittedJob job =
+          faults.startEmbedded("train", output, held, "--set", "cluster.attempts=1")) {
+        held.await();
+        output.awaitCheckpoint(3);
+        fill(disk.resolve("filler"));
+        held.release();
+        assertThat(job.await()).as(job.out() + job.err()).isEqualTo(1);
+        assertThat(job.out())
+            .containsPattern("The checkpoint after step 6 is missing: .*No space left");
+        assertThat(job.err().lines())
+            .singleElement()
+            .asString()
+            .contains("No space left on device", "The same command goes on after step 3.");
+        assertThat(output.folder().resolve("adapter")).doesNotExist();
+      }
+      Files.delete(disk.resolve("filler"));
+      try (SubmittedJob again = faults.startEmbedded("train", output)) {
+        assertThat(again.await()).as(again.out() + again.err()).isZero();
+        assertThat(again.out()).contains("Going on after step 3 ...");
+      }
+      output.assertSameAs(faults.undisturbed());
+      output.assertComplete();
+    } finally {
+      Shell.run("umount -l " + disk);
+    }
+  }
+
+  @Test
+  @Tag("faults")
+  void aFullLocalDiskEndsTheRunWhichGoesOnWhenThereIsRoom() throws Exception {
+    RunOutput output = faults.output("local-disk");
+    List<Node> nodes = faults.cluster().nodes();
+    nodes.forEach(node -> node.mountSmallDisk(node.localDisk(), ROOM));
+    Held held = Held.in(Phases.shuffle(), folder);
+    try (SubmittedJob job = faults.start("run", output, held)) {
+      held.await();
+      nodes.forEach(node -> node.fill(node.localDisk()));
+      held.release();
+      assertThat(job.await()).as(job.out() + job.err()).isEqualTo(1);
+      assertThat(job.err().lines()).singleElement().asString().contains("No space left on device");
+      faults.cluster().assertNoExecutors();
+    } finally {
+      nodes.forEach(node -> node.unmount(node.localDisk()));
+    }
+    assertThat(output.folder().resolve("adapter")).doesNotExist();
+    assertTrains(output);
+  }
+
+  @Test
+  void sharedMemoryIsNotNeeded() throws Exception {
+    Path shm = Path.of("/dev/shm");
+    List<Node> nodes = faults.cluster().nodes();
+    for (Node node : nodes) {
+      node.mountSmallDisk(shm, SMALL);
+      node.fill(shm);
+    }
+    try {
+      assertTrains(faults.output("shm"));
+    } finally {
+      nodes.forEach(node -> node.unmount(shm));
+    }
+  }
+
+  private void assertTrains(RunOutput output) throws Exception {
+    try (SubmittedJob job = faults.start("run", output)) {
+      assertThat(job.await()).as(job.out() + job.err()).isZero();
+    }
+    output.assertSameAs(faults.undisturbed());
+  }
+
+  /** Takes all the room that is left. */
+  private static void fill(Path file) throws IOException {
+    byte[] block = new byte[4096];
+    try (OutputStream out = Files.newOutputStream(file)) {
+      while (true) {
+        out.write(block);
+      }
+    } catch (IOException full) {
+      assertThat(full).hasMessageContaining("No space left");
+    }
+  }
+}

@@ -1,0 +1,118 @@
+package dev.anneal.spark.faults;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.stream.Stream;
+
+/** What a run has left in its output folder. */
+record RunOutput(Path folder) implements Output {
+  private static final ObjectMapper JSON = new ObjectMapper();
+  private static final Duration PATIENCE = Duration.ofMinutes(1);
+
+  @Override
+  public String location() {
+    return folder.toString();
+  }
+
+  /** Waits until the checkpoint after {@code step} steps is complete. */
+  void awaitCheckpoint(int step) throws Exception {
+    Path manifest = folder.resolve("checkpoints/step-%08d/manifest.json".formatted(step));
+    Await.until(PATIENCE, () -> "no " + manifest, () -> Files.exists(manifest));
+  }
+
+  /** The step after which the last complete checkpoint was taken. */
+  int lastCheckpoint() throws IOException {
+    try (Stream<Path> steps = Files.list(folder.resolve("checkpoints"))) {
+      return steps
+          .filter(step -> Files.exists(step.resolve("manifest.json")))
+          .mapToInt(step -> Integer.parseInt(step.getFileName().toString().substring(5)))
+          .max()
+          .orElseThrow();
+    }
+  }
+
+  JsonNode record() throws IOException {
+    return JSON.readTree(folder.resolve("run.json").toFile());
+  }
+
+  /** The lines of {@code metrics.jsonl} without what depends on the hour. */
+  List<String> metrics() throws IOException {
+    List<String> lines = new ArrayList<>();
+    for (String line : Files.readAllLines(folder.resolve("metrics.jsonl"))) {
+      ObjectNode numbers = (ObjectNode) JSON.readTree(line);
+      lines.add(numbers.without(List.of("tokens_per_second", "peak_memory_bytes")).toString());
+    }
+    return lines;
+  }
+
+  /** Asserts that a run has succeeded with the numbers of another one, bit for bit. */
+  void assertSameAs(RunOutput undisturbed) throws IOException {
+    assertThat(record().path("state").asText()).isEqualTo("succeeded");
+    assertThat(metrics()).isEqualTo(undisturbed.metrics());
+    for (String file : List.of("adapter_model.safetensors", "adapter_config.json")) {
+      assertThat(folder.resolve("adapter").resolve(file))
+          .hasSameBinaryContentAs(undisturbed.folder().resolve("adapter").resolve(file));
+    }
+    assertThat(folder.resolve("_attempts")).doesNotExist();
+  }
+
+  /** Asserts that every complete checkpoint holds what its manifest says, and nothing is left. */
+  void assertComplete() throws IOException {
+    assertThat(folder.resolve("run.lock")).doesNotExist();
+    int checked = 0;
+    try (Stream<Path> files = Files.walk(folder.resolve("checkpoints"))) {
+      for (Path manifest : files.filter(file -> file.endsWith("manifest.json")).toList()) {
+        for (JsonNode file : JSON.readTree(manifest.toFile()).path("files")) {
+          Path written = manifest.resolveSibling(file.path("name").asText());
+          assertThat(sha256(written)).isEqualTo(file.path("sha256").asText());
+          checked++;
+        }
+      }
+    }
+    assertThat(checked).isPositive();
+  }
+
+  private static String sha256(Path file) throws IOException {
+    try {
+      byte[] digest = MessageDigest.getInstance("SHA-256").digest(Files.readAllBytes(file));
+      return HexFormat.of().formatHex(digest);
+    } catch (NoSuchAlgorithmException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  /** Asserts that the data set has the files of another one, bit for bit. */
+  void assertSameDatasetAs(RunOutput undisturbed) throws IOException {
+    Path dataset = folder.resolve("dataset");
+    assertThat(names(dataset)).isEqualTo(names(undisturbed.folder().resolve("dataset")));
+    for (String file : names(dataset)) {
+      assertThat(dataset.resolve(file))
+          .hasSameBinaryContentAs(undisturbed.folder().resolve("dataset").resolve(file));
+    }
+  }
+
+  private static List<String> names(Path folder) throws IOException {
+    try (Stream<Path> files = Files.list(folder)) {
+      return files.map(file -> file.getFileName().toString()).sorted().toList();
+    }
+  }
+
+  /** Asserts that a run has failed with this error and has published nothing. */
+  void assertFailed(String error) throws IOException {
+    assertThat(record().path("state").asText()).isEqualTo("failed");
+    assertThat(record().path("error").asText()).matches(error);
+    assertThat(folder.resolve("adapter")).doesNotExist();
+  }
+}

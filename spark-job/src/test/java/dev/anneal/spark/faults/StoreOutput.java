@@ -1,0 +1,72 @@
+package dev.anneal.spark.faults;
+
+import dev.anneal.data.io.Storage;
+import dev.anneal.spark.s3.FaultyStore;
+import dev.anneal.spark.s3.S3Server;
+import dev.anneal.spark.s3.StoreConfiguration;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * A run's output on an object store.
+ *
+ * @param store what the run sees
+ * @param server what the test sees, whatever becomes of the way there
+ * @param accessKey the run's
+ */
+record StoreOutput(FaultyStore store, S3Server server, String key, String accessKey)
+    implements Output {
+  private static final Duration PATIENCE = Duration.ofMinutes(1);
+
+  @Override
+  public String location() {
+    return S3Server.uri(key);
+  }
+
+  /** Options for {@code submit.sh} that let a run write there. */
+  String[] options() {
+    List<String> options = new ArrayList<>();
+    StoreConfiguration.of(store.endpoint())
+        .forEach((name, value) -> options.addAll(conf(name, value)));
+    options.addAll(conf("fs.s3a.access.key", accessKey));
+    options.addAll(conf("fs.s3a.secret.key", "any"));
+    return options.toArray(String[]::new);
+  }
+
+  private static List<String> conf(String name, String value) {
+    return List.of("--conf", "spark.hadoop.%s=%s".formatted(name, value));
+  }
+
+  /** Waits until the checkpoint after {@code step} steps is complete. */
+  void awaitCheckpoint(int step) throws Exception {
+    String manifest = S3Server.uri("%s/checkpoints/step-%08d/manifest.json".formatted(key, step));
+    Storage storage = storage();
+    Await.until(PATIENCE, () -> "no " + manifest, () -> storage.exists(manifest));
+  }
+
+  /** Copies what {@link RunOutput} looks at. */
+  RunOutput copyTo(Path folder) throws IOException {
+    Files.createDirectories(folder.resolve("adapter"));
+    Storage storage = storage();
+    for (String file :
+        List.of(
+            "run.json",
+            "metrics.jsonl",
+            "adapter/adapter_config.json",
+            "adapter/adapter_model.safetensors")) {
+      try (InputStream in = storage.open(S3Server.uri(key + "/" + file))) {
+        Files.copy(in, folder.resolve(file));
+      }
+    }
+    return new RunOutput(folder);
+  }
+
+  private Storage storage() {
+    return new Storage(StoreConfiguration.hadoop(server.endpoint()));
+  }
+}
