@@ -100,9 +100,7 @@ public final class ConfigLoader {
       throw new BadRequestException(
           "%s%s is not valid YAML (%s): correct it, or put quotes around a text."
               .formatted(
-                  origin,
-                  line,
-                  Excerpt.of(e.getOriginalMessage().lines().findFirst().orElse(""))),
+                  origin, line, Excerpt.of(e.getOriginalMessage().lines().findFirst().orElse(""))),
           e);
     }
   }

@@ -50,7 +50,6 @@ class ConfigFuzzTest {
   @TempDir(factory = MemoryTempDir.class)
   Path dir;
 
-
   @Test
   void files() throws Exception {
     try (Stream<Path> recipes = Files.list(CONF)) {

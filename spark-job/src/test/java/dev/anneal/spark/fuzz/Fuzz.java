@@ -9,7 +9,8 @@ import java.util.concurrent.atomic.AtomicLong;
 
 /**
  * Feeds broken inputs to a reader, which must take or refuse each of them in time, and refuse it
- * with an exception of ours and one line of words. {@code -Dfuzz.cases} says how many, {@code -Dfuzz.seed} which.
+ * with an exception of ours and one line of words. {@code -Dfuzz.cases} says how many, {@code
+ * -Dfuzz.seed} which.
  */
 final class Fuzz {
   private static final Duration CASE_LIMIT = Duration.ofSeconds(20);
