@@ -75,7 +75,9 @@ final class JsonArrayReader extends RowReader {
       }
       return null;
     } catch (JsonProcessingException e) {
-      throw broken(file, place(e.getLocation().getLineNr()), e.getOriginalMessage(), e);
+      // what exceeds a limit of the parser has no location
+      int line = e.getLocation() == null ? line() : e.getLocation().getLineNr();
+      throw broken(file, place(line), e.getOriginalMessage(), e);
     } catch (CharConversionException e) {
       throw broken(file, place(line()), "not UTF-8", e);
     } catch (IOException e) {

@@ -1,9 +1,13 @@
 package dev.anneal.data.source;
 
+import dev.anneal.data.InvalidDataException;
 import dev.anneal.data.io.Storage;
+import java.io.EOFException;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
+import java.util.stream.Stream;
 import org.apache.hadoop.fs.Path;
 import org.apache.parquet.example.data.Group;
 import org.apache.parquet.hadoop.ParquetFileReader;
@@ -55,10 +59,28 @@ final class ParquetRowReader extends RowReader {
       Group group = reader.read();
       return group == null ? null : JsonRows.row(out -> ParquetJson.write(out, group));
     } catch (IOException e) {
-      throw stopped(file, e);
-    } catch (RuntimeException e) {
-      throw broken(file, "row " + row + " of a row group", String.valueOf(e.getMessage()), e);
+      if (isOfTheStorage(e)) {
+        throw stopped(file, e);
+      }
+      throw brokenRow(e);
+    } catch (RuntimeException | OutOfMemoryError e) {
+      // a length that is broken asks for any amount of memory
+      throw brokenRow(e);
     }
+  }
+
+  /** Whether the file could not be read; what could be read and not understood has its cause. */
+  private static boolean isOfTheStorage(IOException e) {
+    if (e instanceof EOFException) {
+      return false;
+    }
+    return e.getCause() == null
+        || Stream.iterate(e.getCause(), Objects::nonNull, Throwable::getCause)
+            .anyMatch(IOException.class::isInstance);
+  }
+
+  private InvalidDataException brokenRow(Throwable e) {
+    return broken(file, "row " + row + " of a row group", String.valueOf(e.getMessage()), e);
   }
 
   @Override

@@ -50,8 +50,6 @@ final class ChatTemplate {
 
   private static final int CACHED_EXPRESSIONS = 1000;
 
-  private static final int MAX_MESSAGE = 300;
-
   /** What one conversation may take; published templates take less than a millisecond. */
   private static final Duration MAX_TIME = Duration.ofSeconds(10);
 
@@ -202,14 +200,8 @@ final class ChatTemplate {
             + "' cannot be rendered (line "
             + line
             + ": "
-            + oneLine(String.valueOf(message))
+            + message
             + "): correct it, or name another with data.template.");
-  }
-
-  /** Jinjava quotes the template, and a template may say anything. */
-  static String oneLine(String message) {
-    String head = message.substring(0, Math.min(message.length(), MAX_MESSAGE));
-    return head.replaceAll("[\\p{C}\\p{Zl}\\p{Zp}]+", " ").strip();
   }
 
   // Jinjava warns of an undefined value, which Jinja prints as nothing, but of broken syntax too.

@@ -21,6 +21,7 @@ import org.apache.arrow.vector.BigIntVector;
 import org.apache.arrow.vector.BitVector;
 import org.apache.arrow.vector.FieldVector;
 import org.apache.arrow.vector.Float8Vector;
+import org.apache.arrow.vector.NullVector;
 import org.apache.arrow.vector.VarCharVector;
 import org.apache.arrow.vector.VectorSchemaRoot;
 import org.apache.arrow.vector.complex.ListVector;
@@ -136,6 +137,33 @@ class ColumnarReaderTest {
     assertThatThrownBy(() -> read(FileRange.of(damaged, storage)))
         .isInstanceOf(InvalidDataException.class)
         .hasMessageContaining("rows.arrow' is broken in row 1");
+  }
+
+  @Test
+  void refusesMoreRowsOfNothingThanAnArrowFileCanMean() throws Exception {
+    Path path = dir.resolve("rows.arrow");
+    try (VectorSchemaRoot root = VectorSchemaRoot.of(new NullVector("nothing"));
+        ArrowStreamWriter out = new ArrowStreamWriter(root, null, Files.newOutputStream(path))) {
+      root.setRowCount(Integer.MAX_VALUE);
+      out.writeBatch();
+      out.end();
+    }
+    FileInfo file = new FileInfo(path.toUri().toString(), Files.size(path));
+
+    assertThatThrownBy(() -> read(FileRange.of(file, storage)))
+        .isInstanceOf(InvalidDataException.class)
+        .hasMessageContaining("it says that it has 2147483647 rows or more");
+  }
+
+  @Test
+  void refusesAnArrowMessageThatIsLongerThanItsFile() throws Exception {
+    byte[] lengthOfTwoGigabytes = {-1, -1, -1, -1, -1, -1, -1, 127, 16, 0, 0, 0};
+    Path path = Files.write(dir.resolve("rows.arrow"), lengthOfTwoGigabytes);
+    FileInfo file = new FileInfo(path.toUri().toString(), Files.size(path));
+
+    assertThatThrownBy(() -> read(FileRange.of(file, storage)))
+        .isInstanceOf(InvalidDataException.class)
+        .hasMessageContaining("a message is longer than the file");
   }
 
   @Test

@@ -7,6 +7,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.anneal.training.checkpoint.InvalidCheckpointException;
+import dev.anneal.training.io.Excerpt;
 import dev.anneal.training.trainer.StepMetrics;
 import java.util.Comparator;
 import java.util.List;
@@ -119,8 +120,7 @@ record MetricsLine(long step, StepMetrics metrics, double evalLoss, String text)
   }
 
   static InvalidCheckpointException damaged(String text) {
-    String shown = text.length() <= 80 ? text : text.substring(0, 80) + "...";
-    return new InvalidCheckpointException("metrics.jsonl has a damaged line: " + shown);
+    return new InvalidCheckpointException("metrics.jsonl has a damaged line: " + Excerpt.of(text));
   }
 
   private static Double orNull(double value) {

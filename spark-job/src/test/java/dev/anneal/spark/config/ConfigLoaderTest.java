@@ -2,18 +2,21 @@ package dev.anneal.spark.config;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 
 import dev.anneal.spark.BadRequestException;
 import dev.anneal.training.optim.LearningRateSchedule;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class ConfigLoaderTest {
   @TempDir Path folder;
@@ -128,6 +131,19 @@ class ConfigLoaderTest {
         .isInstanceOf(BadRequestException.class)
         .hasMessageContaining("--set " + set.strip())
         .hasMessageEndingWith(message);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"lora.(=1", "lora.r=(", "(", "lora.r: (=1", "lora=[(", "lora=(: ("})
+  void saysOneShortLineOfALongSet(String set) throws IOException {
+    write("");
+    assertTimeoutPreemptively(
+        Duration.ofSeconds(10),
+        () ->
+            assertThatThrownBy(() -> load(set.replace("(", "(\n".repeat(100_000))))
+                .isInstanceOf(BadRequestException.class)
+                .satisfies(e -> assertThat(e.getMessage().lines()).hasSize(1))
+                .satisfies(e -> assertThat(e.getMessage()).hasSizeLessThan(1000)));
   }
 
   @Test

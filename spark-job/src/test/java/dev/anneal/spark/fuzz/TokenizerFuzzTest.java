@@ -68,7 +68,7 @@ class TokenizerFuzzTest {
 
   private static final List<String> TEMPLATE_WORDS =
       List.of(
-          "{% for i in range(3000) %}",
+          "{% for i in range(20000) %}",
           "{% endfor %}",
           "{% macro f() %}",
           "{{ f() }}",

@@ -8,31 +8,18 @@ import dev.anneal.data.arrow.PreparedSequence;
 import dev.anneal.data.arrow.PreparedWriter;
 import dev.anneal.data.arrow.Split;
 import dev.anneal.data.io.Storage;
-import dev.anneal.data.source.FileRange;
-import dev.anneal.data.source.RowReader;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.io.OutputStream;
-import java.nio.channels.Channels;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
-import org.apache.arrow.memory.BufferAllocator;
-import org.apache.arrow.memory.RootAllocator;
-import org.apache.arrow.vector.BigIntVector;
-import org.apache.arrow.vector.VarCharVector;
-import org.apache.arrow.vector.VectorSchemaRoot;
-import org.apache.arrow.vector.ipc.ArrowFileWriter;
-import org.apache.arrow.vector.ipc.ArrowStreamWriter;
-import org.apache.arrow.vector.ipc.ArrowWriter;
 import org.apache.hadoop.conf.Configuration;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 @Tag("fuzz")
-class ArrowFuzzTest {
+class DatasetFuzzTest {
   private static final List<String> WORDS = List.of("ARROW1", "anneal.batch_rows", "\u0008");
 
   @TempDir(factory = MemoryTempDir.class)
@@ -91,56 +78,5 @@ class ArrowFuzzTest {
           }
         },
         InvalidDataException.class);
-  }
-
-  @Test
-  void sourceFiles() throws Exception {
-    List<byte[]> seeds = List.of(rows(Framing.FILE), rows(Framing.STREAM));
-    Mutator mutator = new Mutator(Fuzz.seed(), seeds, WORDS);
-    Fuzz.run("Arrow files of rows", mutator, this::readRows, InvalidDataException.class);
-  }
-
-  private void readRows(byte[] arrow) throws IOException {
-    Path file = dir.resolve("rows.arrow");
-    Files.write(file, arrow);
-    for (FileRange range :
-        FileRange.of(new Storage.FileInfo(file.toString(), arrow.length), storage)) {
-      try (RowReader rows = RowReader.open(range, storage)) {
-        while (rows.hasNext()) {
-          rows.next();
-        }
-      }
-    }
-  }
-
-  private enum Framing {
-    FILE,
-    STREAM
-  }
-
-  private static byte[] rows(Framing framing) throws IOException {
-    ByteArrayOutputStream bytes = new ByteArrayOutputStream();
-    try (BufferAllocator allocator = new RootAllocator();
-        VarCharVector text = new VarCharVector("text", allocator);
-        BigIntVector number = new BigIntVector("number", allocator)) {
-      text.allocateNew();
-      number.allocateNew();
-      for (int i = 0; i < 3; i++) {
-        text.setSafe(i, ("row " + i).getBytes(UTF_8));
-        number.setSafe(i, i);
-      }
-      try (VectorSchemaRoot root = new VectorSchemaRoot(new ArrayList<>(List.of(text, number)));
-          OutputStream out = bytes;
-          ArrowWriter writer =
-              framing == Framing.FILE
-                  ? new ArrowFileWriter(root, null, Channels.newChannel(out))
-                  : new ArrowStreamWriter(root, null, out)) {
-        root.setRowCount(3);
-        writer.start();
-        writer.writeBatch();
-        writer.end();
-      }
-    }
-    return bytes.toByteArray();
   }
 }
