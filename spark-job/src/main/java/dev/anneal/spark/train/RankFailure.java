@@ -3,6 +3,7 @@ package dev.anneal.spark.train;
 import dev.anneal.data.InvalidDataException;
 import dev.anneal.spark.progress.RankEvent.Failed;
 import dev.anneal.spark.progress.RankEvent.Failed.Cause;
+import dev.anneal.spark.storage.StoreRefusal;
 import dev.anneal.training.InvalidModelException;
 import dev.anneal.training.checkpoint.InvalidCheckpointException;
 import dev.anneal.training.collective.CollectiveException;
@@ -45,6 +46,10 @@ final class RankFailure {
                 || t instanceof SparkException
                 || t instanceof TaskKilledException)) {
       return Cause.LOST_PEER;
+    }
+    if (StoreRefusal.sentence(failure).isPresent()) {
+      // whoever could have renewed the credentials was asked already
+      return Cause.REQUEST;
     }
     boolean request =
         has(

@@ -46,6 +46,12 @@ class RankFailureTest {
         .isEqualTo(Cause.RANK);
   }
 
+  @Test
+  void knowsThatCredentialsThatHaveExpiredStayExpired() {
+    IOException expired = new IOException("Writing Object: ExpiredToken: it has expired");
+    assertThat(event(expired).cause()).isEqualTo(Cause.REQUEST);
+  }
+
   private static RankEvent.Failed event(Throwable failure) {
     return RankFailure.event(3, "host", failure);
   }
