@@ -20,6 +20,7 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -97,6 +98,7 @@ class ObjectStoreIT {
   }
 
   @Test
+  @Tag("faults")
   void aSlowStoreGivesTheSameAdapter() throws Exception {
     store.delaying(Duration.ofMillis(40));
     store.limiting(4_000_000);

@@ -82,6 +82,7 @@ class DiskFaultsIT {
   }
 
   @Test
+  @Tag("faults")
   void sharedMemoryIsNotNeeded() throws Exception {
     Path shm = Path.of("/dev/shm");
     List<Node> nodes = faults.cluster().nodes();

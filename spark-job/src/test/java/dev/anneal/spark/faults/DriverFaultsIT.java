@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.anneal.spark.SubmittedJob;
 import java.time.Duration;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 
@@ -82,6 +83,7 @@ class DriverFaultsIT {
   }
 
   @Test
+  @Tag("faults")
   void anExecutorThatIsToldToEndTakesItsPeersToACheckpoint() throws Exception {
     RunOutput output = faults.prepared("preempted");
     Held held = Held.in(Phases.forward(1, 5), faults.folder());

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.anneal.spark.SubmittedJob;
 import dev.anneal.spark.faults.Held.Phase;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 
@@ -17,6 +18,7 @@ class ExecutorFaultsIT {
   }
 
   @Test
+  @Tag("faults")
   void killedInItsForward() throws Exception {
     assertGoesOnWithout(1, "forward", Phases.forward(1, 7), 6);
   }
@@ -37,6 +39,7 @@ class ExecutorFaultsIT {
   }
 
   @Test
+  @Tag("faults")
   void killedInDataPreparation() throws Exception {
     RunOutput output = faults.output("preparation");
     Held held = Held.in(Phases.preparation(), faults.folder());

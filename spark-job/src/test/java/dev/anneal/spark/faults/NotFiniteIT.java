@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.Random;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
@@ -71,6 +72,7 @@ class NotFiniteIT {
   }
 
   @Test
+  @Tag("faults")
   void isSkippedAndCountedWhereThatIsAskedFor() throws Exception {
     RunOutput output = new RunOutput(folder.resolve("skipped"));
     List<String> more = new ArrayList<>(List.of(options));

@@ -45,6 +45,7 @@ class StoreFaultsIT {
   }
 
   @Test
+  @Tag("faults")
   void aStoreThatIsAwayForAMinuteDelaysTheRun() throws Exception {
     StoreOutput output = new StoreOutput(store, server, "away", "a-key");
     Held held = Held.in(PLACE, folder);

@@ -19,7 +19,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** Runs are processes of their own here, on a host of their own by name, killed and suspended. */
 class GenerationLeaseTest {
-  private static final int ROUNDS = 50;
+  private static final int ROUNDS = 10;
   private static final Duration SEVERAL_BEATS = Duration.ofSeconds(1);
 
   private static final Duration MOST = Duration.ofSeconds(60);

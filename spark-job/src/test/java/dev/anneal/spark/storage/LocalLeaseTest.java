@@ -13,7 +13,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** Runs are processes of their own here, killed and suspended with signals. */
 class LocalLeaseTest {
-  private static final int ROUNDS = 50;
+  private static final int ROUNDS = 10;
 
   @TempDir Path dir;
 

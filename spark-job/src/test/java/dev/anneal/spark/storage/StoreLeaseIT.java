@@ -29,7 +29,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** Leases of folders on a real S3 server. */
 class StoreLeaseIT {
-  private static final int ROUNDS = 10;
+  private static final int ROUNDS = 4;
   private static final GenerationLease.Timing QUICK =
       new GenerationLease.Timing(Duration.ofMillis(500), Duration.ofMillis(100));
 
