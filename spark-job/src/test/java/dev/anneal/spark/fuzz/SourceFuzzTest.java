@@ -60,7 +60,12 @@ class SourceFuzzTest {
   void csv() throws Exception {
     String rows = "instruction,output\r\nAdd 1,2\n\"a \"\"b\"\", c\",\"two\nlines\"\n";
     List<String> words = List.of("\"\"", "\",\"", ",,", "\r\n", "\r", "output", "\ufeff");
-    fuzz("CSV files of rows", "rows.csv", List.of(rows.getBytes(UTF_8)), words, InvalidDataException.class);
+    fuzz(
+        "CSV files of rows",
+        "rows.csv",
+        List.of(rows.getBytes(UTF_8)),
+        words,
+        InvalidDataException.class);
   }
 
   @Test
@@ -78,7 +83,12 @@ class SourceFuzzTest {
   @Test
   void arrow() throws Exception {
     List<byte[]> seeds = List.of(arrowRows(Framing.FILE), arrowRows(Framing.STREAM));
-    fuzz("Arrow files of rows", "rows.arrow", seeds, List.of("ARROW1", "\u0008"), InvalidDataException.class);
+    fuzz(
+        "Arrow files of rows",
+        "rows.arrow",
+        seeds,
+        List.of("ARROW1", "\u0008"),
+        InvalidDataException.class);
   }
 
   private void fuzz(
