@@ -9,6 +9,8 @@ import java.util.List;
 import java.util.Objects;
 import java.util.stream.Stream;
 import org.apache.hadoop.fs.Path;
+import org.apache.parquet.HadoopReadOptions;
+import org.apache.parquet.ParquetReadOptions;
 import org.apache.parquet.example.data.Group;
 import org.apache.parquet.hadoop.ParquetFileReader;
 import org.apache.parquet.hadoop.ParquetReader;
@@ -39,7 +41,9 @@ final class ParquetRowReader extends RowReader {
   /** Where the ranges of a file begin that hold whole row groups of about that many bytes. */
   static List<Long> rowGroups(String file, long rangeBytes, Storage storage) throws IOException {
     HadoopInputFile input = HadoopInputFile.fromPath(new Path(file), storage.configuration());
-    try (ParquetFileReader reader = ParquetFileReader.open(input)) {
+    // without options it would read Hadoop's configuration files anew
+    ParquetReadOptions options = HadoopReadOptions.builder(storage.configuration()).build();
+    try (ParquetFileReader reader = ParquetFileReader.open(input, options)) {
       List<Long> starts = new ArrayList<>(List.of(0L));
       for (BlockMetaData group : reader.getRowGroups()) {
         if (group.getStartingPos() - starts.get(starts.size() - 1) >= rangeBytes) {

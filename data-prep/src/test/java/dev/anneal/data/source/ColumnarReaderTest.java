@@ -140,6 +140,21 @@ class ColumnarReaderTest {
   }
 
   @Test
+  void tellsDamagedPagesOfParquetFromAStorageThatFails() throws Exception {
+    MessageType type = MessageTypeParser.parseMessageType("message m { required int32 i; }");
+    FileInfo file = parquet(type, List.of(new SimpleGroup(type).append("i", 1)), 1 << 20);
+    Path path = dir.resolve("rows.parquet");
+    Files.delete(dir.resolve(".rows.parquet.crc"));
+    byte[] damaged = Files.readAllBytes(path);
+    // the first page begins behind "PAR1"
+    Arrays.fill(damaged, 4, 12, (byte) 0xff);
+    Files.write(path, damaged);
+    assertThatThrownBy(() -> read(FileRange.of(file, storage)))
+        .isInstanceOf(InvalidDataException.class)
+        .hasMessageContaining("rows.parquet' is broken in row 1 of a row group");
+  }
+
+  @Test
   void refusesMoreRowsOfNothingThanAnArrowFileCanMean() throws Exception {
     Path path = dir.resolve("rows.arrow");
     try (VectorSchemaRoot root = VectorSchemaRoot.of(new NullVector("nothing"));

@@ -196,6 +196,9 @@ class RowReaderTest {
     assertThatThrownBy(() -> jsons("rows.json", "[{\"a\": 1},\n{\"a\": 2}"))
         .isInstanceOf(InvalidDataException.class)
         .hasMessageContaining("rows.json' is broken in line 2, row 3");
+    assertThatThrownBy(() -> jsons("rows.json", "[{\"a\": 1},\n" + "[".repeat(2000)))
+        .isInstanceOf(InvalidDataException.class)
+        .hasMessageContaining("rows.json' is broken in line 2, row 2");
     assertThatThrownBy(() -> jsons("rows.json", "[{\"a\": 1}] 2"))
         .isInstanceOf(InvalidDataException.class)
         .hasMessageContaining("text after the end of the array");

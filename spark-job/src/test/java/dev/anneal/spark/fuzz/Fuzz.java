@@ -49,7 +49,7 @@ final class Fuzz {
   }
 
   private void run(Mutator mutator, Reader reader) throws Exception {
-    int cases = Integer.getInteger("fuzz.cases", 1000);
+    int cases = Integer.getInteger("fuzz.cases", 500);
     long start = System.nanoTime();
     Throwable[] failure = new Throwable[1];
     Thread worker =
