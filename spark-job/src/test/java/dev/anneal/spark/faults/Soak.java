@@ -9,8 +9,11 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
+import java.util.concurrent.Callable;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
@@ -19,13 +22,15 @@ import java.util.stream.Stream;
 final class Soak implements AutoCloseable {
   private static final Duration PATIENCE = Duration.ofMinutes(4);
   private static final Pattern MANIFEST = Pattern.compile("checkpoints/step-(\\d+)/manifest.json");
+  private static final Pattern PART = Pattern.compile("checkpoints/step-(\\d+)/([^/]+)/rank-.*");
 
   private final Faults faults;
   private final StoreOutput output;
   private final String[] options;
   private final Random random;
   private SubmittedJob job;
-  private int lastCheckpoint;
+  private final Map<Integer, String> attempts = new HashMap<>();
+  private Checkpoint last = new Checkpoint(0, "");
 
   Soak(Faults faults, StoreOutput output, List<String> options, Random random) throws Exception {
     this.faults = faults;
@@ -51,16 +56,16 @@ final class Soak implements AutoCloseable {
     return job;
   }
 
-  /** Some executor that trains, or any where none does; waits for one. */
+  /** An executor that trains; waits for one. */
   ProcessHandle anExecutor() throws Exception {
     Await.until(
-        PATIENCE,
-        () -> "no executor comes: " + job.out() + job.err(),
-        () -> !faults.cluster().executors().isEmpty());
-    List<ProcessHandle> executors = faults.cluster().executors();
-    List<ProcessHandle> training = executors.stream().filter(Soak::trains).toList();
-    List<ProcessHandle> choice = training.isEmpty() ? executors : training;
-    return choice.get(random.nextInt(choice.size()));
+        PATIENCE, () -> "nobody trains: " + job.out() + job.err(), () -> !training().isEmpty());
+    List<ProcessHandle> training = training();
+    return training.get(random.nextInt(training.size()));
+  }
+
+  private List<ProcessHandle> training() {
+    return faults.cluster().executors().stream().filter(Soak::trains).toList();
   }
 
   /** Whether a process has the thread of a rank. */
@@ -93,24 +98,45 @@ final class Soak implements AutoCloseable {
     job = faults.start("run", output, options);
   }
 
-  /** The step after which the last complete checkpoint was taken, of those that were seen. */
-  int lastCheckpoint() {
+  /** A complete checkpoint, and the attempt that took it. */
+  record Checkpoint(int step, String attempt) {}
+
+  /** The last complete checkpoint, as the store was asked to keep it. */
+  Checkpoint lastCheckpoint() {
     for (StoreRequest request : output.store().requests()) {
+      Matcher part = PART.matcher(request.key());
       Matcher manifest = MANIFEST.matcher(request.key());
-      if (request.method().equals("PUT") && manifest.find()) {
-        lastCheckpoint = Math.max(lastCheckpoint, Integer.parseInt(manifest.group(1)));
+      if (request.method().equals("PUT") && part.find()) {
+        attempts.put(Integer.parseInt(part.group(1)), part.group(2));
+      } else if (request.method().equals("PUT") && manifest.find()) {
+        int step = Integer.parseInt(manifest.group(1));
+        last = step > last.step() ? new Checkpoint(step, attempts.getOrDefault(step, "")) : last;
       }
     }
     output.store().forget();
-    return lastCheckpoint;
+    return last;
   }
 
-  /** Waits for a complete checkpoint after {@code step} steps or more; false: the run has ended. */
-  boolean awaitCheckpoint(int step) throws Exception {
+  /** Waits for the first checkpoint of the run. */
+  boolean awaitBegin() throws Exception {
+    return await(() -> lastCheckpoint().step() > 0);
+  }
+
+  /** Waits until what was done is overcome; false: the run has ended. */
+  boolean awaitRecovery(SoakFault fault, Checkpoint before, int everySteps) throws Exception {
+    return await(
+        switch (fault.effect()) {
+          case NEW_ATTEMPT -> () -> !lastCheckpoint().attempt().equals(before.attempt());
+          // the one that was being written when the fault came says nothing
+          case DELAY -> () -> lastCheckpoint().step() >= before.step() + 2 * everySteps;
+        });
+  }
+
+  private boolean await(Callable<Boolean> condition) throws Exception {
     Await.until(
         PATIENCE,
-        () -> "no checkpoint after %d steps:%n%s%s".formatted(step, job.out(), job.err()),
-        () -> lastCheckpoint() >= step || !job.isRunning());
+        () -> "it gets no further:%n%s%s".formatted(job.out(), job.err()),
+        () -> condition.call() || !job.isRunning());
     return job.isRunning();
   }
 

@@ -6,19 +6,19 @@ import java.util.Random;
 
 /** What the soak test does to a run. */
 enum SoakFault {
-  KILL_EXECUTOR(40, "kill -9 of an executor") {
+  KILL_EXECUTOR(44, Effect.NEW_ATTEMPT, "kill -9 of an executor") {
     @Override
     void inject(Soak soak) throws Exception {
       soak.anExecutor().destroyForcibly();
     }
   },
-  TERMINATE_EXECUTOR(14, "SIGTERM of an executor") {
+  TERMINATE_EXECUTOR(14, Effect.NEW_ATTEMPT, "SIGTERM of an executor") {
     @Override
     void inject(Soak soak) throws Exception {
       soak.anExecutor().destroy();
     }
   },
-  PAUSE_EXECUTOR(8, "an executor stands still for 5 s") {
+  PAUSE_EXECUTOR(8, Effect.DELAY, "an executor stands still for 5 s") {
     @Override
     void inject(Soak soak) throws Exception {
       ProcessHandle executor = soak.anExecutor();
@@ -27,13 +27,13 @@ enum SoakFault {
       Shell.attempt("kill -CONT " + executor.pid());
     }
   },
-  STOP_EXECUTOR(4, "an executor stands still for good") {
+  STOP_EXECUTOR(3, Effect.NEW_ATTEMPT, "an executor stands still for good") {
     @Override
     void inject(Soak soak) throws Exception {
       Shell.attempt("kill -STOP " + soak.anExecutor().pid());
     }
   },
-  CUT_SHORTLY(8, "a node without network for 5 s") {
+  CUT_SHORTLY(8, Effect.DELAY, "a node without network for 5 s") {
     @Override
     void inject(Soak soak) throws Exception {
       Host host = cut(soak);
@@ -41,7 +41,7 @@ enum SoakFault {
       soak.cluster().network().heal(host);
     }
   },
-  CUT(4, "a node without network until the next attempt") {
+  CUT(3, Effect.NEW_ATTEMPT, "a node without network until the next attempt") {
     @Override
     void inject(Soak soak) throws Exception {
       long retries = soak.retries();
@@ -56,21 +56,21 @@ enum SoakFault {
       }
     }
   },
-  KILL_DRIVER(10, "kill -9 of the driver, same command") {
+  KILL_DRIVER(6, Effect.NEW_ATTEMPT, "kill -9 of the driver, same command") {
     @Override
     void inject(Soak soak) throws Exception {
       soak.job().driver().destroyForcibly();
       soak.startAgain();
     }
   },
-  TERMINATE_DRIVER(4, "SIGTERM of the driver, same command") {
+  TERMINATE_DRIVER(4, Effect.NEW_ATTEMPT, "SIGTERM of the driver, same command") {
     @Override
     void inject(Soak soak) throws Exception {
       soak.job().terminate();
       soak.startAgain();
     }
   },
-  STORE_AWAY(4, "the object store away for 5 s") {
+  STORE_AWAY(5, Effect.DELAY, "the object store away for 5 s") {
     @Override
     void inject(Soak soak) throws Exception {
       soak.store().goAway();
@@ -78,7 +78,7 @@ enum SoakFault {
       soak.store().comeBack();
     }
   },
-  STORE_THROTTLES(4, "half of all requests answered 503 for 5 s") {
+  STORE_THROTTLES(5, Effect.DELAY, "half of all requests answered 503 for 5 s") {
     @Override
     void inject(Soak soak) throws Exception {
       soak.store().failing(0.5);
@@ -90,12 +90,24 @@ enum SoakFault {
   private static final Duration SHORT = Duration.ofSeconds(5);
   private static final Duration LONG = Duration.ofMinutes(2);
 
+  /** What a fault must lead to. */
+  enum Effect {
+    NEW_ATTEMPT,
+    DELAY
+  }
+
   private final int weight;
+  private final Effect effect;
   private final String words;
 
-  SoakFault(int weight, String words) {
+  SoakFault(int weight, Effect effect, String words) {
     this.weight = weight;
+    this.effect = effect;
     this.words = words;
+  }
+
+  Effect effect() {
+    return effect;
   }
 
   /** Makes it happen; returns when it is over, or when only the run can end it. */

@@ -26,7 +26,7 @@ class SoakIT {
   private static final long SEED = Long.getLong("soak.seed", 1);
 
   private static final int EVERY_STEPS = 3;
-  // a fault costs two checkpoints' steps and what is done until the next fault comes
+  // from a fault to the next it gets by about ten of them
   private static final int STEPS = Integer.getInteger("soak.steps", 20 * FAULTS);
   private static final int LONGEST_PEACE_MILLIS = 1000;
 
@@ -66,16 +66,15 @@ class SoakIT {
   }
 
   private static void disturb(Soak soak, SoakReport report) throws Exception {
-    boolean running = soak.awaitCheckpoint(EVERY_STEPS);
+    boolean running = soak.awaitBegin();
     while (running && report.faults() < FAULTS) {
       Thread.sleep(soak.random().nextInt(LONGEST_PEACE_MILLIS));
       SoakFault fault = SoakFault.any(soak.random());
-      int before = soak.lastCheckpoint();
+      Soak.Checkpoint before = soak.lastCheckpoint();
       long start = System.nanoTime();
       fault.inject(soak);
-      // the one that was being written when the fault came says nothing
-      running = soak.awaitCheckpoint(before + 2 * EVERY_STEPS);
-      report.add(fault, Duration.ofNanos(System.nanoTime() - start), soak.lastCheckpoint());
+      running = soak.awaitRecovery(fault, before, EVERY_STEPS);
+      report.add(fault, Duration.ofNanos(System.nanoTime() - start), soak.lastCheckpoint().step());
     }
   }
 }

@@ -9,7 +9,7 @@ import java.util.Map;
 
 /** What was done to a run, and how long it took to get further again. */
 final class SoakReport {
-  private static final String ROW = "| %-42s | %6s | %8s | %8s |%n";
+  private static final String ROW = "| %-45s | %6s | %8s | %8s |%n";
 
   private final long start = System.nanoTime();
   private final Map<SoakFault, List<Duration>> recoveries = new EnumMap<>(SoakFault.class);
@@ -23,14 +23,14 @@ final class SoakReport {
   /**
    * Takes a fault down.
    *
-   * @param recovery from the fault to the second checkpoint after it
+   * @param recovery from the fault to a checkpoint of the time after it
    */
   void add(SoakFault fault, Duration recovery, int step) {
     faults++;
     recoveries.computeIfAbsent(fault, none -> new ArrayList<>()).add(recovery);
     out()
         .printf(
-            "%4d  %-42s  %6s s  after step %d%n", faults, fault.words(), seconds(recovery), step);
+            "%4d  %-45s  %6s s  after step %d%n", faults, fault.words(), seconds(recovery), step);
   }
 
   /** Prints a table with a row a kind of fault. */
