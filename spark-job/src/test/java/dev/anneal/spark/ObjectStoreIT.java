@@ -66,6 +66,7 @@ class ObjectStoreIT {
 
   @BeforeEach
   void beWell() {
+    store.renew();
     store.failing(0);
     store.breaking(0);
     store.delaying(Duration.ZERO);

@@ -83,6 +83,11 @@ public final class FaultyStore implements AutoCloseable {
     expired.add(accessKey);
   }
 
+  /** Takes every access key again. */
+  public void renew() {
+    expired.clear();
+  }
+
   /** Breaks all connections and refuses new ones. */
   public synchronized void goAway() throws IOException {
     listener.close();
