@@ -243,7 +243,7 @@ public record DatasetManifest(
                 + SCHEMA_VERSION
                 + ": prepare the data set again.");
       }
-      manifest.requireSound();
+      manifest.requireSound(location);
       return manifest;
     } catch (FileNotFoundException e) {
       throw new InvalidDataException(
@@ -260,11 +260,11 @@ public record DatasetManifest(
         "'" + location + "' is not a data set's manifest: prepare the data set again.", cause);
   }
 
-  private void requireSound() {
+  private void requireSound(String location) {
     for (Split split : Split.values()) {
       Part part = part(split);
       if (part == null || part.files() == null) {
-        throw new IllegalArgumentException("it lists no files of " + split);
+        throw noManifest(location, null);
       }
       for (PartFile file : part.files()) {
         requireSound(file);
