@@ -1,16 +1,13 @@
 package dev.anneal.data.hub;
 
+import dev.anneal.data.io.Sha256;
 import dev.anneal.data.io.Storage;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
-import java.util.HexFormat;
 
 /** Copies files of one commit: to a local file first, which is checked, then to their place. */
 final class HubDownload {
@@ -85,14 +82,7 @@ final class HubDownload {
 
   // A digest of all that decides the content, so that no file name of the hub is used here.
   private String partName(HubFile file) {
-    try {
-      String key = String.join("\n", name.repository(), commit, file.path());
-      byte[] digest =
-          MessageDigest.getInstance("SHA-256").digest(key.getBytes(StandardCharsets.UTF_8));
-      return HexFormat.of().formatHex(digest) + ".part";
-    } catch (NoSuchAlgorithmException e) {
-      throw new IllegalStateException("every Java has SHA-256", e);
-    }
+    return Sha256.of(String.join("\n", name.repository(), commit, file.path())) + ".part";
   }
 
   private static void pause(int fruitless) throws IOException {

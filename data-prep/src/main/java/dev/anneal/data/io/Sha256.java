@@ -21,6 +21,11 @@ public final class Sha256 {
     }
   }
 
+  /** The digest of a text in UTF-8, 64 hexadecimal digits. */
+  public static String of(String text) {
+    return HexFormat.of().formatHex(digest().digest(text.getBytes(StandardCharsets.UTF_8)));
+  }
+
   /** A stream whose bytes are counted in on their way. */
   public OutputStream counting(OutputStream out) {
     return new DigestOutputStream(out, digest);

@@ -1,14 +1,11 @@
 package dev.anneal.data.token;
 
 import dev.anneal.data.InvalidDataException;
+import dev.anneal.data.io.Sha256;
 import dev.anneal.data.io.Storage;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.time.LocalDate;
 import java.time.ZoneOffset;
-import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -127,12 +124,12 @@ public final class ChatTokenizer implements AutoCloseable {
 
   /** SHA-256 of {@code tokenizer.json}, in hexadecimal. */
   public String tokenizerSha256() {
-    return sha256(files.tokenizerJson());
+    return Sha256.of(files.tokenizerJson());
   }
 
   /** SHA-256 of the chat template, in hexadecimal; empty where there is none. */
   public Optional<String> templateSha256() {
-    return Optional.ofNullable(files.chatTemplate()).map(ChatTokenizer::sha256);
+    return Optional.ofNullable(files.chatTemplate()).map(Sha256::of);
   }
 
   /** The date that the template writes into its text; empty for a template that writes none. */
@@ -153,15 +150,5 @@ public final class ChatTokenizer implements AutoCloseable {
     }
     int[] ids = tokenizer.encode(specialToken);
     return ids.length == 1 ? OptionalInt.of(ids[0]) : OptionalInt.empty();
-  }
-
-  private static String sha256(String text) {
-    try {
-      byte[] digest =
-          MessageDigest.getInstance("SHA-256").digest(text.getBytes(StandardCharsets.UTF_8));
-      return HexFormat.of().formatHex(digest);
-    } catch (NoSuchAlgorithmException e) {
-      throw new IllegalStateException("every Java has SHA-256", e);
-    }
   }
 }

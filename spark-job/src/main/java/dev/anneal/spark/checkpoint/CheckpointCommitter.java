@@ -201,7 +201,8 @@ public final class CheckpointCommitter implements AutoCloseable {
         complete.headMap(newest + 1).keySet().forEach(kept::add);
       }
       long oldest = kept.get(Math.max(0, kept.size() - keep));
-      for (long step : List.copyOf(steps.headSet(oldest))) {
+      List<Long> old = List.copyOf(steps.headSet(oldest));
+      for (long step : old) {
         // first what makes it complete
         folder.delete(RunFolder.checkpoint(step) + "/" + CheckpointManifest.FILE);
         folder.delete(RunFolder.checkpoint(step));
@@ -210,7 +211,9 @@ public final class CheckpointCommitter implements AutoCloseable {
         }
         steps.remove(step);
       }
-      CheckpointSteps.write(folder, steps);
+      if (!old.isEmpty()) {
+        CheckpointSteps.write(folder, steps);
+      }
     } catch (IOException e) {
       LOG.warn("An old checkpoint could not be removed", e);
     }
