@@ -64,4 +64,9 @@ final class LocalCheckpoints implements CheckpointSink {
     System.err.printf("no checkpoint of step %d by rank %d: %s%n", step, rank, reason);
     failed.incrementAndGet();
   }
+
+  @Override
+  public void leftOut(long step) {
+    System.err.printf("no checkpoint of step %d: the one before is still being written%n", step);
+  }
 }

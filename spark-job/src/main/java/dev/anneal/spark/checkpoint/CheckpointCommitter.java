@@ -113,9 +113,9 @@ public final class CheckpointCommitter implements AutoCloseable {
     }
   }
 
-  /** A rank's part will not come. */
-  public void lost(long step, int rank, String reason) {
-    driver.lost(step, "rank %d could not write its part: %s".formatted(rank, reason));
+  /** Parts of it will not come; the sentence says why. */
+  public void lost(long step, String sentence) {
+    driver.lost(step, sentence);
   }
 
   /** Returns when everything that was told of is complete, or {@code patience} is over. */

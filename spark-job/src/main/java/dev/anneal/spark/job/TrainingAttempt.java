@@ -86,8 +86,8 @@ final class TrainingAttempt {
     RankEvent event = message.event();
     if (event instanceof RankEvent.CheckpointPartWritten written) {
       checkpoints.written(written.part());
-    } else if (event instanceof RankEvent.CheckpointPartLost lost) {
-      checkpoints.lost(lost.step(), lost.rank(), lost.reason());
+    } else if (event instanceof RankEvent.CheckpointLost lost) {
+      checkpoints.lost(lost.step(), lost.sentence());
     } else if (event instanceof RankEvent.Result finished) {
       result = finished.files();
     } else {

@@ -49,8 +49,8 @@ public sealed interface RankEvent extends Serializable {
   /** A rank has written its part of a checkpoint. */
   record CheckpointPartWritten(CheckpointPart part) implements RankEvent {}
 
-  /** A rank could not write its part of a checkpoint. */
-  record CheckpointPartLost(long step, int rank, String reason) implements RankEvent {}
+  /** There will be no checkpoint after {@code step} steps; the sentence says why. */
+  record CheckpointLost(long step, String sentence) implements RankEvent {}
 
   /** Rank 0 has written the result into the attempt's own folder and has sent everything else. */
   record Result(List<WrittenFile> files) implements RankEvent {

@@ -21,6 +21,15 @@ record ReportedCheckpoints(Attempt attempt, RankChannel channel) implements Chec
 
   @Override
   public void failed(long step, int rank, String reason) {
-    channel.send(new RankEvent.CheckpointPartLost(step, rank, reason));
+    lost(step, "rank %d could not write its part: %s".formatted(rank, reason));
+  }
+
+  @Override
+  public void leftOut(long step) {
+    lost(step, "the one before is still being written; a larger checkpoint.every_steps gives time");
+  }
+
+  private void lost(long step, String sentence) {
+    channel.send(new RankEvent.CheckpointLost(step, sentence));
   }
 }

@@ -97,25 +97,22 @@ final class FaultCluster implements AutoCloseable {
   /**
    * Starts {@code submit.sh} on the head, against this cluster.
    *
-   * @param executorOptions for the executors' JVMs
+   * @param javaOptions for all its JVMs
    */
-  SubmittedJob submit(Path workingFolder, List<String> args, String executorOptions)
+  SubmittedJob submit(Path workingFolder, List<String> args, String javaOptions)
       throws IOException {
     List<String> all = new ArrayList<>(args);
     all.addAll(List.of("--master", master()));
     all.addAll(List.of("--conf", "spark.executor.cores=1", "--conf", "spark.executor.memory=1g"));
-    all.addAll(javaOptions(executorOptions));
+    all.addAll(javaOptions(javaOptions));
     return SubmittedJob.start(workingFolder, network.head().process(List.of()), all);
   }
 
-  /** What lets JVMs start faster that live for seconds. */
-  static List<String> javaOptions(String executorOptions) {
-    String executors = "%s %s".formatted(SHORT_LIVED, executorOptions).strip();
+  /** What lets JVMs start faster that live for seconds, and {@code more} for all of them. */
+  static List<String> javaOptions(String more) {
+    String options = "%s %s".formatted(SHORT_LIVED, more).strip();
     return List.of(
-        "--driver-java-options",
-        SHORT_LIVED,
-        "--conf",
-        "spark.executor.extraJavaOptions=" + executors);
+        "--driver-java-options", options, "--conf", "spark.executor.extraJavaOptions=" + options);
   }
 
   /** The folders of a Spark installation, with the embedded Spark's jars. */

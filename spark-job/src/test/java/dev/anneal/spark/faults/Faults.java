@@ -99,14 +99,14 @@ final class Faults implements AutoCloseable {
     return start(command, output, "", more);
   }
 
-  /** Starts a run whose first executor that enters a phase stays there. */
+  /** Starts a run whose first process that enters a phase stays there. */
   SubmittedJob start(String command, Output output, Held held, String... more) throws IOException {
     return start(command, output, held.javaAgent(), more);
   }
 
-  private SubmittedJob start(String command, Output output, String executorOptions, String... more)
+  private SubmittedJob start(String command, Output output, String javaOptions, String... more)
       throws IOException {
-    return cluster.submit(folder, words(command, output, more), executorOptions);
+    return cluster.submit(folder, words(command, output, more), javaOptions);
   }
 
   /** Starts a run on a cluster of its own, the embedded one. */
@@ -114,15 +114,14 @@ final class Faults implements AutoCloseable {
     return startEmbedded(words(command, output, more), "");
   }
 
-  /** Starts a run on the embedded cluster whose first executor that enters a phase stays there. */
+  /** Starts a run on the embedded cluster whose first process that enters a phase stays there. */
   SubmittedJob startEmbedded(String command, Output output, Held held, String... more)
       throws IOException {
     return startEmbedded(words(command, output, more), held.javaAgent());
   }
 
-  private SubmittedJob startEmbedded(List<String> words, String executorOptions)
-      throws IOException {
-    words.addAll(FaultCluster.javaOptions(executorOptions));
+  private SubmittedJob startEmbedded(List<String> words, String javaOptions) throws IOException {
+    words.addAll(FaultCluster.javaOptions(javaOptions));
     return SubmittedJob.start(folder, words.toArray(String[]::new));
   }
 

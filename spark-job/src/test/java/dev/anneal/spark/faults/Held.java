@@ -11,8 +11,8 @@ import java.util.jar.JarOutputStream;
 import org.jboss.byteman.agent.Main;
 
 /**
- * The first executor that enters a phase stays there: a thread of it waits in a method, which
- * Byteman changes for that while the class is loaded. Executors that enter the phase later, like
+ * The first process that enters a phase stays there: a thread of it waits in a method, which
+ * Byteman changes for that while the class is loaded. Processes that enter the phase later, like
  * those of the next attempt, pass.
  */
 final class Held {
@@ -68,7 +68,7 @@ final class Held {
             .formatted(byteman(), rules, jar(folder.resolve("helper.jar"), HoldHelper.class)));
   }
 
-  /** What the executors' JVMs are to be started with. */
+  /** What the JVMs are to be started with. */
   String javaAgent() {
     return javaAgent;
   }
@@ -78,7 +78,7 @@ final class Held {
     Path news = folder.resolve(NEWS);
     Await.until(
         PATIENCE,
-        () -> "no executor came into the phase",
+        () -> "no process came into the phase",
         () -> Files.exists(news) && Files.size(news) > 0);
     return ProcessHandle.of(Long.parseLong(Files.readString(news))).orElseThrow();
   }

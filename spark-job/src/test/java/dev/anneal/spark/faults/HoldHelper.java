@@ -7,8 +7,8 @@ import java.nio.file.Path;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /**
- * What Byteman's rules call in an executor: holds a thread where it is. Files tell the test of it
- * and let the thread go.
+ * What Byteman's rules call: holds a thread where it is. Files tell the test of it and let the
+ * thread go.
  */
 public class HoldHelper {
   private static final AtomicInteger CALLS = new AtomicInteger();

@@ -40,6 +40,13 @@ final class Phases {
     return new Phase("dev.anneal.training.trainer.ResultWriter", "write", "rank 0", 1);
   }
 
+  /**
+   * The driver has copied a file of the result to its place in an object store, and not the next.
+   */
+  static Phase copying() {
+    return new Phase("dev.anneal.spark.storage.RunFolder", "copy", "main", 2);
+  }
+
   /** A task is about to write what it shuffles to its local disk. */
   static Phase shuffle() {
     return new Phase(

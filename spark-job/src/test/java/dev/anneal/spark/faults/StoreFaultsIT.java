@@ -85,6 +85,27 @@ class StoreFaultsIT {
     renewed.copyTo(folder.resolve("copy")).assertSameAs(faults.undisturbed());
   }
 
+  @Test
+  @Tag("faults")
+  void theSameCommandPublishesWhatAKilledDriverHadBegunTo() throws Exception {
+    StoreOutput output = new StoreOutput(store, server, "half", "a-key");
+    Held held = Held.in(Phases.copying(), folder);
+    try (SubmittedJob job = start(output, held)) {
+      assertThat(held.await()).isEqualTo(job.driver());
+      assertThat(output.has("adapter/adapter_config.json")).isTrue();
+      assertThat(output.has("adapter/adapter_model.safetensors"))
+          .as("what readers of the folder look for")
+          .isFalse();
+      job.driver().destroyForcibly();
+      assertThat(job.await()).isEqualTo(128 + 9);
+    }
+    try (SubmittedJob again = faults.startEmbedded("run", output, output.options())) {
+      assertThat(again.await()).as(again.out() + again.err()).isZero();
+      assertThat(again.out()).contains("Going on after step %d ...".formatted(Faults.STEPS));
+    }
+    output.copyTo(folder.resolve("copy")).assertSameAs(faults.undisturbed());
+  }
+
   private SubmittedJob start(StoreOutput output, Held held) throws Exception {
     return faults.startEmbedded("run", output, held, output.options());
   }

@@ -49,6 +49,11 @@ record StoreOutput(FaultyStore store, S3Server server, String key, String access
     Await.until(PATIENCE, () -> "no " + manifest, () -> storage.exists(manifest));
   }
 
+  /** Whether a file is there. */
+  boolean has(String file) throws IOException {
+    return storage().exists(S3Server.uri(key + "/" + file));
+  }
+
   /** Copies what {@link RunOutput} looks at. */
   RunOutput copyTo(Path folder) throws IOException {
     Files.createDirectories(folder.resolve("adapter"));

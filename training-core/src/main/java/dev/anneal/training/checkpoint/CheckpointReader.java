@@ -1,6 +1,7 @@
 package dev.anneal.training.checkpoint;
 
 import dev.anneal.training.InvalidModelException;
+import dev.anneal.training.io.Concurrently;
 import dev.anneal.training.io.ModelFolder;
 import dev.anneal.training.io.SafetensorsDType;
 import dev.anneal.training.io.SafetensorsFile;
@@ -13,6 +14,8 @@ import dev.anneal.training.tensor.NoGrad;
 import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.tensor.Tensors;
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import org.bytedeco.pytorch.Tensor;
@@ -20,8 +23,10 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /** Brings a rank back to where a checkpoint was taken, at whatever world size that was. */
 public final class CheckpointReader {
-  /** Elements that are read at a time: 32 MB. */
-  private static final long CHUNK = 8L << 20;
+  /** Elements of a piece: 8 MB. */
+  private static final long PIECE = 2L << 20;
+
+  private static final int PIECES_AT_ONCE = 8;
 
   private final ModelFolder folder;
   private final TrainerState state;
@@ -73,9 +78,13 @@ public final class CheckpointReader {
         try (SafetensorsFile file =
             SafetensorsFile.open(folder, RankFile.name(writer, state.worldSize()))) {
           check(file);
-          read(file, writer, RankFile.MASTER, parameters.master());
-          read(file, writer, RankFile.EXP_AVG, optimizer.expAvg());
-          read(file, writer, RankFile.EXP_AVG_SQ, optimizer.expAvgSq());
+          List<Piece> pieces = new ArrayList<>();
+          plan(file, writer, RankFile.MASTER, parameters.master(), pieces);
+          plan(file, writer, RankFile.EXP_AVG, optimizer.expAvg(), pieces);
+          plan(file, writer, RankFile.EXP_AVG_SQ, optimizer.expAvgSq(), pieces);
+          for (int i = 0; i < pieces.size(); i += PIECES_AT_ONCE) {
+            read(file, pieces.subList(i, Math.min(i + PIECES_AT_ONCE, pieces.size())));
+          }
         }
       }
     }
@@ -128,21 +137,44 @@ public final class CheckpointReader {
         Math.min(stored.numels().get(bucket), Math.min((rank + 1) * mine, (writer + 1) * theirs)));
   }
 
-  private void read(SafetensorsFile file, int writer, String name, Tensor into) throws IOException {
+  /** Elements of a tensor in a file, and where they go. */
+  private record Piece(TensorEntry entry, long first, Tensor into, long at, long numel) {}
+
+  private void plan(
+      SafetensorsFile file, int writer, String name, Tensor into, List<Piece> pieces) {
     TensorEntry entry = file.header().entries().get(name);
     for (int bucket = 0; bucket < stored.numels().size(); bucket++) {
       Stretch stretch = common(bucket, writer);
       long from = stored.offset(bucket) - writer * stored.part(bucket);
       long to = parameters.parts().offset(bucket) - rank * parameters.parts().part(bucket);
-      for (long at = stretch.begin(); at < stretch.end(); at += CHUNK) {
-        long n = Math.min(CHUNK, stretch.end() - at);
-        try (TensorScope scope = new TensorScope();
-            NoGrad noGrad = new NoGrad()) {
-          Tensor values = Tensors.empty(ScalarType.Float, n);
-          file.read(entry, from + at, Tensors.bytes(values, 0).asByteBuffer());
-          into.narrow(0, to + at, n).copy_(values);
-        }
+      for (long at = stretch.begin(); at < stretch.end(); at += PIECE) {
+        pieces.add(new Piece(entry, from + at, into, to + at, Math.min(PIECE, stretch.end() - at)));
       }
+    }
+  }
+
+  /** A piece, and the host memory it is read into. */
+  private record Staged(Piece piece, Tensor values, ByteBuffer bytes) {
+    static Staged of(Piece piece) {
+      Tensor values = Tensors.empty(ScalarType.Float, piece.numel());
+      return new Staged(piece, values, Tensors.bytes(values, 0).asByteBuffer());
+    }
+
+    void copy() {
+      piece.into().narrow(0, piece.at(), piece.numel()).copy_(values);
+    }
+  }
+
+  /** Reads the pieces all at once, then copies them to where they go. */
+  private static void read(SafetensorsFile file, List<Piece> pieces) throws IOException {
+    try (TensorScope scope = new TensorScope();
+        NoGrad noGrad = new NoGrad()) {
+      List<Staged> staged = pieces.stream().map(Staged::of).toList();
+      Concurrently.forEach(
+          staged,
+          PIECES_AT_ONCE,
+          read -> file.read(read.piece().entry(), read.piece().first(), read.bytes()));
+      staged.forEach(Staged::copy);
     }
   }
 }

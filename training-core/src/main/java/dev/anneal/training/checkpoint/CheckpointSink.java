@@ -4,8 +4,8 @@ import dev.anneal.training.io.OutputFolder;
 
 /**
  * Where a rank's part of a checkpoint goes, and who hears of it. A checkpoint is complete when
- * whoever hears of the parts has heard of all and has written its {@link CheckpointManifest}. Calls
- * come from the thread that writes beside the training.
+ * whoever hears of the parts has heard of all and has written its {@link CheckpointManifest}. But
+ * for {@link #leftOut}, calls come from the thread that writes beside the training.
  */
 public interface CheckpointSink {
 
@@ -19,4 +19,10 @@ public interface CheckpointSink {
 
   /** A rank's part could not be written; training goes on without this checkpoint. */
   void failed(long step, int rank, String reason);
+
+  /**
+   * No rank takes the checkpoint that is due after {@code step} steps, because one of them is still
+   * writing the last. Told by rank 0, from its training.
+   */
+  void leftOut(long step);
 }

@@ -4,12 +4,12 @@ import dev.anneal.training.InvalidModelException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.Arrays;
+import java.util.Collection;
 import java.util.Collections;
-import java.util.HashMap;
-import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 
 /**
  * The tensors of a checkpoint by name, whether it is one safetensors file or several with an index
@@ -24,11 +24,14 @@ public final class CheckpointIndex implements AutoCloseable {
   /** The file of a PEFT adapter's weights. */
   public static final String ADAPTER_FILE = "adapter_model.safetensors";
 
+  /** Each takes a few round trips to an object store, and a large model has 200. */
+  private static final int OPENED_AT_ONCE = 16;
+
   private final ModelFolder folder;
   private final String origin;
   private final Map<String, String> fileOfTensor;
   private final ChannelPool channels;
-  private final Map<String, SafetensorsFile> openFiles = new HashMap<>();
+  private final Map<String, SafetensorsFile> openFiles = new ConcurrentHashMap<>();
 
   private CheckpointIndex(
       ModelFolder folder, String origin, Map<String, String> fileOfTensor, ChannelPool channels) {
@@ -54,7 +57,7 @@ public final class CheckpointIndex implements AutoCloseable {
           "%s has neither %s nor %s; weights must be in safetensors format."
               .formatted(folder.location(), singleFile, indexFile));
     }
-    Map<String, String> weightMap = weightMap(folder, JsonObject.read(folder, indexFile));
+    Map<String, String> weightMap = weightMap(JsonObject.read(folder, indexFile));
     return new CheckpointIndex(folder, indexFile, weightMap, new ChannelPool(folder));
   }
 
@@ -70,22 +73,15 @@ public final class CheckpointIndex implements AutoCloseable {
     return index;
   }
 
-  private static Map<String, String> weightMap(ModelFolder folder, JsonObject index)
-      throws IOException {
+  private static Map<String, String> weightMap(JsonObject index) {
     JsonObject weightMap = index.object("weight_map");
     Map<String, String> fileOfTensor = new LinkedHashMap<>();
-    Set<String> present = new HashSet<>();
     for (String name : weightMap.keys()) {
       String file = weightMap.text(name);
       if (!isPlainName(file)) {
         throw weightMap.refuse(
             name,
             "names the file '%s', which is not a file of this folder.".formatted(Excerpt.of(file)));
-      }
-      if (present.add(file) && !folder.has(file)) {
-        throw new InvalidModelException(
-            "%s names %s for tensor %s, but %s has no such file; copy the missing file into it."
-                .formatted(index.where(), Excerpt.of(file), Excerpt.of(name), folder.location()));
       }
       fileOfTensor.put(name, file);
     }
@@ -107,6 +103,19 @@ public final class CheckpointIndex implements AutoCloseable {
   /** Whether there is a tensor {@code name}. */
   public boolean has(String name) {
     return fileOfTensor.containsKey(name);
+  }
+
+  /**
+   * Opens the files of these tensors, many at a time.
+   *
+   * @throws InvalidModelException if there is no such tensor, or its file is unusable
+   */
+  public void open(Collection<String> names) throws IOException {
+    Map<String, String> oneOfEachFile = new LinkedHashMap<>();
+    for (String name : names) {
+      oneOfEachFile.putIfAbsent(fileOfTensor.get(name), name);
+    }
+    Concurrently.forEach(oneOfEachFile.values(), OPENED_AT_ONCE, this::file);
   }
 
   /**
@@ -173,14 +182,18 @@ public final class CheckpointIndex implements AutoCloseable {
       throw new InvalidModelException(
           "%s lacks tensor %s; is this the checkpoint of that model?".formatted(origin, name));
     }
-    synchronized (openFiles) {
-      SafetensorsFile open = openFiles.get(file);
-      if (open == null) {
-        open = SafetensorsFile.open(folder, file, channels);
-        openFiles.put(file, open);
+    SafetensorsFile open = openFiles.get(file);
+    if (open == null) {
+      if (!folder.has(file)) {
+        throw new InvalidModelException(
+            "%s names %s for tensor %s, but %s has no such file; copy the missing file into it."
+                .formatted(origin, Excerpt.of(file), Excerpt.of(name), folder.location()));
       }
-      return open;
+      open = SafetensorsFile.open(folder, file, channels);
+      // if two threads did, both have the same header, and the channels are everybody's
+      openFiles.put(file, open);
     }
+    return open;
   }
 
   /** Closes the files, once nobody reads them. */

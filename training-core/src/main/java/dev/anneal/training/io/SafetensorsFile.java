@@ -27,15 +27,15 @@ public final class SafetensorsFile implements AutoCloseable {
    * @throws InvalidModelException if it is missing, truncated or no safetensors file
    */
   public static SafetensorsFile open(ModelFolder folder, String file) throws IOException {
-    return open(folder, file, new ChannelPool(folder));
-  }
-
-  /** {@link #open(ModelFolder, String)} on channels that others share. */
-  static SafetensorsFile open(ModelFolder folder, String file, ChannelPool channels)
-      throws IOException {
     if (!folder.has(file)) {
       throw new InvalidModelException(folder.location() + " has no " + file + ".");
     }
+    return open(folder, file, new ChannelPool(folder));
+  }
+
+  /** Opens a file that is there, on channels that others share. */
+  static SafetensorsFile open(ModelFolder folder, String file, ChannelPool channels)
+      throws IOException {
     String where = folder.locationOf(file);
     SafetensorsHeader header =
         reading(channels, file, 0, channel -> SafetensorsHeader.read(channel, where));

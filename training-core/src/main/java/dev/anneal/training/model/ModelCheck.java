@@ -20,6 +20,7 @@ public final class ModelCheck {
   public static LlamaConfig check(ModelFolder folder) throws IOException {
     LlamaConfig config = LlamaConfig.read(folder);
     try (CheckpointIndex index = CheckpointIndex.open(folder, CheckpointIndex.MODEL_FILE)) {
+      index.open(index.names());
       for (String name : index.names()) {
         index.entry(name);
       }

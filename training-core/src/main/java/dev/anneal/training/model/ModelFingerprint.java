@@ -1,6 +1,7 @@
 package dev.anneal.training.model;
 
 import dev.anneal.training.io.CheckpointIndex;
+import dev.anneal.training.io.Concurrently;
 import dev.anneal.training.io.ModelFolder;
 import dev.anneal.training.io.Sha256;
 import dev.anneal.training.io.TensorEntry;
@@ -10,6 +11,9 @@ import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.stream.IntStream;
 
 /**
  * Tells models apart without reading them: their shape, and a few values out of the middle of up to
@@ -19,6 +23,7 @@ import java.util.List;
 public final class ModelFingerprint {
   private static final int TENSORS = 64;
   private static final int ELEMENTS = 256;
+  private static final int READ_AT_ONCE = 16;
 
   private ModelFingerprint() {}
 
@@ -37,19 +42,26 @@ public final class ModelFingerprint {
 
   private static void addValues(ModelFolder folder, MessageDigest digest) throws IOException {
     try (CheckpointIndex index = CheckpointIndex.open(folder, CheckpointIndex.MODEL_FILE)) {
-      List<String> names = index.names().stream().sorted().toList();
-      int count = Math.min(TENSORS, names.size());
-      for (int i = 0; i < count; i++) {
-        String name = names.get((int) ((long) i * names.size() / count));
-        TensorEntry entry = index.entry(name);
-        digest.update((name + entry.dtype()).getBytes(StandardCharsets.UTF_8));
-        digest.update(middle(index, name, entry));
+      List<String> chosen = chosen(index);
+      Map<String, ByteBuffer> values = new ConcurrentHashMap<>();
+      Concurrently.forEach(chosen, READ_AT_ONCE, name -> values.put(name, middle(index, name)));
+      for (String name : chosen) {
+        digest.update((name + index.entry(name).dtype()).getBytes(StandardCharsets.UTF_8));
+        digest.update(values.get(name));
       }
     }
   }
 
-  private static ByteBuffer middle(CheckpointIndex index, String name, TensorEntry entry)
-      throws IOException {
+  private static List<String> chosen(CheckpointIndex index) {
+    List<String> names = index.names().stream().sorted().toList();
+    int count = Math.min(TENSORS, names.size());
+    return IntStream.range(0, count)
+        .mapToObj(i -> names.get((int) ((long) i * names.size() / count)))
+        .toList();
+  }
+
+  private static ByteBuffer middle(CheckpointIndex index, String name) throws IOException {
+    TensorEntry entry = index.entry(name);
     int count = (int) Math.min(ELEMENTS, entry.elements());
     ByteBuffer values = ByteBuffer.allocateDirect(count * entry.dtype().bytes());
     index.read(name, (entry.elements() - count) / 2, values);

@@ -1,6 +1,7 @@
 package dev.anneal.training.trainer;
 
 import dev.anneal.training.checkpoint.CheckpointPlan;
+import dev.anneal.training.checkpoint.CheckpointSink;
 import dev.anneal.training.checkpoint.CheckpointWriter;
 import dev.anneal.training.checkpoint.RankRole;
 import dev.anneal.training.checkpoint.TrainerState;
@@ -14,6 +15,8 @@ final class RunCheckpoints implements AutoCloseable {
   private final TrainingSpec spec;
   private final long everySteps;
   private final TrainingListener listener;
+  private final CheckpointSink sink;
+  private final boolean tells;
 
   /** Steps done. */
   private long step;
@@ -38,13 +41,15 @@ final class RunCheckpoints implements AutoCloseable {
     this.step = begin.step();
     CheckpointPlan plan = inputs.checkpoints();
     everySteps = plan.everySteps();
+    sink = plan.sink();
+    tells = ranks.rank() == 0;
     PeftConfig adapter =
         spec.lora() == null ? null : new PeftConfig(spec.lora(), inputs.baseModelName());
     writer =
         everySteps == 0
             ? null
             : new CheckpointWriter(
-                plan.sink(),
+                sink,
                 parameters,
                 optimizer,
                 new RankRole(ranks.device(), ranks.rank(), ranks.world().worldSize(), adapter));
@@ -72,12 +77,14 @@ final class RunCheckpoints implements AutoCloseable {
       return;
     }
     boolean last = state.step() == spec.totalSteps() || signs.contains(StepTotals.Sign.STOP);
-    boolean due = state.step() % everySteps == 0 && !signs.contains(StepTotals.Sign.WRITING);
+    boolean due = state.step() % everySteps == 0;
     if (last) {
       writer.await(this::requireWanted);
-    }
-    if (last || due) {
       writer.take(state);
+    } else if (due && !signs.contains(StepTotals.Sign.WRITING)) {
+      writer.take(state);
+    } else if (due && tells) {
+      sink.leftOut(state.step());
     }
   }
 

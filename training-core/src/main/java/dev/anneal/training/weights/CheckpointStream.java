@@ -106,6 +106,7 @@ final class CheckpointStream {
 
   /** In the order of the files, each cut into ranges small enough for all threads to have some. */
   private List<Range> plan(List<WantedRows> wanted) throws IOException {
+    index.open(wanted.stream().map(WantedRows::name).toList());
     List<Range> planned = new ArrayList<>();
     for (WantedRows rows : wanted) {
       TensorEntry entry = index.entry(rows.name());

@@ -13,6 +13,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -72,6 +74,47 @@ class CheckpointIndexTest {
   }
 
   @Test
+  void filesOpenAtTheSameTime() throws IOException {
+    writeSharded();
+    CountDownLatch both = new CountDownLatch(2);
+    ModelFolder local = new LocalModelFolder(path);
+    ModelFolder slow =
+        new ModelFolder() {
+          @Override
+          public String location() {
+            return local.location();
+          }
+
+          @Override
+          public boolean has(String file) throws IOException {
+            return local.has(file);
+          }
+
+          @Override
+          public SeekableByteChannel open(String file) throws IOException {
+            if (file.startsWith("model-")) {
+              both.countDown();
+              await(both);
+            }
+            return local.open(file);
+          }
+        };
+    try (CheckpointIndex index = CheckpointIndex.open(slow, CheckpointIndex.MODEL_FILE)) {
+      index.open(index.names());
+      assertThat(index.entry("a").shape()).containsExactly(2, 3);
+      assertThat(index.entry("b").shape()).containsExactly(4);
+    }
+  }
+
+  private static void await(CountDownLatch latch) {
+    try {
+      assertThat(latch.await(30, TimeUnit.SECONDS)).as("one waits for the other").isTrue();
+    } catch (InterruptedException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  @Test
   void aFailureToCloseKeepsNoOtherFileOpen() throws IOException {
     writeSharded();
     CheckpointIndex index =
@@ -103,10 +146,13 @@ class CheckpointIndexTest {
     writeSharded();
     Files.delete(path.resolve("model-2.safetensors"));
 
-    assertThatThrownBy(this::open)
-        .isInstanceOf(InvalidModelException.class)
-        .hasMessageContainingAll(
-            "model.safetensors.index.json names model-2.safetensors for tensor b", "no such file");
+    try (CheckpointIndex index = open()) {
+      assertThatThrownBy(() -> index.open(index.names()))
+          .isInstanceOf(InvalidModelException.class)
+          .hasMessageContainingAll(
+              "model.safetensors.index.json names model-2.safetensors for tensor b",
+              "no such file");
+    }
   }
 
   @Test

@@ -147,6 +147,7 @@ class CheckpointRunTest {
     // of step 5 nobody knows whether the first was done by then, but the last waits
     assertThat(checkpoints.parts().keySet()).contains(1L, 6L).doesNotContain(2L, 3L, 4L);
     assertThat(checkpoints.complete()).containsExactlyElementsOf(checkpoints.parts().keySet());
+    assertThat(checkpoints.leftOut()).startsWith(2L, 3L, 4L).doesNotHaveDuplicates();
   }
 
   @Test
@@ -270,6 +271,11 @@ class CheckpointRunTest {
     @Override
     public void failed(long step, int rank, String reason) {
       sink.failed(step, rank, reason);
+    }
+
+    @Override
+    public void leftOut(long step) {
+      sink.leftOut(step);
     }
   }
 

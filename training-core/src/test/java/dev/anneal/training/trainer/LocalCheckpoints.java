@@ -21,6 +21,7 @@ class LocalCheckpoints implements CheckpointSink {
   private final Path folder;
   private final SortedMap<Long, List<CheckpointPart>> parts = new TreeMap<>();
   private final List<String> failures = new ArrayList<>();
+  private final List<Long> leftOut = new ArrayList<>();
 
   LocalCheckpoints(Path folder) {
     this.folder = folder;
@@ -45,6 +46,15 @@ class LocalCheckpoints implements CheckpointSink {
   public synchronized void failed(long step, int rank, String reason) {
     failures.add("step %d, rank %d, %s".formatted(step, rank, reason));
     notifyAll();
+  }
+
+  @Override
+  public synchronized void leftOut(long step) {
+    leftOut.add(step);
+  }
+
+  synchronized List<Long> leftOut() {
+    return List.copyOf(leftOut);
   }
 
   synchronized List<String> failures() {
