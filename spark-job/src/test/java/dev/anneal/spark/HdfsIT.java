@@ -7,8 +7,10 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.Callable;
 import java.util.stream.Stream;
 import org.apache.hadoop.conf.Configuration;
 import org.junit.jupiter.api.AfterAll;
@@ -20,7 +22,7 @@ import org.junit.jupiter.api.io.TempDir;
 class HdfsIT {
   private static final Path TARGET = Path.of(System.getProperty("anneal.home"), "spark-job/target");
   private static final String ADAPTER = "adapter/adapter_model.safetensors";
-  private static final String SAFE_MODE_ENDS = "dfs.namenode.safemode.extension=0";
+  private static final Duration PATIENCE = Duration.ofSeconds(60);
 
   @TempDir static Path folder;
 
@@ -30,6 +32,8 @@ class HdfsIT {
   @BeforeAll
   static void start() throws Exception {
     int port = ServerProcess.freePort();
+    // written when the data node is there
+    Path started = folder.resolve("started.json");
     server =
         ServerProcess.start(
             port,
@@ -49,8 +53,9 @@ class HdfsIT {
                 "-format",
                 "-D",
                 "hdfs.minidfs.basedir=" + folder.resolve("blocks"),
-                "-D",
-                SAFE_MODE_ENDS));
+                "-writeDetails",
+                started.toString()));
+    await(() -> Files.exists(started));
     Configuration hadoop = new Configuration();
     hadoop.setInt("dfs.replication", 1);
     storage = new Storage(hadoop);
@@ -80,7 +85,7 @@ class HdfsIT {
       "output.path=" + uri("out")
     };
     try (SubmittedJob job = start(onHdfs)) {
-      job.awaitOutput("step 5/");
+      await(() -> storage.exists(uri("out/checkpoints/step-00000004/manifest.json")));
       job.driver().destroyForcibly();
       assertThat(job.await()).isEqualTo(128 + 9);
     }
@@ -100,11 +105,19 @@ class HdfsIT {
         new ArrayList<>(List.of("run", "--config", SubmittedJob.recipe().toString()));
     List<String> all =
         new ArrayList<>(
-            List.of("training.max_steps=40", "checkpoint.every_steps=2", "data.eval_rows=0"));
+            List.of("training.max_steps=20", "checkpoint.every_steps=4", "data.eval_rows=0"));
     all.addAll(List.of(sets));
     all.forEach(set -> words.addAll(List.of("--set", set)));
     words.addAll(List.of("--conf", "spark.hadoop.dfs.replication=1"));
     return SubmittedJob.start(folder, words.toArray(String[]::new));
+  }
+
+  private static void await(Callable<Boolean> condition) throws Exception {
+    long deadline = System.nanoTime() + PATIENCE.toNanos();
+    while (!condition.call()) {
+      assertThat(System.nanoTime()).as("in time").isLessThan(deadline);
+      Thread.sleep(50);
+    }
   }
 
   private static String uri(String path) {

@@ -124,12 +124,18 @@ public final class Summary {
           "Next: tune it with LoRA: ./submit.sh run --set model.path=%s ..."
               .formatted(path(RunFolder.MODEL)));
     } else if (ModelLocation.of(config.model().path()) instanceof ModelLocation.Folder base) {
+      String local = folder.isLocal() ? path(RunFolder.ADAPTER) : RunFolder.ADAPTER;
+      if (!folder.isLocal()) {
+        out.println(
+            "Next: copy %s to a local folder, which is what vLLM and PEFT read."
+                .formatted(path(RunFolder.ADAPTER)));
+      }
       out.println(
           "Next: serve it with vLLM: vllm serve %s --enable-lora --lora-modules tuned=%s"
-              .formatted(base.display(), path(RunFolder.ADAPTER)));
+              .formatted(base.display(), local));
       out.println(
           "      or load it in Python: peft.PeftModel.from_pretrained(model, \"%s\")"
-              .formatted(path(RunFolder.ADAPTER)));
+              .formatted(local));
     } else {
       out.println("Next: the base weights were random: set model.path to a model folder.");
     }
