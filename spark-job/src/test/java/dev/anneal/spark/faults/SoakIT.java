@@ -26,8 +26,8 @@ class SoakIT {
   private static final long SEED = Long.getLong("soak.seed", 1);
 
   private static final int EVERY_STEPS = 3;
-  // from a fault to the next it gets by about ten of them
-  private static final int STEPS = Integer.getInteger("soak.steps", 20 * FAULTS);
+  // from a fault to the next it gets by about twenty of them
+  private static final int STEPS = Integer.getInteger("soak.steps", 30 * FAULTS);
   private static final int LONGEST_PEACE_MILLIS = 1000;
 
   private final Faults faults;
