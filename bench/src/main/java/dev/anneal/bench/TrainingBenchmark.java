@@ -55,7 +55,7 @@ final class TrainingBenchmark implements Callable<Integer> {
     CPU
   }
 
-  /** A shape for the host: 43 million frozen weights in four layers. */
+  /** A shape for the host: 38 million weights in four layers. */
   private static final LlamaConfig SMALL =
       new LlamaConfig(
           2048, 768, 3072, 4, 12, 4, 64, 1e-5, null, 500_000, 4096, false, null, List.of());
@@ -81,7 +81,7 @@ final class TrainingBenchmark implements Callable<Integer> {
   @Option(names = "--matmul", description = "COMPUTE or FP8")
   private Matmul matmul = Matmul.FP8;
 
-  @Option(names = "--base", description = "FP8 or BF16")
+  @Option(names = "--base", description = "FP8, BF16 or FP32")
   private DType base = DType.FP8;
 
   @Option(names = "--activations", description = "KEEP, CHECKPOINT or CHECKPOINT_ON_HOST")

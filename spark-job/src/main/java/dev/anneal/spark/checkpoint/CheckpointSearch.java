@@ -46,7 +46,8 @@ public record CheckpointSearch(List<StoredCheckpoint> usable, List<String> leftO
             RunIdentity.difference(found.get().manifest().identity(), identity);
         if (difference.isPresent()) {
           foreign = foreign == null ? difference.get() : foreign;
-          leftOut.add("it is of another run (" + difference.get() + ")");
+          leftOut.add(
+              "%s is of another run (%s).".formatted(found.get().display(), difference.get()));
           continue;
         }
         found.get().requireSizes();

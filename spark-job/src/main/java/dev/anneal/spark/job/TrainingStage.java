@@ -101,6 +101,7 @@ final class TrainingStage {
    * Makes the ranks leave with a checkpoint; returns when they have, or when that takes too long.
    */
   void leaveInGoodOrder() throws InterruptedException {
+    display.line("Told to end: the ranks leave with a checkpoint ...");
     order = Order.LEAVE_WITH_CHECKPOINT;
     ended.await(GOOD_ORDER.toMillis(), TimeUnit.MILLISECONDS);
   }

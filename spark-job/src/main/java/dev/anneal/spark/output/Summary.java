@@ -12,6 +12,7 @@ import java.io.PrintWriter;
 import java.time.Duration;
 import java.util.List;
 import java.util.Locale;
+import java.util.stream.Stream;
 
 /** What the user reads at the end: what came of it, where everything lies, what to do next. */
 public final class Summary {
@@ -124,21 +125,31 @@ public final class Summary {
           "Next: tune it with LoRA: ./submit.sh run --set model.path=%s ..."
               .formatted(path(RunFolder.MODEL)));
     } else if (ModelLocation.of(config.model().path()) instanceof ModelLocation.Folder base) {
-      String local = folder.isLocal() ? path(RunFolder.ADAPTER) : RunFolder.ADAPTER;
-      if (!folder.isLocal()) {
-        out.println(
-            "Next: copy %s to a local folder, which is what vLLM and PEFT read."
-                .formatted(path(RunFolder.ADAPTER)));
-      }
-      out.println(
-          "Next: serve it with vLLM: vllm serve %s --enable-lora --lora-modules tuned=%s"
-              .formatted(base.display(), local));
-      out.println(
-          "      or load it in Python: peft.PeftModel.from_pretrained(model, \"%s\")"
-              .formatted(local));
+      serve(base.location(), folder.child(RunFolder.ADAPTER));
     } else {
       out.println("Next: the base weights were random: set model.path to a model folder.");
     }
+  }
+
+  /** vLLM and PEFT read local folders. */
+  private void serve(String model, String adapter) {
+    List<String> remote = Stream.of(model, adapter).filter(uri -> !isLocal(uri)).toList();
+    if (!remote.isEmpty()) {
+      out.println("Next: copy %s to local folders,".formatted(String.join(" and ", remote)));
+    }
+    out.println(
+        "%s serve it with vLLM: vllm serve %s --enable-lora --lora-modules tuned=%s"
+            .formatted(
+                remote.isEmpty() ? "Next:" : "      then",
+                isLocal(model) ? RunFolder.display(model) : "MODEL",
+                isLocal(adapter) ? RunFolder.display(adapter) : "ADAPTER"));
+    out.println(
+        "      or load it in Python: peft.PeftModel.from_pretrained(model, \"%s\")"
+            .formatted(isLocal(adapter) ? RunFolder.display(adapter) : "ADAPTER"));
+  }
+
+  private static boolean isLocal(String location) {
+    return location.startsWith("/") || location.startsWith("file:");
   }
 
   private void place(String what, String name) {

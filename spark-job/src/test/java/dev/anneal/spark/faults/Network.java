@@ -6,6 +6,8 @@ import java.net.UnknownHostException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /**
  * Hosts of a network of its own: a network namespace each, with an address, behind one bridge. The
@@ -16,6 +18,7 @@ final class Network implements AutoCloseable {
   // an interface has it too, whose name has 15 characters at most
   private static final String PREFIX = "anneal-";
   private static final String BRIDGE = "br0";
+  private static final Pattern NAMESPACE = Pattern.compile(PREFIX + "(\\d+)-.+");
 
   private static final long PID = ProcessHandle.current().pid();
 
@@ -121,8 +124,8 @@ final class Network implements AutoCloseable {
   private static void removeAbandoned() {
     for (String line : Shell.run("ip netns list").lines().toList()) {
       String namespace = line.split(" ", 2)[0];
-      String[] parts = namespace.split("-", 3);
-      if (namespace.startsWith(PREFIX) && ProcessHandle.of(Long.parseLong(parts[1])).isEmpty()) {
+      Matcher ours = NAMESPACE.matcher(namespace);
+      if (ours.matches() && ProcessHandle.of(Long.parseLong(ours.group(1))).isEmpty()) {
         remove(namespace);
       }
     }

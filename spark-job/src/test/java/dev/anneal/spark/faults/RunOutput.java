@@ -5,7 +5,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.anneal.data.io.Storage;
 import java.io.IOException;
+import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.MessageDigest;
@@ -20,6 +22,22 @@ import java.util.stream.Stream;
 record RunOutput(Path folder) implements Output {
   private static final ObjectMapper JSON = new ObjectMapper();
   private static final Duration PATIENCE = Duration.ofMinutes(1);
+
+  /** Copies what is looked at of a run's output elsewhere into {@code folder}. */
+  static RunOutput copyOf(Storage storage, String location, Path folder) throws IOException {
+    Files.createDirectories(folder.resolve("adapter"));
+    for (String file :
+        List.of(
+            "run.json",
+            "metrics.jsonl",
+            "adapter/adapter_config.json",
+            "adapter/adapter_model.safetensors")) {
+      try (InputStream in = storage.open(location + "/" + file)) {
+        Files.copy(in, folder.resolve(file));
+      }
+    }
+    return new RunOutput(folder);
+  }
 
   @Override
   public String location() {

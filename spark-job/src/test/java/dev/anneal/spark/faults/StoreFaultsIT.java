@@ -8,6 +8,7 @@ import dev.anneal.spark.s3.FaultyStore;
 import dev.anneal.spark.s3.S3Server;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
@@ -96,8 +97,10 @@ class StoreFaultsIT {
       assertThat(output.has("adapter/adapter_model.safetensors"))
           .as("what readers of the folder look for")
           .isFalse();
+      List<ProcessHandle> processes = job.processes();
       job.driver().destroyForcibly();
       assertThat(job.await()).isEqualTo(128 + 9);
+      job.assertNothingLeft(processes);
     }
     try (SubmittedJob again = faults.startEmbedded("run", output, output.options())) {
       assertThat(again.await()).as(again.out() + again.err()).isZero();

@@ -5,8 +5,6 @@ import dev.anneal.spark.s3.FaultyStore;
 import dev.anneal.spark.s3.S3Server;
 import dev.anneal.spark.s3.StoreConfiguration;
 import java.io.IOException;
-import java.io.InputStream;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -56,19 +54,7 @@ record StoreOutput(FaultyStore store, S3Server server, String key, String access
 
   /** Copies what {@link RunOutput} looks at. */
   RunOutput copyTo(Path folder) throws IOException {
-    Files.createDirectories(folder.resolve("adapter"));
-    Storage storage = storage();
-    for (String file :
-        List.of(
-            "run.json",
-            "metrics.jsonl",
-            "adapter/adapter_config.json",
-            "adapter/adapter_model.safetensors")) {
-      try (InputStream in = storage.open(S3Server.uri(key + "/" + file))) {
-        Files.copy(in, folder.resolve(file));
-      }
-    }
-    return new RunOutput(folder);
+    return RunOutput.copyOf(storage(), location(), folder);
   }
 
   private Storage storage() {

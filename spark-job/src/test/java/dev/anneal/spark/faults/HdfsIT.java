@@ -1,16 +1,16 @@
-package dev.anneal.spark;
+package dev.anneal.spark.faults;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.anneal.data.io.Storage;
+import dev.anneal.spark.ServerProcess;
+import dev.anneal.spark.SubmittedJob;
 import java.io.IOException;
-import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.Callable;
 import java.util.stream.Stream;
 import org.apache.hadoop.conf.Configuration;
 import org.junit.jupiter.api.AfterAll;
@@ -20,9 +20,8 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** Model, data and output on HDFS: a name node and a data node in a process of their own. */
 class HdfsIT {
-  private static final Path TARGET = Path.of(System.getProperty("anneal.home"), "spark-job/target");
-  private static final String ADAPTER = "adapter/adapter_model.safetensors";
-  private static final Duration PATIENCE = Duration.ofSeconds(60);
+  private static final Path TARGET = FaultCluster.HOME.resolve("spark-job/target");
+  private static final Duration PATIENCE = Duration.ofMinutes(4);
 
   @TempDir static Path folder;
 
@@ -55,7 +54,7 @@ class HdfsIT {
                 "hdfs.minidfs.basedir=" + folder.resolve("blocks"),
                 "-writeDetails",
                 started.toString()));
-    await(() -> Files.exists(started));
+    Await.until(PATIENCE, () -> "no data node", () -> Files.exists(started));
     Configuration hadoop = new Configuration();
     hadoop.setInt("dfs.replication", 1);
     storage = new Storage(hadoop);
@@ -75,49 +74,47 @@ class HdfsIT {
 
   @Test
   void aRunGoesOnAfterItsDriverWasKilledAndEndsLikeOneOnLocalFiles() throws Exception {
-    Path local = folder.resolve("local");
-    try (SubmittedJob job = start("output.path=" + local)) {
+    RunOutput local = new RunOutput(folder.resolve("local"));
+    try (SubmittedJob job = run(local.location())) {
       assertThat(job.await()).as(job.out() + job.err()).isZero();
     }
-    String[] onHdfs = {
-      "model.path=" + uri("tiny/model"),
-      "data.source=" + uri("tiny/instructions.json"),
-      "output.path=" + uri("out")
-    };
-    try (SubmittedJob job = start(onHdfs)) {
-      await(() -> storage.exists(uri("out/checkpoints/step-00000004/manifest.json")));
+    try (SubmittedJob job = run(uri("out"))) {
+      Await.until(
+          PATIENCE,
+          () -> job.out() + job.err(),
+          () -> storage.exists(uri("out/checkpoints/step-00000004/manifest.json")));
+      List<ProcessHandle> processes = job.processes();
       job.driver().destroyForcibly();
       assertThat(job.await()).isEqualTo(128 + 9);
+      job.assertNothingLeft(processes);
     }
     assertThat(storage.exists(uri("out/adapter"))).isFalse();
-    try (SubmittedJob again = start(onHdfs)) {
+    try (SubmittedJob again = run(uri("out"))) {
       assertThat(again.await()).as(again.out() + again.err()).isZero();
-      assertThat(again.out()).containsPattern("Going on after step \\d+ \\.\\.\\.");
+      assertThat(again.out())
+          .containsPattern("Going on after step \\d+ \\.\\.\\.")
+          .contains(
+              "Next: copy %s and %s to local folders,"
+                  .formatted(uri("tiny/model"), uri("out/adapter")));
     }
-    try (InputStream adapter = storage.open(uri("out/" + ADAPTER))) {
-      assertThat(adapter).hasBinaryContent(Files.readAllBytes(local.resolve(ADAPTER)));
-    }
+    RunOutput.copyOf(storage, uri("out"), folder.resolve("copy")).assertSameAs(local);
     assertThat(storage.exists(uri("out/_attempts"))).isFalse();
   }
 
-  private static SubmittedJob start(String... sets) throws IOException {
+  private static SubmittedJob run(String output) throws IOException {
+    List<String> sets =
+        List.of(
+            "model.path=" + uri("tiny/model"),
+            "data.source=" + uri("tiny/instructions.json"),
+            "data.eval_rows=0",
+            "training.max_steps=20",
+            "checkpoint.every_steps=4",
+            "output.path=" + output);
     List<String> words =
         new ArrayList<>(List.of("run", "--config", SubmittedJob.recipe().toString()));
-    List<String> all =
-        new ArrayList<>(
-            List.of("training.max_steps=20", "checkpoint.every_steps=4", "data.eval_rows=0"));
-    all.addAll(List.of(sets));
-    all.forEach(set -> words.addAll(List.of("--set", set)));
+    sets.forEach(set -> words.addAll(List.of("--set", set)));
     words.addAll(List.of("--conf", "spark.hadoop.dfs.replication=1"));
     return SubmittedJob.start(folder, words.toArray(String[]::new));
-  }
-
-  private static void await(Callable<Boolean> condition) throws Exception {
-    long deadline = System.nanoTime() + PATIENCE.toNanos();
-    while (!condition.call()) {
-      assertThat(System.nanoTime()).as("in time").isLessThan(deadline);
-      Thread.sleep(50);
-    }
   }
 
   private static String uri(String path) {
