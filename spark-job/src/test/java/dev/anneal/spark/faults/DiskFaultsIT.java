@@ -36,6 +36,7 @@ class DiskFaultsIT {
       try (SubmittedJob job =
           faults.startEmbedded("train", output, held, "--set", "cluster.attempts=1")) {
         held.await();
+        List<ProcessHandle> processes = job.processes();
         output.awaitCheckpoint(3);
         fill(disk.resolve("filler"));
         held.release();
@@ -47,6 +48,7 @@ class DiskFaultsIT {
             .asString()
             .contains("No space left on device", "The same command goes on after step 3.");
         assertThat(output.folder().resolve("adapter")).doesNotExist();
+        job.assertNothingLeft(processes);
       }
       Files.delete(disk.resolve("filler"));
       try (SubmittedJob again = faults.startEmbedded("train", output)) {
