@@ -3,6 +3,7 @@ package dev.anneal.spark.checkpoint;
 import dev.anneal.spark.storage.RunFolder;
 import dev.anneal.training.checkpoint.CheckpointManifest;
 import dev.anneal.training.checkpoint.CheckpointPart;
+import dev.anneal.training.checkpoint.InvalidCheckpointException;
 import dev.anneal.training.io.Sha256;
 import dev.anneal.training.io.WrittenFile;
 import java.io.IOException;
@@ -22,6 +23,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.function.Consumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -100,8 +102,32 @@ public final class CheckpointCommitter implements AutoCloseable {
     return complete.isEmpty() ? Optional.empty() : Optional.of(complete.get(complete.lastKey()));
   }
 
+  /**
+   * The newest complete checkpoint whose files are there.
+   *
+   * @param say told of each that is left out
+   */
+  public Optional<StoredCheckpoint> lastUsable(Consumer<String> say) {
+    for (Optional<StoredCheckpoint> last = last(); last.isPresent(); last = last()) {
+      try {
+        last.get().requireSizes();
+        return last;
+      } catch (InvalidCheckpointException e) {
+        say.accept("A checkpoint is left out: " + e.getMessage());
+        synchronized (this) {
+          complete.remove(last.get().step());
+        }
+      } catch (IOException e) {
+        LOG.warn("{} cannot be looked at now", last.get().display(), e);
+        return last;
+      }
+    }
+    return Optional.empty();
+  }
+
   /** A rank of the attempt under way has written its part. */
   public synchronized void written(CheckpointPart part) {
+    note(part.step());
     SortedMap<Integer, CheckpointPart> there =
         parts.computeIfAbsent(part.step(), step -> new TreeMap<>());
     there.put(part.rank(), part);
@@ -115,11 +141,25 @@ public final class CheckpointCommitter implements AutoCloseable {
 
   /** Parts of it will not come; the sentence says why. */
   public void lost(long step, String sentence) {
+    note(step);
     driver.lost(step, sentence);
   }
 
-  /** Returns when everything that was told of is complete, or {@code patience} is over. */
-  public void await(Duration patience) throws InterruptedException {
+  /** What a checkpoint leaves that is never completed goes when it is older than those to keep. */
+  private void note(long step) {
+    writer.execute(() -> steps.add(step));
+  }
+
+  /**
+   * The attempt is over. Returns when everything that was told of is complete, or {@code patience}
+   * is over: what is completed later counts no more, because the next attempt begins before it.
+   */
+  public void end(Duration patience) throws InterruptedException {
+    await(patience);
+    begin(null);
+  }
+
+  void await(Duration patience) throws InterruptedException {
     try {
       writer.submit(() -> {}).get(patience.toMillis(), TimeUnit.MILLISECONDS);
     } catch (ExecutionException | TimeoutException e) {
@@ -148,6 +188,9 @@ public final class CheckpointCommitter implements AutoCloseable {
       Thread.currentThread().interrupt();
     } catch (RuntimeException e) {
       driver.lost(step, String.valueOf(e.getMessage()));
+    } catch (Error e) {
+      // memory for an upload, say: nobody else would tell
+      driver.lost(step, e.toString());
     }
   }
 
@@ -171,6 +214,9 @@ public final class CheckpointCommitter implements AutoCloseable {
     folder.write(checkpoint + "/" + CheckpointManifest.FILE, manifest.toJson());
     StoredCheckpoint done = new StoredCheckpoint(folder, manifest);
     synchronized (this) {
+      if (!isCurrent(author)) {
+        return;
+      }
       complete.put(step, done);
     }
     driver.completed(done);

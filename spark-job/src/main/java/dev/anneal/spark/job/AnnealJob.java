@@ -91,7 +91,7 @@ public final class AnnealJob {
     String runId = Long.toHexString(new SecureRandom().nextLong());
     try (HeldFolder held = new HeldFolder(checked.folder(), runId)) {
       // another run may have come to its end in the meantime
-      Plan plan = Preflight.again(request, checked);
+      Plan plan = Preflight.again(request, checked.in(held.folder()));
       new AnnealJob(request, plan, runId, held, Redaction.of(conf, hadoop), out)
           .run(SparkSettings.of(conf, request));
     }
@@ -110,6 +110,11 @@ public final class AnnealJob {
       RunRecord record = record(spark);
       recorded(record, spark, () -> stages(spark, record));
     } catch (IOException e) {
+      held.loss()
+          .ifPresent(
+              loss -> {
+                throw new JobFailedException(loss, e);
+              });
       throw new JobFailedException(
           "The output folder %s cannot be written (%s)."
               .formatted(plan.folder().display(), e.getMessage()),
@@ -120,16 +125,19 @@ public final class AnnealJob {
   }
 
   private RunRecord record(SparkSession spark) throws IOException {
-    if (plan.earlier().isEmpty()) {
+    byte[] earlier = null;
+    if (plan.earlier().isPresent()) {
+      earlier = plan.folder().read(RunFolder.RECORD);
+      plan.folder().delete(RunFolder.ATTEMPTS);
+    } else {
       clearFolder();
-      return RunRecord.begin(plan.folder(), request, spark.sparkContext(), redaction::mask);
     }
-    byte[] earlier = plan.folder().read(RunFolder.RECORD);
-    plan.folder().delete(RunFolder.ATTEMPTS);
-    RunRecord record =
-        RunRecord.begin(plan.folder(), request, spark.sparkContext(), redaction::mask);
-    record.continueFrom(earlier);
-    return record;
+    return RunRecord.begin(
+        plan.folder(),
+        request,
+        spark.sparkContext(),
+        redaction::mask,
+        Optional.ofNullable(earlier));
   }
 
   private void stop(SparkSession spark) {
@@ -143,9 +151,12 @@ public final class AnnealJob {
   /** The folder is another run's now. */
   private void leave(SparkSession spark) {
     TrainingStage stage = training;
-    if (stage != null) {
-      stage.leave();
+    if (stage == null) {
+      // the preparation writes on executors, in one job after the other
+      spark.stop();
+      return;
     }
+    stage.leave();
     spark.sparkContext().cancelAllJobs();
   }
 
@@ -225,6 +236,7 @@ public final class AnnealJob {
                         display::line))
             .orElse(List.of());
     training = new TrainingStage(spark.sparkContext(), plan, runId, steps, display, record, held);
+    held.requireHeld();
     return training.run(identity, found);
   }
 

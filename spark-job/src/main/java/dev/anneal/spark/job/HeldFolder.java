@@ -8,6 +8,7 @@ import java.util.Optional;
 
 /** The output folder while it is this run's, and what happens when it is another's. */
 final class HeldFolder implements AutoCloseable {
+  private final RunFolder folder;
   private final OutputLease lease;
   private String loss;
   private Runnable whenLost = () -> {};
@@ -18,6 +19,7 @@ final class HeldFolder implements AutoCloseable {
    * @throws BadRequestException if another run is at work there, or it cannot be written
    */
   HeldFolder(RunFolder folder, String runId) {
+    this.folder = folder;
     try {
       this.lease = OutputLease.acquire(folder, runId, this::lost);
     } catch (IOException e) {
@@ -28,17 +30,32 @@ final class HeldFolder implements AutoCloseable {
     }
   }
 
-  private synchronized void lost(String sentence) {
-    loss = sentence;
-    whenLost.run();
+  /** This folder, in which nothing is changed any more once it is another run's. */
+  RunFolder folder() {
+    return folder.guardedBy(this::requireHeld);
+  }
+
+  private void lost(String sentence) {
+    Runnable work;
+    synchronized (this) {
+      if (loss != null) {
+        return;
+      }
+      loss = sentence;
+      work = whenLost;
+    }
+    work.run();
   }
 
   /** What to do when another run takes the folder, as happens to one that was suspended. */
-  synchronized void whenLost(Runnable work) {
-    whenLost = work;
-    if (loss != null) {
-      work.run();
+  void whenLost(Runnable work) {
+    synchronized (this) {
+      whenLost = work;
+      if (loss == null) {
+        return;
+      }
     }
+    work.run();
   }
 
   /** Who has taken the folder, in one sentence. */
@@ -48,7 +65,25 @@ final class HeldFolder implements AutoCloseable {
 
   /** Looks whether the folder is still this run's. */
   boolean isHeld() throws IOException {
-    return loss().isEmpty() && lease.isHeld();
+    if (loss().isPresent()) {
+      return false;
+    }
+    if (lease.isHeld()) {
+      return true;
+    }
+    lost(
+        "%s in output.path %s is no longer this run's, or was removed: this run writes nothing more there."
+            .formatted(RunFolder.LOCK, folder.display()));
+    return false;
+  }
+
+  /**
+   * @throws IOException with {@link #loss} if the folder is another run's
+   */
+  void requireHeld() throws IOException {
+    if (!isHeld()) {
+      throw new IOException(loss().orElseThrow());
+    }
   }
 
   @Override

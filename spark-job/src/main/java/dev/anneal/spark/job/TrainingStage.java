@@ -102,12 +102,15 @@ final class TrainingStage {
    */
   void leaveInGoodOrder() throws InterruptedException {
     display.line("Told to end: the ranks leave with a checkpoint ...");
-    order = Order.LEAVE_WITH_CHECKPOINT;
+    synchronized (this) {
+      // whoever has lost the folder writes nothing more
+      order = order == Order.LEAVE ? Order.LEAVE : Order.LEAVE_WITH_CHECKPOINT;
+    }
     ended.await(GOOD_ORDER.toMillis(), TimeUnit.MILLISECONDS);
   }
 
   /** Sends the ranks away, because the folder is another run's. */
-  void leave() {
+  synchronized void leave() {
     order = Order.LEAVE;
   }
 
@@ -133,8 +136,8 @@ final class TrainingStage {
 
   private void attempts(MetricsFile metrics, CheckpointCommitter checkpoints) throws IOException {
     int inVain = 0;
+    Optional<StoredCheckpoint> from = checkpoints.last();
     for (int number = 1; ; number++) {
-      Optional<StoredCheckpoint> from = checkpoints.last();
       Attempt attempt =
           new Attempt(
               runId + "-" + number, plan.folder(), from.map(StoredCheckpoint::resume).orElse(null));
@@ -147,10 +150,12 @@ final class TrainingStage {
       }
       String cause = end instanceof End.Failed failed ? failed.cause() : "It was told to end.";
       record.attemptEnded(cause);
-      boolean further = checkpoints.last().isPresent() && !checkpoints.last().equals(from);
-      inVain = further ? 0 : inVain + 1;
+      Optional<StoredCheckpoint> next = checkpoints.lastUsable(display::line);
+      inVain = next.isPresent() && !next.equals(from) ? 0 : inVain + 1;
+      lastCheckpoint = next.map(StoredCheckpoint::step).orElse(0L);
       requireAnother(end, cause, inVain);
-      again(cause, end, inVain, metrics, checkpoints.last());
+      again(cause, end, inVain, metrics, lastCheckpoint);
+      from = next;
     }
   }
 
@@ -161,7 +166,7 @@ final class TrainingStage {
         new TrainingAttempt(attempt, () -> order, failures, monitor, checkpoints)
             .run(spark, plan.config());
     try {
-      checkpoints.await(COMMIT);
+      checkpoints.end(COMMIT);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }
@@ -189,9 +194,7 @@ final class TrainingStage {
     return new JobFailedException(held.loss().orElse("output.path is another run's now."), error);
   }
 
-  private void again(
-      String cause, End end, int inVain, MetricsFile metrics, Optional<StoredCheckpoint> from) {
-    long step = from.map(StoredCheckpoint::step).orElse(0L);
+  private void again(String cause, End end, int inVain, MetricsFile metrics, long step) {
     metrics.rewind(step);
     outcome.rewind(metrics.log());
     record.rewind(metrics.log());
@@ -221,9 +224,7 @@ final class TrainingStage {
   }
 
   private void publish(Attempt attempt, List<WrittenFile> result) throws IOException {
-    if (!held.isHeld()) {
-      throw lost(null);
-    }
+    held.requireHeld();
     ResultPublisher.publish(
         plan.folder(), attempt.id(), RunFolder.resultOf(plan.config().training().mode()), result);
   }

@@ -16,6 +16,7 @@ import dev.anneal.training.trainer.StepMetrics;
 import java.io.IOException;
 import java.time.Instant;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.function.UnaryOperator;
 import org.apache.spark.SparkContext;
 import org.slf4j.Logger;
@@ -32,6 +33,7 @@ public final class RunRecord {
   private final UnaryOperator<String> masked;
   private final ObjectNode root = JSON.createObjectNode();
   private final Instant start = Instant.now();
+  private final Object writing = new Object();
   private RunState state = RunState.RUNNING;
   private long tokens;
   private long targetTokens;
@@ -47,9 +49,14 @@ public final class RunRecord {
    * Writes the record of a run that begins.
    *
    * @param masked what a sentence becomes before it is written
+   * @param earlier {@code run.json} of the run that this one goes on with
    */
   public static RunRecord begin(
-      RunFolder folder, Request request, SparkContext spark, UnaryOperator<String> masked)
+      RunFolder folder,
+      Request request,
+      SparkContext spark,
+      UnaryOperator<String> masked,
+      Optional<byte[]> earlier)
       throws IOException {
     RunRecord record = new RunRecord(folder, masked);
     record.root.put("state", RunState.RUNNING.jsonName());
@@ -72,6 +79,7 @@ public final class RunRecord {
     record.root.putArray("attempts");
     record.root.putArray("ranks");
     record.root.putObject("totals");
+    earlier.ifPresent(record::continueFrom);
     record.write();
     return record;
   }
@@ -109,7 +117,7 @@ public final class RunRecord {
    *
    * @param earlier its {@code run.json}
    */
-  public synchronized void continueFrom(byte[] earlier) {
+  synchronized void continueFrom(byte[] earlier) {
     ArrayNode attempts = root.putArray("attempts");
     for (JsonNode attempt : attemptsOf(earlier)) {
       if (attempt instanceof ObjectNode kept) {
@@ -136,29 +144,35 @@ public final class RunRecord {
    *
    * @param resumedFromStep of the checkpoint it goes on from; {@code null} where it begins anew
    */
-  public synchronized void attempt(String id, Long resumedFromStep) {
-    root.withArrayProperty("attempts")
-        .addObject()
-        .put("id", id)
-        .put("began_at", Instant.now().toString())
-        .put("resumed_from_step", resumedFromStep)
-        .putNull("ended");
-    root.putArray("ranks");
+  public void attempt(String id, Long resumedFromStep) {
+    synchronized (this) {
+      root.withArrayProperty("attempts")
+          .addObject()
+          .put("id", id)
+          .put("began_at", Instant.now().toString())
+          .put("resumed_from_step", resumedFromStep)
+          .putNull("ended");
+      root.putArray("ranks");
+    }
     writeQuietly();
   }
 
   /** The attempt has ended, in one sentence. */
-  public synchronized void attemptEnded(String how) {
-    ArrayNode attempts = root.withArrayProperty("attempts");
-    if (attempts.get(attempts.size() - 1) instanceof ObjectNode last) {
-      last.put("ended_at", Instant.now().toString()).put("ended", masked.apply(how));
+  public void attemptEnded(String how) {
+    synchronized (this) {
+      ArrayNode attempts = root.withArrayProperty("attempts");
+      if (attempts.get(attempts.size() - 1) instanceof ObjectNode last) {
+        last.put("ended_at", Instant.now().toString()).put("ended", masked.apply(how));
+      }
     }
     writeQuietly();
   }
 
   /** A checkpoint is complete. */
-  public synchronized void checkpoint(long step) {
-    root.withObjectProperty("checkpoints").put("last_complete_step", step);
+  public void checkpoint(long step) {
+    synchronized (this) {
+      root.withObjectProperty("checkpoints").put("last_complete_step", step);
+    }
     writeQuietly();
   }
 
@@ -210,16 +224,18 @@ public final class RunRecord {
     }
   }
 
-  private synchronized void end(RunState end, String error) throws IOException {
-    if (state != RunState.RUNNING) {
-      return;
+  private void end(RunState end, String error) throws IOException {
+    synchronized (this) {
+      if (state != RunState.RUNNING) {
+        return;
+      }
+      state = end;
+      Instant now = Instant.now();
+      root.put("state", end.jsonName())
+          .put("error", error == null ? null : masked.apply(error))
+          .put("ended_at", now.toString());
+      totals().put("seconds", (now.toEpochMilli() - start.toEpochMilli()) / 1000.0);
     }
-    state = end;
-    Instant now = Instant.now();
-    root.put("state", end.jsonName())
-        .put("error", error == null ? null : masked.apply(error))
-        .put("ended_at", now.toString());
-    totals().put("seconds", (now.toEpochMilli() - start.toEpochMilli()) / 1000.0);
     write();
   }
 
@@ -236,7 +252,14 @@ public final class RunRecord {
     return root.withObjectProperty("totals");
   }
 
+  /** A store that is away holds up who writes, but nobody who tells of a step. */
   private void write() throws IOException {
-    folder.write(RunFolder.RECORD, JSON.writeValueAsBytes(root));
+    synchronized (writing) {
+      folder.write(RunFolder.RECORD, json());
+    }
+  }
+
+  private synchronized byte[] json() throws IOException {
+    return JSON.writeValueAsBytes(root);
   }
 }

@@ -22,4 +22,10 @@ public record Plan(
     int vocabSize,
     String model,
     RunFolder folder,
-    Optional<Continuation> earlier) {}
+    Optional<Continuation> earlier) {
+
+  /** The same with the folder as this run may use it. */
+  public Plan in(RunFolder held) {
+    return new Plan(config, prep, tokenizer, vocabSize, model, held, earlier);
+  }
+}

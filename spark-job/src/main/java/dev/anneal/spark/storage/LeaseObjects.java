@@ -5,6 +5,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.io.OutputStream;
+import java.util.Locale;
 import java.util.Optional;
 import org.apache.hadoop.fs.FSDataOutputStreamBuilder;
 import org.apache.hadoop.fs.FileSystem;
@@ -24,12 +25,12 @@ final class LeaseObjects {
 
   /** The one that says who a generation is; written once. */
   static String claim(int generation) {
-    return "%s/%08d.json".formatted(RunFolder.LOCK, generation);
+    return String.format(Locale.ROOT, "%s/%08d.json", RunFolder.LOCK, generation);
   }
 
   /** The one that a generation rewrites as long as it lives. */
   static String beat(int generation) {
-    return "%s/%08d.beat".formatted(RunFolder.LOCK, generation);
+    return String.format(Locale.ROOT, "%s/%08d.beat", RunFolder.LOCK, generation);
   }
 
   Optional<String> read(String name) throws IOException {

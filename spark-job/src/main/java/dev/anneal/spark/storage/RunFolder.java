@@ -12,6 +12,7 @@ import java.security.DigestInputStream;
 import java.security.MessageDigest;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Locale;
 import java.util.stream.Stream;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FSDataOutputStream;
@@ -40,9 +41,29 @@ public final class RunFolder implements Serializable {
   private final String location;
   private final SerializableConfiguration hadoop;
 
+  /** {@code null} where nothing is asked, as on executors. */
+  private final transient Guard guard;
+
   public RunFolder(String location, Configuration hadoop) {
+    this(location, new SerializableConfiguration(hadoop), null);
+  }
+
+  private RunFolder(String location, SerializableConfiguration hadoop, Guard guard) {
     this.location = location;
-    this.hadoop = new SerializableConfiguration(hadoop);
+    this.hadoop = hadoop;
+    this.guard = guard;
+  }
+
+  /** Asked before this process changes something in the folder. */
+  @FunctionalInterface
+  public interface Guard {
+    /** Throws where it may not. */
+    void check() throws IOException;
+  }
+
+  /** The same folder, in which nothing is changed that {@code guard} does not let pass. */
+  public RunFolder guardedBy(Guard guard) {
+    return new RunFolder(location, hadoop, guard);
   }
 
   /** Folder of the result. */
@@ -55,7 +76,7 @@ public final class RunFolder implements Serializable {
 
   /** Folder of the checkpoint that is taken after {@code step} steps. */
   public static String checkpoint(long step) {
-    return "%s/step-%08d".formatted(CHECKPOINTS, step);
+    return String.format(Locale.ROOT, "%s/step-%08d", CHECKPOINTS, step);
   }
 
   /** The folders in it that a command makes anew. */
@@ -106,16 +127,18 @@ public final class RunFolder implements Serializable {
 
   /** Writes a file that is there whole or not at all. */
   public void write(String name, byte[] content) throws IOException {
-    storage().write(child(name), out -> out.write(content));
+    write(name, out -> out.write(content));
   }
 
   /** Writes a file that is there whole or not at all, however long it is. */
   public void write(String name, Storage.Content content) throws IOException {
+    check();
     storage().write(child(name), content);
   }
 
   /** Opens a file for writing from its start, see {@link Storage#create}. */
   public OutputStream create(String name) throws IOException {
+    check();
     return storage().create(child(name));
   }
 
@@ -126,18 +149,17 @@ public final class RunFolder implements Serializable {
    * @throws IOException also if the content has another SHA-256
    */
   public void copy(String from, String to, String sha256) throws IOException {
-    storage()
-        .write(
-            child(to),
-            out -> {
-              MessageDigest digest = Sha256.digest();
-              try (InputStream in = new DigestInputStream(storage().open(child(from)), digest)) {
-                in.transferTo(out);
-              }
-              if (!sha256.equals(HexFormat.of().formatHex(digest.digest()))) {
-                throw new IOException(display(child(from)) + " is not as it was written");
-              }
-            });
+    write(
+        to,
+        out -> {
+          MessageDigest digest = Sha256.digest();
+          try (InputStream in = new DigestInputStream(storage().open(child(from)), digest)) {
+            in.transferTo(out);
+          }
+          if (!sha256.equals(HexFormat.of().formatHex(digest.digest()))) {
+            throw new IOException(display(child(from)) + " is not as it was written");
+          }
+        });
   }
 
   /**
@@ -152,6 +174,7 @@ public final class RunFolder implements Serializable {
     if (!Storage.renamesInOneStep(fs)) {
       return false;
     }
+    check();
     fs.delete(new Path(child(to)), true);
     if (!fs.rename(source, new Path(child(to)))) {
       throw new IOException("%s cannot be moved to %s".formatted(child(from), child(to)));
@@ -165,14 +188,22 @@ public final class RunFolder implements Serializable {
    * @throws UnsupportedOperationException on an object store
    */
   public FSDataOutputStream append(String name) throws IOException {
+    check();
     Path path = new Path(child(name));
     return fileSystem(path).append(path);
   }
 
   /** Removes a file, or a folder with all that is in it, where it is there. */
   public void delete(String name) throws IOException {
+    check();
     Path path = new Path(child(name));
     fileSystem(path).delete(path, true);
+  }
+
+  private void check() throws IOException {
+    if (guard != null) {
+      guard.check();
+    }
   }
 
   // the checksum files that Hadoop puts beside local files would clutter the folder

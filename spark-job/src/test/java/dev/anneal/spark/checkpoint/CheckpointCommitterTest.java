@@ -2,12 +2,16 @@ package dev.anneal.spark.checkpoint;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.anneal.spark.storage.RunFolder;
 import dev.anneal.training.checkpoint.CheckpointManifest;
 import dev.anneal.training.io.WrittenFile;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -123,6 +127,58 @@ class CheckpointCommitterTest {
       run.take(committer, "b-1", 30);
     }
     assertThat(run.usable()).containsExactly(30L, 20L);
+  }
+
+  @Test
+  void whatIsCompletedAfterItsAttemptCountsNoMore() throws Exception {
+    AtomicReference<CheckpointCommitter> writing = new AtomicReference<>();
+    AtomicInteger changes = new AtomicInteger();
+    // metrics, samples, the index; and the manifest, for which a store took its time
+    RunFolder slow =
+        run.folder.guardedBy(
+            () -> {
+              if (changes.incrementAndGet() == 4) {
+                writing.get().begin("a-2");
+              }
+            });
+    try (CheckpointCommitter committer =
+        new CheckpointCommitter(slow, WrittenCheckpoints.identity("8"), 1, List.of(), run)) {
+      writing.set(committer);
+      committer.begin("a-1");
+      run.take(committer, "a-1", 10);
+      assertThat(manifest(10)).exists();
+      assertThat(committer.last()).isEmpty();
+      assertThat(run.completed).isEmpty();
+    }
+  }
+
+  @Test
+  void whatWasNeverCompletedGoesWithWhatIsOld() throws Exception {
+    try (CheckpointCommitter committer = run.committer(1)) {
+      committer.begin("a-1");
+      committer.written(run.part("a-1", 5, 0));
+      run.take(committer, "a-1", 10);
+      run.take(committer, "a-1", 20);
+      assertThat(manifest(5).getParent()).doesNotExist();
+      assertThat(run.usable()).containsExactly(20L);
+    }
+  }
+
+  @Test
+  void leavesOutWhatHasLostAFile() throws Exception {
+    try (CheckpointCommitter committer = run.committer(2)) {
+      committer.begin("a-1");
+      run.take(committer, "a-1", 10);
+      run.take(committer, "a-1", 20);
+      Files.delete(manifest(20).resolveSibling("a-1/rank-00001-of-00002.safetensors"));
+      List<String> said = new ArrayList<>();
+      assertThat(committer.lastUsable(said::add).orElseThrow().step()).isEqualTo(10);
+      assertThat(said)
+          .singleElement()
+          .asString()
+          .matches("A checkpoint is left out: .*step-00000020 lacks a-1/rank-00001-of-00002.*");
+      assertThat(committer.last().orElseThrow().step()).isEqualTo(10);
+    }
   }
 
   private Path manifest(long step) {

@@ -3,6 +3,7 @@ package dev.anneal.spark.output;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
@@ -11,7 +12,9 @@ import dev.anneal.spark.storage.RunFolder;
 import dev.anneal.training.checkpoint.InvalidCheckpointException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
+import java.util.concurrent.CountDownLatch;
 import java.util.function.UnaryOperator;
 import org.apache.hadoop.conf.Configuration;
 import org.junit.jupiter.api.Test;
@@ -151,6 +154,36 @@ class TotalsTest {
       assertThatThrownBy(() -> new Outcome().restoreSamples(json.getBytes(UTF_8)))
           .isInstanceOf(InvalidCheckpointException.class)
           .hasMessage("samples.json is damaged");
+    }
+  }
+
+  @Test
+  void aStoreThatIsAwayHoldsUpNobodyWhoTellsOfAStep() throws Exception {
+    CountDownLatch away = new CountDownLatch(1);
+    CountDownLatch back = new CountDownLatch(1);
+    RunFolder hanging =
+        folder()
+            .guardedBy(
+                () -> {
+                  away.countDown();
+                  await(back);
+                });
+    RunRecord record = new RunRecord(hanging, UnaryOperator.identity());
+    Thread committer = new Thread(() -> record.checkpoint(1));
+    committer.start();
+    await(away);
+    assertTimeoutPreemptively(
+        Duration.ofSeconds(20), () -> Measured.log(3).replay(record::step, record::evaluation));
+    back.countDown();
+    committer.join();
+    assertThat(json().at("/checkpoints/last_complete_step").asInt()).isEqualTo(1);
+  }
+
+  private static void await(CountDownLatch latch) {
+    try {
+      latch.await();
+    } catch (InterruptedException e) {
+      throw new IllegalStateException(e);
     }
   }
 
