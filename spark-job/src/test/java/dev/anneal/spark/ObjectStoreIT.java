@@ -9,6 +9,7 @@ import dev.anneal.spark.s3.FaultyStore;
 import dev.anneal.spark.s3.S3Server;
 import dev.anneal.spark.s3.StoreConfiguration;
 import dev.anneal.spark.s3.StoreRequest;
+import dev.anneal.spark.s3.StoreRequest.Fate;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
@@ -96,6 +97,7 @@ class ObjectStoreIT {
     store.failing(0.05);
     store.breaking(0.02);
     assertTrainsTheSame("failing");
+    assertThat(store.fates()).containsKeys(Fate.THROTTLED, Fate.BROKEN);
   }
 
   @Test

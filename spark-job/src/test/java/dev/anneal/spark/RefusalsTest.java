@@ -233,6 +233,40 @@ class RefusalsTest {
   }
 
   @Test
+  void checkpointsThatAreNotGoneOnFromAreNeverReplacedUnasked() throws IOException {
+    leaveCheckpoints();
+    String[] anew = {"checkpoint.resume=never"};
+    assertThat(refusal(sets(anew)))
+        .isEqualTo(
+            "output.path %s holds checkpoints of an interrupted run: set checkpoint.resume=auto to go on from them, or add --overwrite to start anew."
+                .formatted(output()));
+    // these get as far as the data, which is checked later
+    String none = "data.source=" + folder.resolve("none.json");
+    assertThat(refusal("--overwrite", "--set", anew[0], "--set", none)).contains("none.json");
+    Files.writeString(output().resolve("checkpoints/index.json"), "{\"steps\": []}");
+    assertThat(refusal(sets(anew, none))).contains("none.json");
+  }
+
+  @Test
+  void checkpointsOfARunOnAnotherDataSetAreRefused() throws IOException {
+    leaveCheckpoints();
+    writeDataset("\"spec\": {\"source\": \"file:/elsewhere.json\"}");
+    assertThat(refusal())
+        .startsWith(
+            "output.path %s holds checkpoints of a run on another data set, so choose another output.path, or start anew with --overwrite: "
+                .formatted(output()))
+        .contains("source is ", "tiny/instructions.json", "and was \"file:/elsewhere.json\"");
+  }
+
+  /** What a run that did not get to its end leaves beside its data set. */
+  private void leaveCheckpoints() throws IOException {
+    Files.createDirectories(output().resolve("checkpoints"));
+    Files.writeString(output().resolve("checkpoints/index.json"), "{\"steps\": [10]}");
+    Files.writeString(
+        output().resolve("run.json"), "{\"command\": \"run\", \"state\": \"failed\"}");
+  }
+
+  @Test
   void anOutputPathThatCannotBeWrittenNamesTheKey() throws IOException {
     Path file = Files.createFile(folder.resolve("file"));
     assertThat(refusal("--set", "output.path=" + file.resolve("out")))
@@ -385,19 +419,25 @@ class RefusalsTest {
 
   private String trainingRefusal(String tokenizer, String template, String... options)
       throws IOException {
-    Files.createDirectories(output().resolve("dataset"));
-    Files.writeString(
-        output().resolve("dataset/dataset.json"),
-        """
-        {"schema_version": 1, "tokenizer_sha256": "%s", "template_sha256": "%s",
-         "train": {"sequences": 100, "largest_token_id": 5, "files": []},
-         "eval": {"sequences": 0, "largest_token_id": -1, "files": []}}
-        """
-            .formatted(tokenizer, template));
+    writeDataset(
+        "\"tokenizer_sha256\": \"%s\", \"template_sha256\": \"%s\"".formatted(tokenizer, template));
     List<String> args =
         new ArrayList<>(List.of("train", "--config", CONF + "/tiny.yaml", "--set", outputSet()));
     args.addAll(List.of(options));
     return execute(args.toArray(String[]::new)).sentence();
+  }
+
+  /** The manifest of a data set, with {@code keys} of its own. */
+  private void writeDataset(String keys) throws IOException {
+    Files.createDirectories(output().resolve("dataset"));
+    Files.writeString(
+        output().resolve("dataset/dataset.json"),
+        """
+        {"schema_version": 1, %s,
+         "train": {"sequences": 100, "largest_token_id": 5, "files": []},
+         "eval": {"sequences": 0, "largest_token_id": -1, "files": []}}
+        """
+            .formatted(keys));
   }
 
   private String refusal(String... options) {

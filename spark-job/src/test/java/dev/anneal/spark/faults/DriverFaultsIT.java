@@ -3,6 +3,8 @@ package dev.anneal.spark.faults;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.anneal.spark.SubmittedJob;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -25,7 +27,24 @@ class DriverFaultsIT {
 
   @Test
   void theSameCommandGoesOnAfterTheDriverWasKilled() throws Exception {
-    RunOutput output = faults.prepared("driver");
+    RunOutput output = killedInStep7("driver");
+    goesOn(output, 6);
+  }
+
+  @Test
+  void aCheckpointThatWasDamagedMeanwhileIsLeftOut() throws Exception {
+    RunOutput output = killedInStep7("damaged");
+    Path damaged = output.rankFile(6, 0);
+    byte[] bytes = Files.readAllBytes(damaged);
+    bytes[bytes.length / 2] ^= 1;
+    Files.write(damaged, bytes);
+    assertThat(goesOn(output, 3))
+        .contains("A checkpoint is left out: %s is not as it was written.".formatted(damaged));
+  }
+
+  /** What a run leaves whose driver is killed after the checkpoints of steps 3 and 6. */
+  private RunOutput killedInStep7(String name) throws Exception {
+    RunOutput output = faults.prepared(name);
     Held held = Held.in(Phases.forward(1, 7), faults.folder());
     try (SubmittedJob job = faults.start("train", output, held)) {
       held.await();
@@ -40,7 +59,7 @@ class DriverFaultsIT {
       faults.cluster().assertNoExecutors();
       assertThat(output.folder().resolve("adapter")).doesNotExist();
     }
-    goesOn(output, 6);
+    return output;
   }
 
   @Test
@@ -103,14 +122,21 @@ class DriverFaultsIT {
     output.assertSameAs(faults.undisturbed());
   }
 
-  /** Asserts that the same command goes on after {@code step} and comes to the same end. */
-  private void goesOn(RunOutput output, int step) throws Exception {
+  /**
+   * Asserts that the same command goes on after {@code step} and comes to the same end.
+   *
+   * @return what it has said
+   */
+  private String goesOn(RunOutput output, int step) throws Exception {
+    String said;
     try (SubmittedJob again = faults.start("train", output)) {
       assertThat(again.await()).as(again.out() + again.err()).isZero();
-      assertThat(again.out()).contains("Going on after step %d ...".formatted(step));
+      said = again.out();
+      assertThat(said).contains("Going on after step %d ...".formatted(step));
       faults.cluster().assertNoExecutors();
     }
     output.assertSameAs(faults.undisturbed());
     output.assertComplete();
+    return said;
   }
 }

@@ -61,6 +61,17 @@ record RunOutput(Path folder) implements Output {
     }
   }
 
+  /** What {@code rank} has written of the checkpoint after {@code step} steps. */
+  Path rankFile(int step, int rank) throws IOException {
+    String name = "rank-%05d-of-".formatted(rank);
+    try (Stream<Path> files = Files.walk(folder.resolve("checkpoints/step-%08d".formatted(step)))) {
+      return files
+          .filter(file -> file.getFileName().toString().startsWith(name))
+          .findFirst()
+          .orElseThrow();
+    }
+  }
+
   JsonNode record() throws IOException {
     return JSON.readTree(folder.resolve("run.json").toFile());
   }

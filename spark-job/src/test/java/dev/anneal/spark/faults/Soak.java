@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.anneal.spark.SubmittedJob;
 import dev.anneal.spark.s3.FaultyStore;
 import dev.anneal.spark.s3.StoreRequest;
+import dev.anneal.spark.s3.StoreRequest.Fate;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -103,18 +104,27 @@ final class Soak implements AutoCloseable {
 
   /** The last complete checkpoint, as the store was asked to keep it. */
   Checkpoint lastCheckpoint() {
-    for (StoreRequest request : output.store().requests()) {
-      Matcher part = PART.matcher(request.key());
-      Matcher manifest = MANIFEST.matcher(request.key());
-      if (request.method().equals("PUT") && part.find()) {
-        attempts.put(Integer.parseInt(part.group(1)), part.group(2));
-      } else if (request.method().equals("PUT") && manifest.find()) {
-        int step = Integer.parseInt(manifest.group(1));
-        last = step > last.step() ? new Checkpoint(step, attempts.getOrDefault(step, "")) : last;
+    for (StoreRequest request : output.store().takeRequests()) {
+      if (request.method().equals("PUT") && request.fate() == Fate.PASSED) {
+        note(request.key());
       }
     }
-    output.store().forget();
     return last;
+  }
+
+  private void note(String written) {
+    Matcher part = PART.matcher(written);
+    Matcher manifest = MANIFEST.matcher(written);
+    if (part.find()) {
+      attempts.put(Integer.parseInt(part.group(1)), part.group(2));
+    } else if (manifest.find()) {
+      int step = Integer.parseInt(manifest.group(1));
+      String attempt = attempts.get(step);
+      // one of an unknown attempt is not that of a new one
+      if (attempt != null && step > last.step()) {
+        last = new Checkpoint(step, attempt);
+      }
+    }
   }
 
   /** Waits for the first checkpoint of the run. */

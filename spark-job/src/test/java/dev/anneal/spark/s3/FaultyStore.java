@@ -1,5 +1,6 @@
 package dev.anneal.spark.s3;
 
+import dev.anneal.spark.s3.StoreRequest.Fate;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -7,22 +8,25 @@ import java.net.ServerSocket;
 import java.net.Socket;
 import java.net.URI;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Queue;
 import java.util.Random;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.function.Predicate;
 import java.util.stream.Collectors;
 
 /**
  * A way to an S3 server that is as bad as it is told to be, and that keeps a record of what was
- * asked. Faults can be changed at any time and hold for the requests that follow.
+ * asked and of what became of it. Faults can be changed at any time and hold for the requests that
+ * follow.
  */
 public final class FaultyStore implements AutoCloseable {
   private final URI target;
-  private final List<StoreRequest> requests = new CopyOnWriteArrayList<>();
+  private final Queue<StoreRequest> requests = new ConcurrentLinkedQueue<>();
   private final Set<Socket> connections = ConcurrentHashMap.newKeySet();
   private final Set<String> expired = ConcurrentHashMap.newKeySet();
   private final Random random = new Random(7);
@@ -109,6 +113,21 @@ public final class FaultyStore implements AutoCloseable {
     return List.copyOf(requests);
   }
 
+  /** What was asked since the last call, and forgets it. */
+  public List<StoreRequest> takeRequests() {
+    List<StoreRequest> taken = new ArrayList<>();
+    for (StoreRequest next = requests.poll(); next != null; next = requests.poll()) {
+      taken.add(next);
+    }
+    return taken;
+  }
+
+  /** How many requests came to which end. */
+  public Map<Fate, Long> fates() {
+    return requests.stream()
+        .collect(Collectors.groupingBy(StoreRequest::fate, Collectors.counting()));
+  }
+
   /** How often each operation was asked for. */
   public Map<String, Long> operations(Predicate<StoreRequest> which) {
     return requests.stream()
@@ -126,17 +145,16 @@ public final class FaultyStore implements AutoCloseable {
     goAway();
   }
 
-  /** What becomes of one request. */
-  enum Fate {
-    PASSED,
-    THROTTLED,
-    EXPIRED,
-    BROKEN
+  /** Decides what becomes of a request, and records both. */
+  StoreRequest receive(String method, String target, Map<String, String> headers) {
+    Fate fate = fateOf(StoreRequest.accessKey(headers));
+    StoreRequest request = new StoreRequest(method, target, headers, fate);
+    requests.add(request);
+    return request;
   }
 
-  Fate fateOf(StoreRequest request) {
-    requests.add(request);
-    if (expired.contains(request.accessKey())) {
+  private Fate fateOf(String accessKey) {
+    if (expired.contains(accessKey)) {
       return Fate.EXPIRED;
     }
     double drawn;

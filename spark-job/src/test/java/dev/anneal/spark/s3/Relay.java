@@ -45,9 +45,9 @@ final class Relay {
     while (open) {
       Head head = readHead(fromClient);
       List<String> start = List.of(head.startLine().split(" "));
-      StoreRequest request = new StoreRequest(start.get(0), start.get(1), head.headers());
       Thread.sleep(store.delay().toMillis());
-      switch (store.fateOf(request)) {
+      StoreRequest request = store.receive(start.get(0), start.get(1), head.headers());
+      switch (request.fate()) {
         case THROTTLED -> answer(request, "503 Slow Down", "SlowDown", "Reduce your request rate.");
         case EXPIRED ->
             answer(request, "400 Bad Request", "ExpiredToken", "The provided token has expired.");

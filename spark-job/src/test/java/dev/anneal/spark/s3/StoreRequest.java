@@ -7,12 +7,21 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * The head of one request to an object store.
+ * The head of one request to an object store, and what becomes of it.
  *
  * @param target path and query as they came
  * @param headers by lower-case name
  */
-public record StoreRequest(String method, String target, Map<String, String> headers) {
+public record StoreRequest(String method, String target, Map<String, String> headers, Fate fate) {
+
+  /** What the way to the store does with a request. */
+  public enum Fate {
+    PASSED,
+    THROTTLED,
+    EXPIRED,
+    BROKEN
+  }
+
   private static final Pattern CREDENTIAL = Pattern.compile("Credential=([^/]+)/");
 
   /** What S3 calls it. */
@@ -59,6 +68,10 @@ public record StoreRequest(String method, String target, Map<String, String> hea
 
   /** The access key that signed it; empty without a signature. */
   public String accessKey() {
+    return accessKey(headers);
+  }
+
+  static String accessKey(Map<String, String> headers) {
     Matcher matcher = CREDENTIAL.matcher(headers.getOrDefault("authorization", ""));
     return matcher.find() ? matcher.group(1) : "";
   }

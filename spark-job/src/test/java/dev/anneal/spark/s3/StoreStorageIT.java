@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.anneal.data.io.Storage;
+import dev.anneal.spark.s3.StoreRequest.Fate;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.ByteBuffer;
@@ -108,7 +109,7 @@ class StoreStorageIT {
 
   @Test
   void bytesAreTheSameOnAFailingStore() throws Exception {
-    store.failing(0.05);
+    store.failing(0.1);
     store.breaking(0.1);
     storage.write(S3Server.uri("hard"), out -> out.write(CONTENT));
     ByteBuffer bytes = ByteBuffer.allocate(MIB);
@@ -118,6 +119,7 @@ class StoreStorageIT {
         assertThat(bytes.flip()).isEqualTo(ByteBuffer.wrap(CONTENT, offset, MIB));
       }
     }
+    assertThat(store.fates()).containsKeys(Fate.THROTTLED, Fate.BROKEN);
   }
 
   private static Map<String, Long> operations() {

@@ -23,8 +23,8 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /** Brings a rank back to where a checkpoint was taken, at whatever world size that was. */
 public final class CheckpointReader {
-  /** Elements of a piece: 8 MB. */
-  private static final long PIECE = 2L << 20;
+  /** 8 MB. */
+  private static final long PIECE_ELEMENTS = 2L << 20;
 
   private static final int PIECES_AT_ONCE = 8;
 
@@ -33,14 +33,16 @@ public final class CheckpointReader {
   private final BucketParts stored;
   private final Parameters parameters;
   private final int rank;
+  private final long pieceElements;
 
   private CheckpointReader(
-      ModelFolder folder, TrainerState state, Parameters parameters, int rank) {
+      ModelFolder folder, TrainerState state, Parameters parameters, int rank, long pieceElements) {
     this.folder = folder;
     this.state = state;
     this.stored = state.parts();
     this.parameters = parameters;
     this.rank = rank;
+    this.pieceElements = pieceElements;
   }
 
   /**
@@ -54,6 +56,18 @@ public final class CheckpointReader {
   public static TrainerState restore(
       ResumePoint resume, TrainerState run, Parameters parameters, AdamW optimizer, int rank)
       throws IOException {
+    return restore(resume, run, parameters, optimizer, rank, PIECE_ELEMENTS);
+  }
+
+  /** The same with at most {@code pieceElements} elements in a read. */
+  static TrainerState restore(
+      ResumePoint resume,
+      TrainerState run,
+      Parameters parameters,
+      AdamW optimizer,
+      int rank,
+      long pieceElements)
+      throws IOException {
     String where = resume.folder().locationOf(TrainerState.FILE);
     TrainerState state = TrainerState.read(resume.folder());
     if (state.step() != resume.step()) {
@@ -63,7 +77,7 @@ public final class CheckpointReader {
     }
     state.requireSameRun(run, where);
     try {
-      new CheckpointReader(resume.folder(), state, parameters, rank).read(optimizer);
+      new CheckpointReader(resume.folder(), state, parameters, rank, pieceElements).read(optimizer);
     } catch (InvalidModelException e) {
       throw new InvalidCheckpointException(e.getMessage(), e);
     }
@@ -147,8 +161,9 @@ public final class CheckpointReader {
       Stretch stretch = common(bucket, writer);
       long from = stored.offset(bucket) - writer * stored.part(bucket);
       long to = parameters.parts().offset(bucket) - rank * parameters.parts().part(bucket);
-      for (long at = stretch.begin(); at < stretch.end(); at += PIECE) {
-        pieces.add(new Piece(entry, from + at, into, to + at, Math.min(PIECE, stretch.end() - at)));
+      for (long at = stretch.begin(); at < stretch.end(); at += pieceElements) {
+        long numel = Math.min(pieceElements, stretch.end() - at);
+        pieces.add(new Piece(entry, from + at, into, to + at, numel));
       }
     }
   }

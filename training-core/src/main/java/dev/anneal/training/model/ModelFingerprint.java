@@ -43,6 +43,7 @@ public final class ModelFingerprint {
   private static void addValues(ModelFolder folder, MessageDigest digest) throws IOException {
     try (CheckpointIndex index = CheckpointIndex.open(folder, CheckpointIndex.MODEL_FILE)) {
       List<String> chosen = chosen(index);
+      index.open(chosen);
       Map<String, ByteBuffer> values = new ConcurrentHashMap<>();
       Concurrently.forEach(chosen, READ_AT_ONCE, name -> values.put(name, middle(index, name)));
       for (String name : chosen) {

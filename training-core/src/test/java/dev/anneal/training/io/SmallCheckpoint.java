@@ -1,5 +1,6 @@
 package dev.anneal.training.io;
 
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
@@ -31,6 +32,18 @@ public final class SmallCheckpoint {
         shapes.entrySet().stream()
             .map(shape -> new TensorSpec(shape.getKey(), dtype, shape.getValue()))
             .toList());
+  }
+
+  /** A file for each of {@code shards}, named {@code s1.safetensors} and so on, and their index. */
+  public static void writeShards(Path folder, List<List<TensorSpec>> shards) throws IOException {
+    ObjectNode index = JsonObject.create();
+    ObjectNode weightMap = index.putObject("weight_map");
+    for (int i = 0; i < shards.size(); i++) {
+      String file = "s%d.safetensors".formatted(i + 1);
+      write(folder.resolve(file), shards.get(i));
+      shards.get(i).forEach(tensor -> weightMap.put(tensor.name(), file));
+    }
+    Files.writeString(folder.resolve("model.safetensors.index.json"), JsonObject.print(index));
   }
 
   /** A file with this text as its header. */

@@ -23,7 +23,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 class ModelCheckTest {
-  private static final String CONFIG =
+  static final String CONFIG =
       """
       {"model_type": "llama", "vocab_size": 11, "hidden_size": 8, "intermediate_size": 12,
        "num_hidden_layers": 1, "num_attention_heads": 2, "num_key_value_heads": 1}""";
@@ -68,17 +68,13 @@ class ModelCheckTest {
   void acceptsShardsAndChecksEachOfThem() throws IOException {
     List<TensorSpec> tensors = specs();
     int half = tensors.size() / 2;
-    SmallCheckpoint.write(path.resolve("s1.safetensors"), tensors.subList(0, half));
-    SmallCheckpoint.write(path.resolve("s2.safetensors"), tensors.subList(half, tensors.size()));
-    SmallCheckpoint.write(
-        path.resolve("s3.safetensors"), List.of(new TensorSpec("extra", SafetensorsDType.U8, 5)));
+    SmallCheckpoint.writeShards(
+        path,
+        List.of(
+            tensors.subList(0, half),
+            tensors.subList(half, tensors.size()),
+            List.of(new TensorSpec("extra", SafetensorsDType.U8, 5))));
     Files.delete(weights);
-    StringBuilder index = new StringBuilder("{\"weight_map\": {\"extra\": \"s3.safetensors\"");
-    for (int i = 0; i < tensors.size(); i++) {
-      index.append(
-          ", \"%s\": \"s%d.safetensors\"".formatted(tensors.get(i).name(), i < half ? 1 : 2));
-    }
-    Files.writeString(path.resolve("model.safetensors.index.json"), index + "}}");
 
     assertThat(check().numHiddenLayers()).isEqualTo(1);
 

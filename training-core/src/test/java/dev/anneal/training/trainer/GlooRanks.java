@@ -14,14 +14,14 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 
 /** Ranks on the host that are threads of the tests' process and talk Gloo. */
-final class GlooRanks {
+public final class GlooRanks {
   private static final String HOST = "127.0.0.1";
   private static final Duration TIMEOUT = Duration.ofSeconds(60);
 
   private GlooRanks() {}
 
   /** What a rank does. */
-  interface Work {
+  public interface Work {
     void run(Collectives world) throws Exception;
   }
 
@@ -30,7 +30,7 @@ final class GlooRanks {
    *
    * @return what every rank threw, {@code null} where it came to its end
    */
-  static List<Throwable> run(int worldSize, Work work) throws Exception {
+  public static List<Throwable> run(int worldSize, Work work) throws Exception {
     NativeLibraries.load();
     ExecutorService threads = Executors.newFixedThreadPool(worldSize);
     try (RendezvousStore store = RendezvousStore.serve(HOST, TIMEOUT)) {

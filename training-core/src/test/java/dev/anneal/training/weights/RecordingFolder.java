@@ -11,22 +11,22 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /** Notes which bytes of which file are read, and how many channels are open. */
-final class RecordingFolder implements ModelFolder {
+public final class RecordingFolder implements ModelFolder {
 
   /** One read. */
-  record Read(String file, long from, long to) {}
+  public record Read(String file, long from, long to) {}
 
   private final ModelFolder folder;
   private final List<Read> reads = Collections.synchronizedList(new ArrayList<>());
   private final AtomicInteger open = new AtomicInteger();
   private final AtomicInteger mostOpen = new AtomicInteger();
 
-  RecordingFolder(ModelFolder folder) {
+  public RecordingFolder(ModelFolder folder) {
     this.folder = folder;
   }
 
   /** Those so far. */
-  List<Read> reads() {
+  public List<Read> reads() {
     return List.copyOf(reads);
   }
 
