@@ -110,7 +110,10 @@ class ObjectStoreIT {
 
   @Test
   void credentialsThatExpireForGoodEndTheRunWithASentence() throws Exception {
-    String[] words = onStore("run", "expired", staticCredentials());
+    List<String> more = new ArrayList<>(List.of(staticCredentials()));
+    // more steps than the key lives for
+    more.addAll(List.of("--set", "training.max_steps=200"));
+    String[] words = onStore("run", "expired", more.toArray(String[]::new));
     try (SubmittedJob job = SubmittedJob.start(folder, words)) {
       job.awaitOutput("step 1/");
       store.expire(ACCESS_KEY);
