@@ -34,10 +34,6 @@ final class RankFailure {
   }
 
   private static Cause cause(Throwable failure) {
-    if (failure instanceof NotFiniteException broken && broken.sequences().isEmpty()) {
-      // the rank that has the sequences says which they are
-      return Cause.LOST_PEER;
-    }
     // Spark's own come out of the rendezvous, when a peer is gone before it gets there
     if (has(
         failure,

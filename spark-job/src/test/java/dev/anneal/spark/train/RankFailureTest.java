@@ -6,7 +6,9 @@ import dev.anneal.data.InvalidDataException;
 import dev.anneal.spark.progress.RankEvent;
 import dev.anneal.spark.progress.RankEvent.Failed.Cause;
 import dev.anneal.training.InvalidModelException;
+import dev.anneal.training.trainer.NotFiniteException;
 import java.io.IOException;
+import java.util.List;
 import org.apache.spark.SparkException;
 import org.apache.spark.TaskKilledException;
 import org.junit.jupiter.api.Test;
@@ -44,6 +46,14 @@ class RankFailureTest {
     IOException away = new IOException("503 Slow Down");
     assertThat(event(new InvalidDataException("cannot be read", away)).cause())
         .isEqualTo(Cause.RANK);
+  }
+
+  @Test
+  void knowsThatALossThatIsNotFiniteComesAgain() {
+    NotFiniteException heldOut =
+        new NotFiniteException("rank 3, the held-out loss is NaN", 0, List.of());
+    assertThat(event(heldOut).cause()).isEqualTo(Cause.REQUEST);
+    assertThat(event(heldOut).message()).isEqualTo("the held-out loss is NaN");
   }
 
   @Test

@@ -4,7 +4,6 @@ import dev.anneal.training.io.OutputFolder;
 import dev.anneal.training.optim.AdamW;
 import dev.anneal.training.optim.Parameters;
 import dev.anneal.training.tensor.NativeErrors;
-import java.io.IOException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
@@ -83,7 +82,8 @@ public final class CheckpointWriter implements AutoCloseable {
       if (!abandoned) {
         sink.written(part);
       }
-    } catch (IOException | RuntimeException e) {
+    } catch (Throwable e) {
+      // an Error, too, costs only this part: an upload's buffers may not fit, or a file system fail
       if (!abandoned) {
         sink.failed(state.step(), role.rank(), NativeErrors.firstLine(e));
       }

@@ -68,9 +68,9 @@ final class GlobalBatches {
     };
   }
 
-  /** What to call the sequences of this rank's micro-batch in accumulation step {@code a}. */
-  List<String> describe(long step, int a) {
-    return describe(Arrays.stream(order.microBatch(step, microBatch(a))));
+  /** What to call the sequences of {@code rank}'s micro-batch in accumulation step {@code a}. */
+  List<String> describe(long step, int rank, int a) {
+    return describe(Arrays.stream(order.microBatch(step, microBatch(rank, a))));
   }
 
   /** What to call the sequences of all ranks. */
@@ -91,6 +91,10 @@ final class GlobalBatches {
 
   /** The number in the global batch of this rank's micro-batch in accumulation step {@code a}. */
   private int microBatch(int a) {
-    return a * ranks.world().worldSize() + ranks.rank();
+    return microBatch(ranks.rank(), a);
+  }
+
+  private int microBatch(int rank, int a) {
+    return a * ranks.world().worldSize() + rank;
   }
 }

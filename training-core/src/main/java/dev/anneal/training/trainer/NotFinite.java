@@ -17,13 +17,13 @@ final class NotFinite {
 
   private final TrainingSpec spec;
   private final GlobalBatches batches;
-  private final int rank;
+  private final Ranks ranks;
   private int skippedInARow;
 
-  NotFinite(TrainingSpec spec, GlobalBatches batches, int rank, int skippedInARow) {
+  NotFinite(TrainingSpec spec, GlobalBatches batches, Ranks ranks, int skippedInARow) {
     this.spec = spec;
     this.batches = batches;
-    this.rank = rank;
+    this.ranks = ranks;
     this.skippedInARow = skippedInARow;
   }
 
@@ -36,7 +36,7 @@ final class NotFinite {
    *
    * @param step counted from 0
    * @param losses {@code [gradient_accumulation]} fp64: of this rank's micro-batches
-   * @throws NotFiniteException if it is not to be skipped
+   * @throws NotFiniteException if it is not to be skipped; says the same on every rank
    */
   boolean skips(long step, StepTotals totals, Tensor losses) {
     if (totals.isFinite()) {
@@ -59,19 +59,16 @@ final class NotFinite {
             : "";
     return new NotFiniteException(
         "rank %d, step %d, %s%s: lower optimizer.learning_rate or check the data."
-            .formatted(rank, step + 1, problem(totals, sequences), many),
+            .formatted(ranks.rank(), step + 1, problem(totals, sequences), many),
         step + 1,
         sequences);
   }
 
   private String problem(StepTotals totals, List<String> sequences) {
     if (!totals.brokenRanks().isEmpty()) {
-      return "the loss is %s, %s"
-          .formatted(
-              totals.loss(),
-              sequences.isEmpty()
-                  ? "which comes from rank " + totals.brokenRanks().get(0)
-                  : "which comes from " + shown(sequences));
+      List<String> broken = totals.brokenRanks().stream().map("rank %d"::formatted).toList();
+      return "the loss is %s, which comes from %s of %s"
+          .formatted(totals.loss(), shown(sequences), shown(broken));
     }
     return Double.isFinite(totals.loss())
         ? "the gradient norm is %s, though the loss is finite, over %s"
@@ -79,13 +76,18 @@ final class NotFinite {
         : "the loss is %s over %s".formatted(totals.loss(), shown(sequences));
   }
 
-  /** The sequences of this rank's micro-batches whose own loss is not finite. */
+  /**
+   * The sequences of the micro-batches whose own loss is not finite. Every rank learns of all, so
+   * that whichever is heard first knows the cause.
+   */
   private List<String> broken(long step, Tensor losses) {
     List<String> sequences = new ArrayList<>();
-    double[] each = Tensors.doubles(losses.cpu());
-    for (int a = 0; a < each.length; a++) {
-      if (!Double.isFinite(each[a])) {
-        sequences.addAll(batches.describe(step, a));
+    double[] each = Tensors.doubles(ranks.world().allGather(losses).cpu());
+    ranks.world().check();
+    int accumulation = each.length / ranks.world().worldSize();
+    for (int i = 0; i < each.length; i++) {
+      if (!Double.isFinite(each[i])) {
+        sequences.addAll(batches.describe(step, i / accumulation, i % accumulation));
       }
     }
     return sequences;

@@ -10,7 +10,11 @@ public final class NotFiniteException extends TrainingException {
   private final long step;
   private final List<String> sequences;
 
-  NotFiniteException(String message, long step, List<String> sequences) {
+  /**
+   * @param step the step, counted from 1; of a held-out loss the steps before it
+   * @param sequences those that it comes from; none of a held-out loss
+   */
+  public NotFiniteException(String message, long step, List<String> sequences) {
     super(message);
     this.step = step;
     this.sequences = List.copyOf(sequences);
@@ -21,7 +25,7 @@ public final class NotFiniteException extends TrainingException {
     return step;
   }
 
-  /** The sequences that it comes from, as this rank knows them; none where another rank does. */
+  /** The sequences of all ranks that it comes from; none of a held-out loss. */
   public List<String> sequences() {
     return sequences;
   }

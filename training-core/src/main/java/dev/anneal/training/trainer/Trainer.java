@@ -1,6 +1,7 @@
 package dev.anneal.training.trainer;
 
 import dev.anneal.training.checkpoint.TrainerState;
+import dev.anneal.training.collective.CollectiveException;
 import dev.anneal.training.data.TokenSequence;
 import dev.anneal.training.model.Llama;
 import dev.anneal.training.model.TokenBatch;
@@ -49,7 +50,7 @@ final class Trainer {
   void train(TrainerState begin, TrainingListener listener) {
     long step = begin.step();
     try {
-      NotFinite notFinite = new NotFinite(spec, batches, ranks.rank(), begin.skippedInARow());
+      NotFinite notFinite = new NotFinite(spec, batches, ranks, begin.skippedInARow());
       List<List<TokenSequence>> batch = batches.read(step);
       long start = System.nanoTime();
       for (; step < spec.totalSteps(); step++) {
@@ -72,12 +73,25 @@ final class Trainer {
     } catch (TrainingCancelled | TrainingStopped e) {
       throw e;
     } catch (NotFiniteException e) {
-      // the last checkpoint before it is worth the wait
-      checkpoints.finish();
+      awaitCheckpointBefore(e);
       throw e;
     } catch (RuntimeException | IOException e) {
       throw new TrainingException(
           "rank %d, step %d, %s".formatted(ranks.rank(), step + 1, NativeErrors.firstLine(e)), e);
+    }
+  }
+
+  /**
+   * The last checkpoint is worth the wait, on all ranks: the first that leaves ends what the others
+   * still write.
+   */
+  private void awaitCheckpointBefore(NotFiniteException end) {
+    try {
+      checkpoints.finish();
+      ranks.world().barrier();
+    } catch (CollectiveException lostPeer) {
+      // it is not what ended the run
+      end.addSuppressed(lostPeer);
     }
   }
 

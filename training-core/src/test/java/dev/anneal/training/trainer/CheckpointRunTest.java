@@ -184,6 +184,27 @@ class CheckpointRunTest {
     assertThat(ResumableRun.FP32.result(folder.resolve("result"))).isRegularFile();
   }
 
+  @Test
+  void partThatRunsOutOfMemoryIsToldOf() throws Exception {
+    LocalCheckpoints checkpoints = checkpoints();
+    CheckpointSink failing =
+        new Delegate(checkpoints) {
+          @Override
+          public OutputFolder folder(long step) {
+            throw new OutOfMemoryError("Direct buffer memory");
+          }
+        };
+    ResumableRun.FP32.run(
+        new SingleRank(),
+        folder.resolve("result"),
+        new CheckpointPlan(3, failing, null),
+        new RecordingListener());
+    assertThat(checkpoints.failures())
+        .containsExactly(
+            "step 3, rank 0, Direct buffer memory", "step 6, rank 0, Direct buffer memory");
+    assertThat(ResumableRun.FP32.result(folder.resolve("result"))).isRegularFile();
+  }
+
   @ParameterizedTest
   @ValueSource(longs = {0, 100})
   void oneRankIsEnoughToLeaveInGoodOrder(long everySteps) throws Exception {

@@ -4,12 +4,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import dev.anneal.training.checkpoint.CheckpointPlan;
+import dev.anneal.training.collective.CollectiveException;
 import dev.anneal.training.collective.SingleRank;
 import dev.anneal.training.data.SequenceSource;
 import dev.anneal.training.data.TokenSequence;
 import dev.anneal.training.io.CheckpointIndex;
 import dev.anneal.training.io.LocalModelFolder;
 import dev.anneal.training.io.LocalOutputFolder;
+import dev.anneal.training.io.OutputFolder;
 import dev.anneal.training.io.SafetensorsFile;
 import dev.anneal.training.io.TensorEntry;
 import dev.anneal.training.model.ModelSource;
@@ -28,6 +30,8 @@ import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
@@ -92,14 +96,14 @@ class NotFiniteTest {
     NotFiniteException error = failure(OnNan.STOP, CheckpointPlan.NONE);
     assertThat(error)
         .hasMessage(
-            "rank 0, step 2, the loss is NaN, which comes from row 12, row 13, row 14, row 15:"
+            "rank 0, step 2, the loss is NaN, which comes from row 12, row 13, row 14, row 15 of rank 0:"
                 + " lower optimizer.learning_rate or check the data.");
     assertThat(error.step()).isEqualTo(2);
     assertThat(error.sequences()).containsExactly("row 12", "row 13", "row 14", "row 15");
   }
 
   @Test
-  void theOtherRanksSayWhichRankItComesFrom() throws Exception {
+  void allRanksNameTheSequencesOfTheOneItComesFrom() throws Exception {
     breakRow(BATCH + 5);
     LocalCheckpoints checkpoints = new LocalCheckpoints(folder.resolve("checkpoints"));
     List<Throwable> thrown =
@@ -111,13 +115,140 @@ class NotFiniteTest {
                     inputs(rows, "result", checkpoints.every(1)),
                     Ranks.onCpu(world),
                     new RecordingListener()));
-    assertThat(thrown).hasOnlyElementsOfType(NotFiniteException.class);
-    assertThat(thrown.get(0))
-        .hasMessageStartingWith("rank 0, step 2, the loss is NaN, which comes from rank 1:");
-    assertThat(thrown.get(1))
-        .hasMessageStartingWith("rank 1, step 2, the loss is NaN, which comes from row 12, ");
+    for (int rank = 0; rank < 2; rank++) {
+      assertThat(thrown.get(rank))
+          .isInstanceOf(NotFiniteException.class)
+          .hasMessageStartingWith(
+              "rank %d, step 2, the loss is NaN, which comes from row 12, row 13, row 14, row 15 of rank 1:",
+              rank);
+    }
     // the one before it, for which the ranks have waited
     assertThat(checkpoints.complete()).containsExactly(1L);
+  }
+
+  @Test
+  void namesTheBrokenOfAllMicroBatchesOfAllRanks() throws Exception {
+    // of the four micro-batches, two sequences each, the second and the third
+    breakRow(BATCH + 2);
+    breakRow(BATCH + 4);
+    List<Throwable> thrown =
+        GlooRanks.run(
+            2,
+            world ->
+                TrainingRun.run(
+                    Recipe.from(spec(2, 3, OnNan.STOP)).batch(2, 2).spec(),
+                    inputs(rows, "result", CheckpointPlan.NONE),
+                    Ranks.onCpu(world),
+                    new RecordingListener()));
+    assertThat(thrown)
+        .hasSize(2)
+        .allSatisfy(
+            e ->
+                assertThat(e)
+                    .isInstanceOfSatisfying(
+                        NotFiniteException.class,
+                        broken ->
+                            assertThat(broken.sequences())
+                                .containsExactlyInAnyOrder("row 10", "row 11", "row 12", "row 13"))
+                    .hasMessageContaining(" of rank 0, rank 1: "));
+  }
+
+  @Test
+  void noRankLeavesWhileAnotherStillWrites() throws Exception {
+    breakRow(BATCH + 5);
+    CountDownLatch left = new CountDownLatch(1);
+    LocalCheckpoints quick = new LocalCheckpoints(folder.resolve("checkpoints"));
+    LocalCheckpoints slow =
+        new LocalCheckpoints(folder.resolve("checkpoints")) {
+          @Override
+          public OutputFolder folder(long step) {
+            await(left);
+            return super.folder(step);
+          }
+        };
+    // as a task that fails ends those of its peers
+    RecordingListener endedByPeer =
+        new RecordingListener() {
+          @Override
+          public boolean cancelled() {
+            return left.getCount() == 0;
+          }
+        };
+    List<Throwable> thrown =
+        GlooRanks.run(
+            2,
+            world -> {
+              boolean first = world.rank() == 0;
+              try {
+                TrainingRun.run(
+                    spec(2, 3, OnNan.STOP),
+                    inputs(rows, "result", (first ? slow : quick).every(1)),
+                    Ranks.onCpu(world),
+                    first ? endedByPeer : new RecordingListener());
+              } finally {
+                left.countDown();
+              }
+            });
+    assertThat(thrown).hasOnlyElementsOfType(NotFiniteException.class);
+    assertThat(slow.parts()).containsOnlyKeys(1L);
+  }
+
+  /** Waits for what must not happen, not for long. */
+  private static void await(CountDownLatch left) {
+    try {
+      assertThat(left.await(2, TimeUnit.SECONDS)).isFalse();
+    } catch (InterruptedException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  @Test
+  void peerThatIsLostMeanwhileIsNotTheCause() throws Exception {
+    breakRow(BATCH + 5);
+    CountDownLatch never = new CountDownLatch(1);
+    LocalCheckpoints quick = new LocalCheckpoints(folder.resolve("checkpoints"));
+    LocalCheckpoints hanging =
+        new LocalCheckpoints(folder.resolve("checkpoints")) {
+          @Override
+          public OutputFolder folder(long step) {
+            try {
+              never.await();
+            } catch (InterruptedException e) {
+              throw new IllegalStateException(e);
+            }
+            return super.folder(step);
+          }
+        };
+    // ended while it waits for its checkpoint
+    RecordingListener ended =
+        new RecordingListener() {
+          private int asked;
+
+          @Override
+          public boolean cancelled() {
+            // first asked before the second step
+            return steps().size() == 1 && asked++ > 0;
+          }
+        };
+    List<Throwable> thrown =
+        GlooRanks.run(
+            2,
+            world -> {
+              boolean first = world.rank() == 0;
+              TrainingRun.run(
+                  spec(2, 3, OnNan.STOP),
+                  inputs(rows, "result", (first ? hanging : quick).every(1)),
+                  Ranks.onCpu(world),
+                  first ? ended : new RecordingListener());
+            });
+    assertThat(thrown.get(0)).isInstanceOf(TrainingCancelled.class);
+    assertThat(thrown.get(1))
+        .isInstanceOf(NotFiniteException.class)
+        .satisfies(
+            e ->
+                assertThat(e.getSuppressed())
+                    .singleElement()
+                    .isInstanceOf(CollectiveException.class));
   }
 
   @ParameterizedTest
@@ -157,7 +288,8 @@ class NotFiniteTest {
     NativeLibraries.load();
     GlobalBatches batches =
         new GlobalBatches(spec(1, 9, OnNan.STOP), named(rows), Ranks.onCpu(new SingleRank()));
-    NotFinite notFinite = new NotFinite(spec(1, 9, OnNan.STOP), batches, 0, 0);
+    NotFinite notFinite =
+        new NotFinite(spec(1, 9, OnNan.STOP), batches, Ranks.onCpu(new SingleRank()), 0);
     try (TensorScope scope = new TensorScope()) {
       NotFiniteException error =
           catchThrowableOfType(
