@@ -40,8 +40,8 @@ import org.apache.hadoop.util.functional.FutureIO;
 public final class Storage implements Serializable {
   private static final long serialVersionUID = 1L;
 
-  // their connectors upload what is written and make the object when the stream is closed; all
-  // others, such as ABFS, show a file from its first byte on
+  // their connectors upload what is written and make the object when the stream is closed; others,
+  // such as ABFS, may show a file from its first byte on
   private static final Set<String> APPEAR_ON_CLOSE =
       Set.of("s3a", "s3", "gs", "oss", "cosn", "obs");
 
