@@ -13,14 +13,10 @@ final class ObjectStream extends OutputStream {
   // S3A would first list what lies below the name; other file systems do not know the option
   private static final String WITHOUT_PROBES = "fs.s3a.create.performance";
 
-  private final FileSystem fs;
-  private final Path path;
   private final FSDataOutputStream out;
   private boolean discarded;
 
-  private ObjectStream(FileSystem fs, Path path, FSDataOutputStream out) {
-    this.fs = fs;
-    this.path = path;
+  private ObjectStream(FSDataOutputStream out) {
     this.out = out;
   }
 
@@ -30,7 +26,7 @@ final class ObjectStream extends OutputStream {
     builder.recursive();
     builder.overwrite(true);
     builder.opt(WITHOUT_PROBES, true);
-    return new ObjectStream(fs, path, builder.build());
+    return new ObjectStream(builder.build());
   }
 
   @Override
@@ -61,23 +57,14 @@ final class ObjectStream extends OutputStream {
       return;
     }
     discarded = true;
-    try {
-      discard();
-    } catch (IOException | RuntimeException e) {
-      failure.addSuppressed(e);
-    }
-  }
-
-  // Closing the stream would publish what it has; where it cannot be aborted, that is removed.
-  private void discard() throws IOException {
+    // Closing the stream would publish what it has. One that cannot be aborted is left open: the
+    // upload is never completed, and what stands under the name stays.
     if (out.hasCapability(StreamCapabilities.ABORTABLE_STREAM)) {
-      out.abort();
-      return;
-    }
-    try {
-      out.close();
-    } finally {
-      fs.delete(path, false);
+      try {
+        out.abort();
+      } catch (RuntimeException e) {
+        failure.addSuppressed(e);
+      }
     }
   }
 }

@@ -18,9 +18,11 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Set;
 import java.util.UUID;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FSDataInputStream;
+import org.apache.hadoop.fs.FSDataOutputStream;
 import org.apache.hadoop.fs.FileContext;
 import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.FileSystem;
@@ -37,6 +39,11 @@ import org.apache.hadoop.util.functional.FutureIO;
  */
 public final class Storage implements Serializable {
   private static final long serialVersionUID = 1L;
+
+  // their connectors upload what is written and make the object when the stream is closed; others,
+  // such as ABFS, may show a file from its first byte on
+  private static final Set<String> APPEAR_ON_CLOSE =
+      Set.of("s3a", "s3", "gs", "oss", "cosn", "obs");
 
   private transient Configuration conf;
 
@@ -137,13 +144,14 @@ public final class Storage implements Serializable {
 
   /**
    * Writes a file that appears under its name only when it is complete, also when two attempts of a
-   * task write it at once, and never when {@code content} fails. Object stores publish an object on
-   * close; file systems rename.
+   * task write it at once, and never when {@code content} fails. Stores whose objects appear on
+   * close do that by themselves; elsewhere the file gets its name when it is complete. Local file
+   * systems and HDFS replace an older one in the same step, others lack it for that moment.
    */
   public void write(String location, Content content) throws IOException {
     Path path = new Path(location);
     FileSystem fs = fileSystem(path);
-    if (!renamesInOneStep(fs)) {
+    if (appearsOnClose(fs)) {
       writeObject(fs, path, content);
       return;
     }
@@ -152,14 +160,27 @@ public final class Storage implements Serializable {
       try (OutputStream out = createFile(fs, part)) {
         content.writeTo(out);
       }
-      if (isLocal(fs)) {
-        // a move that replaces would remove the old file first
-        Files.move(localPath(fs, part), localPath(fs, path), StandardCopyOption.ATOMIC_MOVE);
-      } else {
-        FileContext.getFileContext(fs.getUri(), conf).rename(part, path, Options.Rename.OVERWRITE);
-      }
+      replace(fs, part, path);
     } finally {
       fs.delete(part, false);
+    }
+  }
+
+  private void replace(FileSystem fs, Path part, Path path) throws IOException {
+    switch (fs.getUri().getScheme()) {
+      // a move of Hadoop's that replaces would remove the old file first
+      case "file" ->
+          Files.move(localPath(fs, part), localPath(fs, path), StandardCopyOption.ATOMIC_MOVE);
+      case "hdfs", "viewfs" ->
+          FileContext.getFileContext(fs.getUri(), conf)
+              .rename(part, path, Options.Rename.OVERWRITE);
+      default -> {
+        // what FileContext does there as well, but with a connection of its own for every file
+        fs.delete(path, false);
+        if (!fs.rename(part, path)) {
+          throw new IOException("%s cannot be renamed to %s".formatted(part, path));
+        }
+      }
     }
   }
 
@@ -181,7 +202,22 @@ public final class Storage implements Serializable {
   public OutputStream create(String location) throws IOException {
     Path path = new Path(location);
     FileSystem fs = fileSystem(path);
-    return renamesInOneStep(fs) ? createFile(fs, path) : ObjectStream.create(fs, path);
+    return appearsOnClose(fs) ? ObjectStream.create(fs, path) : createFile(fs, path);
+  }
+
+  /**
+   * Opens a file for writing at its end. Of a local one nothing is held back, so that what a full
+   * disk has refused is not written later.
+   *
+   * @throws UnsupportedOperationException on an object store
+   */
+  public FSDataOutputStream append(String location) throws IOException {
+    Path path = new Path(location);
+    FileSystem fs = fileSystem(path);
+    return isLocal(fs)
+        ? new FSDataOutputStream(
+            Files.newOutputStream(localPath(fs, path), StandardOpenOption.APPEND), null)
+        : fs.append(path);
   }
 
   private static OutputStream createFile(FileSystem fs, Path path) throws IOException {
@@ -263,9 +299,13 @@ public final class Storage implements Serializable {
     }
   }
 
-  /** Whether a rename happens at once and whole, as on no object store. */
+  /** Whether a folder is renamed at once and whole, which only these are known to do always. */
   public static boolean renamesInOneStep(FileSystem fs) {
-    return isLocal(fs) || "hdfs".equals(fs.getScheme());
+    return isLocal(fs) || "hdfs".equals(fs.getUri().getScheme());
+  }
+
+  private static boolean appearsOnClose(FileSystem fs) {
+    return APPEAR_ON_CLOSE.contains(fs.getUri().getScheme());
   }
 
   private static boolean isLocal(FileSystem fs) {

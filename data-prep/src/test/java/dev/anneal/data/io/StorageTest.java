@@ -85,12 +85,12 @@ class StorageTest {
   public static final class ObjectStore extends RawLocalFileSystem {
     @Override
     public URI getUri() {
-      return URI.create("store:///");
+      return URI.create("gs:///");
     }
 
     @Override
     public String getScheme() {
-      return "store";
+      return "gs";
     }
 
     @Override
@@ -104,7 +104,7 @@ class StorageTest {
         Progressable progress)
         throws IOException {
       Path file = Path.of(path.toUri().getPath());
-      boolean abortable = getConf().getBoolean("store.abortable", false);
+      boolean abortable = getConf().getBoolean("gs.abortable", false);
       return new FSDataOutputStream(new ObjectStream(file, abortable), null);
     }
   }
@@ -143,11 +143,11 @@ class StorageTest {
   void publishesNoObjectWhenWritingFails() throws Exception {
     for (boolean abortable : new boolean[] {true, false}) {
       Configuration conf = new Configuration();
-      conf.setClass("fs.store.impl", ObjectStore.class, FileSystem.class);
-      conf.setBoolean("fs.store.impl.disable.cache", true);
-      conf.setBoolean("store.abortable", abortable);
+      conf.setClass("fs.gs.impl", ObjectStore.class, FileSystem.class);
+      conf.setBoolean("fs.gs.impl.disable.cache", true);
+      conf.setBoolean("gs.abortable", abortable);
       Storage store = new Storage(conf);
-      String location = "store://" + dir + "/object";
+      String location = "gs://" + dir + "/object";
       store.write(location, out -> out.write(1));
       assertThat(Files.readAllBytes(dir.resolve("object"))).containsExactly(1);
 
@@ -161,12 +161,66 @@ class StorageTest {
                       }))
           .hasMessage("killed");
 
-      if (abortable) {
-        assertThat(Files.readAllBytes(dir.resolve("object"))).containsExactly(1);
-      } else {
-        assertThat(names(dir)).isEmpty();
-      }
+      assertThat(Files.readAllBytes(dir.resolve("object"))).containsExactly(1);
     }
+  }
+
+  /** A file system that shows a file from its first byte on, as ABFS does. */
+  public static final class ShownAtOnce extends RawLocalFileSystem {
+    @Override
+    public URI getUri() {
+      return URI.create("shown:///");
+    }
+
+    @Override
+    public String getScheme() {
+      return "shown";
+    }
+
+    @Override
+    public boolean rename(org.apache.hadoop.fs.Path from, org.apache.hadoop.fs.Path to)
+        throws IOException {
+      return !exists(to) && super.rename(from, to);
+    }
+  }
+
+  @Test
+  void namesAFileThatWouldBeShownAtOnceWhenItIsComplete() throws Exception {
+    Configuration conf = new Configuration();
+    conf.setClass("fs.shown.impl", ShownAtOnce.class, FileSystem.class);
+    assertWrittenWholeOrNotAtAll(new Storage(conf), "shown://" + dir + "/file");
+    assertThat(names(dir)).containsExactly("file");
+  }
+
+  @Test
+  void namesAFileBelowAMountPointWhenItIsComplete() throws Exception {
+    Configuration conf = new Configuration();
+    conf.set("fs.viewfs.mounttable.cluster.link./runs", dir.toUri().toString());
+    assertWrittenWholeOrNotAtAll(new Storage(conf), "viewfs://cluster/runs/file");
+    assertThat(names(dir).filter(name -> !name.endsWith(".crc"))).containsExactly("file");
+  }
+
+  private void assertWrittenWholeOrNotAtAll(Storage files, String location) throws IOException {
+    Path file = dir.resolve("file");
+    files.write(location, out -> out.write(1));
+    files.write(
+        location,
+        out -> {
+          out.write(2);
+          out.flush();
+          assertThat(Files.readAllBytes(file)).containsExactly(1);
+        });
+    assertThat(Files.readAllBytes(file)).containsExactly(2);
+    assertThatThrownBy(
+            () ->
+                files.write(
+                    location,
+                    out -> {
+                      out.write(3);
+                      throw new IOException("gone");
+                    }))
+        .hasMessage("gone");
+    assertThat(Files.readAllBytes(file)).containsExactly(2);
   }
 
   @Test

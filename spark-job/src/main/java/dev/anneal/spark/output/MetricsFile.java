@@ -5,10 +5,14 @@ import dev.anneal.training.trainer.StepMetrics;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.Objects;
+import java.util.concurrent.CancellationException;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * {@code metrics.jsonl} as the world sees it: a copy of a {@link MetricsLog}, brought up to date by
@@ -17,6 +21,7 @@ import java.util.concurrent.TimeUnit;
  * the file is written anew as a whole: now and then, and at {@link #flush}.
  */
 public final class MetricsFile implements AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(MetricsFile.class);
   private static final Duration REWRITE_EVERY = Duration.ofSeconds(30);
   private static final Duration LAST_WRITE = Duration.ofSeconds(10);
 
@@ -104,15 +109,18 @@ public final class MetricsFile implements AutoCloseable {
 
   /**
    * Brings the file up to date now, as far as the file system lets it: what fails is tried again
-   * with later lines, at the next flush and by {@link #requireComplete}.
+   * with later lines, at the next flush and by {@link #requireComplete}. Does nothing once the file
+   * is closed, as it may be while a checkpoint is still being completed.
    */
   public void flush() {
     try {
       writer.submit(this::publish).get();
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
+    } catch (RejectedExecutionException | CancellationException e) {
+      LOG.debug("{} is closed", RunFolder.METRICS, e);
     } catch (ExecutionException e) {
-      throw new IllegalStateException(e.getCause());
+      ended(new IOException(e.getCause()));
     }
   }
 
@@ -150,7 +158,8 @@ public final class MetricsFile implements AutoCloseable {
       written = last;
     } catch (IOException e) {
       thrown = e;
-    } catch (RuntimeException e) {
+    } catch (RuntimeException | Error e) {
+      // Hadoop takes a full disk for an Error
       thrown = new IOException(e);
     }
     ended(thrown);

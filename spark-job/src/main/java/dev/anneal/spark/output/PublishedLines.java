@@ -32,10 +32,18 @@ final class PublishedLines implements AutoCloseable {
     return System.nanoTime() - rewrittenAt;
   }
 
-  /** Adds to the file, where it {@link #grows}. */
+  /** Adds to the file, where it {@link #grows}; it grows no more once that has failed. */
   void append(byte[] lines) throws IOException {
-    end.write(lines);
-    end.hflush();
+    boolean added = false;
+    try {
+      end.write(lines);
+      end.hflush();
+      added = true;
+    } finally {
+      if (!added) {
+        disconnect();
+      }
+    }
   }
 
   /** Makes the file anew, whole or not at all. */
@@ -65,12 +73,12 @@ final class PublishedLines implements AutoCloseable {
     }
   }
 
-  // a file that is replaced may lose its end
+  // what is lost of its end comes with the file that replaces it
   private void disconnect() {
     try {
       close();
     } catch (IOException e) {
-      LOG.debug("closing {} before it is replaced", RunFolder.METRICS, e);
+      LOG.debug("closing {}, which is replaced", RunFolder.METRICS, e);
     }
   }
 

@@ -182,15 +182,10 @@ public final class RunFolder implements Serializable {
     return true;
   }
 
-  /**
-   * Opens a file for writing at its end.
-   *
-   * @throws UnsupportedOperationException on an object store
-   */
+  /** Opens a file for writing at its end, see {@link Storage#append}. */
   public FSDataOutputStream append(String name) throws IOException {
     check();
-    Path path = new Path(child(name));
-    return fileSystem(path).append(path);
+    return storage().append(child(name));
   }
 
   /** Removes a file, or a folder with all that is in it, where it is there. */

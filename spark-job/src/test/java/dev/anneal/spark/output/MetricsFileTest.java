@@ -85,6 +85,57 @@ class MetricsFileTest {
   }
 
   @Test
+  void holdsEveryLineOnceAfterTheDiskWasFull() throws Exception {
+    try (MetricsFile file = MetricsFile.create(onDisk())) {
+      file.evaluation(0, 2.5);
+      file.flush();
+      for (int step = 1; step <= 3; step++) {
+        file.step(Measured.step(step));
+        awaitContent(Measured.log(step), step);
+      }
+      long room = Files.size(path()) + 20;
+      limitFileSize(Long.toString(room));
+      try {
+        file.step(Measured.step(4));
+        file.flush();
+        file.step(Measured.step(5));
+        file.flush();
+        assertThat(path()).hasSize(room);
+        assertThatThrownBy(file::requireComplete)
+            .isInstanceOf(IOException.class)
+            .hasMessageStartingWith("metrics.jsonl: ");
+      } finally {
+        limitFileSize("unlimited");
+      }
+      file.step(Measured.step(6));
+      file.requireComplete();
+      assertContent(Measured.log(6), 6);
+      file.step(Measured.step(7));
+      awaitContent(Measured.log(7), 7);
+    }
+  }
+
+  /** Lets this process make no longer files, in bytes, or an {@code unlimited} length. */
+  private static void limitFileSize(String bytes) throws Exception {
+    String pid = Long.toString(ProcessHandle.current().pid());
+    Process prlimit =
+        new ProcessBuilder("prlimit", "--pid", pid, "--fsize=%s:".formatted(bytes))
+            .inheritIO()
+            .start();
+    assertThat(prlimit.waitFor()).isZero();
+  }
+
+  @Test
+  void flushesNothingOnceItIsClosed() throws Exception {
+    MetricsFile file = MetricsFile.create(onDisk());
+    file.evaluation(0, 2.5);
+    file.flush();
+    file.close();
+    file.flush();
+    assertContent(Measured.log(0), 0);
+  }
+
+  @Test
   void doesNotBeginWhereItCannotWrite() throws Exception {
     Files.createDirectories(path().resolve("in the way"));
     assertThatThrownBy(() -> MetricsFile.create(onDisk())).isInstanceOf(IOException.class);
@@ -128,8 +179,8 @@ class MetricsFileTest {
 
   private RunFolder inStore() {
     Configuration hadoop = new Configuration();
-    hadoop.setClass("fs.objects.impl", ObjectStore.class, FileSystem.class);
-    return new RunFolder("objects://" + dir, hadoop);
+    hadoop.setClass("fs.oss.impl", ObjectStore.class, FileSystem.class);
+    return new RunFolder("oss://" + dir, hadoop);
   }
 
   private Path path() {

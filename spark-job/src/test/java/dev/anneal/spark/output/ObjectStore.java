@@ -7,16 +7,16 @@ import org.apache.hadoop.fs.Path;
 import org.apache.hadoop.fs.RawLocalFileSystem;
 import org.apache.hadoop.util.Progressable;
 
-/** The local disk under {@code objects:///} as a store that cannot append. */
+/** The local disk under {@code oss:///} as a store that cannot append. */
 public final class ObjectStore extends RawLocalFileSystem {
   @Override
   public String getScheme() {
-    return "objects";
+    return "oss";
   }
 
   @Override
   public URI getUri() {
-    return URI.create("objects:///");
+    return URI.create("oss:///");
   }
 
   @Override

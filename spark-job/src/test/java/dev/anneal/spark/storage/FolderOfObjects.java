@@ -25,7 +25,7 @@ public final class FolderOfObjects extends RawLocalFileSystem {
   /** A file with this name lets reads in its folder fail. */
   static final String AWAY = "away";
 
-  private static final String SCHEME = "objects";
+  private static final String SCHEME = "gs";
 
   /** A configuration that knows it. */
   static Configuration configuration() {
