@@ -3,14 +3,17 @@ package dev.anneal.training.model;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.anneal.training.io.LocalModelFolder;
+import dev.anneal.training.io.ModelFolder;
 import dev.anneal.training.io.SafetensorsDType;
 import dev.anneal.training.io.SmallCheckpoint;
 import dev.anneal.training.io.TensorSpec;
 import dev.anneal.training.weights.RecordingFolder;
 import java.io.IOException;
+import java.nio.channels.SeekableByteChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -104,7 +107,7 @@ class ModelFingerprintTest {
   @Test
   void theHeaderOfEveryFileIsReadOnce(@TempDir Path elsewhere) throws IOException {
     writeShards(elsewhere);
-    RecordingFolder recording = new RecordingFolder(new LocalModelFolder(elsewhere));
+    RecordingFolder recording = new RecordingFolder(new Slow(new LocalModelFolder(elsewhere)));
     ModelFingerprint.of(new ModelSource.Folder(recording));
     assertThat(recording.reads())
         .filteredOn(read -> read.file().endsWith(".safetensors") && read.from() == 0)
@@ -141,5 +144,24 @@ class ModelFingerprintTest {
 
   private static String fingerprint(Path folder) throws IOException {
     return ModelFingerprint.of(new ModelSource.Folder(new LocalModelFolder(folder)));
+  }
+
+  /** Takes long enough to find a file that all threads look for it at once. */
+  private record Slow(ModelFolder folder) implements ModelFolder {
+    @Override
+    public String location() {
+      return folder.location();
+    }
+
+    @Override
+    public boolean has(String file) throws IOException {
+      LockSupport.parkNanos(100_000_000);
+      return folder.has(file);
+    }
+
+    @Override
+    public SeekableByteChannel open(String file) throws IOException {
+      return folder.open(file);
+    }
   }
 }
