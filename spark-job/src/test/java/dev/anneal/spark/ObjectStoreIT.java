@@ -115,7 +115,7 @@ class ObjectStoreIT {
     more.addAll(List.of("--set", "training.max_steps=200"));
     String[] words = onStore("run", "expired", more.toArray(String[]::new));
     try (SubmittedJob job = SubmittedJob.start(folder, words)) {
-      job.awaitOutput("step 1/");
+      job.awaitOutput(" 1/200 ");
       store.expire(ACCESS_KEY);
       assertThat(job.await()).as(job.out() + job.err()).isEqualTo(1);
       assertThat(job.err().lines())

@@ -248,6 +248,18 @@ class RefusalsTest {
   }
 
   @Test
+  void checkpointsWithoutTheirIndexAreNotReplacedUnasked() throws IOException {
+    Files.createDirectories(output());
+    Files.writeString(
+        output().resolve("run.json"),
+        "{\"command\": \"run\", \"state\": \"running\", \"checkpoints\": {\"last_complete_step\": 1200}}");
+    assertThat(refusal())
+        .isEqualTo(
+            "output.path %s: run.json tells of a checkpoint after step 1,200, but checkpoints/index.json is gone: put it back, or start anew with --overwrite."
+                .formatted(output()));
+  }
+
+  @Test
   void checkpointsOfARunOnAnotherDataSetAreRefused() throws IOException {
     leaveCheckpoints();
     writeDataset("\"spec\": {\"source\": \"file:/elsewhere.json\"}");

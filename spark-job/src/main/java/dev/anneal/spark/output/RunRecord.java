@@ -113,13 +113,14 @@ public final class RunRecord {
   }
 
   /**
-   * Takes up the attempts of the run that this one goes on with.
+   * Takes up the attempts of the run that this one goes on with, and its last checkpoint.
    *
    * @param earlier its {@code run.json}
    */
   synchronized void continueFrom(byte[] earlier) {
+    JsonNode before = parsed(earlier);
     ArrayNode attempts = root.putArray("attempts");
-    for (JsonNode attempt : attemptsOf(earlier)) {
+    for (JsonNode attempt : before.path("attempts")) {
       if (attempt instanceof ObjectNode kept) {
         if (kept.path("ended").isNull()) {
           kept.put("ended", "The driver ended without a word.");
@@ -127,11 +128,14 @@ public final class RunRecord {
         attempts.add(kept);
       }
     }
+    if (before.path("checkpoints") instanceof ObjectNode checkpoints) {
+      root.set("checkpoints", checkpoints);
+    }
   }
 
-  private static JsonNode attemptsOf(byte[] earlier) {
+  private static JsonNode parsed(byte[] earlier) {
     try {
-      return JSON.readTree(earlier).path("attempts");
+      return JSON.readTree(earlier);
     } catch (IOException e) {
       // a record is no reason to refuse what a checkpoint vouches for
       LOG.warn("the run.json that was there cannot be read", e);

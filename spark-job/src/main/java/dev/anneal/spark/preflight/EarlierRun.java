@@ -13,6 +13,7 @@ import dev.anneal.training.checkpoint.InvalidCheckpointException;
 import java.io.IOException;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalLong;
 
 /** Finds what a run that did not get to its end has left in the output folder. */
 final class EarlierRun {
@@ -32,6 +33,7 @@ final class EarlierRun {
       if (!OutputCheck.holdsUnfinishedRun(request, folder)) {
         return Optional.empty();
       }
+      requireIndex(folder);
       Optional<DatasetManifest> dataset = dataset(request, folder, tokenizer);
       return Optional.of(
           dataset.isEmpty()
@@ -66,5 +68,15 @@ final class EarlierRun {
   private static CheckpointSearch checkpoints(
       Request request, RunFolder folder, String model, DatasetManifest dataset) throws IOException {
     return CheckpointSearch.in(folder, RunIdentity.of(request.config(), model, dataset));
+  }
+
+  /** Checkpoints that cannot be found are not to be replaced. */
+  private static void requireIndex(RunFolder folder) throws IOException {
+    OptionalLong step = OutputCheck.lastCheckpoint(folder);
+    if (step.isPresent() && !CheckpointSearch.mayFindAny(folder)) {
+      throw new BadRequestException(
+          "output.path %s: run.json tells of a checkpoint after step %,d, but %s/index.json is gone: put it back, or start anew with --overwrite."
+              .formatted(folder.display(), step.getAsLong(), RunFolder.CHECKPOINTS));
+    }
   }
 }

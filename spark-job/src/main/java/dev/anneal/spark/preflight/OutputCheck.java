@@ -2,6 +2,7 @@ package dev.anneal.spark.preflight;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.MissingNode;
 import dev.anneal.data.DatasetManifest;
 import dev.anneal.spark.BadRequestException;
 import dev.anneal.spark.Request;
@@ -11,6 +12,7 @@ import dev.anneal.spark.output.RunState;
 import dev.anneal.spark.storage.RunFolder;
 import java.io.IOException;
 import java.util.Optional;
+import java.util.OptionalLong;
 
 /** Whether the output folder is free, or may be made so, and can be written to. */
 final class OutputCheck {
@@ -42,6 +44,15 @@ final class OutputCheck {
         && request.existing() == Request.Existing.KEEP
         && request.config().checkpoint().resume() == AnnealConfig.Resume.AUTO
         && record(folder).filter(run -> !isOf(run, Request.Command.PREP)).isPresent();
+  }
+
+  /** After which step {@code run.json} tells of a checkpoint. */
+  static OptionalLong lastCheckpoint(RunFolder folder) throws IOException {
+    JsonNode step =
+        record(folder)
+            .map(run -> run.at("/checkpoints/last_complete_step"))
+            .orElse(MissingNode.getInstance());
+    return step.isIntegralNumber() ? OptionalLong.of(step.longValue()) : OptionalLong.empty();
   }
 
   /** A run that begins anew would put its checkpoints in the place of those that are there. */

@@ -78,6 +78,7 @@ class TotalsTest {
             "Rank 1 on h was lost.", "The driver ended without a word.", "It trained to the end.");
     assertThat(attempts.get(0).get("resumed_from_step").isNull()).isTrue();
     assertThat(attempts.get(2).path("resumed_from_step").asLong()).isEqualTo(20);
+    assertThat(run.at("/checkpoints/last_complete_step").asLong()).isEqualTo(20);
     assertThat(new ObjectMapper().readTree(earlier).at("/checkpoints/last_complete_step").asLong())
         .isEqualTo(20);
   }
