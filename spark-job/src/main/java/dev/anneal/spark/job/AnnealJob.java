@@ -110,14 +110,12 @@ public final class AnnealJob {
       RunRecord record = record(spark);
       recorded(record, spark, () -> stages(spark, record));
     } catch (IOException e) {
-      held.loss()
-          .ifPresent(
-              loss -> {
-                throw new JobFailedException(loss, e);
-              });
       throw new JobFailedException(
-          "The output folder %s cannot be written (%s)."
-              .formatted(plan.folder().display(), e.getMessage()),
+          held.loss()
+              .orElseGet(
+                  () ->
+                      "The output folder %s cannot be written (%s)."
+                          .formatted(plan.folder().display(), e.getMessage())),
           e);
     } finally {
       stop(spark);

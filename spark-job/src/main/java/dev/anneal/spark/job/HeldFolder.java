@@ -65,16 +65,10 @@ final class HeldFolder implements AutoCloseable {
 
   /** Looks whether the folder is still this run's. */
   boolean isHeld() throws IOException {
-    if (loss().isPresent()) {
-      return false;
+    if (loss().isEmpty()) {
+      lease.loss().ifPresent(this::lost);
     }
-    if (lease.isHeld()) {
-      return true;
-    }
-    lost(
-        "%s in output.path %s is no longer this run's, or was removed: this run writes nothing more there."
-            .formatted(RunFolder.LOCK, folder.display()));
-    return false;
+    return loss().isEmpty();
   }
 
   /**

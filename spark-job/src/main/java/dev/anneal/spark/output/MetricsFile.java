@@ -159,7 +159,7 @@ public final class MetricsFile implements AutoCloseable {
     } catch (IOException e) {
       thrown = e;
     } catch (RuntimeException | Error e) {
-      // Hadoop takes a full disk for an Error
+      // an Error too: nobody hears of what a scheduled task throws
       thrown = new IOException(e);
     }
     ended(thrown);

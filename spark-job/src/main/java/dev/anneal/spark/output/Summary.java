@@ -133,23 +133,22 @@ public final class Summary {
 
   /** vLLM and PEFT read local folders. */
   private void serve(String model, String adapter) {
-    List<String> remote = Stream.of(model, adapter).filter(uri -> !isLocal(uri)).toList();
+    List<String> remote = Stream.of(model, adapter).filter(uri -> !RunFolder.isLocal(uri)).toList();
+    String localAdapter = local(adapter, "ADAPTER");
     if (!remote.isEmpty()) {
       out.println("Next: copy %s to local folders,".formatted(String.join(" and ", remote)));
     }
     out.println(
         "%s serve it with vLLM: vllm serve %s --enable-lora --lora-modules tuned=%s"
             .formatted(
-                remote.isEmpty() ? "Next:" : "      then",
-                isLocal(model) ? RunFolder.display(model) : "MODEL",
-                isLocal(adapter) ? RunFolder.display(adapter) : "ADAPTER"));
+                remote.isEmpty() ? "Next:" : "      then", local(model, "MODEL"), localAdapter));
     out.println(
         "      or load it in Python: peft.PeftModel.from_pretrained(model, \"%s\")"
-            .formatted(isLocal(adapter) ? RunFolder.display(adapter) : "ADAPTER"));
+            .formatted(localAdapter));
   }
 
-  private static boolean isLocal(String location) {
-    return location.startsWith("/") || location.startsWith("file:");
+  private static String local(String location, String otherwise) {
+    return RunFolder.isLocal(location) ? RunFolder.display(location) : otherwise;
   }
 
   private void place(String what, String name) {

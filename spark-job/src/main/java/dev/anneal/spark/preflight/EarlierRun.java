@@ -1,5 +1,6 @@
 package dev.anneal.spark.preflight;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import dev.anneal.data.DatasetManifest;
 import dev.anneal.data.PreparedBefore;
 import dev.anneal.data.io.Storage;
@@ -13,7 +14,6 @@ import dev.anneal.training.checkpoint.InvalidCheckpointException;
 import java.io.IOException;
 import java.util.List;
 import java.util.Optional;
-import java.util.OptionalLong;
 
 /** Finds what a run that did not get to its end has left in the output folder. */
 final class EarlierRun {
@@ -30,10 +30,11 @@ final class EarlierRun {
   static Optional<Continuation> find(
       Request request, RunFolder folder, String tokenizer, String model) {
     try {
-      if (!OutputCheck.holdsUnfinishedRun(request, folder)) {
+      Optional<JsonNode> run = OutputCheck.unfinishedRun(request, folder);
+      if (run.isEmpty()) {
         return Optional.empty();
       }
-      requireIndex(folder);
+      requireIndex(run.get(), folder);
       Optional<DatasetManifest> dataset = dataset(request, folder, tokenizer);
       return Optional.of(
           dataset.isEmpty()
@@ -71,12 +72,12 @@ final class EarlierRun {
   }
 
   /** Checkpoints that cannot be found are not to be replaced. */
-  private static void requireIndex(RunFolder folder) throws IOException {
-    OptionalLong step = OutputCheck.lastCheckpoint(folder);
-    if (step.isPresent() && !CheckpointSearch.mayFindAny(folder)) {
+  private static void requireIndex(JsonNode run, RunFolder folder) throws IOException {
+    JsonNode step = run.at("/checkpoints/last_complete_step");
+    if (step.isIntegralNumber() && !CheckpointSearch.mayFindAny(folder)) {
       throw new BadRequestException(
           "output.path %s: run.json tells of a checkpoint after step %,d, but %s/index.json is gone: put it back, or start anew with --overwrite."
-              .formatted(folder.display(), step.getAsLong(), RunFolder.CHECKPOINTS));
+              .formatted(folder.display(), step.longValue(), RunFolder.CHECKPOINTS));
     }
   }
 }

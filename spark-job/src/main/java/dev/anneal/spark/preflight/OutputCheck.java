@@ -2,7 +2,6 @@ package dev.anneal.spark.preflight;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import com.fasterxml.jackson.databind.node.MissingNode;
 import dev.anneal.data.DatasetManifest;
 import dev.anneal.spark.BadRequestException;
 import dev.anneal.spark.Request;
@@ -12,7 +11,6 @@ import dev.anneal.spark.output.RunState;
 import dev.anneal.spark.storage.RunFolder;
 import java.io.IOException;
 import java.util.Optional;
-import java.util.OptionalLong;
 
 /** Whether the output folder is free, or may be made so, and can be written to. */
 final class OutputCheck {
@@ -38,21 +36,15 @@ final class OutputCheck {
     }
   }
 
-  /** Whether a run has begun there that did not get to its end and is to go on now. */
-  static boolean holdsUnfinishedRun(Request request, RunFolder folder) throws IOException {
-    return request.command().trains()
-        && request.existing() == Request.Existing.KEEP
-        && request.config().checkpoint().resume() == AnnealConfig.Resume.AUTO
-        && record(folder).filter(run -> !isOf(run, Request.Command.PREP)).isPresent();
-  }
-
-  /** After which step {@code run.json} tells of a checkpoint. */
-  static OptionalLong lastCheckpoint(RunFolder folder) throws IOException {
-    JsonNode step =
-        record(folder)
-            .map(run -> run.at("/checkpoints/last_complete_step"))
-            .orElse(MissingNode.getInstance());
-    return step.isIntegralNumber() ? OptionalLong.of(step.longValue()) : OptionalLong.empty();
+  /** {@code run.json} of a run that did not get to its end there and is to go on now. */
+  static Optional<JsonNode> unfinishedRun(Request request, RunFolder folder) throws IOException {
+    boolean goesOn =
+        request.command().trains()
+            && request.existing() == Request.Existing.KEEP
+            && request.config().checkpoint().resume() == AnnealConfig.Resume.AUTO;
+    return goesOn
+        ? record(folder).filter(run -> !isOf(run, Request.Command.PREP))
+        : Optional.empty();
   }
 
   /** A run that begins anew would put its checkpoints in the place of those that are there. */

@@ -81,40 +81,37 @@ final class GenerationLease implements OutputLease {
 
   /** Whether there is more to do. */
   private boolean beat(long number) {
-    String loss;
+    Optional<String> loss;
     try {
-      if (isHeld()) {
-        objects.write(LeaseObjects.beat(generation), Long.toString(number));
-        return true;
-      }
       loss = loss();
+      if (loss.isEmpty()) {
+        objects.write(LeaseObjects.beat(generation), Long.toString(number));
+      }
     } catch (IOException | RuntimeException e) {
       LOG.warn("{} in {} cannot be renewed", RunFolder.LOCK, folder.display(), e);
       return true;
     }
-    onLoss.accept(loss);
-    return false;
+    loss.ifPresent(onLoss);
+    return loss.isEmpty();
   }
 
-  private String loss() throws IOException {
+  /** Who has come later, or that this run's claim is no longer its own. */
+  @Override
+  public Optional<String> loss() throws IOException {
     Optional<String> later = objects.read(LeaseObjects.claim(generation + 1));
     Optional<String> holder =
         later.isPresent() ? later : objects.read(LeaseObjects.claim(generation));
     if (holder.isEmpty()) {
-      return "%s in output.path %s was removed: this run writes nothing more there."
-          .formatted(RunFolder.LOCK, folder.display());
+      return Optional.of(LeaseRecord.removed(folder));
     }
-    return "output.path %s was taken over by another run%s: this run writes nothing more there."
-        .formatted(
-            folder.display(),
-            holder.flatMap(LeaseRecord::parse).map(LeaseRecord::display).orElse(""));
-  }
-
-  /** Whether nobody has come later, and this run's claim is still its own. */
-  @Override
-  public boolean isHeld() throws IOException {
-    return objects.read(LeaseObjects.claim(generation + 1)).isEmpty()
-        && objects.read(LeaseObjects.claim(generation)).filter(own.json()::equals).isPresent();
+    if (later.isEmpty() && holder.get().equals(own.json())) {
+      return Optional.empty();
+    }
+    return Optional.of(
+        "output.path %s was taken over by another run%s: this run writes nothing more there."
+            .formatted(
+                folder.display(),
+                holder.flatMap(LeaseRecord::parse).map(LeaseRecord::display).orElse("")));
   }
 
   /** Says that this run has left, for others not to wait. */

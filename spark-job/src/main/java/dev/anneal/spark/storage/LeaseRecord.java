@@ -54,6 +54,12 @@ record LeaseRecord(String runId, ProcessIdentity process, String startedAt) {
             .formatted(folder.display(), holder.map(LeaseRecord::display).orElse("")));
   }
 
+  /** Why a run can no longer say that it holds a folder. */
+  static String removed(RunFolder folder) {
+    return "%s in output.path %s was removed: this run writes nothing more there."
+        .formatted(RunFolder.LOCK, folder.display());
+  }
+
   /** The run as a sentence names it, with a space before it. */
   String display() {
     return " (started %s, process %d on host %s)"

@@ -31,12 +31,15 @@ final class LocalLease implements OutputLease {
   // in this process must not come to open one
   private static final Map<Path, LeaseRecord> HELD_BY_THIS_PROCESS = new ConcurrentHashMap<>();
 
+  private final RunFolder folder;
   private final Path file;
   private final LeaseRecord own;
   private final FileChannel channel;
   private final Object inode;
 
-  private LocalLease(Path file, LeaseRecord own, FileChannel channel, Object inode) {
+  private LocalLease(
+      RunFolder folder, Path file, LeaseRecord own, FileChannel channel, Object inode) {
+    this.folder = folder;
     this.file = file;
     this.own = own;
     this.channel = channel;
@@ -51,7 +54,7 @@ final class LocalLease implements OutputLease {
     }
     try {
       FileChannel channel = lock(folder, file, own);
-      return new LocalLease(file, own, channel, inode(file));
+      return new LocalLease(folder, file, own, channel, inode(file));
     } catch (IOException | RuntimeException e) {
       HELD_BY_THIS_PROCESS.remove(file, own);
       throw e;
@@ -115,7 +118,12 @@ final class LocalLease implements OutputLease {
     return Files.readAttributes(file, BasicFileAttributes.class).fileKey();
   }
 
-  /** Whether {@code run.lock} is still the file that is locked, and not removed by somebody. */
+  /** That {@code run.lock} is not the file that is locked, since somebody has removed it. */
+  @Override
+  public Optional<String> loss() throws IOException {
+    return isHeld() ? Optional.empty() : Optional.of(LeaseRecord.removed(folder));
+  }
+
   @Override
   public boolean isHeld() throws IOException {
     try {

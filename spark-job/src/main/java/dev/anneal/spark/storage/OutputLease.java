@@ -2,6 +2,7 @@ package dev.anneal.spark.storage;
 
 import dev.anneal.spark.BadRequestException;
 import java.io.IOException;
+import java.util.Optional;
 import java.util.function.Consumer;
 
 /**
@@ -28,8 +29,17 @@ public sealed interface OutputLease extends AutoCloseable permits LocalLease, Ge
         : GenerationLease.acquire(folder, own, GenerationLease.Timing.USUAL, onLoss);
   }
 
-  /** Looks whether the folder is still this run's, as one that is about to publish should. */
-  boolean isHeld() throws IOException;
+  /**
+   * Looks who has the folder, as one that is about to write should.
+   *
+   * @return a sentence if it is no longer this run's
+   */
+  Optional<String> loss() throws IOException;
+
+  /** Looks whether the folder is still this run's. */
+  default boolean isHeld() throws IOException {
+    return loss().isEmpty();
+  }
 
   /** Gives the folder free. */
   @Override

@@ -103,6 +103,11 @@ public final class RunFolder implements Serializable {
 
   /** Whether it lies on the file system of whoever looks. */
   public boolean isLocal() {
+    return isLocal(location);
+  }
+
+  /** Whether a location of the configuration lies on the file system of whoever looks. */
+  public static boolean isLocal(String location) {
     return location.startsWith("file:");
   }
 
