@@ -4,9 +4,10 @@ import dev.anneal.data.DatasetManifest.PartFile;
 import dev.anneal.data.arrow.PreparedDataset;
 import dev.anneal.data.arrow.Split;
 import dev.anneal.data.format.TokenizedRow;
-import dev.anneal.data.io.Storage;
+import dev.anneal.data.source.SourceFiles;
 import dev.anneal.data.token.ChatTokenizer;
 import dev.anneal.data.token.TokenizerFiles;
+import dev.anneal.storage.Storage;
 import java.io.IOException;
 import java.io.Serializable;
 import java.util.ArrayList;
@@ -59,7 +60,7 @@ public final class AnnealDataset {
   public static Dataset<Row> read(SparkSession spark, String path, String tokenizer) {
     JavaSparkContext sc = JavaSparkContext.fromSparkContext(spark.sparkContext());
     Storage storage = new Storage(sc.hadoopConfiguration());
-    String folder = folder(storage.qualify(path), storage);
+    String folder = folder(SourceFiles.qualified(path, storage), storage);
     DatasetManifest manifest = DatasetManifest.read(folder, storage);
     String place = tokenizer == null ? manifest.spec().tokenizer() : tokenizer;
     Broadcast<Texts> texts = sc.broadcast(Texts.of(manifest, place, storage));

@@ -5,12 +5,12 @@ import dev.anneal.data.RowPreparer.Bad;
 import dev.anneal.data.RowPreparer.Kept;
 import dev.anneal.data.RowPreparer.Outcome;
 import dev.anneal.data.format.BadRowException;
-import dev.anneal.data.io.Storage;
-import dev.anneal.data.io.Storage.FileInfo;
 import dev.anneal.data.source.FileRange;
 import dev.anneal.data.source.RowReader;
 import dev.anneal.data.source.SourceFiles;
 import dev.anneal.data.source.SourceRow;
+import dev.anneal.storage.Storage;
+import dev.anneal.storage.Storage.FileInfo;
 import java.io.IOException;
 import java.util.List;
 

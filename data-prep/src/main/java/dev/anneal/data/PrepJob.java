@@ -8,10 +8,10 @@ import dev.anneal.data.SplitWriter.Packing;
 import dev.anneal.data.SplitWriter.Written;
 import dev.anneal.data.arrow.Split;
 import dev.anneal.data.format.TokenizedRow;
-import dev.anneal.data.io.Storage;
-import dev.anneal.data.io.Storage.FileInfo;
 import dev.anneal.data.source.SourceFiles;
 import dev.anneal.data.source.SourceRow;
+import dev.anneal.storage.Storage;
+import dev.anneal.storage.Storage.FileInfo;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.ArrayList;
@@ -48,7 +48,7 @@ public final class PrepJob {
     this.sc = JavaSparkContext.fromSparkContext(spark.sparkContext());
     this.spec = spec;
     this.storage = new Storage(sc.hadoopConfiguration());
-    this.folder = storage.qualify(spec.datasetUri());
+    this.folder = SourceFiles.qualified(spec.datasetUri(), storage);
   }
 
   /**

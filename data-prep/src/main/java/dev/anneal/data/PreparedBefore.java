@@ -1,9 +1,9 @@
 package dev.anneal.data;
 
 import dev.anneal.data.DatasetManifest.PartFile;
-import dev.anneal.data.io.Storage;
-import dev.anneal.data.io.Storage.FileInfo;
 import dev.anneal.data.source.SourceFiles;
+import dev.anneal.storage.Storage;
+import dev.anneal.storage.Storage.FileInfo;
 import java.io.IOException;
 import java.util.List;
 import java.util.Map;

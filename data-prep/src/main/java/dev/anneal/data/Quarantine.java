@@ -2,7 +2,7 @@ package dev.anneal.data;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.anneal.data.Census.LeftOut;
-import dev.anneal.data.io.Storage;
+import dev.anneal.storage.Storage;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;

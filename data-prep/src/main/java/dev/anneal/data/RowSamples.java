@@ -2,8 +2,8 @@ package dev.anneal.data;
 
 import dev.anneal.data.arrow.PreparedDataset;
 import dev.anneal.data.arrow.Split;
-import dev.anneal.data.io.Storage;
 import dev.anneal.data.token.ChatTokenizer;
+import dev.anneal.storage.Storage;
 import java.util.List;
 import java.util.stream.LongStream;
 

@@ -1,9 +1,9 @@
 package dev.anneal.data;
 
-import dev.anneal.data.io.Sha256;
-import dev.anneal.data.io.Storage;
-import dev.anneal.data.io.Storage.FileInfo;
 import dev.anneal.data.source.SourceFiles;
+import dev.anneal.storage.Sha256;
+import dev.anneal.storage.Storage;
+import dev.anneal.storage.Storage.FileInfo;
 import java.util.List;
 
 /**
@@ -19,7 +19,10 @@ public record SourceFingerprint(int files, long bytes, String sha256) {
 
   static SourceFingerprint of(PrepSpec spec, List<FileInfo> files, Storage storage) {
     // copies from the hub lie below the output folder, which may be anywhere
-    String root = SourceFiles.areInPlace(spec.source()) ? "" : storage.qualify(spec.output()) + "/";
+    String root =
+        SourceFiles.areInPlace(spec.source())
+            ? ""
+            : SourceFiles.qualified(spec.output(), storage) + "/";
     Sha256 sha256 = new Sha256();
     for (FileInfo file : files) {
       String path = file.uri().substring(file.uri().startsWith(root) ? root.length() : 0);

@@ -1,12 +1,12 @@
 package dev.anneal.data;
 
-import dev.anneal.data.io.Storage;
-import dev.anneal.data.io.Storage.FileInfo;
 import dev.anneal.data.source.FileRange;
 import dev.anneal.data.source.FileSlice;
 import dev.anneal.data.source.RowReader;
 import dev.anneal.data.source.SourceRow;
 import dev.anneal.data.source.SourceRows;
+import dev.anneal.storage.Storage;
+import dev.anneal.storage.Storage.FileInfo;
 import java.io.IOException;
 import java.io.Serializable;
 import java.io.UncheckedIOException;

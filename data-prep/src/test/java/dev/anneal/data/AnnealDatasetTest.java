@@ -4,8 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.anneal.data.format.RowFormat;
-import dev.anneal.data.io.Storage;
 import dev.anneal.data.token.ChatTokenizer;
+import dev.anneal.storage.Storage;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;

@@ -3,7 +3,7 @@ package dev.anneal.data;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
-import dev.anneal.data.io.Storage;
+import dev.anneal.storage.Storage;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import org.apache.hadoop.conf.Configuration;

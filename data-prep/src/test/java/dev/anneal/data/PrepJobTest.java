@@ -9,7 +9,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.anneal.data.arrow.PreparedDataset;
 import dev.anneal.data.arrow.Split;
 import dev.anneal.data.format.RowFormat;
-import dev.anneal.data.io.Storage;
+import dev.anneal.storage.Storage;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;

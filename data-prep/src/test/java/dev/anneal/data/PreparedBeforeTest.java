@@ -6,8 +6,9 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.anneal.data.DatasetManifest.PartFile;
 import dev.anneal.data.arrow.Split;
-import dev.anneal.data.io.Storage;
-import dev.anneal.data.io.Storage.FileInfo;
+import dev.anneal.data.source.SourceFiles;
+import dev.anneal.storage.Storage;
+import dev.anneal.storage.Storage.FileInfo;
 import java.io.RandomAccessFile;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -179,7 +180,7 @@ class PreparedBeforeTest {
   private SourceFingerprint hub(String output, String path) {
     PrepSpec spec =
         PrepFixture.tokenized(rows, dir.resolve(output)).source("hub:datasets/org/name").spec();
-    FileInfo copy = new FileInfo(STORAGE.qualify(dir.resolve(output) + path), 3);
+    FileInfo copy = new FileInfo(SourceFiles.qualified(dir.resolve(output) + path, STORAGE), 3);
     return SourceFingerprint.of(spec, List.of(copy), STORAGE);
   }
 

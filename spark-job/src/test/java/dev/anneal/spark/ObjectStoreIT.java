@@ -3,13 +3,13 @@ package dev.anneal.spark;
 import static java.nio.charset.StandardCharsets.ISO_8859_1;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.anneal.data.io.Storage;
 import dev.anneal.spark.s3.CredentialsService;
 import dev.anneal.spark.s3.FaultyStore;
 import dev.anneal.spark.s3.S3Server;
 import dev.anneal.spark.s3.StoreConfiguration;
 import dev.anneal.spark.s3.StoreRequest;
 import dev.anneal.spark.s3.StoreRequest.Fate;
+import dev.anneal.storage.Storage;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;

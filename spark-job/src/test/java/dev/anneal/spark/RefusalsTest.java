@@ -5,8 +5,8 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assumptions.assumeThat;
 
-import dev.anneal.data.io.Storage;
 import dev.anneal.data.token.ChatTokenizer;
+import dev.anneal.storage.Storage;
 import dev.anneal.training.cuda.Gpus;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;

@@ -1,6 +1,6 @@
 package dev.anneal.data.arrow;
 
-import dev.anneal.data.io.Storage;
+import dev.anneal.storage.Storage;
 import java.io.EOFException;
 import java.io.IOException;
 import java.nio.ByteBuffer;

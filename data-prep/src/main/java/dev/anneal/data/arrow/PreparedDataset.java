@@ -3,7 +3,7 @@ package dev.anneal.data.arrow;
 import dev.anneal.data.DatasetManifest;
 import dev.anneal.data.DatasetManifest.PartFile;
 import dev.anneal.data.InvalidDataException;
-import dev.anneal.data.io.Storage;
+import dev.anneal.storage.Storage;
 import java.util.Arrays;
 import java.util.Iterator;
 import java.util.LinkedHashMap;

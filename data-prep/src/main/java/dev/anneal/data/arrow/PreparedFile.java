@@ -2,7 +2,7 @@ package dev.anneal.data.arrow;
 
 import dev.anneal.data.DatasetManifest.PartFile;
 import dev.anneal.data.InvalidDataException;
-import dev.anneal.data.io.Storage;
+import dev.anneal.storage.Storage;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;

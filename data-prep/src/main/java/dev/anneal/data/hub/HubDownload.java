@@ -1,7 +1,7 @@
 package dev.anneal.data.hub;
 
-import dev.anneal.data.io.Sha256;
-import dev.anneal.data.io.Storage;
+import dev.anneal.storage.Sha256;
+import dev.anneal.storage.Storage;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;

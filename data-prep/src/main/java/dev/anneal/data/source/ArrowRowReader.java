@@ -1,6 +1,6 @@
 package dev.anneal.data.source;
 
-import dev.anneal.data.io.Storage;
+import dev.anneal.storage.Storage;
 import java.io.BufferedInputStream;
 import java.io.IOException;
 import java.io.InputStream;

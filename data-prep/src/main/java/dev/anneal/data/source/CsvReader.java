@@ -1,7 +1,7 @@
 package dev.anneal.data.source;
 
 import dev.anneal.data.InvalidDataException;
-import dev.anneal.data.io.Storage;
+import dev.anneal.storage.Storage;
 import java.io.BufferedInputStream;
 import java.io.IOException;
 import java.util.List;

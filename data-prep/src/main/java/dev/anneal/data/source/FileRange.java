@@ -1,8 +1,8 @@
 package dev.anneal.data.source;
 
 import dev.anneal.data.InvalidDataException;
-import dev.anneal.data.io.Storage;
-import dev.anneal.data.io.Storage.FileInfo;
+import dev.anneal.storage.Storage;
+import dev.anneal.storage.Storage.FileInfo;
 import java.io.IOException;
 import java.io.Serializable;
 import java.util.ArrayList;

@@ -4,7 +4,7 @@ import com.fasterxml.jackson.core.JsonGenerator;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.JsonToken;
-import dev.anneal.data.io.Storage;
+import dev.anneal.storage.Storage;
 import java.io.BufferedInputStream;
 import java.io.CharConversionException;
 import java.io.IOException;

@@ -2,8 +2,8 @@ package dev.anneal.data.source;
 
 import dev.anneal.data.InvalidDataException;
 import dev.anneal.data.hub.HubSource;
-import dev.anneal.data.io.Storage;
-import dev.anneal.data.io.Storage.FileInfo;
+import dev.anneal.storage.Storage;
+import dev.anneal.storage.Storage.FileInfo;
 import java.io.IOException;
 import java.util.List;
 
@@ -40,6 +40,19 @@ public final class SourceFiles {
       return files;
     } catch (IOException | IllegalArgumentException e) {
       throw new InvalidDataException(Storage.cannotRead(source, e), e);
+    }
+  }
+
+  /**
+   * A location with scheme and absolute path, so that it means the same on every machine.
+   *
+   * @throws InvalidDataException if there is no such file system
+   */
+  public static String qualified(String location, Storage storage) {
+    try {
+      return storage.qualify(location);
+    } catch (IOException e) {
+      throw new InvalidDataException(Storage.cannotRead(location, e), e);
     }
   }
 }

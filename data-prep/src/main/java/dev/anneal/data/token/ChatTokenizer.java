@@ -1,8 +1,8 @@
 package dev.anneal.data.token;
 
 import dev.anneal.data.InvalidDataException;
-import dev.anneal.data.io.Sha256;
-import dev.anneal.data.io.Storage;
+import dev.anneal.storage.Sha256;
+import dev.anneal.storage.Storage;
 import java.io.IOException;
 import java.time.LocalDate;
 import java.time.ZoneOffset;

@@ -4,7 +4,7 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.anneal.data.InvalidDataException;
-import dev.anneal.data.io.Storage;
+import dev.anneal.storage.Storage;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.Serializable;

@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.anneal.data.InvalidDataException;
 import dev.anneal.data.format.TokenizedRow;
-import dev.anneal.data.io.Storage;
+import dev.anneal.storage.Storage;
 import java.io.IOException;
 import java.net.URI;
 import java.nio.file.Files;

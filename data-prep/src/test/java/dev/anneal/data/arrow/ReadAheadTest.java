@@ -2,7 +2,7 @@ package dev.anneal.data.arrow;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.anneal.data.io.Storage;
+import dev.anneal.storage.Storage;
 import java.io.IOException;
 import java.net.URI;
 import java.nio.file.Path;

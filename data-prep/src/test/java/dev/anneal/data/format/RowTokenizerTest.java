@@ -5,10 +5,10 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.anneal.data.InvalidDataException;
 import dev.anneal.data.Shared;
-import dev.anneal.data.io.Storage;
 import dev.anneal.data.token.ChatTokenizer;
 import dev.anneal.data.token.Message;
 import dev.anneal.data.token.SpecialTokens;
+import dev.anneal.storage.Storage;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;

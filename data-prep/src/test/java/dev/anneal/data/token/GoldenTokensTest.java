@@ -12,7 +12,7 @@ import dev.anneal.data.format.LearnedPart;
 import dev.anneal.data.format.RowFormat;
 import dev.anneal.data.format.RowTokenizer;
 import dev.anneal.data.format.TokenizedRow;
-import dev.anneal.data.io.Storage;
+import dev.anneal.storage.Storage;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.util.Arrays;

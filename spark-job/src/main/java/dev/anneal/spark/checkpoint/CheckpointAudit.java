@@ -1,7 +1,7 @@
 package dev.anneal.spark.checkpoint;
 
-import dev.anneal.data.io.Storage;
 import dev.anneal.spark.storage.RunFolder;
+import dev.anneal.storage.Storage;
 import dev.anneal.training.io.Sha256;
 import dev.anneal.training.io.WrittenFile;
 import java.io.IOException;

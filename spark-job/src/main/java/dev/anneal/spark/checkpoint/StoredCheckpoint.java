@@ -1,8 +1,8 @@
 package dev.anneal.spark.checkpoint;
 
-import dev.anneal.data.io.Storage;
 import dev.anneal.spark.storage.RunFolder;
 import dev.anneal.spark.train.Attempt;
+import dev.anneal.storage.Storage;
 import dev.anneal.training.checkpoint.CheckpointManifest;
 import dev.anneal.training.checkpoint.InvalidCheckpointException;
 import dev.anneal.training.io.WrittenFile;

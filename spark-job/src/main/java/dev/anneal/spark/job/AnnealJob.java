@@ -18,10 +18,10 @@ import dev.anneal.spark.cluster.SparkSettings;
 import dev.anneal.spark.output.Outcome;
 import dev.anneal.spark.output.RunRecord;
 import dev.anneal.spark.output.Summary;
-import dev.anneal.spark.preflight.Continuation;
 import dev.anneal.spark.preflight.DatasetCheck;
 import dev.anneal.spark.preflight.Plan;
 import dev.anneal.spark.preflight.Preflight;
+import dev.anneal.spark.preflight.ResumeState;
 import dev.anneal.spark.progress.ProgressDisplay;
 import dev.anneal.spark.storage.ObjectStoreDefaults;
 import dev.anneal.spark.storage.RunFolder;
@@ -50,7 +50,7 @@ public final class AnnealJob {
   private final Request request;
   private final Plan plan;
   private final String runId;
-  private final HeldFolder held;
+  private final LeasedFolder held;
   private final Redaction redaction;
   private final PrintWriter out;
   private final ProgressDisplay display;
@@ -61,7 +61,7 @@ public final class AnnealJob {
       Request request,
       Plan plan,
       String runId,
-      HeldFolder held,
+      LeasedFolder held,
       Redaction redaction,
       PrintWriter out) {
     this.request = request;
@@ -89,7 +89,7 @@ public final class AnnealJob {
     Configuration hadoop = SparkHadoopUtil.get().newConfiguration(conf);
     Plan checked = Preflight.check(request, conf, hadoop);
     String runId = Long.toHexString(new SecureRandom().nextLong());
-    try (HeldFolder held = new HeldFolder(checked.folder(), runId)) {
+    try (LeasedFolder held = new LeasedFolder(checked.folder(), runId)) {
       // another run may have come to its end in the meantime
       Plan plan = Preflight.again(request, checked.in(held.folder()));
       new AnnealJob(request, plan, runId, held, Redaction.of(conf, hadoop), out)
@@ -212,7 +212,7 @@ public final class AnnealJob {
   }
 
   private DatasetManifest dataset(SparkSession spark) {
-    Optional<DatasetManifest> earlier = plan.earlier().map(Continuation::dataset);
+    Optional<DatasetManifest> earlier = plan.earlier().map(ResumeState::dataset);
     if (earlier.isPresent()) {
       display.line("Going on with the data set that is there ...");
       return earlier.get();

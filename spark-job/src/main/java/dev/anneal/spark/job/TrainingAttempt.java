@@ -2,8 +2,8 @@ package dev.anneal.spark.job;
 
 import dev.anneal.spark.checkpoint.CheckpointCommitter;
 import dev.anneal.spark.config.AnnealConfig;
+import dev.anneal.spark.progress.DriverCommand;
 import dev.anneal.spark.progress.FailureLog;
-import dev.anneal.spark.progress.Order;
 import dev.anneal.spark.progress.RankChannel;
 import dev.anneal.spark.progress.RankEvent;
 import dev.anneal.spark.progress.RankMessage;
@@ -43,7 +43,7 @@ final class TrainingAttempt {
   }
 
   private final Attempt attempt;
-  private final Supplier<Order> orders;
+  private final Supplier<DriverCommand> command;
   private final FailureLog failures;
   private final Consumer<RankEvent> monitor;
   private final CheckpointCommitter checkpoints;
@@ -51,12 +51,12 @@ final class TrainingAttempt {
 
   TrainingAttempt(
       Attempt attempt,
-      Supplier<Order> orders,
+      Supplier<DriverCommand> command,
       FailureLog failures,
       Consumer<RankEvent> monitor,
       CheckpointCommitter checkpoints) {
     this.attempt = attempt;
-    this.orders = orders;
+    this.command = command;
     this.failures = failures;
     this.monitor = monitor;
     this.checkpoints = checkpoints;
@@ -74,14 +74,14 @@ final class TrainingAttempt {
       // Spark's are checked exceptions that no signature tells of
       return failed(e);
     } finally {
-      RankChannel.receiveWith(message -> Order.LEAVE);
+      RankChannel.receiveWith(message -> DriverCommand.LEAVE);
       spark.removeSparkListener(failures);
     }
   }
 
-  private Order receive(RankMessage message) {
+  private DriverCommand receive(RankMessage message) {
     if (!message.attempt().equals(attempt.id())) {
-      return Order.LEAVE;
+      return DriverCommand.LEAVE;
     }
     RankEvent event = message.event();
     if (event instanceof RankEvent.CheckpointPartWritten written) {
@@ -93,7 +93,7 @@ final class TrainingAttempt {
     } else {
       monitor.accept(event);
     }
-    return orders.get();
+    return command.get();
   }
 
   private End.Failed failed(Exception e) {

@@ -13,8 +13,8 @@ import dev.anneal.spark.output.ResultPublisher;
 import dev.anneal.spark.output.RunMonitor;
 import dev.anneal.spark.output.RunRecord;
 import dev.anneal.spark.preflight.Plan;
+import dev.anneal.spark.progress.DriverCommand;
 import dev.anneal.spark.progress.FailureLog;
-import dev.anneal.spark.progress.Order;
 import dev.anneal.spark.progress.ProgressDisplay;
 import dev.anneal.spark.storage.RunFolder;
 import dev.anneal.spark.train.Attempt;
@@ -45,10 +45,10 @@ final class TrainingStage {
   private final long steps;
   private final ProgressDisplay display;
   private final RunRecord record;
-  private final HeldFolder held;
+  private final LeasedFolder held;
   private final Outcome outcome = new Outcome();
   private final CountDownLatch ended = new CountDownLatch(1);
-  private volatile Order order = Order.GO_ON;
+  private volatile DriverCommand command = DriverCommand.GO_ON;
   private volatile long lastCheckpoint;
 
   /**
@@ -61,7 +61,7 @@ final class TrainingStage {
       long steps,
       ProgressDisplay display,
       RunRecord record,
-      HeldFolder held) {
+      LeasedFolder held) {
     this.spark = spark;
     this.plan = plan;
     this.runId = runId;
@@ -104,14 +104,17 @@ final class TrainingStage {
     display.line("Told to end: the ranks leave with a checkpoint ...");
     synchronized (this) {
       // whoever has lost the folder writes nothing more
-      order = order == Order.LEAVE ? Order.LEAVE : Order.LEAVE_WITH_CHECKPOINT;
+      command =
+          command == DriverCommand.LEAVE
+              ? DriverCommand.LEAVE
+              : DriverCommand.LEAVE_WITH_CHECKPOINT;
     }
     ended.await(GOOD_ORDER.toMillis(), TimeUnit.MILLISECONDS);
   }
 
   /** Sends the ranks away, because the folder is another run's. */
   synchronized void leave() {
-    order = Order.LEAVE;
+    command = DriverCommand.LEAVE;
   }
 
   /** Where the same command would go on. */
@@ -163,7 +166,7 @@ final class TrainingStage {
     FailureLog failures = new FailureLog(display::line);
     RunMonitor monitor = new RunMonitor(steps, display, metrics, record, failures, outcome);
     End end =
-        new TrainingAttempt(attempt, () -> order, failures, monitor, checkpoints)
+        new TrainingAttempt(attempt, () -> command, failures, monitor, checkpoints)
             .run(spark, plan.config());
     try {
       checkpoints.end(COMMIT);
@@ -176,7 +179,7 @@ final class TrainingStage {
   /** Throws where another attempt makes no sense. */
   private void requireAnother(End end, String cause, int inVain) {
     Exception error = end instanceof End.Failed failed ? failed.error() : null;
-    switch (order) {
+    switch (command) {
       case LEAVE -> throw lost(error);
       case LEAVE_WITH_CHECKPOINT ->
           throw new JobFailedException(JobFailedException.INTERRUPTED + " " + standing(), error);

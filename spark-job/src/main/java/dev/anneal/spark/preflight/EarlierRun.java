@@ -3,13 +3,13 @@ package dev.anneal.spark.preflight;
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.anneal.data.DatasetManifest;
 import dev.anneal.data.PreparedBefore;
-import dev.anneal.data.io.Storage;
 import dev.anneal.spark.BadRequestException;
 import dev.anneal.spark.Request;
 import dev.anneal.spark.checkpoint.CheckpointSearch;
 import dev.anneal.spark.checkpoint.RunIdentity;
 import dev.anneal.spark.storage.RunFolder;
 import dev.anneal.spark.train.Specs;
+import dev.anneal.storage.Storage;
 import dev.anneal.training.checkpoint.InvalidCheckpointException;
 import java.io.IOException;
 import java.util.List;
@@ -27,7 +27,7 @@ final class EarlierRun {
    * @param model fingerprint of the model
    * @throws BadRequestException if there are checkpoints that this run cannot go on from
    */
-  static Optional<Continuation> find(
+  static Optional<ResumeState> find(
       Request request, RunFolder folder, String tokenizer, String model) {
     try {
       Optional<JsonNode> run = OutputCheck.unfinishedRun(request, folder);
@@ -38,9 +38,8 @@ final class EarlierRun {
       Optional<DatasetManifest> dataset = dataset(request, folder, tokenizer);
       return Optional.of(
           dataset.isEmpty()
-              ? new Continuation(null, NO_CHECKPOINTS)
-              : new Continuation(
-                  dataset.get(), checkpoints(request, folder, model, dataset.get())));
+              ? new ResumeState(null, NO_CHECKPOINTS)
+              : new ResumeState(dataset.get(), checkpoints(request, folder, model, dataset.get())));
     } catch (InvalidCheckpointException e) {
       throw new BadRequestException(e.getMessage(), e);
     } catch (IOException e) {

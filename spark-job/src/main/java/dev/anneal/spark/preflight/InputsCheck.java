@@ -1,12 +1,12 @@
 package dev.anneal.spark.preflight;
 
-import dev.anneal.data.io.Storage;
 import dev.anneal.data.source.SourceFiles;
 import dev.anneal.spark.BadRequestException;
 import dev.anneal.spark.Request;
 import dev.anneal.spark.config.AnnealConfig;
 import dev.anneal.spark.storage.ModelLocation;
 import dev.anneal.spark.storage.RunFolder;
+import dev.anneal.storage.Storage;
 import java.io.File;
 import java.io.IOException;
 import java.util.ArrayList;

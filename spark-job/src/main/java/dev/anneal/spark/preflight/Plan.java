@@ -22,7 +22,7 @@ public record Plan(
     int vocabSize,
     String model,
     RunFolder folder,
-    Optional<Continuation> earlier) {
+    Optional<ResumeState> earlier) {
 
   /** The same with the folder as this run may use it. */
   public Plan in(RunFolder held) {

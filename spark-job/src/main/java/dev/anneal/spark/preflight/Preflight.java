@@ -3,7 +3,6 @@ package dev.anneal.spark.preflight;
 import dev.anneal.data.DatasetManifest;
 import dev.anneal.data.PrepSpec;
 import dev.anneal.data.format.RowFormat;
-import dev.anneal.data.io.Storage;
 import dev.anneal.data.token.ChatTokenizer;
 import dev.anneal.data.token.TokenizerFiles;
 import dev.anneal.spark.BadRequestException;
@@ -14,6 +13,7 @@ import dev.anneal.spark.storage.RunFolder;
 import dev.anneal.spark.storage.StorageModelFolder;
 import dev.anneal.spark.train.Batches;
 import dev.anneal.spark.train.Specs;
+import dev.anneal.storage.Storage;
 import dev.anneal.training.lora.AdapterCheck;
 import dev.anneal.training.lora.LoraTargets;
 import dev.anneal.training.model.LlamaConfig;
@@ -57,7 +57,7 @@ public final class Preflight {
   /** Looks at the output folder again, now that nobody else writes to it. */
   public static Plan again(Request request, Plan plan) {
     OutputCheck.checkFree(request, plan.folder());
-    Optional<Continuation> earlier =
+    Optional<ResumeState> earlier =
         EarlierRun.find(request, plan.folder(), plan.tokenizer(), plan.model());
     return new Plan(
         plan.config(),
@@ -99,11 +99,11 @@ public final class Preflight {
     String tokenizer = tokenizer(model);
     int vocabSize = checkModel(model, tokenizer).vocabSize();
     String fingerprint = request.command().trains() ? fingerprint(model) : null;
-    Optional<Continuation> earlier = EarlierRun.find(request, folder, tokenizer, fingerprint);
+    Optional<ResumeState> earlier = EarlierRun.find(request, folder, tokenizer, fingerprint);
     PrepSpec prep = request.command().prepares() ? Specs.prep(config, tokenizer) : null;
     if (prep == null) {
       checkDataset(tokenizer, vocabSize);
-    } else if (earlier.map(Continuation::dataset).isEmpty()) {
+    } else if (earlier.map(ResumeState::dataset).isEmpty()) {
       checkSource(prep);
     }
     OutputCheck.checkWritable(folder);

@@ -13,7 +13,7 @@ import org.apache.spark.api.plugin.PluginContext;
  */
 public final class RankChannel {
   private static final AtomicReference<PluginContext> EXECUTOR = new AtomicReference<>();
-  private static final AtomicReference<Function<RankMessage, Order>> DRIVER =
+  private static final AtomicReference<Function<RankMessage, DriverCommand>> DRIVER =
       new AtomicReference<>();
 
   private final String attempt;
@@ -23,7 +23,7 @@ public final class RankChannel {
   }
 
   /** On the driver: hands every message to {@code receiver}, one at a time. */
-  public static void receiveWith(Function<RankMessage, Order> receiver) {
+  public static void receiveWith(Function<RankMessage, DriverCommand> receiver) {
     DRIVER.set(receiver);
   }
 
@@ -46,9 +46,9 @@ public final class RankChannel {
    *
    * @throws IllegalStateException if it does not answer
    */
-  public Order deliver(RankEvent event) {
+  public DriverCommand deliver(RankEvent event) {
     try {
-      return (Order) EXECUTOR.get().ask(new RankMessage(attempt, event));
+      return (DriverCommand) EXECUTOR.get().ask(new RankMessage(attempt, event));
     } catch (Exception e) {
       throw new IllegalStateException("The driver does not answer.", e);
     }
@@ -58,8 +58,8 @@ public final class RankChannel {
     EXECUTOR.set(executor);
   }
 
-  static Order receive(RankMessage message) {
-    Function<RankMessage, Order> receiver = DRIVER.get();
-    return receiver == null ? Order.LEAVE : receiver.apply(message);
+  static DriverCommand receive(RankMessage message) {
+    Function<RankMessage, DriverCommand> receiver = DRIVER.get();
+    return receiver == null ? DriverCommand.LEAVE : receiver.apply(message);
   }
 }

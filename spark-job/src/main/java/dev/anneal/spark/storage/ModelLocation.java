@@ -1,6 +1,6 @@
 package dev.anneal.spark.storage;
 
-import dev.anneal.data.io.Storage;
+import dev.anneal.storage.Storage;
 import dev.anneal.training.model.LlamaConfig;
 import dev.anneal.training.model.ModelSource;
 import java.io.FileNotFoundException;

@@ -1,7 +1,7 @@
 package dev.anneal.spark.storage;
 
-import dev.anneal.data.io.Storage;
 import dev.anneal.spark.Request;
+import dev.anneal.storage.Storage;
 import dev.anneal.training.io.Sha256;
 import dev.anneal.training.trainer.TrainingSpec;
 import java.io.IOException;
@@ -141,6 +141,12 @@ public final class RunFolder implements Serializable {
     storage().write(child(name), content);
   }
 
+  /** Makes a file that must not be there, see {@link Storage#createNew}. */
+  public void createNew(String name, byte[] content) throws IOException {
+    check();
+    storage().createNew(child(name), content);
+  }
+
   /** Opens a file for writing from its start, see {@link Storage#create}. */
   public OutputStream create(String name) throws IOException {
     check();
@@ -207,7 +213,7 @@ public final class RunFolder implements Serializable {
   }
 
   // the checksum files that Hadoop puts beside local files would clutter the folder
-  FileSystem fileSystem(Path path) throws IOException {
+  private FileSystem fileSystem(Path path) throws IOException {
     FileSystem fs = path.getFileSystem(hadoop.value());
     return fs instanceof LocalFileSystem local ? local.getRawFileSystem() : fs;
   }

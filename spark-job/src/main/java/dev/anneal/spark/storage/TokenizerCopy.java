@@ -1,6 +1,6 @@
 package dev.anneal.spark.storage;
 
-import dev.anneal.data.io.Storage;
+import dev.anneal.storage.Storage;
 import java.io.IOException;
 import java.io.InputStream;
 import java.util.List;

@@ -4,13 +4,13 @@ import com.sun.management.OperatingSystemMXBean;
 import dev.anneal.data.arrow.PreparedDataset;
 import dev.anneal.data.arrow.PreparedSequence;
 import dev.anneal.data.arrow.Split;
-import dev.anneal.data.io.Storage;
 import dev.anneal.spark.config.AnnealConfig;
 import dev.anneal.spark.progress.RankChannel;
 import dev.anneal.spark.progress.RankEvent;
 import dev.anneal.spark.storage.ModelLocation;
 import dev.anneal.spark.storage.RunFolder;
 import dev.anneal.spark.storage.StorageModelFolder;
+import dev.anneal.storage.Storage;
 import dev.anneal.training.checkpoint.CheckpointPlan;
 import dev.anneal.training.cuda.Gpu;
 import dev.anneal.training.cuda.Gpus;
@@ -62,10 +62,10 @@ final class NodeTask implements Serializable {
     int count = config.worldSize() / config.cluster().nodes();
     int firstRank = context.partitionId() * count;
     String host = Rendezvous.host(context);
-    try (NodeOrders orders = new NodeOrders(channel, timeout());
-        EndingProcess ending =
-            EndingProcess.of(() -> toldToEnd(channel, orders, firstRank, host))) {
-      run(context, channel, orders, firstRank, count, host);
+    try (NodeHeartbeat heartbeat = new NodeHeartbeat(channel, timeout());
+        GracefulShutdown ending =
+            GracefulShutdown.of(() -> toldToEnd(channel, heartbeat, firstRank, host))) {
+      run(context, channel, heartbeat, firstRank, count, host);
     }
     return firstRank;
   }
@@ -73,11 +73,11 @@ final class NodeTask implements Serializable {
   private void run(
       BarrierTaskContext context,
       RankChannel channel,
-      NodeOrders orders,
+      NodeHeartbeat heartbeat,
       int firstRank,
       int count,
       String host) {
-    BooleanSupplier cancelling = () -> context.isInterrupted() || orders.mustLeave();
+    BooleanSupplier cancelling = () -> context.isInterrupted() || heartbeat.mustLeave();
     RankThreads threads =
         new RankThreads(cancelling, (rank, failure) -> report(channel, rank, host, failure), GRACE);
     try {
@@ -98,7 +98,7 @@ final class NodeTask implements Serializable {
                   host,
                   rendezvous,
                   group,
-                  checks -> new RankListener(rank, channel, cancelling, orders, checks)));
+                  checks -> new RankListener(rank, channel, cancelling, heartbeat, checks)));
     } catch (Throwable e) {
       threads.failed(firstRank, e);
       if (threads.hasLeftBehind() && isExecutor()) {
@@ -114,8 +114,9 @@ final class NodeTask implements Serializable {
     return !SparkContext$.MODULE$.DRIVER_IDENTIFIER().equals(SparkEnv.get().executorId());
   }
 
-  private static void toldToEnd(RankChannel channel, NodeOrders orders, int rank, String host) {
-    orders.endInGoodOrder();
+  private static void toldToEnd(
+      RankChannel channel, NodeHeartbeat heartbeat, int rank, String host) {
+    heartbeat.endInGoodOrder();
     channel.send(new RankEvent.ToldToEnd(rank, host));
   }
 

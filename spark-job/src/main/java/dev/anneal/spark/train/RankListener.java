@@ -10,13 +10,17 @@ import java.util.function.BooleanSupplier;
 
 /**
  * Sends what rank 0 hears to the driver (all ranks hear the same), and hears of the driver's
- * orders.
+ * heartbeat.
  *
  * @param cancelling whether the task is to end
  * @param check throws if a group has ended, since what a GPU gives then is void
  */
 record RankListener(
-    int rank, RankChannel channel, BooleanSupplier cancelling, NodeOrders orders, Runnable check)
+    int rank,
+    RankChannel channel,
+    BooleanSupplier cancelling,
+    NodeHeartbeat heartbeat,
+    Runnable check)
     implements TrainingListener {
 
   @Override
@@ -58,7 +62,7 @@ record RankListener(
 
   @Override
   public boolean stopRequested() {
-    return orders.stopRequested();
+    return heartbeat.stopRequested();
   }
 
   private void send(RankEvent event) {

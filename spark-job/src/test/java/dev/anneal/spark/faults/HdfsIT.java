@@ -2,9 +2,9 @@ package dev.anneal.spark.faults;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.anneal.data.io.Storage;
 import dev.anneal.spark.ServerProcess;
 import dev.anneal.spark.SubmittedJob;
+import dev.anneal.storage.Storage;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

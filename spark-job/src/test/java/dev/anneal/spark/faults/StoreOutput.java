@@ -1,9 +1,9 @@
 package dev.anneal.spark.faults;
 
-import dev.anneal.data.io.Storage;
 import dev.anneal.spark.s3.FaultyStore;
 import dev.anneal.spark.s3.S3Server;
 import dev.anneal.spark.s3.StoreConfiguration;
+import dev.anneal.storage.Storage;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;

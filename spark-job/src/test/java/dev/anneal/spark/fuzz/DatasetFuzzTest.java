@@ -7,7 +7,7 @@ import dev.anneal.data.arrow.PreparedDataset;
 import dev.anneal.data.arrow.PreparedSequence;
 import dev.anneal.data.arrow.PreparedWriter;
 import dev.anneal.data.arrow.Split;
-import dev.anneal.data.io.Storage;
+import dev.anneal.storage.Storage;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.file.Files;

@@ -3,9 +3,9 @@ package dev.anneal.spark.fuzz;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import dev.anneal.data.InvalidDataException;
-import dev.anneal.data.io.Storage;
 import dev.anneal.data.source.FileRange;
 import dev.anneal.data.source.RowReader;
+import dev.anneal.storage.Storage;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;

@@ -3,13 +3,13 @@ package dev.anneal.spark.fuzz;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import dev.anneal.data.InvalidDataException;
-import dev.anneal.data.io.Storage;
 import dev.anneal.data.token.ChatTokenizer;
 import dev.anneal.data.token.GenerationPrompt;
 import dev.anneal.data.token.Message;
 import dev.anneal.data.token.SpecialTokens;
 import dev.anneal.data.token.TemplateRefusalException;
 import dev.anneal.data.token.TokenizerFiles;
+import dev.anneal.storage.Storage;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;

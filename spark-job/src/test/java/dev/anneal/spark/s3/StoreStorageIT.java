@@ -3,8 +3,8 @@ package dev.anneal.spark.s3;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.anneal.data.io.Storage;
 import dev.anneal.spark.s3.StoreRequest.Fate;
+import dev.anneal.storage.Storage;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.ByteBuffer;
