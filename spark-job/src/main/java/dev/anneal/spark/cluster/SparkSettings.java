@@ -2,7 +2,6 @@ package dev.anneal.spark.cluster;
 
 import dev.anneal.spark.Request;
 import dev.anneal.spark.config.AnnealConfig;
-import dev.anneal.spark.progress.ProgressPlugin;
 import java.util.OptionalInt;
 import org.apache.spark.SparkConf;
 
@@ -39,7 +38,6 @@ public final class SparkSettings {
     conf.setIfMissing("spark.task.reaper.killTimeout", TASK_END_SECONDS + "s");
     // a second copy of a slow rank would be a rank too many
     conf.set("spark.speculation", "false");
-    conf.set("spark.plugins", plugins(conf));
     OptionalInt cores = Slots.executorCores(conf);
     if (cores.isPresent()) {
       conf.setIfMissing("spark.executorEnv.OMP_NUM_THREADS", Integer.toString(cores.getAsInt()));
@@ -51,11 +49,5 @@ public final class SparkSettings {
       conf.setIfMissing("spark.executorEnv.CUBLAS_WORKSPACE_CONFIG", ":4096:8");
     }
     return conf;
-  }
-
-  private static String plugins(SparkConf conf) {
-    String others = conf.get("spark.plugins", "");
-    String ours = ProgressPlugin.class.getName();
-    return others.isEmpty() ? ours : others + "," + ours;
   }
 }

@@ -2,11 +2,10 @@ package dev.anneal.spark.job;
 
 import dev.anneal.spark.checkpoint.CheckpointCommitter;
 import dev.anneal.spark.config.AnnealConfig;
+import dev.anneal.spark.progress.DriverChannel;
 import dev.anneal.spark.progress.DriverCommand;
 import dev.anneal.spark.progress.FailureLog;
-import dev.anneal.spark.progress.RankChannel;
 import dev.anneal.spark.progress.RankEvent;
-import dev.anneal.spark.progress.RankMessage;
 import dev.anneal.spark.train.Attempt;
 import dev.anneal.spark.train.BarrierTraining;
 import dev.anneal.training.io.WrittenFile;
@@ -43,6 +42,7 @@ final class TrainingAttempt {
   }
 
   private final Attempt attempt;
+  private final DriverChannel channel;
   private final Supplier<DriverCommand> command;
   private final FailureLog failures;
   private final Consumer<RankEvent> monitor;
@@ -51,11 +51,13 @@ final class TrainingAttempt {
 
   TrainingAttempt(
       Attempt attempt,
+      DriverChannel channel,
       Supplier<DriverCommand> command,
       FailureLog failures,
       Consumer<RankEvent> monitor,
       CheckpointCommitter checkpoints) {
     this.attempt = attempt;
+    this.channel = channel;
     this.command = command;
     this.failures = failures;
     this.monitor = monitor;
@@ -66,7 +68,7 @@ final class TrainingAttempt {
   End run(SparkContext spark, AnnealConfig config) {
     spark.addSparkListener(failures);
     checkpoints.begin(attempt.id());
-    RankChannel.receiveWith(this::receive);
+    channel.receiveWith(this::receive);
     try {
       BarrierTraining.run(JavaSparkContext.fromSparkContext(spark), config, attempt);
       return result == null ? new End.Left() : new End.Finished(result);
@@ -74,16 +76,15 @@ final class TrainingAttempt {
       // Spark's are checked exceptions that no signature tells of
       return failed(e);
     } finally {
-      RankChannel.receiveWith(message -> DriverCommand.LEAVE);
+      channel.receiveNothing();
       spark.removeSparkListener(failures);
     }
   }
 
-  private DriverCommand receive(RankMessage message) {
-    if (!message.attempt().equals(attempt.id())) {
+  private DriverCommand receive(String sender, RankEvent event) {
+    if (!sender.equals(attempt.id())) {
       return DriverCommand.LEAVE;
     }
-    RankEvent event = message.event();
     if (event instanceof RankEvent.CheckpointPartWritten written) {
       checkpoints.written(written.part());
     } else if (event instanceof RankEvent.CheckpointLost lost) {

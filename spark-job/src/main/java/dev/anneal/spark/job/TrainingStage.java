@@ -13,6 +13,7 @@ import dev.anneal.spark.output.ResultPublisher;
 import dev.anneal.spark.output.RunMonitor;
 import dev.anneal.spark.output.RunRecord;
 import dev.anneal.spark.preflight.Plan;
+import dev.anneal.spark.progress.DriverChannel;
 import dev.anneal.spark.progress.DriverCommand;
 import dev.anneal.spark.progress.FailureLog;
 import dev.anneal.spark.progress.ProgressDisplay;
@@ -81,7 +82,8 @@ final class TrainingStage {
   Outcome run(SortedMap<String, String> identity, List<StoredCheckpoint> found) throws IOException {
     announce(found);
     MetricsLog log = restore(found);
-    try (MetricsFile metrics = MetricsFile.open(plan.folder(), log);
+    try (DriverChannel channel = DriverChannel.open(spark, runId);
+        MetricsFile metrics = MetricsFile.open(plan.folder(), log);
         CheckpointCommitter checkpoints =
             new CheckpointCommitter(
                 plan.folder(),
@@ -89,7 +91,7 @@ final class TrainingStage {
                 plan.config().checkpoint().keep(),
                 found,
                 new Checkpoints(metrics))) {
-      attempts(metrics, checkpoints);
+      attempts(channel, metrics, checkpoints);
       metrics.requireComplete();
       return outcome;
     } finally {
@@ -137,15 +139,16 @@ final class TrainingStage {
     return log;
   }
 
-  private void attempts(MetricsFile metrics, CheckpointCommitter checkpoints) throws IOException {
+  private void attempts(DriverChannel channel, MetricsFile metrics, CheckpointCommitter checkpoints)
+      throws IOException {
     int inVain = 0;
     Optional<StoredCheckpoint> from = checkpoints.last();
     for (int number = 1; ; number++) {
       Attempt attempt =
           new Attempt(
-              runId + "-" + number, plan.folder(), from.map(StoredCheckpoint::resume).orElse(null));
+              runId, number, plan.folder(), from.map(StoredCheckpoint::resume).orElse(null));
       record.attempt(attempt.id(), from.map(StoredCheckpoint::step).orElse(null));
-      End end = attempt(attempt, metrics, checkpoints);
+      End end = attempt(attempt, channel, metrics, checkpoints);
       if (end instanceof End.Finished finished) {
         publish(attempt, finished.result());
         record.attemptEnded("It finished.");
@@ -162,11 +165,15 @@ final class TrainingStage {
     }
   }
 
-  private End attempt(Attempt attempt, MetricsFile metrics, CheckpointCommitter checkpoints) {
+  private End attempt(
+      Attempt attempt,
+      DriverChannel channel,
+      MetricsFile metrics,
+      CheckpointCommitter checkpoints) {
     FailureLog failures = new FailureLog(display::line);
     RunMonitor monitor = new RunMonitor(steps, display, metrics, record, failures, outcome);
     End end =
-        new TrainingAttempt(attempt, () -> command, failures, monitor, checkpoints)
+        new TrainingAttempt(attempt, channel, () -> command, failures, monitor, checkpoints)
             .run(spark, plan.config());
     try {
       checkpoints.end(COMMIT);

@@ -1,44 +1,35 @@
 package dev.anneal.spark.progress;
 
-import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.util.concurrent.atomic.AtomicReference;
-import java.util.function.Function;
-import org.apache.spark.api.plugin.PluginContext;
+import org.apache.spark.SparkEnv;
+import org.apache.spark.rpc.RpcEndpointRef;
+import org.apache.spark.util.RpcUtils;
+import scala.reflect.ClassTag$;
 
-/**
- * The way between the ranks and the driver, over Spark's own RPC. Spark makes the plugin at both
- * ends itself and shows it to nobody, so they meet their users in two slots of the process, which
- * has one Spark context and one executor.
- */
+/** A node's way to the driver, over Spark's own RPC. */
 public final class RankChannel {
-  private static final AtomicReference<PluginContext> EXECUTOR = new AtomicReference<>();
-  private static final AtomicReference<Function<RankMessage, DriverCommand>> DRIVER =
-      new AtomicReference<>();
-
+  private final RpcEndpointRef driver;
   private final String attempt;
 
-  private RankChannel(String attempt) {
+  private RankChannel(RpcEndpointRef driver, String attempt) {
+    this.driver = driver;
     this.attempt = attempt;
   }
 
-  /** On the driver: hands every message to {@code receiver}, one at a time. */
-  public static void receiveWith(Function<RankMessage, DriverCommand> receiver) {
-    DRIVER.set(receiver);
-  }
-
-  /** On an executor: the channel of the ranks of {@code attempt}. */
-  public static RankChannel of(String attempt) {
-    return new RankChannel(attempt);
+  /**
+   * The channel of the ranks of an attempt, on their executor.
+   *
+   * @param runId of the {@link DriverChannel} at the other end
+   * @throws RuntimeException Spark's, if the driver does not answer
+   */
+  public static RankChannel connect(String runId, String attempt) {
+    SparkEnv env = SparkEnv.get();
+    return new RankChannel(
+        RpcUtils.makeDriverRef(DriverChannel.name(runId), env.conf(), env.rpcEnv()), attempt);
   }
 
   /** Sends and does not wait. */
   public void send(RankEvent event) {
-    try {
-      EXECUTOR.get().send(new RankMessage(attempt, event));
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
+    driver.send(new RankMessage(attempt, event).toBytes());
   }
 
   /**
@@ -48,18 +39,13 @@ public final class RankChannel {
    */
   public DriverCommand deliver(RankEvent event) {
     try {
-      return (DriverCommand) EXECUTOR.get().ask(new RankMessage(attempt, event));
+      String command =
+          driver.askSync(
+              new RankMessage(attempt, event).toBytes(), ClassTag$.MODULE$.apply(String.class));
+      return DriverCommand.valueOf(command);
     } catch (Exception e) {
+      // Spark's are checked exceptions that no signature tells of
       throw new IllegalStateException("The driver does not answer.", e);
     }
-  }
-
-  static void connect(PluginContext executor) {
-    EXECUTOR.set(executor);
-  }
-
-  static DriverCommand receive(RankMessage message) {
-    Function<RankMessage, DriverCommand> receiver = DRIVER.get();
-    return receiver == null ? DriverCommand.LEAVE : receiver.apply(message);
   }
 }

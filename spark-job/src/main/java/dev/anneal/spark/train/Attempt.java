@@ -10,10 +10,12 @@ import java.io.Serializable;
  * One attempt at the training stage. All that its ranks write lies below names that bear its id, so
  * that ranks of an earlier attempt that still live cannot touch what a later one writes.
  *
- * @param id tells it from every other attempt of every run in the same folder
+ * @param runId tells its run from every other
+ * @param number of the attempt in its run
  * @param resume {@code null}: begin at the first step
  */
-public record Attempt(String id, RunFolder folder, Resume resume) implements Serializable {
+public record Attempt(String runId, int number, RunFolder folder, Resume resume)
+    implements Serializable {
 
   /**
    * Where an attempt goes on.
@@ -23,14 +25,19 @@ public record Attempt(String id, RunFolder folder, Resume resume) implements Ser
    */
   public record Resume(long step, String files) implements Serializable {}
 
+  /** Tells it from every other attempt of every run in the same folder. */
+  public String id() {
+    return runId + "-" + number;
+  }
+
   /** Where its ranks write their files of a checkpoint. */
   RunOutputFolder checkpoint(long step) {
-    return new RunOutputFolder(folder, RunFolder.checkpoint(step) + "/" + id);
+    return new RunOutputFolder(folder, RunFolder.checkpoint(step) + "/" + id());
   }
 
   /** Where rank 0 writes the result. */
   RunOutputFolder result(String name) {
-    return new RunOutputFolder(folder, resultFolder(id, name));
+    return new RunOutputFolder(folder, resultFolder(id(), name));
   }
 
   /** Where the result of an attempt lies below the run's folder. */

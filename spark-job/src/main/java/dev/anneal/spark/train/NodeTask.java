@@ -58,7 +58,7 @@ final class NodeTask implements Serializable {
   /** Runs this task's ranks; returns the number of the first. */
   int run() {
     BarrierTaskContext context = BarrierTaskContext.get();
-    RankChannel channel = RankChannel.of(attempt.id());
+    RankChannel channel = RankChannel.connect(attempt.runId(), attempt.id());
     int count = config.worldSize() / config.cluster().nodes();
     int firstRank = context.partitionId() * count;
     String host = Rendezvous.host(context);
