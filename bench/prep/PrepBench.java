@@ -1,11 +1,15 @@
 import com.sun.management.OperatingSystemMXBean;
 import dev.anneal.data.DatasetManifest;
-import dev.anneal.spark.DataPreparation;
+import dev.anneal.spark.Anneal;
+import dev.anneal.storage.Storage;
+import java.io.OutputStream;
+import java.io.PrintStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.stream.Stream;
@@ -34,8 +38,9 @@ final class PrepBench {
             .getOrCreate();
     OperatingSystemMXBean process =
         (OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean();
-    List<String> settings =
-        Stream.concat(given.stream(), Stream.of("output.path=" + output)).toList();
+    List<String> command = new ArrayList<>(List.of("prep", "--overwrite"));
+    Stream.concat(given.stream(), Stream.of("output.path=" + output))
+        .forEach(setting -> command.addAll(List.of("--set", setting)));
     for (int i = 0; i < repetitions; i++) {
       long begin = i == 0 ? start : System.nanoTime();
       long cpuBefore = i == 0 ? 0 : process.getProcessCpuTime();

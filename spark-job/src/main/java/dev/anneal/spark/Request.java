@@ -1,6 +1,7 @@
 package dev.anneal.spark;
 
 import dev.anneal.spark.config.AnnealConfig;
+import dev.anneal.spark.progress.ProgressDisplay.Medium;
 
 /**
  * What the user asked for.
@@ -8,9 +9,20 @@ import dev.anneal.spark.config.AnnealConfig;
  * @param existing what becomes of a finished run in the output folder
  * @param detail how much a failure tells
  * @param shownRows how many prepared rows a preparation prints
+ * @param medium where progress is shown
  */
 public record Request(
-    Command command, AnnealConfig config, Existing existing, Detail detail, int shownRows) {
+    Command command,
+    AnnealConfig config,
+    Existing existing,
+    Detail detail,
+    int shownRows,
+    Medium medium) {
+
+  /** A request of a program, which shows no prepared rows and writes no stack traces. */
+  public static Request of(Command command, AnnealConfig config, Existing existing) {
+    return new Request(command, config, existing, Detail.SENTENCE, 0, Medium.FILE);
+  }
 
   /** Which stages run. */
   public enum Command {

@@ -1,11 +1,10 @@
 package dev.anneal.spark.cli;
 
-import dev.anneal.data.InvalidDataException;
 import dev.anneal.spark.AnnealVersion;
 import dev.anneal.spark.BadRequestException;
+import dev.anneal.spark.JobFailedException;
 import dev.anneal.spark.Redaction;
 import dev.anneal.spark.storage.StoreRefusal;
-import dev.anneal.training.InvalidModelException;
 import java.io.PrintStream;
 import java.io.PrintWriter;
 import java.io.StringWriter;
@@ -27,18 +26,37 @@ public final class CommandLineInterface implements Runnable {
   private static final int FAILURE = 1;
   private static final int BAD_REQUEST = 2;
 
+  private RuntimeException failure;
+
   @CommandLine.Spec private CommandLine.Model.CommandSpec spec;
 
   private CommandLineInterface() {}
 
-  /** See {@link dev.anneal.spark.Anneal#execute}. */
-  public static int execute(String[] args, PrintStream out, PrintStream err) {
-    return new CommandLine(new CommandLineInterface())
-        .setOut(new PrintWriter(out, true, StandardCharsets.UTF_8))
+  /**
+   * How a command has ended.
+   *
+   * @param exitCode 0 success, 1 failure, 2 a request that cannot be carried out as it is
+   * @param failure what a caller that owns the process is to be told; {@code null} on success
+   */
+  public record End(int exitCode, RuntimeException failure) {}
+
+  /**
+   * Carries out one command.
+   *
+   * @param err gets at most one sentence, and stack traces where the command asks for them
+   */
+  public static End execute(String[] args, PrintStream out, PrintStream err) {
+    CommandLineInterface commands = new CommandLineInterface();
+    int exitCode = commands.execute(new CommandLine(commands), args, out, err);
+    return new End(exitCode, commands.failure);
+  }
+
+  private int execute(CommandLine line, String[] args, PrintStream out, PrintStream err) {
+    return line.setOut(new PrintWriter(out, true, StandardCharsets.UTF_8))
         .setErr(new PrintWriter(err, true, StandardCharsets.UTF_8))
         .setColorScheme(CommandLine.Help.defaultColorScheme(CommandLine.Help.Ansi.OFF))
-        .setParameterExceptionHandler(CommandLineInterface::refuse)
-        .setExecutionExceptionHandler(CommandLineInterface::fail)
+        .setParameterExceptionHandler(this::refuse)
+        .setExecutionExceptionHandler(this::fail)
         .execute(args);
   }
 
@@ -48,32 +66,35 @@ public final class CommandLineInterface implements Runnable {
         spec.commandLine(), "There is no command: choose run, prep or train");
   }
 
-  private static int refuse(ParameterException e, String[] args) {
+  private int refuse(ParameterException e, String[] args) {
     String sentence = e.getMessage().lines().findFirst().orElse("").replaceFirst("[.?!]$", "");
-    say(e.getCommandLine(), sentence + " (see ./submit.sh --help).");
+    sentence += " (see ./submit.sh --help).";
+    say(e.getCommandLine(), sentence);
+    failure = new BadRequestException(sentence, e);
     return BAD_REQUEST;
   }
 
-  private static int fail(Exception e, CommandLine command, ParseResult parsed) {
-    say(command, StoreRefusal.sentence(e).orElse(String.valueOf(e.getMessage())));
+  private int fail(Exception e, CommandLine command, ParseResult parsed) {
+    String sentence = masked(StoreRefusal.sentence(e).orElse(String.valueOf(e.getMessage())));
+    say(command, sentence);
     if (command.getParseResult().hasMatchedOption("--debug")) {
       StringWriter trace = new StringWriter();
       e.printStackTrace(new PrintWriter(trace, true));
-      command.getErr().print(Redaction.ofProcess().mask(trace.toString()));
+      command.getErr().print(masked(trace.toString()));
       command.getErr().flush();
     }
-    return isRefusal(e) ? BAD_REQUEST : FAILURE;
-  }
-
-  private static boolean isRefusal(Exception e) {
-    return e instanceof BadRequestException
-        || e instanceof InvalidDataException
-        || e instanceof InvalidModelException;
+    boolean refused = e instanceof BadRequestException;
+    failure = refused ? new BadRequestException(sentence, e) : new JobFailedException(sentence, e);
+    return refused ? BAD_REQUEST : FAILURE;
   }
 
   private static void say(CommandLine command, String sentence) {
-    command.getErr().println("anneal: " + Redaction.ofProcess().mask(sentence));
+    command.getErr().println("anneal: " + masked(sentence));
     command.getErr().flush();
+  }
+
+  private static String masked(String text) {
+    return Redaction.ofProcess().mask(text);
   }
 
   /** What {@code --version} prints. */

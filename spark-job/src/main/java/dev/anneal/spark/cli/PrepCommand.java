@@ -1,7 +1,6 @@
 package dev.anneal.spark.cli;
 
 import dev.anneal.spark.Request;
-import dev.anneal.spark.job.AnnealJob;
 import java.util.concurrent.Callable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -30,7 +29,7 @@ final class PrepCommand implements Callable<Integer> {
       throw new CommandLine.ParameterException(
           spec.commandLine(), "--show is " + shownRows + ", but must not be negative");
     }
-    AnnealJob.run(request.request(Request.Command.PREP, shownRows), spec.commandLine().getOut());
+    request.execute(Request.Command.PREP, shownRows, spec.commandLine().getOut());
     return 0;
   }
 }

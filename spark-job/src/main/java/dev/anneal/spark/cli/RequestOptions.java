@@ -2,6 +2,10 @@ package dev.anneal.spark.cli;
 
 import dev.anneal.spark.Request;
 import dev.anneal.spark.config.ConfigLoader;
+import dev.anneal.spark.job.Run;
+import dev.anneal.spark.progress.ProgressDisplay;
+import dev.anneal.spark.session.RunSession;
+import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -25,16 +29,23 @@ final class RequestOptions {
   @Option(names = "--debug", description = "Prints stack traces.")
   private boolean debug;
 
-  Request request(Request.Command command) {
-    return request(command, 0);
+  /** Carries the command out: in the session of whoever calls, or in one of its own. */
+  void execute(Request.Command command, int shownRows, PrintWriter out) {
+    Request request = request(command, shownRows);
+    try (RunSession session = RunSession.forRequest(request)) {
+      Run.execute(request, session, out);
+    }
   }
 
-  Request request(Request.Command command, int shownRows) {
+  private Request request(Request.Command command, int shownRows) {
     return new Request(
         command,
         ConfigLoader.load(config, sets, Path.of("").toAbsolutePath()),
         overwrite ? Request.Existing.REPLACE : Request.Existing.KEEP,
         debug ? Request.Detail.STACK_TRACES : Request.Detail.SENTENCE,
-        shownRows);
+        shownRows,
+        Boolean.getBoolean("anneal.terminal")
+            ? ProgressDisplay.Medium.TERMINAL
+            : ProgressDisplay.Medium.FILE);
   }
 }

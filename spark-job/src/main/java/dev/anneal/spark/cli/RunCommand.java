@@ -1,7 +1,6 @@
 package dev.anneal.spark.cli;
 
 import dev.anneal.spark.Request;
-import dev.anneal.spark.job.AnnealJob;
 import java.util.concurrent.Callable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -18,7 +17,7 @@ final class RunCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    AnnealJob.run(request.request(Request.Command.RUN), spec.commandLine().getOut());
+    request.execute(Request.Command.RUN, 0, spec.commandLine().getOut());
     return 0;
   }
 }

@@ -43,7 +43,8 @@ final class InputsCheck {
 
   private void check(Request request) throws IOException {
     AnnealConfig config = request.config();
-    ModelLocation model = ModelLocation.of(config.model().path());
+    String path = config.model().path();
+    ModelLocation model = path == null ? null : ModelLocation.of(path);
     if (model instanceof ModelLocation.Folder weights) {
       check("model.path", weights.location());
     } else if (model instanceof ModelLocation.RandomFile shape) {

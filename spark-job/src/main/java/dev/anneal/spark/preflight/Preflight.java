@@ -70,7 +70,9 @@ public final class Preflight {
   }
 
   private static void requireKeys(Request request) {
-    require("model.path", request.config().model().path());
+    if (request.command().trains() || request.config().model().tokenizer() == null) {
+      require("model.path", request.config().model().path());
+    }
     require("output.path", request.config().output().path());
     if (request.command().prepares()) {
       require("data.source", request.config().data().source());
@@ -95,9 +97,11 @@ public final class Preflight {
     }
     InputsCheck.checkKept(request, folder);
     OutputCheck.checkFree(request, folder);
-    ModelLocation model = ModelLocation.of(config.model().path());
+    String path = config.model().path();
+    ModelLocation model = path == null ? null : ModelLocation.of(path);
     String tokenizer = tokenizer(model);
-    int vocabSize = checkModel(model, tokenizer).vocabSize();
+    // rows can be prepared for a tokenizer alone
+    int vocabSize = model == null ? Integer.MAX_VALUE : checkModel(model, tokenizer).vocabSize();
     String fingerprint = request.command().trains() ? fingerprint(model) : null;
     Optional<ResumeState> earlier = EarlierRun.find(request, folder, tokenizer, fingerprint);
     PrepSpec prep = request.command().prepares() ? Specs.prep(config, tokenizer) : null;

@@ -46,6 +46,18 @@ public final class ObjectStoreDefaults {
     return conf;
   }
 
+  /** A copy of Hadoop's configuration with what is missing in it, for a session that is there. */
+  public static Configuration addTo(Configuration given) {
+    Configuration hadoop = new Configuration(given);
+    S3A.forEach(
+        (key, value) -> {
+          if (!isSetByUser(key, given)) {
+            hadoop.set(key, value);
+          }
+        });
+    return hadoop;
+  }
+
   private static boolean isSetByUser(String key, Configuration hadoop) {
     String[] sources = hadoop.getPropertySources(key);
     return sources != null && !sources[sources.length - 1].equals(HADOOP_DEFAULTS);

@@ -1,12 +1,11 @@
 package dev.anneal.spark.job;
 
-import static java.nio.charset.StandardCharsets.UTF_8;
-
 import dev.anneal.data.DatasetManifest;
 import dev.anneal.data.InvalidDataException;
 import dev.anneal.data.PrepJob;
 import dev.anneal.data.RowSamples;
 import dev.anneal.data.token.ChatTokenizer;
+import dev.anneal.spark.BadRequestException;
 import dev.anneal.spark.JobFailedException;
 import dev.anneal.spark.Redaction;
 import dev.anneal.spark.Request;
@@ -14,7 +13,6 @@ import dev.anneal.spark.checkpoint.CheckpointAudit;
 import dev.anneal.spark.checkpoint.RunIdentity;
 import dev.anneal.spark.checkpoint.StoredCheckpoint;
 import dev.anneal.spark.cluster.Slots;
-import dev.anneal.spark.cluster.SparkSettings;
 import dev.anneal.spark.output.Outcome;
 import dev.anneal.spark.output.RunRecord;
 import dev.anneal.spark.output.Summary;
@@ -23,15 +21,14 @@ import dev.anneal.spark.preflight.Plan;
 import dev.anneal.spark.preflight.Preflight;
 import dev.anneal.spark.preflight.ResumeState;
 import dev.anneal.spark.progress.ProgressDisplay;
-import dev.anneal.spark.storage.ObjectStoreDefaults;
+import dev.anneal.spark.session.RunSession;
 import dev.anneal.spark.storage.RunFolder;
 import dev.anneal.spark.storage.StoreRefusal;
 import dev.anneal.spark.storage.TokenizerCopy;
 import dev.anneal.spark.train.Batches;
+import dev.anneal.training.InvalidModelException;
 import dev.anneal.training.trainer.TrainingSpec;
 import java.io.IOException;
-import java.io.OutputStream;
-import java.io.PrintStream;
 import java.io.PrintWriter;
 import java.security.SecureRandom;
 import java.time.Duration;
@@ -39,76 +36,74 @@ import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
 import java.util.SortedMap;
-import org.apache.hadoop.conf.Configuration;
-import org.apache.spark.SparkConf;
 import org.apache.spark.api.java.JavaSparkContext;
-import org.apache.spark.deploy.SparkHadoopUtil;
 import org.apache.spark.sql.SparkSession;
 
-/** One request from its checks to its result: one Spark application. */
-public final class AnnealJob {
+/** One request from its checks to its result, in a Spark session. */
+public final class Run {
   private final Request request;
   private final Plan plan;
   private final String runId;
   private final LeasedFolder held;
+  private final RunSession session;
   private final Redaction redaction;
   private final PrintWriter out;
   private final ProgressDisplay display;
   private final Instant start = Instant.now();
   private volatile TrainingStage training;
 
-  private AnnealJob(
+  private Run(
       Request request,
       Plan plan,
       String runId,
       LeasedFolder held,
-      Redaction redaction,
+      RunSession session,
       PrintWriter out) {
     this.request = request;
     this.plan = plan;
     this.runId = runId;
     this.held = held;
+    this.session = session;
     this.out = out;
-    ProgressDisplay.Medium medium =
-        Boolean.getBoolean("anneal.terminal")
-            ? ProgressDisplay.Medium.TERMINAL
-            : ProgressDisplay.Medium.FILE;
-    this.redaction = redaction;
-    this.display = new ProgressDisplay(out, medium, System::nanoTime, redaction::mask);
+    this.redaction = Redaction.of(session.conf(), session.hadoop());
+    this.display = new ProgressDisplay(out, request.medium(), System::nanoTime, redaction::mask);
   }
 
   /**
    * Carries out a request.
    *
-   * @throws dev.anneal.spark.BadRequestException before anything starts, if it cannot be carried
-   *     out as it is
+   * @param out told how it goes on, and what came of it
+   * @return the data set that it has prepared or trained on
+   * @throws BadRequestException before anything starts, if it cannot be carried out as it is, or if
+   *     preparing the data shows that
    * @throws JobFailedException if it fails on the way
    */
-  public static void run(Request request, PrintWriter out) {
-    SparkConf conf = ObjectStoreDefaults.addTo(new SparkConf());
-    Configuration hadoop = SparkHadoopUtil.get().newConfiguration(conf);
-    Plan checked = Preflight.check(request, conf, hadoop);
-    String runId = Long.toHexString(new SecureRandom().nextLong());
-    try (LeasedFolder held = new LeasedFolder(checked.folder(), runId)) {
-      // another run may have come to its end in the meantime
-      Plan plan = Preflight.again(request, checked.in(held.folder()));
-      new AnnealJob(request, plan, runId, held, Redaction.of(conf, hadoop), out)
-          .run(SparkSettings.of(conf, request));
+  public static DatasetManifest execute(Request request, RunSession session, PrintWriter out) {
+    try {
+      Plan checked = Preflight.check(request, session.conf(), session.hadoop());
+      String runId = Long.toHexString(new SecureRandom().nextLong());
+      try (LeasedFolder held = new LeasedFolder(checked.folder(), runId)) {
+        // another run may have come to its end in the meantime
+        Plan plan = Preflight.again(request, checked.in(held.folder()));
+        return new Run(request, plan, runId, held, session, out).run();
+      }
+    } catch (InvalidDataException | InvalidModelException e) {
+      throw new BadRequestException(e.getMessage(), e);
     }
   }
 
-  private void run(SparkConf conf) {
-    display.line("Starting Spark on " + conf.get("spark.master") + " ...");
-    if (!Slots.isOneMachine(conf) && plan.folder().isLocal()) {
+  private DatasetManifest run() {
+    display.line("Starting Spark on " + Slots.master(session.conf()) + " ...");
+    if (!Slots.isOneMachine(session.conf()) && plan.folder().isLocal()) {
       display.line(
           "Note: output.path %s is a local path: it must be the same shared folder on every node."
               .formatted(plan.folder().display()));
     }
-    SparkSession spark = SparkSession.builder().config(conf).getOrCreate();
-    try {
-      held.whenLost(() -> leave(spark));
+    try (session) {
+      SparkSession spark = session.open();
+      held.whenLost(this::leave);
       RunRecord record = record(spark);
-      recorded(record, spark, () -> stages(spark, record));
+      return recorded(record, () -> stages(spark, record));
     } catch (IOException e) {
       throw new JobFailedException(
           held.loss()
@@ -117,8 +112,6 @@ public final class AnnealJob {
                       "The output folder %s cannot be written (%s)."
                           .formatted(plan.folder().display(), e.getMessage())),
           e);
-    } finally {
-      stop(spark);
     }
   }
 
@@ -138,43 +131,36 @@ public final class AnnealJob {
         Optional.ofNullable(earlier));
   }
 
-  private void stop(SparkSession spark) {
-    if (request.detail() == Request.Detail.SENTENCE) {
-      // threads of a Spark that stops print the stack traces of what they can no longer do
-      System.setErr(new PrintStream(OutputStream.nullOutputStream(), false, UTF_8));
-    }
-    spark.stop();
-  }
-
   /** The folder is another run's now. */
-  private void leave(SparkSession spark) {
+  private void leave() {
     TrainingStage stage = training;
     if (stage == null) {
       // the preparation writes on executors, in one job after the other
-      spark.stop();
+      session.cancel();
       return;
     }
     stage.leave();
-    spark.sparkContext().cancelAllJobs();
+    session.cancel();
   }
 
   private interface Work {
-    void run() throws IOException;
+    DatasetManifest run() throws IOException;
   }
 
   /** Sees to it that the record says how the work ended, also when the process is told to end. */
-  private void recorded(RunRecord record, SparkSession spark, Work work) throws IOException {
+  private DatasetManifest recorded(RunRecord record, Work work) throws IOException {
     Interruption interruption =
         new Interruption(
             () -> {
               record.failedQuietly(leaveInGoodOrder());
               held.close();
               // in order, where Spark's own hooks would run all at once
-              stop(spark);
+              session.close();
             });
     try (interruption) {
-      work.run();
+      DatasetManifest dataset = work.run();
       record.succeeded();
+      return dataset;
     } catch (Throwable e) {
       if (interruption.isUnderWay()) {
         throw new JobFailedException(JobFailedException.INTERRUPTED, e);
@@ -183,6 +169,11 @@ public final class AnnealJob {
         throw new JobFailedException(held.loss().get(), e);
       }
       record.failedQuietly(sentence(e));
+      if (training != null
+          && (e instanceof InvalidDataException || e instanceof InvalidModelException)) {
+        // what is found out so late is no request any more that could be refused
+        throw new JobFailedException(e.getMessage(), e);
+      }
       throw e;
     }
   }
@@ -192,13 +183,13 @@ public final class AnnealJob {
         .orElseGet(() -> e instanceof Error ? e.toString() : e.getMessage());
   }
 
-  private void stages(SparkSession spark, RunRecord record) throws IOException {
+  private DatasetManifest stages(SparkSession spark, RunRecord record) throws IOException {
     DatasetManifest dataset = dataset(spark);
     record.dataset(dataset);
     Summary summary = new Summary(out, plan.config(), plan.folder());
     if (!request.command().trains()) {
       summary.prepared(dataset, samples());
-      return;
+      return dataset;
     }
     display.line(Summary.dataset(dataset));
     DatasetCheck.check(plan.config(), plan.vocabSize(), dataset);
@@ -209,6 +200,7 @@ public final class AnnealJob {
     try (ChatTokenizer tokenizer = tokenizer()) {
       summary.trained(outcome, tokenizer, Duration.between(start, Instant.now()));
     }
+    return dataset;
   }
 
   private DatasetManifest dataset(SparkSession spark) {

@@ -1,0 +1,138 @@
+package dev.anneal.spark;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.anneal.data.DatasetManifest;
+import dev.anneal.spark.Request.Command;
+import dev.anneal.spark.config.AnnealConfig;
+import dev.anneal.spark.config.ConfigLoader;
+import dev.anneal.spark.job.Run;
+import dev.anneal.spark.session.CallersSession;
+import dev.anneal.spark.storage.RunFolder;
+import java.io.PrintWriter;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.spark.sql.SparkSession;
+
+/**
+ * Anneal for programs and notebooks that have a Spark session: runs follow one another in it, and
+ * it stays as it is. Configurations are values by key, as in {@code Map.of("training.max_steps",
+ * 100)}; a value is a text, a number, a boolean, a list or, where the key holds one, a map.
+ *
+ * <p>Every method throws {@link BadRequestException} for what cannot be carried out as it is and
+ * {@link JobFailedException} for what fails on the way, each with one sentence.
+ */
+public final class AnnealSession {
+  private static final ObjectMapper JSON = new ObjectMapper();
+
+  private final SparkSession spark;
+  private final Request.Existing existing;
+  private final PrintWriter out;
+
+  AnnealSession(SparkSession spark) {
+    this(spark, Request.Existing.KEEP, new PrintWriter(System.out, true, StandardCharsets.UTF_8));
+  }
+
+  private AnnealSession(SparkSession spark, Request.Existing existing, PrintWriter out) {
+    this.spark = spark;
+    this.existing = existing;
+    this.out = out;
+  }
+
+  /** The same, but a finished run in {@code output.path} is replaced. */
+  public AnnealSession overwrite() {
+    return new AnnealSession(spark, Request.Existing.REPLACE, out);
+  }
+
+  /** The same, with another place than standard output for progress and summary. */
+  public AnnealSession printTo(PrintWriter other) {
+    return new AnnealSession(spark, existing, other);
+  }
+
+  /** Prepares the data, trains, and publishes the adapter. */
+  public RunResult run(Map<String, ?> config) {
+    return run(null, config);
+  }
+
+  /**
+   * Same as {@link #run(Map)}, over a configuration file.
+   *
+   * @param file path or URI; {@code null} for the defaults
+   */
+  public RunResult run(String file, Map<String, ?> config) {
+    return train(Command.RUN, load(file, config));
+  }
+
+  /** Trains on the data set that an earlier {@link #prep} has left in {@code output.path}. */
+  public RunResult train(Map<String, ?> config) {
+    return train(null, config);
+  }
+
+  /**
+   * Same as {@link #train(Map)}, over a configuration file.
+   *
+   * @param file path or URI; {@code null} for the defaults
+   */
+  public RunResult train(String file, Map<String, ?> config) {
+    return train(Command.TRAIN, load(file, config));
+  }
+
+  /** Prepares the data alone; {@link dev.anneal.data.AnnealDataset} shows it as a DataFrame. */
+  public DatasetManifest prep(Map<String, ?> config) {
+    return prep(null, config);
+  }
+
+  /**
+   * Same as {@link #prep(Map)}, over a configuration file.
+   *
+   * @param file path or URI; {@code null} for the defaults
+   */
+  public DatasetManifest prep(String file, Map<String, ?> config) {
+    return execute(Command.PREP, load(file, config));
+  }
+
+  private RunResult train(Command command, AnnealConfig config) {
+    execute(command, config);
+    RunFolder folder = new RunFolder(config.output().path(), hadoop());
+    return new RunResult(
+        folder.display(),
+        RunFolder.display(folder.child(RunFolder.resultOf(config.training().mode()))),
+        spark.read().json(folder.child(RunFolder.METRICS)));
+  }
+
+  private DatasetManifest execute(Command command, AnnealConfig config) {
+    try (CallersSession session = new CallersSession(spark)) {
+      return Run.execute(Request.of(command, config, existing), session, out);
+    } catch (BadRequestException | JobFailedException e) {
+      throw e;
+    } catch (RuntimeException e) {
+      throw new JobFailedException(String.valueOf(e.getMessage()), e);
+    }
+  }
+
+  private Configuration hadoop() {
+    return spark.sparkContext().hadoopConfiguration();
+  }
+
+  private static AnnealConfig load(String file, Map<String, ?> config) {
+    List<String> sets =
+        config.entrySet().stream().map(key -> key.getKey() + "=" + yaml(key.getValue())).toList();
+    return ConfigLoader.load(
+        file == null ? null : Path.of(file), sets, Path.of("").toAbsolutePath());
+  }
+
+  /** JSON is YAML as well. */
+  private static String yaml(Object value) {
+    try {
+      return JSON.writeValueAsString(value);
+    } catch (JsonProcessingException e) {
+      throw new BadRequestException(
+          "The value '%s' of a configuration is no text, number, boolean, list or map: correct it."
+              .formatted(value),
+          e);
+    }
+  }
+}

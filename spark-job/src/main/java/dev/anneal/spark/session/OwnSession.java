@@ -1,0 +1,75 @@
+package dev.anneal.spark.session;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import dev.anneal.spark.Request;
+import dev.anneal.spark.cluster.SparkSettings;
+import dev.anneal.spark.storage.ObjectStoreDefaults;
+import java.io.OutputStream;
+import java.io.PrintStream;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.spark.SparkConf;
+import org.apache.spark.deploy.SparkHadoopUtil;
+import org.apache.spark.sql.SparkSession;
+
+/** The session of an application that is there for one run: its process is the run's. */
+public final class OwnSession implements RunSession {
+  private final Request request;
+  private final SparkConf conf;
+  private final Configuration hadoop;
+  private SparkSession session;
+
+  private OwnSession(Request request, SparkConf conf) {
+    this.request = request;
+    this.conf = conf;
+    this.hadoop = SparkHadoopUtil.get().newConfiguration(conf);
+  }
+
+  /** For a request, with what {@code spark-submit} has set. */
+  public static OwnSession of(Request request) {
+    SparkConf submitted = ObjectStoreDefaults.addTo(new SparkConf());
+    OwnSession own = new OwnSession(request, SparkSettings.of(submitted, request));
+    if (own.conf.get("spark.submit.deployMode", "client").equals("cluster")) {
+      // YARN gives an application 100 s for its context, and the checks may take longer
+      own.open();
+    }
+    return own;
+  }
+
+  @Override
+  public SparkConf conf() {
+    return conf;
+  }
+
+  @Override
+  public Configuration hadoop() {
+    return hadoop;
+  }
+
+  @Override
+  public synchronized SparkSession open() {
+    if (session == null) {
+      session = SparkSession.builder().config(conf).getOrCreate();
+    }
+    return session;
+  }
+
+  @Override
+  public synchronized void cancel() {
+    if (session != null) {
+      session.stop();
+    }
+  }
+
+  @Override
+  public synchronized void close() {
+    if (session == null) {
+      return;
+    }
+    if (request.detail() == Request.Detail.SENTENCE) {
+      // threads of a Spark that stops print the stack traces of what they can no longer do
+      System.setErr(new PrintStream(OutputStream.nullOutputStream(), false, UTF_8));
+    }
+    session.stop();
+  }
+}

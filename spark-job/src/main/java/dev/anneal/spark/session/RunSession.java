@@ -1,0 +1,34 @@
+package dev.anneal.spark.session;
+
+import dev.anneal.spark.Request;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.spark.SparkConf;
+import org.apache.spark.SparkContext$;
+import org.apache.spark.sql.SparkSession;
+
+/** The Spark session of a run: one that the run begins and ends, or one of its caller's. */
+public sealed interface RunSession extends AutoCloseable permits OwnSession, CallersSession {
+
+  /** The session of the application that this is a part of, or one of the run's own. */
+  static RunSession forRequest(Request request) {
+    return SparkContext$.MODULE$.getActive().isDefined()
+        ? new CallersSession(SparkSession.builder().getOrCreate())
+        : OwnSession.of(request);
+  }
+
+  /** Spark's configuration, also before there is a session. */
+  SparkConf conf();
+
+  /** Hadoop's configuration, also before there is a session. */
+  Configuration hadoop();
+
+  /** The session, which begins now if it has not before. */
+  SparkSession open();
+
+  /** Ends what the run has under way on the cluster, and what it still begins. */
+  void cancel();
+
+  /** The run is over. */
+  @Override
+  void close();
+}
