@@ -20,6 +20,7 @@ import dev.anneal.spark.preflight.DatasetCheck;
 import dev.anneal.spark.preflight.Plan;
 import dev.anneal.spark.preflight.Preflight;
 import dev.anneal.spark.preflight.ResumeState;
+import dev.anneal.spark.progress.BackgroundWriter;
 import dev.anneal.spark.progress.ProgressDisplay;
 import dev.anneal.spark.session.RunSession;
 import dev.anneal.spark.storage.RunFolder;
@@ -41,12 +42,15 @@ import org.apache.spark.sql.SparkSession;
 
 /** One request from its checks to its result, in a Spark session. */
 public final class Run {
+  private static final long LAST_WORDS_MILLIS = 2000;
+
   private final Request request;
   private final Plan plan;
   private final String runId;
   private final LeasedFolder held;
   private final RunSession session;
   private final Redaction redaction;
+  private final BackgroundWriter background;
   private final PrintWriter out;
   private final ProgressDisplay display;
   private final Instant start = Instant.now();
@@ -58,13 +62,14 @@ public final class Run {
       String runId,
       LeasedFolder held,
       RunSession session,
-      PrintWriter out) {
+      BackgroundWriter background) {
     this.request = request;
     this.plan = plan;
     this.runId = runId;
     this.held = held;
     this.session = session;
-    this.out = out;
+    this.background = background;
+    this.out = new PrintWriter(background);
     this.redaction = Redaction.of(session.conf(), session.hadoop());
     this.display = new ProgressDisplay(out, request.medium(), System::nanoTime, redaction::mask);
   }
@@ -79,13 +84,13 @@ public final class Run {
    * @throws JobFailedException if it fails on the way
    */
   public static DatasetManifest execute(Request request, RunSession session, PrintWriter out) {
-    try {
+    try (BackgroundWriter background = new BackgroundWriter(out)) {
       Plan checked = Preflight.check(request, session.conf(), session.hadoop());
       String runId = Long.toHexString(new SecureRandom().nextLong());
       try (LeasedFolder held = new LeasedFolder(checked.folder(), runId)) {
         // another run may have come to its end in the meantime
         Plan plan = Preflight.again(request, checked.in(held.folder()));
-        return new Run(request, plan, runId, held, session, out).run();
+        return new Run(request, plan, runId, held, session, background).run();
       }
     } catch (InvalidDataException | InvalidModelException e) {
       throw new BadRequestException(e.getMessage(), e);
@@ -243,6 +248,7 @@ public final class Run {
     }
     String sentence = JobFailedException.INTERRUPTED + " " + stage.standing();
     display.line(sentence);
+    background.close(LAST_WORDS_MILLIS);
     return sentence;
   }
 
