@@ -15,7 +15,10 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import org.apache.hadoop.conf.Configuration;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.RowFactory;
 import org.apache.spark.sql.SparkSession;
+import org.apache.spark.sql.types.StructType;
 
 /**
  * Anneal for programs and notebooks that have a Spark session: runs follow one another in it, and
@@ -27,6 +30,9 @@ import org.apache.spark.sql.SparkSession;
  */
 public final class AnnealSession {
   private static final ObjectMapper JSON = new ObjectMapper();
+
+  private static final StructType ANSWERS =
+      StructType.fromDDL("prompt STRING, before STRING, after STRING");
 
   private final SparkSession spark;
   private final Request.Existing existing;
@@ -91,19 +97,23 @@ public final class AnnealSession {
    * @param file path or URI; {@code null} for the defaults
    */
   public DatasetManifest prep(String file, Map<String, ?> config) {
-    return execute(Command.PREP, load(file, config));
+    return execute(Command.PREP, load(file, config)).dataset();
   }
 
   private RunResult train(Command command, AnnealConfig config) {
-    execute(command, config);
+    List<Row> answers =
+        execute(command, config).answers().stream()
+            .map(a -> RowFactory.create(a.prompt(), a.before(), a.after()))
+            .toList();
     RunFolder folder = new RunFolder(config.output().path(), hadoop());
     return new RunResult(
         folder.display(),
         RunFolder.display(folder.child(RunFolder.resultOf(config.training().mode()))),
-        spark.read().json(folder.child(RunFolder.METRICS)));
+        spark.read().json(folder.child(RunFolder.METRICS)),
+        spark.createDataFrame(answers, ANSWERS));
   }
 
-  private DatasetManifest execute(Command command, AnnealConfig config) {
+  private Run.Result execute(Command command, AnnealConfig config) {
     try (CallersSession session = new CallersSession(spark)) {
       return Run.execute(Request.of(command, config, existing), session, out);
     } catch (BadRequestException | JobFailedException e) {

@@ -10,5 +10,7 @@ import org.apache.spark.sql.Row;
  * @param adapter folder of the adapter that PEFT and vLLM load; with {@code training.mode: full}
  *     that of the model
  * @param metrics {@code metrics.jsonl}: a row for every optimizer step and every evaluation
+ * @param answers a row for each of {@code evaluation.sample_rows} held-out prompts: {@code prompt},
+ *     {@code before} and {@code after}, what the model answers before and after training
  */
-public record RunResult(String output, String adapter, Dataset<Row> metrics) {}
+public record RunResult(String output, String adapter, Dataset<Row> metrics, Dataset<Row> answers) {}

@@ -56,6 +56,7 @@ class AnnealSessionTest {
         assertThat(Path.of(result.adapter(), "adapter_model.safetensors")).exists();
         assertThat(result.metrics().where("loss is not null").count()).isEqualTo(3);
         assertThat(result.metrics().where("eval_loss is not null").count()).isEqualTo(2);
+        assertThat(result.answers().where("after is not null").count()).isEqualTo(4);
       }
       assertThat(spark.range(7).count()).as("the session is still of use").isEqualTo(7);
     }

@@ -13,6 +13,7 @@ import dev.anneal.spark.checkpoint.CheckpointAudit;
 import dev.anneal.spark.checkpoint.RunIdentity;
 import dev.anneal.spark.checkpoint.StoredCheckpoint;
 import dev.anneal.spark.cluster.Slots;
+import dev.anneal.spark.output.Answer;
 import dev.anneal.spark.output.Outcome;
 import dev.anneal.spark.output.RunRecord;
 import dev.anneal.spark.output.Summary;
@@ -56,6 +57,14 @@ public final class Run {
   private final Instant start = Instant.now();
   private volatile TrainingStage training;
 
+  /**
+   * What came of it, beside what lies in the output folder.
+   *
+   * @param dataset that was prepared or trained on
+   * @param answers to held-out prompts before and after training
+   */
+  public record Result(DatasetManifest dataset, List<Answer> answers) {}
+
   private Run(
       Request request,
       Plan plan,
@@ -78,12 +87,11 @@ public final class Run {
    * Carries out a request.
    *
    * @param out told how it goes on, and what came of it
-   * @return the data set that it has prepared or trained on
    * @throws BadRequestException before anything starts, if it cannot be carried out as it is, or if
    *     preparing the data shows that
    * @throws JobFailedException if it fails on the way
    */
-  public static DatasetManifest execute(Request request, RunSession session, PrintWriter out) {
+  public static Result execute(Request request, RunSession session, PrintWriter out) {
     try (BackgroundWriter background = new BackgroundWriter(out)) {
       Plan checked = Preflight.check(request, session.conf(), session.hadoop());
       String runId = Long.toHexString(new SecureRandom().nextLong());
@@ -97,7 +105,7 @@ public final class Run {
     }
   }
 
-  private DatasetManifest run() {
+  private Result run() {
     display.line("Starting Spark on " + Slots.master(session.conf()) + " ...");
     if (!Slots.isOneMachine(session.conf()) && plan.folder().isLocal()) {
       display.line(
@@ -149,11 +157,11 @@ public final class Run {
   }
 
   private interface Work {
-    DatasetManifest run() throws IOException;
+    Result run() throws IOException;
   }
 
   /** Sees to it that the record says how the work ended, also when the process is told to end. */
-  private DatasetManifest recorded(RunRecord record, Work work) throws IOException {
+  private Result recorded(RunRecord record, Work work) throws IOException {
     Interruption interruption =
         new Interruption(
             () -> {
@@ -163,9 +171,9 @@ public final class Run {
               session.close();
             });
     try (interruption) {
-      DatasetManifest dataset = work.run();
+      Result result = work.run();
       record.succeeded();
-      return dataset;
+      return result;
     } catch (Throwable e) {
       if (interruption.isUnderWay()) {
         throw new JobFailedException(JobFailedException.INTERRUPTED, e);
@@ -188,13 +196,13 @@ public final class Run {
         .orElseGet(() -> e instanceof Error ? e.toString() : e.getMessage());
   }
 
-  private DatasetManifest stages(SparkSession spark, RunRecord record) throws IOException {
+  private Result stages(SparkSession spark, RunRecord record) throws IOException {
     DatasetManifest dataset = dataset(spark);
     record.dataset(dataset);
     Summary summary = new Summary(out, plan.config(), plan.folder());
     if (!request.command().trains()) {
       summary.prepared(dataset, samples());
-      return dataset;
+      return new Result(dataset, List.of());
     }
     display.line(Summary.dataset(dataset));
     DatasetCheck.check(plan.config(), plan.vocabSize(), dataset);
@@ -202,10 +210,15 @@ public final class Run {
     if (plan.config().training().mode() == TrainingSpec.Mode.FULL && plan.tokenizer() != null) {
       TokenizerCopy.copy(plan.tokenizer(), plan.config().data().template(), plan.folder());
     }
+    List<Answer> answers = answers(outcome);
+    summary.trained(outcome, answers, Duration.between(start, Instant.now()));
+    return new Result(dataset, answers);
+  }
+
+  private List<Answer> answers(Outcome outcome) {
     try (ChatTokenizer tokenizer = tokenizer()) {
-      summary.trained(outcome, tokenizer, Duration.between(start, Instant.now()));
+      return Answer.of(outcome, tokenizer);
     }
-    return dataset;
   }
 
   private DatasetManifest dataset(SparkSession spark) {

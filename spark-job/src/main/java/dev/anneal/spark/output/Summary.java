@@ -2,8 +2,6 @@ package dev.anneal.spark.output;
 
 import dev.anneal.data.DatasetManifest;
 import dev.anneal.data.DatasetReport;
-import dev.anneal.data.token.ChatTokenizer;
-import dev.anneal.data.token.SpecialTokens;
 import dev.anneal.spark.config.AnnealConfig;
 import dev.anneal.spark.storage.ModelLocation;
 import dev.anneal.spark.storage.RunFolder;
@@ -62,12 +60,8 @@ public final class Summary {
     out.flush();
   }
 
-  /**
-   * After a training.
-   *
-   * @param tokenizer {@code null} where there is none to show samples with
-   */
-  public void trained(Outcome outcome, ChatTokenizer tokenizer, Duration time) {
+  /** After a training. */
+  public void trained(Outcome outcome, List<Answer> answers, Duration time) {
     out.println();
     out.println(
         String.format(
@@ -81,9 +75,7 @@ public final class Summary {
       out.println(
           evalLoss(outcome.evalLossBefore().getAsDouble(), outcome.evalLossAfter().getAsDouble()));
     }
-    if (tokenizer != null) {
-      samples(outcome.samples(), tokenizer);
-    }
+    answers.forEach(this::answer);
     places();
     out.flush();
   }
@@ -97,14 +89,12 @@ public final class Summary {
         100 * (after - before) / before);
   }
 
-  private void samples(List<Outcome.Sample> samples, ChatTokenizer tokenizer) {
-    for (Outcome.Sample sample : samples) {
-      out.println();
-      out.println("  prompt  " + shorten(text(sample.prompt(), tokenizer)));
-      out.println("  before  " + text(sample.before(), tokenizer));
-      if (sample.after() != null) {
-        out.println("  after   " + text(sample.after(), tokenizer));
-      }
+  private void answer(Answer answer) {
+    out.println();
+    out.println("  prompt  " + shorten(inOneLine(answer.prompt())));
+    out.println("  before  " + inOneLine(answer.before()));
+    if (answer.after() != null) {
+      out.println("  after   " + inOneLine(answer.after()));
     }
   }
 
@@ -159,8 +149,8 @@ public final class Summary {
     return RunFolder.display(folder.child(name));
   }
 
-  private static String text(int[] ids, ChatTokenizer tokenizer) {
-    return tokenizer.decode(ids, SpecialTokens.SKIP).strip().replaceAll("\\s+", " ");
+  private static String inOneLine(String text) {
+    return text.replaceAll("\\s+", " ");
   }
 
   private static String shorten(String text) {
