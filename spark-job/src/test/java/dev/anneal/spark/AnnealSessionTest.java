@@ -26,6 +26,7 @@ class AnnealSessionTest {
             "model.tokenizer", CONF.resolve("tiny/model").toString(),
             "output.path", dir.resolve("out").toString());
     try (SparkSession spark = session()) {
+      spark.sparkContext().setLocalProperty("spark.job.description", "mine");
       AnnealSession anneal = Anneal.on(spark);
       assertThat(anneal.prep(config).train().rows()).isEqualTo(280);
       assertThat(AnnealDataset.read(spark, dir.resolve("out").toString()).count()).isEqualTo(320);
@@ -33,6 +34,9 @@ class AnnealSessionTest {
           .isInstanceOf(BadRequestException.class)
           .hasMessageContaining("holds a prepared data set");
       assertThat(anneal.overwrite().prep(config).train().rows()).isEqualTo(280);
+      assertThat(spark.sparkContext().getLocalProperty("spark.job.description"))
+          .as("what the caller has set for the thread")
+          .isEqualTo("mine");
     }
   }
 

@@ -1,6 +1,9 @@
 package dev.anneal.spark.session;
 
 import dev.anneal.spark.storage.ObjectStoreDefaults;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
 import java.util.UUID;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
@@ -13,13 +16,21 @@ import org.apache.spark.sql.SparkSession;
 public final class CallersSession implements RunSession {
   private static final long ROUND_MILLIS = 500;
 
+  /** What {@code SparkContext.setJobGroup} sets for the thread. */
+  private static final List<String> GROUP_PROPERTIES =
+      List.of("spark.jobGroup.id", "spark.job.description", "spark.job.interruptOnCancel");
+
   private final SparkSession session;
   private final String group = "anneal-" + UUID.randomUUID();
+  private final Map<String, String> before = new HashMap<>();
   private final CountDownLatch closed = new CountDownLatch(1);
 
   /** The caller's session, for a run in this thread. */
   public CallersSession(SparkSession session) {
     this.session = session;
+    for (String property : GROUP_PROPERTIES) {
+      before.put(property, session.sparkContext().getLocalProperty(property));
+    }
     session.sparkContext().setJobGroup(group, "Anneal", false);
   }
 
@@ -60,6 +71,6 @@ public final class CallersSession implements RunSession {
   @Override
   public void close() {
     closed.countDown();
-    session.sparkContext().clearJobGroup();
+    before.forEach(session.sparkContext()::setLocalProperty);
   }
 }
