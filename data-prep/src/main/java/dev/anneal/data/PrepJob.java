@@ -10,6 +10,9 @@ import dev.anneal.data.arrow.Split;
 import dev.anneal.data.format.TokenizedRow;
 import dev.anneal.data.source.SourceFiles;
 import dev.anneal.data.source.SourceRow;
+import dev.anneal.data.task.TaskFailure;
+import dev.anneal.data.task.TaskFailure.Cause;
+import dev.anneal.data.task.TaskResults;
 import dev.anneal.storage.Storage;
 import dev.anneal.storage.Storage.FileInfo;
 import java.io.IOException;
@@ -87,7 +90,7 @@ public final class PrepJob {
       JavaPairRDD<Long, SourceRow> ordered = ordered(source, order);
       HeldOut heldOut = heldOut(ordered, shared);
       PartTask task = PartTask.of(spec, folder, storage, shared, heldOut);
-      List<TrainPart> parts = ordered.mapPartitionsWithIndex(task, true).collect();
+      List<TrainPart> parts = TaskResults.collect(ordered.mapPartitionsWithIndex(task, true));
       return publish(preparer, fingerprint, heldOut, parts);
     } finally {
       // The tokenizer is left to the garbage collector: a killed task may still be using it.
@@ -111,7 +114,7 @@ public final class PrepJob {
     for (int i = 0; i < partitions && found.size() < spec.evalRows(); i++) {
       int missing = spec.evalRows() - found.size();
       int partition = spec.shuffle() ? i : partitions - 1 - i;
-      List<Row> rows = usable.collectPartitions(new int[] {partition})[0];
+      List<Row> rows = TaskResults.collect(usable, partition);
       if (spec.shuffle()) {
         found.addAll(rows.subList(0, Math.min(missing, rows.size())));
       } else {
@@ -210,21 +213,21 @@ public final class PrepJob {
 
   /** What stopped the job or one of its tasks, as an exception whose message is a sentence. */
   private static RuntimeException sayable(Exception failure, PrepSpec spec) {
-    for (Throwable t = failure; t != null; t = t.getCause()) {
-      if (t instanceof InvalidDataException refusal) {
-        return refusal;
+    for (Cause cause : TaskFailure.causes(failure)) {
+      if (cause.is(InvalidDataException.class)) {
+        return new InvalidDataException(cause.message(), failure);
       }
-      if (t instanceof UncheckedIOException unreadable) {
-        return unreadable;
+      if (cause.is(UncheckedIOException.class)) {
+        return new UncheckedIOException(cause.message(), new IOException(failure));
       }
-      if (t instanceof IOException e) {
+      if (cause.is(IOException.class)) {
         return new UncheckedIOException(
             "The file system stopped the preparation of '"
                 + spec.datasetUri()
                 + "' ("
-                + e.getMessage()
+                + cause.message()
                 + "): put that right and run again.",
-            e);
+            new IOException(failure));
       }
     }
     return failure instanceof RuntimeException e

@@ -5,6 +5,7 @@ import dev.anneal.data.source.FileSlice;
 import dev.anneal.data.source.RowReader;
 import dev.anneal.data.source.SourceRow;
 import dev.anneal.data.source.SourceRows;
+import dev.anneal.data.task.TaskResults;
 import dev.anneal.storage.Storage;
 import dev.anneal.storage.Storage.FileInfo;
 import java.io.IOException;
@@ -57,7 +58,8 @@ final class SourceScan {
     List<FileRange> ranges = ranges(sc, files, storage);
     long limit = spec.limit() == null ? Long.MAX_VALUE : spec.limit();
     List<RowCount> counts =
-        sc.parallelize(ranges, ranges.size()).map(range -> count(range, limit, storage)).collect();
+        TaskResults.collect(
+            sc.parallelize(ranges, ranges.size()).map(range -> count(range, limit, storage)));
     List<FileSlice> slices = new ArrayList<>();
     long firstIndex = 0;
     long firstRow = 1;
@@ -78,7 +80,8 @@ final class SourceScan {
       JavaSparkContext sc, List<FileInfo> files, Storage storage) {
     List<FileRange> all = new ArrayList<>();
     for (Ranges found :
-        sc.parallelize(files, files.size()).map(file -> rangesOf(file, storage)).collect()) {
+        TaskResults.collect(
+            sc.parallelize(files, files.size()).map(file -> rangesOf(file, storage)))) {
       refuse(found.fault());
       all.addAll(found.ranges());
     }

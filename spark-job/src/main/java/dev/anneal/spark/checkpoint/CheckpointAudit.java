@@ -1,5 +1,6 @@
 package dev.anneal.spark.checkpoint;
 
+import dev.anneal.data.task.TaskResults;
 import dev.anneal.spark.storage.RunFolder;
 import dev.anneal.storage.Storage;
 import dev.anneal.training.io.Sha256;
@@ -53,11 +54,11 @@ public final class CheckpointAudit {
             .map(file -> new Suspect(checkpoint.locationOf(file), file.sha256()))
             .toList();
     Storage storage = checkpoint.run().storage();
-    return spark
-        .parallelize(suspects, suspects.size())
-        .filter(suspect -> !sha256(storage, suspect.location()).equals(suspect.sha256()))
-        .map(Suspect::location)
-        .collect()
+    return TaskResults.collect(
+            spark
+                .parallelize(suspects, suspects.size())
+                .filter(suspect -> !sha256(storage, suspect.location()).equals(suspect.sha256()))
+                .map(Suspect::location))
         .stream()
         .findFirst();
   }

@@ -1,5 +1,8 @@
 package dev.anneal.spark.job;
 
+import dev.anneal.data.task.TaskFailure;
+import dev.anneal.data.task.TaskFailure.Cause;
+import java.util.List;
 import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -15,12 +18,10 @@ final class RootCause {
   private RootCause() {}
 
   static String sentence(Throwable failure) {
-    Throwable root = failure;
-    while (root.getCause() != null && root.getCause() != root) {
-      root = root.getCause();
-    }
-    String message = root.getMessage();
-    String cause = message == null ? root.toString() : message.lines().findFirst().orElse("");
+    List<Cause> causes = TaskFailure.causes(failure);
+    Cause root = causes.get(causes.size() - 1);
+    String message = root.message();
+    String cause = message == null ? root.type() : message.lines().findFirst().orElse("");
     String where = place(failure).map(host -> " on " + host).orElse("");
     return cause.contains(FULL_DISK)
         ? "a disk is full%s (%s): free space there, or name a larger one in spark.local.dir."

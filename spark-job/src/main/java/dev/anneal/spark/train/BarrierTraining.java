@@ -36,6 +36,7 @@ public final class BarrierTraining {
                         CollectionConverters.asScala(Collections.singleton(task.run()).iterator()),
                 false,
                 tag);
-    stage.toJavaRDD().collect();
+    // an action whose result is a number, whatever the stage's elements are
+    stage.count();
   }
 }
