@@ -34,21 +34,20 @@ final class HubDownload {
       return;
     }
     Files.createDirectories(cache);
-    Path part = cache.resolve(partName(file));
-    complete(part, file);
-    if (!file.isIn(part)) {
+    try (PartialFile partial = PartialFile.claim(cache, nameOf(file))) {
+      Path part = partial.path();
+      complete(part, file);
+      if (!file.isIn(part)) {
+        Files.delete(part);
+        throw new IOException("'" + file.path() + "' came with another checksum than the hub says");
+      }
+      storage.write(location, out -> Files.copy(part, out));
       Files.delete(part);
-      throw new IOException("'" + file.path() + "' came with another checksum than the hub says");
     }
-    storage.write(location, out -> Files.copy(part, out));
-    Files.delete(part);
   }
 
   /** Fetches what is missing of the file, again and again as long as something comes. */
   private void complete(Path part, HubFile file) throws IOException {
-    if (!Files.exists(part)) {
-      Files.createFile(part);
-    }
     int fruitless = 0;
     while (Files.size(part) != file.bytes()) {
       long before = Files.size(part);
@@ -81,8 +80,8 @@ final class HubDownload {
   }
 
   // A digest of all that decides the content, so that no file name of the hub is used here.
-  private String partName(HubFile file) {
-    return Sha256.of(String.join("\n", name.repository(), commit, file.path())) + ".part";
+  private String nameOf(HubFile file) {
+    return Sha256.of(String.join("\n", name.repository(), commit, file.path()));
   }
 
   private static void pause(int fruitless) throws IOException {

@@ -19,6 +19,8 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Random;
 import java.util.TreeMap;
+import java.util.concurrent.CompletableFuture;
+import java.util.stream.Stream;
 import org.apache.hadoop.conf.Configuration;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -109,6 +111,30 @@ class HubSourceTest {
 
     assertThat(Path.of(files.get(0).uri().substring("file:".length()))).hasBinaryContent(LARGE);
     assertThat(server.fileRequests()).last().isEqualTo("large.json bytes=200000- null");
+  }
+
+  @Test
+  void twoRunsDoNotDisturbEachOther() throws Exception {
+    server.file("large.json", LARGE).cutAfter(10_000);
+    HubName name = HubName.parse("hub:datasets/org/name");
+    List<CompletableFuture<List<FileInfo>>> runs =
+        Stream.of("one", "other")
+            .map(
+                out ->
+                    CompletableFuture.supplyAsync(
+                        () ->
+                            HubSource.fetch(
+                                name,
+                                dir.resolve(out).toString(),
+                                new HubClient(server.endpoint(), null),
+                                dir.resolve("cache"),
+                                storage())))
+            .toList();
+    for (CompletableFuture<List<FileInfo>> run : runs) {
+      String copy = run.get().get(0).uri();
+      assertThat(Path.of(copy.substring("file:".length()))).hasBinaryContent(LARGE);
+    }
+    assertThat(dir.resolve("cache")).isEmptyDirectory();
   }
 
   @ParameterizedTest

@@ -11,4 +11,13 @@ public final class Executors {
     // private to Spark in Scala: its public way would also lower the number of executors
     spark.killAndReplaceExecutor(executor);
   }
+
+  /**
+   * Whether the cluster takes an executor back (a spot notice, a drained node): it runs on until
+   * its tasks are done or its time is over, and gets no new ones.
+   */
+  public static boolean isBeingDecommissioned(SparkContext spark, String executor) {
+    // no listener is told of it
+    return spark.taskScheduler().getExecutorDecommissionState(executor).isDefined();
+  }
 }

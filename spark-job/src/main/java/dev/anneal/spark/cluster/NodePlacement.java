@@ -1,6 +1,5 @@
 package dev.anneal.spark.cluster;
 
-import java.util.OptionalInt;
 import org.apache.spark.SparkConf;
 import org.apache.spark.rdd.RDD;
 import org.apache.spark.resource.ResourceProfile;
@@ -13,16 +12,18 @@ public final class NodePlacement {
 
   /**
    * The same stage with tasks as large as an executor, where that is known, and with GPUs, where
-   * Spark assigns them. Only this stage asks for GPUs: those before it run as wide as there are
-   * cores.
+   * Spark assigns them and so tells the size of a task where cores do not. Only this stage asks for
+   * GPUs: those before it run as wide as there are cores.
    */
   public static <T> RDD<T> oneTaskPerExecutor(RDD<T> stage, SparkConf conf, int gpus) {
-    OptionalInt cores = Slots.executorCores(conf);
-    boolean assigned = gpus > 0 && conf.contains("spark.executor.resource.gpu.amount");
-    if (cores.isEmpty() || (!assigned && cores.getAsInt() == conf.getInt("spark.task.cpus", 1))) {
+    int taskCores = conf.getInt("spark.task.cpus", 1);
+    int cores = Slots.executorCores(conf).orElse(taskCores);
+    boolean assigned =
+        gpus > 0 && !Slots.isLocal(conf) && conf.contains("spark.executor.resource.gpu.amount");
+    if (!assigned && cores == taskCores) {
       return stage;
     }
-    TaskResourceRequests wholeExecutor = new TaskResourceRequests().cpus(cores.getAsInt());
+    TaskResourceRequests wholeExecutor = new TaskResourceRequests().cpus(cores);
     if (assigned) {
       wholeExecutor.resource("gpu", gpus);
     }

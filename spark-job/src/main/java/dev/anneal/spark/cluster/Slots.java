@@ -54,7 +54,8 @@ public final class Slots {
     return isLocal(conf) || LOCAL_CLUSTER.matcher(master(conf)).matches();
   }
 
-  private static boolean isLocal(SparkConf conf) {
+  /** Whether the driver is the executor. */
+  static boolean isLocal(SparkConf conf) {
     return LOCAL.matcher(master(conf)).matches();
   }
 

@@ -11,6 +11,11 @@ public final class SparkSettings {
   private static final int SHORTEST_SILENCE_SECONDS = 20;
   private static final int LONGEST_SILENCE_SECONDS = 120;
   private static final int TASK_END_SECONDS = 60;
+  private static final String FAILURES = "spark.executor.maxNumFailures";
+  private static final String FAILURES_WITHIN = "spark.executor.failuresValidityInterval";
+
+  /** More than attempts in vain can have; executors that end at once have it in a minute or two. */
+  private static final int FAILURES_AN_EXECUTOR = 4;
 
   private SparkSettings() {}
 
@@ -38,6 +43,7 @@ public final class SparkSettings {
     conf.setIfMissing("spark.task.reaper.killTimeout", TASK_END_SECONDS + "s");
     // a second copy of a slow rank would be a rank too many
     conf.set("spark.speculation", "false");
+    limitFailures(conf, config.cluster());
     OptionalInt cores = Slots.executorCores(conf);
     if (cores.isPresent()) {
       conf.setIfMissing("spark.executorEnv.OMP_NUM_THREADS", Integer.toString(cores.getAsInt()));
@@ -49,5 +55,20 @@ public final class SparkSettings {
       conf.setIfMissing("spark.executorEnv.CUBLAS_WORKSPACE_CONFIG", ":4096:8");
     }
     return conf;
+  }
+
+  /**
+   * YARN and Kubernetes end an application that has lost twice its executors, in a month as in a
+   * minute; what decides here is {@code cluster.attempts}.
+   */
+  private static void limitFailures(SparkConf conf, AnnealConfig.Cluster cluster) {
+    // contains, and not setIfMissing, knows the older names of YARN
+    if (!conf.contains(FAILURES)) {
+      int most = FAILURES_AN_EXECUTOR * cluster.nodes() * cluster.attempts();
+      conf.set(FAILURES, Integer.toString(most));
+    }
+    if (!conf.contains(FAILURES_WITHIN)) {
+      conf.set(FAILURES_WITHIN, "10m");
+    }
   }
 }

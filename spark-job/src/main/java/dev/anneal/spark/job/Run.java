@@ -22,6 +22,7 @@ import dev.anneal.spark.preflight.Plan;
 import dev.anneal.spark.preflight.Preflight;
 import dev.anneal.spark.preflight.ResumeState;
 import dev.anneal.spark.progress.BackgroundWriter;
+import dev.anneal.spark.progress.ExecutorLogs;
 import dev.anneal.spark.progress.ProgressDisplay;
 import dev.anneal.spark.session.RunSession;
 import dev.anneal.spark.storage.RunFolder;
@@ -206,6 +207,17 @@ public final class Run {
     }
     display.line(Summary.dataset(dataset));
     DatasetCheck.check(plan.config(), plan.vocabSize(), dataset);
+    try {
+      trained(spark, record, dataset, summary);
+    } catch (InvalidDataException | InvalidModelException e) {
+      // a request is refused before it costs anything; what is found out now is a failure
+      throw new JobFailedException(e.getMessage(), e);
+    }
+  }
+
+  private void trained(
+      SparkSession spark, RunRecord record, DatasetManifest dataset, Summary summary)
+      throws IOException {
     Outcome outcome = train(spark, record, dataset);
     if (plan.config().training().mode() == TrainingSpec.Mode.FULL && plan.tokenizer() != null) {
       TokenizerCopy.copy(plan.tokenizer(), plan.config().data().template(), plan.folder());
@@ -273,7 +285,9 @@ public final class Run {
       throw e;
     } catch (Exception e) {
       // Spark's are checked exceptions that no signature tells of
-      throw new JobFailedException("Preparing the data failed: " + RootCause.sentence(e), e);
+      String cause =
+          new ExecutorLogs(spark.sparkContext()).explain(e).orElseGet(() -> RootCause.sentence(e));
+      throw new JobFailedException("Preparing the data failed: " + cause, e);
     }
   }
 

@@ -4,6 +4,7 @@ import dev.anneal.spark.checkpoint.CheckpointCommitter;
 import dev.anneal.spark.config.AnnealConfig;
 import dev.anneal.spark.progress.DriverChannel;
 import dev.anneal.spark.progress.DriverCommand;
+import dev.anneal.spark.progress.ExecutorLogs;
 import dev.anneal.spark.progress.FailureLog;
 import dev.anneal.spark.progress.RankEvent;
 import dev.anneal.spark.train.Attempt;
@@ -35,9 +36,15 @@ final class TrainingAttempt {
      *
      * @param cause the first, in one sentence
      * @param hopeless whether another attempt would meet the same
+     * @param repeatable what tells its cause from others, if another attempt may meet it again
      * @param hungExecutor the process that hangs, as far as that can be told
      */
-    record Failed(String cause, boolean hopeless, Optional<String> hungExecutor, Exception error)
+    record Failed(
+        String cause,
+        boolean hopeless,
+        Optional<String> repeatable,
+        Optional<String> hungExecutor,
+        Exception error)
         implements End {}
   }
 
@@ -47,6 +54,7 @@ final class TrainingAttempt {
   private final FailureLog failures;
   private final Consumer<RankEvent> monitor;
   private final CheckpointCommitter checkpoints;
+  private final Decommissions decommissions;
   private volatile List<WrittenFile> result;
 
   TrainingAttempt(
@@ -55,13 +63,15 @@ final class TrainingAttempt {
       Supplier<DriverCommand> command,
       FailureLog failures,
       Consumer<RankEvent> monitor,
-      CheckpointCommitter checkpoints) {
+      CheckpointCommitter checkpoints,
+      Decommissions decommissions) {
     this.attempt = attempt;
     this.channel = channel;
     this.command = command;
     this.failures = failures;
     this.monitor = monitor;
     this.checkpoints = checkpoints;
+    this.decommissions = decommissions;
   }
 
   /** Runs the stage and says how that went. */
@@ -74,7 +84,7 @@ final class TrainingAttempt {
       return result == null ? new End.Left() : new End.Finished(result);
     } catch (Exception e) {
       // Spark's are checked exceptions that no signature tells of
-      return failed(e);
+      return failed(spark, e);
     } finally {
       channel.receiveNothing();
       spark.removeSparkListener(failures);
@@ -85,6 +95,9 @@ final class TrainingAttempt {
     if (!sender.equals(attempt.id())) {
       return DriverCommand.LEAVE;
     }
+    if (event instanceof RankEvent.Started started) {
+      decommissions.started(started);
+    }
     if (event instanceof RankEvent.CheckpointPartWritten written) {
       checkpoints.written(written.part());
     } else if (event instanceof RankEvent.CheckpointLost lost) {
@@ -94,19 +107,24 @@ final class TrainingAttempt {
     } else {
       monitor.accept(event);
     }
-    return command.get();
+    return decommissions.amend(command.get());
   }
 
-  private End.Failed failed(Exception e) {
+  private End.Failed failed(SparkContext spark, Exception e) {
     try {
+      String otherwise =
+          "Training failed: "
+              + new ExecutorLogs(spark).explain(e).orElseGet(() -> RootCause.sentence(e));
+      String cause = failures.firstCauseOr(otherwise);
       return new End.Failed(
-          failures.firstCauseOr("Training failed: " + RootCause.sentence(e)),
-          failures.isHopeless(),
+          cause,
+          failures.isHopeless() || spark.isStopped(),
+          cause.equals(otherwise) ? Optional.of(cause) : failures.repeatable(),
           failures.hungExecutor(),
           e);
     } catch (InterruptedException interrupted) {
       Thread.currentThread().interrupt();
-      return new End.Failed(RootCause.sentence(e), true, Optional.empty(), e);
+      return new End.Failed(RootCause.sentence(e), true, Optional.empty(), Optional.empty(), e);
     }
   }
 }

@@ -15,6 +15,7 @@ import dev.anneal.spark.output.RunRecord;
 import dev.anneal.spark.preflight.Plan;
 import dev.anneal.spark.progress.DriverChannel;
 import dev.anneal.spark.progress.DriverCommand;
+import dev.anneal.spark.progress.ExecutorLogs;
 import dev.anneal.spark.progress.FailureLog;
 import dev.anneal.spark.progress.ProgressDisplay;
 import dev.anneal.spark.storage.RunFolder;
@@ -142,6 +143,7 @@ final class TrainingStage {
   private void attempts(DriverChannel channel, MetricsFile metrics, CheckpointCommitter checkpoints)
       throws IOException {
     int inVain = 0;
+    RepeatedFailure repeated = new RepeatedFailure();
     Optional<StoredCheckpoint> from = checkpoints.last();
     for (int number = 1; ; number++) {
       Attempt attempt =
@@ -158,11 +160,16 @@ final class TrainingStage {
       record.attemptEnded(cause);
       Optional<StoredCheckpoint> next = checkpoints.lastUsable(display::line);
       inVain = next.isPresent() && !next.equals(from) ? 0 : inVain + 1;
-      lastCheckpoint = next.map(StoredCheckpoint::step).orElse(0L);
-      requireAnother(end, cause, inVain);
+      lastCheckpoint = stepOf(next);
+      boolean again = repeated.is(end, metrics.log().lastStep() > stepOf(from));
+      requireAnother(end, cause, again ? plan.config().cluster().attempts() : inVain);
       again(cause, end, inVain, metrics, lastCheckpoint);
       from = next;
     }
+  }
+
+  private static long stepOf(Optional<StoredCheckpoint> checkpoint) {
+    return checkpoint.map(StoredCheckpoint::step).orElse(0L);
   }
 
   private End attempt(
@@ -170,10 +177,18 @@ final class TrainingStage {
       DriverChannel channel,
       MetricsFile metrics,
       CheckpointCommitter checkpoints) {
-    FailureLog failures = new FailureLog(display::line);
+    FailureLog failures = new FailureLog(display::line, new ExecutorLogs(spark));
     RunMonitor monitor = new RunMonitor(steps, display, metrics, record, failures, outcome);
     End end =
-        new TrainingAttempt(attempt, channel, () -> command, failures, monitor, checkpoints)
+        new TrainingAttempt(
+                attempt,
+                channel,
+                () -> command,
+                failures,
+                monitor,
+                checkpoints,
+                new Decommissions(
+                    executor -> Executors.isBeingDecommissioned(spark, executor), display::line))
             .run(spark, plan.config());
     try {
       checkpoints.end(COMMIT);

@@ -1,5 +1,6 @@
 package dev.anneal.spark.progress;
 
+import dev.anneal.spark.progress.ExecutorObituary.Obituary;
 import dev.anneal.spark.progress.RankEvent.Failed.Cause;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -19,16 +20,25 @@ import org.apache.spark.scheduler.SparkListenerExecutorRemoved;
 public final class FailureLog extends SparkListener {
   private static final Duration EXECUTOR_NEWS = Duration.ofSeconds(10);
 
+  /** What Spark takes to tell of an executor after it has failed its task. */
+  private static final Duration LOSS_NEWS = Duration.ofSeconds(2);
+
   private final Map<String, List<RankEvent.Started>> ranks = new HashMap<>();
   private final List<RankEvent.Failed> failures = new ArrayList<>();
   private final Consumer<String> announce;
+  private final ExecutorObituary obituaries;
+  private int beingRead;
   private String lostProcess;
+  private String lostBeforeItsRanks;
+  private Obituary obituary;
 
   /**
    * @param announce told the first cause as soon as it is known
+   * @param obituaries asked about every executor that ends
    */
-  public FailureLog(Consumer<String> announce) {
+  public FailureLog(Consumer<String> announce, ExecutorObituary obituaries) {
     this.announce = announce;
+    this.obituaries = obituaries;
   }
 
   public synchronized void started(RankEvent.Started rank) {
@@ -44,17 +54,37 @@ public final class FailureLog extends SparkListener {
   }
 
   @Override
-  public synchronized void onExecutorRemoved(SparkListenerExecutorRemoved removed) {
-    List<RankEvent.Started> lost = ranks.get(removed.executorId());
-    if (lost != null && lostProcess == null) {
+  public void onExecutorRemoved(SparkListenerExecutorRemoved removed) {
+    synchronized (this) {
+      beingRead++;
+    }
+    // not while others wait: it may ask another machine
+    Obituary read = obituaries.of(removed.executorId(), removed.reason());
+    synchronized (this) {
+      beingRead--;
+      lost(removed.executorId(), read);
+      notifyAll();
+    }
+  }
+
+  private void lost(String executor, Obituary read) {
+    List<RankEvent.Started> lost = ranks.get(executor);
+    if (lostProcess != null || (lost == null && lostBeforeItsRanks != null)) {
+      return;
+    }
+    if (lost == null) {
+      lostBeforeItsRanks =
+          "Executor %s on %s was lost before its ranks began: %s"
+              .formatted(executor, read.host(), read.text());
+    } else {
       lostProcess =
           "The process of %s on %s was lost: %s"
-              .formatted(names(lost), lost.get(0).host(), firstLine(removed.reason()));
+              .formatted(names(lost), lost.get(0).host(), read.text());
       if (ownFailure().isEmpty()) {
         announce.accept(lostProcess);
       }
-      notifyAll();
     }
+    obituary = read;
   }
 
   /**
@@ -62,13 +92,7 @@ public final class FailureLog extends SparkListener {
    * lost process, or of the rank that knows more, if all that is known is that peers are missing.
    */
   public synchronized Optional<String> firstCause() throws InterruptedException {
-    long deadline = System.nanoTime() + EXECUTOR_NEWS.toNanos();
-    while (ownFailure().isEmpty()
-        && lostProcess == null
-        && !failures.isEmpty()
-        && System.nanoTime() < deadline) {
-      wait(100);
-    }
+    awaitNews();
     Optional<RankEvent.Failed> own = ownFailure();
     if (own.isPresent()) {
       return own.map(FailureLog::sentence);
@@ -76,11 +100,25 @@ public final class FailureLog extends SparkListener {
     if (lostProcess != null) {
       return Optional.of(lostProcess);
     }
-    Optional<String> lostPeer =
-        hung().or(() -> failures.stream().findFirst().map(FailureLog::sentence));
+    Optional<String> other =
+        hung()
+            .or(() -> Optional.ofNullable(lostBeforeItsRanks))
+            .or(() -> failures.stream().findFirst().map(FailureLog::sentence));
     // every other cause was announced when it came
-    lostPeer.ifPresent(announce);
-    return lostPeer;
+    other.ifPresent(announce);
+    return other;
+  }
+
+  private void awaitNews() throws InterruptedException {
+    long start = System.nanoTime();
+    while (ownFailure().isEmpty() && lostProcess == null) {
+      boolean told = lostBeforeItsRanks != null && failures.isEmpty();
+      Duration patience = failures.isEmpty() && beingRead == 0 ? LOSS_NEWS : EXECUTOR_NEWS;
+      if (told || System.nanoTime() - start > patience.toNanos()) {
+        return;
+      }
+      wait(100);
+    }
   }
 
   /**
@@ -97,6 +135,16 @@ public final class FailureLog extends SparkListener {
   /** Whether a repetition would meet the same. */
   public synchronized boolean isHopeless() {
     return ownFailure().filter(failure -> failure.cause() == Cause.REQUEST).isPresent();
+  }
+
+  /**
+   * What an attempt would meet again if the cause is no accident, without the names and numbers of
+   * this one; empty where peers, machines or signals have ended it.
+   */
+  public synchronized Optional<String> repeatable() {
+    return ownFailure()
+        .map(RankEvent.Failed::message)
+        .or(() -> Optional.ofNullable(obituary).filter(Obituary::byItself).map(Obituary::text));
   }
 
   /** Spark's id of a process that hangs, as far as that can be told. */
@@ -141,9 +189,5 @@ public final class FailureLog extends SparkListener {
     return ranks.size() == 1
         ? "rank " + first
         : "ranks %d to %d".formatted(first, ranks.get(ranks.size() - 1).rank());
-  }
-
-  private static String firstLine(String text) {
-    return text == null ? "no reason is known" : text.lines().findFirst().orElse("").strip();
   }
 }

@@ -1,6 +1,7 @@
 package dev.anneal.spark.train;
 
 import dev.anneal.data.InvalidDataException;
+import dev.anneal.spark.BadRequestException;
 import dev.anneal.spark.progress.RankEvent.Failed;
 import dev.anneal.spark.progress.RankEvent.Failed.Cause;
 import dev.anneal.spark.storage.StoreRefusal;
@@ -51,7 +52,8 @@ final class RankFailure {
         has(
             failure,
             t ->
-                t instanceof InvalidModelException
+                t instanceof BadRequestException
+                    || t instanceof InvalidModelException
                     || t instanceof InvalidDataException
                     || t instanceof InvalidCheckpointException
                     || t instanceof NotFiniteException);

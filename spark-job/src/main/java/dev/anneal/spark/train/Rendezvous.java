@@ -1,5 +1,6 @@
 package dev.anneal.spark.train;
 
+import dev.anneal.spark.BadRequestException;
 import dev.anneal.training.collective.RendezvousStore;
 import dev.anneal.training.collective.StoreAddress;
 import java.time.Duration;
@@ -7,6 +8,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
 import org.apache.spark.BarrierTaskContext;
+import org.apache.spark.SparkEnv;
 
 /**
  * Where the ranks of a barrier stage meet: a store that the first node serves. Its address and the
@@ -30,21 +32,42 @@ record Rendezvous(
         context.partitionId() == 0 && worldSize > 1 ? RendezvousStore.serve(host, timeout) : null;
     try {
       String address = served == null ? NOBODY : served.address().toText();
+      String executor = SparkEnv.get().executorId();
       String visible = Objects.toString(System.getenv("CUDA_VISIBLE_DEVICES"), "all");
       List<String[]> nodes =
-          Arrays.stream(context.allGather(String.join(" ", address, host, visible)))
-              .map(node -> node.split(" ", 3))
+          Arrays.stream(context.allGather(String.join(" ", address, host, executor, visible)))
+              .map(node -> node.split(" ", 4))
               .toList();
+      if (NodeTask.isExecutor()) {
+        requireOneExecutorEach(nodes.stream().map(node -> node[2]).toList());
+      }
       return new Rendezvous(
           served,
           worldSize > 1 ? StoreAddress.parse(nodes.get(0)[0]) : null,
-          nodes.stream().map(node -> node[1] + " " + node[2]).toList(),
+          nodes.stream().map(node -> node[1] + " " + node[3]).toList(),
           timeout);
     } catch (Throwable e) {
       if (served != null) {
         served.close();
       }
       throw e;
+    }
+  }
+
+  /**
+   * A node's task needs an executor of its own, whose memory and threads it takes for itself.
+   *
+   * @param executors Spark's id of every task's executor
+   * @throws BadRequestException if two tasks share one
+   */
+  static void requireOneExecutorEach(List<String> executors) {
+    for (int task = 0; task < executors.size(); task++) {
+      int first = executors.indexOf(executors.get(task));
+      if (first < task) {
+        throw new BadRequestException(
+            "Spark put nodes %d and %d into one executor (%s): set spark.executor.cores, so that a node takes all cores of an executor, and let as many executors start as cluster.nodes says."
+                .formatted(first, task, executors.get(task)));
+      }
     }
   }
 

@@ -2,6 +2,7 @@ package dev.anneal.spark.progress;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.anneal.spark.progress.ExecutorObituary.Obituary;
 import dev.anneal.spark.progress.RankEvent.Failed.Cause;
 import java.util.ArrayList;
 import java.util.List;
@@ -10,7 +11,7 @@ import org.junit.jupiter.api.Test;
 
 class FailureLogTest {
   private final List<String> announced = new ArrayList<>();
-  private final FailureLog log = new FailureLog(announced::add);
+  private final FailureLog log = new FailureLog(announced::add, this::obituary);
 
   @Test
   void namesTheRankThatFailedAndNotThoseThatLostIt() throws InterruptedException {
@@ -53,8 +54,37 @@ class FailureLogTest {
   }
 
   @Test
-  void knowsOfNothingWhereNoRankFailed() throws InterruptedException {
-    log.onExecutorRemoved(new SparkListenerExecutorRemoved(1, "9", "no rank ran there"));
+  void knowsOfNothingWhereNobodyFailed() throws InterruptedException {
     assertThat(log.firstCause()).isEmpty();
+    assertThat(log.repeatable()).isEmpty();
+  }
+
+  @Test
+  void namesAnExecutorThatDiedBeforeItsRanksBegan() throws InterruptedException {
+    log.onExecutorRemoved(new SparkListenerExecutorRemoved(1, "9", "no such library"));
+    String cause = "Executor 9 on c was lost before its ranks began: no such library";
+    assertThat(log.firstCause()).hasValue(cause);
+    assertThat(announced).containsExactly(cause);
+    assertThat(log.repeatable()).hasValue("no such library");
+  }
+
+  @Test
+  void doesNotExpectAKillOrALostPeerAgain() throws InterruptedException {
+    log.failed(new RankEvent.Failed(0, "a", "lost a peer", Cause.LOST_PEER));
+    log.onExecutorRemoved(new SparkListenerExecutorRemoved(1, "9", "killed"));
+    assertThat(log.firstCause()).hasValueSatisfying(cause -> assertThat(cause).contains("killed"));
+    assertThat(log.repeatable()).isEmpty();
+  }
+
+  @Test
+  void aRanksOwnFailureGoesBeforeTheEndOfItsProcess() throws InterruptedException {
+    log.onExecutorRemoved(new SparkListenerExecutorRemoved(1, "9", "exited"));
+    log.failed(new RankEvent.Failed(1, "b", "no space", Cause.RANK));
+    assertThat(log.firstCause()).hasValue("Rank 1 on b failed: no space");
+    assertThat(log.repeatable()).hasValue("no space");
+  }
+
+  private Obituary obituary(String executor, String reason) {
+    return new Obituary("c", reason.lines().findFirst().orElseThrow(), !reason.equals("killed"));
   }
 }

@@ -1,0 +1,38 @@
+package dev.anneal.spark.progress;
+
+import java.util.Set;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/**
+ * Spark's reason for the end of an executor.
+ *
+ * @param text its first line
+ * @param exitCode -1 where it tells none
+ */
+record Ending(String text, int exitCode) {
+  private static final Pattern EXIT_CODE =
+      Pattern.compile("(?i)exit(?:ed)?(?: with)?(?: exit)?(?: ?code| status):? ?(\\d+)");
+
+  /** Of SIGKILL and SIGTERM. */
+  private static final Set<Integer> KILLED = Set.of(137, 143);
+
+  static Ending of(String reason) {
+    if (reason == null) {
+      return new Ending("no reason is known", -1);
+    }
+    Matcher code = EXIT_CODE.matcher(reason);
+    return new Ending(
+        reason.lines().findFirst().orElse("").strip(),
+        code.find() ? Integer.parseInt(code.group(1)) : -1);
+  }
+
+  boolean hasExitCode() {
+    return exitCode >= 0;
+  }
+
+  /** Whether something else has ended the process, so that its log tells nothing. */
+  boolean isFromOutside() {
+    return KILLED.contains(exitCode);
+  }
+}

@@ -1,0 +1,205 @@
+package dev.anneal.spark.progress;
+
+import java.io.IOException;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse.BodyHandlers;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+import org.apache.spark.SparkContext;
+import org.apache.spark.status.api.v1.ExecutorSummary;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import scala.jdk.javaapi.CollectionConverters;
+
+/**
+ * The logs of executors that have ended. A worker of a standalone or local cluster is asked for
+ * them; of those on YARN and Kubernetes it is said where they lie.
+ */
+public final class ExecutorLogs implements ExecutorObituary {
+  private static final Logger LOG = LoggerFactory.getLogger(ExecutorLogs.class);
+  private static final Duration PATIENCE = Duration.ofSeconds(2);
+  private static final int READS = 3;
+  private static final long PAUSE_MILLIS = 500;
+  private static final int TAIL_BYTES = 1 << 16;
+  private static final List<String> STREAMS = List.of("stdout", "stderr");
+
+  private static final Pattern WORKER = Pattern.compile("(https?://.*)/logPage/?\\?(.*)");
+  private static final Pattern YARN =
+      Pattern.compile("https?://.*/containerlogs/(container_\\w+)/.*");
+
+  /** Spark's words for an executor that took its task along. */
+  private static final Pattern LOST_BY_TASK =
+      Pattern.compile("ExecutorLostFailure \\(executor (\\S+) exited.*?Reason: ([^\\n]*)");
+
+  /** Spark's words for an application that ends because its executors do. */
+  private static final Pattern GIVEN_UP =
+      Pattern.compile(
+          "removed our application|SparkContext was shut down|executor failures|stopped SparkContext");
+
+  private final SparkContext spark;
+
+  public ExecutorLogs(SparkContext spark) {
+    this.spark = spark;
+  }
+
+  @Override
+  public Obituary of(String executor, String reason) {
+    String host = summary(executor).map(ExecutorLogs::host).orElse("an unknown host");
+    Ending ending = Ending.of(reason);
+    if (ending.isFromOutside()) {
+      return new Obituary(host, ending.text(), false);
+    }
+    Optional<String> error = summary(executor).flatMap(this::lastError);
+    return error
+        .map(words -> new Obituary(host, words + " (" + ending.text() + ")", true))
+        .orElseGet(() -> new Obituary(host, ending.text() + place(executor), ending.hasExitCode()));
+  }
+
+  /**
+   * The last error of the executor whose end made the application or one of its stages fail; empty
+   * where the failure has another cause or nothing is known of it.
+   */
+  public Optional<String> explain(Throwable failure) {
+    List<String> told =
+        Stream.iterate(failure, t -> t != null, Throwable::getCause)
+            .map(t -> String.valueOf(t.getMessage()))
+            .toList();
+    Optional<Matcher> byTask =
+        told.stream().map(LOST_BY_TASK::matcher).filter(Matcher::find).findFirst();
+    if (byTask.isPresent()) {
+      String executor = byTask.get().group(1);
+      Obituary obituary = of(executor, byTask.get().group(2));
+      return Optional.of(
+          "executor %s on %s was lost: %s".formatted(executor, obituary.host(), obituary.text()));
+    }
+    return told.stream().anyMatch(text -> GIVEN_UP.matcher(text).find())
+        ? newestOnThisMachine().map(words -> "its executors end before they have begun: " + words)
+        : Optional.empty();
+  }
+
+  /** Of executors that never came as far as to register, Spark tells nobody. */
+  private Optional<String> newestOnThisMachine() {
+    String home = spark.conf().get("spark.home", System.getenv().getOrDefault("SPARK_HOME", "."));
+    Path work = Path.of(System.getenv().getOrDefault("SPARK_WORKER_DIR", home + "/work"));
+    Path application = work.resolve(spark.applicationId());
+    try (Stream<Path> executors = Files.list(application)) {
+      return executors
+          .sorted(Comparator.comparingLong(ExecutorLogs::changed).reversed())
+          .flatMap(executor -> STREAMS.stream().map(executor::resolve))
+          .map(ExecutorLogs::tail)
+          .flatMap(log -> LastWords.of(log).stream())
+          .findFirst();
+    } catch (IOException notHere) {
+      return Optional.empty();
+    }
+  }
+
+  private static long changed(Path file) {
+    return file.toFile().lastModified();
+  }
+
+  private static String tail(Path file) {
+    try {
+      byte[] all = Files.readAllBytes(file);
+      int from = Math.max(0, all.length - TAIL_BYTES);
+      return new String(all, from, all.length - from, StandardCharsets.UTF_8);
+    } catch (IOException e) {
+      LOG.debug("reading {}", file, e);
+      return "";
+    }
+  }
+
+  private Optional<ExecutorSummary> summary(String executor) {
+    return CollectionConverters.asJava(spark.statusStore().executorList(false)).stream()
+        .filter(summary -> summary.id().equals(executor))
+        .findFirst();
+  }
+
+  private static String host(ExecutorSummary executor) {
+    return executor.hostPort().replaceFirst(":\\d+$", "");
+  }
+
+  private static Map<String, String> urls(ExecutorSummary executor) {
+    return CollectionConverters.asJava(executor.executorLogs());
+  }
+
+  private Optional<String> lastError(ExecutorSummary executor) {
+    Optional<Matcher> worker =
+        urls(executor).values().stream().map(WORKER::matcher).filter(Matcher::matches).findFirst();
+    if (worker.isEmpty()) {
+      return Optional.empty();
+    }
+    String query = worker.get().group(2).replaceFirst("&?logType=\\w+", "");
+    for (int read = 0; read < READS; read++) {
+      for (String stream : STREAMS) {
+        String url = worker.get().group(1) + "/log?" + query + "&logType=" + stream;
+        Optional<String> error = LastWords.of(get(url + "&byteLength=" + TAIL_BYTES));
+        if (error.isPresent()) {
+          return error;
+        }
+      }
+      // the worker may still be copying what the process said last
+      if (!pause()) {
+        break;
+      }
+    }
+    return Optional.empty();
+  }
+
+  private static String get(String url) {
+    try {
+      HttpClient client = HttpClient.newBuilder().connectTimeout(PATIENCE).build();
+      HttpRequest request = HttpRequest.newBuilder(URI.create(url)).timeout(PATIENCE).build();
+      return client.send(request, BodyHandlers.ofString()).body();
+    } catch (IOException | IllegalArgumentException e) {
+      LOG.debug("asking for {}", url, e);
+      return "";
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      return "";
+    }
+  }
+
+  private static boolean pause() {
+    try {
+      Thread.sleep(PAUSE_MILLIS);
+      return true;
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      return false;
+    }
+  }
+
+  /** Where a person finds the log. */
+  private String place(String executor) {
+    String application = spark.applicationId();
+    if (spark.master().startsWith("k8s")) {
+      return "; its log: kubectl logs -n %s -l spark-app-selector=%s,spark-exec-id=%s --tail=-1, if spark.kubernetes.executor.deleteOnTermination is false"
+          .formatted(
+              spark.conf().get("spark.kubernetes.namespace", "default"), application, executor);
+    }
+    Optional<String> url =
+        summary(executor)
+            .map(ExecutorLogs::urls)
+            .flatMap(urls -> Optional.ofNullable(urls.get("stderr")));
+    Optional<Matcher> container = url.map(YARN::matcher).filter(Matcher::matches);
+    return container
+        .map(
+            found ->
+                "; its log: yarn logs -applicationId %s -containerId %s"
+                    .formatted(application, found.group(1)))
+        .or(() -> url.map(found -> "; its log: " + found))
+        .orElse("");
+  }
+}
