@@ -5,6 +5,7 @@ import dev.anneal.data.arrow.PreparedDataset;
 import dev.anneal.data.arrow.Split;
 import dev.anneal.data.format.TokenizedRow;
 import dev.anneal.data.source.SourceFiles;
+import dev.anneal.data.task.TaskFailure;
 import dev.anneal.data.token.ChatTokenizer;
 import dev.anneal.data.token.TokenizerFiles;
 import dev.anneal.storage.Storage;
@@ -73,7 +74,11 @@ public final class AnnealDataset {
       }
     }
     return spark.createDataFrame(
-        sc.parallelize(parts, parts.size()).flatMap(part -> part.read(texts.value(), storage)),
+        sc.parallelize(parts, parts.size())
+            .flatMap(
+                part ->
+                    TaskFailure.readable(
+                        TaskFailure.readable(() -> part.read(texts.value(), storage)))),
         SCHEMA);
   }
 

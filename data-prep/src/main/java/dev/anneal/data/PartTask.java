@@ -9,6 +9,7 @@ import dev.anneal.data.SplitWriter.Written;
 import dev.anneal.data.arrow.Split;
 import dev.anneal.data.format.TokenizedRow;
 import dev.anneal.data.source.SourceRow;
+import dev.anneal.data.task.TaskFailure;
 import dev.anneal.storage.Storage;
 import java.io.IOException;
 import java.io.Serializable;
@@ -63,7 +64,11 @@ record PartTask(
   }
 
   @Override
-  public Iterator<TrainPart> call(Integer partition, Iterator<Tuple2<Long, SourceRow>> rows)
+  public Iterator<TrainPart> call(Integer partition, Iterator<Tuple2<Long, SourceRow>> rows) {
+    return List.of(TaskFailure.readable(() -> write(partition, rows))).iterator();
+  }
+
+  private TrainPart write(int partition, Iterator<Tuple2<Long, SourceRow>> rows)
       throws IOException {
     Census census = new Census();
     List<LeftOut> leftOut = new ArrayList<>();
@@ -84,7 +89,7 @@ record PartTask(
     String name = Split.TRAIN.fileName(partition);
     Written written = new SplitWriter(maxLength, packing).write(folder, name, trained, storage);
     String quarantine = Quarantine.writePart(folder, partition, leftOut, storage);
-    return List.of(new TrainPart(written, census, quarantine)).iterator();
+    return new TrainPart(written, census, quarantine);
   }
 
   private boolean isHeldOut(long key) {

@@ -5,6 +5,7 @@ import dev.anneal.data.source.FileSlice;
 import dev.anneal.data.source.RowReader;
 import dev.anneal.data.source.SourceRow;
 import dev.anneal.data.source.SourceRows;
+import dev.anneal.data.task.TaskFailure;
 import dev.anneal.data.task.TaskResults;
 import dev.anneal.storage.Storage;
 import dev.anneal.storage.Storage.FileInfo;
@@ -35,7 +36,8 @@ final class SourceScan {
     JavaRDD<SourceRow> rows =
         slices.isEmpty()
             ? sc.emptyRDD()
-            : sc.parallelize(slices, slices.size()).flatMap(slice -> open(slice, storage));
+            : sc.parallelize(slices, slices.size())
+                .flatMap(slice -> TaskFailure.readable(() -> open(slice, storage)));
     return new NumberedRows(rows, slices.stream().mapToLong(FileSlice::rows).sum());
   }
 
@@ -50,7 +52,7 @@ final class SourceScan {
           }
         };
     TaskContext.get().addTaskCompletionListener(close);
-    return rows;
+    return TaskFailure.readable(rows);
   }
 
   private static List<FileSlice> slices(

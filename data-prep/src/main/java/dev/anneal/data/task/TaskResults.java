@@ -30,7 +30,7 @@ public final class TaskResults {
 
   private static <T> Iterator<byte[]> toBytes(Iterator<T> partition) {
     ArrayList<T> elements = new ArrayList<>();
-    partition.forEachRemaining(elements::add);
+    TaskFailure.readable(partition).forEachRemaining(elements::add);
     return elements.isEmpty()
         ? List.<byte[]>of().iterator()
         : List.of(ObjectBytes.of(elements)).iterator();

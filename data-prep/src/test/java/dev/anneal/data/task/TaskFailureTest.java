@@ -1,12 +1,15 @@
 package dev.anneal.data.task;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.catchThrowable;
 import static org.assertj.core.api.Assertions.tuple;
 
 import dev.anneal.data.InvalidDataException;
 import dev.anneal.data.task.TaskFailure.Cause;
 import java.io.FileNotFoundException;
 import java.io.IOException;
+import java.net.URL;
+import java.net.URLClassLoader;
 import org.apache.spark.SparkException;
 import org.junit.jupiter.api.Test;
 
@@ -58,5 +61,43 @@ class TaskFailureTest {
     Exception failure =
         new SparkException(LOST + "ExecutorLostFailure (executor 0 exited) Reason: code 50");
     assertThat(TaskFailure.causes(failure)).hasSize(1);
+  }
+
+  @Test
+  void throwsAsTextWhatSparkWouldNotKnow() throws Exception {
+    URL place = Hidden.class.getProtectionDomain().getCodeSource().getLocation();
+    try (URLClassLoader jars = new URLClassLoader(new URL[] {place}, null)) {
+      Class<?> hidden = jars.loadClass(Hidden.class.getName());
+      Exception cause = (Exception) hidden.getConstructor(String.class).newInstance("at\n7");
+      Throwable thrown = thrown(new IOException("no rows", cause));
+      assertThat(thrown).isExactlyInstanceOf(RuntimeException.class).hasNoCause();
+      assertThat(TaskFailure.causes(new SparkException(LOST, thrown)))
+          .extracting(Cause::type, Cause::message)
+          .endsWith(tuple(IOException.class.getName(), "no rows"), tuple(hidden.getName(), "at 7"));
+    }
+  }
+
+  @Test
+  void throwsWhatSparkKnowsAsItIs() {
+    Exception own = new IOException("as it is");
+    assertThat(thrown(own)).isSameAs(own);
+  }
+
+  /** Loaded again by another loader, it is none of Spark's. */
+  public static final class Hidden extends RuntimeException {
+    private static final long serialVersionUID = 1L;
+
+    public Hidden(String message) {
+      super(message);
+    }
+  }
+
+  private static Throwable thrown(Exception failure) {
+    return catchThrowable(
+        () ->
+            TaskFailure.readable(
+                () -> {
+                  throw failure;
+                }));
   }
 }

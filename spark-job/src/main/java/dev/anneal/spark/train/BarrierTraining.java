@@ -1,5 +1,6 @@
 package dev.anneal.spark.train;
 
+import dev.anneal.data.task.TaskFailure;
 import dev.anneal.spark.cluster.NodePlacement;
 import dev.anneal.spark.config.AnnealConfig;
 import java.io.Serializable;
@@ -33,7 +34,8 @@ public final class BarrierTraining {
             .mapPartitions(
                 (Function1<Iterator<Integer>, Iterator<Integer>> & Serializable)
                     node ->
-                        CollectionConverters.asScala(Collections.singleton(task.run()).iterator()),
+                        CollectionConverters.asScala(
+                            Collections.singleton(TaskFailure.readable(task::run)).iterator()),
                 false,
                 tag);
     // an action whose result is a number, whatever the stage's elements are

@@ -88,11 +88,12 @@ class OwnTypesTest {
     }
   }
 
-  private record Ours(int number) implements Serializable {}
+  record Ours(int number) implements Serializable {}
 
   private static final class BadEvent implements SparkListenerEvent {}
 
-  private static final class Bad {
+  /** Every method gives Spark something that its loader does not know. */
+  static final class Bad {
     static List<Ours> collected(JavaRDD<Ours> rdd) {
       return rdd.collect();
     }
@@ -109,8 +110,8 @@ class OwnTypesTest {
       driver.send(message);
     }
 
-    static Object asked(PluginContext driver, boolean first) throws Exception {
-      return driver.ask(first ? new Ours(1) : new Ours(2));
+    static Object asked(PluginContext driver) throws Exception {
+      return driver.ask(new Ours(1));
     }
 
     static Consumer<Ours> replying(RpcCallContext context) {
@@ -118,7 +119,8 @@ class OwnTypesTest {
     }
   }
 
-  private static final class Good {
+  /** What Bad does, so that Spark can read it. */
+  static final class Good {
     static List<Ours> collected(JavaRDD<Ours> rdd) {
       return TaskResults.collect(rdd);
     }
