@@ -82,7 +82,7 @@ public final class TaskFailure {
     List<Throwable> chain = chain(failure);
     if (chain.stream().allMatch(TaskFailure::isKnownToSpark)) {
       // Spark looks for exceptions of its own, such as those of a lost shuffle
-      throw TaskFailure.<RuntimeException>asItIs(failure);
+      TaskFailure.<RuntimeException>throwAsItIs(failure);
     }
     String text =
         chain.stream()
@@ -95,7 +95,7 @@ public final class TaskFailure {
 
   /** Throws a checked exception where none may be declared. */
   @SuppressWarnings("unchecked")
-  private static <E extends Exception> E asItIs(Exception failure) throws E {
+  private static <E extends Exception> void throwAsItIs(Exception failure) throws E {
     throw (E) failure;
   }
 
