@@ -6,19 +6,19 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.List;
-import java.util.Optional;
 import org.apache.hadoop.yarn.api.records.ApplicationAttemptReport;
 import org.apache.hadoop.yarn.api.records.ApplicationId;
 import org.apache.hadoop.yarn.api.records.ApplicationReport;
 import org.apache.hadoop.yarn.api.records.ContainerId;
 import org.apache.hadoop.yarn.api.records.ContainerReport;
+import org.apache.hadoop.yarn.api.records.SignalContainerCommand;
 import org.apache.hadoop.yarn.api.records.YarnApplicationState;
 import org.apache.hadoop.yarn.client.api.YarnClient;
 import org.apache.hadoop.yarn.exceptions.YarnException;
 
 /** An application, by what the resource manager says of it and by its processes. */
 record YarnApplication(YarnClient client, ApplicationId id) {
-  private static final Duration PATIENCE = Duration.ofMinutes(1);
+  private static final Duration PATIENCE = Duration.ofMinutes(2);
   private static final EnumSet<YarnApplicationState> ENDED =
       EnumSet.of(
           YarnApplicationState.FINISHED, YarnApplicationState.FAILED, YarnApplicationState.KILLED);
@@ -43,14 +43,17 @@ record YarnApplication(YarnClient client, ApplicationId id) {
     return attempts;
   }
 
-  /** The containers of its executors that run now. */
-  List<ContainerId> executorContainers() throws IOException, YarnException {
+  /** Lets the resource manager end a container of an executor, as when it is preempted. */
+  void killExecutor() throws IOException, YarnException {
     List<ApplicationAttemptReport> attempts = attempts();
     ApplicationAttemptReport attempt = attempts.get(attempts.size() - 1);
-    return client.getContainers(attempt.getApplicationAttemptId()).stream()
-        .map(ContainerReport::getContainerId)
-        .filter(container -> !container.equals(attempt.getAMContainerId()))
-        .toList();
+    ContainerId executor =
+        client.getContainers(attempt.getApplicationAttemptId()).stream()
+            .map(ContainerReport::getContainerId)
+            .filter(container -> !container.equals(attempt.getAMContainerId()))
+            .findFirst()
+            .orElseThrow();
+    client.signalToContainer(executor, SignalContainerCommand.FORCEFUL_SHUTDOWN);
   }
 
   /** The processes of its executors. */
@@ -59,8 +62,8 @@ record YarnApplication(YarnClient client, ApplicationId id) {
   }
 
   /** The process of its application master, which is the driver in cluster mode. */
-  Optional<ProcessHandle> master() {
-    return processes("org.apache.spark.deploy.yarn.ApplicationMaster").stream().findFirst();
+  ProcessHandle master() {
+    return processes("org.apache.spark.deploy.yarn.ApplicationMaster").get(0);
   }
 
   private List<ProcessHandle> processes(String mainClass) {

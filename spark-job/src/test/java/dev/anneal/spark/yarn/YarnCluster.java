@@ -1,5 +1,7 @@
 package dev.anneal.spark.yarn;
 
+import static java.util.Locale.ROOT;
+
 import dev.anneal.spark.HdfsServer;
 import dev.anneal.spark.ServerProcess;
 import dev.anneal.spark.SubmittedJob;
@@ -24,12 +26,13 @@ import org.apache.hadoop.yarn.client.api.YarnClient;
 import org.apache.hadoop.yarn.conf.YarnConfiguration;
 
 /**
- * Hadoop on this machine, each of its daemons a process: HDFS, a resource manager, and two node
- * managers that start containers as processes. Applications are submitted with an unchanged Spark.
+ * Hadoop on this machine, each of its daemons a process: HDFS with the bundled model, a resource
+ * manager, and two node managers that start containers as processes. Applications are submitted
+ * with an unchanged Spark.
  */
 final class YarnCluster implements AutoCloseable {
   private static final Path HOME = Path.of(System.getProperty("anneal.home"));
-  private static final Duration PATIENCE = Duration.ofMinutes(1);
+  private static final Duration PATIENCE = Duration.ofMinutes(3);
   private static final int NODES = 2;
 
   private final Path folder;
@@ -84,16 +87,18 @@ final class YarnCluster implements AutoCloseable {
   }
 
   /** Waits until there is an application with this tag. */
-  YarnApplication application(String tag) throws Exception {
-    List<ApplicationReport> found = new ArrayList<>();
+  YarnApplication application(String tag, SubmittedJob job) throws Exception {
     Await.until(
         PATIENCE,
-        () -> "no application with the tag " + tag,
-        () ->
-            found.addAll(
-                client.getApplications(
-                    Set.of("SPARK"), EnumSet.allOf(YarnApplicationState.class), Set.of(tag))));
-    return new YarnApplication(client, found.get(0).getApplicationId());
+        () -> "no application: " + job.out() + job.err(),
+        () -> !applications(tag).isEmpty());
+    return new YarnApplication(client, applications(tag).get(0).getApplicationId());
+  }
+
+  /** What there is with this tag. */
+  List<ApplicationReport> applications(String tag) throws Exception {
+    return client.getApplications(
+        Set.of("SPARK"), EnumSet.allOf(YarnApplicationState.class), Set.of(tag.toLowerCase(ROOT)));
   }
 
   /** What {@code yarn logs -applicationId} prints: every log of every container that has ended. */
@@ -141,6 +146,7 @@ final class YarnCluster implements AutoCloseable {
         PATIENCE,
         () -> "not every node registered: see the logs in " + folder,
         () -> client.getNodeReports(NodeState.RUNNING).size() == NODES);
+    hdfs.putRecipe();
   }
 
   private void daemon(String main, String log, int port, List<String> settings)

@@ -2,15 +2,17 @@ package dev.anneal.spark.yarn;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.anneal.spark.SubmittedJob;
+import dev.anneal.spark.yarn.YarnRun.Mode;
 import java.nio.file.Path;
-import java.util.List;
+import org.apache.hadoop.yarn.api.records.FinalApplicationStatus;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.CleanupMode;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
+/** A run on YARN with an unchanged Spark, its driver here or in the application master. */
 class YarnIT {
   @TempDir(cleanup = CleanupMode.ON_SUCCESS)
   static Path folder;
@@ -20,7 +22,6 @@ class YarnIT {
   @BeforeAll
   static void start() throws Exception {
     cluster = YarnCluster.start(folder);
-    cluster.hdfs().putRecipe();
   }
 
   @AfterAll
@@ -28,27 +29,17 @@ class YarnIT {
     cluster.close();
   }
 
-  @Test
-  void client() throws Exception {
-    try (SubmittedJob job =
-        cluster.submit(
-            "client",
-            List.of(
-                "prep",
-                "--config",
-                SubmittedJob.recipe().toString(),
-                "--set",
-                "model.path=" + cluster.hdfs().uri("tiny/model"),
-                "--set",
-                "data.source=" + cluster.hdfs().uri("tiny/instructions.json"),
-                "--set",
-                "output.path=" + cluster.hdfs().uri("out")))) {
-      assertThat(job.await()).as(job.out() + job.err()).isZero();
-      YarnApplication app = cluster.application("client");
-      System.out.println(app.awaitEnd());
-      System.out.println(app.attempts());
-      System.out.println(job.out() + job.err());
-      System.out.println(cluster.logs(app));
+  @ParameterizedTest
+  @EnumSource
+  void succeedsInOneAttempt(Mode mode) throws Exception {
+    try (YarnRun run = YarnRun.start(cluster, mode, mode.name())) {
+      assertThat(run.await()).as(run.said()).isZero();
+      assertThat(run.application().awaitEnd().getFinalApplicationStatus())
+          .isEqualTo(FinalApplicationStatus.SUCCEEDED);
+      assertThat(run.application().attempts()).hasSize(1);
+      assertThat(run.said())
+          .contains("step %d/%d".formatted(YarnRun.STEPS, YarnRun.STEPS))
+          .contains(run.output() + "/adapter");
     }
   }
 }
