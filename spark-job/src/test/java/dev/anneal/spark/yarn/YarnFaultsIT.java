@@ -3,11 +3,9 @@ package dev.anneal.spark.yarn;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.anneal.spark.SubmittedJob;
-import dev.anneal.spark.faults.Await;
 import dev.anneal.spark.faults.RunOutput;
 import dev.anneal.spark.yarn.YarnRun.Mode;
 import java.nio.file.Path;
-import java.time.Duration;
 import org.apache.hadoop.yarn.api.records.ApplicationReport;
 import org.apache.hadoop.yarn.api.records.FinalApplicationStatus;
 import org.junit.jupiter.api.AfterAll;
@@ -22,7 +20,6 @@ import org.junit.jupiter.params.provider.EnumSource;
 /** What becomes of a run on YARN that cannot go on, or loses a container. */
 @Tag("faults")
 class YarnFaultsIT {
-  private static final Duration PATIENCE = Duration.ofMinutes(6);
   private static final String NO_FOLDER = "data.source=hdfs:///no/such/rows.json";
 
   @TempDir(cleanup = CleanupMode.ON_SUCCESS)
@@ -47,7 +44,7 @@ class YarnFaultsIT {
   @Test
   void aBadRequestToAnApplicationMasterIsNotRepeated() throws Exception {
     try (YarnRun run = YarnRun.start(cluster, Mode.CLUSTER, "bad", "--set", NO_FOLDER)) {
-      assertThat(run.await()).as(run.said()).isEqualTo(1);
+      run.assertExit(1);
       assertFailed(run, "data.source hdfs:///no/such/rows.json");
     }
   }
@@ -69,9 +66,9 @@ class YarnFaultsIT {
   void aFailureIsSaidAndNotRepeated(Mode mode) throws Exception {
     try (YarnRun run =
         YarnRun.start(cluster, mode, "failure-" + mode, "--set", "cluster.attempts=1")) {
-      awaitCheckpoint(run, YarnRun.CHECKPOINT_STEPS);
+      run.awaitCheckpoint(YarnRun.CHECKPOINT_STEPS);
       run.application().executors().get(0).destroyForcibly();
-      assertThat(run.await()).as(run.said()).isEqualTo(1);
+      run.assertExit(1);
       assertThat(run.said()).containsPattern("The process of rank [01] on \\S+ was lost");
       assertFailed(run, mode == Mode.CLUSTER ? "was lost" : "");
     }
@@ -80,7 +77,7 @@ class YarnFaultsIT {
   @Test
   void goesOnWhenTheResourceManagerTakesAContainer() throws Exception {
     try (YarnRun run = YarnRun.start(cluster, Mode.CLIENT, "taken")) {
-      awaitCheckpoint(run, 2 * YarnRun.CHECKPOINT_STEPS);
+      run.awaitCheckpoint(2 * YarnRun.CHECKPOINT_STEPS);
       run.application().killExecutor();
       assertGoesOn(run, "Beginning again after step");
       assertThat(run.application().attempts()).hasSize(1);
@@ -90,7 +87,7 @@ class YarnFaultsIT {
   @Test
   void goesOnWhenAnExecutorIsKilled() throws Exception {
     try (YarnRun run = YarnRun.start(cluster, Mode.CLUSTER, "killed")) {
-      awaitCheckpoint(run, 2 * YarnRun.CHECKPOINT_STEPS);
+      run.awaitCheckpoint(2 * YarnRun.CHECKPOINT_STEPS);
       run.application().executors().get(0).destroyForcibly();
       assertGoesOn(run, "Beginning again after step");
       assertThat(run.application().attempts()).hasSize(1);
@@ -101,15 +98,11 @@ class YarnFaultsIT {
   void aSecondApplicationMasterGoesOn() throws Exception {
     try (YarnRun run =
         YarnRun.start(cluster, Mode.CLUSTER, "master", "--conf", "spark.yarn.maxAppAttempts=2")) {
-      awaitCheckpoint(run, 2 * YarnRun.CHECKPOINT_STEPS);
+      run.awaitCheckpoint(2 * YarnRun.CHECKPOINT_STEPS);
       run.application().master().destroyForcibly();
       assertGoesOn(run, "Going on after step");
       assertThat(run.application().attempts()).hasSize(2);
     }
-  }
-
-  private static void awaitCheckpoint(YarnRun run, int step) throws Exception {
-    Await.until(PATIENCE, run::said, () -> run.hasCheckpoint(step));
   }
 
   /** Asserts that it says how it goes on, and ends with what an undisturbed run ends with. */
@@ -119,7 +112,7 @@ class YarnFaultsIT {
   }
 
   private static RunOutput succeeded(YarnRun run) throws Exception {
-    assertThat(run.await()).as(run.said()).isZero();
+    run.assertExit(0);
     assertThat(run.application().awaitEnd().getFinalApplicationStatus())
         .isEqualTo(FinalApplicationStatus.SUCCEEDED);
     Path copy = folder.resolve("copy-of-" + run.application().id());

@@ -33,7 +33,7 @@ class YarnIT {
   @EnumSource
   void succeedsInOneAttempt(Mode mode) throws Exception {
     try (YarnRun run = YarnRun.start(cluster, mode, mode.name())) {
-      assertThat(run.await()).as(run.said()).isZero();
+      run.assertExit(0);
       assertThat(run.application().awaitEnd().getFinalApplicationStatus())
           .isEqualTo(FinalApplicationStatus.SUCCEEDED);
       assertThat(run.application().attempts()).hasSize(1);

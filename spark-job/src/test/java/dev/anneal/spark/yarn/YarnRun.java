@@ -1,6 +1,9 @@
 package dev.anneal.spark.yarn;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 import dev.anneal.spark.SubmittedJob;
+import dev.anneal.spark.faults.Await;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -87,17 +90,20 @@ record YarnRun(YarnCluster cluster, SubmittedJob job, YarnApplication applicatio
     return words;
   }
 
-  /** Waits for its end; returns the exit code of {@code submit.sh}. */
-  int await() throws Exception {
-    return job.await(PATIENCE);
+  /** Waits for its end, and asserts that {@code submit.sh} ends with this exit code. */
+  void assertExit(int expected) throws Exception {
+    int code = job.await(PATIENCE);
+    if (code != expected) {
+      throw new AssertionError("exit code %d, not %d:%n%s".formatted(code, expected, said()));
+    }
   }
 
-  /** Whether the checkpoint after so many steps is complete. */
-  boolean hasCheckpoint(int step) throws Exception {
-    return cluster
-        .hdfs()
-        .storage()
-        .exists("%s/checkpoints/step-%08d/manifest.json".formatted(output, step));
+  /** Waits until the checkpoint after so many steps is complete. */
+  void awaitCheckpoint(int step) throws Exception {
+    String manifest = "%s/checkpoints/step-%08d/manifest.json".formatted(output, step);
+    Await.until(
+        PATIENCE, this::said, () -> !job.isRunning() || cluster.hdfs().storage().exists(manifest));
+    assertThat(job.isRunning()).as("it runs").isTrue();
   }
 
   /** What the driver has said: to whoever submitted it, or in its container. */
