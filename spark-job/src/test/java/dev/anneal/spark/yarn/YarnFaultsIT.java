@@ -6,6 +6,8 @@ import dev.anneal.spark.SubmittedJob;
 import dev.anneal.spark.faults.RunOutput;
 import dev.anneal.spark.yarn.YarnRun.Mode;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import org.apache.hadoop.yarn.api.records.ApplicationReport;
 import org.apache.hadoop.yarn.api.records.FinalApplicationStatus;
 import org.junit.jupiter.api.AfterAll;
@@ -20,6 +22,10 @@ import org.junit.jupiter.params.provider.EnumSource;
 /** What becomes of a run on YARN that cannot go on, or loses a container. */
 @Tag("faults")
 class YarnFaultsIT {
+  /** So many that a run is not over before something happens to it. */
+  private static final int STEPS = 120;
+
+  private static final int CHECKPOINT_STEPS = 10;
   private static final String NO_FOLDER = "data.source=hdfs:///no/such/rows.json";
 
   @TempDir(cleanup = CleanupMode.ON_SUCCESS)
@@ -29,21 +35,21 @@ class YarnFaultsIT {
   private static RunOutput undisturbed;
 
   @BeforeAll
-  static void start() throws Exception {
+  static void startCluster() throws Exception {
     cluster = YarnCluster.start(folder);
-    try (YarnRun run = YarnRun.start(cluster, Mode.CLIENT, "undisturbed")) {
+    try (YarnRun run = start(Mode.CLIENT, "undisturbed")) {
       undisturbed = succeeded(run);
     }
   }
 
   @AfterAll
-  static void stop() {
+  static void stopCluster() {
     cluster.close();
   }
 
   @Test
   void aBadRequestToAnApplicationMasterIsNotRepeated() throws Exception {
-    try (YarnRun run = YarnRun.start(cluster, Mode.CLUSTER, "bad", "--set", NO_FOLDER)) {
+    try (YarnRun run = start(Mode.CLUSTER, "bad", "--set", NO_FOLDER)) {
       run.assertExit(1);
       assertFailed(run, "data.source hdfs:///no/such/rows.json");
     }
@@ -64,9 +70,8 @@ class YarnFaultsIT {
   @ParameterizedTest
   @EnumSource
   void aFailureIsSaidAndNotRepeated(Mode mode) throws Exception {
-    try (YarnRun run =
-        YarnRun.start(cluster, mode, "failure-" + mode, "--set", "cluster.attempts=1")) {
-      run.awaitCheckpoint(YarnRun.CHECKPOINT_STEPS);
+    try (YarnRun run = start(mode, "failure-" + mode, "--set", "cluster.attempts=1")) {
+      run.awaitCheckpoint(CHECKPOINT_STEPS);
       run.application().executors().get(0).destroyForcibly();
       run.assertExit(1);
       assertThat(run.said()).containsPattern("The process of rank [01] on \\S+ was lost");
@@ -76,8 +81,8 @@ class YarnFaultsIT {
 
   @Test
   void goesOnWhenTheResourceManagerTakesAContainer() throws Exception {
-    try (YarnRun run = YarnRun.start(cluster, Mode.CLIENT, "taken")) {
-      run.awaitCheckpoint(2 * YarnRun.CHECKPOINT_STEPS);
+    try (YarnRun run = start(Mode.CLIENT, "taken")) {
+      run.awaitCheckpoint(CHECKPOINT_STEPS);
       run.application().killExecutor();
       assertGoesOn(run, "Beginning again after step");
       assertThat(run.application().attempts()).hasSize(1);
@@ -86,8 +91,8 @@ class YarnFaultsIT {
 
   @Test
   void goesOnWhenAnExecutorIsKilled() throws Exception {
-    try (YarnRun run = YarnRun.start(cluster, Mode.CLUSTER, "killed")) {
-      run.awaitCheckpoint(2 * YarnRun.CHECKPOINT_STEPS);
+    try (YarnRun run = start(Mode.CLUSTER, "killed")) {
+      run.awaitCheckpoint(CHECKPOINT_STEPS);
       run.application().executors().get(0).destroyForcibly();
       assertGoesOn(run, "Beginning again after step");
       assertThat(run.application().attempts()).hasSize(1);
@@ -96,13 +101,25 @@ class YarnFaultsIT {
 
   @Test
   void aSecondApplicationMasterGoesOn() throws Exception {
-    try (YarnRun run =
-        YarnRun.start(cluster, Mode.CLUSTER, "master", "--conf", "spark.yarn.maxAppAttempts=2")) {
-      run.awaitCheckpoint(2 * YarnRun.CHECKPOINT_STEPS);
+    try (YarnRun run = start(Mode.CLUSTER, "master", "--conf", "spark.yarn.maxAppAttempts=2")) {
+      run.awaitCheckpoint(CHECKPOINT_STEPS);
       run.application().master().destroyForcibly();
       assertGoesOn(run, "Going on after step");
       assertThat(run.application().attempts()).hasSize(2);
     }
+  }
+
+  /** Starts a run of so many steps. */
+  private static YarnRun start(Mode mode, String name, String... more) throws Exception {
+    List<String> options =
+        new ArrayList<>(
+            List.of(
+                "--set",
+                "training.max_steps=" + STEPS,
+                "--set",
+                "checkpoint.every_steps=" + CHECKPOINT_STEPS));
+    options.addAll(List.of(more));
+    return YarnRun.start(cluster, mode, name, options.toArray(String[]::new));
   }
 
   /** Asserts that it says how it goes on, and ends with what an undisturbed run ends with. */

@@ -18,7 +18,6 @@ import java.util.List;
 record YarnRun(YarnCluster cluster, SubmittedJob job, YarnApplication application, String output)
     implements AutoCloseable {
   static final int STEPS = 12;
-  static final int CHECKPOINT_STEPS = 3;
 
   /** Where the driver runs. */
   enum Mode {
@@ -62,7 +61,6 @@ record YarnRun(YarnCluster cluster, SubmittedJob job, YarnApplication applicatio
             "lora.r=4",
             "training.micro_batch_size=1",
             "training.max_steps=" + STEPS,
-            "checkpoint.every_steps=" + CHECKPOINT_STEPS,
             "output.path=" + output);
     List<String> words = new ArrayList<>(List.of("run"));
     Path recipe = SubmittedJob.recipe();
