@@ -58,8 +58,15 @@ public final class ServerProcess implements AutoCloseable {
     return port;
   }
 
+  /** The processes that it has started and that run now. */
+  public List<ProcessHandle> processes() {
+    return process.descendants().toList();
+  }
+
+  /** Ends it, and what it has started first: some of that would outlive it. */
   @Override
   public void close() {
+    processes().forEach(ProcessHandle::destroyForcibly);
     process.destroyForcibly();
     try {
       process.waitFor(PATIENCE.toSeconds(), TimeUnit.SECONDS);

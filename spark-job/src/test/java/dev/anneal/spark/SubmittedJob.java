@@ -37,13 +37,14 @@ public final class SubmittedJob implements AutoCloseable {
   }
 
   /**
-   * Starts it on the embedded cluster with these environment variables in addition, and none of the
-   * developer's for AWS.
+   * Starts it with these environment variables in addition, and none of the developer's for AWS and
+   * Spark: on the embedded cluster, unless one of them says otherwise.
    */
   public static SubmittedJob start(
       Path workingFolder, Map<String, String> environment, String... args) throws IOException {
     ProcessBuilder place = new ProcessBuilder();
     place.environment().keySet().removeIf(name -> name.startsWith("AWS_"));
+    place.environment().remove("SPARK_HOME");
     place.environment().putAll(environment);
     return start(workingFolder, place, List.of(args));
   }
@@ -68,7 +69,6 @@ public final class SubmittedJob implements AutoCloseable {
             .directory(workingFolder.toFile())
             .redirectOutput(out.toFile())
             .redirectError(err.toFile());
-    builder.environment().remove("SPARK_HOME");
     builder.environment().put("TMPDIR", scratch.toString());
     return new SubmittedJob(builder.start(), out, err, scratch);
   }

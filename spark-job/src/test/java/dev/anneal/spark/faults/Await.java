@@ -4,7 +4,7 @@ import java.time.Duration;
 import java.util.concurrent.Callable;
 
 /** Waits for what other processes do. */
-final class Await {
+public final class Await {
   private static final Duration PAUSE = Duration.ofMillis(50);
 
   private Await() {}
@@ -14,8 +14,8 @@ final class Await {
    *
    * @param otherwise what to say if it does not within {@code patience}
    */
-  static void until(Duration patience, Callable<String> otherwise, Callable<Boolean> condition)
-      throws Exception {
+  public static void until(
+      Duration patience, Callable<String> otherwise, Callable<Boolean> condition) throws Exception {
     long deadline = System.nanoTime() + patience.toNanos();
     while (!condition.call()) {
       if (System.nanoTime() > deadline) {

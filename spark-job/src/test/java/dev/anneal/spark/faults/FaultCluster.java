@@ -105,7 +105,9 @@ final class FaultCluster implements AutoCloseable {
     all.addAll(List.of("--master", master()));
     all.addAll(List.of("--conf", "spark.executor.cores=1", "--conf", "spark.executor.memory=1g"));
     all.addAll(javaOptions(javaOptions));
-    return SubmittedJob.start(workingFolder, network.head().process(List.of()), all);
+    ProcessBuilder place = network.head().process(List.of());
+    place.environment().remove("SPARK_HOME");
+    return SubmittedJob.start(workingFolder, place, all);
   }
 
   /** What lets JVMs start faster that live for seconds, and {@code more} for all of them. */

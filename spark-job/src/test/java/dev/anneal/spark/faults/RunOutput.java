@@ -19,12 +19,12 @@ import java.util.List;
 import java.util.stream.Stream;
 
 /** What a run has left in its output folder. */
-record RunOutput(Path folder) implements Output {
+public record RunOutput(Path folder) implements Output {
   private static final ObjectMapper JSON = new ObjectMapper();
   private static final Duration PATIENCE = Duration.ofMinutes(1);
 
   /** Copies what is looked at of a run's output elsewhere into {@code folder}. */
-  static RunOutput copyOf(Storage storage, String location, Path folder) throws IOException {
+  public static RunOutput copyOf(Storage storage, String location, Path folder) throws IOException {
     Files.createDirectories(folder.resolve("adapter"));
     for (String file :
         List.of(
@@ -72,7 +72,7 @@ record RunOutput(Path folder) implements Output {
     }
   }
 
-  JsonNode record() throws IOException {
+  public JsonNode record() throws IOException {
     return JSON.readTree(folder.resolve("run.json").toFile());
   }
 
@@ -87,7 +87,7 @@ record RunOutput(Path folder) implements Output {
   }
 
   /** Asserts that a run has succeeded with the numbers of another one, bit for bit. */
-  void assertSameAs(RunOutput undisturbed) throws IOException {
+  public void assertSameAs(RunOutput undisturbed) throws IOException {
     assertThat(record().path("state").asText()).isEqualTo("succeeded");
     assertThat(metrics()).isEqualTo(undisturbed.metrics());
     for (String file : List.of("adapter_model.safetensors", "adapter_config.json")) {
