@@ -1,0 +1,139 @@
+package dev.anneal.spark.doctor;
+
+import dev.anneal.spark.Redaction;
+import dev.anneal.spark.Request;
+import dev.anneal.spark.cluster.Slots;
+import dev.anneal.spark.cluster.SparkSettings;
+import dev.anneal.spark.config.AnnealConfig;
+import dev.anneal.spark.config.ConfigLoader;
+import dev.anneal.spark.job.RootCause;
+import dev.anneal.spark.storage.ObjectStoreDefaults;
+import dev.anneal.storage.Storage;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeoutException;
+import org.apache.spark.SparkConf;
+import org.apache.spark.api.java.JavaSparkContext;
+import org.apache.spark.sql.SparkSession;
+
+/** Looks for what would stop a run, on the driver and on as many executors as it has nodes. */
+public final class Doctor {
+  private static final Duration STAGE_LIMIT = Duration.ofMinutes(3);
+  private static final String SYNC_SECONDS = "120";
+
+  private final JavaSparkContext spark;
+  private final AnnealConfig config;
+  private final SparkConf given;
+
+  private Doctor(JavaSparkContext spark, AnnealConfig config, SparkConf given) {
+    this.spark = spark;
+    this.config = config;
+    this.given = given;
+  }
+
+  /**
+   * What there is to look at where nobody says what will run: every slot that Spark's configuration
+   * tells of, and no GPUs that must be there.
+   */
+  public static AnnealConfig anyRun() {
+    int nodes = Slots.of(new SparkConf()).orElse(1);
+    List<String> sets = List.of("cluster.gpus_per_node=0", "cluster.nodes=" + Math.max(1, nodes));
+    return ConfigLoader.load(null, sets, Path.of("").toAbsolutePath());
+  }
+
+  /** Starts a session as a run would, looks, and stops the session. */
+  public static Diagnosis examine(AnnealConfig config) {
+    SparkConf given = ObjectStoreDefaults.addTo(new SparkConf());
+    Request run =
+        new Request(
+            Request.Command.TRAIN, config, Request.Existing.KEEP, Request.Detail.SENTENCE, 0);
+    SparkConf conf = SparkSettings.of(given, run);
+    // refused for a run, and told; a barrier stage does not begin with it
+    conf.set("spark.dynamicAllocation.enabled", "false");
+    conf.set("spark.barrier.sync.timeout", SYNC_SECONDS);
+    SparkSession session = SparkSession.builder().config(conf).getOrCreate();
+    try {
+      JavaSparkContext spark = JavaSparkContext.fromSparkContext(session.sparkContext());
+      return new Doctor(spark, config, given).examine();
+    } finally {
+      session.stop();
+    }
+  }
+
+  private Diagnosis examine() {
+    Places places = Places.of(config, new Storage(spark.hadoopConfiguration()));
+    Looks looks = new Looks();
+    List<PlaceReport> executors = new ArrayList<>();
+    try {
+      HostChecks.addTo(looks, spark.getConf());
+      LibraryChecks.addForDriver(looks);
+      StorageChecks.addForDriver(looks, places);
+      HubCheck.addForDriver(looks, places);
+      int tasks = new SlotChecks(spark, config, given).addTo(looks);
+      if (tasks > 0) {
+        executors.addAll(executors(places, tasks));
+      }
+      looks.put("nodes", nodes(executors));
+    } catch (ExecutionException | TimeoutException e) {
+      looks.put("nodes", Finding.stopping(cannotLook(e)));
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      looks.put("nodes", Finding.stopping("The checks were interrupted."));
+    } finally {
+      removeWitness(looks, places);
+    }
+    List<PlaceReport> all = new ArrayList<>();
+    String host = spark.getConf().get("spark.driver.host", "");
+    all.add(new PlaceReport("driver", host, looks.found()));
+    all.addAll(executors);
+    return new Diagnosis(all, Redaction.of(given, spark.hadoopConfiguration())::mask);
+  }
+
+  private List<PlaceReport> executors(Places places, int tasks)
+      throws ExecutionException, TimeoutException, InterruptedException {
+    BarrierJob job = new BarrierJob(spark, tasks, config.cluster().gpusPerNode());
+    List<String> reports = job.run(new ExecutorTask(places), STAGE_LIMIT);
+    Map<String, Finding> clocks = ClockChecks.run(job);
+    List<PlaceReport> executors = new ArrayList<>();
+    for (String json : reports) {
+      PlaceReport report = PlaceReport.parse(json);
+      Finding clock = clocks.getOrDefault(report.place(), Finding.of("?"));
+      executors.add(report.with("clock", clock));
+    }
+    return executors;
+  }
+
+  private Finding nodes(List<PlaceReport> executors) {
+    Set<String> places = new HashSet<>();
+    for (PlaceReport executor : executors) {
+      if (!places.add(executor.place()) && !spark.isLocal()) {
+        return Finding.stopping(
+            "Two tasks of the barrier stage run on %s, but each needs a process of its own: add --conf spark.executor.cores=<cores of a node>."
+                .formatted(executor.place()));
+      }
+    }
+    return Finding.of("%d of %d looked at".formatted(executors.size(), config.cluster().nodes()));
+  }
+
+  private static String cannotLook(Exception e) {
+    return "A barrier stage cannot run on the executors (%s): see their logs."
+        .formatted(
+            e instanceof TimeoutException ? "it does not end in time" : RootCause.sentence(e));
+  }
+
+  private static void removeWitness(Looks looks, Places places) {
+    try {
+      StorageChecks.removeWitness(places);
+    } catch (IOException e) {
+      // where it could not be written, the driver's finding says so
+      looks.put("witness", Finding.of("? " + e.getMessage()));
+    }
+  }
+}
