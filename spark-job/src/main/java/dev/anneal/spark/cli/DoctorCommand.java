@@ -1,5 +1,6 @@
 package dev.anneal.spark.cli;
 
+import dev.anneal.spark.JobFailedException;
 import dev.anneal.spark.config.AnnealConfig;
 import dev.anneal.spark.config.ConfigLoader;
 import dev.anneal.spark.doctor.Diagnosis;
@@ -45,7 +46,15 @@ final class DoctorCommand implements Callable<Integer> {
     Diagnosis diagnosis = Doctor.examine(request());
     spec.commandLine().getOut().print(json ? diagnosis.json() + "\n" : diagnosis.text());
     spec.commandLine().getOut().flush();
-    return diagnosis.stops().isEmpty() ? 0 : 1;
+    int stops = diagnosis.stops().size();
+    if (stops > 0) {
+      throw new JobFailedException(
+          stops == 1
+              ? "What is found above would stop a run."
+              : "%d things that are found above would stop a run.".formatted(stops),
+          null);
+    }
+    return 0;
   }
 
   private AnnealConfig request() {

@@ -3,11 +3,10 @@ package dev.anneal.spark.doctor;
 import dev.anneal.spark.Redaction;
 import dev.anneal.spark.Request;
 import dev.anneal.spark.cluster.Slots;
-import dev.anneal.spark.cluster.SparkSettings;
 import dev.anneal.spark.config.AnnealConfig;
 import dev.anneal.spark.config.ConfigLoader;
 import dev.anneal.spark.job.RootCause;
-import dev.anneal.spark.storage.ObjectStoreDefaults;
+import dev.anneal.spark.session.RunSession;
 import dev.anneal.storage.Storage;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -21,21 +20,25 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeoutException;
 import org.apache.spark.SparkConf;
 import org.apache.spark.api.java.JavaSparkContext;
-import org.apache.spark.sql.SparkSession;
 
 /** Looks for what would stop a run, on the driver and on as many executors as it has nodes. */
 public final class Doctor {
   private static final Duration STAGE_LIMIT = Duration.ofMinutes(3);
   private static final String SYNC_SECONDS = "120";
 
+  private final RunSession session;
   private final JavaSparkContext spark;
   private final AnnealConfig config;
   private final SparkConf given;
 
-  private Doctor(JavaSparkContext spark, AnnealConfig config, SparkConf given) {
-    this.spark = spark;
+  private Doctor(RunSession session, AnnealConfig config) {
+    this.session = session;
     this.config = config;
-    this.given = given;
+    this.given = session.conf().clone();
+    // refused for a run, and told; a barrier stage does not begin with it
+    session.conf().set("spark.dynamicAllocation.enabled", "false");
+    session.conf().set("spark.barrier.sync.timeout", SYNC_SECONDS);
+    this.spark = JavaSparkContext.fromSparkContext(session.open().sparkContext());
   }
 
   /**
@@ -48,27 +51,16 @@ public final class Doctor {
     return ConfigLoader.load(null, sets, Path.of("").toAbsolutePath());
   }
 
-  /** Starts a session as a run would, looks, and stops the session. */
+  /** Looks, in a session as a run would have it. */
   public static Diagnosis examine(AnnealConfig config) {
-    SparkConf given = ObjectStoreDefaults.addTo(new SparkConf());
-    Request run =
-        new Request(
-            Request.Command.TRAIN, config, Request.Existing.KEEP, Request.Detail.SENTENCE, 0);
-    SparkConf conf = SparkSettings.of(given, run);
-    // refused for a run, and told; a barrier stage does not begin with it
-    conf.set("spark.dynamicAllocation.enabled", "false");
-    conf.set("spark.barrier.sync.timeout", SYNC_SECONDS);
-    SparkSession session = SparkSession.builder().config(conf).getOrCreate();
-    try {
-      JavaSparkContext spark = JavaSparkContext.fromSparkContext(session.sparkContext());
-      return new Doctor(spark, config, given).examine();
-    } finally {
-      session.stop();
+    Request run = Request.of(Request.Command.TRAIN, config, Request.Existing.KEEP);
+    try (RunSession session = RunSession.forRequest(run)) {
+      return new Doctor(session, config).examine();
     }
   }
 
   private Diagnosis examine() {
-    Places places = Places.of(config, new Storage(spark.hadoopConfiguration()));
+    Places places = Places.of(config, new Storage(session.hadoop()));
     Looks looks = new Looks();
     List<PlaceReport> executors = new ArrayList<>();
     try {
@@ -93,7 +85,7 @@ public final class Doctor {
     String host = spark.getConf().get("spark.driver.host", "");
     all.add(new PlaceReport("driver", host, looks.found()));
     all.addAll(executors);
-    return new Diagnosis(all, Redaction.of(given, spark.hadoopConfiguration())::mask);
+    return new Diagnosis(all, Redaction.of(given, session.hadoop())::mask);
   }
 
   private List<PlaceReport> executors(Places places, int tasks)

@@ -1,6 +1,7 @@
 package dev.anneal.spark.doctor;
 
 import dev.anneal.training.tensor.NativeErrors;
+import java.math.BigDecimal;
 import java.time.Duration;
 import java.util.Collections;
 import java.util.LinkedHashMap;
@@ -52,7 +53,7 @@ final class Looks {
     } catch (ExecutionException e) {
       found.put(check, failed(NativeErrors.firstLine(e.getCause()), stops));
     } catch (TimeoutException e) {
-      found.put(check, failed("no answer in %d seconds".formatted(limit.toSeconds()), stops));
+      found.put(check, failed("no answer in %s s".formatted(seconds(limit)), stops));
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       found.put(check, failed("interrupted", stops));
@@ -62,6 +63,10 @@ final class Looks {
   private static Finding failed(String cause, UnaryOperator<String> stops) {
     String sentence = stops.apply(cause);
     return sentence == null ? Finding.of("? " + excerpt(cause)) : Finding.stopping(sentence);
+  }
+
+  private static String seconds(Duration limit) {
+    return BigDecimal.valueOf(limit.toMillis(), 3).stripTrailingZeros().toPlainString();
   }
 
   private static String excerpt(String cause) {
