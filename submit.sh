@@ -9,6 +9,7 @@ Usage: ./submit.sh COMMAND [OPTIONS]
   run      prepare the data, train, and publish the adapter: one Spark application
   prep     prepare the data only
   train    train on the data set that an earlier prep left in output.path
+  doctor   look on driver and executors for what would stop a run
 
   --config FILE       the configuration (see conf/)
   --set KEY=VALUE     override one key; the value is YAML; may be repeated, the last one wins
@@ -16,6 +17,7 @@ Usage: ./submit.sh COMMAND [OPTIONS]
   --native-dir DIR    take the native libraries from DIR, which is on every node, and send none
                       (default: $ANNEAL_NATIVE_DIR)
   --show N            prep: print the first N prepared rows, what is learned in brackets
+  --json              doctor: print JSON in place of a table
   --overwrite         replace a finished run in output.path
   --debug             print stack traces and keep the executors' logs
   --help, --version
@@ -52,7 +54,7 @@ while (($#)); do
       anneal_args+=("$1" "$2")
       shift
       ;;
-    --config=* | --set=* | --show=* | --overwrite | --debug | --version) anneal_args+=("$1") ;;
+    --config=* | --set=* | --show=* | --overwrite | --json | --debug | --version) anneal_args+=("$1") ;;
     --gpu) natives=gpu ;;
     --native-dir)
       (($# > 1)) || refuse "$1 needs a value: see ./submit.sh --help."

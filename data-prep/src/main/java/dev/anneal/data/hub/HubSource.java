@@ -10,7 +10,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import org.apache.hadoop.conf.Configuration;
 
@@ -34,6 +33,12 @@ public final class HubSource {
     return source.startsWith(HubName.SCHEME);
   }
 
+  /** The hub that data sets come from. */
+  public static URI endpoint(Configuration conf) {
+    String named = System.getenv().getOrDefault("HF_ENDPOINT", DEFAULT_ENDPOINT);
+    return URI.create(conf.get(ENDPOINT_KEY, named));
+  }
+
   /**
    * Copies the files of a data set into {@code <output>/hub/<org>/<name>/<commit>}.
    *
@@ -43,11 +48,8 @@ public final class HubSource {
    */
   public static List<FileInfo> fetch(String source, String output, Storage storage) {
     Configuration conf = storage.configuration();
-    Map<String, String> environment = System.getenv();
-    String endpoint =
-        conf.get(ENDPOINT_KEY, environment.getOrDefault("HF_ENDPOINT", DEFAULT_ENDPOINT));
-    String token = Optional.ofNullable(environment.get("HF_TOKEN")).orElse("").strip();
-    HubClient client = new HubClient(URI.create(endpoint), token.isEmpty() ? null : token);
+    String token = Optional.ofNullable(System.getenv("HF_TOKEN")).orElse("").strip();
+    HubClient client = new HubClient(endpoint(conf), token.isEmpty() ? null : token);
     Path cache =
         Path.of(conf.get(CACHE_KEY, System.getProperty("user.home") + "/.cache/anneal/hub"));
     return fetch(HubName.parse(source), output, client, cache, storage);

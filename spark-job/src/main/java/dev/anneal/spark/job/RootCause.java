@@ -9,7 +9,7 @@ import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 /** What lies at the bottom of an exception. */
-final class RootCause {
+public final class RootCause {
   /** How Spark says where a task ran. */
   private static final Pattern PLACE = Pattern.compile("\\((\\S+) executor \\S+\\)");
 
@@ -17,7 +17,8 @@ final class RootCause {
 
   private RootCause() {}
 
-  static String sentence(Throwable failure) {
+  /** The first line of it, with where it happened if that matters. */
+  public static String sentence(Throwable failure) {
     List<Cause> causes = TaskFailure.causes(failure);
     Cause root = causes.get(causes.size() - 1);
     String message = root.message();

@@ -7,10 +7,15 @@ import java.util.OptionalInt;
 import org.apache.spark.SparkConf;
 
 /** Whether the cluster that Spark is configured for can run the barrier stage. */
-final class ClusterCheck {
+public final class ClusterCheck {
   private ClusterCheck() {}
 
-  static void check(AnnealConfig config, SparkConf conf) {
+  /**
+   * Checks it.
+   *
+   * @throws BadRequestException if not
+   */
+  public static void check(AnnealConfig config, SparkConf conf) {
     if (conf.getBoolean("spark.dynamicAllocation.enabled", false)) {
       throw new BadRequestException(
           "spark.dynamicAllocation.enabled is true, but all nodes of a training run must stay:"

@@ -8,12 +8,17 @@ import dev.anneal.training.cuda.Gpus;
 import org.apache.spark.SparkConf;
 
 /** Whether there are the GPUs that a run asks for, as far as the driver can tell. */
-final class GpuCheck {
+public final class GpuCheck {
   private static final String ASSIGNED = "spark.executor.resource.gpu.amount";
 
   private GpuCheck() {}
 
-  static void check(AnnealConfig config, SparkConf conf) {
+  /**
+   * Checks it.
+   *
+   * @throws BadRequestException if not
+   */
+  public static void check(AnnealConfig config, SparkConf conf) {
     int gpus = config.cluster().gpusPerNode();
     if (gpus == 0) {
       return;

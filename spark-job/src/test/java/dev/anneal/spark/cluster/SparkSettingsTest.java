@@ -35,11 +35,9 @@ class SparkSettingsTest {
     List<String> set = List.of("cluster.nodes=2", "cluster.attempts=3");
     return SparkSettings.of(
         given,
-        new Request(
+        Request.of(
             Request.Command.RUN,
             ConfigLoader.load(null, set, Path.of("")),
-            Request.Existing.KEEP,
-            Request.Detail.SENTENCE,
-            0));
+            Request.Existing.KEEP));
   }
 }

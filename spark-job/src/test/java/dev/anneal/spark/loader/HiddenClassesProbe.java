@@ -1,13 +1,18 @@
 package dev.anneal.spark.loader;
 
 import dev.anneal.data.DatasetManifest;
-import dev.anneal.data.InvalidDataException;
-import dev.anneal.spark.DataPreparation;
+import dev.anneal.spark.Anneal;
+import dev.anneal.spark.BadRequestException;
+import dev.anneal.spark.JobFailedException;
 import java.io.IOException;
+import java.io.PrintWriter;
 import java.io.Serializable;
-import java.io.UncheckedIOException;
+import java.io.Writer;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
+import java.util.stream.Collectors;
 import org.apache.spark.SparkContext;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.sql.SparkSession;
@@ -36,7 +41,7 @@ public final class HiddenClassesProbe {
       self.setContextClassLoader(own);
       System.out.println("plain: " + collected(spark));
       for (String settings : args) {
-        System.out.println(prepared(spark, List.of(settings.split(";"))));
+        System.out.println(prepared(spark, settings));
       }
     }
   }
@@ -53,14 +58,28 @@ public final class HiddenClassesProbe {
     }
   }
 
-  private static String prepared(SparkSession spark, List<String> settings) {
+  private static String prepared(SparkSession spark, String settings) {
     try {
-      DatasetManifest dataset = DataPreparation.run(spark, settings);
+      DatasetManifest dataset = Anneal.on(spark).printTo(nowhere()).prep(config(settings));
       return "prepared: " + dataset.train().rows() + " and " + dataset.eval().rows();
-    } catch (InvalidDataException e) {
+    } catch (BadRequestException e) {
       return "refused: " + e.getMessage();
-    } catch (UncheckedIOException e) {
+    } catch (JobFailedException e) {
       return "stopped: " + e.getMessage();
     }
+  }
+
+  private static PrintWriter nowhere() {
+    return new PrintWriter(Writer.nullWriter());
+  }
+
+  private static Map<String, Object> config(String settings) {
+    return Arrays.stream(settings.split(";"))
+        .map(setting -> setting.split("=", 2))
+        .collect(
+            Collectors.toMap(
+                setting -> setting[0],
+                setting -> setting[1].matches("\\d+") ? Long.valueOf(setting[1]) : setting[1],
+                (first, last) -> last));
   }
 }

@@ -1,0 +1,65 @@
+package dev.anneal.spark.cli;
+
+import dev.anneal.spark.JobFailedException;
+import dev.anneal.spark.config.AnnealConfig;
+import dev.anneal.spark.config.ConfigLoader;
+import dev.anneal.spark.doctor.Diagnosis;
+import dev.anneal.spark.doctor.Doctor;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.Callable;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+
+@Command(
+    name = "doctor",
+    description = "Looks for what would stop a run, on the driver and on executors.",
+    mixinStandardHelpOptions = true,
+    versionProvider = CommandLineInterface.Version.class)
+final class DoctorCommand implements Callable<Integer> {
+  @Option(
+      names = "--config",
+      paramLabel = "FILE",
+      description = "The configuration of the run, in YAML.")
+  private Path config;
+
+  @Option(
+      names = "--set",
+      paramLabel = "KEY=VALUE",
+      description = "Overrides one key; the value is YAML; the last one wins.")
+  private List<String> sets = new ArrayList<>();
+
+  @Option(names = "--json", description = "Prints JSON in place of a table.")
+  private boolean json;
+
+  // the handler of failures asks the parser for it
+  @SuppressWarnings("UnusedVariable")
+  @Option(names = "--debug", description = "Prints stack traces.")
+  private boolean debug;
+
+  @CommandLine.Spec private CommandLine.Model.CommandSpec spec;
+
+  @Override
+  public Integer call() {
+    Diagnosis diagnosis = Doctor.examine(request());
+    spec.commandLine().getOut().print(json ? diagnosis.json() + "\n" : diagnosis.text());
+    spec.commandLine().getOut().flush();
+    int stops = diagnosis.stops().size();
+    if (stops > 0) {
+      throw new JobFailedException(
+          stops == 1
+              ? "What is found above would stop a run."
+              : "%d things that are found above would stop a run.".formatted(stops),
+          null);
+    }
+    return 0;
+  }
+
+  private AnnealConfig request() {
+    return config == null && sets.isEmpty()
+        ? Doctor.anyRun()
+        : ConfigLoader.load(config, sets, Path.of("").toAbsolutePath());
+  }
+}

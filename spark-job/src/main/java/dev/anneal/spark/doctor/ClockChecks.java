@@ -1,0 +1,69 @@
+package dev.anneal.spark.doctor;
+
+import java.time.Duration;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeoutException;
+import org.apache.spark.SparkEnv;
+import org.apache.spark.TaskContext;
+import org.apache.spark.scheduler.TaskInfo;
+
+/**
+ * How far the clocks of executors are off the driver's: a task that does nothing but look at its
+ * clock, halfway between its begin and its end by the driver's.
+ */
+final class ClockChecks {
+  private static final Duration LIMIT = Duration.ofSeconds(30);
+
+  /** Kerberos refuses clocks that are five minutes apart, object stores a quarter of an hour. */
+  private static final Duration APART = Duration.ofMinutes(5);
+
+  private ClockChecks() {}
+
+  /** The findings by place, of those whose times Spark has told. */
+  static Map<String, Finding> run(BarrierJob job)
+      throws ExecutionException, TimeoutException, InterruptedException {
+    TaskTimes times = new TaskTimes();
+    job.spark().sc().addSparkListener(times);
+    try {
+      Map<String, Finding> found = new LinkedHashMap<>();
+      for (String said : job.run(ClockChecks::look, LIMIT)) {
+        String[] words = said.split(" ", 3);
+        Optional<TaskInfo> task = times.of(Long.parseLong(words[0]));
+        task.ifPresent(
+            info ->
+                found.put(
+                    words[2],
+                    finding(Long.parseLong(words[1]), info.launchTime(), info.finishTime())));
+      }
+      return found;
+    } finally {
+      job.spark().sc().removeSparkListener(times);
+    }
+  }
+
+  private static String look() {
+    return "%d %d %s"
+        .formatted(
+            TaskContext.get().taskAttemptId(),
+            System.currentTimeMillis(),
+            PlaceReport.executor(SparkEnv.get().executorId()));
+  }
+
+  /**
+   * One finding, all times in milliseconds since the epoch.
+   *
+   * @param clock what the executor saw
+   * @param begin and {@code end} of its task by the driver's clock
+   */
+  static Finding finding(long clock, long begin, long end) {
+    long off = clock - (begin + end) / 2;
+    return Math.abs(off) < APART.toMillis()
+        ? Finding.of("%+d ms, +-%d".formatted(off, (end - begin + 1) / 2))
+        : Finding.stopping(
+            "The clock is %+d s off the driver's: object stores and Kerberos refuse what comes with a wrong time, so let the nodes keep it by NTP."
+                .formatted(off / 1000));
+  }
+}

@@ -1,0 +1,72 @@
+package dev.anneal.spark.doctor;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.io.IOException;
+import org.junit.jupiter.api.Test;
+
+/** Texts as they were read on real hosts, and what is made of them. */
+class HostChecksTest {
+  @Test
+  void readsTheLimitsOfAProcess() {
+    ProcessLimits limits =
+        new ProcessLimits(
+            """
+            Limit                     Soft Limit           Hard Limit           Units
+            Max core file size        0                    unlimited            bytes
+            Max open files            20000                20000                files
+            Max locked memory         8388608              unlimited            bytes
+            Max processes             unlimited            unlimited            processes
+            """);
+    assertThat(limits.soft(ProcessLimits.OPEN_FILES)).hasValue(20_000);
+    assertThat(limits.soft(ProcessLimits.LOCKED_MEMORY)).hasValue(8 << 20);
+    assertThat(limits.soft("Max processes")).isEmpty();
+    assertThatThrownBy(() -> limits.soft("Max file locks")).hasMessageContaining("not told");
+  }
+
+  @Test
+  void readsWhatNvidiaSmiSays() {
+    // one H200 of 2026-11-28, and two
+    assertThat(NvidiaSmi.summary("NVIDIA H200, 143771, 580.159.04\n"))
+        .isEqualTo("1 x NVIDIA H200, 140 GiB, driver 580.159.04");
+    assertThat(
+            NvidiaSmi.summary(
+                """
+                NVIDIA H200, 143771, 580.159.04
+                NVIDIA H200, 143771, 580.159.04
+                NVIDIA A10G, [N/A], 580.159.04
+                """))
+        .isEqualTo(
+            "2 x NVIDIA H200, 140 GiB, driver 580.159.04; 1 x NVIDIA A10G, [N/A], driver 580.159.04");
+    assertThatThrownBy(() -> NvidiaSmi.summary("No devices were found\n"))
+        .hasMessage("No devices were found");
+    assertThatThrownBy(() -> NvidiaSmi.summary("")).hasMessageContaining("says nothing");
+  }
+
+  @Test
+  void asksForAGlibcThatLibtorchLoadsWith() throws IOException {
+    assertThat(HostChecks.glibc("glibc 2.36")).isEqualTo("2.36");
+    assertThatThrownBy(() -> HostChecks.glibc("glibc 2.17")).hasMessage("this is glibc 2.17");
+    assertThatThrownBy(() -> HostChecks.glibc("musl")).hasMessage("this is musl");
+  }
+
+  @Test
+  void readsWhatMemoryIsFree() {
+    assertThat(
+            HostChecks.memory(
+                """
+                MemTotal:       24604672 kB
+                MemFree:         9046356 kB
+                MemAvailable:   22020096 kB
+                """))
+        .isEqualTo("21.0 GiB of 23.5 GiB free");
+  }
+
+  @Test
+  void aClockThatIsFarOffStopsARun() {
+    assertThat(ClockChecks.finding(10_030, 10_000, 10_040)).isEqualTo(Finding.of("+10 ms, +-20"));
+    assertThat(ClockChecks.finding(10_000, 310_010, 310_030).stops())
+        .startsWith("The clock is -300 s off");
+  }
+}
