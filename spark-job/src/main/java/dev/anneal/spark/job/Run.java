@@ -208,14 +208,14 @@ public final class Run {
     display.line(Summary.dataset(dataset));
     DatasetCheck.check(plan.config(), plan.vocabSize(), dataset);
     try {
-      trained(spark, record, dataset, summary);
+      return trained(spark, record, dataset, summary);
     } catch (InvalidDataException | InvalidModelException e) {
       // a request is refused before it costs anything; what is found out now is a failure
       throw new JobFailedException(e.getMessage(), e);
     }
   }
 
-  private void trained(
+  private Result trained(
       SparkSession spark, RunRecord record, DatasetManifest dataset, Summary summary)
       throws IOException {
     Outcome outcome = train(spark, record, dataset);

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.anneal.spark.Request;
 import dev.anneal.spark.config.ConfigLoader;
+import dev.anneal.spark.progress.ProgressDisplay;
 import java.nio.file.Path;
 import java.util.List;
 import org.apache.spark.SparkConf;
@@ -40,6 +41,7 @@ class SparkSettingsTest {
             ConfigLoader.load(null, set, Path.of("")),
             Request.Existing.KEEP,
             Request.Detail.SENTENCE,
-            0));
+            0,
+            ProgressDisplay.Medium.FILE));
   }
 }

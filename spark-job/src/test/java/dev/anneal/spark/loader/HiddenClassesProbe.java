@@ -2,10 +2,14 @@ package dev.anneal.spark.loader;
 
 import dev.anneal.data.DatasetManifest;
 import dev.anneal.data.InvalidDataException;
-import dev.anneal.spark.DataPreparation;
+import dev.anneal.data.PrepJob;
+import dev.anneal.spark.config.AnnealConfig;
+import dev.anneal.spark.config.ConfigLoader;
+import dev.anneal.spark.train.Specs;
 import java.io.IOException;
 import java.io.Serializable;
 import java.io.UncheckedIOException;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import org.apache.spark.SparkContext;
@@ -55,7 +59,8 @@ public final class HiddenClassesProbe {
 
   private static String prepared(SparkSession spark, List<String> settings) {
     try {
-      DatasetManifest dataset = DataPreparation.run(spark, settings);
+      AnnealConfig config = ConfigLoader.load(null, settings, Path.of("").toAbsolutePath());
+      DatasetManifest dataset = PrepJob.run(spark, Specs.prep(config, config.model().tokenizer()));
       return "prepared: " + dataset.train().rows() + " and " + dataset.eval().rows();
     } catch (InvalidDataException e) {
       return "refused: " + e.getMessage();
