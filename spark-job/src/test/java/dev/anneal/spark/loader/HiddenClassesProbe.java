@@ -1,18 +1,17 @@
 package dev.anneal.spark.loader;
 
 import dev.anneal.data.DatasetManifest;
-import dev.anneal.spark.Anneal;
-import dev.anneal.spark.BadRequestException;
-import dev.anneal.spark.JobFailedException;
+import dev.anneal.data.InvalidDataException;
+import dev.anneal.data.PrepJob;
+import dev.anneal.spark.config.AnnealConfig;
+import dev.anneal.spark.config.ConfigLoader;
+import dev.anneal.spark.train.Specs;
 import java.io.IOException;
-import java.io.PrintWriter;
 import java.io.Serializable;
-import java.io.Writer;
+import java.io.UncheckedIOException;
+import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
-import java.util.Map;
-import java.util.stream.Collectors;
 import org.apache.spark.SparkContext;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.sql.SparkSession;
@@ -41,7 +40,7 @@ public final class HiddenClassesProbe {
       self.setContextClassLoader(own);
       System.out.println("plain: " + collected(spark));
       for (String settings : args) {
-        System.out.println(prepared(spark, settings));
+        System.out.println(prepared(spark, List.of(settings.split(";"))));
       }
     }
   }
@@ -58,28 +57,15 @@ public final class HiddenClassesProbe {
     }
   }
 
-  private static String prepared(SparkSession spark, String settings) {
+  private static String prepared(SparkSession spark, List<String> settings) {
     try {
-      DatasetManifest dataset = Anneal.on(spark).printTo(nowhere()).prep(config(settings));
+      AnnealConfig config = ConfigLoader.load(null, settings, Path.of("").toAbsolutePath());
+      DatasetManifest dataset = PrepJob.run(spark, Specs.prep(config, config.model().tokenizer()));
       return "prepared: " + dataset.train().rows() + " and " + dataset.eval().rows();
-    } catch (BadRequestException e) {
+    } catch (InvalidDataException e) {
       return "refused: " + e.getMessage();
-    } catch (JobFailedException e) {
+    } catch (UncheckedIOException e) {
       return "stopped: " + e.getMessage();
     }
-  }
-
-  private static PrintWriter nowhere() {
-    return new PrintWriter(Writer.nullWriter());
-  }
-
-  private static Map<String, Object> config(String settings) {
-    return Arrays.stream(settings.split(";"))
-        .map(setting -> setting.split("=", 2))
-        .collect(
-            Collectors.toMap(
-                setting -> setting[0],
-                setting -> setting[1].matches("\\d+") ? Long.valueOf(setting[1]) : setting[1],
-                (first, last) -> last));
   }
 }
