@@ -19,7 +19,7 @@ import org.junit.jupiter.api.io.TempDir;
 @Tag("faults")
 class YarnFaultsIT {
   /** So many that a run is not over before something happens to it. */
-  private static final int STEPS = 120;
+  private static final int STEPS = 240;
 
   private static final int CHECKPOINT_STEPS = 10;
 
@@ -45,7 +45,7 @@ class YarnFaultsIT {
   @Test
   void goesOnWhenTheResourceManagerTakesAContainer() throws Exception {
     try (YarnRun run = start(Mode.CLIENT, "taken")) {
-      run.awaitCheckpoint(CHECKPOINT_STEPS);
+      run.awaitCheckpoint();
       run.application().killExecutor();
       assertGoesOn(run, "Beginning again after step");
       assertThat(run.application().attempts()).hasSize(1);
@@ -55,7 +55,7 @@ class YarnFaultsIT {
   @Test
   void goesOnWhenAnExecutorIsKilled() throws Exception {
     try (YarnRun run = start(Mode.CLUSTER, "killed")) {
-      run.awaitCheckpoint(CHECKPOINT_STEPS);
+      run.awaitCheckpoint();
       run.application().executors().get(0).destroyForcibly();
       assertGoesOn(run, "Beginning again after step");
       assertThat(run.application().attempts()).hasSize(1);
@@ -65,7 +65,7 @@ class YarnFaultsIT {
   @Test
   void aSecondApplicationMasterGoesOn() throws Exception {
     try (YarnRun run = start(Mode.CLUSTER, "master", "--conf", "spark.yarn.maxAppAttempts=2")) {
-      run.awaitCheckpoint(CHECKPOINT_STEPS);
+      run.awaitCheckpoint();
       run.application().master().destroyForcibly();
       assertGoesOn(run, "Going on after step");
       assertThat(run.application().attempts()).hasSize(2);
