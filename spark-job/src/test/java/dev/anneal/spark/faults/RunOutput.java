@@ -45,13 +45,13 @@ public record RunOutput(Path folder) implements Output {
   }
 
   /** Waits until the checkpoint after {@code step} steps is complete. */
-  void awaitCheckpoint(int step) throws Exception {
+  public void awaitCheckpoint(int step) throws Exception {
     Path manifest = folder.resolve("checkpoints/step-%08d/manifest.json".formatted(step));
     Await.until(PATIENCE, () -> "no " + manifest, () -> Files.exists(manifest));
   }
 
   /** The step after which the last complete checkpoint was taken. */
-  int lastCheckpoint() throws IOException {
+  public int lastCheckpoint() throws IOException {
     try (Stream<Path> steps = Files.list(folder.resolve("checkpoints"))) {
       return steps
           .filter(step -> Files.exists(step.resolve("manifest.json")))
@@ -77,7 +77,7 @@ public record RunOutput(Path folder) implements Output {
   }
 
   /** The lines of {@code metrics.jsonl} without what depends on the hour. */
-  List<String> metrics() throws IOException {
+  public List<String> metrics() throws IOException {
     List<String> lines = new ArrayList<>();
     for (String line : Files.readAllLines(folder.resolve("metrics.jsonl"))) {
       ObjectNode numbers = (ObjectNode) JSON.readTree(line);
@@ -138,7 +138,7 @@ public record RunOutput(Path folder) implements Output {
   }
 
   /** Asserts that a run has failed with this error and has published nothing. */
-  void assertFailed(String error) throws IOException {
+  public void assertFailed(String error) throws IOException {
     assertThat(record().path("state").asText()).isEqualTo("failed");
     assertThat(record().path("error").asText()).matches(error);
     assertThat(folder.resolve("adapter")).doesNotExist();

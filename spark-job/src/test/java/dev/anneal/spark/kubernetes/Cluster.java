@@ -2,6 +2,7 @@ package dev.anneal.spark.kubernetes;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import dev.anneal.spark.ServerProcess;
 import dev.anneal.spark.faults.Await;
 import io.fabric8.kubernetes.client.server.mock.KubernetesCrudDispatcher;
@@ -62,14 +63,24 @@ final class Cluster implements AutoCloseable {
         new Image(
             sparkHome,
             Map.of(
-                "/opt/anneal/jars", TARGET.resolve("app"),
-                "/opt/anneal/natives/cpu", TARGET.resolve("app-cpu")));
+                "/opt/anneal/jars",
+                RuntimeJar.in(Files.createDirectory(folder.resolve("jars"))),
+                RuntimeJar.PARTS,
+                TARGET.resolve("app"),
+                "/opt/anneal/conf",
+                HOME.resolve("conf"),
+                "/opt/anneal/natives/cpu",
+                TARGET.resolve("app-cpu")));
     return new Cluster(sparkHome, server, api, Kubelet.start(api, image, folder, claims));
   }
 
   /** The master's URL for spark-submit. */
   String master() {
-    return "k8s://http://127.0.0.1:" + server.port();
+    return "k8s://" + url();
+  }
+
+  String url() {
+    return "http://127.0.0.1:" + server.port();
   }
 
   Path sparkHome() {
@@ -83,6 +94,13 @@ final class Cluster implements AutoCloseable {
   /** The pods there are of a role, {@code driver} or {@code executor}. */
   List<Pod> pods(String role) throws IOException, InterruptedException {
     return api.pods().stream().filter(pod -> pod.role().equals(role)).toList();
+  }
+
+  /** Creates a pod in the namespace {@code default}. */
+  Pod create(JsonNode pod) throws IOException, InterruptedException {
+    api.post("/api/v1/namespaces/default/pods", pod);
+    String name = pod.at("/metadata/name").asText();
+    return new Pod(api.get("/api/v1/namespaces/default/pods/" + name).orElseThrow());
   }
 
   /** What a pod's container has printed. */
