@@ -45,13 +45,13 @@ public record RunOutput(Path folder) implements Output {
   }
 
   /** Waits until the checkpoint after {@code step} steps is complete. */
-  public void awaitCheckpoint(int step) throws Exception {
+  void awaitCheckpoint(int step) throws Exception {
     Path manifest = folder.resolve("checkpoints/step-%08d/manifest.json".formatted(step));
     Await.until(PATIENCE, () -> "no " + manifest, () -> Files.exists(manifest));
   }
 
   /** The step after which the last complete checkpoint was taken. */
-  public int lastCheckpoint() throws IOException {
+  int lastCheckpoint() throws IOException {
     try (Stream<Path> steps = Files.list(folder.resolve("checkpoints"))) {
       return steps
           .filter(step -> Files.exists(step.resolve("manifest.json")))
@@ -77,7 +77,7 @@ public record RunOutput(Path folder) implements Output {
   }
 
   /** The lines of {@code metrics.jsonl} without what depends on the hour. */
-  public List<String> metrics() throws IOException {
+  List<String> metrics() throws IOException {
     List<String> lines = new ArrayList<>();
     for (String line : Files.readAllLines(folder.resolve("metrics.jsonl"))) {
       ObjectNode numbers = (ObjectNode) JSON.readTree(line);
@@ -87,14 +87,27 @@ public record RunOutput(Path folder) implements Output {
   }
 
   /** Asserts that a run has succeeded with the numbers of another one, bit for bit. */
-  public void assertSameAs(RunOutput undisturbed) throws IOException {
+  void assertSameAs(RunOutput undisturbed) throws IOException {
+    assertSameNumbersAs(undisturbed);
+    assertSameFile("adapter/adapter_config.json", undisturbed);
+  }
+
+  /** The same for another one that has the model elsewhere, which is in the adapter's settings. */
+  public void assertSameNumbersAs(RunOutput undisturbed) throws IOException {
     assertThat(record().path("state").asText()).isEqualTo("succeeded");
     assertThat(metrics()).isEqualTo(undisturbed.metrics());
-    for (String file : List.of("adapter_model.safetensors", "adapter_config.json")) {
-      assertThat(folder.resolve("adapter").resolve(file))
-          .hasSameBinaryContentAs(undisturbed.folder().resolve("adapter").resolve(file));
-    }
+    assertSameFile("adapter/adapter_model.safetensors", undisturbed);
     assertThat(folder.resolve("_attempts")).doesNotExist();
+  }
+
+  private void assertSameFile(String file, RunOutput undisturbed) {
+    assertThat(folder.resolve(file)).hasSameBinaryContentAs(undisturbed.folder().resolve(file));
+  }
+
+  /** Asserts that a run has succeeded and has published an adapter. */
+  public void assertPublished() throws IOException {
+    assertThat(record().path("state").asText()).isEqualTo("succeeded");
+    assertThat(folder.resolve("adapter/adapter_model.safetensors")).isNotEmptyFile();
   }
 
   /** Asserts that every complete checkpoint holds what its manifest says. */

@@ -11,6 +11,7 @@ import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 
 /** Asks the API for what it holds, and changes it. */
@@ -43,12 +44,18 @@ final class ApiClient {
     send(request(path).POST(BodyPublishers.ofString(resource.toString())));
   }
 
-  /** Merges {@code change} into what lies at {@code path}, if it is still there. */
-  void merge(String path, JsonNode change) throws IOException, InterruptedException {
+  /**
+   * Puts {@code value} in the place of a field of what lies at {@code path}, if it is still there.
+   *
+   * @param field as JSON Patch names it, such as {@code /status}
+   */
+  void replace(String path, String field, Object value) throws IOException, InterruptedException {
+    // not a merge patch: the server would join arrays
+    Map<String, Object> change = Map.of("op", "add", "path", field, "value", value);
     send(
         request(path)
-            .header("Content-Type", "application/merge-patch+json")
-            .method("PATCH", BodyPublishers.ofString(change.toString())));
+            .header("Content-Type", "application/json-patch+json")
+            .method("PATCH", BodyPublishers.ofString(JSON.writeValueAsString(List.of(change)))));
   }
 
   void delete(String path) throws IOException, InterruptedException {

@@ -20,6 +20,7 @@ import java.util.stream.Stream;
 /** A Kubernetes cluster of one node: the API in a process of its own, and a kubelet. */
 final class Cluster implements AutoCloseable {
   static final Path HOME = Path.of(System.getProperty("anneal.home"));
+  private static final Duration PATIENCE = Duration.ofMinutes(3);
   private static final Path TARGET = HOME.resolve("spark-job/target");
 
   private final Path sparkHome;
@@ -91,9 +92,41 @@ final class Cluster implements AutoCloseable {
     return api;
   }
 
-  /** The pods there are of a role, {@code driver} or {@code executor}. */
-  List<Pod> pods(String role) throws IOException, InterruptedException {
-    return api.pods().stream().filter(pod -> pod.role().equals(role)).toList();
+  /** Waits until a pod of this name is there. */
+  Pod await(String name) throws Exception {
+    String path = "/api/v1/namespaces/default/pods/" + name;
+    Await.until(PATIENCE, () -> "no pod " + name, () -> api.get(path).isPresent());
+    return new Pod(api.get(path).orElseThrow());
+  }
+
+  /** Waits until this many executors run. */
+  List<Pod> awaitExecutors(int number) throws Exception {
+    Await.until(
+        PATIENCE,
+        () -> "not %d executors, but %s".formatted(number, api.pods()),
+        () -> executors().size() == number);
+    return executors();
+  }
+
+  private List<Pod> executors() throws IOException, InterruptedException {
+    return api.pods().stream()
+        .filter(pod -> pod.role().equals("executor") && pod.phase().equals("Running"))
+        .filter(pod -> !pod.isBeingDeleted())
+        .toList();
+  }
+
+  /** Tells the API to delete a pod; its process then has the pod's grace period. */
+  void delete(Pod pod) throws IOException, InterruptedException {
+    api.delete(pod.path());
+  }
+
+  /** Waits until a deleted pod is gone; returns what its container has ended with. */
+  int awaitDeleted(Pod pod) throws Exception {
+    Await.until(
+        PATIENCE,
+        () -> pod.name() + " is not gone: " + log(pod),
+        () -> api.get(pod.path()).isEmpty());
+    return kubelet.exitCode(pod).orElseThrow();
   }
 
   /** Creates a pod in the namespace {@code default}. */

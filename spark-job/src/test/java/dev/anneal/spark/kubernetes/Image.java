@@ -28,8 +28,8 @@ record Image(Path sparkHome, Map<String, Path> contents) {
     return mounts;
   }
 
-  /** The image's environment. */
-  Map<String, String> environment() {
+  /** The image's environment in a pod of this address. */
+  Map<String, String> environment(String address) {
     return Map.of(
         "SPARK_HOME",
         SPARK_HOME,
@@ -38,7 +38,10 @@ record Image(Path sparkHome, Map<String, Path> contents) {
         "PATH",
         JAVA_HOME + "/bin:/usr/sbin:/usr/bin:/sbin:/bin",
         "LANG",
-        "C.UTF-8");
+        "C.UTF-8",
+        // what a pod's own host name would resolve to
+        "SPARK_LOCAL_IP",
+        address);
   }
 
   /**

@@ -1,26 +1,23 @@
 package dev.anneal.spark.kubernetes;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.TreeMap;
+import java.util.concurrent.ConcurrentHashMap;
 
 /**
  * The agent of the tests' one node: runs every pod of the API as a process of this machine and
- * tells the API what becomes of it. All pods have this machine's loopback address.
+ * tells the API what becomes of it. Every pod has a loopback address of its own.
  */
 final class Kubelet implements AutoCloseable {
-  private static final ObjectMapper JSON = new ObjectMapper();
-  private static final String ADDRESS = "127.0.0.1";
   private static final Duration PERIOD = Duration.ofMillis(100);
 
   /** Keeps a pod that is deleted in the API while its process ends. */
@@ -30,7 +27,7 @@ final class Kubelet implements AutoCloseable {
   private final Image image;
   private final Path folder;
   private final Map<String, Path> claims;
-  private final Map<String, PodProcess> processes = new HashMap<>();
+  private final Map<String, PodProcess> processes = new ConcurrentHashMap<>();
   private final Thread thread = new Thread(this::run, "kubelet");
 
   private Kubelet(ApiClient api, Image image, Path folder, Map<String, Path> claims) {
@@ -55,6 +52,11 @@ final class Kubelet implements AutoCloseable {
   /** What a pod's container prints. */
   Path log(String pod) {
     return folder.resolve(pod + ".log");
+  }
+
+  /** What a pod's container has ended with. */
+  OptionalInt exitCode(Pod pod) {
+    return processes.get(pod.uid()).exitCode();
   }
 
   private void run() {
@@ -87,7 +89,8 @@ final class Kubelet implements AutoCloseable {
     OptionalInt exitCode = process.exitCode();
     if (exitCode.isPresent()) {
       if (pod.phase().equals("Running")) {
-        api.merge(pod.path(), PodStatus.ended(pod, ADDRESS, exitCode.getAsInt()));
+        api.replace(
+            pod.path(), "/status", PodStatus.ended(pod, pod.address(), exitCode.getAsInt()));
       }
       if (pod.isBeingDeleted()) {
         release(pod);
@@ -106,7 +109,9 @@ final class Kubelet implements AutoCloseable {
     Map<String, Path> mounts = new TreeMap<>(image.mounts());
     mounts.putAll(volumes.get());
     mounts.put("/etc/hosts", hosts(own));
-    ContainerEnvironment environment = ContainerEnvironment.of(pod, image.environment(), ADDRESS);
+    String address = address();
+    ContainerEnvironment environment =
+        ContainerEnvironment.of(pod, image.environment(address), address);
     List<String> command = new ArrayList<>(pod.words("command"));
     command.addAll(pod.words("args"));
     command = environment.expand(command);
@@ -117,24 +122,32 @@ final class Kubelet implements AutoCloseable {
         pod.uid(),
         PodProcess.start(
             command, environment.variables(), mounts, own.resolve("root"), log(pod.name())));
-    api.merge(pod.path(), PodStatus.running(pod, ADDRESS));
+    api.replace(pod.path(), "/status", PodStatus.running(pod, address));
   }
 
-  /**
-   * The names of this machine and of the services there are, which is what a cluster's DNS says.
-   */
+  /** The next one of this machine's loopback network. */
+  private String address() {
+    int number = processes.size() + 1;
+    return "127.1.%d.%d".formatted(number / 250, number % 250 + 1);
+  }
+
+  /** The names of this machine, and what a cluster's DNS says of the services there are. */
   private Path hosts(Path own) throws IOException, InterruptedException {
     StringBuilder lines = new StringBuilder(Files.readString(Path.of("/etc/hosts"))).append('\n');
     for (JsonNode service : api.get("/api/v1/services").orElseThrow().path("items")) {
-      String name = service.path("metadata").path("name").asText();
-      String full = name + "." + service.path("metadata").path("namespace").asText() + ".svc";
-      lines.append(ADDRESS + " " + name + " " + full + " " + full + ".cluster.local\n");
+      String name = service.at("/metadata/name").asText();
+      String full = "%s.%s.svc".formatted(name, service.at("/metadata/namespace").asText());
+      for (Pod pod : api.pods()) {
+        if (pod.has(service.at("/spec/selector")) && pod.phase().equals("Running")) {
+          lines.append("%s %s %s %s.cluster.local%n".formatted(pod.address(), name, full, full));
+        }
+      }
     }
     return Files.writeString(own.resolve("hosts"), lines);
   }
 
   private void release(Pod pod) throws IOException, InterruptedException {
-    api.merge(pod.path(), JSON.valueToTree(Map.of("metadata", Map.of("finalizers", List.of()))));
+    api.replace(pod.path(), "/metadata/finalizers", List.of());
   }
 
   /** Ends every process. */

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -13,10 +14,7 @@ import org.junit.jupiter.api.io.TempDir;
 /** Whole runs on Kubernetes: an unchanged Spark 4.1, its client, its pods. */
 @ExtendWith(ContainersPermitted.class)
 class KubernetesIT {
-  private static final Duration PATIENCE = Duration.ofMinutes(5);
-
-  @TempDir(cleanup = org.junit.jupiter.api.io.CleanupMode.NEVER)
-  static Path folder;
+  @TempDir static Path folder;
 
   private static KubernetesRuns runs;
 
@@ -31,11 +29,28 @@ class KubernetesIT {
   }
 
   @Test
-  void clusterModeTrainsAndEndsWithTheDriversPodSucceeded() throws Exception {
+  void inClusterModeTheDriversPodSucceeds() throws Exception {
     try (Submission submission = runs.submit("cluster")) {
-      assertThat(submission.await(PATIENCE)).as(submission.said()).isZero();
-      Pod driver = runs.cluster().pods("driver").get(0);
-      assertThat(driver.phase()).as(runs.cluster().log(driver)).isEqualTo("Succeeded");
+      List<Pod> executors = runs.cluster().awaitExecutors(2);
+      assertThat(executors).allMatch(pod -> pod.grace().equals(Duration.ofSeconds(120)));
+
+      assertThat(submission.await(KubernetesRuns.PATIENCE)).as(submission.said()).isZero();
     }
+    Pod driver = runs.cluster().await("cluster");
+    assertThat(driver.exitCode()).as(runs.cluster().log(driver)).isZero();
+    assertThat(driver.phase()).isEqualTo("Succeeded");
+    assertThat(driver.grace()).isEqualTo(Duration.ofSeconds(180));
+    assertThat(runs.cluster().log(driver)).contains("Adapter   /data/cluster/adapter");
+    runs.output("cluster").assertPublished();
+  }
+
+  @Test
+  void whatIsRefusedIsTheContainersExitCode() throws Exception {
+    Pod driver = runs.startJob("refused", "--set", "data.max_length=0");
+    driver = runs.cluster().awaitEnd(driver, KubernetesRuns.PATIENCE);
+    assertThat(driver.exitCode()).as(runs.cluster().log(driver)).isEqualTo(2);
+    assertThat(driver.phase()).isEqualTo("Failed");
+    assertThat(runs.cluster().log(driver)).containsPattern("anneal: .*data\\.max_length");
+    assertThat(runs.output("refused").folder()).doesNotExist();
   }
 }

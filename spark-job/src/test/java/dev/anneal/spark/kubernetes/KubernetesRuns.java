@@ -1,11 +1,12 @@
 package dev.anneal.spark.kubernetes;
 
-import dev.anneal.spark.ServerProcess;
 import dev.anneal.spark.SubmittedJob;
+import dev.anneal.spark.faults.Await;
 import dev.anneal.spark.faults.RunOutput;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -13,8 +14,7 @@ import java.util.stream.Stream;
 
 /** Short runs of the bundled model on a cluster, with what {@code deploy/kubernetes} says. */
 final class KubernetesRuns implements AutoCloseable {
-  static final int STEPS = 12;
-  static final int CHECKPOINT_STEPS = 3;
+  static final Duration PATIENCE = Duration.ofMinutes(5);
 
   private static final List<String> SETTINGS =
       List.of(
@@ -24,8 +24,8 @@ final class KubernetesRuns implements AutoCloseable {
           "evaluation.sample_rows=0",
           "lora.r=4",
           "training.micro_batch_size=1",
-          "training.max_steps=" + STEPS,
-          "checkpoint.every_steps=" + CHECKPOINT_STEPS);
+          "training.max_steps=6",
+          "checkpoint.every_steps=3");
 
   private final Path folder;
   private final Cluster cluster;
@@ -51,11 +51,13 @@ final class KubernetesRuns implements AutoCloseable {
         Files.copy(file, copy);
       }
     }
-    String conf = Manifests.properties("spark.conf");
-    Files.writeString(folder.resolve("spark.conf"), conf);
     Cluster cluster = Cluster.start(folder, Map.of("anneal-data", data));
     String runYaml = Files.readString(recipe).replace("${conf}/tiny", "/data");
-    cluster.api().post("/api/v1/namespaces/default/configmaps", Manifests.configMap(runYaml, conf));
+    cluster
+        .api()
+        .post(
+            "/api/v1/namespaces/default/configmaps",
+            Manifests.configMap(runYaml, Manifests.properties("spark.conf")));
     return new KubernetesRuns(folder, cluster);
   }
 
@@ -68,29 +70,58 @@ final class KubernetesRuns implements AutoCloseable {
     return new RunOutput(folder.resolve("data").resolve(name));
   }
 
+  /** Waits until the checkpoint after {@code step} steps is complete. */
+  void awaitCheckpoint(RunOutput output, int step) throws Exception {
+    Path manifest = output.folder().resolve("checkpoints/step-%08d/manifest.json".formatted(step));
+    Await.until(PATIENCE, () -> "no " + manifest, () -> Files.exists(manifest));
+  }
+
+  /** Writes the properties of files of {@code deploy/kubernetes}, one after the other. */
+  Path properties(String... files) throws IOException {
+    return Files.writeString(
+        Files.createTempFile(folder, "spark", ".conf"), Manifests.properties(files));
+  }
+
   /**
-   * Starts a run in cluster mode, by a spark-submit outside of the cluster.
+   * Starts a run in cluster mode, by a spark-submit outside of the cluster; the jars are the
+   * image's.
    *
-   * @param more options for spark-submit
+   * @param more arguments for Anneal
    */
   Submission submit(String output, String... more) throws IOException {
     List<String> words = new ArrayList<>(List.of("--master", cluster.master()));
     words.addAll(List.of("--deploy-mode", "cluster"));
-    words.addAll(List.of("--properties-file", folder.resolve("spark.conf").toString()));
+    words.addAll(List.of("--properties-file", properties("spark.conf").toString()));
     List<String> conf =
         List.of(
             "spark.kubernetes.driver.podTemplateFile="
                 + Manifests.FOLDER.resolve("driver-template.yaml"),
-            // what is one name and one port in a cluster's network, and here is this machine's
-            "spark.kubernetes.driver.master=" + cluster.url(),
-            "spark.driver.port=" + ServerProcess.freePort(),
-            "spark.driver.blockManager.port=" + ServerProcess.freePort());
+            "spark.kubernetes.driver.pod.name=" + output,
+            "spark.kubernetes.driver.master=" + cluster.url());
     conf.forEach(setting -> words.addAll(List.of("--conf", setting)));
-    words.addAll(List.of(more));
     words.addAll(List.of("--class", "dev.anneal.spark.Anneal", RuntimeJar.IN_IMAGE));
     words.addAll(List.of("run", "--config", "/etc/anneal/run.yaml"));
-    words.addAll(sets(output));
+    words.addAll(settings("file:/data/" + output));
+    words.addAll(List.of(more));
     return Submission.start(cluster.sparkHome(), folder, words);
+  }
+
+  /**
+   * Starts {@code submit.sh} in client mode, outside of the cluster, with jars that go along.
+   *
+   * @param more options for it
+   */
+  SubmittedJob submitClient(String command, String output, String... more) throws IOException {
+    List<String> words = new ArrayList<>(List.of(command));
+    words.addAll(List.of("--config", SubmittedJob.recipe().toString()));
+    words.addAll(settings(output(output).location()));
+    words.addAll(List.of("--master", cluster.master(), "--conf", "spark.driver.host=127.0.0.1"));
+    if (!List.of(more).contains("--properties-file")) {
+      words.addAll(List.of("--properties-file", properties("spark.conf").toString()));
+    }
+    words.addAll(List.of(more));
+    return SubmittedJob.start(
+        folder, new ProcessBuilder("env", "SPARK_HOME=" + cluster.sparkHome()), words);
   }
 
   /**
@@ -99,15 +130,15 @@ final class KubernetesRuns implements AutoCloseable {
    * @param more arguments for Anneal
    */
   Pod startJob(String output, String... more) throws IOException, InterruptedException {
-    List<String> words = sets(output);
+    List<String> words = settings("file:/data/" + output);
     words.addAll(List.of(more));
     return cluster.create(Manifests.jobPod(output, cluster.master(), words));
   }
 
-  private static List<String> sets(String output) {
+  private static List<String> settings(String output) {
     List<String> words = new ArrayList<>();
     SETTINGS.forEach(setting -> words.addAll(List.of("--set", setting)));
-    words.addAll(List.of("--set", "output.path=/data/" + output));
+    words.addAll(List.of("--set", "output.path=" + output));
     return words;
   }
 

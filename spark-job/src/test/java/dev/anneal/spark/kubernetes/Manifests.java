@@ -80,7 +80,7 @@ final class Manifests {
     return pod;
   }
 
-  private static String text(String file) throws IOException {
+  static String text(String file) throws IOException {
     return Files.readString(FOLDER.resolve(file)).replace(IMAGE, "anneal:test");
   }
 }

@@ -26,6 +26,18 @@ record Pod(JsonNode json) {
     return "/api/v1/namespaces/%s/pods/%s".formatted(namespace(), name());
   }
 
+  /** The IP address that its kubelet has given it. */
+  String address() {
+    return json.path("status").path("podIP").asText();
+  }
+
+  /** Whether it has all of these labels. */
+  boolean has(JsonNode labels) {
+    JsonNode own = json.path("metadata").path("labels");
+    return labels.properties().stream()
+        .allMatch(label -> label.getValue().equals(own.path(label.getKey())));
+  }
+
   /** The label {@code spark-role}: {@code driver} or {@code executor}. */
   String role() {
     return json.path("metadata").path("labels").path("spark-role").asText();

@@ -1,7 +1,5 @@
 package dev.anneal.spark.kubernetes;
 
-import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.List;
@@ -9,15 +7,13 @@ import java.util.Map;
 
 /** What a kubelet tells the API of a pod. */
 final class PodStatus {
-  private static final ObjectMapper JSON = new ObjectMapper();
-
   private PodStatus() {}
 
-  static JsonNode running(Pod pod, String address) {
+  static Map<String, Object> running(Pod pod, String address) {
     return status(pod, "Running", address, Map.of("running", Map.of("startedAt", now())));
   }
 
-  static JsonNode ended(Pod pod, String address, int exitCode) {
+  static Map<String, Object> ended(Pod pod, String address, int exitCode) {
     String reason = exitCode == 0 ? "Completed" : "Error";
     return status(
         pod,
@@ -26,7 +22,9 @@ final class PodStatus {
         Map.of("terminated", Map.of("exitCode", exitCode, "reason", reason, "finishedAt", now())));
   }
 
-  private static JsonNode status(Pod pod, String phase, String address, Map<String, Object> state) {
+  private static Map<String, Object> status(
+      Pod pod, String phase, String address, Map<String, Object> state) {
+    boolean running = phase.equals("Running");
     Map<String, Object> container =
         Map.of(
             "name",
@@ -41,15 +39,19 @@ final class PodStatus {
             0,
             "state",
             state);
-    return JSON.valueToTree(
-        Map.of(
-            "status",
-            Map.of(
-                "phase", phase,
-                "podIP", address,
-                "hostIP", address,
-                "startTime", now(),
-                "containerStatuses", List.of(container))));
+    return Map.of(
+        "phase",
+        phase,
+        "podIP",
+        address,
+        "hostIP",
+        address,
+        "startTime",
+        now(),
+        "conditions",
+        List.of(Map.of("type", "Ready", "status", running ? "True" : "False")),
+        "containerStatuses",
+        List.of(container));
   }
 
   private static String now() {
