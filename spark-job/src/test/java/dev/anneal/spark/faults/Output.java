@@ -1,7 +1,7 @@
 package dev.anneal.spark.faults;
 
 /** Where a run writes. */
-interface Output {
+public interface Output {
   /** Its {@code output.path}. */
   String location();
 }

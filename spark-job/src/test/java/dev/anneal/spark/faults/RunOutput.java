@@ -87,14 +87,27 @@ public record RunOutput(Path folder) implements Output {
   }
 
   /** Asserts that a run has succeeded with the numbers of another one, bit for bit. */
-  public void assertSameAs(RunOutput undisturbed) throws IOException {
+  void assertSameAs(RunOutput undisturbed) throws IOException {
+    assertSameNumbersAs(undisturbed);
+    assertSameFile("adapter/adapter_config.json", undisturbed);
+  }
+
+  /** The same for another one that has the model elsewhere, which is in the adapter's settings. */
+  public void assertSameNumbersAs(RunOutput undisturbed) throws IOException {
     assertThat(record().path("state").asText()).isEqualTo("succeeded");
     assertThat(metrics()).isEqualTo(undisturbed.metrics());
-    for (String file : List.of("adapter_model.safetensors", "adapter_config.json")) {
-      assertThat(folder.resolve("adapter").resolve(file))
-          .hasSameBinaryContentAs(undisturbed.folder().resolve("adapter").resolve(file));
-    }
+    assertSameFile("adapter/adapter_model.safetensors", undisturbed);
     assertThat(folder.resolve("_attempts")).doesNotExist();
+  }
+
+  private void assertSameFile(String file, RunOutput undisturbed) {
+    assertThat(folder.resolve(file)).hasSameBinaryContentAs(undisturbed.folder().resolve(file));
+  }
+
+  /** Asserts that a run has succeeded and has published an adapter. */
+  public void assertPublished() throws IOException {
+    assertThat(record().path("state").asText()).isEqualTo("succeeded");
+    assertThat(folder.resolve("adapter/adapter_model.safetensors")).isNotEmptyFile();
   }
 
   /** Asserts that every complete checkpoint holds what its manifest says. */
@@ -138,7 +151,7 @@ public record RunOutput(Path folder) implements Output {
   }
 
   /** Asserts that a run has failed with this error and has published nothing. */
-  void assertFailed(String error) throws IOException {
+  public void assertFailed(String error) throws IOException {
     assertThat(record().path("state").asText()).isEqualTo("failed");
     assertThat(record().path("error").asText()).matches(error);
     assertThat(folder.resolve("adapter")).doesNotExist();
