@@ -8,7 +8,7 @@ from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOpe
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 from airflow.sdk import DAG
 
-REFUSED = re.compile(r"Error code is: 2\b")
+REFUSED = re.compile(r"(Error code|spark exit code) is: 2\b")
 
 
 class AnnealOperator(SparkSubmitOperator):
