@@ -13,4 +13,5 @@ import org.apache.spark.sql.Row;
  * @param answers a row for each of {@code evaluation.sample_rows} held-out prompts: {@code prompt},
  *     {@code before} and {@code after}, what the model answers before and after training
  */
-public record RunResult(String output, String adapter, Dataset<Row> metrics, Dataset<Row> answers) {}
+public record RunResult(
+    String output, String adapter, Dataset<Row> metrics, Dataset<Row> answers) {}
