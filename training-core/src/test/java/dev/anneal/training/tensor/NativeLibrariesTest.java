@@ -27,8 +27,7 @@ class NativeLibrariesTest {
                     "-Dorg.bytedeco.javacpp.maxBytes=1g",
                     "-Dorg.bytedeco.javacpp.maxphysicalbytes=2g",
                     "-Dorg.bytedeco.javacpp.noPointerGC=false")))
-        .contains(
-            "maxBytes %d, maxPhysicalBytes %d, collector true".formatted(1L << 30, 2L << 30));
+        .contains("maxBytes %d, maxPhysicalBytes %d, collector true".formatted(1L << 30, 2L << 30));
   }
 
   private String settings(List<String> jvmOptions) throws Exception {
