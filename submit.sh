@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
-# Sends Anneal to Spark: ./submit.sh COMMAND [anneal options] [spark-submit options]
+# Sends Anneal to Spark: COMMAND [anneal options] [spark-submit options]
+# The same script is submit.sh in a checkout and bin/anneal in an installation.
 set -euo pipefail
 
+self=$0
 usage() {
+  echo "Usage: $self COMMAND [OPTIONS]"
   cat <<'TEXT'
-Usage: ./submit.sh COMMAND [OPTIONS]
 
   run      prepare the data, train, and publish the adapter: one Spark application
   prep     prepare the data only
@@ -24,7 +26,8 @@ Usage: ./submit.sh COMMAND [OPTIONS]
 
 Any other option goes to spark-submit as it is: --master, --conf, --jars, ...
 With SPARK_HOME set, that Spark is used and its configuration decides where the job runs.
-Without it, an embedded Spark starts two executor processes on this machine.
+Without it, an embedded Spark starts two executor processes on this machine;
+ANNEAL_SPARK_LINE=4.0_2.13 names another line of it, where it is built.
 
 Exit codes: 0 success, 1 failure, 2 a request that cannot be carried out as it is.
 TEXT
@@ -35,10 +38,34 @@ refuse() {
   exit 2
 }
 
-home=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")" && pwd)
-app=$home/spark-job/target/app
-s3_jars=$app-s3
-spark_jars=$home/spark-job/target/spark-home/jars
+# ---- where things are: beside this script in a checkout, a folder up in an installation
+home=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
+default_line=4.1_2.13
+if [[ -d $home/spark-job ]]; then
+  installed=
+  app=$home/spark-job/target/app
+  s3_jars=$app-s3
+  natives_of() { echo "$app-$1"; }
+  runtime_jars_of() { echo "$home/spark-runtime/$1/target"; }
+  cache=$home/spark-job/target/natives
+else
+  installed=yes
+  home=${home%/*}
+  s3_jars=$home/jars/s3
+  natives_of() { echo "$home/natives/$1"; }
+  runtime_jars_of() { echo "$home/jars"; }
+  cache=
+fi
+
+# the runtime jar of a line of Spark, such as 3.5_2.12
+runtime_jar() { compgen -G "$(runtime_jars_of "$1")/anneal-spark-runtime-$1-*.jar" | grep -vE -- '-(sources|javadoc)\.jar$'; }
+runtime_lines() {
+  if [[ $installed ]]; then
+    find "$home/jars" -name 'anneal-spark-runtime-*.jar' -printf '%f\n' | sed -E 's/^anneal-spark-runtime-([^-]*)-.*/\1/'
+  else
+    find "$home/spark-runtime" -mindepth 2 -maxdepth 2 -path '*_*/pom.xml' -printf '%P\n' | sed 's,/.*,,'
+  fi | sort | paste -sd' ' | sed 's/ /, /g'
+}
 
 # ---- arguments: Anneal's own, and what spark-submit gets
 anneal_args=()
@@ -50,14 +77,14 @@ while (($#)); do
   case $1 in
     -h | --help) usage && exit 0 ;;
     --config | --set | --show)
-      (($# > 1)) || refuse "$1 needs a value: see ./submit.sh --help."
+      (($# > 1)) || refuse "$1 needs a value: see $self --help."
       anneal_args+=("$1" "$2")
       shift
       ;;
     --config=* | --set=* | --show=* | --overwrite | --json | --debug | --version) anneal_args+=("$1") ;;
     --gpu) natives=gpu ;;
     --native-dir)
-      (($# > 1)) || refuse "$1 needs a value: see ./submit.sh --help."
+      (($# > 1)) || refuse "$1 needs a value: see $self --help."
       native_dir=$2
       shift
       ;;
@@ -65,7 +92,7 @@ while (($#)); do
     --jars=*) user_jars+=,${1#*=} ;;
     -v | --verbose | --supervise | --load-spark-defaults | --*=*) spark_args+=("$1") ;;
     -*)
-      (($# > 1)) || refuse "$1 is none of Anneal's options, and as one of spark-submit's it needs a value: see ./submit.sh --help."
+      (($# > 1)) || refuse "$1 is none of Anneal's options, and as one of spark-submit's it needs a value: see $self --help."
       if [[ $1 == --jars ]]; then user_jars+=,$2; else spark_args+=("$1" "$2"); fi
       shift
       ;;
@@ -88,17 +115,51 @@ command -v "$java" >/dev/null || refuse "no Java found at '$java': install JDK 1
 java_version=$("$java" -XshowSettings:properties -version 2>&1 | sed -n 's/^ *java\.specification\.version = //p')
 [[ ${java_version%%.*} -ge 17 ]] || refuse "'$java' is Java $java_version: install JDK 17 or newer, or set JAVA_HOME to one."
 
-# ---- build what is missing
+# ---- the line of Spark, such as 3.5_2.12: that of SPARK_HOME, or of the embedded one
+if [[ -n ${SPARK_HOME:-} ]]; then
+  core=$(compgen -G "$SPARK_HOME/jars/spark-core_*.jar" || true)
+  [[ -x $SPARK_HOME/bin/spark-submit && -n $core ]] \
+    || refuse "SPARK_HOME is '$SPARK_HOME', which holds no Spark: correct it, or unset it to use the embedded Spark."
+  [[ $core =~ /spark-core_([0-9.]+)-([0-9]+\.[0-9]+)[^/]*\.jar$ ]] \
+    || refuse "SPARK_HOME is '$SPARK_HOME', but '${core##*/}' does not tell the version of its Spark."
+  line=${BASH_REMATCH[2]}_${BASH_REMATCH[1]}
+  whose="SPARK_HOME is '$SPARK_HOME', which is"
+else
+  line=${ANNEAL_SPARK_LINE:-$default_line}
+  whose="ANNEAL_SPARK_LINE is"
+fi
+
+# ---- the application: in a checkout the default line has the jars of the last build, all else a runtime jar
 built() { compgen -G "$1" >/dev/null; }
-if ! built "$app/training-core-*.jar" || ! built "$spark_jars/spark-sql_*.jar" \
-  || { [[ -z $native_dir ]] && ! built "$app-$natives/pytorch-*.jar"; }; then
+build() {
   command -v mvn >/dev/null || refuse "Anneal is not built yet and there is no Maven to build it: install Maven 3.8 or newer."
   echo "Building Anneal (the first build downloads its dependencies) ..." >&2
-  profile=()
-  [[ -n $native_dir || $natives == cpu ]] || profile=(-Pgpu)
-  (cd "$home" && mvn -q -B -DskipTests "${profile[@]}" package) || { echo "anneal: the build failed." >&2; exit 1; }
+  (cd "$home" && mvn -q -B -DskipTests "$@" package) || { echo "anneal: the build failed." >&2; exit 1; }
+}
+native_jars=${native_dir:-$(natives_of "$natives")}
+if [[ ! $installed && $line == "$default_line" ]]; then
+  spark_jars=$home/spark-job/target/spark-home/jars
+  if ! built "$app/training-core-*.jar" || ! built "$spark_jars/spark-sql_*.jar"; then
+    build
+  fi
+  main_jar=$(compgen -G "$app/spark-job-*.jar")
+  app_jars=$(find "$app" -name '*.jar' ! -name 'spark-job-*' -printf '%p,')
+  class_path="$app/*"
+else
+  [[ ", $(runtime_lines), " == *", $line, "* ]] \
+    || refuse "$whose Spark ${line%_*} with Scala ${line#*_}, and there are jars for $(runtime_lines): choose one of these."
+  spark_jars=$(runtime_jars_of "$line")/spark-home/jars
+  [[ ! $installed ]] || spark_jars=$home/spark/jars
+  [[ $installed ]] || runtime_jar "$line" >/dev/null || build -Plines -pl "spark-runtime/$line" -am
+  main_jar=$(runtime_jar "$line")
+  app_jars=
+  class_path=$main_jar
 fi
-main_jar=$(compgen -G "$app/spark-job-*.jar")
+if [[ -z $native_dir ]] && ! built "$native_jars/*-linux-x86_64*.jar" && ! built "$native_jars/anneal-natives-*.jar"; then
+  [[ ! $installed ]] \
+    || refuse "$native_jars holds no native libraries: unpack anneal-natives-$natives-*.tar.gz over $home, or name their folder with --native-dir."
+  if [[ $natives == gpu ]]; then build -Pgpu; else build; fi
+fi
 
 # major and minor version of the Hadoop that the connector is of
 hadoop_line() {
@@ -108,40 +169,47 @@ hadoop_line() {
   echo "${version%.*.jar}"
 }
 
-# ---- JavaCPP would otherwise cap native memory by -Xmx; Spark puts "default" options before the user's
-jvm_options="-Dorg.bytedeco.javacpp.maxPhysicalBytes=0 -Dorg.bytedeco.javacpp.maxBytes=0 -Dorg.bytedeco.javacpp.nopointergc=true"
-[[ $natives == cpu ]] || jvm_options+=" -Dorg.bytedeco.javacpp.platform.extension=-gpu"
-driver_options=$jvm_options
-[[ ! -t 1 ]] || driver_options+=" -Danneal.terminal=true"
+driver_options=
+[[ ! -t 1 ]] || driver_options=-Danneal.terminal=true
 
 # ---- a Spark of the user's
 if [[ -n ${SPARK_HOME:-} ]]; then
-  if [[ ! -x $SPARK_HOME/bin/spark-submit ]] || ! compgen -G "$SPARK_HOME/jars/spark-core_2.13-4.*.jar" >/dev/null; then
-    refuse "SPARK_HOME is '$SPARK_HOME', which is no Spark 4: correct it, or unset it to use the embedded Spark."
+  spark_conf=${SPARK_CONF_DIR:-$SPARK_HOME/conf}
+  log_args=()
+  # spark.log.level counts only from the session on; before it Spark's own default is INFO
+  if ! built "$spark_conf/log4j2.*"; then
+    log_args=(--conf spark.log.level=WARN)
+    [[ " ${spark_args[*]} " =~ (--deploy-mode[ =]|spark\.submit\.deployMode=)cluster ]] \
+      || grep -qsE '^\s*spark\.submit\.deployMode[ =\t]+cluster' "$spark_conf/spark-defaults.conf" \
+      || driver_options+=" -Dlog4j2.configurationFile=\"file:$home/conf/log4j2-client.properties\""
   fi
   native_args=()
-  sent=("$app")
+  sent=()
   if [[ -n $native_dir ]]; then
     native_args=(--driver-class-path "$native_dir/*" --conf "spark.executor.extraClassPath=$native_dir/*")
   else
-    sent+=("$app-$natives")
+    sent+=("$native_jars")
   fi
   # the connector for s3a:// goes along where this Spark has none and its Hadoop is the connector's
   if built "$s3_jars/hadoop-aws-*.jar" && ! built "$SPARK_HOME/jars/hadoop-aws-*.jar" \
     && built "$SPARK_HOME/jars/hadoop-client-api-$(hadoop_line).[0-9].jar"; then
     sent+=("$s3_jars")
   fi
-  jars=$(find "${sent[@]}" -name '*.jar' ! -name 'spark-job-*' -printf '%p,')
-  exec "$SPARK_HOME/bin/spark-submit" --class dev.anneal.spark.Anneal --conf spark.log.level=WARN \
-    --conf "spark.driver.defaultJavaOptions=$driver_options" \
-    --conf "spark.executor.defaultJavaOptions=$jvm_options" \
-    "${native_args[@]}" --jars "${jars%,}$user_jars" "${spark_args[@]}" "$main_jar" "${anneal_args[@]}"
+  jars=$app_jars
+  ((${#sent[@]} == 0)) || jars+=$(find "${sent[@]}" -name '*.jar' -printf '%p,')
+  jars+=${user_jars#,}
+  exec "$SPARK_HOME/bin/spark-submit" --class dev.anneal.spark.Anneal "${log_args[@]}" \
+    ${driver_options:+--conf "spark.driver.defaultJavaOptions=${driver_options# }"} \
+    "${native_args[@]}" ${jars:+--jars "${jars%,}"} "${spark_args[@]}" "$main_jar" "${anneal_args[@]}"
 fi
 
 # ---- the embedded Spark runs here, so what it needs is here
-native_dir=${native_dir:-$app-$natives}
-built "$native_dir/pytorch-*.jar" || refuse "--native-dir $native_dir holds no pytorch-*.jar: name the folder of the native libraries."
-class_path="$app/*:$s3_jars/*:$native_dir/*"
+built "$spark_jars/spark-sql_*.jar" || refuse "there is no embedded Spark of the line $line: unset ANNEAL_SPARK_LINE, or set SPARK_HOME to a Spark of that line."
+built "$native_jars/*-linux-x86_64*.jar" || built "$native_jars/anneal-natives-*.jar" \
+  || refuse "--native-dir $native_jars holds no native libraries: name the folder of pytorch-*-linux-x86_64.jar or anneal-natives-*.jar."
+# the connector that comes along is of the Hadoop of the default line
+[[ $line != "$default_line" ]] || class_path+=":$s3_jars/*"
+class_path+=":$native_jars/*"
 
 # ---- the embedded Spark: a master, two workers and their executors, all below a folder of their own
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/anneal.XXXXXX")
@@ -168,8 +236,8 @@ cp "$home/conf/log4j2.properties" "$scratch/conf/"
 
 # everything runs on this machine, whatever its name resolves to
 export SPARK_LOCAL_IP=${SPARK_LOCAL_IP:-127.0.0.1}
-export SPARK_LOCAL_DIRS=$scratch/local SPARK_HOME=$scratch SPARK_CONF_DIR=$scratch/conf SPARK_SCALA_VERSION=2.13
-embedded_options="-Dorg.bytedeco.javacpp.cachedir=\"$home/spark-job/target/natives\""
+export SPARK_LOCAL_DIRS=$scratch/local SPARK_HOME=$scratch SPARK_CONF_DIR=$scratch/conf SPARK_SCALA_VERSION=${line#*_}
+embedded_options=${cache:+"-Dorg.bytedeco.javacpp.cachedir=\"$cache\""}
 command=()
 # Spark's own launcher knows the options its JVMs need; its answer is NUL-separated.
 while IFS= read -r -d '' word; do
@@ -181,7 +249,7 @@ done < <("$java" -Xmx128m -cp "$spark_jars/*" org.apache.spark.launcher.Main org
   --driver-class-path "$class_path" \
   --conf "spark.driver.defaultJavaOptions=$driver_options $embedded_options" \
   --conf "spark.executor.extraClassPath=$class_path" \
-  --conf "spark.executor.defaultJavaOptions=$jvm_options $embedded_options" \
+  --conf "spark.executor.defaultJavaOptions=$embedded_options" \
   --conf spark.ui.enabled=false \
   --conf "spark.sql.warehouse.dir=$scratch/warehouse" \
   ${user_jars:+--jars "${user_jars#,}"} "${spark_args[@]}" "$main_jar" "${anneal_args[@]}")

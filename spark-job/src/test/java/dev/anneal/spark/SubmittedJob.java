@@ -56,10 +56,17 @@ public final class SubmittedJob implements AutoCloseable {
    */
   public static SubmittedJob start(Path workingFolder, ProcessBuilder place, List<String> args)
       throws IOException {
+    List<String> command = new ArrayList<>(place.command());
+    command.add(HOME.resolve("submit.sh").toString());
+    return startCommand(workingFolder, place.command(command), args);
+  }
+
+  /** Starts a command of one's own that stands in for {@code submit.sh}. */
+  public static SubmittedJob startCommand(
+      Path workingFolder, ProcessBuilder place, List<String> args) throws IOException {
     Path folder = Files.createTempDirectory(workingFolder, "job");
     Path scratch = Files.createDirectory(folder.resolve("scratch"));
     List<String> command = new ArrayList<>(place.command());
-    command.add(HOME.resolve("submit.sh").toString());
     command.addAll(args);
     Path out = folder.resolve("out.txt");
     Path err = folder.resolve("err.txt");
@@ -98,6 +105,12 @@ public final class SubmittedJob implements AutoCloseable {
   public void awaitOutput(String text, Duration patience) throws InterruptedException, IOException {
     await(() -> outHas(text), patience);
     assertThat(out()).as(err()).contains(text);
+  }
+
+  /** Waits until the file is there; fails if it does not come in time. */
+  public void awaitFile(Path file) throws InterruptedException, IOException {
+    await(() -> Files.exists(file), PATIENCE);
+    assertThat(file).as(out() + err()).exists();
   }
 
   /** Waits until the condition holds or the process has ended. */

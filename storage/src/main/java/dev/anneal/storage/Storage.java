@@ -28,8 +28,6 @@ import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.LocalFileSystem;
 import org.apache.hadoop.fs.Options;
-import org.apache.hadoop.fs.Options.CreateFileOptionKeys;
-import org.apache.hadoop.fs.Options.OpenFileOptions;
 import org.apache.hadoop.fs.Path;
 import org.apache.hadoop.security.AccessControlException;
 import org.apache.hadoop.util.functional.FutureIO;
@@ -45,6 +43,10 @@ public final class Storage implements Serializable {
   // such as ABFS, may show a file from its first byte on
   private static final Set<String> APPEAR_ON_CLOSE =
       Set.of("s3a", "s3", "gs", "oss", "cosn", "obs");
+
+  // names of Hadoop's that older ones lack as constants, and pass over where they are given
+  private static final String READ_POLICY = "fs.option.openfile.read.policy";
+  private static final String CONDITIONAL_OVERWRITE = "fs.option.create.conditional.overwrite";
 
   private transient Configuration conf;
 
@@ -94,13 +96,12 @@ public final class Storage implements Serializable {
 
   /** Opens the file to be read from its start to its end. */
   public InputStream open(String location) throws IOException {
-    return openFile(location, OpenFileOptions.FS_OPTION_OPENFILE_READ_POLICY_WHOLE_FILE);
+    return openFile(location, "whole-file");
   }
 
   /** Opens the file at a position, to be read on from there. */
   public InputStream open(String location, long position) throws IOException {
-    FSDataInputStream in =
-        openFile(location, OpenFileOptions.FS_OPTION_OPENFILE_READ_POLICY_SEQUENTIAL);
+    FSDataInputStream in = openFile(location, "sequential");
     try {
       in.seek(position);
       return in;
@@ -126,22 +127,14 @@ public final class Storage implements Serializable {
     FileStatus status = fs.getFileStatus(path);
     FSDataInputStream in =
         FutureIO.awaitFuture(
-            fs.openFile(path)
-                .opt(
-                    OpenFileOptions.FS_OPTION_OPENFILE_READ_POLICY,
-                    OpenFileOptions.FS_OPTION_OPENFILE_READ_POLICY_RANDOM)
-                .withFileStatus(status)
-                .build());
+            fs.openFile(path).opt(READ_POLICY, "random").withFileStatus(status).build());
     return new HadoopChannel(in, location, status.getLen());
   }
 
   private FSDataInputStream openFile(String location, String readPolicy) throws IOException {
     Path path = new Path(location);
     return FutureIO.awaitFuture(
-        fileSystem(path)
-            .openFile(path)
-            .opt(OpenFileOptions.FS_OPTION_OPENFILE_READ_POLICY, readPolicy)
-            .build());
+        fileSystem(path).openFile(path).opt(READ_POLICY, readPolicy).build());
   }
 
   /**
@@ -220,9 +213,8 @@ public final class Storage implements Serializable {
     builder.recursive();
     builder.overwrite(false);
     // S3A only looks before it writes unless it is told, and fails if it is told and cannot
-    String conditional = CreateFileOptionKeys.FS_OPTION_CREATE_CONDITIONAL_OVERWRITE;
-    if (fs.hasPathCapability(path, conditional)) {
-      builder.opt(conditional, true);
+    if (fs.hasPathCapability(path, CONDITIONAL_OVERWRITE)) {
+      builder.opt(CONDITIONAL_OVERWRITE, true);
     }
     try (OutputStream out = builder.build()) {
       out.write(content);

@@ -29,8 +29,6 @@ public final class JavaProcess implements AutoCloseable {
         System.getProperty("surefire.test.class.path", System.getProperty("java.class.path"));
     command.addAll(List.of("-cp", classPath));
     command.add("-Danneal.shared=" + System.getProperty("anneal.shared"));
-    command.add("-Dorg.bytedeco.javacpp.maxPhysicalBytes=0");
-    command.add("-Dorg.bytedeco.javacpp.maxBytes=0");
     command.add(main.getName());
     command.addAll(args);
     Process process =

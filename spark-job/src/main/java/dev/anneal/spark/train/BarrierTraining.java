@@ -4,14 +4,13 @@ import dev.anneal.data.task.TaskFailure;
 import dev.anneal.spark.cluster.NodePlacement;
 import dev.anneal.spark.config.AnnealConfig;
 import java.io.Serializable;
-import java.util.Collections;
 import java.util.List;
 import java.util.stream.IntStream;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.rdd.RDD;
 import scala.Function1;
 import scala.collection.Iterator;
-import scala.jdk.javaapi.CollectionConverters;
+import scala.collection.Iterator$;
 import scala.reflect.ClassTag;
 import scala.reflect.ClassTag$;
 
@@ -33,9 +32,7 @@ public final class BarrierTraining {
             .barrier()
             .mapPartitions(
                 (Function1<Iterator<Integer>, Iterator<Integer>> & Serializable)
-                    node ->
-                        CollectionConverters.asScala(
-                            Collections.singleton(TaskFailure.readable(task::run)).iterator()),
+                    node -> Iterator$.MODULE$.single(TaskFailure.readable(task::run)),
                 false,
                 tag);
     // an action whose result is a number, whatever the stage's elements are

@@ -78,17 +78,10 @@ public final class Gpus {
 
   /** The build on the class path of this process. */
   public static Build build() {
-    if (hasNatives("linux-x86_64-gpu")) {
+    if (NativeLibraries.areFor("linux-x86_64-gpu")) {
       return Build.GPU;
     }
-    return hasNatives("linux-x86_64") ? Build.CPU : Build.NONE;
-  }
-
-  private static boolean hasNatives(String platform) {
-    return Gpus.class
-            .getClassLoader()
-            .getResource("org/bytedeco/pytorch/%s/libjnitorch.so".formatted(platform))
-        != null;
+    return NativeLibraries.areFor("linux-x86_64") ? Build.CPU : Build.NONE;
   }
 
   static void requireDriver(int cuda, String driver) {

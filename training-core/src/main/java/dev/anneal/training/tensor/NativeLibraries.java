@@ -13,7 +13,23 @@ import org.bytedeco.pytorch.global.torch;
 
 /** Loads libtorch once per JVM, one JVM of a host at a time. */
 public final class NativeLibraries {
+  static {
+    JavaCppSettings.apply();
+  }
+
   private NativeLibraries() {}
+
+  /**
+   * Whether the class path has libtorch for a platform.
+   *
+   * @param platform in JavaCPP's words, such as {@code linux-x86_64-gpu}
+   */
+  public static boolean areFor(String platform) {
+    return NativeLibraries.class
+            .getClassLoader()
+            .getResource("org/bytedeco/pytorch/%s/libjnitorch.so".formatted(platform))
+        != null;
+  }
 
   /**
    * Unpacks libtorch into JavaCPP's cache where it is not there yet, and loads it.

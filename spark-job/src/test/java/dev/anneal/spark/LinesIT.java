@@ -1,0 +1,125 @@
+package dev.anneal.spark;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/**
+ * Every line of Spark: the embedded one as Maven resolves it, and an unchanged distribution that
+ * knows nothing of Anneal but the jars of one plain {@code spark-submit}. {@code mvn -Pdist
+ * package} makes the jars.
+ */
+@Tag("lines")
+class LinesIT {
+  private static final Path HOME = Path.of(System.getProperty("anneal.home"));
+  private static final int STEPS = 12;
+
+  @TempDir Path folder;
+
+  private Path output;
+
+  @BeforeEach
+  void nameTheOutput() {
+    output = folder.resolve("out");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"3.5_2.12", "3.5_2.13", "4.0_2.13", "4.2_2.13"})
+  void trainsOnTheEmbeddedSparkOf(String line) throws Exception {
+    ProcessBuilder place = new ProcessBuilder();
+    place.environment().put("ANNEAL_SPARK_LINE", line);
+    try (SubmittedJob job = SubmittedJob.start(folder, place, request())) {
+      assertThat(job.await()).as(job.out() + job.err()).isZero();
+      assertThat(job.err()).isEmpty();
+    }
+    assertTrained(line);
+  }
+
+  /** An executor is killed on the way, so that a second attempt goes on from a checkpoint. */
+  @ParameterizedTest
+  @ValueSource(strings = {"3.5_2.12", "4.0_2.13", "4.1_2.13", "4.2_2.13"})
+  void trainsOnAnUnchangedSparkThroughALostExecutor(String line) throws Exception {
+    Path natives = jar("natives/cpu/target", "anneal-natives-cpu-");
+    Path runtime =
+        jar("spark-runtime/%s/target".formatted(line), "anneal-spark-runtime-%s-".formatted(line));
+    ProcessBuilder spark =
+        new ProcessBuilder(
+            distribution(line).resolve("bin/spark-submit").toString(),
+            "--class",
+            "dev.anneal.spark.Anneal",
+            "--master",
+            "local-cluster[2,1,1024]",
+            "--conf",
+            "spark.ui.enabled=false",
+            "--jars",
+            natives.toString(),
+            runtime.toString());
+    spark.environment().put("SPARK_LOCAL_IP", "127.0.0.1");
+    try (SubmittedJob job = SubmittedJob.startCommand(folder, spark, request())) {
+      job.awaitFile(output.resolve("checkpoints/step-00000004/manifest.json"));
+      job.executors().get(0).destroyForcibly();
+      assertThat(job.await()).as(job.out() + job.err()).isZero();
+      assertThat(job.out()).contains("was lost", "Held-out loss");
+    }
+    assertTrained(line);
+    assertThat(record().path("attempts")).hasSize(2);
+  }
+
+  private List<String> request() {
+    return List.of(
+        "run",
+        "--config",
+        SubmittedJob.recipe().toString(),
+        "--set",
+        "training.max_steps=" + STEPS,
+        "--set",
+        "checkpoint.every_steps=4",
+        "--set",
+        "output.path=" + output);
+  }
+
+  private void assertTrained(String line) throws IOException {
+    JsonNode run = record();
+    assertThat(run.path("state").asText()).isEqualTo("succeeded");
+    assertThat(run.at("/versions/spark").asText())
+        .startsWith(line.substring(0, line.indexOf('_')) + ".");
+    assertThat(run.at("/totals/steps").asInt()).isEqualTo(STEPS);
+    assertThat(output.resolve("adapter/adapter_model.safetensors")).exists();
+  }
+
+  private JsonNode record() throws IOException {
+    return new ObjectMapper().readTree(output.resolve("run.json").toFile());
+  }
+
+  private static Path jar(String folder, String prefix) throws IOException {
+    try (Stream<Path> files = Files.list(HOME.resolve(folder))) {
+      return files
+          .filter(file -> file.getFileName().toString().matches(prefix + "[0-9.]+\\.jar"))
+          .findFirst()
+          .orElseThrow(() -> new AssertionError("build it first: mvn -Pdist package"));
+    }
+  }
+
+  private static Path distribution(String line) throws Exception {
+    Process process =
+        new ProcessBuilder(
+                HOME.resolve(".ci/spark-home").toString(), line.substring(0, line.indexOf('_')))
+            .redirectError(ProcessBuilder.Redirect.INHERIT)
+            .start();
+    String home = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+    assertThat(process.waitFor()).isZero();
+    return Path.of(home.strip());
+  }
+}
