@@ -3,7 +3,7 @@ package dev.anneal.spark;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
-import dev.anneal.spark.train.BarrierTraining;
+import dev.anneal.spark.train.NodeTask;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -28,7 +28,7 @@ class LeavingExecutorIT {
 
   @Test
   void theSameEndTwiceBeforeTheFirstStepIsTheEndOfTheRun() throws Exception {
-    String agent = HaltingAgent.option(folder, BarrierTraining.class);
+    String agent = HaltingAgent.option(folder, NodeTask.class);
     try (SubmittedJob job =
         SubmittedJob.start(folder, command("--conf", "spark.executor.extraJavaOptions=" + agent))) {
       assertThat(job.await()).as(job.out() + job.err()).isEqualTo(1);

@@ -1,8 +1,13 @@
 package dev.anneal.data.task;
 
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import org.apache.spark.api.java.JavaFutureAction;
 import org.apache.spark.api.java.JavaRDD;
 
 /** Brings what tasks have made to the driver, as bytes: see {@link ObjectBytes}. */
@@ -26,6 +31,23 @@ public final class TaskResults {
   public static <T> List<T> collect(JavaRDD<T> elements, int partition) {
     return read(
         elements.mapPartitions(TaskResults::toBytes).collectPartitions(new int[] {partition})[0]);
+  }
+
+  /**
+   * Same as {@link #collect(JavaRDD)}, but not for ever.
+   *
+   * @throws TimeoutException if it takes longer; the tasks are cancelled then
+   * @throws ExecutionException if a task fails
+   */
+  public static <T> List<T> collect(JavaRDD<T> elements, Duration limit)
+      throws ExecutionException, InterruptedException, TimeoutException {
+    JavaFutureAction<List<byte[]>> bytes =
+        elements.mapPartitions(TaskResults::toBytes).collectAsync();
+    try {
+      return read(bytes.get(limit.toMillis(), TimeUnit.MILLISECONDS));
+    } finally {
+      bytes.cancel(true);
+    }
   }
 
   private static <T> Iterator<byte[]> toBytes(Iterator<T> partition) {

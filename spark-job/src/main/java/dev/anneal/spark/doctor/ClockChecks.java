@@ -1,5 +1,6 @@
 package dev.anneal.spark.doctor;
 
+import dev.anneal.data.task.TaskResults;
 import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -8,6 +9,8 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeoutException;
 import org.apache.spark.SparkEnv;
 import org.apache.spark.TaskContext;
+import org.apache.spark.api.java.JavaRDD;
+import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.scheduler.TaskInfo;
 
 /**
@@ -22,14 +25,18 @@ final class ClockChecks {
 
   private ClockChecks() {}
 
-  /** The findings by place, of those whose times Spark has told. */
-  static Map<String, Finding> run(BarrierJob job)
+  /**
+   * The findings by place, of those whose times Spark has told.
+   *
+   * @param looks a stage of {@link #look}
+   */
+  static Map<String, Finding> run(JavaSparkContext spark, JavaRDD<String> looks)
       throws ExecutionException, TimeoutException, InterruptedException {
     TaskTimes times = new TaskTimes();
-    job.spark().sc().addSparkListener(times);
+    spark.sc().addSparkListener(times);
     try {
       Map<String, Finding> found = new LinkedHashMap<>();
-      for (String said : job.run(ClockChecks::look, LIMIT)) {
+      for (String said : TaskResults.collect(looks, LIMIT)) {
         String[] words = said.split(" ", 3);
         Optional<TaskInfo> task = times.of(Long.parseLong(words[0]));
         task.ifPresent(
@@ -40,11 +47,12 @@ final class ClockChecks {
       }
       return found;
     } finally {
-      job.spark().sc().removeSparkListener(times);
+      spark.sc().removeSparkListener(times);
     }
   }
 
-  private static String look() {
+  /** A task: its id, its clock and its place. */
+  static String look() {
     return "%d %d %s"
         .formatted(
             TaskContext.get().taskAttemptId(),

@@ -1,5 +1,7 @@
 package dev.anneal.spark.doctor;
 
+import dev.anneal.data.task.TaskResults;
+import dev.anneal.spark.cluster.BarrierStage;
 import dev.anneal.spark.Redaction;
 import dev.anneal.spark.Request;
 import dev.anneal.spark.cluster.Slots;
@@ -90,9 +92,12 @@ public final class Doctor {
 
   private List<PlaceReport> executors(Places places, int tasks)
       throws ExecutionException, TimeoutException, InterruptedException {
-    BarrierJob job = new BarrierJob(spark, tasks, config.cluster().gpusPerNode());
-    List<String> reports = job.run(new ExecutorTask(places), STAGE_LIMIT);
-    Map<String, Finding> clocks = ClockChecks.run(job);
+    int gpus = config.cluster().gpusPerNode();
+    List<String> reports =
+        TaskResults.collect(
+            BarrierStage.of(spark, tasks, gpus, new ExecutorTask(places)), STAGE_LIMIT);
+    Map<String, Finding> clocks =
+        ClockChecks.run(spark, BarrierStage.of(spark, tasks, gpus, ClockChecks::look));
     List<PlaceReport> executors = new ArrayList<>();
     for (String json : reports) {
       PlaceReport report = PlaceReport.parse(json);

@@ -102,7 +102,11 @@ public final class Run {
         return new Run(request, plan, runId, held, session, background).run();
       }
     } catch (InvalidDataException | InvalidModelException e) {
+      session.failed();
       throw new BadRequestException(e.getMessage(), e);
+    } catch (RuntimeException | Error e) {
+      session.failed();
+      throw e;
     }
   }
 
@@ -166,6 +170,7 @@ public final class Run {
     Interruption interruption =
         new Interruption(
             () -> {
+              session.failed();
               record.failedQuietly(leaveInGoodOrder());
               held.close();
               // in order, where Spark's own hooks would run all at once
@@ -176,6 +181,7 @@ public final class Run {
       record.succeeded();
       return result;
     } catch (Throwable e) {
+      session.failed();
       if (interruption.isUnderWay()) {
         throw new JobFailedException(JobFailedException.INTERRUPTED, e);
       }

@@ -1,6 +1,7 @@
 package dev.anneal.spark.job;
 
 import dev.anneal.spark.checkpoint.CheckpointCommitter;
+import dev.anneal.spark.cluster.BarrierStage;
 import dev.anneal.spark.config.AnnealConfig;
 import dev.anneal.spark.progress.DriverChannel;
 import dev.anneal.spark.progress.DriverCommand;
@@ -8,7 +9,7 @@ import dev.anneal.spark.progress.ExecutorLogs;
 import dev.anneal.spark.progress.FailureLog;
 import dev.anneal.spark.progress.RankEvent;
 import dev.anneal.spark.train.Attempt;
-import dev.anneal.spark.train.BarrierTraining;
+import dev.anneal.spark.train.NodeTask;
 import dev.anneal.training.io.WrittenFile;
 import java.util.List;
 import java.util.Optional;
@@ -80,7 +81,12 @@ final class TrainingAttempt {
     checkpoints.begin(attempt.id());
     channel.receiveWith(this::receive);
     try {
-      BarrierTraining.run(JavaSparkContext.fromSparkContext(spark), config, attempt);
+      BarrierStage.of(
+              JavaSparkContext.fromSparkContext(spark),
+              config.cluster().nodes(),
+              config.cluster().gpusPerNode(),
+              new NodeTask(config, attempt))
+          .count();
       return result == null ? new End.Left() : new End.Finished(result);
     } catch (Exception e) {
       // Spark's are checked exceptions that no signature tells of

@@ -68,6 +68,10 @@ public final class CallersSession implements RunSession {
     }
   }
 
+  /** How the application ends is its own affair. */
+  @Override
+  public void failed() {}
+
   @Override
   public void close() {
     closed.countDown();

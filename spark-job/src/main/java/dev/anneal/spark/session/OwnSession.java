@@ -18,6 +18,7 @@ public final class OwnSession implements RunSession {
   private final SparkConf conf;
   private final Configuration hadoop;
   private SparkSession session;
+  private int exitCode;
 
   private OwnSession(Request request, SparkConf conf) {
     this.request = request;
@@ -62,6 +63,11 @@ public final class OwnSession implements RunSession {
   }
 
   @Override
+  public synchronized void failed() {
+    exitCode = 1;
+  }
+
+  @Override
   public synchronized void close() {
     if (session == null) {
       return;
@@ -70,6 +76,7 @@ public final class OwnSession implements RunSession {
       // threads of a Spark that stops print the stack traces of what they can no longer do
       System.setErr(new PrintStream(OutputStream.nullOutputStream(), false, UTF_8));
     }
-    session.stop();
+    // YARN's report of an application whose driver runs here goes by it
+    session.sparkContext().stop(exitCode);
   }
 }

@@ -28,6 +28,9 @@ public sealed interface RunSession extends AutoCloseable permits OwnSession, Cal
   /** Ends what the run has under way on the cluster, and what it still begins. */
   void cancel();
 
+  /** The run has failed; a cluster that asks how an application ended is to be told so. */
+  void failed();
+
   /** The run is over. */
   @Override
   void close();

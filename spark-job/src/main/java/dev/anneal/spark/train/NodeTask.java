@@ -4,6 +4,7 @@ import com.sun.management.OperatingSystemMXBean;
 import dev.anneal.data.arrow.PreparedDataset;
 import dev.anneal.data.arrow.PreparedSequence;
 import dev.anneal.data.arrow.Split;
+import dev.anneal.spark.cluster.BarrierStage;
 import dev.anneal.spark.config.AnnealConfig;
 import dev.anneal.spark.progress.RankChannel;
 import dev.anneal.spark.progress.RankEvent;
@@ -21,7 +22,6 @@ import dev.anneal.training.trainer.TrainingRun;
 import dev.anneal.training.trainer.TrainingSpec;
 import dev.anneal.training.trainer.TrainingStopped;
 import java.io.IOException;
-import java.io.Serializable;
 import java.lang.management.ManagementFactory;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -35,7 +35,7 @@ import org.apache.spark.SparkEnv;
 import org.apache.spark.resource.ResourceInformation;
 
 /** What one barrier task does: it runs the ranks of its node, a thread each. */
-final class NodeTask implements Serializable {
+public final class NodeTask implements BarrierStage.Task<Integer> {
   private static final long serialVersionUID = 1L;
 
   /** How long ranks may take to leave once one of them has failed. */
@@ -47,7 +47,7 @@ final class NodeTask implements Serializable {
   private final AnnealConfig config;
   private final Attempt attempt;
 
-  NodeTask(AnnealConfig config, Attempt attempt) {
+  public NodeTask(AnnealConfig config, Attempt attempt) {
     this.config = config;
     this.attempt = attempt;
   }
@@ -56,12 +56,13 @@ final class NodeTask implements Serializable {
   private record Place(Device device, Gpu gpu) {}
 
   /** Runs this task's ranks; returns the number of the first. */
-  int run() {
+  @Override
+  public Integer run() {
     BarrierTaskContext context = BarrierTaskContext.get();
     RankChannel channel = RankChannel.connect(attempt.runId(), attempt.id());
     int count = config.worldSize() / config.cluster().nodes();
     int firstRank = context.partitionId() * count;
-    String host = Rendezvous.host(context);
+    String host = BarrierStage.host(context);
     try (NodeHeartbeat heartbeat = new NodeHeartbeat(channel, timeout());
         GracefulShutdown ending =
             GracefulShutdown.of(() -> toldToEnd(channel, heartbeat, firstRank, host))) {

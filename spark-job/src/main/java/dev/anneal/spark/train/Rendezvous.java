@@ -1,6 +1,7 @@
 package dev.anneal.spark.train;
 
 import dev.anneal.spark.BadRequestException;
+import dev.anneal.spark.cluster.BarrierStage;
 import dev.anneal.training.collective.RendezvousStore;
 import dev.anneal.training.collective.StoreAddress;
 import java.time.Duration;
@@ -27,7 +28,7 @@ record Rendezvous(
 
   /** Returns when every node has come. */
   static Rendezvous hold(BarrierTaskContext context, int worldSize, Duration timeout) {
-    String host = host(context);
+    String host = BarrierStage.host(context);
     RendezvousStore served =
         context.partitionId() == 0 && worldSize > 1 ? RendezvousStore.serve(host, timeout) : null;
     try {
@@ -74,13 +75,5 @@ record Rendezvous(
   /** The store as {@code rank} sees it, to be closed by it. */
   RendezvousStore store(int rank) {
     return rank == 0 ? served : RendezvousStore.connect(address, timeout);
-  }
-
-  /** The address of this task's host that Spark uses. */
-  static String host(BarrierTaskContext context) {
-    String address = context.getTaskInfos()[context.partitionId()].address();
-    // an IPv6 address has colons of its own, so the port is behind the last one
-    int port = address.lastIndexOf(':');
-    return port < 0 ? address : address.substring(0, port).replaceAll("[\\[\\]]", "");
   }
 }

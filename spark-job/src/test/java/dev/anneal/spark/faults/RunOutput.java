@@ -87,7 +87,7 @@ public record RunOutput(Path folder) implements Output {
   }
 
   /** Asserts that a run has succeeded with the numbers of another one, bit for bit. */
-  void assertSameAs(RunOutput undisturbed) throws IOException {
+  public void assertSameAs(RunOutput undisturbed) throws IOException {
     assertSameNumbersAs(undisturbed);
     assertSameFile("adapter/adapter_config.json", undisturbed);
   }
