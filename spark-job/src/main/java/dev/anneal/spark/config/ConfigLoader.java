@@ -21,15 +21,6 @@ public final class ConfigLoader {
   private static final YAMLMapper YAML =
       YAMLMapper.builder().enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION).build();
   private static final int MAX_FILE_BYTES = 1 << 20;
-  private static final List<String> LOCATION_KEYS =
-      List.of(
-          "model.path",
-          "model.tokenizer",
-          "data.source",
-          "data.template",
-          "lora.init_from",
-          "output.path");
-
   private final ObjectNode tree = ConfigSchema.defaults();
 
   private ConfigLoader() {}
@@ -138,7 +129,7 @@ public final class ConfigLoader {
   }
 
   private void set(String name, JsonNode value, String origin) {
-    ConfigSchema.Key key = ConfigSchema.key(name);
+    ConfigKey key = ConfigSchema.key(name);
     if (key == null) {
       throw Suggestions.unknownKey(name, origin);
     }
@@ -154,12 +145,11 @@ public final class ConfigLoader {
   }
 
   private void resolveLocations(Path workingFolder) {
-    for (String name : LOCATION_KEYS) {
-      ConfigSchema.Key key = ConfigSchema.key(name);
+    for (ConfigKey key : ConfigSchema.keys()) {
       ObjectNode section = tree.withObjectProperty(key.section());
       JsonNode location = section.get(key.field());
-      if (location.isTextual()) {
-        requireNoSecret(name, location.textValue());
+      if (key.kind() == ConfigKey.Kind.LOCATION && location.isTextual()) {
+        requireNoSecret(key.name(), location.textValue());
         section.put(key.field(), Locations.resolve(location.textValue(), workingFolder));
       }
     }

@@ -50,9 +50,9 @@ class ConfigLoaderTest {
             "model.path=random:llama3.1-8b",
             "lora={r: 4, alpha: 8}");
     assertThat(config.optimizer().learningRate()).isEqualTo(1e-3);
-    assertThat(config.data().packing()).isFalse();
-    assertThat(config.data().limit()).isNull();
-    assertThat(config.data().columns()).containsExactly(Map.entry("output", "answer"));
+    assertThat(config.data().sequences().packing()).isFalse();
+    assertThat(config.data().rows().limit()).isNull();
+    assertThat(config.data().rows().columns()).containsExactly(Map.entry("output", "answer"));
     assertThat(config.training().epochs()).isEqualTo(2.0);
     assertThat(config.schedule().type()).isEqualTo(LearningRateSchedule.Type.COSINE);
     assertThat(config.model().path()).isEqualTo("random:llama3.1-8b");
