@@ -96,7 +96,7 @@ final class ConfigKeys {
               .byDefault(false),
           key(
                   "lora.target_modules",
-                  "linear modules that get an adapter; all-linear for these seven")
+                  "linear modules that get an adapter; [all-linear]: these seven")
               .identity(OF_ADAPTERS.as(ConfigKeys::modules))
               .is(list("a list of module names", 1, Integer.MAX_VALUE, text()))
               .byDefault(
@@ -121,17 +121,17 @@ final class ConfigKeys {
               .identity(ALWAYS)
               .is(oneOf("bf16", "fp32"))
               .byDefault("bf16"),
-          key("compute.matmul", "products with frozen weights; fp8, or what dtype is")
+          key("compute.matmul", "products with frozen weights; fp8 or as dtype")
               .identity(ALWAYS)
               .is(oneOf("fp8", "bf16", "fp32"))
               .byDefault("fp8"),
-          key("activations.checkpoint", "keep a layer's input and recompute the rest, or keep all")
+          key("activations.checkpoint", "keep a layer's input only, or keep all")
               .is(oneOf("layer", "none"))
               .byDefault("layer"),
           key("activations.offload", "that input to pinned host memory")
               .is(bool())
               .byDefault(false),
-          key("training.mode", "full: every weight trains, for small models")
+          key("training.mode", "adapters, or every weight, which is for small models")
               .identity(ALWAYS)
               .is(oneOf("lora", "full"))
               .byDefault("lora"),
@@ -150,7 +150,7 @@ final class ConfigKeys {
               .identity(ALWAYS)
               .is(atLeast(0))
               .byDefault(1.0),
-          key("training.on_nan", "of a loss or gradient; skip: leave the step out and count it")
+          key("training.on_nan", "end at a loss that is no number, or leave its step out")
               .identity(ALWAYS)
               .is(oneOf("stop", "skip"))
               .byDefault("stop"),

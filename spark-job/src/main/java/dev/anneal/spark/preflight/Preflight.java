@@ -95,6 +95,7 @@ public final class Preflight {
         LoraTargets.resolve(config.lora().targetModules());
       }
     }
+    OutputPlaceCheck.check(folder, spark);
     InputsCheck.checkKept(request, folder);
     OutputCheck.checkFree(request, folder);
     String path = config.model().path();
