@@ -204,21 +204,15 @@ final class TrainingBenchmark implements Callable<Integer> {
     return new TrainingSpec(
         TrainingSpec.Mode.LORA,
         new LoraSpec(64, 64, 0, false, targets),
-        base,
-        shard,
-        offload,
-        on == On.GPU ? DType.BF16 : DType.FP32,
-        matmul,
-        activations,
-        microBatch,
-        1,
-        (long) warmup + steps,
-        false,
-        1.0,
-        TrainingSpec.OnNan.STOP,
+        new TrainingSpec.Weights(base, shard, offload),
+        new TrainingSpec.Compute(on == On.GPU ? DType.BF16 : DType.FP32, matmul, activations),
+        new TrainingSpec.Batches(microBatch, 1, (long) warmup + steps, false),
+        new TrainingSpec.Updates(
+            new AdamWSpec(2e-5, 0, 0.9, 0.999, 1e-8),
+            new LearningRateSchedule(LearningRateSchedule.Type.LINEAR, 0, (long) warmup + steps),
+            1.0,
+            TrainingSpec.OnNan.STOP),
         42,
-        new AdamWSpec(2e-5, 0, 0.9, 0.999, 1e-8),
-        new LearningRateSchedule(LearningRateSchedule.Type.LINEAR, 0, (long) warmup + steps),
         0);
   }
 

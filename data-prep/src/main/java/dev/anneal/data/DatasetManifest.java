@@ -2,7 +2,6 @@ package dev.anneal.data;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.DeserializationFeature;
-import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.SerializationFeature;
@@ -18,8 +17,6 @@ import java.io.InputStream;
 import java.io.Serializable;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
-import java.util.Locale;
-import java.util.Optional;
 import java.util.SortedMap;
 import java.util.regex.Pattern;
 
@@ -44,7 +41,7 @@ public record DatasetManifest(
     String tokenizerSha256,
     String templateSha256,
     String templateDate,
-    Spec spec,
+    DatasetSettings spec,
     Rows rows,
     Part train,
     Part eval,
@@ -68,59 +65,6 @@ public record DatasetManifest(
           .disable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES)
           .enable(SerializationFeature.INDENT_OUTPUT)
           .build();
-
-  /** The part of {@link PrepSpec} that decides what the files hold. */
-  public record Spec(
-      String source,
-      String format,
-      SortedMap<String, String> columns,
-      String template,
-      int maxLength,
-      String longRows,
-      boolean packing,
-      boolean shuffle,
-      boolean trainOnPrompt,
-      Long limit,
-      int evalRows,
-      double maxBadRows,
-      long seed,
-      String tokenizer) {
-    private static final List<String> PLACES = List.of("tokenizer", "template");
-
-    static Spec of(PrepSpec spec) {
-      return new Spec(
-          spec.source(),
-          spec.format().configName(),
-          spec.columns(),
-          spec.template(),
-          spec.maxLength(),
-          spec.longRows().name().toLowerCase(Locale.ROOT),
-          spec.packing(),
-          spec.shuffle(),
-          spec.trainOnPrompt(),
-          spec.limit(),
-          spec.evalRows(),
-          spec.maxBadRows(),
-          spec.seed(),
-          spec.tokenizer());
-    }
-
-    /**
-     * The first setting that is not that of another specification, as {@code max_length is 512 and
-     * was 1024}; where tokenizer and template lie does not count.
-     */
-    Optional<String> differenceFrom(Spec before) {
-      JsonNode then = JSON.valueToTree(before);
-      return JSON.<JsonNode>valueToTree(this).properties().stream()
-          .filter(setting -> !PLACES.contains(setting.getKey()))
-          .filter(setting -> !setting.getValue().equals(then.get(setting.getKey())))
-          .map(
-              setting ->
-                  "%s is %s and was %s"
-                      .formatted(setting.getKey(), setting.getValue(), then.get(setting.getKey())))
-          .findFirst();
-    }
-  }
 
   /**
    * Numbers of rows.

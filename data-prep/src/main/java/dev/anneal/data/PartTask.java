@@ -55,8 +55,8 @@ record PartTask(
       HeldOut heldOut) {
     return new PartTask(
         folder,
-        spec.maxLength(),
-        spec.packing() ? Packing.ON : Packing.OFF,
+        spec.sequences().maxLength(),
+        spec.sequences().packing() ? Packing.ON : Packing.OFF,
         heldOut.firstKey(),
         heldOut.lastKey(),
         storage,

@@ -61,11 +61,11 @@ public final class Preflight {
   }
 
   private Report scan() {
-    if (TableSource.isTable(spec.source())) {
+    if (TableSource.isTable(spec.rows().source())) {
       // only Spark can read it
       return new Report(0, 0, 0, false);
     }
-    List<FileInfo> files = SourceFiles.find(spec.source(), spec.output(), storage);
+    List<FileInfo> files = SourceFiles.find(spec.rows().source(), spec.output(), storage);
     for (FileInfo file : files) {
       if (!limitReached()) {
         scan(file);
@@ -117,7 +117,7 @@ public final class Preflight {
 
   /** Why the row is bad, or null; rows are tokenized until one is learned or if that is free. */
   private String faultOf(SourceRow row) {
-    if (!learns || !spec.format().needsTokenizer()) {
+    if (!learns || !spec.rows().format().needsTokenizer()) {
       Outcome outcome = preparer.prepare(row);
       learns = learns || outcome instanceof Kept;
       return outcome instanceof Bad bad ? bad.reason() : null;
@@ -140,12 +140,12 @@ public final class Preflight {
     if (!learns) {
       throw Refusals.nothingLearned(spec);
     }
-    if (complete && rows - badRows <= spec.evalRows()) {
+    if (complete && rows - badRows <= spec.rows().evalRows()) {
       throw Refusals.tooFewRows(spec, rows - badRows);
     }
   }
 
   private boolean limitReached() {
-    return spec.limit() != null && rows >= spec.limit();
+    return spec.rows().limit() != null && rows >= spec.rows().limit();
   }
 }

@@ -71,11 +71,11 @@ public final class PrepJob {
 
   private DatasetManifest run() throws IOException {
     RowPreparer preparer = RowPreparer.load(spec, storage);
-    boolean table = TableSource.isTable(spec.source());
+    boolean table = TableSource.isTable(spec.rows().source());
     List<FileInfo> files =
         table
             ? List.of()
-            : new ArrayList<>(SourceFiles.find(spec.source(), spec.output(), storage));
+            : new ArrayList<>(SourceFiles.find(spec.rows().source(), spec.output(), storage));
     // taken before the files are read, so that a change on the way is noticed
     SourceFingerprint fingerprint = table ? null : SourceFingerprint.of(spec, files, storage);
     NumberedRows source =
@@ -86,7 +86,7 @@ public final class PrepJob {
     clear();
     Broadcast<RowPreparer> shared = sc.broadcast(preparer);
     try {
-      RowOrder order = new RowOrder(spec.shuffle(), spec.seed(), source.count());
+      RowOrder order = new RowOrder(spec.sequences().shuffle(), spec.seed(), source.count());
       JavaPairRDD<Long, SourceRow> ordered = ordered(source, order);
       HeldOut heldOut = heldOut(ordered, shared);
       PartTask task = PartTask.of(spec, folder, storage, shared, heldOut);
@@ -107,15 +107,15 @@ public final class PrepJob {
 
   /** Usable rows from the first partitions on if shuffled, else from the last ones back. */
   private HeldOut heldOut(JavaPairRDD<Long, SourceRow> ordered, Broadcast<RowPreparer> shared) {
-    long atMost = spec.shuffle() ? spec.evalRows() : Long.MAX_VALUE;
+    long atMost = spec.sequences().shuffle() ? spec.rows().evalRows() : Long.MAX_VALUE;
     JavaRDD<Row> usable = ordered.mapPartitions(rows -> usable(rows, shared.value(), atMost), true);
     List<Row> found = new ArrayList<>();
     int partitions = ordered.getNumPartitions();
-    for (int i = 0; i < partitions && found.size() < spec.evalRows(); i++) {
-      int missing = spec.evalRows() - found.size();
-      int partition = spec.shuffle() ? i : partitions - 1 - i;
+    for (int i = 0; i < partitions && found.size() < spec.rows().evalRows(); i++) {
+      int missing = spec.rows().evalRows() - found.size();
+      int partition = spec.sequences().shuffle() ? i : partitions - 1 - i;
       List<Row> rows = TaskResults.collect(usable, partition);
-      if (spec.shuffle()) {
+      if (spec.sequences().shuffle()) {
         found.addAll(rows.subList(0, Math.min(missing, rows.size())));
       } else {
         found.addAll(0, rows.subList(Math.max(0, rows.size() - missing), rows.size()));
@@ -147,7 +147,7 @@ public final class PrepJob {
     Quarantine.join(folder, leftOut, storage);
     List<Written> train = parts.stream().map(TrainPart::written).toList();
     try {
-      refuseIfUseless(census, heldOut, Part.of(train, spec.maxLength()));
+      refuseIfUseless(census, heldOut, Part.of(train, spec.sequences().maxLength()));
     } catch (InvalidDataException e) {
       delete(name -> name.endsWith(ARROW));
       throw e;
@@ -164,7 +164,7 @@ public final class PrepJob {
     if (census.kept() == 0) {
       throw Refusals.nothingLearned(spec);
     }
-    if (train.rows() == 0 || heldOut.rows().size() < spec.evalRows()) {
+    if (train.rows() == 0 || heldOut.rows().size() < spec.rows().evalRows()) {
       throw Refusals.tooFewRows(spec, census.kept());
     }
   }
@@ -174,7 +174,7 @@ public final class PrepJob {
       return List.of();
     }
     Iterator<TokenizedRow> rows = heldOut.rows().stream().map(Row::row).iterator();
-    SplitWriter writer = new SplitWriter(spec.maxLength(), Packing.OFF);
+    SplitWriter writer = new SplitWriter(spec.sequences().maxLength(), Packing.OFF);
     return List.of(writer.write(folder, Split.EVAL.fileName(0), rows, storage));
   }
 
@@ -189,10 +189,10 @@ public final class PrepJob {
         preparer.tokenizerSha256(),
         preparer.templateSha256(),
         preparer.templateDate(),
-        DatasetManifest.Spec.of(spec),
+        DatasetSettings.of(spec),
         census.toRows(),
-        Part.of(train, spec.maxLength()),
-        Part.of(eval, spec.maxLength()),
+        Part.of(train, spec.sequences().maxLength()),
+        Part.of(eval, spec.sequences().maxLength()),
         census.lengths(),
         source);
   }

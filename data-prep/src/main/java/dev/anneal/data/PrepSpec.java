@@ -9,61 +9,79 @@ import java.util.TreeMap;
 /**
  * What to prepare and how.
  *
- * @param source path, URI or glob of the instruction rows
- * @param format what a row looks like
- * @param columns the column of the source that stands for a field of the format, where it has
- *     another name
- * @param template a chat template in the place of the model's own; null for the model's
- * @param maxLength the longest sequence, in tokens
- * @param longRows what becomes of rows that are longer
- * @param packing several rows share a sequence; otherwise one row a sequence
- * @param shuffle rows in an order drawn from the seed; otherwise in the order of the files
- * @param trainOnPrompt the prompt is learned too
- * @param limit only that many rows from the start of the files; null for all
- * @param evalRows rows held out from training
- * @param maxBadRows the share of unreadable rows, 0 to 1, above which the data set is refused
+ * @param rows what is read
+ * @param sequences what becomes of it
  * @param seed of the shuffle
  * @param tokenizer folder with {@code tokenizer.json}; null only for rows that are tokenized
  *     already
  * @param output folder of the run; the data set goes into its folder {@code dataset}
  */
-public record PrepSpec(
-    String source,
-    RowFormat format,
-    SortedMap<String, String> columns,
-    String template,
-    int maxLength,
-    LongRows longRows,
-    boolean packing,
-    boolean shuffle,
-    boolean trainOnPrompt,
-    Long limit,
-    int evalRows,
-    double maxBadRows,
-    long seed,
-    String tokenizer,
-    String output)
+public record PrepSpec(Rows rows, Sequences sequences, long seed, String tokenizer, String output)
     implements Serializable {
 
   public PrepSpec {
-    Objects.requireNonNull(source, "source");
-    Objects.requireNonNull(format, "format");
-    Objects.requireNonNull(longRows, "longRows");
     Objects.requireNonNull(output, "output");
-    columns = new TreeMap<>(columns);
-    format.checkColumns(columns);
-    require(maxLength >= 2, "data.max_length is " + maxLength + ", but must be at least 2.");
     require(
-        limit == null || limit > 0, "data.limit is " + limit + ", but must be at least 1 or none.");
-    require(evalRows >= 0, "data.eval_rows is " + evalRows + ", but must not be negative.");
-    require(
-        maxBadRows >= 0 && maxBadRows <= 1,
-        "data.max_bad_rows is " + maxBadRows + ", but is a share between 0 and 1.");
-    require(
-        tokenizer != null || !format.needsTokenizer(),
+        tokenizer != null || !rows.format().needsTokenizer(),
         "Rows of format '"
-            + format.configName()
+            + rows.format().configName()
             + "' need a tokenizer: set model.tokenizer to a folder with tokenizer.json.");
+  }
+
+  /**
+   * Which rows are read, and how they are understood.
+   *
+   * @param source path, URI or glob of the instruction rows
+   * @param format what a row looks like
+   * @param columns the column of the source that stands for a field of the format, where it has
+   *     another name
+   * @param template a chat template in the place of the model's own; null for the model's
+   * @param limit only that many rows from the start of the files; null for all
+   * @param evalRows rows held out from training
+   * @param maxBadRows the share of unreadable rows, 0 to 1, above which the data set is refused
+   */
+  public record Rows(
+      String source,
+      RowFormat format,
+      SortedMap<String, String> columns,
+      String template,
+      Long limit,
+      int evalRows,
+      double maxBadRows)
+      implements Serializable {
+
+    public Rows {
+      Objects.requireNonNull(source, "source");
+      Objects.requireNonNull(format, "format");
+      columns = new TreeMap<>(columns);
+      format.checkColumns(columns);
+      require(
+          limit == null || limit > 0,
+          "data.limit is " + limit + ", but must be at least 1 or none.");
+      require(evalRows >= 0, "data.eval_rows is " + evalRows + ", but must not be negative.");
+      require(
+          maxBadRows >= 0 && maxBadRows <= 1,
+          "data.max_bad_rows is " + maxBadRows + ", but is a share between 0 and 1.");
+    }
+  }
+
+  /**
+   * How rows become sequences.
+   *
+   * @param maxLength the longest sequence, in tokens
+   * @param longRows what becomes of rows that are longer
+   * @param packing several rows share a sequence; otherwise one row a sequence
+   * @param shuffle rows in an order drawn from the seed; otherwise in the order of the files
+   * @param trainOnPrompt the prompt is learned too
+   */
+  public record Sequences(
+      int maxLength, LongRows longRows, boolean packing, boolean shuffle, boolean trainOnPrompt)
+      implements Serializable {
+
+    public Sequences {
+      Objects.requireNonNull(longRows, "longRows");
+      require(maxLength >= 2, "data.max_length is " + maxLength + ", but must be at least 2.");
+    }
   }
 
   /** The folder that {@link PrepJob} writes and that a training run opens. */

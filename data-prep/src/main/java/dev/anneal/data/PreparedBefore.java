@@ -52,7 +52,7 @@ public record PreparedBefore(Optional<DatasetManifest> manifest, String differen
   }
 
   private static Optional<String> settings(PrepSpec spec, DatasetManifest manifest) {
-    return DatasetManifest.Spec.of(spec)
+    return DatasetSettings.of(spec)
         .differenceFrom(manifest.spec())
         .map(what -> "The data set was prepared with other settings: " + what + ".");
   }
@@ -73,16 +73,16 @@ public record PreparedBefore(Optional<DatasetManifest> manifest, String differen
   }
 
   private static Optional<String> source(PrepSpec spec, DatasetManifest manifest, Storage storage) {
-    if (TableSource.isTable(spec.source())) {
+    if (TableSource.isTable(spec.rows().source())) {
       // what it held when the run began counts
       return Optional.empty();
     }
     if (manifest.sourceFiles() == null) {
       return Optional.of(
           "Nothing tells whether data.source '%s' has changed since the data set was prepared."
-              .formatted(spec.source()));
+              .formatted(spec.rows().source()));
     }
-    List<FileInfo> files = SourceFiles.find(spec.source(), spec.output(), storage);
+    List<FileInfo> files = SourceFiles.find(spec.rows().source(), spec.output(), storage);
     SourceFingerprint now = SourceFingerprint.of(spec, files, storage);
     if (now.equals(manifest.sourceFiles())) {
       return Optional.empty();
@@ -91,7 +91,7 @@ public record PreparedBefore(Optional<DatasetManifest> manifest, String differen
     return Optional.of(
         "data.source '%s' has changed since the data set was prepared: it was %d files with %d bytes, and is %d with %d%s."
             .formatted(
-                spec.source(),
+                spec.rows().source(),
                 before.files(),
                 before.bytes(),
                 now.files(),

@@ -9,7 +9,7 @@ final class Refusals {
 
   static InvalidDataException noRows(PrepSpec spec) {
     return new InvalidDataException(
-        "data.source '" + spec.source() + "' holds no rows: check the file.");
+        "data.source '" + spec.rows().source() + "' holds no rows: check the file.");
   }
 
   static InvalidDataException tooManyBadRows(PrepSpec spec, Census census) {
@@ -25,9 +25,9 @@ final class Refusals {
                 + " or choose another format.",
             bad,
             read,
-            spec.source(),
-            spec.format().configName(),
-            spec.maxBadRows(),
+            spec.rows().source(),
+            spec.rows().format().configName(),
+            spec.rows().maxBadRows(),
             first.row().row(),
             first.row().file(),
             first.reason()));
@@ -36,24 +36,24 @@ final class Refusals {
   static InvalidDataException nothingLearned(PrepSpec spec) {
     return new InvalidDataException(
         "No row of data.source '"
-            + spec.source()
+            + spec.rows().source()
             + "' has a learned token within data.max_length "
-            + spec.maxLength()
+            + spec.sequences().maxLength()
             + ": raise data.max_length or check where the answers are.");
   }
 
   static InvalidDataException tooFewRows(PrepSpec spec, long usable) {
     return new InvalidDataException(
         "data.source '"
-            + spec.source()
+            + spec.rows().source()
             + "' has "
             + usable
             + " usable rows, but data.eval_rows holds out "
-            + spec.evalRows()
+            + spec.rows().evalRows()
             + " and at least one must be left to train on: lower data.eval_rows.");
   }
 
   static boolean tooMany(PrepSpec spec, long bad, long read) {
-    return bad > spec.maxBadRows() * read;
+    return bad > spec.rows().maxBadRows() * read;
   }
 }

@@ -32,7 +32,7 @@ final class RowPreparer implements Serializable {
 
   private RowPreparer(PrepSpec spec, TokenizerFiles files) {
     this.spec = spec;
-    this.columns = new Columns(spec.columns());
+    this.columns = new Columns(spec.rows().columns());
     this.files = files;
   }
 
@@ -74,9 +74,9 @@ final class RowPreparer implements Serializable {
     TokenizerFiles files =
         spec.tokenizer() == null
             ? null
-            : TokenizerFiles.read(spec.tokenizer(), spec.template(), storage);
+            : TokenizerFiles.read(spec.tokenizer(), spec.rows().template(), storage);
     RowPreparer preparer = new RowPreparer(spec, files);
-    if (spec.format().needsChatTemplate()) {
+    if (spec.rows().format().needsChatTemplate()) {
       preparer.tokenizer().requireChatTemplate();
     }
     return preparer;
@@ -92,7 +92,7 @@ final class RowPreparer implements Serializable {
       throw new BadRowException(row.fault());
     }
     try {
-      return columns.parse(JsonRows.parse(row.json()), spec.format());
+      return columns.parse(JsonRows.parse(row.json()), spec.rows().format());
     } catch (IOException e) {
       throw new BadRowException("the row is not JSON");
     }
@@ -116,18 +116,19 @@ final class RowPreparer implements Serializable {
     if (whole.targetSpans().length == 0) {
       return new Dropped("no token is learned", whole.length());
     }
-    if (whole.length() <= spec.maxLength()) {
+    if (whole.length() <= spec.sequences().maxLength()) {
       return new Kept(List.of(whole), whole.length(), Kept.Fate.WHOLE);
     }
-    return switch (spec.longRows()) {
+    return switch (spec.sequences().longRows()) {
       case TRUNCATE -> truncated(whole);
       case DROP -> new Dropped("the row is longer than max_length", whole.length());
-      case SPLIT -> new Kept(whole.split(spec.maxLength()), whole.length(), Kept.Fate.SPLIT);
+      case SPLIT ->
+          new Kept(whole.split(spec.sequences().maxLength()), whole.length(), Kept.Fate.SPLIT);
     };
   }
 
   private Outcome truncated(TokenizedRow whole) {
-    TokenizedRow row = whole.truncate(spec.maxLength());
+    TokenizedRow row = whole.truncate(spec.sequences().maxLength());
     return row.targetSpans().length > 0
         ? new Kept(List.of(row), whole.length(), Kept.Fate.TRUNCATED)
         : new Dropped("no learned token is left within max_length", whole.length());
@@ -157,7 +158,7 @@ final class RowPreparer implements Serializable {
   }
 
   private Optional<ChatTokenizer> renderer() {
-    return Optional.ofNullable(tokenizer()).filter(t -> spec.format().needsChatTemplate());
+    return Optional.ofNullable(tokenizer()).filter(t -> spec.rows().format().needsChatTemplate());
   }
 
   /** Frees the tokenizer of this process. */
@@ -171,7 +172,8 @@ final class RowPreparer implements Serializable {
 
   private synchronized RowTokenizer rowTokenizer() {
     if (rowTokenizer == null) {
-      LearnedPart learned = spec.trainOnPrompt() ? LearnedPart.WHOLE_ROW : LearnedPart.ANSWERS;
+      LearnedPart learned =
+          spec.sequences().trainOnPrompt() ? LearnedPart.WHOLE_ROW : LearnedPart.ANSWERS;
       rowTokenizer = new RowTokenizer(tokenizer(), learned);
     }
     return rowTokenizer;

@@ -20,7 +20,7 @@ public record SourceFingerprint(int files, long bytes, String sha256) {
   static SourceFingerprint of(PrepSpec spec, List<FileInfo> files, Storage storage) {
     // copies from the hub lie below the output folder, which may be anywhere
     String root =
-        SourceFiles.areInPlace(spec.source())
+        SourceFiles.areInPlace(spec.rows().source())
             ? ""
             : SourceFiles.qualified(spec.output(), storage) + "/";
     Sha256 sha256 = new Sha256();

@@ -58,7 +58,7 @@ final class SourceScan {
   private static List<FileSlice> slices(
       JavaSparkContext sc, PrepSpec spec, List<FileInfo> files, Storage storage) {
     List<FileRange> ranges = ranges(sc, files, storage);
-    long limit = spec.limit() == null ? Long.MAX_VALUE : spec.limit();
+    long limit = spec.rows().limit() == null ? Long.MAX_VALUE : spec.rows().limit();
     List<RowCount> counts =
         TaskResults.collect(
             sc.parallelize(ranges, ranges.size()).map(range -> count(range, limit, storage)));

@@ -22,13 +22,13 @@ final class TableSource {
   }
 
   static NumberedRows rows(SparkSession spark, PrepSpec spec) {
-    String source = spec.source();
+    String source = spec.rows().source();
     try {
       JavaRDD<String> texts =
           spark.table(source.substring(SourceFiles.TABLE_SCHEME.length())).toJSON().javaRDD();
       JavaRDD<String> ordered =
           texts.sortBy(text -> text, true, Math.max(1, texts.getNumPartitions()));
-      long limit = spec.limit() == null ? Long.MAX_VALUE : spec.limit();
+      long limit = spec.rows().limit() == null ? Long.MAX_VALUE : spec.rows().limit();
       JavaRDD<SourceRow> rows =
           ordered
               .zipWithIndex()

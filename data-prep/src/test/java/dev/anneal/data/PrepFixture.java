@@ -143,18 +143,9 @@ final class PrepFixture {
 
   PrepSpec spec() {
     return new PrepSpec(
-        source,
-        format,
-        new TreeMap<>(columns),
-        template,
-        maxLength,
-        longRows,
-        packing,
-        shuffle,
-        trainOnPrompt,
-        limit,
-        evalRows,
-        maxBadRows,
+        new PrepSpec.Rows(
+            source, format, new TreeMap<>(columns), template, limit, evalRows, maxBadRows),
+        new PrepSpec.Sequences(maxLength, longRows, packing, shuffle, trainOnPrompt),
         seed,
         tokenizer,
         output.toString());

@@ -1,17 +1,15 @@
 package dev.anneal.spark;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.anneal.data.DatasetManifest;
 import dev.anneal.spark.Request.Command;
 import dev.anneal.spark.config.AnnealConfig;
+import dev.anneal.spark.config.ConfigContext;
 import dev.anneal.spark.config.ConfigLoader;
 import dev.anneal.spark.job.Run;
 import dev.anneal.spark.session.CallersSession;
 import dev.anneal.spark.storage.RunFolder;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import org.apache.hadoop.conf.Configuration;
@@ -29,8 +27,6 @@ import org.apache.spark.sql.types.StructType;
  * {@link JobFailedException} for what fails on the way, each with one sentence.
  */
 public final class AnnealSession {
-  private static final ObjectMapper JSON = new ObjectMapper();
-
   private static final StructType ANSWERS =
       StructType.fromDDL("prompt STRING, before STRING, after STRING");
 
@@ -127,22 +123,7 @@ public final class AnnealSession {
     return spark.sparkContext().hadoopConfiguration();
   }
 
-  private static AnnealConfig load(String file, Map<String, ?> config) {
-    List<String> sets =
-        config.entrySet().stream().map(key -> key.getKey() + "=" + yaml(key.getValue())).toList();
-    return ConfigLoader.load(
-        file == null ? null : Path.of(file), sets, Path.of("").toAbsolutePath());
-  }
-
-  /** JSON is YAML as well. */
-  private static String yaml(Object value) {
-    try {
-      return JSON.writeValueAsString(value);
-    } catch (JsonProcessingException e) {
-      throw new BadRequestException(
-          "The value '%s' of a configuration is no text, number, boolean, list or map: correct it."
-              .formatted(value),
-          e);
-    }
+  private AnnealConfig load(String file, Map<String, ?> config) {
+    return new ConfigLoader(ConfigContext.of(spark)).file(file).values(config).load();
   }
 }

@@ -210,18 +210,9 @@ class HubSourceTest {
         "large.jsonl", "{\"input_ids\":[1,2],\"prompt_length\":1}\n".repeat(9).getBytes(UTF_8));
     PrepSpec spec =
         new PrepSpec(
-            "hub:datasets/org/name",
-            RowFormat.TOKENIZED,
-            new TreeMap<>(),
-            null,
-            8,
-            LongRows.TRUNCATE,
-            true,
-            true,
-            false,
-            null,
-            0,
-            0.0,
+            new PrepSpec.Rows(
+                "hub:datasets/org/name", RowFormat.TOKENIZED, new TreeMap<>(), null, null, 0, 0.0),
+            new PrepSpec.Sequences(8, LongRows.TRUNCATE, true, true, false),
             42,
             null,
             dir + "/out");

@@ -1,12 +1,12 @@
 package dev.anneal.spark.cli;
 
 import dev.anneal.spark.Request;
+import dev.anneal.spark.config.ConfigContext;
 import dev.anneal.spark.config.ConfigLoader;
 import dev.anneal.spark.job.Run;
 import dev.anneal.spark.progress.ProgressDisplay;
 import dev.anneal.spark.session.RunSession;
 import java.io.PrintWriter;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import picocli.CommandLine.Option;
@@ -14,8 +14,11 @@ import picocli.CommandLine.Option;
 /** The options that every command takes. */
 final class RequestOptions {
 
-  @Option(names = "--config", paramLabel = "FILE", description = "The configuration, in YAML.")
-  private Path config;
+  @Option(
+      names = "--config",
+      paramLabel = "FILE",
+      description = "The configuration, in YAML: a path or any Hadoop URI.")
+  private String config;
 
   @Option(
       names = "--set",
@@ -40,7 +43,7 @@ final class RequestOptions {
   private Request request(Request.Command command, int shownRows) {
     return new Request(
         command,
-        ConfigLoader.load(config, sets, Path.of("").toAbsolutePath()),
+        new ConfigLoader(ConfigContext.ofProcess()).file(config).sets(sets).load(),
         overwrite ? Request.Existing.REPLACE : Request.Existing.KEEP,
         debug ? Request.Detail.STACK_TRACES : Request.Detail.SENTENCE,
         shownRows,

@@ -7,10 +7,12 @@ import dev.anneal.training.trainer.TrainingSpec.OnNan;
 import java.io.Serializable;
 import java.util.List;
 import java.util.Map;
+import java.util.SortedMap;
 
 /**
- * Everything that a run is told, checked and with its defaults filled in. The keys, their rules and
- * their defaults are in {@link ConfigSchema}; {@link ConfigLoader} makes it from YAML.
+ * Everything that a run is told, checked and with its defaults filled in: a record for each section
+ * of the file. The keys, their rules and their defaults are in {@link ConfigKeys}; {@link
+ * ConfigLoader} makes it, and nobody else.
  */
 public record AnnealConfig(
     Model model,
@@ -69,34 +71,44 @@ public record AnnealConfig(
    */
   public record Model(String path, String tokenizer) implements Serializable {}
 
+  /** What it learns from. */
+  public record Data(Rows rows, Sequences sequences) implements Serializable {}
+
   /**
-   * What it learns from, and how that is cut into sequences.
+   * Which rows it learns from.
    *
    * @param source path, URI or glob of the instruction rows; a table or a data set of the hub
    * @param format what a row looks like
    * @param columns the source's column for a field of the format that has another name there
    * @param template file with a chat template; {@code null}: the model's own
-   * @param maxLength of a sequence, in tokens
-   * @param tooLong what becomes of longer rows
-   * @param splitLong longer rows become several; goes before {@code tooLong}
    * @param limit only the first so many rows; {@code null}: all
    * @param evalRows rows held out from training
    * @param maxBadRows share of unreadable rows above which the data is refused
    */
-  public record Data(
+  public record Rows(
       String source,
       String format,
       Map<String, String> columns,
       String template,
+      Long limit,
+      int evalRows,
+      double maxBadRows)
+      implements Serializable {}
+
+  /**
+   * How rows are cut into sequences.
+   *
+   * @param maxLength of a sequence, in tokens
+   * @param tooLong what becomes of longer rows
+   * @param splitLong longer rows become several; goes before {@code tooLong}
+   */
+  public record Sequences(
       int maxLength,
       TooLong tooLong,
       boolean splitLong,
       boolean packing,
       boolean shuffle,
-      boolean trainOnPrompt,
-      Long limit,
-      int evalRows,
-      double maxBadRows)
+      boolean trainOnPrompt)
       implements Serializable {}
 
   /**
@@ -200,6 +212,11 @@ public record AnnealConfig(
   /** The same as a tree, as {@code run.json} shows it. */
   public ObjectNode resolved() {
     return ConfigMapper.toTree(this);
+  }
+
+  /** What of it decides what a run computes, by key; where and how fast does not count. */
+  public SortedMap<String, String> identity() {
+    return ConfigSchema.identity(this);
   }
 
   /** Ranks of the run. */

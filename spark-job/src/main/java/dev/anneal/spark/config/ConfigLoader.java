@@ -4,74 +4,106 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.StreamReadFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import com.fasterxml.jackson.databind.node.TextNode;
 import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
 import dev.anneal.spark.BadRequestException;
 import dev.anneal.spark.Redaction;
 import dev.anneal.training.io.Excerpt;
-import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.function.UnaryOperator;
+import java.util.Optional;
 
-/** Lays a configuration file and {@code --set} options over the defaults; a later one wins. */
+/**
+ * Lays configuration files, values of a program and {@code --set} options over the defaults, in the
+ * order of the calls; a later one wins. Texts may refer to other places, see {@link References};
+ * what has been overridden is not looked up.
+ */
 public final class ConfigLoader {
   private static final YAMLMapper YAML =
       YAMLMapper.builder().enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION).build();
-  private static final int MAX_FILE_BYTES = 1 << 20;
-  private static final List<String> LOCATION_KEYS =
-      List.of(
-          "model.path",
-          "model.tokenizer",
-          "data.source",
-          "data.template",
-          "lora.init_from",
-          "output.path");
+  private static final String PROGRAM = "the call";
 
+  private final ConfigContext context;
   private final ObjectNode tree = ConfigSchema.defaults();
 
-  private ConfigLoader() {}
+  /** What refers to something, by key. */
+  private final Map<String, Setting> open = new LinkedHashMap<>();
+
+  private Optional<String> folder = Optional.empty();
+
+  public ConfigLoader(ConfigContext context) {
+    this.context = context;
+  }
 
   /**
-   * Loads a configuration.
+   * Loads a configuration in this process.
    *
    * @param file YAML; {@code null} for the defaults alone
-   * @param sets {@code key=value}, the value in YAML
+   * @param sets see {@link #sets}
    * @param workingFolder what relative paths are relative to
    * @throws BadRequestException naming the first key that is unknown or has an unfit value
    */
   public static AnnealConfig load(Path file, List<String> sets, Path workingFolder) {
-    ConfigLoader loader = new ConfigLoader();
-    if (file != null) {
-      loader.overlayFile(workingFolder.resolve(file), file.toString());
-    }
-    for (String set : sets) {
-      loader.overlaySet(set);
-    }
-    loader.resolveLocations(workingFolder);
-    return ConfigMapper.toConfig(loader.tree);
+    ConfigLoader loader = new ConfigLoader(ConfigContext.ofProcess().in(workingFolder));
+    return loader.file(file == null ? null : file.toString()).sets(sets).load();
   }
 
-  private void overlayFile(Path file, String name) {
-    String text;
-    try {
-      if (Files.size(file) > MAX_FILE_BYTES) {
-        throw new BadRequestException(
-            "The configuration %s has %d bytes, and %d are allowed: check --config."
-                .formatted(name, Files.size(file), MAX_FILE_BYTES));
-      }
-      text = Files.readString(file);
-    } catch (IOException e) {
-      throw new BadRequestException(
-          "The configuration %s cannot be read: check --config.".formatted(name), e);
+  /**
+   * Lays a file over what there is.
+   *
+   * @param location YAML; a path or any Hadoop URI; {@code null} for none
+   * @throws BadRequestException if it cannot be read, or naming what is wrong in it
+   */
+  public ConfigLoader file(String location) {
+    if (location != null) {
+      ConfigFile file = new ConfigReader(context).read(location);
+      folder = file.folder();
+      overlay(parse(file.text(), file.name()), file.name());
     }
-    Path folder = file.toAbsolutePath().normalize().getParent();
-    overlay(parse(text, name), name, value -> expand(value, folder));
+    return this;
   }
 
-  private void overlaySet(String set) {
+  /**
+   * Lays options over what there is.
+   *
+   * @param sets {@code KEY=VALUE}, the value in YAML
+   * @throws BadRequestException naming what is wrong
+   */
+  public ConfigLoader sets(List<String> sets) {
+    sets.forEach(this::set);
+    return this;
+  }
+
+  /**
+   * Lays values over what there is.
+   *
+   * @param values by key, as {@code lora.r}; or a section's by its name
+   * @throws BadRequestException naming what is wrong
+   */
+  public ConfigLoader values(Map<String, ?> values) {
+    for (Map.Entry<String, ?> value : values.entrySet()) {
+      overlay(keyed(value.getKey(), tree(value.getKey(), value.getValue())), PROGRAM);
+    }
+    return this;
+  }
+
+  /**
+   * The configuration.
+   *
+   * @throws BadRequestException naming the first key that refers to nothing, or to an unfit value
+   */
+  public AnnealConfig load() {
+    References references = new References(context);
+    for (Setting setting : open.values()) {
+      put(setting.key(), referred(setting, references.resolve(setting.value(), setting)));
+    }
+    open.clear();
+    resolveLocations();
+    return ConfigMapper.toConfig(tree);
+  }
+
+  private void set(String set) {
     String origin = "--set " + Excerpt.of(set);
     int equals = set.indexOf('=');
     if (equals < 1) {
@@ -79,8 +111,10 @@ public final class ConfigLoader {
           "%s has no value: write --set KEY=VALUE, as in --set training.max_steps=100."
               .formatted(origin));
     }
-    String key = set.substring(0, equals);
-    JsonNode value = parse(set.substring(equals + 1), origin);
+    overlay(keyed(set.substring(0, equals), parse(set.substring(equals + 1), origin)), origin);
+  }
+
+  private static ObjectNode keyed(String key, JsonNode value) {
     ObjectNode root = YAML.createObjectNode();
     int dot = key.indexOf('.');
     if (dot < 0) {
@@ -88,13 +122,23 @@ public final class ConfigLoader {
     } else {
       root.putObject(key.substring(0, dot)).set(key.substring(dot + 1), value);
     }
-    overlay(root, origin, UnaryOperator.identity());
+    return root;
+  }
+
+  private static JsonNode tree(String key, Object value) {
+    try {
+      return YAML.valueToTree(value);
+    } catch (IllegalArgumentException e) {
+      throw new BadRequestException(
+          "The value of %s in %s is no text, number, boolean, list or map: correct it."
+              .formatted(Excerpt.of(key), PROGRAM),
+          e);
+    }
   }
 
   private static JsonNode parse(String yaml, String origin) {
     try {
-      JsonNode node = YAML.readTree(yaml);
-      return node.isMissingNode() ? YAML.nullNode() : node;
+      return parse(yaml);
     } catch (JsonProcessingException e) {
       String line = e.getLocation() == null ? "" : " line " + e.getLocation().getLineNr();
       throw new BadRequestException(
@@ -105,7 +149,12 @@ public final class ConfigLoader {
     }
   }
 
-  private void overlay(JsonNode root, String origin, UnaryOperator<JsonNode> preprocess) {
+  private static JsonNode parse(String yaml) throws JsonProcessingException {
+    JsonNode node = YAML.readTree(yaml);
+    return node.isMissingNode() ? YAML.nullNode() : node;
+  }
+
+  private void overlay(JsonNode root, String origin) {
     if (root.isNull()) {
       return;
     }
@@ -115,12 +164,11 @@ public final class ConfigLoader {
               .formatted(origin, show(root)));
     }
     for (Map.Entry<String, JsonNode> section : root.properties()) {
-      overlaySection(section.getKey(), section.getValue(), origin, preprocess);
+      overlaySection(section.getKey(), section.getValue(), origin);
     }
   }
 
-  private void overlaySection(
-      String section, JsonNode fields, String origin, UnaryOperator<JsonNode> preprocess) {
+  private void overlaySection(String section, JsonNode fields, String origin) {
     if (!ConfigSchema.isSection(section)) {
       throw Suggestions.unknownKey(section, origin);
     }
@@ -133,34 +181,64 @@ public final class ConfigLoader {
               .formatted(section, origin, show(fields), ConfigSchema.fieldsOf(section)));
     }
     for (Map.Entry<String, JsonNode> field : fields.properties()) {
-      set(section + "." + field.getKey(), preprocess.apply(field.getValue()), origin);
+      String name = section + "." + field.getKey();
+      ConfigKey key = ConfigSchema.key(name);
+      if (key == null) {
+        throw Suggestions.unknownKey(name, origin);
+      }
+      lay(new Setting(key, field.getValue(), origin, folder));
     }
   }
 
-  private void set(String name, JsonNode value, String origin) {
-    ConfigSchema.Key key = ConfigSchema.key(name);
-    if (key == null) {
-      throw Suggestions.unknownKey(name, origin);
+  private void lay(Setting setting) {
+    open.remove(setting.key().name());
+    if (References.areIn(setting.value())) {
+      open.put(setting.key().name(), setting);
+    } else {
+      put(
+          setting.key(),
+          fit(setting, setting.value()).orElseThrow(() -> unfit(setting, setting.value())));
     }
-    JsonNode read =
-        key.rule()
-            .apply(value)
-            .orElseThrow(
-                () ->
-                    new BadRequestException(
-                        "%s in %s is %s, but must be %s."
-                            .formatted(name, origin, show(value), key.rule().expected())));
-    tree.withObjectProperty(key.section()).set(key.field(), read);
   }
 
-  private void resolveLocations(Path workingFolder) {
-    for (String name : LOCATION_KEYS) {
-      ConfigSchema.Key key = ConfigSchema.key(name);
-      ObjectNode section = tree.withObjectProperty(key.section());
-      JsonNode location = section.get(key.field());
-      if (location.isTextual()) {
-        requireNoSecret(name, location.textValue());
-        section.put(key.field(), Locations.resolve(location.textValue(), workingFolder));
+  /** What is referred to is a text; where the key asks for something else, it is read as YAML. */
+  private static JsonNode referred(Setting setting, JsonNode value) {
+    return fit(setting, value)
+        .or(() -> value.isTextual() ? reread(setting, value.textValue()) : Optional.empty())
+        .orElseThrow(() -> unfit(setting, value));
+  }
+
+  private static Optional<JsonNode> reread(Setting setting, String yaml) {
+    try {
+      return fit(setting, parse(yaml));
+    } catch (JsonProcessingException e) {
+      return Optional.empty();
+    }
+  }
+
+  private static Optional<JsonNode> fit(Setting setting, JsonNode value) {
+    return setting.key().rule().apply(value);
+  }
+
+  private static BadRequestException unfit(Setting setting, JsonNode value) {
+    ConfigKey key = setting.key();
+    return new BadRequestException(
+        "%s in %s is %s, but must be %s."
+            .formatted(key.name(), setting.origin(), show(value), key.rule().expected()));
+  }
+
+  private void put(ConfigKey key, JsonNode value) {
+    tree.withObjectProperty(key.section()).set(key.field(), value);
+  }
+
+  private void resolveLocations() {
+    for (ConfigKey key : ConfigSchema.keys()) {
+      JsonNode value = tree.path(key.section()).path(key.field());
+      if (key.kind() == ConfigKey.Kind.LOCATION && value.isTextual()) {
+        String location = value.textValue();
+        requireNoSecret(key.name(), location);
+        String place = Databricks.resolve(location, context.hadoop());
+        put(key, YAML.getNodeFactory().textNode(Locations.resolve(place, context.workingFolder())));
       }
     }
   }
@@ -172,12 +250,6 @@ public final class ConfigLoader {
           "%s holds a user name or a key in front of its host: take it out, and give credentials as Hadoop takes them, as in fs.s3a.access.key or the environment."
               .formatted(key));
     }
-  }
-
-  private static JsonNode expand(JsonNode value, Path confFolder) {
-    return value.isTextual()
-        ? TextNode.valueOf(Locations.expand(value.textValue(), confFolder))
-        : value;
   }
 
   private static String show(JsonNode value) {

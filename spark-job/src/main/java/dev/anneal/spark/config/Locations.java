@@ -5,13 +5,13 @@ import java.util.regex.Pattern;
 
 /**
  * What a path in the configuration means on every machine. A location without a scheme is a local
- * path, relative to the working directory; anything else is a Hadoop URI and stays as it is.
+ * path, relative to the working directory, and so is one of Spark's scheme {@code local:}; anything
+ * else is a Hadoop URI and stays as it is.
  */
 final class Locations {
-  /** What a path in a configuration file may begin with: the folder of that file. */
-  static final String CONF_FOLDER = "${conf}";
-
   private static final String RANDOM = "random:";
+  private static final String FILE = "file:";
+  private static final String LOCAL = "local:";
   // A shape's name has no slash and no suffix: llama3.1-8b.
   private static final Pattern SHAPE = Pattern.compile("random:(?!.*\\.json$)[^/]+");
   private static final Pattern SCHEME = Pattern.compile("[a-zA-Z][a-zA-Z0-9+.-]+:.*");
@@ -25,14 +25,25 @@ final class Locations {
     if (location.startsWith(RANDOM)) {
       return RANDOM + resolve(location.substring(RANDOM.length()), workingFolder);
     }
-    if (SCHEME.matcher(location).matches()) {
+    if (isUri(location) && !location.startsWith(LOCAL)) {
       return location;
     }
-    return "file:" + workingFolder.toAbsolutePath().resolve(location).normalize();
+    return FILE + workingFolder.toAbsolutePath().resolve(localPath(location)).normalize();
   }
 
-  /** Puts the folder of the configuration file in the place of {@link #CONF_FOLDER}. */
-  static String expand(String value, Path confFolder) {
-    return value.replace(CONF_FOLDER, confFolder.toString());
+  static boolean isUri(String location) {
+    return SCHEME.matcher(location).matches();
+  }
+
+  /** Whether it says that it is on the machine of whoever looks. */
+  static boolean isLocal(String location) {
+    return location.startsWith(FILE) || location.startsWith(LOCAL);
+  }
+
+  /** The path without its scheme. */
+  static String localPath(String location) {
+    return isLocal(location)
+        ? location.substring(location.indexOf(':') + 1).replaceFirst("^/+", "/")
+        : location;
   }
 }

@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.TreeMap;
 import java.util.function.DoublePredicate;
 import java.util.function.UnaryOperator;
 
@@ -18,10 +19,11 @@ import java.util.function.UnaryOperator;
  * What a value of a key must be.
  *
  * @param expected in words, to follow "must be"
+ * @param schema the same in the words of JSON Schema
  * @param read gives the value in the form that the configuration holds, or {@code null} where it is
  *     not as expected
  */
-record Rule(String expected, UnaryOperator<JsonNode> read) {
+record Rule(String expected, Map<String, Object> schema, UnaryOperator<JsonNode> read) {
 
   /** The value as the configuration holds it; empty where it breaks the rule. */
   Optional<JsonNode> apply(JsonNode value) {
@@ -30,12 +32,16 @@ record Rule(String expected, UnaryOperator<JsonNode> read) {
 
   /** This rule, or no value at all. */
   Rule orNone() {
-    return new Rule(expected + " or null", value -> value.isNull() ? value : read.apply(value));
+    return new Rule(
+        expected + " or null",
+        Map.of("anyOf", List.of(schema, Map.of("type", "null"))),
+        value -> value.isNull() ? value : read.apply(value));
   }
 
   static Rule text() {
     return new Rule(
         "a text",
+        Map.of("type", List.of("string", "number", "boolean"), "pattern", "\\S"),
         value ->
             value.isValueNode() && !value.isNull() && !value.asText().isBlank()
                 ? TextNode.valueOf(value.asText())
@@ -43,16 +49,17 @@ record Rule(String expected, UnaryOperator<JsonNode> read) {
   }
 
   static Rule bool() {
-    return new Rule("true or false", value -> value.isBoolean() ? value : null);
+    return new Rule(
+        "true or false", Map.of("type", "boolean"), value -> value.isBoolean() ? value : null);
   }
 
   static Rule wholeNumber(long least, long most) {
-    String expected =
-        most == Long.MAX_VALUE || most == Integer.MAX_VALUE
-            ? "a whole number of at least " + least
-            : "a whole number from %d to %d".formatted(least, most);
+    boolean open = most == Long.MAX_VALUE || most == Integer.MAX_VALUE;
     return new Rule(
-        expected,
+        open
+            ? "a whole number of at least " + least
+            : "a whole number from %d to %d".formatted(least, most),
+        Map.of("type", "integer", "minimum", least, "maximum", most),
         value ->
             value.isNumber()
                     && value.canConvertToExactIntegral()
@@ -63,9 +70,33 @@ record Rule(String expected, UnaryOperator<JsonNode> read) {
                 : null);
   }
 
-  static Rule number(String expected, DoublePredicate holds) {
+  static Rule above(int least) {
+    return number(
+        "a number greater than " + least, Map.of("exclusiveMinimum", least), x -> x > least);
+  }
+
+  static Rule atLeast(int least) {
+    return number("a number of at least " + least, Map.of("minimum", least), x -> x >= least);
+  }
+
+  static Rule share() {
+    return number(
+        "a number from 0 to 1", Map.of("minimum", 0, "maximum", 1), x -> x >= 0 && x <= 1);
+  }
+
+  static Rule shareBelowOne() {
+    return number(
+        "a number from 0 to less than 1",
+        Map.of("minimum", 0, "exclusiveMaximum", 1),
+        x -> x >= 0 && x < 1);
+  }
+
+  private static Rule number(String expected, Map<String, Object> range, DoublePredicate holds) {
+    Map<String, Object> schema = new TreeMap<>(range);
+    schema.put("type", "number");
     return new Rule(
         expected,
+        schema,
         value ->
             value.isNumber()
                     && Double.isFinite(value.doubleValue())
@@ -78,6 +109,7 @@ record Rule(String expected, UnaryOperator<JsonNode> read) {
     List<String> known = List.of(choices);
     return new Rule(
         "one of " + String.join(", ", known),
+        Map.of("enum", known),
         value ->
             value.isTextual() && known.contains(value.asText().toLowerCase(Locale.ROOT))
                 ? TextNode.valueOf(value.asText().toLowerCase(Locale.ROOT))
@@ -88,6 +120,7 @@ record Rule(String expected, UnaryOperator<JsonNode> read) {
   static Rule mapping(String expected, Rule element) {
     return new Rule(
         expected,
+        Map.of("type", "object", "additionalProperties", element.schema()),
         value -> {
           if (!value.isObject()) {
             return null;
@@ -108,6 +141,7 @@ record Rule(String expected, UnaryOperator<JsonNode> read) {
   static Rule list(String expected, int least, int most, Rule element) {
     return new Rule(
         expected,
+        Map.of("type", "array", "minItems", least, "maxItems", most, "items", element.schema()),
         value -> {
           if (!value.isArray() || value.size() < least || value.size() > most) {
             return null;

@@ -221,7 +221,7 @@ public final class Run {
       throws IOException {
     Outcome outcome = train(spark, record, dataset);
     if (plan.config().training().mode() == TrainingSpec.Mode.FULL && plan.tokenizer() != null) {
-      TokenizerCopy.copy(plan.tokenizer(), plan.config().data().template(), plan.folder());
+      TokenizerCopy.copy(plan.tokenizer(), plan.config().data().rows().template(), plan.folder());
     }
     List<Answer> answers = answers(outcome);
     summary.trained(outcome, answers, Duration.between(start, Instant.now()));
@@ -279,7 +279,7 @@ public final class Run {
   }
 
   private DatasetManifest prepare(SparkSession spark) {
-    display.line("Preparing " + RunFolder.display(plan.prep().source()) + " ...");
+    display.line("Preparing " + RunFolder.display(plan.prep().rows().source()) + " ...");
     try {
       return PrepJob.run(spark, plan.prep());
     } catch (InvalidDataException e) {

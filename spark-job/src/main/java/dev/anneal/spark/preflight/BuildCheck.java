@@ -114,8 +114,9 @@ final class BuildCheck {
 
   /** Samples continue what stands before the first learned token. */
   private static void checkSamples(AnnealConfig config) {
-    boolean text = RowFormat.of(config.data().format()) == RowFormat.TEXT;
-    if (config.evaluation().sampleRows() > 0 && (text || config.data().trainOnPrompt())) {
+    boolean text = RowFormat.of(config.data().rows().format()) == RowFormat.TEXT;
+    if (config.evaluation().sampleRows() > 0
+        && (text || config.data().sequences().trainOnPrompt())) {
       throw new BadRequestException(
           "evaluation.sample_rows is %d, but with data.%s every token is learned and none is a prompt to continue: set evaluation.sample_rows=0."
               .formatted(

@@ -53,10 +53,10 @@ final class InputsCheck {
     check("model.tokenizer", config.model().tokenizer());
     check("lora.init_from", config.lora().initFrom());
     if (request.command().prepares()) {
-      check("data.template", config.data().template());
+      check("data.template", config.data().rows().template());
     }
-    if (request.command().prepares() && SourceFiles.areInPlace(config.data().source())) {
-      checkSource(config.data().source());
+    if (request.command().prepares() && SourceFiles.areInPlace(config.data().rows().source())) {
+      checkSource(config.data().rows().source());
     }
   }
 

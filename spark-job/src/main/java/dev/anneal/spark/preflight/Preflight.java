@@ -75,7 +75,7 @@ public final class Preflight {
     }
     require("output.path", request.config().output().path());
     if (request.command().prepares()) {
-      require("data.source", request.config().data().source());
+      require("data.source", request.config().data().rows().source());
     }
   }
 
@@ -95,6 +95,7 @@ public final class Preflight {
         LoraTargets.resolve(config.lora().targetModules());
       }
     }
+    OutputPlaceCheck.check(folder, spark);
     InputsCheck.checkKept(request, folder);
     OutputCheck.checkFree(request, folder);
     String path = config.model().path();
@@ -125,11 +126,11 @@ public final class Preflight {
   private LlamaConfig checkModel(ModelLocation location, String tokenizer) {
     try {
       LlamaConfig shape = shape(location);
-      if (config.data().maxLength() > shape.maxPositionEmbeddings()) {
+      if (config.data().sequences().maxLength() > shape.maxPositionEmbeddings()) {
         throw new BadRequestException(
             "data.max_length is %d, but the model %s takes at most %d tokens: set data.max_length=%d."
                 .formatted(
-                    config.data().maxLength(),
+                    config.data().sequences().maxLength(),
                     location.display(),
                     shape.maxPositionEmbeddings(),
                     shape.maxPositionEmbeddings()));
@@ -185,7 +186,7 @@ public final class Preflight {
     if (location instanceof ModelLocation.Folder folder) {
       return folder.location();
     }
-    if (RowFormat.of(config.data().format()).needsTokenizer()) {
+    if (RowFormat.of(config.data().rows().format()).needsTokenizer()) {
       throw new BadRequestException(
           "model.path %s has no tokenizer of its own: set model.tokenizer to a folder with tokenizer.json."
               .formatted(location.display()));
@@ -197,7 +198,7 @@ public final class Preflight {
     var rows = dev.anneal.data.Preflight.check(prep, storage);
     if (request.command().trains() && rows.complete()) {
       // a sequence holds at least one row
-      long sequences = rows.rows() - rows.badRows() - config.data().evalRows();
+      long sequences = rows.rows() - rows.badRows() - config.data().rows().evalRows();
       Batches.requireOneStep(config, "at most " + sequences, sequences);
     }
   }
@@ -211,14 +212,14 @@ public final class Preflight {
   }
 
   private void checkSameTokenizer(String location, DatasetManifest dataset) {
-    TokenizerFiles files = TokenizerFiles.read(location, config.data().template(), storage);
+    TokenizerFiles files = TokenizerFiles.read(location, config.data().rows().template(), storage);
     try (ChatTokenizer tokenizer = ChatTokenizer.of(files)) {
       if (!tokenizer.tokenizerSha256().equals(dataset.tokenizerSha256())) {
         throw otherThanPrepared("tokenizer", location);
       }
       String template = dataset.templateSha256();
       if (template != null && !template.equals(tokenizer.templateSha256().orElse(null))) {
-        String own = config.data().template();
+        String own = config.data().rows().template();
         throw otherThanPrepared("chat template", own == null ? location : own);
       }
     }

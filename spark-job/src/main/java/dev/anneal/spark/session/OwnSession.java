@@ -2,6 +2,7 @@ package dev.anneal.spark.session;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
+import dev.anneal.spark.DeployMode;
 import dev.anneal.spark.Request;
 import dev.anneal.spark.cluster.SparkSettings;
 import dev.anneal.spark.storage.ObjectStoreDefaults;
@@ -30,7 +31,7 @@ public final class OwnSession implements RunSession {
   public static OwnSession of(Request request) {
     SparkConf submitted = ObjectStoreDefaults.addTo(new SparkConf());
     OwnSession own = new OwnSession(request, SparkSettings.of(submitted, request));
-    if (own.conf.get("spark.submit.deployMode", "client").equals("cluster")) {
+    if (DeployMode.of(own.conf) == DeployMode.CLUSTER) {
       // YARN gives an application 100 s for its context, and the checks may take longer
       own.open();
     }

@@ -25,30 +25,39 @@ public final class Specs {
    * @param tokenizer folder of the tokenizer; {@code null} for rows that come tokenized
    */
   public static PrepSpec prep(AnnealConfig config, String tokenizer) {
-    AnnealConfig.Data data = config.data();
     return new PrepSpec(
-        data.source(),
-        RowFormat.of(data.format()),
-        new TreeMap<>(data.columns()),
-        data.template(),
-        data.maxLength(),
-        longRows(data),
-        data.packing(),
-        data.shuffle(),
-        data.trainOnPrompt(),
-        data.limit(),
-        data.evalRows(),
-        data.maxBadRows(),
+        rows(config.data().rows()),
+        sequences(config.data().sequences()),
         config.training().seed(),
         tokenizer,
         config.output().path());
   }
 
-  private static LongRows longRows(AnnealConfig.Data data) {
-    if (data.splitLong()) {
+  private static PrepSpec.Rows rows(AnnealConfig.Rows rows) {
+    return new PrepSpec.Rows(
+        rows.source(),
+        RowFormat.of(rows.format()),
+        new TreeMap<>(rows.columns()),
+        rows.template(),
+        rows.limit(),
+        rows.evalRows(),
+        rows.maxBadRows());
+  }
+
+  private static PrepSpec.Sequences sequences(AnnealConfig.Sequences sequences) {
+    return new PrepSpec.Sequences(
+        sequences.maxLength(),
+        longRows(sequences),
+        sequences.packing(),
+        sequences.shuffle(),
+        sequences.trainOnPrompt());
+  }
+
+  private static LongRows longRows(AnnealConfig.Sequences sequences) {
+    if (sequences.splitLong()) {
       return LongRows.SPLIT;
     }
-    return switch (data.tooLong()) {
+    return switch (sequences.tooLong()) {
       case TRUNCATE -> LongRows.TRUNCATE;
       case DROP -> LongRows.DROP;
     };
@@ -67,21 +76,25 @@ public final class Specs {
     return new TrainingSpec(
         training.mode(),
         training.mode() == TrainingSpec.Mode.LORA ? lora(config) : null,
-        dtype(config.baseWeights().dtype()),
-        shard(config),
-        config.baseWeights().offloadRatio(),
-        dtype(config.compute().dtype()),
-        config.compute().matmul() == Precision.FP8 ? Matmul.FP8 : Matmul.COMPUTE,
-        activations(config.activations()),
-        training.microBatchSize(),
-        training.gradientAccumulation(),
-        steps,
-        config.data().shuffle(),
-        training.maxGradNorm(),
-        training.onNan(),
+        new TrainingSpec.Weights(
+            dtype(config.baseWeights().dtype()),
+            shard(config),
+            config.baseWeights().offloadRatio()),
+        new TrainingSpec.Compute(
+            dtype(config.compute().dtype()),
+            config.compute().matmul() == Precision.FP8 ? Matmul.FP8 : Matmul.COMPUTE,
+            activations(config.activations())),
+        new TrainingSpec.Batches(
+            training.microBatchSize(),
+            training.gradientAccumulation(),
+            steps,
+            config.data().sequences().shuffle()),
+        new TrainingSpec.Updates(
+            optimizer(config.optimizer()),
+            schedule(config.schedule(), steps),
+            training.maxGradNorm(),
+            training.onNan()),
         training.seed(),
-        optimizer(config.optimizer()),
-        schedule(config.schedule(), steps),
         config.evaluation().sampleTokens());
   }
 

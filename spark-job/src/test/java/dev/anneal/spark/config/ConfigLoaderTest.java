@@ -50,9 +50,9 @@ class ConfigLoaderTest {
             "model.path=random:llama3.1-8b",
             "lora={r: 4, alpha: 8}");
     assertThat(config.optimizer().learningRate()).isEqualTo(1e-3);
-    assertThat(config.data().packing()).isFalse();
-    assertThat(config.data().limit()).isNull();
-    assertThat(config.data().columns()).containsExactly(Map.entry("output", "answer"));
+    assertThat(config.data().sequences().packing()).isFalse();
+    assertThat(config.data().rows().limit()).isNull();
+    assertThat(config.data().rows().columns()).containsExactly(Map.entry("output", "answer"));
     assertThat(config.training().epochs()).isEqualTo(2.0);
     assertThat(config.schedule().type()).isEqualTo(LearningRateSchedule.Type.COSINE);
     assertThat(config.model().path()).isEqualTo("random:llama3.1-8b");
@@ -68,6 +68,7 @@ class ConfigLoaderTest {
     "file:/abs/x, file:/abs/x",
     "random:llama3.1-70b, random:llama3.1-70b",
     "random:shapes/small.json, random:file:/home/shapes/small.json",
+    "local:///opt/x, file:/opt/x",
     "random:small.json, random:file:/home/small.json",
     "random:s3a://b/config.json, random:s3a://b/config.json"
   })
@@ -169,6 +170,27 @@ class ConfigLoaderTest {
         .hasMessageStartingWith("--set lora.r has no value: write --set KEY=VALUE");
     assertThatThrownBy(() -> ConfigLoader.load(Path.of("no.yaml"), List.of(), folder))
         .hasMessage("The configuration no.yaml cannot be read: check --config.");
+  }
+
+  @Test
+  void takesTheValuesOfAProgram() {
+    ConfigLoader loader = new ConfigLoader(ConfigContext.ofProcess().in(folder));
+    AnnealConfig config =
+        loader
+            .values(Map.of("lora", Map.of("r", 8, "alpha", 16.0), "data.packing", false))
+            .values(Map.of("lora.target_modules", List.of("q_proj")))
+            .load();
+    assertThat(config.lora().r()).isEqualTo(8);
+    assertThat(config.lora().alpha()).isEqualTo(16);
+    assertThat(config.lora().targetModules()).containsExactly("q_proj");
+    assertThat(config.data().sequences().packing()).isFalse();
+    assertThatThrownBy(() -> loader.values(Map.of("lora.r", "abc")))
+        .hasMessage("lora.r in the call is 'abc', but must be a whole number of at least 1.");
+    assertThatThrownBy(() -> loader.values(Map.of("lora.rank", 8)))
+        .hasMessage("There is no key lora.rank, which the call sets: did you mean lora.r?");
+    assertThatThrownBy(() -> loader.values(Map.of("lora.r", new Object())))
+        .isInstanceOf(BadRequestException.class)
+        .hasMessageStartingWith("The value of lora.r in the call is no text, number");
   }
 
   private Path file() {

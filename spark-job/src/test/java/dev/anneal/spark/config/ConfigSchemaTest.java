@@ -80,11 +80,31 @@ class ConfigSchemaTest {
   void hasAKeyForEveryFieldOfTheConfiguration() {
     List<String> fields = new ArrayList<>();
     for (RecordComponent section : AnnealConfig.class.getRecordComponents()) {
-      for (RecordComponent field : section.getType().getRecordComponents()) {
-        fields.add(snakeCase(section.getName()) + "." + snakeCase(field.getName()));
+      addFields(snakeCase(section.getName()) + ".", section.getType(), fields);
+    }
+    assertThat(ConfigSchema.keys())
+        .extracting(ConfigKey::name)
+        .containsExactlyInAnyOrderElementsOf(fields);
+  }
+
+  private static void addFields(String prefix, Class<?> type, List<String> fields) {
+    for (RecordComponent field : type.getRecordComponents()) {
+      if (field.getType().isRecord()) {
+        addFields(prefix, field.getType(), fields);
+      } else {
+        fields.add(prefix + snakeCase(field.getName()));
       }
     }
-    assertThat(ConfigSchema.keys()).extracting(ConfigSchema.Key::name).isEqualTo(fields);
+  }
+
+  @Test
+  void holdsColumnsThatAreNamedLikeKeys() {
+    AnnealConfig config =
+        ConfigLoader.load(
+            null, List.of("data.columns={packing: a, limit: b}", "data.limit=7"), Path.of("/"));
+    assertThat(config.resolved().at("/data/packing").booleanValue()).isTrue();
+    assertThat(config.resolved().at("/data/limit").intValue()).isEqualTo(7);
+    assertThat(config.resolved().at("/data/columns/packing").textValue()).isEqualTo("a");
   }
 
   @Test

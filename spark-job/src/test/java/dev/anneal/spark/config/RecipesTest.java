@@ -22,7 +22,7 @@ class RecipesTest {
   void areComplete(String recipe) {
     AnnealConfig config = load(recipe);
     assertThat(config.model().path()).isNotNull();
-    assertThat(config.data().source()).isNotNull();
+    assertThat(config.data().rows().source()).isNotNull();
     assertThat(config.output().path()).isNotNull();
   }
 
@@ -30,7 +30,7 @@ class RecipesTest {
   void writeOutEveryDefaultForTheLargestModel() throws IOException {
     JsonNode recipe =
         new YAMLMapper().readTree(Files.readString(CONF.resolve("llama3.1-405b.yaml")));
-    for (ConfigSchema.Key key : ConfigSchema.keys()) {
+    for (ConfigKey key : ConfigSchema.keys()) {
       assertThat(recipe.path(key.section()).has(key.field())).as(key.name()).isTrue();
     }
     AnnealConfig loaded = load("llama3.1-405b.yaml");
@@ -39,7 +39,7 @@ class RecipesTest {
             null,
             List.of(
                 "model.path=" + loaded.model().path(),
-                "data.source=" + loaded.data().source(),
+                "data.source=" + loaded.data().rows().source(),
                 "output.path=" + loaded.output().path()),
             CONF);
     assertThat(loaded).isEqualTo(defaults);

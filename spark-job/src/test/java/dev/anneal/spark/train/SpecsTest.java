@@ -18,36 +18,38 @@ class SpecsTest {
   @Test
   void tellsTheCoreWhatTheLargestRecipeAsksFor() {
     TrainingSpec spec = spec();
-    assertThat(spec.baseDtype()).isEqualTo(DType.FP8);
-    assertThat(spec.shard()).isEqualTo(Shard.NODE);
-    assertThat(spec.offloadRatio()).isZero();
-    assertThat(spec.computeDtype()).isEqualTo(DType.BF16);
-    assertThat(spec.matmul()).isEqualTo(Matmul.FP8);
-    assertThat(spec.activations()).isEqualTo(Activations.CHECKPOINT);
+    assertThat(spec.weights().dtype()).isEqualTo(DType.FP8);
+    assertThat(spec.weights().shard()).isEqualTo(Shard.NODE);
+    assertThat(spec.weights().offloadRatio()).isZero();
+    assertThat(spec.compute().dtype()).isEqualTo(DType.BF16);
+    assertThat(spec.compute().matmul()).isEqualTo(Matmul.FP8);
+    assertThat(spec.compute().activations()).isEqualTo(Activations.CHECKPOINT);
   }
 
   @Test
   void splitsOverANodeOnlyWhereItHasSeveralRanks() {
-    assertThat(spec("cluster.gpus_per_node=2").shard()).isEqualTo(Shard.NODE);
-    assertThat(spec("cluster.gpus_per_node=1", "cluster.nodes=2").shard()).isEqualTo(Shard.NONE);
-    assertThat(spec("cluster.gpus_per_node=0").shard()).isEqualTo(Shard.NONE);
-    assertThat(spec("base_weights.shard=world").shard()).isEqualTo(Shard.WORLD);
-    assertThat(spec("base_weights.shard=none").shard()).isEqualTo(Shard.NONE);
+    assertThat(spec("cluster.gpus_per_node=2").weights().shard()).isEqualTo(Shard.NODE);
+    assertThat(spec("cluster.gpus_per_node=1", "cluster.nodes=2").weights().shard())
+        .isEqualTo(Shard.NONE);
+    assertThat(spec("cluster.gpus_per_node=0").weights().shard()).isEqualTo(Shard.NONE);
+    assertThat(spec("base_weights.shard=world").weights().shard()).isEqualTo(Shard.WORLD);
+    assertThat(spec("base_weights.shard=none").weights().shard()).isEqualTo(Shard.NONE);
   }
 
   @Test
   void movesToTheHostWhatIsAskedFor() {
-    assertThat(spec("base_weights.offload_ratio=0.25").offloadRatio()).isEqualTo(0.25);
-    assertThat(spec("activations.offload=true").activations())
+    assertThat(spec("base_weights.offload_ratio=0.25").weights().offloadRatio()).isEqualTo(0.25);
+    assertThat(spec("activations.offload=true").compute().activations())
         .isEqualTo(Activations.CHECKPOINT_ON_HOST);
-    assertThat(spec("activations.checkpoint=none").activations()).isEqualTo(Activations.KEEP);
+    assertThat(spec("activations.checkpoint=none").compute().activations())
+        .isEqualTo(Activations.KEEP);
   }
 
   @Test
   void multipliesInTheComputeDtypeWithoutFp8() {
     TrainingSpec spec = spec("compute.matmul=bf16", "base_weights.dtype=bf16");
-    assertThat(spec.matmul()).isEqualTo(Matmul.COMPUTE);
-    assertThat(spec.baseDtype()).isEqualTo(DType.BF16);
+    assertThat(spec.compute().matmul()).isEqualTo(Matmul.COMPUTE);
+    assertThat(spec.weights().dtype()).isEqualTo(DType.BF16);
   }
 
   private static TrainingSpec spec(String... sets) {

@@ -65,7 +65,8 @@ final class Evaluator {
     double lossSum = 0;
     long targetTokens = 0;
     int worldSize = ranks.world().worldSize();
-    long batches = (data.size() + spec.microBatchSize() - 1) / spec.microBatchSize();
+    long batches =
+        (data.size() + spec.batches().microBatchSize() - 1) / spec.batches().microBatchSize();
     // as many forwards on every rank: a gathered layer needs them all
     for (long first = 0; first < batches; first += worldSize) {
       boolean idle = first + ranks.rank() >= batches;
@@ -101,8 +102,8 @@ final class Evaluator {
 
   private List<TokenSequence> rows(long batch) throws IOException {
     List<TokenSequence> sequences = new ArrayList<>();
-    long first = batch * spec.microBatchSize();
-    long end = Math.min(first + spec.microBatchSize(), data.size());
+    long first = batch * spec.batches().microBatchSize();
+    long end = Math.min(first + spec.batches().microBatchSize(), data.size());
     for (long index = first; index < end; index++) {
       sequences.add(data.read(index));
     }

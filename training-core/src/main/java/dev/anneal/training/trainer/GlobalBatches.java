@@ -24,12 +24,16 @@ final class GlobalBatches {
     this.ranks = ranks;
     this.order =
         new BatchOrder(
-            data.size(), spec.microBatchSize(), microBatches(), spec.shuffle(), spec.seed());
+            data.size(),
+            spec.batches().microBatchSize(),
+            microBatches(),
+            spec.batches().shuffle(),
+            spec.seed());
   }
 
   /** Sequences of a global batch. */
   long size() {
-    return (long) microBatches() * spec.microBatchSize();
+    return (long) microBatches() * spec.batches().microBatchSize();
   }
 
   /** Passes over the data set after {@code steps} optimizer steps. */
@@ -41,11 +45,11 @@ final class GlobalBatches {
    * This rank's micro-batches of step {@code step}, counted from 0; none where the run has ended.
    */
   List<List<TokenSequence>> read(long step) throws IOException {
-    if (step >= spec.totalSteps()) {
+    if (step >= spec.batches().totalSteps()) {
       return List.of();
     }
     List<long[]> indices = new ArrayList<>();
-    for (int a = 0; a < spec.gradientAccumulation(); a++) {
+    for (int a = 0; a < spec.batches().gradientAccumulation(); a++) {
       indices.add(order.microBatch(step, microBatch(a)));
     }
     data.expect(indices.stream().flatMapToLong(Arrays::stream).toArray());
@@ -86,7 +90,7 @@ final class GlobalBatches {
   }
 
   private int microBatches() {
-    return spec.gradientAccumulation() * ranks.world().worldSize();
+    return spec.batches().gradientAccumulation() * ranks.world().worldSize();
   }
 
   /** The number in the global batch of this rank's micro-batch in accumulation step {@code a}. */

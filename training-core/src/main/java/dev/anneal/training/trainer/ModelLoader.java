@@ -50,7 +50,7 @@ final class ModelLoader {
       TrainingSpec spec, LlamaConfig config, WeightReader weights, Ranks ranks) {
     Parameters parameters =
         new Parameters(
-            FullModel.shapes(config), spec.computeDtype(), ranks.device(), ranks.world());
+            FullModel.shapes(config), spec.compute().dtype(), ranks.device(), ranks.world());
     copy(weights, parameters);
     return new FullModel(config, parameters);
   }
@@ -66,7 +66,7 @@ final class ModelLoader {
     Parameters parameters =
         new Parameters(
             LoraModel.shapes(config, spec.lora(), targets),
-            spec.computeDtype(),
+            spec.compute().dtype(),
             ranks.device(),
             ranks.world());
     if (inputs.initAdapter() == null) {
@@ -78,7 +78,7 @@ final class ModelLoader {
       }
     }
     FrozenWeights decoder = new FrozenWeights(config, placement(spec, ranks));
-    WholeTensors whole = new WholeTensors(ranks.device(), spec.computeDtype());
+    WholeTensors whole = new WholeTensors(ranks.device(), spec.compute().dtype());
     long[] vocabulary = {config.vocabSize(), config.hiddenSize()};
     Tensor embedTokens = whole.want(TensorNames.EMBED_TOKENS, vocabulary);
     Tensor lmHead =
@@ -93,9 +93,14 @@ final class ModelLoader {
   }
 
   static FrozenWeights.Placement placement(TrainingSpec spec, Ranks ranks) {
-    Collectives shard = spec.shard() == FrozenWeights.Shard.NONE ? new SingleRank() : ranks.shard();
+    Collectives shard =
+        spec.weights().shard() == FrozenWeights.Shard.NONE ? new SingleRank() : ranks.shard();
     return new FrozenWeights.Placement(
-        ranks.device(), spec.baseDtype(), spec.computeDtype(), shard, spec.offloadRatio());
+        ranks.device(),
+        spec.weights().dtype(),
+        spec.compute().dtype(),
+        shard,
+        spec.weights().offloadRatio());
   }
 
   /** As PEFT does: A uniform as {@code kaiming_uniform_(a=sqrt(5))} draws it, B zero. */

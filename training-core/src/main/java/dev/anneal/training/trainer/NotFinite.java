@@ -44,7 +44,7 @@ final class NotFinite {
       return false;
     }
     skippedInARow++;
-    if (spec.onNan() == TrainingSpec.OnNan.STOP || skippedInARow >= MAX_SKIPPED) {
+    if (spec.updates().onNan() == TrainingSpec.OnNan.STOP || skippedInARow >= MAX_SKIPPED) {
       throw exception(step, totals, losses);
     }
     return true;

@@ -54,7 +54,7 @@ final class OutOfMemory {
     List<String> parts = new ArrayList<>();
     long vocabulary =
         (config.tieWordEmbeddings() ? 1L : 2L) * config.vocabSize() * config.hiddenSize();
-    parts.add(part("embedding and head", vocabulary * spec.computeDtype().bytes()));
+    parts.add(part("embedding and head", vocabulary * spec.compute().dtype().bytes()));
     if (spec.lora() != null) {
       FrozenWeights.Holdings frozen =
           FrozenWeights.holdings(config, ModelLoader.placement(spec, ranks));
@@ -78,23 +78,23 @@ final class OutOfMemory {
             .flatMap(List::stream)
             .mapToLong(Parameters.Shape::numel)
             .sum();
-    return Parameters.bytes(parameters, spec.computeDtype(), ranks.world().worldSize());
+    return Parameters.bytes(parameters, spec.compute().dtype(), ranks.world().worldSize());
   }
 
   private String remedy() {
-    if (spec.activations() == Activations.KEEP) {
+    if (spec.compute().activations() == Activations.KEEP) {
       return "Set activations.checkpoint=layer";
     }
-    if (spec.baseDtype() != DType.FP8) {
+    if (spec.weights().dtype() != DType.FP8) {
       return "Set base_weights.dtype=fp8";
     }
-    if (spec.shard() == Shard.NONE && ranks.world().worldSize() > 1) {
+    if (spec.weights().shard() == Shard.NONE && ranks.world().worldSize() > 1) {
       return "Set base_weights.shard=node";
     }
-    if (spec.offloadRatio() < 1) {
-      return "Raise base_weights.offload_ratio (now %s)".formatted(spec.offloadRatio());
+    if (spec.weights().offloadRatio() < 1) {
+      return "Raise base_weights.offload_ratio (now %s)".formatted(spec.weights().offloadRatio());
     }
-    if (spec.activations() == Activations.CHECKPOINT) {
+    if (spec.compute().activations() == Activations.CHECKPOINT) {
       return "Set activations.offload=true";
     }
     return "Lower training.micro_batch_size or data.max_length";

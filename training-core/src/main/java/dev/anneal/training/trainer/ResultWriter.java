@@ -38,9 +38,9 @@ final class ResultWriter {
                   .writeAs(output, PeftConfig.FILE));
       case FULL ->
           List.of(
-              ParameterFile.content(model.parameters(), spec.baseDtype())
+              ParameterFile.content(model.parameters(), spec.weights().dtype())
                   .writeAs(output, CheckpointIndex.MODEL_FILE),
-              FileContent.text(model.config().toJson(torchDtype(spec.baseDtype())))
+              FileContent.text(model.config().toJson(torchDtype(spec.weights().dtype())))
                   .writeAs(output, LlamaConfig.FILE));
     };
   }

@@ -76,7 +76,8 @@ final class RunCheckpoints implements AutoCloseable {
     if (writer == null) {
       return;
     }
-    boolean last = state.step() == spec.totalSteps() || signs.contains(StepTotals.Sign.STOP);
+    boolean last =
+        state.step() == spec.batches().totalSteps() || signs.contains(StepTotals.Sign.STOP);
     boolean due = state.step() % everySteps == 0;
     if (last) {
       writer.await(this::requireWanted);

@@ -53,7 +53,7 @@ final class Trainer {
       NotFinite notFinite = new NotFinite(spec, batches, ranks, begin.skippedInARow());
       List<List<TokenSequence>> batch = batches.read(step);
       long start = System.nanoTime();
-      for (; step < spec.totalSteps(); step++) {
+      for (; step < spec.batches().totalSteps(); step++) {
         if (listener.cancelled()) {
           throw new TrainingCancelled(step);
         }
@@ -146,14 +146,16 @@ final class Trainer {
               measured,
               new StepTotals.Counted(
                   targetTokens, tokens, DeviceMemory.peakBytes(ranks.device()), signs(listener)));
-      double learningRate = spec.optimizer().learningRate() * spec.schedule().factor(step);
+      double learningRate =
+          spec.updates().optimizer().learningRate() * spec.updates().schedule().factor(step);
       // before the update, so that no broken number reaches the parameters
       boolean skipped = notFinite.skips(step, all, losses);
       if (!skipped) {
         checkpoints.awaitCopied();
         optimizer.step(
             learningRate,
-            GradientClipping.factor(all.gradNorm(), spec.maxGradNorm()) / all.targetTokens());
+            GradientClipping.factor(all.gradNorm(), spec.updates().maxGradNorm())
+                / all.targetTokens());
       }
       return new Step(all, learningRate, skipped, next);
     }

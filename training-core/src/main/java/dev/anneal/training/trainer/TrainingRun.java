@@ -94,7 +94,7 @@ public final class TrainingRun {
     try (TrainableModel model = ModelLoader.load(spec, inputs, ranks, listener)) {
       Parameters parameters = model.parameters();
       Llama llama = llama(spec, model, ranks.device(), kernels);
-      AdamW optimizer = new AdamW(spec.optimizer(), parameters, kernels);
+      AdamW optimizer = new AdamW(spec.updates().optimizer(), parameters, kernels);
       GlobalBatches batches = new GlobalBatches(spec, inputs.train(), ranks);
       TrainerState begin = begin(spec, inputs, batches, parameters, optimizer, ranks, listener);
       Evaluator evaluator = new Evaluator(spec, inputs, llama, ranks, listener);
@@ -106,7 +106,7 @@ public final class TrainingRun {
         }
         new Trainer(spec, batches, llama, parameters, optimizer, checkpoints, ranks)
             .train(begin, listener);
-        evaluator.evaluate(spec.totalSteps());
+        evaluator.evaluate(spec.batches().totalSteps());
         checkpoints.finish();
       }
       listener.onPhase("publishing");
@@ -134,10 +134,10 @@ public final class TrainingRun {
     if (resume == null) {
       return fresh;
     }
-    if (resume.step() > spec.totalSteps()) {
+    if (resume.step() > spec.batches().totalSteps()) {
       throw new InvalidCheckpointException(
           "%s is a checkpoint of step %d, but this run has only %d steps."
-              .formatted(resume.folder().location(), resume.step(), spec.totalSteps()));
+              .formatted(resume.folder().location(), resume.step(), spec.batches().totalSteps()));
     }
     listener.onPhase("loading checkpoint");
     return CheckpointReader.restore(resume, fresh, parameters, optimizer, ranks.rank());
@@ -148,11 +148,12 @@ public final class TrainingRun {
       TrainingSpec spec, TrainableModel model, Device device, Kernels kernels) {
     boolean fused =
         device.isGpu()
-            && spec.computeDtype() == DType.BF16
+            && spec.compute().dtype() == DType.BF16
             && spec.lora() != null
             && spec.lora().dropout() == 0;
     return fused && model instanceof LoraModel lora
-        ? FusedLlama.of(lora, device, kernels, spec.matmul(), spec.activations())
-        : Llama.reference(model, device, spec.computeDtype(), spec.activations());
+        ? FusedLlama.of(
+            lora, device, kernels, spec.compute().matmul(), spec.compute().activations())
+        : Llama.reference(model, device, spec.compute().dtype(), spec.compute().activations());
   }
 }

@@ -19,7 +19,6 @@ import dev.anneal.training.optim.AdamWSpec;
 import dev.anneal.training.optim.LearningRateSchedule;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
-import dev.anneal.training.weights.FrozenWeights.Shard;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -124,21 +123,15 @@ class Fp8ConvergenceTest {
     return new TrainingSpec(
         mode,
         lora,
-        stored,
-        Shard.NONE,
-        0,
-        DType.BF16,
-        matmul,
-        Activations.KEEP,
-        8,
-        1,
-        STEPS,
-        true,
-        1.0,
-        TrainingSpec.OnNan.STOP,
+        TrainingSpec.Weights.whole(stored),
+        new TrainingSpec.Compute(DType.BF16, matmul, Activations.KEEP),
+        new TrainingSpec.Batches(8, 1, STEPS, true),
+        new TrainingSpec.Updates(
+            new AdamWSpec(learningRate, 0, 0.9, 0.999, 1e-8),
+            new LearningRateSchedule(LearningRateSchedule.Type.LINEAR, 10, STEPS),
+            1.0,
+            TrainingSpec.OnNan.STOP),
         7,
-        new AdamWSpec(learningRate, 0, 0.9, 0.999, 1e-8),
-        new LearningRateSchedule(LearningRateSchedule.Type.LINEAR, 10, STEPS),
         0);
   }
 

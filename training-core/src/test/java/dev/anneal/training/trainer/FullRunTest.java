@@ -120,7 +120,7 @@ class FullRunTest {
 
   private static void train(TrainingSpec spec, TrainingRun.Inputs inputs, TrainableModel model) {
     Parameters parameters = model.parameters();
-    AdamW optimizer = new AdamW(spec.optimizer(), parameters, new PlainKernels());
+    AdamW optimizer = new AdamW(spec.updates().optimizer(), parameters, new PlainKernels());
     GlobalBatches batches = new GlobalBatches(spec, inputs.train(), alone());
     TrainerState begin = TrainerState.fresh(parameters, 1, batches.size(), spec.seed());
     RecordingListener listener = new RecordingListener();

@@ -130,7 +130,7 @@ class GpuRunTest {
         ReferenceRunTest.Deviation.of(steps, reference.reference().get("steps"));
     System.out.printf(
         "GPU, %s: loss %.2e relative, grad_norm %.2e relative%n",
-        recipe.spec().computeDtype(), deviation.loss(), deviation.gradNorm());
+        recipe.spec().compute().dtype(), deviation.loss(), deviation.gradNorm());
     assertThat(deviation.loss()).isLessThan(tolerance);
   }
 }

@@ -6,41 +6,31 @@ import dev.anneal.training.model.Llama.Activations;
 import dev.anneal.training.optim.AdamWSpec;
 import dev.anneal.training.optim.LearningRateSchedule;
 import dev.anneal.training.tensor.DType;
+import dev.anneal.training.trainer.TrainingSpec.Batches;
+import dev.anneal.training.trainer.TrainingSpec.Compute;
+import dev.anneal.training.trainer.TrainingSpec.Updates;
+import dev.anneal.training.trainer.TrainingSpec.Weights;
 import dev.anneal.training.weights.FrozenWeights.Shard;
 
 /** A training recipe to vary. */
 final class Recipe {
-  private final TrainingSpec start;
+  private final TrainingSpec.Mode mode;
+  private final long seed;
   private LoraSpec lora;
-  private DType baseDtype;
-  private DType computeDtype;
-  private Shard shard;
-  private double offloadRatio;
-  private Matmul matmul;
-  private Activations activations;
-  private int microBatchSize;
-  private int gradientAccumulation;
-  private long totalSteps;
-  private TrainingSpec.OnNan onNan;
-  private AdamWSpec optimizer;
-  private LearningRateSchedule schedule;
+  private Weights weights;
+  private Compute compute;
+  private Batches batches;
+  private Updates updates;
   private int sampleTokens;
 
   private Recipe(TrainingSpec start) {
-    this.start = start;
+    this.mode = start.mode();
+    this.seed = start.seed();
     this.lora = start.lora();
-    this.baseDtype = start.baseDtype();
-    this.computeDtype = start.computeDtype();
-    this.shard = start.shard();
-    this.offloadRatio = start.offloadRatio();
-    this.matmul = start.matmul();
-    this.activations = start.activations();
-    this.microBatchSize = start.microBatchSize();
-    this.gradientAccumulation = start.gradientAccumulation();
-    this.totalSteps = start.totalSteps();
-    this.onNan = start.onNan();
-    this.optimizer = start.optimizer();
-    this.schedule = start.schedule();
+    this.weights = start.weights();
+    this.compute = start.compute();
+    this.batches = start.batches();
+    this.updates = start.updates();
     this.sampleTokens = start.sampleTokens();
   }
 
@@ -54,21 +44,15 @@ final class Recipe {
         new TrainingSpec(
             TrainingSpec.Mode.FULL,
             null,
-            DType.FP32,
-            Shard.NONE,
-            0,
-            DType.FP32,
-            Matmul.COMPUTE,
-            Activations.CHECKPOINT,
-            2,
-            1,
-            totalSteps,
-            true,
-            1.0,
-            TrainingSpec.OnNan.STOP,
+            Weights.whole(DType.FP32),
+            new Compute(DType.FP32, Matmul.COMPUTE, Activations.CHECKPOINT),
+            new Batches(2, 1, totalSteps, true),
+            new Updates(
+                new AdamWSpec(learningRate, 0, 0.9, 0.999, 1e-8),
+                new LearningRateSchedule(LearningRateSchedule.Type.CONSTANT, 0, totalSteps),
+                1.0,
+                TrainingSpec.OnNan.STOP),
             3,
-            new AdamWSpec(learningRate, 0, 0.9, 0.999, 1e-8),
-            new LearningRateSchedule(LearningRateSchedule.Type.CONSTANT, 0, totalSteps),
             0));
   }
 
@@ -81,62 +65,67 @@ final class Recipe {
     return lora(new LoraSpec(lora.r(), lora.alpha(), dropout, lora.rslora(), lora.targetModules()));
   }
 
-  Recipe baseDtype(DType baseDtype) {
-    this.baseDtype = baseDtype;
-    return this;
-  }
-
-  Recipe computeDtype(DType computeDtype) {
-    this.computeDtype = computeDtype;
+  Recipe baseDtype(DType dtype) {
+    weights = new Weights(dtype, weights.shard(), weights.offloadRatio());
     return this;
   }
 
   Recipe shard(Shard shard) {
-    this.shard = shard;
+    weights = new Weights(weights.dtype(), shard, weights.offloadRatio());
     return this;
   }
 
   Recipe offloadRatio(double offloadRatio) {
-    this.offloadRatio = offloadRatio;
+    weights = new Weights(weights.dtype(), weights.shard(), offloadRatio);
+    return this;
+  }
+
+  Recipe computeDtype(DType dtype) {
+    compute = new Compute(dtype, compute.matmul(), compute.activations());
     return this;
   }
 
   Recipe matmul(Matmul matmul) {
-    this.matmul = matmul;
+    compute = new Compute(compute.dtype(), matmul, compute.activations());
     return this;
   }
 
   Recipe activations(Activations activations) {
-    this.activations = activations;
+    compute = new Compute(compute.dtype(), compute.matmul(), activations);
     return this;
   }
 
   Recipe batch(int microBatchSize, int gradientAccumulation) {
-    this.microBatchSize = microBatchSize;
-    this.gradientAccumulation = gradientAccumulation;
+    batches =
+        new Batches(microBatchSize, gradientAccumulation, batches.totalSteps(), batches.shuffle());
     return this;
   }
 
   Recipe steps(long totalSteps) {
-    this.totalSteps = totalSteps;
+    batches =
+        new Batches(
+            batches.microBatchSize(),
+            batches.gradientAccumulation(),
+            totalSteps,
+            batches.shuffle());
     return this;
   }
 
   Recipe onNan(TrainingSpec.OnNan onNan) {
-    this.onNan = onNan;
+    updates = new Updates(updates.optimizer(), updates.schedule(), updates.maxGradNorm(), onNan);
     return this;
   }
 
   /** From the first step on. */
   Recipe constantLearningRate(double learningRate) {
-    this.optimizer =
-        new AdamWSpec(
-            learningRate,
-            optimizer.weightDecay(),
-            optimizer.beta1(),
-            optimizer.beta2(),
-            optimizer.eps());
-    this.schedule = new LearningRateSchedule(LearningRateSchedule.Type.CONSTANT, 0, totalSteps);
+    AdamWSpec start = updates.optimizer();
+    updates =
+        new Updates(
+            new AdamWSpec(
+                learningRate, start.weightDecay(), start.beta1(), start.beta2(), start.eps()),
+            new LearningRateSchedule(LearningRateSchedule.Type.CONSTANT, 0, batches.totalSteps()),
+            updates.maxGradNorm(),
+            updates.onNan());
     return this;
   }
 
@@ -146,24 +135,6 @@ final class Recipe {
   }
 
   TrainingSpec spec() {
-    return new TrainingSpec(
-        start.mode(),
-        lora,
-        baseDtype,
-        shard,
-        offloadRatio,
-        computeDtype,
-        matmul,
-        activations,
-        microBatchSize,
-        gradientAccumulation,
-        totalSteps,
-        start.shuffle(),
-        start.maxGradNorm(),
-        onNan,
-        start.seed(),
-        optimizer,
-        schedule,
-        sampleTokens);
+    return new TrainingSpec(mode, lora, weights, compute, batches, updates, seed, sampleTokens);
   }
 }

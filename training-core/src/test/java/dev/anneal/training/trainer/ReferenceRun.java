@@ -17,7 +17,6 @@ import dev.anneal.training.model.ModelSource;
 import dev.anneal.training.optim.AdamWSpec;
 import dev.anneal.training.optim.LearningRateSchedule;
 import dev.anneal.training.tensor.DType;
-import dev.anneal.training.weights.FrozenWeights.Shard;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -52,19 +51,20 @@ record ReferenceRun(Path folder, JsonNode reference) {
     return new TrainingSpec(
         TrainingSpec.Mode.LORA,
         lora(),
-        DType.FP32,
-        Shard.NONE,
+        TrainingSpec.Weights.whole(DType.FP32),
+        new TrainingSpec.Compute(DType.FP32, Matmul.COMPUTE, Activations.CHECKPOINT),
+        new TrainingSpec.Batches(
+            recipe.get("micro_batch").asInt(),
+            recipe.get("gradient_accumulation").asInt() / worldSize,
+            steps,
+            false),
+        updates(recipe, steps),
         0,
-        DType.FP32,
-        Matmul.COMPUTE,
-        Activations.CHECKPOINT,
-        recipe.get("micro_batch").asInt(),
-        recipe.get("gradient_accumulation").asInt() / worldSize,
-        steps,
-        false,
-        recipe.get("max_grad_norm").asDouble(),
-        TrainingSpec.OnNan.STOP,
-        0,
+        0);
+  }
+
+  private static TrainingSpec.Updates updates(JsonNode recipe, long steps) {
+    return new TrainingSpec.Updates(
         new AdamWSpec(
             recipe.get("learning_rate").asDouble(),
             recipe.get("weight_decay").asDouble(),
@@ -73,7 +73,8 @@ record ReferenceRun(Path folder, JsonNode reference) {
             recipe.get("eps").asDouble()),
         new LearningRateSchedule(
             LearningRateSchedule.Type.LINEAR, recipe.get("warmup_steps").asLong(), steps),
-        0);
+        recipe.get("max_grad_norm").asDouble(),
+        TrainingSpec.OnNan.STOP);
   }
 
   List<TokenSequence> rows() throws IOException {

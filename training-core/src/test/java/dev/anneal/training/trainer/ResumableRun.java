@@ -13,7 +13,6 @@ import dev.anneal.training.model.ModelSource;
 import dev.anneal.training.optim.AdamWSpec;
 import dev.anneal.training.optim.LearningRateSchedule;
 import dev.anneal.training.tensor.DType;
-import dev.anneal.training.weights.FrozenWeights.Shard;
 import java.nio.file.Path;
 import java.util.List;
 
@@ -43,21 +42,15 @@ enum ResumableRun {
     return new TrainingSpec(
         this == FULL ? TrainingSpec.Mode.FULL : TrainingSpec.Mode.LORA,
         this == FULL ? null : new LoraSpec(4, 8, dropout, false, List.of("q_proj", "down_proj")),
-        DType.FP32,
-        Shard.NONE,
-        0,
-        computeDtype,
-        Matmul.COMPUTE,
-        Activations.CHECKPOINT,
-        1,
-        MICRO_BATCHES / worldSize,
-        STEPS,
-        true,
-        0.5,
-        TrainingSpec.OnNan.STOP,
+        TrainingSpec.Weights.whole(DType.FP32),
+        new TrainingSpec.Compute(computeDtype, Matmul.COMPUTE, Activations.CHECKPOINT),
+        new TrainingSpec.Batches(1, MICRO_BATCHES / worldSize, STEPS, true),
+        new TrainingSpec.Updates(
+            new AdamWSpec(0.01, 0.1, 0.9, 0.99, 1e-8),
+            new LearningRateSchedule(LearningRateSchedule.Type.COSINE, 2, STEPS),
+            0.5,
+            TrainingSpec.OnNan.STOP),
         3,
-        new AdamWSpec(0.01, 0.1, 0.9, 0.99, 1e-8),
-        new LearningRateSchedule(LearningRateSchedule.Type.COSINE, 2, STEPS),
         3);
   }
 

@@ -1,0 +1,2 @@
+/** Lays rows end to end into sequences. */
+package dev.anneal.data.pack;

@@ -1,0 +1,2 @@
+/** The command line: what a user may ask for, and the exit code that comes back. */
+package dev.anneal.spark.cli;

@@ -1,0 +1,218 @@
+package dev.anneal.spark.config;
+
+import static dev.anneal.spark.config.ConfigKey.key;
+import static dev.anneal.spark.config.Identity.ALWAYS;
+import static dev.anneal.spark.config.Identity.OF_ADAPTERS;
+import static dev.anneal.spark.config.Identity.OF_DROPOUT;
+import static dev.anneal.spark.config.Rule.above;
+import static dev.anneal.spark.config.Rule.atLeast;
+import static dev.anneal.spark.config.Rule.bool;
+import static dev.anneal.spark.config.Rule.list;
+import static dev.anneal.spark.config.Rule.mapping;
+import static dev.anneal.spark.config.Rule.oneOf;
+import static dev.anneal.spark.config.Rule.share;
+import static dev.anneal.spark.config.Rule.shareBelowOne;
+import static dev.anneal.spark.config.Rule.text;
+import static dev.anneal.spark.config.Rule.wholeNumber;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import dev.anneal.training.lora.LoraTargets;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * Every key of the configuration, declared once. The defaults are the recipe of Llama 3.1 405B on
+ * one node of eight GPUs.
+ */
+final class ConfigKeys {
+  private static final long MAX_INT = Integer.MAX_VALUE;
+  private static final long MAX_LONG = Long.MAX_VALUE;
+
+  static final List<ConfigKey> ALL =
+      List.of(
+          key("model.path", "Hugging Face folder, or random:llama3.1-405b").location(),
+          key("model.tokenizer", "folder of the tokenizer where it is not model.path").location(),
+          key(
+                  "data.source",
+                  "path, URI or glob; a plain path is local to every node; table:catalog.schema.name; hub:datasets/org/name")
+              .location(),
+          key("data.format", "what a row looks like")
+              .is(
+                  oneOf(
+                      "alpaca",
+                      "chat",
+                      "prompt-completion",
+                      "self-instruct",
+                      "chip2",
+                      "hh-rlhf",
+                      "guanaco",
+                      "text",
+                      "tokenized"))
+              .byDefault("alpaca"),
+          key("data.columns", "the source's name of a field: {instruction: question}")
+              .is(mapping("FIELD: COLUMN pairs", text()))
+              .byDefault(Map.of()),
+          key("data.template", "file with a chat template in the place of the model's own")
+              .location(),
+          key("data.max_length", "tokens of a sequence")
+              .is(wholeNumber(2, MAX_INT))
+              .byDefault(1024),
+          key("data.too_long", "what becomes of longer rows")
+              .is(oneOf("truncate", "drop"))
+              .byDefault("truncate"),
+          key("data.split_long", "cut longer rows into several instead")
+              .is(bool())
+              .byDefault(false),
+          key("data.packing", "several rows share a sequence").is(bool()).byDefault(true),
+          key("data.shuffle", "rows and epochs in orders drawn from training.seed")
+              .identity(ALWAYS)
+              .is(bool())
+              .byDefault(true),
+          key("data.train_on_prompt", "learn the prompts too, not the answers only")
+              .is(bool())
+              .byDefault(false),
+          key("data.limit", "only the first so many rows")
+              .is(wholeNumber(1, MAX_LONG))
+              .noneByDefault(),
+          key("data.eval_rows", "rows held out to measure the loss before and after")
+              .is(wholeNumber(0, MAX_INT))
+              .byDefault(0),
+          key("data.max_bad_rows", "share of unreadable rows above which the data is refused")
+              .is(share())
+              .byDefault(0.01),
+          key("lora.r", "rank").identity(OF_ADAPTERS).is(wholeNumber(1, MAX_INT)).byDefault(64),
+          key("lora.alpha", "the adapter's output is scaled by alpha / r")
+              .identity(OF_ADAPTERS)
+              .is(above(0))
+              .byDefault(64.0),
+          key("lora.dropout", "on the adapter's input")
+              .identity(OF_ADAPTERS)
+              .is(shareBelowOne())
+              .byDefault(0.0),
+          key("lora.use_rslora", "scale by alpha / sqrt(r) instead")
+              .identity(OF_ADAPTERS)
+              .is(bool())
+              .byDefault(false),
+          key(
+                  "lora.target_modules",
+                  "linear modules that get an adapter; [all-linear]: these seven")
+              .identity(OF_ADAPTERS.as(ConfigKeys::modules))
+              .is(list("a list of module names", 1, Integer.MAX_VALUE, text()))
+              .byDefault(
+                  List.of(
+                      "q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")),
+          key("lora.init_from", "PEFT adapter folder to start from")
+              .identity(OF_ADAPTERS)
+              .location(),
+          key("base_weights.dtype", "how frozen weights are held")
+              .identity(ALWAYS)
+              .is(oneOf("fp8", "bf16", "fp32"))
+              .byDefault("fp8"),
+          key("base_weights.shard", "split over the GPUs of a node, or over all")
+              .is(oneOf("none", "node", "world"))
+              .byDefault("node"),
+          key(
+                  "base_weights.offload_ratio",
+                  "share of every layer in pinned host memory; 0.5 for 80 GB GPUs")
+              .is(share())
+              .byDefault(0.0),
+          key("compute.dtype", "activations and adapters")
+              .identity(ALWAYS)
+              .is(oneOf("bf16", "fp32"))
+              .byDefault("bf16"),
+          key("compute.matmul", "products with frozen weights; fp8 or as dtype")
+              .identity(ALWAYS)
+              .is(oneOf("fp8", "bf16", "fp32"))
+              .byDefault("fp8"),
+          key("activations.checkpoint", "keep a layer's input only, or keep all")
+              .is(oneOf("layer", "none"))
+              .byDefault("layer"),
+          key("activations.offload", "that input to pinned host memory")
+              .is(bool())
+              .byDefault(false),
+          key("training.mode", "adapters, or every weight, which is for small models")
+              .identity(ALWAYS)
+              .is(oneOf("lora", "full"))
+              .byDefault("lora"),
+          key("training.micro_batch_size", "sequences a rank takes at once")
+              .identity(OF_DROPOUT)
+              .is(wholeNumber(1, MAX_INT))
+              .byDefault(4),
+          key("training.gradient_accumulation", "micro-batches of a rank per step")
+              .is(wholeNumber(1, MAX_INT))
+              .byDefault(1),
+          key("training.max_steps", "optimizer steps").is(wholeNumber(1, MAX_LONG)).byDefault(1000),
+          key("training.epochs", "passes over the data; goes before max_steps")
+              .is(above(0))
+              .noneByDefault(),
+          key("training.max_grad_norm", "clip the gradient's norm; 0: never")
+              .identity(ALWAYS)
+              .is(atLeast(0))
+              .byDefault(1.0),
+          key("training.on_nan", "end at a loss that is no number, or leave its step out")
+              .identity(ALWAYS)
+              .is(oneOf("stop", "skip"))
+              .byDefault("stop"),
+          key("training.seed", "of random weights, orders and dropout")
+              .identity(ALWAYS)
+              .is(wholeNumber(0, MAX_LONG))
+              .byDefault(42),
+          key("optimizer.learning_rate", "of AdamW, after the warm-up")
+              .identity(ALWAYS)
+              .is(above(0))
+              .byDefault(2e-5),
+          key("optimizer.weight_decay", "decoupled from the gradient")
+              .identity(ALWAYS)
+              .is(atLeast(0))
+              .byDefault(0.0),
+          key("optimizer.betas", "decay of the two moments")
+              .identity(ALWAYS)
+              .is(list("two numbers from 0 to less than 1", 2, 2, shareBelowOne()))
+              .byDefault(List.of(0.9, 0.999)),
+          key("optimizer.eps", "added to the root of the second moment")
+              .identity(ALWAYS)
+              .is(above(0))
+              .byDefault(1e-8),
+          key("schedule.type", "down to zero but for constant")
+              .identity(ALWAYS)
+              .is(oneOf("linear", "cosine", "constant"))
+              .byDefault("linear"),
+          key("schedule.warmup_steps", "goes before warmup_ratio")
+              .identity(ALWAYS)
+              .is(wholeNumber(0, MAX_LONG))
+              .noneByDefault(),
+          key("schedule.warmup_ratio", "of all steps").identity(ALWAYS).is(share()).byDefault(0.02),
+          key("checkpoint.every_steps", "0: none").is(wholeNumber(0, MAX_LONG)).byDefault(200),
+          key("checkpoint.keep", "the last ones").is(wholeNumber(1, MAX_INT)).byDefault(2),
+          key("checkpoint.resume", "from the last complete one, or never")
+              .is(oneOf("auto", "never"))
+              .byDefault("auto"),
+          key("evaluation.sample_rows", "held-out prompts continued before and after")
+              .is(wholeNumber(0, MAX_INT))
+              .byDefault(0),
+          key("evaluation.sample_tokens", "longest continuation")
+              .is(wholeNumber(1, MAX_INT))
+              .byDefault(48),
+          key("cluster.nodes", "barrier tasks, one executor each")
+              .is(wholeNumber(1, MAX_INT))
+              .byDefault(1),
+          key("cluster.gpus_per_node", "0: the CPU, one rank a node")
+              .is(wholeNumber(0, MAX_INT))
+              .byDefault(8),
+          key("cluster.timeout", "seconds a rank waits for the others")
+              .is(wholeNumber(1, MAX_INT))
+              .byDefault(600),
+          key("cluster.attempts", "training is begun so often without a new checkpoint")
+              .is(wholeNumber(1, MAX_INT))
+              .byDefault(3),
+          key("output.path", "data set, checkpoints, adapter, metrics.jsonl, run.json").location());
+
+  private ConfigKeys() {}
+
+  private static String modules(JsonNode names) {
+    List<String> given = new ArrayList<>();
+    names.forEach(name -> given.add(name.asText()));
+    return LoraTargets.resolve(given).toString();
+  }
+}

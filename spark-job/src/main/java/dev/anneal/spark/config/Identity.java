@@ -1,0 +1,35 @@
+package dev.anneal.spark.config;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import dev.anneal.training.trainer.TrainingSpec;
+import java.util.function.Function;
+import java.util.function.Predicate;
+
+/**
+ * Whether a key belongs to what a run computes, apart from where it does.
+ *
+ * @param counts for which configurations it does
+ * @param value how its value is compared and said
+ */
+record Identity(Predicate<AnnealConfig> counts, Function<JsonNode, String> value) {
+  static final Identity NEVER = when(config -> false);
+  static final Identity ALWAYS = when(config -> true);
+  static final Identity OF_ADAPTERS = when(Identity::trainsAdapters);
+
+  /** Masks are drawn for a micro-batch. */
+  static final Identity OF_DROPOUT =
+      when(config -> trainsAdapters(config) && config.lora().dropout() > 0);
+
+  private static Identity when(Predicate<AnnealConfig> counts) {
+    return new Identity(counts, value -> value.isTextual() ? value.asText() : value.toString());
+  }
+
+  /** The same for a value that may be written in several ways. */
+  Identity as(Function<JsonNode, String> value) {
+    return new Identity(counts, value);
+  }
+
+  private static boolean trainsAdapters(AnnealConfig config) {
+    return config.training().mode() == TrainingSpec.Mode.LORA;
+  }
+}
