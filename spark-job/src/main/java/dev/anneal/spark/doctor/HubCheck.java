@@ -17,7 +17,7 @@ final class HubCheck {
 
   /** Adds the driver's, which alone fetches from the hub. */
   static void addForDriver(Looks looks, Places places) {
-    String source = places.config().data().source();
+    String source = places.config().data().rows().source();
     URI hub = HubSource.endpoint(places.storage().configuration());
     boolean needed = source != null && HubSource.isHub(source);
     looks.require(

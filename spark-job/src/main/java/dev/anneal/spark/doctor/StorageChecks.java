@@ -62,7 +62,7 @@ final class StorageChecks {
         LIMIT,
         () -> model == null ? "not set" : model(ModelLocation.of(model)),
         cause -> "model.path %s: %s".formatted(ModelLocation.of(model).display(), cause));
-    String source = places.config().data().source();
+    String source = places.config().data().rows().source();
     looks.require("data.source", LIMIT, () -> source(source), cause -> "data.source: " + cause);
   }
 
