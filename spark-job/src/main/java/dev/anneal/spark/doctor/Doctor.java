@@ -1,9 +1,9 @@
 package dev.anneal.spark.doctor;
 
 import dev.anneal.data.task.TaskResults;
-import dev.anneal.spark.cluster.BarrierStage;
 import dev.anneal.spark.Redaction;
 import dev.anneal.spark.Request;
+import dev.anneal.spark.cluster.BarrierStage;
 import dev.anneal.spark.cluster.Slots;
 import dev.anneal.spark.config.AnnealConfig;
 import dev.anneal.spark.config.ConfigLoader;
