@@ -65,6 +65,8 @@ class LeavingExecutorIT {
     List<String> args =
         new ArrayList<>(List.of("run", "--config", SubmittedJob.recipe().toString()));
     args.addAll(List.of("--set", "output.path=out", "--set", "training.max_steps=60"));
+    // only at the end, or where the ranks are told to leave
+    args.addAll(List.of("--set", "checkpoint.every_steps=1000"));
     args.addAll(List.of(spark));
     return args.toArray(String[]::new);
   }

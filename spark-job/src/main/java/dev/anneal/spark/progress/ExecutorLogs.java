@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -28,8 +29,9 @@ import scala.jdk.javaapi.CollectionConverters;
  */
 public final class ExecutorLogs implements ExecutorObituary {
   private static final Logger LOG = LoggerFactory.getLogger(ExecutorLogs.class);
-  private static final Duration PATIENCE = Duration.ofSeconds(2);
+  private static final Duration PATIENCE = Duration.ofSeconds(5);
   private static final int READS = 3;
+  private static final int HTTP_OK = 200;
   private static final long PAUSE_MILLIS = 500;
   private static final int TAIL_BYTES = 1 << 16;
   private static final List<String> STREAMS = List.of("stdout", "stderr");
@@ -48,6 +50,7 @@ public final class ExecutorLogs implements ExecutorObituary {
           "removed our application|SparkContext was shut down|executor failures|stopped SparkContext");
 
   private final SparkContext spark;
+  private final HttpClient client = HttpClient.newBuilder().connectTimeout(PATIENCE).build();
 
   public ExecutorLogs(SparkContext spark) {
     this.spark = spark;
@@ -143,7 +146,7 @@ public final class ExecutorLogs implements ExecutorObituary {
     String query = worker.get().group(2).replaceFirst("&?logType=\\w+", "");
     for (int read = 0; read < READS; read++) {
       for (String stream : STREAMS) {
-        String url = worker.get().group(1) + "/log?" + query + "&logType=" + stream;
+        String url = worker.get().group(1) + "/log/?" + query + "&logType=" + stream;
         Optional<String> error = LastWords.of(get(url + "&byteLength=" + TAIL_BYTES));
         if (error.isPresent()) {
           return error;
@@ -157,11 +160,11 @@ public final class ExecutorLogs implements ExecutorObituary {
     return Optional.empty();
   }
 
-  private static String get(String url) {
+  private String get(String url) {
     try {
-      HttpClient client = HttpClient.newBuilder().connectTimeout(PATIENCE).build();
       HttpRequest request = HttpRequest.newBuilder(URI.create(url)).timeout(PATIENCE).build();
-      return client.send(request, BodyHandlers.ofString()).body();
+      HttpResponse<String> response = client.send(request, BodyHandlers.ofString());
+      return response.statusCode() == HTTP_OK ? response.body() : "";
     } catch (IOException | IllegalArgumentException e) {
       LOG.debug("asking for {}", url, e);
       return "";

@@ -27,6 +27,9 @@ final class LastWords {
       Pattern.compile(
           "(Error occurred during initialization of (?:VM|boot layer).*|Error: .*|Unrecognized .*option.*|FATAL ERROR in native method.*|Terminating due to .*|.*symbol lookup error.*|.*error while loading shared libraries.*|OpenJDK .*There is insufficient memory.*)");
 
+  /** The next line says why. */
+  private static final String NO_JVM = "Error occurred during initialization of ";
+
   private static final Pattern CRASH = Pattern.compile("# +(SIG[A-Z]+ \\(0x\\w+\\)).*");
   private static final Pattern CRASH_PLACE = Pattern.compile("# (C|V|J|j) +(.+)");
 
@@ -55,7 +58,8 @@ final class LastWords {
     }
     Matcher jvm = JVM.matcher(line);
     if (jvm.matches()) {
-      return Optional.of(jvm.group(1));
+      boolean goesOn = line.startsWith(NO_JVM) && i + 1 < lines.size();
+      return Optional.of(goesOn ? line + ": " + lines.get(i + 1) : jvm.group(1));
     }
     Matcher cause = CAUSE.matcher(line);
     if (cause.matches()) {
