@@ -32,14 +32,14 @@ class KubernetesIT {
   void inClusterModeTheDriversPodSucceeds() throws Exception {
     try (Submission submission = runs.submit("cluster")) {
       List<Pod> executors = runs.cluster().awaitExecutors(2);
-      assertThat(executors).allMatch(pod -> pod.grace().equals(Duration.ofSeconds(120)));
+      assertThat(executors).allMatch(pod -> pod.grace().equals(Duration.ofMinutes(2)));
 
       assertThat(submission.await(KubernetesRuns.PATIENCE)).as(submission.said()).isZero();
     }
     Pod driver = runs.cluster().await("cluster");
     assertThat(driver.exitCode()).as(runs.cluster().log(driver)).isZero();
     assertThat(driver.phase()).isEqualTo("Succeeded");
-    assertThat(driver.grace()).isEqualTo(Duration.ofSeconds(180));
+    assertThat(driver.grace()).isEqualTo(Duration.ofMinutes(3));
     assertThat(runs.cluster().log(driver)).contains("Adapter   /data/cluster/adapter");
     runs.output("cluster").assertPublished();
   }
