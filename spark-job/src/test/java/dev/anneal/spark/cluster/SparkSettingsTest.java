@@ -36,8 +36,6 @@ class SparkSettingsTest {
     return SparkSettings.of(
         given,
         Request.of(
-            Request.Command.RUN,
-            ConfigLoader.load(null, set, Path.of("")),
-            Request.Existing.KEEP));
+            Request.Command.RUN, ConfigLoader.load(null, set, Path.of("")), Request.Existing.KEEP));
   }
 }
