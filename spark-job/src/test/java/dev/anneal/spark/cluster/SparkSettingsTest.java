@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.anneal.spark.Request;
 import dev.anneal.spark.config.ConfigLoader;
-import dev.anneal.spark.progress.ProgressDisplay;
 import java.nio.file.Path;
 import java.util.List;
 import org.apache.spark.SparkConf;
@@ -36,12 +35,7 @@ class SparkSettingsTest {
     List<String> set = List.of("cluster.nodes=2", "cluster.attempts=3");
     return SparkSettings.of(
         given,
-        new Request(
-            Request.Command.RUN,
-            ConfigLoader.load(null, set, Path.of("")),
-            Request.Existing.KEEP,
-            Request.Detail.SENTENCE,
-            0,
-            ProgressDisplay.Medium.FILE));
+        Request.of(
+            Request.Command.RUN, ConfigLoader.load(null, set, Path.of("")), Request.Existing.KEEP));
   }
 }
