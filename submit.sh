@@ -169,19 +169,45 @@ hadoop_line() {
   echo "${version%.*.jar}"
 }
 
+# a configuration file as a data: URI with its path as name; what is no file here stays as it is
+inlined() {
+  local file=${1#file:}
+  if [[ ! -f $file || ! -r $file ]]; then
+    echo "$1"
+    return
+  fi
+  (($(stat -L -c %s "$file") <= 65536)) \
+    || refuse "the configuration $file has more than 64 KiB, too much to go along with a command: put it where the cluster reads it, and name its URI."
+  file=$(realpath "$file")
+  echo "data:application/yaml;name=$(printf %s "$file" | od -An -v -tx1 | tr -d ' \n' | sed 's/../%&/g');base64,$(base64 -w0 "$file")"
+}
+
 driver_options=
 [[ ! -t 1 ]] || driver_options=-Danneal.terminal=true
 
 # ---- a Spark of the user's
 if [[ -n ${SPARK_HOME:-} ]]; then
   spark_conf=${SPARK_CONF_DIR:-$SPARK_HOME/conf}
+  driver_in_cluster=
+  if [[ " ${spark_args[*]} " =~ (--deploy-mode[ =]|spark\.submit\.deployMode=)cluster ]] \
+    || grep -qsE '^\s*spark\.submit\.deployMode[ =\t]+cluster' "$spark_conf/spark-defaults.conf"; then
+    driver_in_cluster=yes
+    # a file of this machine reaches the driver within the command
+    for i in "${!anneal_args[@]}"; do
+      if [[ $i -gt 0 && ${anneal_args[i - 1]} == --config ]]; then
+        anneal_args[i]=$(inlined "${anneal_args[i]}")
+      elif [[ ${anneal_args[i]} == --config=* ]]; then
+        anneal_args[i]=--config=$(inlined "${anneal_args[i]#*=}")
+      fi
+    done
+    # the exit code is to tell how the run ended, as it does on YARN and Kubernetes
+    spark_args=(--conf spark.standalone.submit.waitAppCompletion=true "${spark_args[@]}")
+  fi
   log_args=()
   # spark.log.level counts only from the session on; before it Spark's own default is INFO
   if ! built "$spark_conf/log4j2.*"; then
     log_args=(--conf spark.log.level=WARN)
-    [[ " ${spark_args[*]} " =~ (--deploy-mode[ =]|spark\.submit\.deployMode=)cluster ]] \
-      || grep -qsE '^\s*spark\.submit\.deployMode[ =\t]+cluster' "$spark_conf/spark-defaults.conf" \
-      || driver_options+=" -Dlog4j2.configurationFile=\"file:$home/conf/log4j2-client.properties\""
+    [[ $driver_in_cluster ]] || driver_options+=" -Dlog4j2.configurationFile=\"file:$home/conf/log4j2-client.properties\""
   fi
   native_args=()
   sent=()
@@ -198,9 +224,14 @@ if [[ -n ${SPARK_HOME:-} ]]; then
   jars=$app_jars
   ((${#sent[@]} == 0)) || jars+=$(find "${sent[@]}" -name '*.jar' -printf '%p,')
   jars+=${user_jars#,}
-  exec "$SPARK_HOME/bin/spark-submit" --class dev.anneal.spark.Anneal "${log_args[@]}" \
+  submit=("$SPARK_HOME/bin/spark-submit" --class dev.anneal.spark.Anneal "${log_args[@]}" \
     ${driver_options:+--conf "spark.driver.defaultJavaOptions=${driver_options# }"} \
-    "${native_args[@]}" ${jars:+--jars "${jars%,}"} "${spark_args[@]}" "$main_jar" "${anneal_args[@]}"
+    "${native_args[@]}" ${jars:+--jars "${jars%,}"} "${spark_args[@]}" "$main_jar" "${anneal_args[@]}")
+  [[ $driver_in_cluster ]] || exec "${submit[@]}"
+  # a standalone master tells of every failure as 255
+  code=0
+  "${submit[@]}" || code=$?
+  exit $((code > 2 && code < 128 || code == 255 ? 1 : code))
 fi
 
 # ---- the embedded Spark runs here, so what it needs is here

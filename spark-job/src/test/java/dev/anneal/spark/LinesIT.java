@@ -5,11 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.io.TempDir;
@@ -51,12 +48,11 @@ class LinesIT {
   @ParameterizedTest
   @ValueSource(strings = {"3.5_2.12", "4.0_2.13", "4.1_2.13", "4.2_2.13"})
   void trainsOnAnUnchangedSparkThroughALostExecutor(String line) throws Exception {
-    Path natives = jar("natives/cpu/target", "anneal-natives-cpu-");
-    Path runtime =
-        jar("spark-runtime/%s/target".formatted(line), "anneal-spark-runtime-%s-".formatted(line));
     ProcessBuilder spark =
         new ProcessBuilder(
-            distribution(line).resolve("bin/spark-submit").toString(),
+            UnchangedSpark.home(line.substring(0, line.indexOf('_')))
+                .resolve("bin/spark-submit")
+                .toString(),
             "--class",
             "dev.anneal.spark.Anneal",
             "--master",
@@ -64,8 +60,8 @@ class LinesIT {
             "--conf",
             "spark.ui.enabled=false",
             "--jars",
-            natives.toString(),
-            runtime.toString());
+            RuntimeJars.natives().toString(),
+            RuntimeJars.of(line).toString());
     spark.environment().put("SPARK_LOCAL_IP", "127.0.0.1");
     try (SubmittedJob job = SubmittedJob.startCommand(folder, spark, request())) {
       job.awaitFile(output.resolve("checkpoints/step-00000004/manifest.json"));
@@ -101,25 +97,5 @@ class LinesIT {
 
   private JsonNode record() throws IOException {
     return new ObjectMapper().readTree(output.resolve("run.json").toFile());
-  }
-
-  private static Path jar(String folder, String prefix) throws IOException {
-    try (Stream<Path> files = Files.list(HOME.resolve(folder))) {
-      return files
-          .filter(file -> file.getFileName().toString().matches(prefix + "[0-9.]+\\.jar"))
-          .findFirst()
-          .orElseThrow(() -> new AssertionError("build it first: mvn -Pdist package"));
-    }
-  }
-
-  private static Path distribution(String line) throws Exception {
-    Process process =
-        new ProcessBuilder(
-                HOME.resolve(".ci/spark-home").toString(), line.substring(0, line.indexOf('_')))
-            .redirectError(ProcessBuilder.Redirect.INHERIT)
-            .start();
-    String home = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-    assertThat(process.waitFor()).isZero();
-    return Path.of(home.strip());
   }
 }

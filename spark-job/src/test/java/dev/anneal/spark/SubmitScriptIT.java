@@ -2,6 +2,8 @@ package dev.anneal.spark;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.anneal.spark.config.ConfigContext;
+import dev.anneal.spark.config.ConfigLoader;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -147,6 +149,26 @@ class SubmitScriptIT {
     assertThat(words.get(words.indexOf("--jars") + 1))
         .contains("training-core-", "-linux-x86_64.jar")
         .endsWith(".jar,mine.jar");
+  }
+
+  @Test
+  void sendsAConfigurationAlongWhereTheDriverRunsInTheCluster() throws Exception {
+    Map<String, String> spark = Map.of("SPARK_HOME", sparkThatPrintsItsWords().toString());
+    Path recipe = Files.writeString(folder.resolve("my ünal.yaml"), "lora: {r: 8}");
+    String given = recipe.toString();
+    assertThat(submit(spark, "run", "--config", given).text().lines().toList()).contains(given);
+    List<String> words =
+        submit(spark, "run", "--deploy-mode", "cluster", "--config", given).text().lines().toList();
+    String sent = words.get(words.indexOf("--config") + 1);
+    assertThat(sent).startsWith("data:application/yaml;name=%2f");
+    assertThat(new ConfigLoader(ConfigContext.ofProcess()).file(sent).load().lora().r())
+        .isEqualTo(8);
+    assertThat(words).contains("spark.standalone.submit.waitAppCompletion=true");
+    String elsewhere = "--config=s3a://bucket/my.yaml";
+    assertThat(submit(spark, "run", "--deploy-mode=cluster", elsewhere).text().lines().toList())
+        .contains(elsewhere);
+    Files.writeString(recipe, " ".repeat(70_000));
+    assertRefused(submit(spark, "run", "--deploy-mode=cluster", "--config", given), "64 KiB");
   }
 
   @Test

@@ -1,14 +1,12 @@
 package dev.anneal.spark.kubernetes;
 
-import static org.assertj.core.api.Assertions.assertThat;
-
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.anneal.spark.ServerProcess;
+import dev.anneal.spark.UnchangedSpark;
 import dev.anneal.spark.faults.Await;
 import io.fabric8.kubernetes.client.server.mock.KubernetesCrudDispatcher;
 import io.fabric8.mockwebserver.MockWebServer;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -42,7 +40,7 @@ final class Cluster implements AutoCloseable {
    * @param claims folders by the names of the persistent volume claims that stand for them
    */
   static Cluster start(Path folder, Map<String, Path> claims) throws Exception {
-    Path sparkHome = Path.of(said(HOME.resolve(".ci/spark-home").toString(), "4.1"));
+    Path sparkHome = UnchangedSpark.home("4.1");
     int port = ServerProcess.freePort();
     String classPath =
         Stream.of(KubernetesApi.class, KubernetesCrudDispatcher.class, MockWebServer.class)
@@ -159,14 +157,5 @@ final class Cluster implements AutoCloseable {
   public void close() {
     kubelet.close();
     server.close();
-  }
-
-  private static String said(String... command) throws IOException, InterruptedException {
-    Process process =
-        new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT).start();
-    String text =
-        new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8).strip();
-    assertThat(process.waitFor()).as(String.join(" ", command)).isZero();
-    return text;
   }
 }

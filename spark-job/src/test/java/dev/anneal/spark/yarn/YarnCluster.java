@@ -5,10 +5,10 @@ import static java.util.Locale.ROOT;
 import dev.anneal.spark.HdfsServer;
 import dev.anneal.spark.ServerProcess;
 import dev.anneal.spark.SubmittedJob;
+import dev.anneal.spark.UnchangedSpark;
 import dev.anneal.spark.faults.Await;
 import java.io.IOException;
 import java.net.InetSocketAddress;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -76,7 +76,7 @@ final class YarnCluster implements AutoCloseable {
    * @param tag by which {@link #application} finds it
    */
   SubmittedJob submit(String tag, List<String> words) throws Exception {
-    String spark = sparkHome();
+    String spark = UnchangedSpark.home("4.1").toString();
     List<String> all = new ArrayList<>(words);
     all.addAll(List.of("--master", "yarn", "--conf", "spark.yarn.tags=" + tag));
     // on every node already, since the nodes are this machine
@@ -171,19 +171,6 @@ final class YarnCluster implements AutoCloseable {
 
   private Path conf() {
     return folder.resolve("conf");
-  }
-
-  /** The folder of an unchanged Spark distribution of the line that Anneal is built with. */
-  private static String sparkHome() throws IOException, InterruptedException {
-    Process process =
-        new ProcessBuilder(HOME.resolve(".ci/spark-home").toString(), "4.1")
-            .redirectError(ProcessBuilder.Redirect.INHERIT)
-            .start();
-    byte[] path = process.getInputStream().readAllBytes();
-    if (process.waitFor() != 0) {
-      throw new IOException(".ci/spark-home found no Spark");
-    }
-    return new String(path, StandardCharsets.UTF_8).strip();
   }
 
   @Override

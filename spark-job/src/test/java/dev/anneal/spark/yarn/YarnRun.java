@@ -61,12 +61,9 @@ record YarnRun(YarnCluster cluster, SubmittedJob job, YarnApplication applicatio
             "training.max_steps=" + STEPS,
             "output.path=" + output);
     List<String> words = new ArrayList<>(List.of("run"));
-    Path recipe = SubmittedJob.recipe();
-    if (mode == Mode.CLIENT) {
-      words.addAll(List.of("--config", recipe.toString()));
-    } else {
-      words.addAll(List.of("--deploy-mode", "cluster", "--files", recipe.toString()));
-      words.addAll(List.of("--config", recipe.getFileName().toString()));
+    words.addAll(List.of("--config", SubmittedJob.recipe().toString()));
+    if (mode == Mode.CLUSTER) {
+      words.addAll(List.of("--deploy-mode", "cluster"));
     }
     sets.forEach(set -> words.addAll(List.of("--set", set)));
     String defaults = HOME.resolve("deploy/yarn/spark.conf").toString();
