@@ -20,7 +20,6 @@ import org.junit.jupiter.params.provider.ValueSource;
  */
 @Tag("lines")
 class LinesIT {
-  private static final Path HOME = Path.of(System.getProperty("anneal.home"));
   private static final int STEPS = 12;
 
   @TempDir Path folder;
