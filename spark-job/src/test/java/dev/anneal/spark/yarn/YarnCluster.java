@@ -31,7 +31,6 @@ import org.apache.hadoop.yarn.conf.YarnConfiguration;
  * with an unchanged Spark.
  */
 final class YarnCluster implements AutoCloseable {
-  private static final Path HOME = Path.of(System.getProperty("anneal.home"));
   private static final Duration PATIENCE = Duration.ofMinutes(3);
   private static final int NODES = 2;
 
