@@ -3,7 +3,6 @@ package dev.anneal.spark.doctor;
 import dev.anneal.spark.cluster.NodePlacement;
 import java.io.Serializable;
 import java.time.Duration;
-import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
@@ -14,7 +13,7 @@ import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.rdd.RDD;
 import scala.Function1;
 import scala.collection.Iterator;
-import scala.jdk.javaapi.CollectionConverters;
+import scala.collection.Iterator$;
 import scala.reflect.ClassTag;
 import scala.reflect.ClassTag$;
 
@@ -43,8 +42,7 @@ record BarrierJob(JavaSparkContext spark, int tasks, int gpusPerTask) {
             .barrier()
             .mapPartitions(
                 (Function1<Iterator<Integer>, Iterator<String>> & Serializable)
-                    node ->
-                        CollectionConverters.asScala(Collections.singleton(task.run()).iterator()),
+                    node -> Iterator$.MODULE$.single(task.run()),
                 false,
                 tag);
     JavaFutureAction<List<String>> result = stage.toJavaRDD().collectAsync();
