@@ -1,5 +1,6 @@
 package dev.anneal.spark.progress;
 
+import dev.anneal.spark.compat.ScalaCollections;
 import java.io.IOException;
 import java.net.URI;
 import java.net.http.HttpClient;
@@ -21,7 +22,6 @@ import org.apache.spark.SparkContext;
 import org.apache.spark.status.api.v1.ExecutorSummary;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
-import scala.jdk.javaapi.CollectionConverters;
 
 /**
  * The logs of executors that have ended. A worker of a standalone or local cluster is asked for
@@ -124,7 +124,7 @@ public final class ExecutorLogs implements ExecutorObituary {
   }
 
   private Optional<ExecutorSummary> summary(String executor) {
-    return CollectionConverters.asJava(spark.statusStore().executorList(false)).stream()
+    return ScalaCollections.list(spark.statusStore().executorList(false)).stream()
         .filter(summary -> summary.id().equals(executor))
         .findFirst();
   }
@@ -134,7 +134,7 @@ public final class ExecutorLogs implements ExecutorObituary {
   }
 
   private static Map<String, String> urls(ExecutorSummary executor) {
-    return CollectionConverters.asJava(executor.executorLogs());
+    return ScalaCollections.map(executor.executorLogs());
   }
 
   private Optional<String> lastError(ExecutorSummary executor) {
