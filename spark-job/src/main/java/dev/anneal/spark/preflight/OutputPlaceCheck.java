@@ -5,38 +5,30 @@ import dev.anneal.spark.DeployMode;
 import dev.anneal.spark.cluster.Slots;
 import dev.anneal.spark.storage.RunFolder;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
-import java.util.Set;
 import org.apache.spark.SparkConf;
 
 /** Whether what a driver in the cluster writes can be found again. */
 final class OutputPlaceCheck {
-  /** File systems of one machine's disks and memory, as Linux names them; NFS and FUSE are not. */
-  private static final Set<String> OF_ONE_MACHINE =
-      Set.of("ext2", "ext3", "ext4", "xfs", "btrfs", "zfs", "f2fs", "overlay", "tmpfs", "ramfs");
-
   private OutputPlaceCheck() {}
 
   static void check(RunFolder folder, SparkConf spark) {
     if (DeployMode.of(spark) == DeployMode.CLUSTER
         && !Slots.isOneMachine(spark)
         && folder.isLocal()
-        && isOfOneMachine(folder.display())) {
+        && isLost(folder.display(), spark)) {
       throw new BadRequestException(
           "output.path %s lies on the machine that the cluster has chosen for the driver, where nobody finds it: choose a place that every machine reaches, as hdfs:, s3a: or a mounted share."
               .formatted(folder.display()));
     }
   }
 
-  private static boolean isOfOneMachine(String location) {
+  private static boolean isLost(String location, SparkConf spark) {
     try {
-      Path place = Path.of(location);
-      while (!Files.exists(place)) {
-        place = place.getParent();
-      }
-      return OF_ONE_MACHINE.contains(Files.getFileStore(place).type());
+      Mount mount = Mount.of(Path.of(location));
+      // what is mounted into a pod is a volume, of whatever type: an emptyDir looks no different
+      return Slots.master(spark).startsWith("k8s") ? mount.isRoot() : mount.isOfOneMachine();
     } catch (IOException | InvalidPathException e) {
       // whether it can be written is another check's question
       return false;

@@ -17,7 +17,16 @@ class OutputPlaceCheckTest {
   @Test
   void refusesADiskOfTheDriverInTheCluster() {
     assertRefused(folder.resolve("not/there/yet"), yarn("cluster"));
-    assertRefused(folder, pod());
+  }
+
+  @Test
+  void refusesWhatGoesWithThePod() {
+    assertRefused(Path.of("/not/there"), pod());
+  }
+
+  @Test
+  void takesAVolumeOfThePod() {
+    assertTaken("file:/proc/self/out", pod());
   }
 
   @Test
