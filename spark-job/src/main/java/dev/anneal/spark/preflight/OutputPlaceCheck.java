@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.Set;
 import org.apache.spark.SparkConf;
 
@@ -23,11 +24,24 @@ final class OutputPlaceCheck {
     if (DeployMode.of(spark) == DeployMode.CLUSTER
         && !Slots.isOneMachine(spark)
         && folder.isLocal()
+        && !isClaimed(folder.display(), spark)
         && isOfOneMachine(folder.display())) {
       throw new BadRequestException(
           "output.path %s lies on the machine that the cluster has chosen for the driver, where nobody finds it: choose a place that every machine reaches, as hdfs:, s3a: or a mounted share."
               .formatted(folder.display()));
     }
+  }
+
+  /** Whether Kubernetes mounts a persistent volume there into driver and executors. */
+  private static boolean isClaimed(String location, SparkConf spark) {
+    return isClaimed(location, spark, "driver") && isClaimed(location, spark, "executor");
+  }
+
+  private static boolean isClaimed(String location, SparkConf spark, String role) {
+    String prefix = "spark.kubernetes.%s.volumes.persistentVolumeClaim.".formatted(role);
+    return Arrays.stream(spark.getAllWithPrefix(prefix))
+        .filter(setting -> setting._1().endsWith(".mount.path"))
+        .anyMatch(setting -> Path.of(location).startsWith(setting._2()));
   }
 
   private static boolean isOfOneMachine(String location) {

@@ -30,6 +30,16 @@ class OutputPlaceCheckTest {
   }
 
   @Test
+  void takesAVolumeOfDriverAndExecutorsWhateverItsFileSystem() {
+    String claim = ".volumes.persistentVolumeClaim.data.mount.path";
+    SparkConf driverAlone = pod().set("spark.kubernetes.driver" + claim, folder.toString());
+    assertRefused(folder.resolve("out"), driverAlone);
+    SparkConf both = driverAlone.set("spark.kubernetes.executor" + claim, folder.toString());
+    assertTaken("file:" + folder.resolve("out"), both);
+    assertRefused(folder.resolveSibling(folder.getFileName() + "2"), both);
+  }
+
+  @Test
   void takesADiskWhereTheDriverIsTheUsers() {
     assertTaken("file:" + folder, yarn("client"));
     assertTaken("file:" + folder, yarn("cluster").set("spark.master", "local[2]"));
