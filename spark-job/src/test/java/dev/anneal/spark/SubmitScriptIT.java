@@ -115,13 +115,13 @@ class SubmitScriptIT {
   @Test
   void takesTheOptionsThatTheClusterDefaultsQuote() throws Exception {
     String home = System.getProperty("anneal.home");
-    for (String cluster : List.of("k8s", "standalone", "yarn")) {
+    for (String cluster : List.of("kubernetes", "standalone", "yarn")) {
       assertRefused(
           submit(
               Map.of(),
               "run",
               "--properties-file",
-              home + "/conf/spark-" + cluster + ".conf",
+              home + "/deploy/" + cluster + "/spark.conf",
               "--load-spark-defaults",
               "--master",
               "local[2]",

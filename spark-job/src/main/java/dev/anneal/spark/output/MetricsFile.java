@@ -18,7 +18,8 @@ import org.slf4j.LoggerFactory;
  * {@code metrics.jsonl} as the world sees it: a copy of a {@link MetricsLog}, brought up to date by
  * a thread of its own, so that a slow or absent store holds nobody up. Where a file can be appended
  * to, a line is there as soon as it is told. Elsewhere, and after a failure or a {@link #rewind},
- * the file is written anew as a whole: now and then, and at {@link #flush}.
+ * the file is written anew as a whole: now and then, and at {@link #flush}; the longer that takes,
+ * the more seldom.
  */
 public final class MetricsFile implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(MetricsFile.class);
@@ -102,7 +103,7 @@ public final class MetricsFile implements AutoCloseable {
 
   private void schedule() {
     if (next == null) {
-      long wait = published.grows() ? 0 : rewriteEvery.toNanos() - published.nanosSinceRewrite();
+      long wait = published.grows() ? 0 : published.pause(rewriteEvery).toNanos();
       next = writer.schedule(this::publish, wait, TimeUnit.NANOSECONDS);
     }
   }

@@ -2,6 +2,7 @@ package dev.anneal.spark.output;
 
 import dev.anneal.spark.storage.RunFolder;
 import java.io.IOException;
+import java.time.Duration;
 import org.apache.hadoop.fs.FSDataOutputStream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -12,12 +13,15 @@ final class PublishedLines implements AutoCloseable {
 
   private static final String HFLUSH = "hflush";
 
+  private static final int PAUSE_PER_WRITE = 20;
+
   private final RunFolder folder;
   private boolean canAppend = true;
 
   // null while every change is a new file
   private volatile FSDataOutputStream end;
   private volatile long rewrittenAt = System.nanoTime();
+  private volatile long rewriteNanos;
 
   PublishedLines(RunFolder folder) {
     this.folder = folder;
@@ -28,8 +32,15 @@ final class PublishedLines implements AutoCloseable {
     return end != null;
   }
 
-  long nanosSinceRewrite() {
-    return System.nanoTime() - rewrittenAt;
+  /**
+   * How long to wait before it is written anew.
+   *
+   * @param least however little that costs
+   */
+  Duration pause(Duration least) {
+    // the more lines there are the longer it takes: at most a twentieth of the time
+    long atMostNow = Math.max(least.toNanos(), PAUSE_PER_WRITE * rewriteNanos);
+    return Duration.ofNanos(atMostNow - (System.nanoTime() - rewrittenAt));
   }
 
   /** Adds to the file, where it {@link #grows}; it grows no more once that has failed. */
@@ -51,6 +62,7 @@ final class PublishedLines implements AutoCloseable {
     disconnect();
     rewrittenAt = System.nanoTime();
     folder.write(RunFolder.METRICS, lines);
+    rewriteNanos = System.nanoTime() - rewrittenAt;
     if (canAppend) {
       connect();
     }

@@ -6,7 +6,10 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.io.IOException;
 import org.junit.jupiter.api.Test;
 
-/** Texts as they were read on real hosts, and what is made of them. */
+/**
+ * Texts of a host, and what is made of them. The one line of an H200 was read on that machine; the
+ * others are made after what the tools print.
+ */
 class HostChecksTest {
   @Test
   void readsTheLimitsOfAProcess() {

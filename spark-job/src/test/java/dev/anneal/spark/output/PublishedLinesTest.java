@@ -1,0 +1,62 @@
+package dev.anneal.spark.output;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.anneal.spark.storage.RunFolder;
+import java.io.IOException;
+import java.net.URI;
+import java.nio.file.Path;
+import java.time.Duration;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.RawLocalFileSystem;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class PublishedLinesTest {
+  private static final Duration LEAST = Duration.ofMillis(10);
+  private static final Duration CONNECTION = Duration.ofMillis(200);
+
+  @TempDir Path dir;
+
+  /** A store that takes its time for every file. */
+  public static final class SlowStore extends RawLocalFileSystem {
+    @Override
+    public String getScheme() {
+      return "oss";
+    }
+
+    @Override
+    public URI getUri() {
+      return URI.create("oss:///");
+    }
+
+    @Override
+    public org.apache.hadoop.fs.FSDataOutputStream create(
+        org.apache.hadoop.fs.Path file,
+        boolean overwrite,
+        int bufferSize,
+        short replication,
+        long blockSize,
+        org.apache.hadoop.util.Progressable progress)
+        throws IOException {
+      try {
+        Thread.sleep(CONNECTION.toMillis());
+      } catch (InterruptedException e) {
+        throw new IOException(e);
+      }
+      return super.create(file, overwrite, bufferSize, replication, blockSize, progress);
+    }
+  }
+
+  @Test
+  void aFileThatIsWrittenAnewTakesATwentiethOfTheTimeAtMost() throws Exception {
+    Configuration hadoop = new Configuration();
+    hadoop.set("fs.oss.impl", SlowStore.class.getName());
+    hadoop.setBoolean("fs.oss.impl.disable.cache", true);
+    try (PublishedLines lines = new PublishedLines(new RunFolder("oss://" + dir, hadoop))) {
+      assertThat(lines.pause(LEAST)).isLessThanOrEqualTo(LEAST);
+      lines.replace(new byte[] {'\n'});
+      assertThat(lines.pause(LEAST)).isGreaterThan(CONNECTION.multipliedBy(10));
+    }
+  }
+}
