@@ -28,6 +28,7 @@ public final class CheckpointWriter implements AutoCloseable {
   private final PartFiles files;
   private final ExecutorService thread;
   private Future<?> writing = CompletableFuture.completedFuture(null);
+  private volatile boolean busy;
   private volatile boolean abandoned;
 
   /** Allocates the host memory for what {@code role} writes of the parameters and the optimizer. */
@@ -53,7 +54,7 @@ public final class CheckpointWriter implements AutoCloseable {
 
   /** Whether the last part is still being written. */
   public boolean isBusy() {
-    return !writing.isDone();
+    return busy;
   }
 
   /**
@@ -66,6 +67,7 @@ public final class CheckpointWriter implements AutoCloseable {
       throw new IllegalStateException("the checkpoint before is still being written");
     }
     snapshot.take();
+    busy = true;
     writing = thread.submit(() -> write(state));
   }
 
@@ -79,10 +81,13 @@ public final class CheckpointWriter implements AutoCloseable {
       snapshot.synchronize();
       OutputFolder folder = sink.folder(state.step());
       CheckpointPart part = files.write(state, folder);
+      // whoever hears of it may take the next at once
+      busy = false;
       if (!abandoned) {
         sink.written(part);
       }
     } catch (Throwable e) {
+      busy = false;
       // an Error, too, costs only this part: an upload's buffers may not fit, or a file system fail
       if (!abandoned) {
         sink.failed(state.step(), role.rank(), NativeErrors.firstLine(e));
@@ -118,7 +123,7 @@ public final class CheckpointWriter implements AutoCloseable {
    */
   @Override
   public void close() {
-    abandoned = isBusy();
+    abandoned = !writing.isDone();
     thread.execute(snapshot::close);
     if (abandoned) {
       writing.cancel(true);

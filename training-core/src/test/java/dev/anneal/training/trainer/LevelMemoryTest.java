@@ -60,7 +60,9 @@ class LevelMemoryTest {
             "-Xmx128m",
             "-XX:+AlwaysPreTouch",
             "-XX:+UseSerialGC",
-            "-XX:TieredStopAtLevel=1");
+            "-XX:TieredStopAtLevel=1",
+            // JavaCPP counts its handles only then
+            "-Dorg.bytedeco.javacpp.nopointergc=false");
     List<String> args =
         List.of(kind.name(), Integer.toString(STEPS), folder.resolve("output").toString());
     try (JavaProcess process =
