@@ -121,7 +121,9 @@ public final class Run {
       SparkSession spark = session.open();
       held.whenLost(this::leave);
       RunRecord record = record(spark);
-      return recorded(record, () -> stages(spark, record));
+      try (StartWatch watch = new StartWatch(session, spark.sparkContext())) {
+        return recorded(record, () -> stages(spark, record));
+      }
     } catch (IOException e) {
       throw new JobFailedException(
           held.loss()

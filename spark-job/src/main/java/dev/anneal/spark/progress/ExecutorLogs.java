@@ -2,6 +2,7 @@ package dev.anneal.spark.progress;
 
 import dev.anneal.spark.compat.ScalaCollections;
 import java.io.IOException;
+import java.io.RandomAccessFile;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
@@ -91,12 +92,25 @@ public final class ExecutorLogs implements ExecutorObituary {
         : Optional.empty();
   }
 
-  /** Of executors that never came as far as to register, Spark tells nobody. */
-  private Optional<String> newestOnThisMachine() {
+  /** How many executors workers of this machine have started, as far as that can be seen. */
+  public long begunOnThisMachine() {
+    try (Stream<Path> executors = Files.list(onThisMachine())) {
+      return executors.count();
+    } catch (IOException notHere) {
+      return 0;
+    }
+  }
+
+  /** Where workers of this machine keep what executors say. */
+  private Path onThisMachine() {
     String home = spark.conf().get("spark.home", System.getenv().getOrDefault("SPARK_HOME", "."));
     Path work = Path.of(System.getenv().getOrDefault("SPARK_WORKER_DIR", home + "/work"));
-    Path application = work.resolve(spark.applicationId());
-    try (Stream<Path> executors = Files.list(application)) {
+    return work.resolve(spark.applicationId());
+  }
+
+  /** Of executors that never came as far as to register, Spark tells nobody. */
+  private Optional<String> newestOnThisMachine() {
+    try (Stream<Path> executors = Files.list(onThisMachine())) {
       return executors
           .sorted(Comparator.comparingLong(ExecutorLogs::changed).reversed())
           .flatMap(executor -> STREAMS.stream().map(executor::resolve))
@@ -113,10 +127,11 @@ public final class ExecutorLogs implements ExecutorObituary {
   }
 
   private static String tail(Path file) {
-    try {
-      byte[] all = Files.readAllBytes(file);
-      int from = Math.max(0, all.length - TAIL_BYTES);
-      return new String(all, from, all.length - from, StandardCharsets.UTF_8);
+    try (RandomAccessFile log = new RandomAccessFile(file.toFile(), "r")) {
+      byte[] tail = new byte[(int) Math.min(TAIL_BYTES, log.length())];
+      log.seek(log.length() - tail.length);
+      log.readFully(tail);
+      return new String(tail, StandardCharsets.UTF_8);
     } catch (IOException e) {
       LOG.debug("reading {}", file, e);
       return "";
