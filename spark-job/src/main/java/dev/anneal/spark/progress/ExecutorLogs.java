@@ -31,6 +31,7 @@ import org.slf4j.LoggerFactory;
 public final class ExecutorLogs implements ExecutorObituary {
   private static final Logger LOG = LoggerFactory.getLogger(ExecutorLogs.class);
   private static final Duration PATIENCE = Duration.ofSeconds(5);
+  private static final Duration CONNECT = Duration.ofSeconds(1);
   private static final int READS = 3;
   private static final int HTTP_OK = 200;
   private static final long PAUSE_MILLIS = 500;
@@ -51,7 +52,7 @@ public final class ExecutorLogs implements ExecutorObituary {
           "removed our application|SparkContext was shut down|executor failures|stopped SparkContext");
 
   private final SparkContext spark;
-  private final HttpClient client = HttpClient.newBuilder().connectTimeout(PATIENCE).build();
+  private final HttpClient client = HttpClient.newBuilder().connectTimeout(CONNECT).build();
 
   public ExecutorLogs(SparkContext spark) {
     this.spark = spark;
@@ -162,8 +163,9 @@ public final class ExecutorLogs implements ExecutorObituary {
     for (int read = 0; read < READS; read++) {
       for (String stream : STREAMS) {
         String url = worker.get().group(1) + "/log/?" + query + "&logType=" + stream;
-        Optional<String> error = LastWords.of(get(url + "&byteLength=" + TAIL_BYTES));
-        if (error.isPresent()) {
+        Optional<String> log = get(url + "&byteLength=" + TAIL_BYTES);
+        Optional<String> error = log.flatMap(LastWords::of);
+        if (error.isPresent() || log.isEmpty()) {
           return error;
         }
       }
@@ -175,17 +177,18 @@ public final class ExecutorLogs implements ExecutorObituary {
     return Optional.empty();
   }
 
-  private String get(String url) {
+  /** What a worker answers; empty where it cannot be reached, as on a host that is gone. */
+  private Optional<String> get(String url) {
     try {
       HttpRequest request = HttpRequest.newBuilder(URI.create(url)).timeout(PATIENCE).build();
       HttpResponse<String> response = client.send(request, BodyHandlers.ofString());
-      return response.statusCode() == HTTP_OK ? response.body() : "";
+      return Optional.of(response.statusCode() == HTTP_OK ? response.body() : "");
     } catch (IOException | IllegalArgumentException e) {
       LOG.debug("asking for {}", url, e);
-      return "";
+      return Optional.empty();
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
-      return "";
+      return Optional.empty();
     }
   }
 
