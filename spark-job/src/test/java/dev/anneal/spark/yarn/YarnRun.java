@@ -61,9 +61,12 @@ record YarnRun(YarnCluster cluster, SubmittedJob job, YarnApplication applicatio
             "training.max_steps=" + STEPS,
             "output.path=" + output);
     List<String> words = new ArrayList<>(List.of("run"));
-    words.addAll(List.of("--config", SubmittedJob.recipe().toString()));
-    if (mode == Mode.CLUSTER) {
-      words.addAll(List.of("--deploy-mode", "cluster"));
+    Path recipe = SubmittedJob.recipe();
+    if (mode == Mode.CLIENT) {
+      words.addAll(List.of("--config", recipe.toString()));
+    } else {
+      words.addAll(List.of("--deploy-mode", "cluster", "--files", recipe.toString()));
+      words.addAll(List.of("--config", recipe.getFileName().toString()));
     }
     sets.forEach(set -> words.addAll(List.of("--set", set)));
     String defaults = HOME.resolve("deploy/yarn/spark.conf").toString();
