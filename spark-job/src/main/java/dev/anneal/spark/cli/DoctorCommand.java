@@ -2,15 +2,12 @@ package dev.anneal.spark.cli;
 
 import dev.anneal.spark.JobFailedException;
 import dev.anneal.spark.config.AnnealConfig;
-import dev.anneal.spark.config.ConfigLoader;
 import dev.anneal.spark.doctor.Diagnosis;
 import dev.anneal.spark.doctor.Doctor;
-import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.concurrent.Callable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 @Command(
@@ -19,17 +16,7 @@ import picocli.CommandLine.Option;
     mixinStandardHelpOptions = true,
     versionProvider = CommandLineInterface.Version.class)
 final class DoctorCommand implements Callable<Integer> {
-  @Option(
-      names = "--config",
-      paramLabel = "FILE",
-      description = "The configuration of the run, in YAML.")
-  private Path config;
-
-  @Option(
-      names = "--set",
-      paramLabel = "KEY=VALUE",
-      description = "Overrides one key; the value is YAML; the last one wins.")
-  private List<String> sets = new ArrayList<>();
+  @Mixin private ConfigOptions config;
 
   @Option(names = "--json", description = "Prints JSON in place of a table.")
   private boolean json;
@@ -58,8 +45,6 @@ final class DoctorCommand implements Callable<Integer> {
   }
 
   private AnnealConfig request() {
-    return config == null && sets.isEmpty()
-        ? Doctor.anyRun()
-        : ConfigLoader.load(config, sets, Path.of("").toAbsolutePath());
+    return config.areMissing() ? Doctor.anyRun() : config.load();
   }
 }

@@ -1,30 +1,17 @@
 package dev.anneal.spark.cli;
 
 import dev.anneal.spark.Request;
-import dev.anneal.spark.config.ConfigContext;
-import dev.anneal.spark.config.ConfigLoader;
 import dev.anneal.spark.job.Run;
 import dev.anneal.spark.progress.ProgressDisplay;
 import dev.anneal.spark.session.RunSession;
 import java.io.PrintWriter;
-import java.util.ArrayList;
-import java.util.List;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** The options that every command takes. */
 final class RequestOptions {
 
-  @Option(
-      names = "--config",
-      paramLabel = "FILE",
-      description = "The configuration, in YAML: a path or any Hadoop URI.")
-  private String config;
-
-  @Option(
-      names = "--set",
-      paramLabel = "KEY=VALUE",
-      description = "Overrides one key; the value is YAML; the last one wins.")
-  private List<String> sets = new ArrayList<>();
+  @Mixin private ConfigOptions config;
 
   @Option(names = "--overwrite", description = "Replaces a finished run in output.path.")
   private boolean overwrite;
@@ -43,7 +30,7 @@ final class RequestOptions {
   private Request request(Request.Command command, int shownRows) {
     return new Request(
         command,
-        new ConfigLoader(ConfigContext.ofProcess()).file(config).sets(sets).load(),
+        config.load(),
         overwrite ? Request.Existing.REPLACE : Request.Existing.KEEP,
         debug ? Request.Detail.STACK_TRACES : Request.Detail.SENTENCE,
         shownRows,

@@ -8,7 +8,7 @@ import org.apache.hadoop.fs.RawLocalFileSystem;
 import org.apache.hadoop.util.Progressable;
 
 /** The local disk under {@code oss:///} as a store that cannot append. */
-public final class ObjectStore extends RawLocalFileSystem {
+public class ObjectStore extends RawLocalFileSystem {
   @Override
   public String getScheme() {
     return "oss";

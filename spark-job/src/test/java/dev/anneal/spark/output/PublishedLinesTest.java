@@ -4,11 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.anneal.spark.storage.RunFolder;
 import java.io.IOException;
-import java.net.URI;
 import java.nio.file.Path;
 import java.time.Duration;
 import org.apache.hadoop.conf.Configuration;
-import org.apache.hadoop.fs.RawLocalFileSystem;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -19,17 +17,7 @@ class PublishedLinesTest {
   @TempDir Path dir;
 
   /** A store that takes its time for every file. */
-  public static final class SlowStore extends RawLocalFileSystem {
-    @Override
-    public String getScheme() {
-      return "oss";
-    }
-
-    @Override
-    public URI getUri() {
-      return URI.create("oss:///");
-    }
-
+  public static final class SlowStore extends ObjectStore {
     @Override
     public org.apache.hadoop.fs.FSDataOutputStream create(
         org.apache.hadoop.fs.Path file,

@@ -1,0 +1,33 @@
+package dev.anneal.spark.cli;
+
+import dev.anneal.spark.config.AnnealConfig;
+import dev.anneal.spark.config.ConfigContext;
+import dev.anneal.spark.config.ConfigLoader;
+import java.util.ArrayList;
+import java.util.List;
+import picocli.CommandLine.Option;
+
+/** The options that give a configuration. */
+final class ConfigOptions {
+
+  @Option(
+      names = "--config",
+      paramLabel = "FILE",
+      description = "The configuration, in YAML: a path or any Hadoop URI.")
+  private String config;
+
+  @Option(
+      names = "--set",
+      paramLabel = "KEY=VALUE",
+      description = "Overrides one key; the value is YAML; the last one wins.")
+  private List<String> sets = new ArrayList<>();
+
+  /** Whether there are none. */
+  boolean areMissing() {
+    return config == null && sets.isEmpty();
+  }
+
+  AnnealConfig load() {
+    return new ConfigLoader(ConfigContext.ofProcess()).file(config).sets(sets).load();
+  }
+}
