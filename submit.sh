@@ -200,8 +200,10 @@ if [[ -n ${SPARK_HOME:-} ]]; then
         anneal_args[i]=--config=$(inlined "${anneal_args[i]#*=}")
       fi
     done
-    # the exit code is to tell how the run ended, as it does on YARN and Kubernetes
-    spark_args=(--conf spark.standalone.submit.waitAppCompletion=true "${spark_args[@]}")
+    # the exit code is to tell how the run ended, as it does on YARN; a worker gives its driver none of
+    # the options that Spark's own launcher has for Arrow
+    spark_args=(--conf spark.standalone.submit.waitAppCompletion=true \
+      --conf "spark.driver.extraJavaOptions=--add-opens=java.base/java.nio=ALL-UNNAMED" "${spark_args[@]}")
   fi
   log_args=()
   # spark.log.level counts only from the session on; before it Spark's own default is INFO
@@ -228,9 +230,18 @@ if [[ -n ${SPARK_HOME:-} ]]; then
     ${driver_options:+--conf "spark.driver.defaultJavaOptions=${driver_options# }"} \
     "${native_args[@]}" ${jars:+--jars "${jars%,}"} "${spark_args[@]}" "$main_jar" "${anneal_args[@]}")
   [[ $driver_in_cluster ]] || exec "${submit[@]}"
-  # a standalone master tells of every failure as 255
+  # spark-submit has no exit code for a driver that fails on a standalone cluster: its log says so alone
+  driver_log=$(mktemp)
+  trap 'rm -f "$driver_log"' EXIT
+  log_files=$(compgen -G "$spark_conf/log4j2.*" | head -1 || true)
+  log_files=${log_files:-$home/conf/log4j2-client.properties},$home/conf/log4j2-standalone.properties
+  export SPARK_SUBMIT_OPTS="${SPARK_SUBMIT_OPTS:-} -Danneal.driver.log=$driver_log -Dlog4j2.configurationFile=\"$log_files\""
   code=0
   "${submit[@]}" || code=$?
+  if driver_end=$(grep -oE '^State of driver .* is (FAILED|ERROR|KILLED)' "$driver_log"); then
+    echo "anneal: ${driver_end,}: the driver's stderr, below work/ of its worker, says why." >&2
+    exit 1
+  fi
   exit $((code > 2 && code < 128 || code == 255 ? 1 : code))
 fi
 

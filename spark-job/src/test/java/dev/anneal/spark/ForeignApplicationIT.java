@@ -13,7 +13,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Anneal within another's application, as on Databricks, on an unchanged Spark. */
-@Tag("faults")
+@Tag("lines")
 class ForeignApplicationIT {
   @TempDir Path folder;
 

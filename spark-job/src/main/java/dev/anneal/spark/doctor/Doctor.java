@@ -57,7 +57,11 @@ public final class Doctor {
   public static Diagnosis examine(AnnealConfig config) {
     Request run = Request.of(Request.Command.TRAIN, config, Request.Existing.KEEP);
     try (RunSession session = RunSession.forRequest(run)) {
-      return new Doctor(session, config).examine();
+      Diagnosis diagnosis = new Doctor(session, config).examine();
+      if (diagnosis.stops().isEmpty()) {
+        session.succeeded();
+      }
+      return diagnosis;
     }
   }
 

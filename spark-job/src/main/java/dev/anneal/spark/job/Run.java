@@ -102,11 +102,7 @@ public final class Run {
         return new Run(request, plan, runId, held, session, background).run();
       }
     } catch (InvalidDataException | InvalidModelException e) {
-      session.failed();
       throw new BadRequestException(e.getMessage(), e);
-    } catch (RuntimeException | Error e) {
-      session.failed();
-      throw e;
     }
   }
 
@@ -122,7 +118,9 @@ public final class Run {
       held.whenLost(this::leave);
       RunRecord record = record(spark);
       try (StartWatch watch = new StartWatch(session, spark.sparkContext())) {
-        return recorded(record, () -> stages(spark, record));
+        Result result = recorded(record, () -> stages(spark, record));
+        session.succeeded();
+        return result;
       }
     } catch (IOException e) {
       throw new JobFailedException(
@@ -172,7 +170,6 @@ public final class Run {
     Interruption interruption =
         new Interruption(
             () -> {
-              session.failed();
               record.failedQuietly(leaveInGoodOrder());
               held.close();
               // in order, where Spark's own hooks would run all at once
@@ -183,7 +180,6 @@ public final class Run {
       record.succeeded();
       return result;
     } catch (Throwable e) {
-      session.failed();
       if (interruption.isUnderWay()) {
         throw new JobFailedException(JobFailedException.INTERRUPTED, e);
       }

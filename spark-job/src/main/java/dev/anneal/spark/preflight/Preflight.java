@@ -51,6 +51,7 @@ public final class Preflight {
    */
   public static Plan check(Request request, SparkConf spark, Configuration hadoop) {
     requireKeys(request);
+    JvmCheck.check();
     return new Preflight(request, spark, hadoop).check();
   }
 

@@ -70,7 +70,7 @@ public final class CallersSession implements RunSession {
 
   /** How the application ends is its own affair. */
   @Override
-  public void failed() {}
+  public void succeeded() {}
 
   @Override
   public void close() {

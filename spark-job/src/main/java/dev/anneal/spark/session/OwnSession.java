@@ -19,7 +19,7 @@ public final class OwnSession implements RunSession {
   private final SparkConf conf;
   private final Configuration hadoop;
   private SparkSession session;
-  private int exitCode;
+  private int exitCode = 1;
 
   private OwnSession(Request request, SparkConf conf) {
     this.request = request;
@@ -59,13 +59,13 @@ public final class OwnSession implements RunSession {
   @Override
   public synchronized void cancel() {
     if (session != null) {
-      session.stop();
+      session.sparkContext().stop(exitCode);
     }
   }
 
   @Override
-  public synchronized void failed() {
-    exitCode = 1;
+  public synchronized void succeeded() {
+    exitCode = 0;
   }
 
   @Override

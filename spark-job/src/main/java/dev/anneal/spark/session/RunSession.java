@@ -28,8 +28,8 @@ public sealed interface RunSession extends AutoCloseable permits OwnSession, Cal
   /** Ends what the run has under way on the cluster, and what it still begins. */
   void cancel();
 
-  /** The run has failed; a cluster that asks how an application ended is to be told so. */
-  void failed();
+  /** The run has succeeded: what a cluster is told that asks how the application ended. */
+  void succeeded();
 
   /** The run is over. */
   @Override

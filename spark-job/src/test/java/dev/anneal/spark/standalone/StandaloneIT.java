@@ -16,7 +16,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** A standalone cluster of an unchanged Spark whose drivers run on its workers. */
-@Tag("faults")
+@Tag("lines")
 class StandaloneIT {
   @TempDir Path folder;
 
@@ -29,13 +29,16 @@ class StandaloneIT {
         assertThat(job.await()).as(said(job, cluster)).isZero();
       }
       JsonNode run = new ObjectMapper().readTree(read(hdfs, output + "/run.json"));
-      assertThat(run.path("state").asText()).isEqualTo("succeeded");
+      assertThat(run.path("state").asText())
+          .as("%s%n%s", run, cluster.drivers())
+          .isEqualTo("succeeded");
       assertThat(run.path("attempts")).hasSize(1);
       assertThat(hdfs.storage().exists(output + "/adapter/adapter_model.safetensors")).isTrue();
 
       String local = "output.path=" + folder.resolve("out");
       try (SubmittedJob job = submit(cluster, local)) {
         assertThat(job.await()).as(said(job, cluster)).isEqualTo(1);
+        assertThat(job.err()).containsPattern("anneal: state of driver driver-\\S+ is FAILED: ");
       }
       assertThat(cluster.drivers())
           .containsOnlyOnce("lies on the machine that the cluster has chosen for the driver");
