@@ -7,6 +7,7 @@ import dev.anneal.training.model.Llama;
 import dev.anneal.training.model.TokenBatch;
 import dev.anneal.training.optim.AdamW;
 import dev.anneal.training.optim.GradientClipping;
+import dev.anneal.training.optim.GradientNorm;
 import dev.anneal.training.optim.Parameters;
 import dev.anneal.training.tensor.NativeErrors;
 import dev.anneal.training.tensor.TensorScope;
@@ -136,7 +137,7 @@ final class Trainer {
         parameters.reduceAll();
       }
       parameters.awaitReductions();
-      Tensor squares = parameters.ownGradient().norm().to(ScalarType.Double).square().view(1);
+      Tensor squares = GradientNorm.squares(parameters.ownGradient());
       Tensor measured = Tensors.cat(lossSum, squares);
       // read while the device works
       List<List<TokenSequence>> next = batches.read(step + 1);
