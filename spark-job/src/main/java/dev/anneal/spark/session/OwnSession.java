@@ -57,10 +57,8 @@ public final class OwnSession implements RunSession {
   }
 
   @Override
-  public synchronized void cancel() {
-    if (session != null) {
-      session.sparkContext().stop(exitCode);
-    }
+  public void cancel() {
+    close();
   }
 
   @Override
