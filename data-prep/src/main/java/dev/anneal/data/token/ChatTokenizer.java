@@ -20,7 +20,10 @@ public final class ChatTokenizer implements AutoCloseable {
   private final NativeTokenizer tokenizer;
   // null for a tokenizer that does more than to merge byte pairs within pieces
   private final PieceTokenizer pieces;
+  // null where there is none
   private final ChatTemplate template;
+  // null where conversations with tools have none of their own
+  private final ChatTemplate toolTemplate;
   private final int vocabSize;
 
   private ChatTokenizer(TokenizerFiles files, NativeTokenizer tokenizer, int vocabSize)
@@ -32,6 +35,8 @@ public final class ChatTokenizer implements AutoCloseable {
             .map(added -> new PieceTokenizer(tokenizer, added))
             .orElse(null);
     this.template = files.chatTemplate() == null ? null : new ChatTemplate(files);
+    this.toolTemplate =
+        files.templates().withTools() == null ? null : new ChatTemplate(files.withTools());
     this.vocabSize = vocabSize;
   }
 
@@ -71,7 +76,7 @@ public final class ChatTokenizer implements AutoCloseable {
    * @throws InvalidDataException if the folder holds no chat template
    */
   public void requireChatTemplate() {
-    if (template == null) {
+    if (files.templates().isEmpty()) {
       throw new InvalidDataException(
           "'"
               + files.folder()
@@ -95,7 +100,16 @@ public final class ChatTokenizer implements AutoCloseable {
   public String render(
       List<Message> messages, Map<String, Object> variables, GenerationPrompt generationPrompt) {
     requireChatTemplate();
-    return template.render(messages, variables, generationPrompt);
+    ChatTemplate chosen =
+        toolTemplate != null && variables.get("tools") != null ? toolTemplate : template;
+    if (chosen == null) {
+      throw new InvalidDataException(
+          "'"
+              + files.folder()
+              + "' has several chat templates and none of them is called 'default': name the one to"
+              + " use with data.template.");
+    }
+    return chosen.render(messages, variables, generationPrompt);
   }
 
   /** Ids of the text as it stands: nothing is put in front or behind, nothing is cut. */
@@ -129,14 +143,14 @@ public final class ChatTokenizer implements AutoCloseable {
 
   /** SHA-256 of the chat template, in hexadecimal; empty where there is none. */
   public Optional<String> templateSha256() {
-    return Optional.ofNullable(files.chatTemplate()).map(Sha256::of);
+    return files.templates().sha256();
   }
 
   /** The date that the template writes into its text; empty for a template that writes none. */
   public Optional<LocalDate> templateDate() {
-    return Optional.ofNullable(files.chatTemplate())
-        .filter(text -> text.contains("strftime_now"))
-        .map(text -> files.renderedAt().atZone(ZoneOffset.UTC).toLocalDate());
+    return files.templates().mentions("strftime_now")
+        ? Optional.of(files.renderedAt().atZone(ZoneOffset.UTC).toLocalDate())
+        : Optional.empty();
   }
 
   @Override
