@@ -164,6 +164,11 @@ public final class PrepJob {
     if (census.kept() == 0) {
       throw Refusals.nothingLearned(spec);
     }
+    for (String column : spec.rows().columns().values()) {
+      if (!census.mappedColumns().contains(column)) {
+        throw Refusals.noSuchColumn(spec, column);
+      }
+    }
     if (train.rows() == 0 || heldOut.rows().size() < spec.rows().evalRows()) {
       throw Refusals.tooFewRows(spec, census.kept());
     }
@@ -194,7 +199,18 @@ public final class PrepJob {
         Part.of(train, spec.sequences().maxLength()),
         Part.of(eval, spec.sequences().maxLength()),
         census.lengths(),
-        source);
+        source,
+        notes(preparer, census));
+  }
+
+  private static List<String> notes(RowPreparer preparer, Census census) {
+    List<String> notes = new ArrayList<>();
+    preparer.tokens().ifPresent(notes::add);
+    if (!census.unreadFields().isEmpty()) {
+      notes.add(
+          "Fields that nothing reads: " + String.join(", ", census.unreadFields()) + ".");
+    }
+    return notes;
   }
 
   /** Removes what an earlier preparation left, the manifest first. */

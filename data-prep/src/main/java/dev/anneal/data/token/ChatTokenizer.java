@@ -25,6 +25,7 @@ public final class ChatTokenizer implements AutoCloseable {
   // null where conversations with tools have none of their own
   private final ChatTemplate toolTemplate;
   private final int vocabSize;
+  private final OptionalInt bosId;
 
   private ChatTokenizer(TokenizerFiles files, NativeTokenizer tokenizer, int vocabSize)
       throws IOException {
@@ -38,6 +39,7 @@ public final class ChatTokenizer implements AutoCloseable {
     this.toolTemplate =
         files.templates().withTools() == null ? null : new ChatTemplate(files.withTools());
     this.vocabSize = vocabSize;
+    this.bosId = bosBeforeTexts();
   }
 
   /**
@@ -126,9 +128,29 @@ public final class ChatTokenizer implements AutoCloseable {
     return tokenizer.decode(ids, specialTokens);
   }
 
-  /** Id of the begin-of-text token; empty where the tokenizer has none. */
+  /** Id of the begin-of-text token; empty where the tokenizer puts none before a text. */
   public OptionalInt bosId() {
-    return idOf(files.bosToken());
+    return bosId;
+  }
+
+  private OptionalInt bosBeforeTexts() {
+    int[] around = tokenizer.encodeBetweenItsOwn("");
+    OptionalInt bos = idOf(files.bosToken());
+    return around.length > 0 && bos.isPresent() && around[0] == bos.getAsInt()
+        ? bos
+        : OptionalInt.empty();
+  }
+
+  /** In a sentence: the tokens that a text begins and ends with. */
+  public String description() {
+    return "Begin of text: %s; end of text: %s."
+        .formatted(
+            named(files.bosToken(), bosId(), "none is put before a text"),
+            named(files.eosToken(), eosId(), "none"));
+  }
+
+  private static String named(String token, OptionalInt id, String none) {
+    return id.isPresent() ? "%s (%d)".formatted(token, id.getAsInt()) : none;
   }
 
   /** Id of the end-of-text token; empty where the tokenizer has none. */

@@ -57,7 +57,7 @@ public record TemplateChoice(Map<String, String> named, String origin) implement
   }
 
   /** In words: where it stands, and whether there are two. */
-  String description() {
+  public String description() {
     if (isEmpty()) {
       return "none";
     }
