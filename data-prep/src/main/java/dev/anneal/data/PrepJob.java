@@ -71,7 +71,7 @@ public final class PrepJob {
 
   private DatasetManifest run() throws IOException {
     RowPreparer preparer = RowPreparer.load(spec, storage);
-    boolean table = TableSource.isTable(spec.rows().source());
+    boolean table = TableSource.isTable(spec.rows().source(), storage);
     List<FileInfo> files =
         table
             ? List.of()
@@ -79,7 +79,7 @@ public final class PrepJob {
     // taken before the files are read, so that a change on the way is noticed
     SourceFingerprint fingerprint = table ? null : SourceFingerprint.of(spec, files, storage);
     NumberedRows source =
-        table ? TableSource.rows(spark, spec) : SourceScan.rows(sc, spec, files, storage);
+        table ? TableSource.rows(spark, spec, storage) : SourceScan.rows(sc, spec, files, storage);
     if (source.count() == 0) {
       throw Refusals.noRows(spec);
     }
