@@ -207,8 +207,7 @@ public final class PrepJob {
     List<String> notes = new ArrayList<>();
     preparer.tokens().ifPresent(notes::add);
     if (!census.unreadFields().isEmpty()) {
-      notes.add(
-          "Fields that nothing reads: " + String.join(", ", census.unreadFields()) + ".");
+      notes.add("Fields that nothing reads: " + String.join(", ", census.unreadFields()) + ".");
     }
     return notes;
   }

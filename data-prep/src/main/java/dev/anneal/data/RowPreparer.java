@@ -192,7 +192,11 @@ final class RowPreparer implements Serializable {
       case TOKENIZED -> Optional.empty();
       case TEXT -> Optional.of(tokenizer().description());
       default ->
-          Optional.of("Chat template: " + files.templates().description() + ". " + tokenizer().description());
+          Optional.of(
+              "Chat template: "
+                  + files.templates().description()
+                  + ". "
+                  + tokenizer().description());
     };
   }
 

@@ -53,13 +53,16 @@ class RowMeaningTest {
     learns(
         RowFormat.CHAT,
         new Case("{'messages':[" + HI + "," + HELLO + "]}", SAID),
-        new Case("{'messages':[{'from':'human','value':'Hi'},{'from':'gpt','value':'Hello'}]}", SAID),
+        new Case(
+            "{'messages':[{'from':'human','value':'Hi'},{'from':'gpt','value':'Hello'}]}", SAID),
         new Case("{'conversations':[" + HI + "," + HELLO + "]}", SAID),
         new Case(
             "{'conversations':[{'from':'human','value':'Hi'},{'from':'gpt','value':'Hello'}],"
                 + "'system':'Short'}",
             "<s>system:Short</s>" + SAID),
-        new Case("{'system':'Short','messages':[" + HI + "," + HELLO + "]}", "<s>system:Short</s>" + SAID),
+        new Case(
+            "{'system':'Short','messages':[" + HI + "," + HELLO + "]}",
+            "<s>system:Short</s>" + SAID),
         new Case(
             "{'messages':[{'role':'system','content':''}," + HI + "," + HELLO + "]}",
             "<s>system:</s>" + SAID),
@@ -85,17 +88,23 @@ class RowMeaningTest {
     }
     learns(
         RowFormat.PROMPT_COMPLETION,
-        new Case("{'prompt':[" + HI + "," + HELLO + "," + HI + "],'completion':[" + HELLO + "]}", masked));
+        new Case(
+            "{'prompt':[" + HI + "," + HELLO + "," + HI + "],'completion':[" + HELLO + "]}",
+            masked));
   }
 
   @Test
   void handsOnToolsAndCallsOfThem() throws Exception {
     String function = "{'name':'f','parameters':{}}";
-    String tools = "[{\"type\": \"function\", \"function\": {\"name\": \"f\", \"parameters\": {}}}]";
+    String tools =
+        "[{\"type\": \"function\", \"function\": {\"name\": \"f\", \"parameters\": {}}}]";
     String call =
         "[{\"type\": \"function\", \"function\": {\"name\": \"f\", \"arguments\": {\"a\": 1}}}]";
     String called =
-        tools + "<s>user:Hi</s><s>assistant:⟦" + call + "</s>⟧<s>tool:7</s><s>assistant:⟦Hello</s>⟧";
+        tools
+            + "<s>user:Hi</s><s>assistant:⟦"
+            + call
+            + "</s>⟧<s>tool:7</s><s>assistant:⟦Hello</s>⟧";
     learns(
         RowFormat.CHAT,
         new Case(
@@ -141,7 +150,8 @@ class RowMeaningTest {
         .doesNotContain("### Input");
 
     Files.writeString(
-        dir.resolve("rows.jsonl"), json("{'prompt':'Hello','completion':'Hi','more':{'s':'Short'}}"));
+        dir.resolve("rows.jsonl"),
+        json("{'prompt':'Hello','completion':'Hi','more':{'s':'Short'}}"));
     Map<String, String> swapped =
         Map.of("prompt", "completion", "completion", "prompt", "system", "more.s");
     assertThat(texts(fixture(RowFormat.PROMPT_COMPLETION).columns(swapped)))
@@ -160,8 +170,7 @@ class RowMeaningTest {
         dir.resolve("rows.jsonl"),
         json("{'prompt':'Hi','completion':'Hello','id':7,'empty':'','none':null}")
             + json("{'prompt':'Hi','completion':'Hello','source':'web','label':true}"));
-    DatasetManifest manifest =
-        PrepJob.run(spark, fixture(RowFormat.PROMPT_COMPLETION).spec());
+    DatasetManifest manifest = PrepJob.run(spark, fixture(RowFormat.PROMPT_COMPLETION).spec());
     assertThat(manifest.notes())
         .containsExactly(
             "Chat template: "
@@ -176,14 +185,14 @@ class RowMeaningTest {
   @Test
   void stopsAtATokenThatTheModelDoesNotEmbed() throws Exception {
     Files.writeString(
-        dir.resolve("rows.jsonl"),
-        json("{'text':'plain'}") + json("{'text':'with <s>'}"));
+        dir.resolve("rows.jsonl"), json("{'text':'plain'}") + json("{'text':'with <s>'}"));
     PrepSpec spec = fixture(RowFormat.TEXT).spec();
     PrepSpec small =
         new PrepSpec(spec.rows(), spec.sequences(), 42, spec.tokenizer(), spec.output(), 257);
     for (org.assertj.core.api.ThrowableAssert.ThrowingCallable run :
         List.<org.assertj.core.api.ThrowableAssert.ThrowingCallable>of(
-            () -> PrepJob.run(spark, small), () -> RowPreparer.load(small, STORAGE).prepare(row()))) {
+            () -> PrepJob.run(spark, small),
+            () -> RowPreparer.load(small, STORAGE).prepare(row()))) {
       assertThatThrownBy(run)
           .isInstanceOf(InvalidDataException.class)
           .hasMessageContaining("Row 2 of '")

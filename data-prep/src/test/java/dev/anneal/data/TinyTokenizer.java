@@ -23,7 +23,7 @@ public final class TinyTokenizer {
     ObjectNode vocabulary = JSON.createObjectNode();
     int next = 256;
     for (int value = 0; value < 256; value++) {
-      boolean plain = value > 32 && value < 127 || value > 160 && value != 173;
+      boolean plain = (value > 32 && value < 127) || (value > 160 && value != 173);
       vocabulary.put(Character.toString(plain ? value : next++), value);
     }
     ObjectNode tokenizer =

@@ -49,9 +49,7 @@ final class InstructionRows {
             ? WITHOUT_INPUT.formatted(instruction)
             : WITH_INPUT.formatted(instruction, input);
     return RowContext.around(
-        row,
-        exchange(prompt, Fields.text(row, "output")),
-        TemplateVariables.ofBareTools(row));
+        row, exchange(prompt, Fields.text(row, "output")), TemplateVariables.ofBareTools(row));
   }
 
   static Example promptCompletion(JsonNode row) throws BadRowException {
@@ -89,9 +87,7 @@ final class InstructionRows {
       throw new BadRowException("field 'completion' is empty");
     }
     return RowContext.around(
-        row,
-        exchange(Fields.text(row, "prompt").strip(), completion),
-        TemplateVariables.of(row));
+        row, exchange(Fields.text(row, "prompt").strip(), completion), TemplateVariables.of(row));
   }
 
   static Example text(JsonNode row) throws BadRowException {

@@ -93,8 +93,7 @@ final class RowContext {
     return VERDICTS.contains(name) && row.path(name).isBoolean();
   }
 
-  private static void refuse(
-      JsonNode row, List<String> names, List<String> fields, String because)
+  private static void refuse(JsonNode row, List<String> names, List<String> fields, String because)
       throws BadRowException {
     for (String name : names) {
       if (!fields.contains(name) && Fields.isGiven(row, name)) {

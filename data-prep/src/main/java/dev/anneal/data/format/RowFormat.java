@@ -23,14 +23,7 @@ public enum RowFormat {
       "functions",
       "chat_template_kwargs"),
   /** OpenAI's {@code {"messages": [...]}} or ShareGPT's {@code {"conversations": [...]}}. */
-  CHAT(
-      "chat",
-      "messages",
-      "conversations",
-      "system",
-      "tools",
-      "functions",
-      "chat_template_kwargs"),
+  CHAT("chat", "messages", "conversations", "system", "tools", "functions", "chat_template_kwargs"),
   /** {@code {"prompt": ..., "completion": ...}}: a conversation of two turns. */
   PROMPT_COMPLETION(
       "prompt-completion",
@@ -60,8 +53,8 @@ public enum RowFormat {
   /** {@code {"text": ...}}: plain continuation. */
   TEXT("text", "text"),
   /**
-   * {@code {"input_ids": [...]}} with {@code prompt_length}, {@code target_spans} or {@code
-   * labels} or masks.
+   * {@code {"input_ids": [...]}} with {@code prompt_length}, {@code target_spans} or {@code labels}
+   * or masks.
    */
   TOKENIZED(
       "tokenized",
@@ -76,7 +69,10 @@ public enum RowFormat {
       "position_ids");
 
   private final String configName;
+  // List.of makes lists that do not change
+  @SuppressWarnings("ImmutableEnumChecker")
   private final List<String> fields;
+
 
   RowFormat(String configName, String... fields) {
     this.configName = configName;

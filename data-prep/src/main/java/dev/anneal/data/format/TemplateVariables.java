@@ -50,7 +50,9 @@ final class TemplateVariables {
       List<Object> wrapped = new ArrayList<>();
       for (Object tool : tools) {
         boolean bare =
-            tool instanceof Map<?, ?> map && map.containsKey("name") && !map.containsKey("function");
+            tool instanceof Map<?, ?> map
+                && map.containsKey("name")
+                && !map.containsKey("function");
         wrapped.add(bare ? ToolCalls.wrapped(tool) : tool);
       }
       variables.put(TOOLS, wrapped);
@@ -74,8 +76,11 @@ final class TemplateVariables {
   }
 
   private static List<Object> list(JsonNode row, String name) throws BadRowException {
+    if (row.path(name).isTextual() && row.path(name).textValue().isBlank()) {
+      return null;
+    }
     JsonNode value = Fields.json(row, name);
-    if (value.isMissingNode() || value.isNull() || value.isTextual() && value.asText().isBlank()) {
+    if (value.isMissingNode() || value.isNull()) {
       return null;
     }
     if (!value.isArray()) {

@@ -135,8 +135,7 @@ final class TokenRows {
     return spans.build().toArray();
   }
 
-  private static int[] spansOfMask(JsonNode mask, String name, int length)
-      throws BadRowException {
+  private static int[] spansOfMask(JsonNode mask, String name, int length) throws BadRowException {
     if (!mask.isArray() || mask.size() != length) {
       throw new BadRowException("field '" + name + "' is not a list as long as 'input_ids'");
     }

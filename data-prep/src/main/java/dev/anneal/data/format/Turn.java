@@ -66,7 +66,7 @@ final class Turn {
     if (turn.hasNonNull(name)) {
       return name;
     }
-    return turn.hasNonNull(other) || turn.has(other) && !turn.has(name) ? other : name;
+    return turn.has(other) && (turn.hasNonNull(other) || !turn.has(name)) ? other : name;
   }
 
   private static String role(String name) throws BadRowException {

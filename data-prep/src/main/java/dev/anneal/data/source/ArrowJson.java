@@ -49,13 +49,11 @@ final class ArrowJson {
     out.writeEndObject();
   }
 
-  private void writeStruct(JsonGenerator out, StructVector struct, int row)
-      throws IOException {
+  private void writeStruct(JsonGenerator out, StructVector struct, int row) throws IOException {
     write(out, struct.getChildFieldNames(), struct.getChildrenFromFields(), row);
   }
 
-  private void writeValue(JsonGenerator out, ValueVector vector, int row)
-      throws IOException {
+  private void writeValue(JsonGenerator out, ValueVector vector, int row) throws IOException {
     if (vector.isNull(row)) {
       out.writeNull();
     } else if (vector.getField().getDictionary() != null) {
@@ -90,8 +88,7 @@ final class ArrowJson {
     writeValue(out, dictionary.getVector(), (int) index);
   }
 
-  private void writeListOrOther(JsonGenerator out, ValueVector vector, int row)
-      throws IOException {
+  private void writeListOrOther(JsonGenerator out, ValueVector vector, int row) throws IOException {
     if (vector instanceof ListVector list) {
       int start = list.getElementStartIndex(row);
       writeElements(out, list.getDataVector(), start, list.getElementEndIndex(row));

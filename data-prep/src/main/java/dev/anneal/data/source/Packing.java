@@ -31,6 +31,8 @@ enum Packing {
   static final String SUFFIXES = "\\.(gz|gzip|bz2|xz|zst|zstd|deflate|snappy|lz4)$";
 
   private final String name;
+
+  @SuppressWarnings("ImmutableEnumChecker")
   private final byte[] magic;
 
   Packing(String name, int... magic) {
@@ -63,9 +65,7 @@ enum Packing {
     in.mark(LONGEST_MAGIC);
     byte[] start = in.readNBytes(LONGEST_MAGIC);
     in.reset();
-    return Arrays.stream(values())
-        .filter(packing -> startsWith(start, packing.magic))
-        .findFirst();
+    return Arrays.stream(values()).filter(packing -> startsWith(start, packing.magic)).findFirst();
   }
 
   private static boolean startsWith(byte[] bytes, byte[] prefix) {

@@ -80,8 +80,7 @@ final class TemplateFiles {
     if (template.isTextual()) {
       named.put("default", template.textValue());
     } else if (template.isArray()) {
-      template.forEach(
-          one -> put(named, one.path("name").textValue(), one.path("template"), file));
+      template.forEach(one -> put(named, one.path("name").textValue(), one.path("template"), file));
     } else if (template.isObject()) {
       template.properties().forEach(one -> put(named, one.getKey(), one.getValue(), file));
     } else if (!template.isNull() && !template.isMissingNode()) {

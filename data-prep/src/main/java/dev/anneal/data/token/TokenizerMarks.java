@@ -143,8 +143,7 @@ final class TokenizerMarks {
     Map<Integer, Mark> byId = new TreeMap<>();
     tokens
         .properties()
-        .forEach(
-            token -> byId.put(Integer.parseInt(token.getKey()), Mark.plain(token.getValue())));
+        .forEach(token -> byId.put(Integer.parseInt(token.getKey()), Mark.plain(token.getValue())));
     added.addAll(byId.values());
   }
 

@@ -144,6 +144,11 @@ class PackedFilesTest {
             }
 
             @Override
+            public int read(byte[] bytes, int offset, int length) {
+              return read();
+            }
+
+            @Override
             public void seek(long position) {}
 
             @Override
@@ -173,7 +178,8 @@ class PackedFilesTest {
 
   private static byte[] packed(String form, String text) throws Exception {
     ByteArrayOutputStream bytes = new ByteArrayOutputStream();
-    try (OutputStream out = new CompressorStreamFactory().createCompressorOutputStream(form, bytes)) {
+    try (OutputStream out =
+        new CompressorStreamFactory().createCompressorOutputStream(form, bytes)) {
       out.write(text.getBytes(StandardCharsets.UTF_8));
     }
     return bytes.toByteArray();

@@ -35,7 +35,8 @@ class TokenizerFolderTest {
   Stream<DynamicTest> asInTransformers() throws IOException {
     JsonNode all = cases();
     assertThat(all.path("cases").size()).isGreaterThan(30);
-    return all.path("cases").valueStream()
+    return all.path("cases")
+        .valueStream()
         .map(
             one ->
                 DynamicTest.dynamicTest(
@@ -94,8 +95,7 @@ class TokenizerFolderTest {
 
   @Test
   void refusesWhatItCannotTakeAsMeant() throws IOException {
-    assertThatThrownBy(
-            () -> load(with("{'tokenizer_config.json':{'split_special_tokens':true}}")))
+    assertThatThrownBy(() -> load(with("{'tokenizer_config.json':{'split_special_tokens':true}}")))
         .hasMessageContaining("sets split_special_tokens");
     assertThatThrownBy(
             () -> load(with("{'tokenizer_config.json':{'chat_template':[{'name':'default'}]}}")))
