@@ -36,8 +36,18 @@ public final class RowTokenizer {
    * @throws InvalidDataException if the template does not fit the way answers are told from prompts
    */
   public TokenizedRow tokenize(Example example) throws BadRowException {
+    if (learnedPart == LearnedPart.WHOLE_ROW
+        && example instanceof Example.Chat chat
+        && chat.messages().stream().anyMatch(turn -> isLeftOut(turn))) {
+      throw new BadRowException(
+          "a turn of an assistant is not to be learned, but data.train_on_prompt learns every turn");
+    }
     TokenizedRow row = whole(example);
     return learnedPart == LearnedPart.WHOLE_ROW ? learnedFrom(row.ids(), 1) : row;
+  }
+
+  private static boolean isLeftOut(Message turn) {
+    return turn.role().equals("assistant") && !turn.learned();
   }
 
   private TokenizedRow whole(Example example) throws BadRowException {
@@ -72,7 +82,7 @@ public final class RowTokenizer {
     List<Message> messages = chat.messages();
     List<CharSpan> answers = new ArrayList<>();
     for (int i = 0; i < messages.size(); i++) {
-      if (messages.get(i).role().equals("assistant")) {
+      if (messages.get(i).learned()) {
         String prompt = render(chat, i, GenerationPrompt.ADD);
         String answered =
             i + 1 == messages.size() ? rendered : render(chat, i + 1, GenerationPrompt.OMIT);

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.core.JsonGenerator;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.List;
+import java.util.Map;
 import org.apache.arrow.vector.BaseIntVector;
 import org.apache.arrow.vector.BitVector;
 import org.apache.arrow.vector.FieldVector;
@@ -17,17 +18,28 @@ import org.apache.arrow.vector.complex.LargeListVector;
 import org.apache.arrow.vector.complex.ListVector;
 import org.apache.arrow.vector.complex.MapVector;
 import org.apache.arrow.vector.complex.StructVector;
+import org.apache.arrow.vector.dictionary.Dictionary;
+import org.apache.arrow.vector.types.pojo.DictionaryEncoding;
 
 /** A row of Arrow vectors as JSON. */
 final class ArrowJson {
-  private ArrowJson() {}
+  private final Map<Long, Dictionary> dictionaries;
+
+  /**
+   * Makes a writer.
+   *
+   * @param dictionaries by their ids, which encoded vectors at any depth name
+   */
+  ArrowJson(Map<Long, Dictionary> dictionaries) {
+    this.dictionaries = dictionaries;
+  }
 
   /**
    * Writes an object with a field for each column.
    *
-   * @param names of the columns, which vectors that were decoded do not know
+   * @param names of the columns
    */
-  static void write(JsonGenerator out, List<String> names, List<FieldVector> columns, int row)
+  void write(JsonGenerator out, List<String> names, List<FieldVector> columns, int row)
       throws IOException {
     out.writeStartObject();
     for (int i = 0; i < columns.size(); i++) {
@@ -37,15 +49,15 @@ final class ArrowJson {
     out.writeEndObject();
   }
 
-  private static void writeStruct(JsonGenerator out, StructVector struct, int row)
-      throws IOException {
+  private void writeStruct(JsonGenerator out, StructVector struct, int row) throws IOException {
     write(out, struct.getChildFieldNames(), struct.getChildrenFromFields(), row);
   }
 
-  private static void writeValue(JsonGenerator out, ValueVector vector, int row)
-      throws IOException {
+  private void writeValue(JsonGenerator out, ValueVector vector, int row) throws IOException {
     if (vector.isNull(row)) {
       out.writeNull();
+    } else if (vector.getField().getDictionary() != null) {
+      writeEncoded(out, vector, row);
     } else if (vector instanceof VarCharVector text) {
       writeText(out, text.get(row));
     } else if (vector instanceof LargeVarCharVector text) {
@@ -67,8 +79,16 @@ final class ArrowJson {
     }
   }
 
-  private static void writeListOrOther(JsonGenerator out, ValueVector vector, int row)
-      throws IOException {
+  private void writeEncoded(JsonGenerator out, ValueVector vector, int row) throws IOException {
+    Dictionary dictionary = dictionaries.get(vector.getField().getDictionary().getId());
+    long index = ((BaseIntVector) vector).getValueAsLong(row);
+    if (dictionary == null || index < 0 || index >= dictionary.getVector().getValueCount()) {
+      throw new IOException("an index points outside its dictionary");
+    }
+    writeValue(out, dictionary.getVector(), (int) index);
+  }
+
+  private void writeListOrOther(JsonGenerator out, ValueVector vector, int row) throws IOException {
     if (vector instanceof ListVector list) {
       int start = list.getElementStartIndex(row);
       writeElements(out, list.getDataVector(), start, list.getElementEndIndex(row));
@@ -78,12 +98,14 @@ final class ArrowJson {
     } else if (vector instanceof FixedSizeListVector list) {
       int start = list.getElementStartIndex(row);
       writeElements(out, list.getDataVector(), start, list.getElementEndIndex(row));
+    } else if (vector.getObject(row) instanceof byte[] bytes) {
+      writeText(out, bytes);
     } else {
       out.writeString(vector.getObject(row).toString());
     }
   }
 
-  private static void writeElements(JsonGenerator out, FieldVector elements, long start, long end)
+  private void writeElements(JsonGenerator out, FieldVector elements, long start, long end)
       throws IOException {
     out.writeStartArray();
     for (long i = start; i < end; i++) {
@@ -92,15 +114,26 @@ final class ArrowJson {
     out.writeEndArray();
   }
 
-  private static void writeMap(JsonGenerator out, MapVector map, int row) throws IOException {
+  private void writeMap(JsonGenerator out, MapVector map, int row) throws IOException {
     StructVector entries = (StructVector) map.getDataVector();
     List<FieldVector> keyAndValue = entries.getChildrenFromFields();
     out.writeStartObject();
     for (int i = map.getElementStartIndex(row); i < map.getElementEndIndex(row); i++) {
-      out.writeFieldName(String.valueOf(keyAndValue.get(0).getObject(i)));
+      out.writeFieldName(key(keyAndValue.get(0), i));
       writeValue(out, keyAndValue.get(1), i);
     }
     out.writeEndObject();
+  }
+
+  private String key(FieldVector keys, int row) {
+    DictionaryEncoding encoding = keys.getField().getDictionary();
+    return encoding == null
+        ? String.valueOf(keys.getObject(row))
+        : String.valueOf(
+            dictionaries
+                .get(encoding.getId())
+                .getVector()
+                .getObject((int) ((BaseIntVector) keys).getValueAsLong(row)));
   }
 
   private static void writeText(JsonGenerator out, byte[] utf8) throws IOException {

@@ -64,11 +64,8 @@ final class ChatTemplate {
     this.template = withoutTrailingNewline(files.chatTemplate());
     this.where = files.folder();
     this.renderedAt = files.renderedAt();
-    this.constants =
-        Map.of(
-            "bos_token", orEmpty(files.bosToken()),
-            "eos_token", orEmpty(files.eosToken()),
-            "strftime_now", true);
+    this.constants = new HashMap<>(files.specialTokens());
+    constants.put("strftime_now", true);
   }
 
   /**
@@ -215,7 +212,10 @@ final class ChatTemplate {
   private static Map<String, Object> toMap(Message message) {
     Map<String, Object> turn = new LinkedHashMap<>();
     turn.put("role", message.role());
-    turn.put("content", message.content());
+    // transformers takes away what is null
+    if (message.content() != null) {
+      turn.put("content", message.content());
+    }
     turn.putAll(message.more());
     return turn;
   }
@@ -223,9 +223,5 @@ final class ChatTemplate {
   // Jinja drops one from the template; Jinjava would drop one from what is rendered.
   private static String withoutTrailingNewline(String template) {
     return template.endsWith("\n") ? template.substring(0, template.length() - 1) : template;
-  }
-
-  private static String orEmpty(String text) {
-    return text == null ? "" : text;
   }
 }

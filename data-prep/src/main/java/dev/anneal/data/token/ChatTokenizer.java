@@ -20,8 +20,12 @@ public final class ChatTokenizer implements AutoCloseable {
   private final NativeTokenizer tokenizer;
   // null for a tokenizer that does more than to merge byte pairs within pieces
   private final PieceTokenizer pieces;
+  // null where there is none
   private final ChatTemplate template;
+  // null where conversations with tools have none of their own
+  private final ChatTemplate toolTemplate;
   private final int vocabSize;
+  private final OptionalInt bosId;
 
   private ChatTokenizer(TokenizerFiles files, NativeTokenizer tokenizer, int vocabSize)
       throws IOException {
@@ -32,7 +36,10 @@ public final class ChatTokenizer implements AutoCloseable {
             .map(added -> new PieceTokenizer(tokenizer, added))
             .orElse(null);
     this.template = files.chatTemplate() == null ? null : new ChatTemplate(files);
+    this.toolTemplate =
+        files.templates().withTools() == null ? null : new ChatTemplate(files.withTools());
     this.vocabSize = vocabSize;
+    this.bosId = bosBeforeTexts();
   }
 
   /**
@@ -71,7 +78,7 @@ public final class ChatTokenizer implements AutoCloseable {
    * @throws InvalidDataException if the folder holds no chat template
    */
   public void requireChatTemplate() {
-    if (template == null) {
+    if (files.templates().isEmpty()) {
       throw new InvalidDataException(
           "'"
               + files.folder()
@@ -95,7 +102,16 @@ public final class ChatTokenizer implements AutoCloseable {
   public String render(
       List<Message> messages, Map<String, Object> variables, GenerationPrompt generationPrompt) {
     requireChatTemplate();
-    return template.render(messages, variables, generationPrompt);
+    ChatTemplate chosen =
+        toolTemplate != null && variables.get("tools") != null ? toolTemplate : template;
+    if (chosen == null) {
+      throw new InvalidDataException(
+          "'"
+              + files.folder()
+              + "' has several chat templates and none of them is called 'default': name the one to"
+              + " use with data.template.");
+    }
+    return chosen.render(messages, variables, generationPrompt);
   }
 
   /** Ids of the text as it stands: nothing is put in front or behind, nothing is cut. */
@@ -112,9 +128,29 @@ public final class ChatTokenizer implements AutoCloseable {
     return tokenizer.decode(ids, specialTokens);
   }
 
-  /** Id of the begin-of-text token; empty where the tokenizer has none. */
+  /** Id of the begin-of-text token; empty where the tokenizer puts none before a text. */
   public OptionalInt bosId() {
-    return idOf(files.bosToken());
+    return bosId;
+  }
+
+  private OptionalInt bosBeforeTexts() {
+    int[] around = tokenizer.encodeBetweenItsOwn("");
+    OptionalInt bos = idOf(files.bosToken());
+    return around.length > 0 && bos.isPresent() && around[0] == bos.getAsInt()
+        ? bos
+        : OptionalInt.empty();
+  }
+
+  /** In a sentence: the tokens that a text begins and ends with. */
+  public String description() {
+    return "Begin of text: %s; end of text: %s."
+        .formatted(
+            named(files.bosToken(), bosId(), "none is put before a text"),
+            named(files.eosToken(), eosId(), "none"));
+  }
+
+  private static String named(String token, OptionalInt id, String none) {
+    return id.isPresent() ? "%s (%d)".formatted(token, id.getAsInt()) : none;
   }
 
   /** Id of the end-of-text token; empty where the tokenizer has none. */
@@ -129,14 +165,14 @@ public final class ChatTokenizer implements AutoCloseable {
 
   /** SHA-256 of the chat template, in hexadecimal; empty where there is none. */
   public Optional<String> templateSha256() {
-    return Optional.ofNullable(files.chatTemplate()).map(Sha256::of);
+    return files.templates().sha256();
   }
 
   /** The date that the template writes into its text; empty for a template that writes none. */
   public Optional<LocalDate> templateDate() {
-    return Optional.ofNullable(files.chatTemplate())
-        .filter(text -> text.contains("strftime_now"))
-        .map(text -> files.renderedAt().atZone(ZoneOffset.UTC).toLocalDate());
+    return files.templates().mentions("strftime_now")
+        ? Optional.of(files.renderedAt().atZone(ZoneOffset.UTC).toLocalDate())
+        : Optional.empty();
   }
 
   @Override

@@ -205,6 +205,7 @@ public final class Run {
       return new Result(dataset, List.of());
     }
     display.line(Summary.dataset(dataset));
+    dataset.notes().forEach(display::line);
     DatasetCheck.check(plan.config(), plan.vocabSize(), dataset);
     try {
       return trained(spark, record, dataset, summary);

@@ -103,10 +103,10 @@ public final class Preflight {
     ModelLocation model = path == null ? null : ModelLocation.of(path);
     String tokenizer = tokenizer(model);
     // rows can be prepared for a tokenizer alone
-    int vocabSize = model == null ? Integer.MAX_VALUE : checkModel(model, tokenizer).vocabSize();
+    int vocabSize = model == null ? Integer.MAX_VALUE : checkModel(model).vocabSize();
     String fingerprint = request.command().trains() ? fingerprint(model) : null;
     Optional<ResumeState> earlier = EarlierRun.find(request, folder, tokenizer, fingerprint);
-    PrepSpec prep = request.command().prepares() ? Specs.prep(config, tokenizer) : null;
+    PrepSpec prep = request.command().prepares() ? Specs.prep(config, tokenizer, vocabSize) : null;
     if (prep == null) {
       checkDataset(tokenizer, vocabSize);
     } else if (earlier.map(ResumeState::dataset).isEmpty()) {
@@ -124,7 +124,7 @@ public final class Preflight {
     }
   }
 
-  private LlamaConfig checkModel(ModelLocation location, String tokenizer) {
+  private LlamaConfig checkModel(ModelLocation location) {
     try {
       LlamaConfig shape = shape(location);
       if (config.data().sequences().maxLength() > shape.maxPositionEmbeddings()) {
@@ -138,9 +138,6 @@ public final class Preflight {
       }
       if (request.command().trains()) {
         BuildCheck.checkShape(config, shape);
-      }
-      if (tokenizer != null) {
-        checkVocabulary(tokenizer, location, shape);
       }
       if (request.command().trains() && config.lora().initFrom() != null) {
         AdapterCheck.check(
@@ -166,33 +163,29 @@ public final class Preflight {
         : source.config();
   }
 
-  private void checkVocabulary(String folder, ModelLocation location, LlamaConfig shape) {
-    try (ChatTokenizer tokenizer = ChatTokenizer.load(folder, storage)) {
-      if (tokenizer.vocabSize() > shape.vocabSize()) {
-        throw new BadRequestException(
-            "The tokenizer %s has %d tokens, but the model %s embeds only %d: set model.tokenizer to the tokenizer of this model."
-                .formatted(
-                    RunFolder.display(folder),
-                    tokenizer.vocabSize(),
-                    location.display(),
-                    shape.vocabSize()));
-      }
-    }
-  }
-
   private String tokenizer(ModelLocation location) {
     if (config.model().tokenizer() != null) {
       return config.model().tokenizer();
     }
-    if (location instanceof ModelLocation.Folder folder) {
+    boolean needed = RowFormat.of(config.data().rows().format()).needsTokenizer();
+    if (location instanceof ModelLocation.Folder folder
+        && (needed || hasTokenizer(folder.location()))) {
       return folder.location();
     }
-    if (RowFormat.of(config.data().rows().format()).needsTokenizer()) {
+    if (needed) {
       throw new BadRequestException(
           "model.path %s has no tokenizer of its own: set model.tokenizer to a folder with tokenizer.json."
               .formatted(location.display()));
     }
     return null;
+  }
+
+  private boolean hasTokenizer(String folder) {
+    try {
+      return storage.exists(folder + "/tokenizer.json");
+    } catch (IOException e) {
+      throw new BadRequestException(Storage.cannotRead(folder, e), e);
+    }
   }
 
   private void checkSource(PrepSpec prep) {

@@ -25,12 +25,22 @@ public final class Specs {
    * @param tokenizer folder of the tokenizer; {@code null} for rows that come tokenized
    */
   public static PrepSpec prep(AnnealConfig config, String tokenizer) {
+    return prep(config, tokenizer, Integer.MAX_VALUE);
+  }
+
+  /**
+   * Same as {@link #prep(AnnealConfig, String)}, for a model.
+   *
+   * @param vocabSize tokens that the model embeds
+   */
+  public static PrepSpec prep(AnnealConfig config, String tokenizer, int vocabSize) {
     return new PrepSpec(
         rows(config.data().rows()),
         sequences(config.data().sequences()),
         config.training().seed(),
         tokenizer,
-        config.output().path());
+        config.output().path(),
+        vocabSize);
   }
 
   private static PrepSpec.Rows rows(AnnealConfig.Rows rows) {
