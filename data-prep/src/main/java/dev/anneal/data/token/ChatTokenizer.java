@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.Set;
 
 /**
  * A model's own tokenizer with its own chat template. Safe for use by several threads; closing
@@ -26,6 +27,7 @@ public final class ChatTokenizer implements AutoCloseable {
   private final ChatTemplate toolTemplate;
   private final int vocabSize;
   private final OptionalInt bosId;
+  private final Set<Integer> specialIds;
 
   private ChatTokenizer(TokenizerFiles files, NativeTokenizer tokenizer, int vocabSize)
       throws IOException {
@@ -40,6 +42,7 @@ public final class ChatTokenizer implements AutoCloseable {
         files.templates().withTools() == null ? null : new ChatTemplate(files.withTools());
     this.vocabSize = vocabSize;
     this.bosId = bosBeforeTexts();
+    this.specialIds = PieceRules.specialIds(files.tokenizerJson());
   }
 
   /**
@@ -92,14 +95,14 @@ public final class ChatTokenizer implements AutoCloseable {
    *
    * @throws InvalidDataException if the folder holds no chat template or one that cannot be
    *     rendered
-   * @throws TemplateRefusalException if the template refuses the conversation
+   * @throws TemplateRefusalException if the template refuses the conversation or fails on it
    */
   public String render(List<Message> messages, GenerationPrompt generationPrompt) {
-    return render(messages, Map.of(), generationPrompt);
+    return render(messages, Map.of(), generationPrompt).text();
   }
 
   /** Same as above, with what the template takes beside the messages, such as {@code tools}. */
-  public String render(
+  public RenderedChat render(
       List<Message> messages, Map<String, Object> variables, GenerationPrompt generationPrompt) {
     requireChatTemplate();
     ChatTemplate chosen =
@@ -112,6 +115,14 @@ public final class ChatTokenizer implements AutoCloseable {
               + " use with data.template.");
     }
     return chosen.render(messages, variables, generationPrompt);
+  }
+
+  /**
+   * Whether a token ends a turn where a template puts it: a special one, as it is not part of any
+   * text.
+   */
+  public boolean isSpecial(int id) {
+    return specialIds.contains(id);
   }
 
   /** Ids of the text as it stands: nothing is put in front or behind, nothing is cut. */
