@@ -47,7 +47,12 @@ final class AddedTokenList {
     AddedTokenList list = new AddedTokenList(tokenizerJson);
     list.findTokens();
     Set<String> wanted = new HashSet<>(contents);
-    list.found.forEach(token -> wanted.add(token.path("content").asText()));
+    for (JsonNode token : list.found) {
+      if (!token.path("content").isTextual()) {
+        throw new IOException("an added token has no content");
+      }
+      wanted.add(token.path("content").textValue());
+    }
     list.findVocabulary(wanted);
     list.found.forEach(token -> list.put(Mark.plain(token)));
     return list;
