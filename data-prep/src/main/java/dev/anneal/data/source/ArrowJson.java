@@ -5,7 +5,11 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.List;
 import java.util.Map;
+import org.apache.arrow.memory.ArrowBuf;
 import org.apache.arrow.vector.BaseIntVector;
+import org.apache.arrow.vector.BaseLargeVariableWidthVector;
+import org.apache.arrow.vector.BaseVariableWidthVector;
+import org.apache.arrow.vector.BaseVariableWidthViewVector;
 import org.apache.arrow.vector.BitVector;
 import org.apache.arrow.vector.FieldVector;
 import org.apache.arrow.vector.FloatingPointVector;
@@ -56,7 +60,10 @@ final class ArrowJson {
   private void writeValue(JsonGenerator out, ValueVector vector, int row) throws IOException {
     if (vector.isNull(row)) {
       out.writeNull();
-    } else if (vector.getField().getDictionary() != null) {
+      return;
+    }
+    requireInside(vector, row);
+    if (vector.getField().getDictionary() != null) {
       writeEncoded(out, vector, row);
     } else if (vector instanceof VarCharVector text) {
       writeText(out, text.get(row));
@@ -76,6 +83,31 @@ final class ArrowJson {
       writeMap(out, map, row);
     } else {
       writeListOrOther(out, vector, row);
+    }
+  }
+
+  /** Before memory is asked for: a value that is longer than the buffer that holds it is broken. */
+  private static void requireInside(ValueVector vector, int row) throws IOException {
+    long start = 0;
+    long end = 0;
+    long bytes = 0;
+    if (vector instanceof BaseVariableWidthVector values) {
+      start = values.getOffsetBuffer().getInt(row * 4L);
+      end = values.getOffsetBuffer().getInt((row + 1) * 4L);
+      bytes = values.getDataBuffer().capacity();
+    } else if (vector instanceof BaseLargeVariableWidthVector values) {
+      start = values.getOffsetBuffer().getLong(row * 8L);
+      end = values.getOffsetBuffer().getLong((row + 1) * 8L);
+      bytes = values.getDataBuffer().capacity();
+    } else if (vector instanceof BaseVariableWidthViewVector values) {
+      end = values.getValueLength(row);
+      bytes = BaseVariableWidthViewVector.INLINE_SIZE;
+      for (ArrowBuf buffer : values.getDataBuffers()) {
+        bytes = Math.max(bytes, buffer.capacity());
+      }
+    }
+    if (start < 0 || start > end || end > bytes) {
+      throw new IOException("a value is longer than its buffer");
     }
   }
 
