@@ -69,10 +69,10 @@ public enum RowFormat {
       "position_ids");
 
   private final String configName;
+
   // List.of makes lists that do not change
   @SuppressWarnings("ImmutableEnumChecker")
   private final List<String> fields;
-
 
   RowFormat(String configName, String... fields) {
     this.configName = configName;

@@ -160,6 +160,16 @@ class RunIdentityTest {
     Part train = new Part(100, 100, 1000, 500, 9, 1, List.of());
     Part eval = new Part(0, 0, 0, 0, -1, 0, List.of());
     return new DatasetManifest(
-        DatasetManifest.SCHEMA_VERSION, tokenizer, null, null, null, null, train, eval, null, null, null);
+        DatasetManifest.SCHEMA_VERSION,
+        tokenizer,
+        null,
+        null,
+        null,
+        null,
+        train,
+        eval,
+        null,
+        null,
+        null);
   }
 }
