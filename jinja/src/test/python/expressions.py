@@ -24,6 +24,15 @@ class Expressions:
         name = self.rng.choice(self.templates.names)
         return name
 
+    def good(self, depth):
+        """One that does not fail with the variables as they were given, if that is soon found."""
+        expression = self.any(depth)
+        for _ in range(2):
+            if self.rng.random() < 0.1 or self.templates.succeeds(expression):
+                break
+            expression = self.any(depth)
+        return expression
+
     def any(self, depth):
         if depth <= 0:
             return self.leaf()
@@ -73,7 +82,7 @@ class Expressions:
         left = self.any(depth - 1)
         right = self.any(depth - 1)
         if operator == "**":
-            left, right = self.pick("2", "n", "m", "f", "10", "0", "1.5", "(-2)"), self.pick("2", "3", "0", "m", "-1", "1", "0.5" if left != "(-2)" else "2")
+            left, right = self.pick("2", "n", "m", "f", "10", "0", "1.5", "(-2)"), self.pick("2", "3", "0", "m", "-1", "1")
         if operator == "*" and self.rng.random() < 0.7:
             right = self.pick("2", "3", "0", "-1", "m", "true", "1.5")
         if self.rng.random() < 0.1:

@@ -5,6 +5,8 @@ Every line holds a template, its variables and what became of it. Needs jinja2 a
 
 import json
 import random
+import re
+import resource
 import signal
 import sys
 import warnings
@@ -15,6 +17,9 @@ from values import variables
 
 warnings.simplefilter("ignore")
 
+# addresses of Python's objects that were turned around or taken apart
+ADDRESS = re.compile("tcejbo|noitcnuf|'<', '[gGfFbB]'", re.I)
+
 ENDS = ["%}", "%}", "%}", "-%}", "+%}"]
 BEGINS = ["{%", "{%", "{%", "{%-", "{%+"]
 TEXTS = [" ", "\n", "  \n", "a", "text ", "\n\n  ", "\t", "x\n ", "é😀", "{ }", "%", "}}", "\r\n", "<b>", "# ", "'", "\u00a0\n", ""]
@@ -23,9 +28,10 @@ TEXTS = [" ", "\n", "  \n", "a", "text ", "\n\n  ", "\t", "x\n ", "é😀", "{ }
 class Templates:
     """A grammar of statements; names in scope are kept so that most of them mean something."""
 
-    def __init__(self, rng, names):
+    def __init__(self, rng, values):
         self.rng = rng
-        self.names = list(names)
+        self.values = values
+        self.names = list(values)
         self.expressions = Expressions(rng, self)
         self.loops = 0
         self.macros = []
@@ -33,6 +39,9 @@ class Templates:
 
     def pick(self, *choices):
         return self.rng.choice(choices)
+
+    def succeeds(self, expression):
+        return render("{{ " + expression + " }}", self.values)["text"] is not None
 
     def text(self):
         return "".join(self.rng.choice(TEXTS) for _ in range(self.rng.randint(0, 2)))
@@ -45,7 +54,7 @@ class Templates:
 
     def output(self):
         begin, end = self.pick("{{", "{{", "{{", "{{-", "{{+"), self.pick("}}", "}}", "}}", "-}}")
-        return begin + " " + self.expressions.any(self.rng.randint(1, 3)) + " " + end
+        return begin + " " + self.expressions.good(self.rng.randint(1, 3)) + " " + end
 
     def comment(self):
         return self.pick("{#", "{#-", "{#+") + self.pick("", " c ", "\n", " {{ x }} ") + self.pick("#}", "-#}", "+#}")
@@ -117,7 +126,7 @@ class Templates:
             self.names += [a, b]
             return self.tag(f"set {target} = {value}")
         name = self.new_name()
-        value = self.expressions.any(2)
+        value = self.expressions.good(2)
         if self.rng.random() < 0.1:
             value += ", " + self.expressions.any(1)
         self.names.append(name)
@@ -140,7 +149,7 @@ class Templates:
         return self.tag(f"set {name}{filters}") + body + self.tag("endset")
 
     def if_(self, depth):
-        parts = [self.tag("if " + self.expressions.condition(2)), self.body(depth - 1)]
+        parts = [self.tag("if " + self.expressions.good(2)), self.body(depth - 1)]
         while self.rng.random() < 0.25:
             parts += [self.tag("elif " + self.expressions.condition(1)), self.body(depth - 1)]
         if self.rng.random() < 0.4:
@@ -284,7 +293,7 @@ def case(seed):
     templates = Templates(rng, values)
     if rng.random() < 0.35:
         # a single expression goes deeper
-        template = "{{ " + templates.expressions.any(rng.randint(2, 4)) + " }}"
+        template = "{{ " + templates.expressions.good(rng.randint(2, 4)) + " }}"
         if rng.random() < 0.5:
             # not known beforehand
             template = templates.set() + template
@@ -306,6 +315,8 @@ def stop(*_):
 
 def main(count, seed):
     signal.signal(signal.SIGALRM, stop)
+    # a width of a billion is an error, not the end of the machine
+    resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
     written = 0
     number = 0
     while written < count:
@@ -323,7 +334,9 @@ def main(count, seed):
         except UnicodeEncodeError:
             # halves of a character stay halves in Python alone
             continue
-        if len(text) > 100_000 or "complex" in str(result.get("error", "")) or "MAX_RANGE" in str(result.get("error", "")):
+        if ADDRESS.search(text):
+            continue
+        if len(text) > 100_000 or "MemoryError" in str(result.get("error", "")) or "complex" in str(result.get("error", "")) or "MAX_RANGE" in str(result.get("error", "")):
             continue
         print(json.dumps({"number": number, "template": template, "variables": values, **result}))
         written += 1

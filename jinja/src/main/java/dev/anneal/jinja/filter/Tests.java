@@ -1,6 +1,6 @@
 package dev.anneal.jinja.filter;
 
-import dev.anneal.jinja.error.TemplateException;
+import dev.anneal.jinja.python.Budget;
 import dev.anneal.jinja.python.Callable;
 import dev.anneal.jinja.python.Equality;
 import dev.anneal.jinja.python.Iteration;
@@ -15,6 +15,7 @@ import dev.anneal.jinja.python.Signature;
 import dev.anneal.jinja.python.Tuple;
 import dev.anneal.jinja.python.Undefined;
 import dev.anneal.jinja.python.Values;
+import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -45,8 +46,8 @@ public final class Tests {
     tests.put("sequence", Tests::isSequence);
     tests.put("callable", value -> value instanceof Callable || value instanceof Undefined);
     tests.put("escaped", value -> value instanceof Markup);
-    tests.put("odd", value -> Equality.same(Operators.modulo(null, number(value), 2L), 1L));
-    tests.put("even", value -> Equality.same(Operators.modulo(null, number(value), 2L), 0L));
+    tests.put("odd", value -> rest(value, 1L));
+    tests.put("even", value -> rest(value, 0L));
     tests.put("lower", value -> Letters.isLower(Repr.str(value)));
     tests.put("upper", value -> Letters.isUpper(Repr.str(value)));
     tests.put("filter", value -> exists(Filters::find, value));
@@ -100,11 +101,9 @@ public final class Tests {
     return SIMPLE.get(name);
   }
 
-  private static Object number(Object value) {
-    if (Values.isText(value)) {
-      throw TemplateException.type("not all arguments converted during string formatting");
-    }
-    return value;
+  // of a text it is the text with a two put into it
+  private static boolean rest(Object value, long expected) {
+    return Equality.same(Operators.modulo(new Budget(Duration.ofSeconds(1)), value, 2L), expected);
   }
 
   private static boolean isSequence(Object value) {

@@ -33,9 +33,7 @@ public final class Iteration {
       return Collections.emptyIterator();
     }
     if (value instanceof Markup markup) {
-      return Texts.characters(markup.text()).stream()
-          .map(text -> (Object) new Markup((String) text))
-          .iterator();
+      return Texts.characters(markup.text()).iterator();
     }
     throw TemplateException.type("'" + Values.typeName(value) + "' object is not iterable");
   }

@@ -11,7 +11,18 @@ public final class Letters {
   }
 
   public static String lower(String text) {
-    return text.toLowerCase(Locale.ROOT);
+    String lower = text.toLowerCase(Locale.ROOT);
+    if (text.indexOf('Σ') < 0) {
+      return lower;
+    }
+    // Java ends words elsewhere
+    StringBuilder result = new StringBuilder(text.length());
+    for (int i = 0; i < text.length(); ) {
+      int c = text.codePointAt(i);
+      result.append(c == 'Σ' ? sigma(text, i) : Character.toString(c).toLowerCase(Locale.ROOT));
+      i += Character.charCount(c);
+    }
+    return result.toString();
   }
 
   /** The first character as in titles, the rest small. */
@@ -48,12 +59,33 @@ public final class Letters {
     return result.toString();
   }
 
-  // the letter has another form at the end of a word
+  // the letter has another form at the end of a word: behind a letter with case, before none
   private static String sigma(String text, int at) {
-    return lower(text.substring(0, at + 1)).endsWith("ς")
-            && !(at + 1 < text.length() && isCased(text.codePointAt(at + 1)))
-        ? "ς"
-        : "σ";
+    int i = at;
+    while (i > 0 && isIgnorable(text.codePointBefore(i))) {
+      i -= Character.charCount(text.codePointBefore(i));
+    }
+    if (i == 0 || !isCased(text.codePointBefore(i))) {
+      return "σ";
+    }
+    int next = at + 1;
+    while (next < text.length() && isIgnorable(text.codePointAt(next))) {
+      next += Character.charCount(text.codePointAt(next));
+    }
+    return next < text.length() && isCased(text.codePointAt(next)) ? "σ" : "ς";
+  }
+
+  // Unicode's Case_Ignorable
+  private static boolean isIgnorable(int c) {
+    return switch (Character.getType(c)) {
+      case Character.NON_SPACING_MARK,
+          Character.ENCLOSING_MARK,
+          Character.FORMAT,
+          Character.MODIFIER_LETTER,
+          Character.MODIFIER_SYMBOL ->
+          true;
+      default -> "'.:··՟״‘’․‧︓﹒﹕＇．：".indexOf(c) >= 0;
+    };
   }
 
   private static boolean isCased(int c) {

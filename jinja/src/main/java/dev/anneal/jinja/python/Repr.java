@@ -69,7 +69,8 @@ public final class Repr {
       text.append(range.step() == 1 ? "" : ", " + range.step()).append(')');
     } else if (value instanceof OneShot shot) {
       text.append('<').append(shot.type());
-      text.append(shot.type().startsWith("generator") ? "" : " object").append(" at 0x0>");
+      text.append(shot.type().startsWith("generator") ? "" : " object")
+          .append(" at 0x7f0000000000>");
     } else if (value == null || value instanceof Boolean || value instanceof Long) {
       text.append(of(value));
     } else {

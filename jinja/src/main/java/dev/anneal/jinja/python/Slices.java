@@ -35,18 +35,12 @@ public final class Slices {
       return new Markup(text(markup.text(), bounds));
     }
     if (value instanceof Range range) {
-      return range(range, bounds);
+      return range.slice(bounds.start(), bounds.stop(), bounds.step(), bounds.count());
     }
     List<?> items = value instanceof Tuple tuple ? tuple.items() : (List<?>) value;
     List<Object> part = new ArrayList<>(bounds.count());
     bounds.forEach(i -> part.add(items.get(i)));
     return value instanceof Tuple ? new Tuple(part) : part;
-  }
-
-  private static Object range(Range range, Bounds bounds) {
-    int stop = bounds.start() + bounds.count() * bounds.step();
-    return range.slice(
-        bounds.start(), bounds.count() == 0 ? bounds.start() : stop, bounds.step(), bounds.count());
   }
 
   private static String text(String text, Bounds bounds) {
@@ -59,7 +53,7 @@ public final class Slices {
     return part.toString();
   }
 
-  private record Bounds(int start, int count, int step) {
+  private record Bounds(int start, int stop, int count, int step) {
 
     static Bounds of(int size, Object start, Object stop, Object step) {
       int by = step == null ? 1 : cut(step);
@@ -72,7 +66,7 @@ public final class Slices {
       int to = stop == null ? (by < 0 ? least : most) : inside(cut(stop), size, least, most);
       long distance = by < 0 ? (long) from - to : (long) to - from;
       long stride = Math.abs((long) by);
-      return new Bounds(from, (int) Math.max(0, (distance + stride - 1) / stride), by);
+      return new Bounds(from, to, (int) Math.max(0, (distance + stride - 1) / stride), by);
     }
 
     private static int inside(int index, int size, int least, int most) {

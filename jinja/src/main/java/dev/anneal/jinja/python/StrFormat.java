@@ -169,7 +169,7 @@ final class StrFormat {
     while (end < name.length() && name.charAt(end) != '.' && name.charAt(end) != '[') {
       end++;
     }
-    Object value = first(name.substring(0, end));
+    Object value = first(name.substring(0, end), end == name.length());
     int i = end;
     while (i < name.length()) {
       if (name.charAt(i) == '.') {
@@ -205,23 +205,21 @@ final class StrFormat {
     return number ? NumberTexts.integer(text, 10) : text;
   }
 
-  private Object first(String name) {
-    Object key;
-    if (name.isEmpty()) {
+  /** The argument that a field begins with; only whole names count as numbers. */
+  private Object first(String name, boolean whole) {
+    Object key = key(name);
+    if (name.isEmpty() && whole) {
       if (numbered) {
         throw TemplateException.value(
             "cannot switch from manual field specification to automatic field numbering");
       }
       key = (long) automatic++;
-    } else {
-      key = key(name);
-      if (key instanceof Long) {
-        if (automatic > 0) {
-          throw TemplateException.value(
-              "cannot switch from automatic field numbering to manual field specification");
-        }
-        numbered = true;
+    } else if (key instanceof Long && whole) {
+      if (automatic > 0) {
+        throw TemplateException.value(
+            "cannot switch from automatic field numbering to manual field specification");
       }
+      numbered = true;
     }
     if (key instanceof Long index) {
       if (index >= arguments.size()) {

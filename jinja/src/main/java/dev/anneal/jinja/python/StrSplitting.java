@@ -90,7 +90,7 @@ final class StrSplitting {
         return words;
       }
       if (left == 0) {
-        words.add(Texts.stripEnd(text.substring(i), null));
+        words.add(text.substring(i));
         return words;
       }
       int start = i;
@@ -114,7 +114,7 @@ final class StrSplitting {
         break;
       }
       if (left == 0) {
-        words.add(Texts.stripStart(text.substring(0, i), null));
+        words.add(text.substring(0, i));
         break;
       }
       int end = i;

@@ -60,6 +60,6 @@ final class BlockReference implements Callable, Attributed {
 
   @Override
   public String toString() {
-    return "<jinja2.runtime.BlockReference object at 0x0>";
+    return "<jinja2.runtime.BlockReference object at 0x7f0000000000>";
   }
 }

@@ -188,6 +188,12 @@ final class CallCompiler {
   }
 
   Code filter(Expression.Filter filter, Scope scope, Mode mode) {
+    if (mode == Mode.BEFOREHAND
+        && (filter.node() == null
+            || Constants.isOfContext(filter.name())
+            || Filters.find(filter.name()) == null)) {
+      return Constants.IMPOSSIBLE;
+    }
     Code node = expressions.compile(filter.node(), scope, mode);
     ArgumentsCode arguments = arguments(filter.arguments(), scope, mode);
     Function function =
@@ -200,6 +206,9 @@ final class CallCompiler {
   }
 
   Code test(Expression.Test test, Scope scope, Mode mode) {
+    if (mode == Mode.BEFOREHAND && Tests.find(test.name()) == null) {
+      return Constants.IMPOSSIBLE;
+    }
     Code node = expressions.compile(test.node(), scope, mode);
     boolean bare = test.arguments().isPlain() && test.arguments().positional().isEmpty();
     Predicate<Object> simple =

@@ -1,5 +1,6 @@
 package dev.anneal.jinja.run;
 
+import dev.anneal.jinja.error.TemplateException;
 import dev.anneal.jinja.python.Attributes;
 import dev.anneal.jinja.python.Dict;
 import dev.anneal.jinja.python.Slices;
@@ -64,11 +65,32 @@ final class ExpressionCompiler {
       Code[] items = all(list.items(), scope, mode);
       return frame -> values(items, frame);
     }
+    Object known = mode == Mode.RUNNING ? known(expression, scope) : Attributes.ABSENT;
+    if (known != Attributes.ABSENT) {
+      return frame -> known;
+    }
     Code code = failing(expression, scope, mode);
     return Located.code(code, expression.at());
   }
 
+  /** The value of an expression that is always the same; absent if there is none. */
+  Object known(Expression expression, Scope scope) {
+    if (expression instanceof Expression.Name
+        || expression instanceof Expression.Call
+        || expression instanceof Expression.DictLiteral
+        || compiler.escape() == Compiler.Escape.UNKNOWN) {
+      return Attributes.ABSENT;
+    }
+    Object value =
+        Constants.value(constant(expression, scope), compiler.escape() == Compiler.Escape.ON);
+    return Constants.isPlain(value) ? value : Attributes.ABSENT;
+  }
+
   private Code failing(Expression expression, Scope scope, Mode mode) {
+    if (mode == Mode.BEFOREHAND
+        && (expression instanceof Expression.Name || expression instanceof Expression.Call)) {
+      return Constants.IMPOSSIBLE;
+    }
     if (expression instanceof Expression.Name name) {
       return name(name, scope);
     }
@@ -119,11 +141,18 @@ final class ExpressionCompiler {
     Code step = optional(slice.step(), scope, mode);
     return frame -> {
       Object value = node.value(frame);
-      if (mode == Mode.BEFOREHAND && !Slices.isSliceable(value)) {
-        // Jinja looks for constants as for any element, which gives undefined
-        return Undefined.member(value, "slice");
+      Object from = start.value(frame);
+      Object to = stop.value(frame);
+      Object by = step.value(frame);
+      try {
+        return Slices.of(value, from, to, by);
+      } catch (TemplateException e) {
+        if (mode == Mode.BEFOREHAND && e.kind() == TemplateException.Kind.TYPE) {
+          // Jinja looks for constants as for any element, which gives undefined
+          return Undefined.member(value, 0L);
+        }
+        throw e;
       }
-      return Slices.of(value, start.value(frame), stop.value(frame), step.value(frame));
     };
   }
 
@@ -155,7 +184,7 @@ final class ExpressionCompiler {
                 + " evaluated to false and no else section was defined.");
     Code otherwise =
         conditional.otherwise() == null
-            ? frame -> none
+            ? mode == Mode.BEFOREHAND ? Constants.IMPOSSIBLE : frame -> none
             : compile(conditional.otherwise(), soft, mode);
     return frame -> (Values.truth(test.value(frame)) ? then : otherwise).value(frame);
   }

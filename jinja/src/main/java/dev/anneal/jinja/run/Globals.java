@@ -68,7 +68,7 @@ final class Globals {
 
     @Override
     public String toString() {
-      return "<TemplateDict object at 0x0>";
+      return "<TemplateDict object at 0x7f0000000000>";
     }
   }
 
@@ -116,7 +116,7 @@ final class Globals {
 
     @Override
     public String toString() {
-      return "<jinja2.utils.Cycler object at 0x0>";
+      return "<jinja2.utils.Cycler object at 0x7f0000000000>";
     }
   }
 
@@ -154,7 +154,7 @@ final class Globals {
 
     @Override
     public String toString() {
-      return "<jinja2.utils.Joiner object at 0x0>";
+      return "<jinja2.utils.Joiner object at 0x7f0000000000>";
     }
   }
 }

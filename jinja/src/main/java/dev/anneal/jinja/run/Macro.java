@@ -35,8 +35,12 @@ final class Macro implements Callable, Attributed {
   }
 
   String render(Budget budget, Arguments arguments) {
+    List<Object> values = bound(arguments);
+    if (values.size() > code.variables().size()) {
+      throw TemplateException.type("the macro's caller is given twice");
+    }
     budget.enter();
-    String text = code.run(outer, bound(arguments));
+    String text = code.run(outer, values);
     budget.leave();
     return text;
   }

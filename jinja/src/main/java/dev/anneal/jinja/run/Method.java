@@ -13,6 +13,6 @@ record Method(String name, Callable body) implements Callable {
 
   @Override
   public String toString() {
-    return "<function " + name + " at 0x0>";
+    return "<function " + name + " at 0x7f0000000000>";
   }
 }

@@ -55,7 +55,13 @@ final class OperatorCompiler {
       case FLOORDIV -> frame -> Operators.floorDivide(left.value(frame), right.value(frame));
       case MOD ->
           frame -> Operators.modulo(frame.run.budget(), left.value(frame), right.value(frame));
-      case POW -> frame -> Operators.power(left.value(frame), right.value(frame));
+      case POW ->
+          mode == Mode.RUNNING && Constants.isNegative(expressions.known(binary.left(), scope))
+              // Jinja writes the number into Python's text, where the minus comes last
+              ? frame ->
+                  Operators.negative(
+                      Operators.power(Operators.negative(left.value(frame)), right.value(frame)))
+              : frame -> Operators.power(left.value(frame), right.value(frame));
       case AND ->
           frame -> {
             Object value = left.value(frame);

@@ -1,20 +1,15 @@
 package dev.anneal.jinja.run;
 
-import dev.anneal.jinja.error.TemplateException;
-import dev.anneal.jinja.python.Budget;
+import dev.anneal.jinja.python.Attributes;
 import dev.anneal.jinja.python.Markup;
 import dev.anneal.jinja.python.Repr;
 import dev.anneal.jinja.syntax.Expression;
 import dev.anneal.jinja.syntax.Statement;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 
 /** What is printed; constants are put into the text beforehand. */
 final class OutputCompiler {
-  private static final Duration MAX_TIME = Duration.ofSeconds(1);
-
   private final Compiler compiler;
   private final ExpressionCompiler expressions;
 
@@ -78,18 +73,14 @@ final class OutputCompiler {
     if (node instanceof Expression.Data data) {
       return data.text();
     }
-    if (compiler.escape() == Compiler.Escape.UNKNOWN || !Constants.is(node)) {
+    if (compiler.escape() == Compiler.Escape.UNKNOWN) {
       return null;
     }
-    try {
-      Run run = new Run(new Budget(MAX_TIME), Map.of());
-      run.setEscaping(compiler.escape() == Compiler.Escape.ON);
-      Frame frame = new Frame(new FunctionScope(null), null, run, new Context(Map.of(), Map.of()));
-      Object value = expressions.constant(node, scope).value(frame);
-      return run.escaping() ? Markup.escape(value).text() : Repr.str(value);
-    } catch (TemplateException e) {
-      // it fails when it is reached
+    boolean escaping = compiler.escape() == Compiler.Escape.ON;
+    Object value = Constants.value(expressions.constant(node, scope), escaping);
+    if (value == Attributes.ABSENT) {
       return null;
     }
+    return escaping ? Markup.escape(value).text() : Repr.str(value);
   }
 }
