@@ -1,10 +1,10 @@
 """Holds adapters with a regular expression, ranks and alphas by pattern against PEFT itself.
 
-usage: patterns.py MODEL_FOLDER ROWS.jsonl WORK_FOLDER     (needs torch, transformers and peft)
+usage: patterns.py WORK_FOLDER     (needs torch, transformers, peft and pyarrow)
 
-For every case PEFT makes an adapter with random values, ./submit.sh trains two steps from it on the rows (ids, as
-data.format=tokenized takes them), and PEFT loads what came of it: without a missing or an unexpected tensor, and with
-the held-out loss before and after, and the first step's loss, that Anneal has measured. Exits with 1 on a difference.
+For every case PEFT makes an adapter of the bundled model with random values, ./submit.sh trains two steps from it on
+the bundled rows, and PEFT loads what came of it: without a missing or an unexpected tensor, and with the held-out loss
+before and after, and the first step's loss, that Anneal has measured. Exits with 1 on a difference.
 """
 
 import json
@@ -14,11 +14,15 @@ from pathlib import Path
 
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
+from pyarrow import ipc
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
+from transformers.utils import logging
 
 TOLERANCE = 1e-5
 REPOSITORY = Path(__file__).resolve().parents[2]
+MODEL = REPOSITORY / "conf/tiny/model"
+ROWS = REPOSITORY / "conf/tiny/instructions.json"
 EVAL_ROWS = 16
 
 CASES = {
@@ -35,7 +39,8 @@ CASES = {
         use_rslora=True,
         target_modules="all-linear",
         exclude_modules=["layers.0.self_attn.k_proj", "o_proj"],
-        rank_pattern={".*mlp.*": 7, r".*\.2\..*": 2},
+        # in the order that PEFT saves it in, sorted: the first that fits counts, also when it is loaded
+        rank_pattern={r".*\.2\..*": 2, ".*mlp.*": 7},
         alpha_pattern={r"1\.self_attn\.\w+": 9},
     ),
     "layers_to_transform": dict(
@@ -44,8 +49,8 @@ CASES = {
 }
 
 
-def base(folder):
-    return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+def base():
+    return AutoModelForCausalLM.from_pretrained(MODEL, dtype=torch.float32).eval()
 
 
 def loss(model, rows):
@@ -54,22 +59,24 @@ def loss(model, rows):
         ids = torch.tensor([row["input_ids"]])
         with torch.no_grad():
             log_probs = model(ids).logits[0].double().log_softmax(-1)
-        for target in range(row["prompt_length"], ids.shape[1]):
-            total -= log_probs[target - 1, ids[0, target]].item()
-            targets += 1
+        spans = row["target_spans"]
+        for start, end in zip(spans[::2], spans[1::2]):
+            for target in range(start, end):
+                total -= log_probs[target - 1, ids[0, target]].item()
+                targets += 1
     return total / targets
 
 
-def initial(model_folder, settings, folder):
+def initial(settings, folder):
     torch.manual_seed(3)
-    model = get_peft_model(base(model_folder), LoraConfig(task_type="CAUSAL_LM", **settings))
+    model = get_peft_model(base(), LoraConfig(task_type="CAUSAL_LM", **settings))
     for name, parameter in model.named_parameters():
         if "lora_B" in name:
             torch.nn.init.normal_(parameter, std=0.05)
     model.save_pretrained(folder)
 
 
-def anneal_settings(settings, adapter, model_folder):
+def anneal_settings(settings, adapter):
     """The same in our configuration: what it has no key for as the list of modules that PEFT found."""
     lora = {key: settings[key] for key in ("r", "rank_pattern", "alpha_pattern") if key in settings}
     lora["alpha"] = settings["lora_alpha"]
@@ -84,11 +91,11 @@ def anneal_settings(settings, adapter, model_folder):
     return lora
 
 
-def train(model_folder, rows, lora, folder):
+def train(lora, folder):
     settings = {
-        "model.path": model_folder,
-        "data.source": rows,
-        "data.format": "tokenized",
+        "model.path": MODEL,
+        "data.source": ROWS,
+        "data.max_length": 256,
         "data.packing": False,
         "data.shuffle": False,
         "data.eval_rows": EVAL_ROWS,
@@ -113,24 +120,24 @@ def train(model_folder, rows, lora, folder):
 
 
 def main():
-    model_folder, rows_file, work = (Path(argument).resolve() for argument in sys.argv[1:])
+    work = Path(sys.argv[1]).resolve()
+    logging.disable_progress_bar()
     worst = 0.0
     for number, (case, settings) in enumerate(CASES.items()):
         print(case)
         adapter, run = work / f"adapter-{number}", work / f"run-{number}"
-        initial(model_folder, settings, adapter)
-        metrics = train(model_folder, rows_file, anneal_settings(settings, adapter, model_folder), run)
-        rows = [json.loads(line) for line in rows_file.open()]
+        initial(settings, adapter)
+        metrics = train(anneal_settings(settings, adapter), run)
         held_out = rows_of(run, "eval")
-        first = rows_of(run, "train")[:8]
-        assert len(held_out) == EVAL_ROWS and len(rows) >= EVAL_ROWS + 16
+        first = rows_of(run, "part")[:8]
+        assert len(held_out) == EVAL_ROWS and len(first) == 8
 
-        before = PeftModel.from_pretrained(base(model_folder), adapter).eval()
-        after = get_peft_model(base(model_folder), LoraConfig.from_pretrained(run / "adapter")).eval()
+        before = PeftModel.from_pretrained(base(), adapter).eval()
+        after = get_peft_model(base(), LoraConfig.from_pretrained(run / "adapter")).eval()
         expected = {name for name in after.state_dict() if "lora_" in name}
         found = {name.replace(".weight", ".default.weight") for name in load_file(run / "adapter/adapter_model.safetensors")}
         assert expected == found, expected ^ found
-        after = PeftModel.from_pretrained(base(model_folder), run / "adapter").eval()
+        after = PeftModel.from_pretrained(base(), run / "adapter").eval()
 
         evals = [line["eval_loss"] for line in metrics if "eval_loss" in line]
         steps = [line["loss"] for line in metrics if "loss" in line]
@@ -148,13 +155,8 @@ def main():
 
 
 def rows_of(run, part):
-    import pyarrow.ipc as ipc
-
-    rows = []
-    for file in sorted((run / "dataset").glob(f"{part}-*.arrow")):
-        for row in ipc.open_file(file).read_all().to_pylist():
-            rows.append({"input_ids": row["input_ids"], "prompt_length": row["target_spans"][0]})
-    return rows
+    files = sorted((run / "dataset").glob(f"{part}-*.arrow"))
+    return [row for file in files for row in ipc.open_file(file).read_all().to_pylist()]
 
 
 if __name__ == "__main__":
