@@ -12,6 +12,7 @@ import static dev.anneal.spark.config.Rule.bool;
 import static dev.anneal.spark.config.Rule.list;
 import static dev.anneal.spark.config.Rule.mapping;
 import static dev.anneal.spark.config.Rule.oneOf;
+import static dev.anneal.spark.config.Rule.regularExpression;
 import static dev.anneal.spark.config.Rule.share;
 import static dev.anneal.spark.config.Rule.shareBelowOne;
 import static dev.anneal.spark.config.Rule.text;
@@ -105,7 +106,7 @@ final class ConfigKeys {
               .identity(OF_ADAPTERS.as(ConfigKeys::modules))
               .is(
                   list("a list of module names", 1, Integer.MAX_VALUE, text())
-                      .or(text("a regular expression")))
+                      .or(regularExpression()))
               .byDefault(
                   List.of(
                       "q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")),
