@@ -7,6 +7,7 @@ import dev.anneal.spark.config.AnnealConfig;
 import dev.anneal.spark.config.AnnealConfig.Precision;
 import dev.anneal.training.kernel.Matmul;
 import dev.anneal.training.lora.LoraSpec;
+import dev.anneal.training.lora.TargetModules;
 import dev.anneal.training.model.Llama;
 import dev.anneal.training.optim.AdamWSpec;
 import dev.anneal.training.optim.LearningRateSchedule;
@@ -77,7 +78,13 @@ public final class Specs {
   public static LoraSpec lora(AnnealConfig config) {
     AnnealConfig.Lora lora = config.lora();
     return new LoraSpec(
-        lora.r(), lora.alpha(), lora.dropout(), lora.useRslora(), lora.targetModules());
+        lora.r(),
+        lora.alpha(),
+        lora.dropout(),
+        lora.useRslora(),
+        TargetModules.of(lora.moduleNames()),
+        lora.rankPattern(),
+        lora.alphaPattern());
   }
 
   static TrainingSpec training(AnnealConfig config, long sequences) {

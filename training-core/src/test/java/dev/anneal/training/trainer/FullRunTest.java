@@ -29,6 +29,7 @@ import dev.anneal.training.tensor.NativeLibraries;
 import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.tensor.Tensors;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
@@ -89,14 +90,17 @@ class FullRunTest {
     try (TensorScope scope = new TensorScope()) {
       TrainingRun.Inputs inputs =
           inputs(new ModelSource.Random(TinyModels.config(Embeddings.UNTIED), 5));
-      TrainableModel model = ModelLoader.load(spec, inputs, alone(), new RecordingListener());
+      TrainableModel model =
+          ModelLoader.load(spec, inputs, inputs.model().config(), alone(), new RecordingListener());
       train(spec, inputs, model);
       ResultWriter.write(spec, inputs, model, alone());
       if (dtype == DType.BF16) {
         model.parameters().master().copy_(model.parameters().master().to(ScalarType.BFloat16));
       }
       TrainingRun.Inputs written = inputs(new ModelSource.Folder(new LocalModelFolder(output)));
-      TrainableModel loaded = ModelLoader.load(spec, written, alone(), new RecordingListener());
+      TrainableModel loaded =
+          ModelLoader.load(
+              spec, written, written.model().config(), alone(), new RecordingListener());
       assertThat(Deviation.absolute(logits(loaded), logits(model))).isZero();
     }
   }
@@ -118,6 +122,32 @@ class FullRunTest {
     assertThat(output.resolve("config.json")).content().contains("\"bfloat16\"");
   }
 
+  @Test
+  void aHeadOfItsOwnIsTrainedAndPublishedWhateverTheConfigurationSays() throws IOException {
+    LlamaConfig untied = TinyModels.config(Embeddings.UNTIED);
+    TrainingRun.run(
+        Recipe.full(0, 0.01).spec(),
+        inputs(new ModelSource.Random(untied, 5)),
+        alone(),
+        new RecordingListener());
+    Path config = output.resolve("config.json");
+    String written = Files.readString(config);
+    Files.writeString(
+        config, written.replace("\"tie_word_embeddings\": false", "\"tie_word_embeddings\": true"));
+    assertThat(LlamaConfig.read(new LocalModelFolder(output)).tieWordEmbeddings()).isTrue();
+
+    TrainingRun.run(
+        Recipe.full(1, 0.01).spec(),
+        inputs(new ModelSource.Folder(new LocalModelFolder(output))),
+        alone(),
+        new RecordingListener());
+    assertThat(config).content().isEqualTo(written);
+    try (CheckpointIndex index =
+        CheckpointIndex.open(new LocalModelFolder(output), CheckpointIndex.MODEL_FILE)) {
+      assertThat(index.has("lm_head.weight")).isTrue();
+    }
+  }
+
   private static void train(TrainingSpec spec, TrainingRun.Inputs inputs, TrainableModel model) {
     Parameters parameters = model.parameters();
     AdamW optimizer = new AdamW(spec.updates().optimizer(), parameters, new PlainKernels());
@@ -125,7 +155,7 @@ class FullRunTest {
     TrainerState begin = TrainerState.fresh(parameters, 1, batches.size(), spec.seed());
     RecordingListener listener = new RecordingListener();
     try (RunCheckpoints none =
-        new RunCheckpoints(spec, inputs, parameters, optimizer, alone(), begin, listener)) {
+        new RunCheckpoints(spec, inputs, model, optimizer, alone(), begin, listener)) {
       new Trainer(spec, batches, llama(model), parameters, optimizer, none, alone())
           .train(begin, listener);
     }
