@@ -3,6 +3,7 @@ package dev.anneal.data.format;
 import dev.anneal.data.InvalidDataException;
 import dev.anneal.data.token.ChatTokenizer;
 import dev.anneal.data.token.GenerationPrompt;
+import dev.anneal.data.token.Message;
 import dev.anneal.data.token.TemplateRefusalException;
 import java.util.Arrays;
 import java.util.OptionalInt;

@@ -68,7 +68,8 @@ final class ChatTemplate {
     try {
       Template.Rendering rendering = template().render(variables, settings);
       return new RenderedChat(
-          rendering.text(), marksAnswers() ? Optional.of(rendering.generations()) : Optional.empty());
+          rendering.text(),
+          marksAnswers() ? Optional.of(rendering.generations()) : Optional.empty());
     } catch (TemplateException e) {
       throw failure(e);
     }
