@@ -59,7 +59,7 @@ class FullRunTest {
     LlamaConfig config = TinyModels.config(embeddings);
     RecordingListener listener = new RecordingListener();
     TrainingRun.Inputs inputs = inputs(new ModelSource.Random(config, 5));
-    TrainingRun.run(Recipe.full(120, 0.01).sampleTokens(6).spec(), inputs, alone(), listener);
+    TrainingRun.run(Recipe.full(200, 0.003).sampleTokens(6).spec(), inputs, alone(), listener);
     double before = listener.evaluations().get(0);
     double after = listener.evaluations().get(1);
     System.out.printf("full training, %s: loss %.3f to %.3f%n", embeddings, before, after);
