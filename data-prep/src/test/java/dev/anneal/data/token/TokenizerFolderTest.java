@@ -65,7 +65,8 @@ class TokenizerFolderTest {
               .isInstanceOf(InvalidDataException.class)
               .hasMessageContaining("none of them is called 'default'");
         } else {
-          assertThat(tokenizer.render(TURNS, row, GenerationPrompt.OMIT)).isEqualTo(rendered);
+          assertThat(tokenizer.render(TURNS, row, GenerationPrompt.OMIT).text())
+              .isEqualTo(rendered);
         }
       }
     }
@@ -75,7 +76,7 @@ class TokenizerFolderTest {
   void takesTheTemplateOfAProcessorWhereThereIsNoOther() throws IOException {
     try (ChatTokenizer tokenizer =
         load(with("{'chat_template.json':{'chat_template':'processor'}}"))) {
-      assertThat(tokenizer.render(TURNS, GenerationPrompt.OMIT)).isEqualTo("processor");
+      assertThat(tokenizer.render(TURNS, GenerationPrompt.OMIT).text()).isEqualTo("processor");
     }
   }
 
