@@ -6,8 +6,11 @@ import dev.anneal.data.RowPreparer.Kept;
 import dev.anneal.data.RowPreparer.Outcome;
 import dev.anneal.data.source.SourceRow;
 import java.io.Serializable;
+import java.util.Set;
 import java.util.SortedMap;
+import java.util.SortedSet;
 import java.util.TreeMap;
+import java.util.TreeSet;
 
 /** Counts what became of rows and remembers the first one that cannot be used. */
 final class Census implements Serializable {
@@ -23,6 +26,8 @@ final class Census implements Serializable {
   private final TreeMap<String, Long> bad = new TreeMap<>();
   private final TreeMap<String, Long> dropped = new TreeMap<>();
   private final TreeMap<Integer, Long> lengths = new TreeMap<>();
+  private final TreeSet<String> unreadFields = new TreeSet<>();
+  private final TreeSet<String> mappedColumns = new TreeSet<>();
   private LeftOut firstBad;
 
   /** A row that does not come into the data set. */
@@ -35,6 +40,8 @@ final class Census implements Serializable {
       truncated += keptRow.fate() == Kept.Fate.TRUNCATED ? 1 : 0;
       split += keptRow.fate() == Kept.Fate.SPLIT ? 1 : 0;
       lengths.merge(bucket(keptRow.fullLength()), 1L, Long::sum);
+      addUnread(keptRow.fields().unread());
+      mappedColumns.addAll(keptRow.fields().mapped());
     } else if (outcome instanceof Dropped droppedRow) {
       add(dropped, droppedRow.reason(), 1);
       lengths.merge(bucket(droppedRow.fullLength()), 1L, Long::sum);
@@ -57,6 +64,26 @@ final class Census implements Serializable {
     other.dropped.forEach((reason, count) -> add(dropped, reason, count));
     other.lengths.forEach((length, count) -> lengths.merge(length, count, Long::sum));
     firstBad = earlier(firstBad, other.firstBad);
+    addUnread(other.unreadFields);
+    mappedColumns.addAll(other.mappedColumns);
+  }
+
+  /** Names of fields that rows have and nothing reads, not more than some. */
+  SortedSet<String> unreadFields() {
+    return unreadFields;
+  }
+
+  /** Columns of the mapping that rows have. */
+  SortedSet<String> mappedColumns() {
+    return mappedColumns;
+  }
+
+  private void addUnread(Set<String> names) {
+    for (String name : names) {
+      if (unreadFields.size() < MAX_REASONS) {
+        unreadFields.add(name);
+      }
+    }
   }
 
   long read() {

@@ -35,6 +35,8 @@ import java.util.regex.Pattern;
  * @param tokenLengths rows by their length in tokens before truncation: the key {@code 64} counts
  *     those with 33 to 64
  * @param sourceFiles what was read; null for a table, and in data sets of earlier versions
+ * @param notes what a reader should know of how rows were understood, a sentence each: the chat
+ *     template and the tokens it was prepared with, fields that nothing read
  */
 public record DatasetManifest(
     int schemaVersion,
@@ -46,7 +48,12 @@ public record DatasetManifest(
     Part train,
     Part eval,
     SortedMap<Integer, Long> tokenLengths,
-    SourceFingerprint sourceFiles) {
+    SourceFingerprint sourceFiles,
+    List<String> notes) {
+
+  public DatasetManifest {
+    notes = notes == null ? List.of() : List.copyOf(notes);
+  }
 
   /** The version that this build writes and reads. */
   public static final int SCHEMA_VERSION = 1;

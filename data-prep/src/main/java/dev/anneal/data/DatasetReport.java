@@ -28,6 +28,10 @@ public final class DatasetReport {
     lines.add("");
     lines.add("tokens a row");
     lines.addAll(histogram(manifest.tokenLengths()));
+    if (!manifest.notes().isEmpty()) {
+      lines.add("");
+      lines.addAll(manifest.notes());
+    }
     return String.join("\n", lines);
   }
 

@@ -61,7 +61,7 @@ public final class Preflight {
   }
 
   private Report scan() {
-    if (TableSource.isTable(spec.rows().source())) {
+    if (TableSource.isTable(spec.rows().source(), storage)) {
       // only Spark can read it
       return new Report(0, 0, 0, false);
     }

@@ -71,7 +71,7 @@ public final class PrepJob {
 
   private DatasetManifest run() throws IOException {
     RowPreparer preparer = RowPreparer.load(spec, storage);
-    boolean table = TableSource.isTable(spec.rows().source());
+    boolean table = TableSource.isTable(spec.rows().source(), storage);
     List<FileInfo> files =
         table
             ? List.of()
@@ -79,7 +79,7 @@ public final class PrepJob {
     // taken before the files are read, so that a change on the way is noticed
     SourceFingerprint fingerprint = table ? null : SourceFingerprint.of(spec, files, storage);
     NumberedRows source =
-        table ? TableSource.rows(spark, spec) : SourceScan.rows(sc, spec, files, storage);
+        table ? TableSource.rows(spark, spec, storage) : SourceScan.rows(sc, spec, files, storage);
     if (source.count() == 0) {
       throw Refusals.noRows(spec);
     }
@@ -164,6 +164,11 @@ public final class PrepJob {
     if (census.kept() == 0) {
       throw Refusals.nothingLearned(spec);
     }
+    for (String column : spec.rows().columns().values()) {
+      if (!census.mappedColumns().contains(column)) {
+        throw Refusals.noSuchColumn(spec, column);
+      }
+    }
     if (train.rows() == 0 || heldOut.rows().size() < spec.rows().evalRows()) {
       throw Refusals.tooFewRows(spec, census.kept());
     }
@@ -194,7 +199,17 @@ public final class PrepJob {
         Part.of(train, spec.sequences().maxLength()),
         Part.of(eval, spec.sequences().maxLength()),
         census.lengths(),
-        source);
+        source,
+        notes(preparer, census));
+  }
+
+  private static List<String> notes(RowPreparer preparer, Census census) {
+    List<String> notes = new ArrayList<>();
+    preparer.tokens().ifPresent(notes::add);
+    if (!census.unreadFields().isEmpty()) {
+      notes.add("Fields that nothing reads: " + String.join(", ", census.unreadFields()) + ".");
+    }
+    return notes;
   }
 
   /** Removes what an earlier preparation left, the manifest first. */

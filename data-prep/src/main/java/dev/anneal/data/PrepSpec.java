@@ -15,9 +15,16 @@ import java.util.TreeMap;
  * @param tokenizer folder with {@code tokenizer.json}; null only for rows that are tokenized
  *     already
  * @param output folder of the run; the data set goes into its folder {@code dataset}
+ * @param vocabSize tokens that the model embeds, of which rows may use no other
  */
-public record PrepSpec(Rows rows, Sequences sequences, long seed, String tokenizer, String output)
+public record PrepSpec(
+    Rows rows, Sequences sequences, long seed, String tokenizer, String output, int vocabSize)
     implements Serializable {
+
+  /** For a model that is not known yet. */
+  public PrepSpec(Rows rows, Sequences sequences, long seed, String tokenizer, String output) {
+    this(rows, sequences, seed, tokenizer, output, Integer.MAX_VALUE);
+  }
 
   public PrepSpec {
     Objects.requireNonNull(output, "output");

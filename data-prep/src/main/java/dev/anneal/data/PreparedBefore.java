@@ -73,7 +73,7 @@ public record PreparedBefore(Optional<DatasetManifest> manifest, String differen
   }
 
   private static Optional<String> source(PrepSpec spec, DatasetManifest manifest, Storage storage) {
-    if (TableSource.isTable(spec.rows().source())) {
+    if (TableSource.isTable(spec.rows().source(), storage)) {
       // what it held when the run began counts
       return Optional.empty();
     }

@@ -53,6 +53,15 @@ final class Refusals {
             + " and at least one must be left to train on: lower data.eval_rows.");
   }
 
+  static InvalidDataException noSuchColumn(PrepSpec spec, String column) {
+    return new InvalidDataException(
+        "data.columns names the column '"
+            + column
+            + "', which no usable row of data.source '"
+            + spec.rows().source()
+            + "' has: correct the name or take it out.");
+  }
+
   static boolean tooMany(PrepSpec spec, long bad, long read) {
     return bad > spec.rows().maxBadRows() * read;
   }

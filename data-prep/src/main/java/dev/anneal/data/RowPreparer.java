@@ -2,13 +2,15 @@ package dev.anneal.data;
 
 import dev.anneal.data.format.BadRowException;
 import dev.anneal.data.format.Columns;
-import dev.anneal.data.format.Example;
+import dev.anneal.data.format.Columns.Parsed;
+import dev.anneal.data.format.FieldUse;
 import dev.anneal.data.format.LearnedPart;
 import dev.anneal.data.format.RowTokenizer;
 import dev.anneal.data.format.TokenizedRow;
 import dev.anneal.data.source.JsonRows;
 import dev.anneal.data.source.SourceRow;
 import dev.anneal.data.token.ChatTokenizer;
+import dev.anneal.data.token.SpecialTokens;
 import dev.anneal.data.token.TokenizerFiles;
 import dev.anneal.storage.Storage;
 import java.io.IOException;
@@ -44,8 +46,10 @@ final class RowPreparer implements Serializable {
    *
    * @param pieces at least one, each of at most {@code max_length} tokens, with something to learn
    * @param fullLength tokens of the whole row
+   * @param fields what became of its fields
    */
-  record Kept(List<TokenizedRow> pieces, int fullLength, Fate fate) implements Outcome {
+  record Kept(List<TokenizedRow> pieces, int fullLength, Fate fate, FieldUse fields)
+      implements Outcome {
     /** What became of its tokens. */
     enum Fate {
       WHOLE,
@@ -87,7 +91,7 @@ final class RowPreparer implements Serializable {
    *
    * @throws BadRowException if it cannot be read
    */
-  Example parse(SourceRow row) throws BadRowException {
+  Parsed parse(SourceRow row) throws BadRowException {
     if (row.fault() != null) {
       throw new BadRowException(row.fault());
     }
@@ -100,8 +104,10 @@ final class RowPreparer implements Serializable {
 
   Outcome prepare(SourceRow row) {
     RowTokenizer tokens = rowTokenizer();
+    Outcome outcome;
     try {
-      return fit(tokens.tokenize(parse(row)));
+      Parsed parsed = parse(row);
+      outcome = fit(tokens.tokenize(parsed.example()), parsed.fields());
     } catch (BadRowException e) {
       return new Bad(e.getMessage());
     } catch (InvalidDataException e) {
@@ -110,27 +116,50 @@ final class RowPreparer implements Serializable {
               .formatted(e.getMessage().replaceFirst("\\.$", ""), row.row(), row.file()),
           e);
     }
+    if (outcome instanceof Kept kept) {
+      requireEmbedded(kept, row);
+    }
+    return outcome;
   }
 
-  private Outcome fit(TokenizedRow whole) {
+  private void requireEmbedded(Kept kept, SourceRow row) {
+    for (TokenizedRow piece : kept.pieces()) {
+      int id = piece.largestId();
+      if (id >= spec.vocabSize()) {
+        throw new InvalidDataException(
+            "Row %d of '%s' has the token %s, but the model embeds only %d tokens: take it out of the row or set model.tokenizer to the tokenizer of this model."
+                .formatted(row.row(), row.file(), nameOf(id), spec.vocabSize()));
+      }
+    }
+  }
+
+  private String nameOf(int id) {
+    ChatTokenizer named = tokenizer();
+    return named == null
+        ? String.valueOf(id)
+        : "'%s' (%d)".formatted(named.decode(new int[] {id}, SpecialTokens.KEEP), id);
+  }
+
+  private Outcome fit(TokenizedRow whole, FieldUse fields) {
     if (whole.targetSpans().length == 0) {
       return new Dropped("no token is learned", whole.length());
     }
     if (whole.length() <= spec.sequences().maxLength()) {
-      return new Kept(List.of(whole), whole.length(), Kept.Fate.WHOLE);
+      return new Kept(List.of(whole), whole.length(), Kept.Fate.WHOLE, fields);
     }
     return switch (spec.sequences().longRows()) {
-      case TRUNCATE -> truncated(whole);
+      case TRUNCATE -> truncated(whole, fields);
       case DROP -> new Dropped("the row is longer than max_length", whole.length());
       case SPLIT ->
-          new Kept(whole.split(spec.sequences().maxLength()), whole.length(), Kept.Fate.SPLIT);
+          new Kept(
+              whole.split(spec.sequences().maxLength()), whole.length(), Kept.Fate.SPLIT, fields);
     };
   }
 
-  private Outcome truncated(TokenizedRow whole) {
+  private Outcome truncated(TokenizedRow whole, FieldUse fields) {
     TokenizedRow row = whole.truncate(spec.sequences().maxLength());
     return row.targetSpans().length > 0
-        ? new Kept(List.of(row), whole.length(), Kept.Fate.TRUNCATED)
+        ? new Kept(List.of(row), whole.length(), Kept.Fate.TRUNCATED, fields)
         : new Dropped("no learned token is left within max_length", whole.length());
   }
 
@@ -155,6 +184,20 @@ final class RowPreparer implements Serializable {
   /** See {@link DatasetManifest}. */
   String templateDate() {
     return renderer().flatMap(ChatTokenizer::templateDate).map(LocalDate::toString).orElse(null);
+  }
+
+  /** In a sentence: template, begin and end tokens; empty for rows that came tokenized. */
+  Optional<String> tokens() {
+    return switch (spec.rows().format()) {
+      case TOKENIZED -> Optional.empty();
+      case TEXT -> Optional.of(tokenizer().description());
+      default ->
+          Optional.of(
+              "Chat template: "
+                  + files.templates().description()
+                  + ". "
+                  + tokenizer().description());
+    };
   }
 
   private Optional<ChatTokenizer> renderer() {

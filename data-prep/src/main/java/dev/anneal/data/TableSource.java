@@ -1,12 +1,18 @@
 package dev.anneal.data;
 
+import dev.anneal.data.source.LakeTable;
 import dev.anneal.data.source.SourceFiles;
 import dev.anneal.data.source.SourceRow;
+import dev.anneal.storage.Storage;
 import java.util.List;
 import java.util.Objects;
+import java.util.function.Function;
+import java.util.function.Supplier;
 import java.util.stream.Stream;
 import org.apache.hadoop.security.AccessControlException;
 import org.apache.spark.api.java.JavaRDD;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
 
 /**
@@ -17,15 +23,42 @@ import org.apache.spark.sql.SparkSession;
 final class TableSource {
   private TableSource() {}
 
-  static boolean isTable(String source) {
+  /** Whether Spark SQL reads the source: a table of a catalog, or a folder that is a table. */
+  static boolean isTable(String source, Storage storage) {
+    return isOfCatalog(source) || LakeTable.at(source, storage).isPresent();
+  }
+
+  private static boolean isOfCatalog(String source) {
     return source.startsWith(SourceFiles.TABLE_SCHEME);
   }
 
-  static NumberedRows rows(SparkSession spark, PrepSpec spec) {
+  static NumberedRows rows(SparkSession spark, PrepSpec spec, Storage storage) {
+    String source = spec.rows().source();
+    return LakeTable.at(source, storage)
+        .map(table -> rows(spec, () -> load(spark, table), e -> unreadable(source, table, e)))
+        .orElseGet(
+            () ->
+                rows(
+                    spec,
+                    () -> spark.table(source.substring(SourceFiles.TABLE_SCHEME.length())),
+                    e -> sentence(source, e)));
+  }
+
+  private static Dataset<Row> load(SparkSession spark, LakeTable table) {
+    return spark.read().format(table.format()).load(table.folder());
+  }
+
+  private static String unreadable(String source, LakeTable table, Exception failure) {
+    String first = String.valueOf(failure.getMessage()).lines().findFirst().orElse("").strip();
+    return "data.source '%s' is a table of %s, which this Spark cannot read (%s): start it with the packages and settings of %s, or write the rows to files of their own, since the table's files hold deleted rows too."
+        .formatted(source, table.format(), first, table.format());
+  }
+
+  private static NumberedRows rows(
+      PrepSpec spec, Supplier<Dataset<Row>> table, Function<Exception, String> sentence) {
     String source = spec.rows().source();
     try {
-      JavaRDD<String> texts =
-          spark.table(source.substring(SourceFiles.TABLE_SCHEME.length())).toJSON().javaRDD();
+      JavaRDD<String> texts = table.get().toJSON().javaRDD();
       JavaRDD<String> ordered =
           texts.sortBy(text -> text, true, Math.max(1, texts.getNumPartitions()));
       long limit = spec.rows().limit() == null ? Long.MAX_VALUE : spec.rows().limit();
@@ -37,7 +70,7 @@ final class TableSource {
       return new NumberedRows(rows, Math.min(limit, ordered.count()));
     } catch (Exception e) {
       // Spark throws checked exceptions that it does not declare
-      throw new InvalidDataException(sentence(source, e), e);
+      throw new InvalidDataException(sentence.apply(e), e);
     }
   }
 

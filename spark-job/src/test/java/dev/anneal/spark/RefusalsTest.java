@@ -108,14 +108,14 @@ class RefusalsTest {
   }
 
   @Test
-  void aTokenizerThatDoesNotFitNamesBoth() throws IOException {
+  void aRowWithATokenThatTheModelLacksNamesBoth() throws IOException {
     Path config = folder.resolve("config.json");
     Files.writeString(
         config,
         Files.readString(MODEL.resolve("config.json"))
             .replaceFirst("\"vocab_size\": *\\d+", "\"vocab_size\": 100"));
     assertThat(refusal("--set", "model.path=random:" + config, "--set", "model.tokenizer=" + MODEL))
-        .contains(MODEL.toString(), config.toString(), "100", "model.tokenizer");
+        .contains("Row 1", "instructions.json", "token 'Four'", "only 100", "model.tokenizer");
   }
 
   @Test

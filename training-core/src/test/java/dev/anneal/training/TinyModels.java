@@ -1,11 +1,10 @@
 package dev.anneal.training;
 
 import dev.anneal.training.collective.SingleRank;
+import dev.anneal.training.lora.LoraLayout;
 import dev.anneal.training.lora.LoraModel;
 import dev.anneal.training.lora.LoraSpec;
-import dev.anneal.training.lora.LoraTargets;
 import dev.anneal.training.model.FullModel;
-import dev.anneal.training.model.LinearModule;
 import dev.anneal.training.model.LlamaConfig;
 import dev.anneal.training.model.RopeScaling;
 import dev.anneal.training.model.TensorNames;
@@ -16,7 +15,6 @@ import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.weights.FrozenWeights;
 import dev.anneal.training.weights.WeightReader;
 import java.util.List;
-import java.util.Set;
 import org.bytedeco.pytorch.Tensor;
 
 /** Models built without a run around them, in the current tensor scope and in fp32. */
@@ -51,8 +49,8 @@ public final class TinyModels {
   /** The weights of {@code base}, frozen, under the adapters of {@code adapter}. */
   public static LoraModel lora(
       LlamaConfig config, WeightReader base, LoraSpec spec, WeightReader adapter) {
-    Set<LinearModule> targets = LoraTargets.resolve(spec.targetModules());
-    Parameters parameters = parameters(LoraModel.shapes(config, spec, targets), DType.FP32);
+    LoraLayout layout = LoraLayout.of(spec, config);
+    Parameters parameters = parameters(LoraModel.shapes(config, layout), DType.FP32);
     copy(adapter, parameters);
     FrozenWeights decoder =
         FrozenWeights.load(
@@ -62,8 +60,7 @@ public final class TinyModels {
     String head = config.tieWordEmbeddings() ? TensorNames.EMBED_TOKENS : TensorNames.LM_HEAD;
     return new LoraModel(
         config,
-        spec,
-        targets,
+        layout,
         parameters,
         decoder,
         vocabulary(config, base, TensorNames.EMBED_TOKENS),

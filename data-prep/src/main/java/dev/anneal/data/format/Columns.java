@@ -1,14 +1,19 @@
 package dev.anneal.data.format;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.Serializable;
+import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
+import java.util.TreeSet;
 
 /**
  * Which column of the source stands for a field of the format. A column of a nested object is named
- * with dots ({@code answer.text}) where no column has the whole name.
+ * with dots ({@code answer.text}) where no column has the whole name. A column that stands for a
+ * field is taken: it is no longer there under its own name.
  */
 public final class Columns implements Serializable {
   private static final long serialVersionUID = 1L;
@@ -19,33 +24,55 @@ public final class Columns implements Serializable {
     this.columnOfField = new TreeMap<>(columnOfField);
   }
 
+  /** A row as it was understood. */
+  public record Parsed(Example example, FieldUse fields) {}
+
   /**
    * Reads a row whose columns have names of their own.
    *
    * @throws BadRowException as {@link RowFormat#parse}, naming the column
    */
-  public Example parse(JsonNode row, RowFormat format) throws BadRowException {
-    if (columnOfField.isEmpty() || !row.isObject()) {
-      return format.parse(row);
+  public Parsed parse(JsonNode row, RowFormat format) throws BadRowException {
+    if (!row.isObject()) {
+      return new Parsed(format.parse(row), new FieldUse(Set.of(), Set.of()));
     }
+    Set<String> mapped = new TreeSet<>();
+    Set<String> unread = new TreeSet<>();
+    ObjectNode taken = columnOfField.isEmpty() ? (ObjectNode) row : take(row, mapped, unread);
     try {
-      return format.parse(renamed((ObjectNode) row));
+      Example example = format.parse(taken);
+      unread.addAll(format.unread(taken));
+      return new Parsed(example, new FieldUse(unread, mapped));
     } catch (BadRowException e) {
       throw new BadRowException(naming(e.getMessage()));
     }
   }
 
-  private ObjectNode renamed(ObjectNode row) {
-    ObjectNode renamed = row.deepCopy();
+  private ObjectNode take(JsonNode row, Set<String> mapped, Set<String> unread) {
+    ObjectNode rest = JsonNodeFactory.instance.objectNode();
+    rest.setAll((ObjectNode) row);
+    Map<String, JsonNode> values = new LinkedHashMap<>();
     for (Map.Entry<String, String> mapping : columnOfField.entrySet()) {
-      JsonNode value = column(row, mapping.getValue());
-      if (value.isMissingNode()) {
-        renamed.remove(mapping.getKey());
-      } else {
-        renamed.set(mapping.getKey(), value);
+      String name = mapping.getValue();
+      JsonNode value = column(row, name);
+      values.put(mapping.getKey(), value);
+      if (!value.isMissingNode()) {
+        mapped.add(name);
+        rest.remove(row.has(name) ? name : name.substring(0, name.indexOf('.')));
       }
     }
-    return renamed;
+    values.forEach(
+        (field, value) -> {
+          JsonNode own = rest.remove(field);
+          if (own != null && !own.isNull()) {
+            // another column stands in its place
+            unread.add(field);
+          }
+          if (!value.isMissingNode()) {
+            rest.set(field, value);
+          }
+        });
+    return rest;
   }
 
   private static JsonNode column(JsonNode row, String name) {

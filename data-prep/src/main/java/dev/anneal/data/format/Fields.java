@@ -1,11 +1,15 @@
 package dev.anneal.data.format;
 
+import com.fasterxml.jackson.core.type.TypeReference;
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.anneal.data.source.JsonRows;
 import java.io.IOException;
 
 /** Checked access to the fields of a row. */
 final class Fields {
+  private static final ObjectMapper JSON = new ObjectMapper();
+
   private Fields() {}
 
   /** Text of a field that must hold more than blanks. */
@@ -25,6 +29,20 @@ final class Fields {
   static String optionalText(JsonNode row, String name) throws BadRowException {
     JsonNode value = row.path(name);
     return value.isMissingNode() || value.isNull() ? "" : checked(value, name);
+  }
+
+  /** Whether the field holds anything: not null, nor blank, nor an empty list or object. */
+  static boolean isGiven(JsonNode row, String name) {
+    JsonNode value = row.path(name);
+    if (value.isTextual()) {
+      return !value.textValue().isBlank();
+    }
+    return value.isContainerNode() ? !value.isEmpty() : !value.isMissingNode() && !value.isNull();
+  }
+
+  /** The value in lists, maps, texts and numbers. */
+  static Object plain(JsonNode value) {
+    return JSON.convertValue(value, new TypeReference<Object>() {});
   }
 
   /** A list or object, which may also be written as text, as files of plain columns have it. */

@@ -48,18 +48,34 @@ final class InstructionRows {
         input.isEmpty()
             ? WITHOUT_INPUT.formatted(instruction)
             : WITH_INPUT.formatted(instruction, input);
-    return exchange(prompt, Fields.text(row, "output"));
+    return RowContext.around(
+        row, exchange(prompt, Fields.text(row, "output")), TemplateVariables.ofBareTools(row));
   }
 
   static Example promptCompletion(JsonNode row) throws BadRowException {
-    String system = Fields.optionalText(row, "system");
-    Example.Chat exchange = exchange(Fields.text(row, "prompt"), Fields.text(row, "completion"));
-    if (system.isBlank()) {
-      return exchange;
+    JsonNode prompt = Fields.json(row, "prompt");
+    JsonNode completion = Fields.json(row, "completion");
+    return RowContext.around(
+        row,
+        isTurns(prompt) && isTurns(completion)
+            ? turns(prompt, completion)
+            : exchange(Fields.text(row, "prompt"), Fields.text(row, "completion")),
+        TemplateVariables.of(row));
+  }
+
+  private static boolean isTurns(JsonNode value) {
+    return value.isArray() && !value.isEmpty() && value.get(0).isObject();
+  }
+
+  /** TRL's form of conversations, of which only the completion is learned. */
+  private static List<Message> turns(JsonNode prompt, JsonNode completion) throws BadRowException {
+    List<Message> messages = new ArrayList<>();
+    for (Message turn : ConversationRows.turns(prompt, "prompt")) {
+      messages.add(turn.notLearned());
     }
-    List<Message> messages = new ArrayList<>(List.of(new Message("system", system)));
-    messages.addAll(exchange.messages());
-    return new Example.Chat(List.copyOf(messages));
+    messages.addAll(ConversationRows.turns(completion, "completion"));
+    ConversationRows.checkRoles(messages);
+    return messages;
   }
 
   static Example selfInstruct(JsonNode row) throws BadRowException {
@@ -70,14 +86,15 @@ final class InstructionRows {
     if (completion.isEmpty()) {
       throw new BadRowException("field 'completion' is empty");
     }
-    return exchange(Fields.text(row, "prompt").strip(), completion);
+    return RowContext.around(
+        row, exchange(Fields.text(row, "prompt").strip(), completion), TemplateVariables.of(row));
   }
 
   static Example text(JsonNode row) throws BadRowException {
     return new Example.Text(Fields.text(row, "text"));
   }
 
-  private static Example.Chat exchange(String prompt, String answer) {
-    return new Example.Chat(List.of(new Message("user", prompt), new Message("assistant", answer)));
+  private static List<Message> exchange(String prompt, String answer) {
+    return List.of(new Message("user", prompt), new Message(Turn.ASSISTANT, answer));
   }
 }

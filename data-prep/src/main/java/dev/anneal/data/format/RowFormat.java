@@ -5,36 +5,78 @@ import dev.anneal.data.InvalidDataException;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.stream.Collectors;
 
 /** What a row of the data set looks like. */
 public enum RowFormat {
   /** {@code {"instruction": ..., "input": ..., "output": ...}}, the input may be empty. */
-  ALPACA("alpaca"),
+  ALPACA(
+      "alpaca",
+      "instruction",
+      "input",
+      "output",
+      "history",
+      "system",
+      "tools",
+      "functions",
+      "chat_template_kwargs"),
   /** OpenAI's {@code {"messages": [...]}} or ShareGPT's {@code {"conversations": [...]}}. */
-  CHAT("chat"),
+  CHAT("chat", "messages", "conversations", "system", "tools", "functions", "chat_template_kwargs"),
   /** {@code {"prompt": ..., "completion": ...}}: a conversation of two turns. */
-  PROMPT_COMPLETION("prompt-completion"),
+  PROMPT_COMPLETION(
+      "prompt-completion",
+      "prompt",
+      "completion",
+      "history",
+      "system",
+      "tools",
+      "functions",
+      "chat_template_kwargs"),
   /** The same with the blanks and end-of-text marks of self-instruct's files. */
-  SELF_INSTRUCT("self-instruct"),
+  SELF_INSTRUCT(
+      "self-instruct",
+      "prompt",
+      "completion",
+      "history",
+      "system",
+      "tools",
+      "functions",
+      "chat_template_kwargs"),
   /** {@code {"text": "<human>: ...\n<bot>: ..."}}, of any number of turns. */
-  CHIP2("chip2"),
+  CHIP2("chip2", "text", "system", "tools", "functions", "chat_template_kwargs"),
   /** {@code {"chosen": "\n\nHuman: ...\n\nAssistant: ..."}}, of any number of turns. */
-  HH_RLHF("hh-rlhf"),
+  HH_RLHF("hh-rlhf", "chosen", "system", "tools", "functions", "chat_template_kwargs"),
   /** {@code {"text": "### Human: ...### Assistant: ..."}}, of any number of turns. */
-  GUANACO("guanaco"),
+  GUANACO("guanaco", "text", "system", "tools", "functions", "chat_template_kwargs"),
   /** {@code {"text": ...}}: plain continuation. */
-  TEXT("text"),
+  TEXT("text", "text"),
   /**
-   * {@code {"input_ids": [...]}} with {@code prompt_length}, {@code target_spans} or {@code
-   * labels}.
+   * {@code {"input_ids": [...]}} with {@code prompt_length}, {@code target_spans} or {@code labels}
+   * or masks.
    */
-  TOKENIZED("tokenized");
+  TOKENIZED(
+      "tokenized",
+      "input_ids",
+      "prompt_length",
+      "target_spans",
+      "labels",
+      "completion_mask",
+      "assistant_masks",
+      "loss_mask",
+      "attention_mask",
+      "position_ids");
 
   private final String configName;
 
-  RowFormat(String configName) {
+  // List.of makes lists that do not change
+  @SuppressWarnings("ImmutableEnumChecker")
+  private final List<String> fields;
+
+  RowFormat(String configName, String... fields) {
     this.configName = configName;
+    this.fields = List.of(fields);
   }
 
   /**
@@ -72,7 +114,6 @@ public enum RowFormat {
    * @throws InvalidDataException if it names others
    */
   public void checkColumns(Map<String, String> columns) {
-    List<String> fields = fields();
     for (String field : columns.keySet()) {
       if (!fields.contains(field)) {
         throw new InvalidDataException(
@@ -96,29 +137,33 @@ public enum RowFormat {
     if (!row.isObject()) {
       throw new BadRowException("the row is not a JSON object");
     }
+    RowContext.check(row, fields);
     return switch (this) {
       case ALPACA -> InstructionRows.alpaca(row);
       case CHAT -> ConversationRows.chat(row);
       case PROMPT_COMPLETION -> InstructionRows.promptCompletion(row);
       case SELF_INSTRUCT -> InstructionRows.selfInstruct(row);
-      case CHIP2 -> Transcript.CHIP2.parse(Fields.text(row, "text"));
-      case HH_RLHF -> Transcript.HH_RLHF.parse(Fields.text(row, "chosen"));
-      case GUANACO -> Transcript.GUANACO.parse(Fields.text(row, "text"));
+      case CHIP2 -> Transcript.CHIP2.parse(row, "text");
+      case HH_RLHF -> Transcript.HH_RLHF.parse(row, "chosen");
+      case GUANACO -> Transcript.GUANACO.parse(row, "text");
       case TEXT -> InstructionRows.text(row);
       case TOKENIZED -> TokenRows.tokenized(row);
     };
   }
 
-  private List<String> fields() {
-    return switch (this) {
-      case ALPACA -> List.of("instruction", "input", "output");
-      case CHAT -> List.of("messages", "conversations", "tools", "chat_template_kwargs");
-      case PROMPT_COMPLETION -> List.of("system", "prompt", "completion");
-      case SELF_INSTRUCT -> List.of("prompt", "completion");
-      case CHIP2, GUANACO, TEXT -> List.of("text");
-      case HH_RLHF -> List.of("chosen");
-      case TOKENIZED -> List.of("input_ids", "prompt_length", "target_spans", "labels");
-    };
+  /** Names of the row's fields that hold something and that nothing reads. */
+  Set<String> unread(JsonNode row) {
+    Set<String> unread = new TreeSet<>();
+    row.fieldNames()
+        .forEachRemaining(
+            name -> {
+              if (!fields.contains(name)
+                  && Fields.isGiven(row, name)
+                  && !RowContext.isVerdict(row, name)) {
+                unread.add(name);
+              }
+            });
+    return unread;
   }
 
   private static String names() {

@@ -2,15 +2,27 @@ package dev.anneal.data.format;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import java.util.Arrays;
+import java.util.List;
 import java.util.stream.IntStream;
 
 /**
  * Rows that somebody tokenized before. What is learned of them is said by {@code target_spans}
- * ({@code [[start, end], ...]} or flattened), by {@code labels} (-100 where nothing is) or by
- * {@code prompt_length} (everything behind it).
+ * ({@code [[start, end], ...]} or flattened), by {@code labels} (-100 where nothing is), by a mask
+ * ({@code completion_mask}, {@code assistant_masks} or {@code loss_mask}, 1 where something is) or
+ * by {@code prompt_length} (everything behind it).
  */
 final class TokenRows {
   private static final int NOT_LEARNED = -100;
+
+  /** Fields that say what is learned; of several, each has to say the same. */
+  private static final List<String> WAYS =
+      List.of(
+          "target_spans",
+          "labels",
+          "completion_mask",
+          "assistant_masks",
+          "loss_mask",
+          "prompt_length");
 
   private TokenRows() {}
 
@@ -20,18 +32,59 @@ final class TokenRows {
       throw new BadRowException("field 'input_ids' is not a list");
     }
     int[] ids = counts(values, "input_ids");
-    if (row.hasNonNull("target_spans")) {
-      return new Example.Tokens(ids, targetSpans(Fields.json(row, "target_spans"), ids.length));
+    requireWhole(row, ids.length);
+    int[] spans = null;
+    for (String name : WAYS) {
+      if (row.hasNonNull(name)) {
+        int[] said = spans(row, name, ids);
+        if (spans != null && !Arrays.equals(spans, said)) {
+          throw new BadRowException(
+              "field '" + name + "' and another say different things on what is learned");
+        }
+        spans = said;
+      }
     }
-    if (row.hasNonNull("labels")) {
-      return new Example.Tokens(ids, spansOfLabels(Fields.json(row, "labels"), ids));
-    }
-    JsonNode promptLength = row.path("prompt_length");
-    if (promptLength.isMissingNode()) {
+    if (spans == null) {
       throw new BadRowException("field 'prompt_length' is missing");
     }
-    int start = count(promptLength, "prompt_length");
-    return new Example.Tokens(ids, start < ids.length ? new int[] {start, ids.length} : new int[0]);
+    return new Example.Tokens(ids, spans);
+  }
+
+  private static int[] spans(JsonNode row, String name, int[] ids) throws BadRowException {
+    return switch (name) {
+      case "target_spans" -> targetSpans(Fields.json(row, name), ids.length);
+      case "labels" -> spansOfLabels(Fields.json(row, name), ids);
+      case "prompt_length" -> {
+        int start = count(row.path(name), name);
+        yield start < ids.length ? new int[] {start, ids.length} : new int[0];
+      }
+      default -> spansOfMask(Fields.json(row, name), name, ids.length);
+    };
+  }
+
+  /** Padding and sequences of several rows mean something else than one row of tokens. */
+  private static void requireWhole(JsonNode row, int length) throws BadRowException {
+    if (Fields.isGiven(row, "attention_mask")) {
+      JsonNode mask = Fields.json(row, "attention_mask");
+      for (int value : mask.isArray() ? counts(mask, "attention_mask") : new int[] {0}) {
+        if (value != 1) {
+          throw new BadRowException("field 'attention_mask' leaves tokens out: give none of them");
+        }
+      }
+      if (mask.size() != length) {
+        throw new BadRowException("field 'attention_mask' is not as long as 'input_ids'");
+      }
+    }
+    if (Fields.isGiven(row, "position_ids")) {
+      JsonNode positions = Fields.json(row, "position_ids");
+      boolean plain = positions.isArray() && positions.size() == length;
+      for (int i = 0; plain && i < length; i++) {
+        plain = positions.get(i).isIntegralNumber() && positions.get(i).intValue() == i;
+      }
+      if (!plain) {
+        throw new BadRowException("field 'position_ids' does not count from 0: give a row a text");
+      }
+    }
   }
 
   private static int[] targetSpans(JsonNode value, int length) throws BadRowException {
@@ -67,7 +120,10 @@ final class TokenRows {
     IntStream.Builder spans = IntStream.builder();
     boolean inside = false;
     for (int i = 0; i <= ids.length; i++) {
-      int label = i < ids.length ? labels.get(i).asInt(NOT_LEARNED) : NOT_LEARNED;
+      if (i < ids.length && !labels.get(i).isIntegralNumber()) {
+        throw new BadRowException("field 'labels' holds something else than ids");
+      }
+      int label = i < ids.length ? labels.get(i).intValue() : NOT_LEARNED;
       if (label != NOT_LEARNED && label != ids[i]) {
         throw new BadRowException("field 'labels' holds other ids than 'input_ids'");
       }
@@ -77,6 +133,32 @@ final class TokenRows {
       }
     }
     return spans.build().toArray();
+  }
+
+  private static int[] spansOfMask(JsonNode mask, String name, int length) throws BadRowException {
+    if (!mask.isArray() || mask.size() != length) {
+      throw new BadRowException("field '" + name + "' is not a list as long as 'input_ids'");
+    }
+    IntStream.Builder spans = IntStream.builder();
+    boolean inside = false;
+    for (int i = 0; i <= length; i++) {
+      int value = i < length ? bit(mask.get(i), name) : 0;
+      if (inside != (value == 1)) {
+        spans.add(i);
+        inside = !inside;
+      }
+    }
+    return spans.build().toArray();
+  }
+
+  private static int bit(JsonNode value, String name) throws BadRowException {
+    if (value.isBoolean()) {
+      return value.booleanValue() ? 1 : 0;
+    }
+    if (!value.isIntegralNumber() || value.intValue() < 0 || value.intValue() > 1) {
+      throw new BadRowException("field '" + name + "' holds something else than 0 and 1");
+    }
+    return value.intValue();
   }
 
   private static int[] counts(JsonNode values, String name) throws BadRowException {

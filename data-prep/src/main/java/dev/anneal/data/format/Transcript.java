@@ -1,5 +1,6 @@
 package dev.anneal.data.format;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import dev.anneal.data.token.Message;
 import java.util.ArrayList;
 import java.util.List;
@@ -18,7 +19,8 @@ enum Transcript {
     this.mark = Pattern.compile(mark);
   }
 
-  Example parse(String text) throws BadRowException {
+  Example parse(JsonNode row, String field) throws BadRowException {
+    String text = Fields.text(row, field);
     List<Message> messages = new ArrayList<>();
     Matcher marks = mark.matcher(text);
     boolean found = marks.find();
@@ -36,7 +38,7 @@ enum Transcript {
       messages.add(new Message(role, content));
     }
     ConversationRows.checkRoles(messages);
-    return new Example.Chat(List.copyOf(messages));
+    return RowContext.around(row, messages, TemplateVariables.of(row));
   }
 
   private static String roleOf(String mark) {

@@ -11,15 +11,14 @@ import java.nio.channels.ReadableByteChannel;
 import java.util.ArrayList;
 import java.util.List;
 import org.apache.arrow.memory.BufferAllocator;
+import org.apache.arrow.memory.OutOfMemoryException;
 import org.apache.arrow.memory.RootAllocator;
 import org.apache.arrow.vector.FieldVector;
-import org.apache.arrow.vector.dictionary.DictionaryEncoder;
 import org.apache.arrow.vector.ipc.ArrowFileReader;
 import org.apache.arrow.vector.ipc.ArrowReader;
 import org.apache.arrow.vector.ipc.ArrowStreamReader;
 import org.apache.arrow.vector.ipc.ReadChannel;
 import org.apache.arrow.vector.ipc.message.MessageChannelReader;
-import org.apache.arrow.vector.types.pojo.DictionaryEncoding;
 
 /** Rows of an Arrow IPC file or stream, a record batch at a time. */
 final class ArrowRowReader extends RowReader {
@@ -30,9 +29,9 @@ final class ArrowRowReader extends RowReader {
   private final long mostRows;
   private final BufferAllocator allocator;
   private final ArrowReader reader;
-  private final List<FieldVector> decoded = new ArrayList<>();
   private final List<String> names = new ArrayList<>();
   private final List<FieldVector> columns = new ArrayList<>();
+  private ArrowJson json;
   private long rowsClaimed;
   private int batchRows;
   private int rowOfBatch;
@@ -110,10 +109,9 @@ final class ArrowRowReader extends RowReader {
         return null;
       }
       int current = rowOfBatch++;
-      return JsonRows.row(out -> ArrowJson.write(out, names, columns, current));
-    } catch (IOException | RuntimeException | OutOfMemoryError e) {
-      // a length that is broken asks for any amount of memory
-      throw broken(file, "row " + row, String.valueOf(e.getMessage()), e);
+      return JsonRows.row(out -> json.write(out, names, columns, current));
+    } catch (IOException | RuntimeException e) {
+      throw broken(file, "row " + row, damage(e), e);
     }
   }
 
@@ -127,14 +125,19 @@ final class ArrowRowReader extends RowReader {
         rows += taken;
       }
       return rows;
-    } catch (IOException | RuntimeException | OutOfMemoryError e) {
-      throw broken(file, "the batch behind row " + rows, String.valueOf(e.getMessage()), e);
+    } catch (IOException | RuntimeException e) {
+      throw broken(file, "the batch behind row " + rows, damage(e), e);
     }
+  }
+
+  private static String damage(Exception e) {
+    return e instanceof OutOfMemoryException
+        ? "it asks for more memory than a file of its size can fill"
+        : Damage.of(e);
   }
 
   @Override
   public void close() throws IOException {
-    free();
     try (allocator) {
       reader.close();
     }
@@ -143,7 +146,6 @@ final class ArrowRowReader extends RowReader {
   /** Loads the next batch that has rows where the loaded one has none left. */
   private boolean hasRow() throws IOException {
     while (rowOfBatch == batchRows) {
-      free();
       if (!reader.loadNextBatch()) {
         return false;
       }
@@ -153,28 +155,14 @@ final class ArrowRowReader extends RowReader {
       if (batchRows < 0 || rowsClaimed > mostRows) {
         throw new IOException("it says that it has %d rows or more".formatted(rowsClaimed));
       }
+      json = new ArrowJson(reader.getDictionaryVectors());
       names.clear();
       columns.clear();
       for (FieldVector column : reader.getVectorSchemaRoot().getFieldVectors()) {
         names.add(column.getField().getName());
-        columns.add(column.getField().getDictionary() == null ? column : decode(column));
+        columns.add(column);
       }
     }
     return true;
-  }
-
-  private FieldVector decode(FieldVector column) throws IOException {
-    DictionaryEncoding encoding = column.getField().getDictionary();
-    FieldVector values =
-        (FieldVector)
-            DictionaryEncoder.decode(
-                column, reader.getDictionaryVectors().get(encoding.getId()), allocator);
-    decoded.add(values);
-    return values;
-  }
-
-  private void free() {
-    decoded.forEach(FieldVector::close);
-    decoded.clear();
   }
 }

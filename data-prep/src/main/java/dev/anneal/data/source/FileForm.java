@@ -45,7 +45,7 @@ enum FileForm {
   }
 
   private static FileForm ofText(String file, BufferedInputStream in) throws IOException {
-    String name = file.toLowerCase(Locale.ROOT).replaceAll("\\.gz$", "");
+    String name = file.toLowerCase(Locale.ROOT).replaceAll(Packing.SUFFIXES, "");
     if (name.endsWith(".csv")) {
       return CSV;
     }

@@ -38,7 +38,7 @@ public record FileRange(String file, FileForm form, long start, long end) implem
             ranges(
                 file.uri(),
                 form,
-                SourceStream.isGzip(file.uri(), storage)
+                Packing.isPacked(file.uri(), storage)
                     ? List.of(0L)
                     : multiples(rangeBytes, file.bytes()));
         default -> List.of(new FileRange(file.uri(), form, 0, END_OF_FILE));

@@ -77,7 +77,7 @@ final class JsonArrayReader extends RowReader {
     } catch (JsonProcessingException e) {
       // what exceeds a limit of the parser has no location
       int line = e.getLocation() == null ? line() : e.getLocation().getLineNr();
-      throw broken(file, place(line), e.getOriginalMessage(), e);
+      throw broken(file, place(line), Damage.ofJson(e), e);
     } catch (CharConversionException e) {
       throw broken(file, place(line()), "not UTF-8", e);
     } catch (IOException e) {

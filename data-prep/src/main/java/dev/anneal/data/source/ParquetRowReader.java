@@ -52,7 +52,7 @@ final class ParquetRowReader extends RowReader {
       }
       return starts;
     } catch (RuntimeException e) {
-      throw broken(file, "its footer", String.valueOf(e.getMessage()), e);
+      throw broken(file, "its footer", Damage.of(e), e);
     }
   }
 
@@ -67,10 +67,19 @@ final class ParquetRowReader extends RowReader {
         throw stopped(file, e);
       }
       throw brokenRow(e);
-    } catch (RuntimeException | OutOfMemoryError e) {
-      // a length that is broken asks for any amount of memory
+    } catch (RuntimeException e) {
       throw brokenRow(e);
+    } catch (OutOfMemoryError e) {
+      throw lengthOrMemory(e);
     }
+  }
+
+  /** No memory holds a length that no array has; whatever else is missing is not the file's. */
+  private RuntimeException lengthOrMemory(OutOfMemoryError e) {
+    if (String.valueOf(e.getMessage()).startsWith("Requested array size exceeds")) {
+      return brokenRow(e);
+    }
+    throw e;
   }
 
   /** Whether the file could not be read; what could be read and not understood has its cause. */
@@ -84,7 +93,7 @@ final class ParquetRowReader extends RowReader {
   }
 
   private InvalidDataException brokenRow(Throwable e) {
-    return broken(file, "row " + row + " of a row group", String.valueOf(e.getMessage()), e);
+    return broken(file, "row " + row + " of a row group", Damage.of(e), e);
   }
 
   @Override

@@ -37,6 +37,7 @@ public final class SourceFiles {
         throw new InvalidDataException(
             "data.source '" + source + "' matches no file: check the path or the glob.");
       }
+      LakeTable.requireNone(files, storage);
       return files;
     } catch (IOException | IllegalArgumentException e) {
       throw new InvalidDataException(Storage.cannotRead(source, e), e);

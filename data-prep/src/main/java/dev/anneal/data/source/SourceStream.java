@@ -1,15 +1,15 @@
 package dev.anneal.data.source;
 
+import dev.anneal.data.InvalidDataException;
+import dev.anneal.storage.LfsPointer;
 import dev.anneal.storage.Storage;
 import java.io.BufferedInputStream;
 import java.io.IOException;
 import java.io.InputStream;
-import java.util.zip.GZIPInputStream;
 
-/** The bytes of a source file from its start, unpacked where they are gzipped. */
+/** The bytes of a source file from its start, unpacked where they are packed. */
 final class SourceStream {
   private static final int BUFFER_BYTES = 1 << 16;
-  private static final int GZIP_MAGIC = 0x1f8b;
   private static final int[] BYTE_ORDER_MARK = {0xEF, 0xBB, 0xBF};
 
   private SourceStream() {}
@@ -18,18 +18,13 @@ final class SourceStream {
     InputStream raw = storage.open(file);
     try {
       BufferedInputStream in = new BufferedInputStream(raw, BUFFER_BYTES);
-      return isGzip(in)
-          ? new BufferedInputStream(new GZIPInputStream(in, BUFFER_BYTES), BUFFER_BYTES)
-          : in;
+      if (LfsPointer.is(in)) {
+        throw new InvalidDataException(LfsPointer.sentence(file));
+      }
+      return Packing.unpacked(file, in, storage);
     } catch (IOException | RuntimeException e) {
       raw.close();
       throw e;
-    }
-  }
-
-  static boolean isGzip(String file, Storage storage) throws IOException {
-    try (BufferedInputStream in = new BufferedInputStream(storage.open(file), 2)) {
-      return isGzip(in);
     }
   }
 
@@ -55,12 +50,5 @@ final class SourceStream {
     }
     in.reset();
     return c;
-  }
-
-  private static boolean isGzip(BufferedInputStream in) throws IOException {
-    in.mark(2);
-    int magic = (in.read() << 8) | in.read();
-    in.reset();
-    return magic == GZIP_MAGIC;
   }
 }

@@ -1,231 +1,127 @@
 package dev.anneal.data.token;
 
-import com.hubspot.jinjava.Jinjava;
-import com.hubspot.jinjava.JinjavaConfig;
-import com.hubspot.jinjava.LegacyOverrides;
-import com.hubspot.jinjava.el.JinjavaInterpreterResolver;
-import com.hubspot.jinjava.el.JinjavaProcessors;
-import com.hubspot.jinjava.el.TruthyTypeConverter;
-import com.hubspot.jinjava.interpret.Context;
-import com.hubspot.jinjava.interpret.InterpretException;
-import com.hubspot.jinjava.interpret.JinjavaInterpreter;
-import com.hubspot.jinjava.interpret.RenderResult;
-import com.hubspot.jinjava.interpret.TemplateError;
-import com.hubspot.jinjava.lib.fn.ELFunctionDefinition;
-import com.hubspot.jinjava.objects.date.FixedDateTimeProvider;
 import dev.anneal.data.InvalidDataException;
+import dev.anneal.data.OneLine;
+import dev.anneal.jinja.Template;
+import dev.anneal.jinja.error.TemplateException;
 import java.time.Duration;
-import java.time.Instant;
 import java.time.ZoneOffset;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Queue;
-import java.util.concurrent.ConcurrentLinkedQueue;
-import jinjava.de.odysseus.el.ExpressionFactoryImpl;
-import jinjava.de.odysseus.el.tree.TreeStore;
-import jinjava.de.odysseus.el.tree.impl.Cache;
-import jinjava.javax.el.CompositeELResolver;
-import jinjava.javax.el.ExpressionFactory;
+import java.util.Optional;
+import java.util.regex.Pattern;
 
 /**
- * A Jinja chat template, rendered with the settings and functions of Hugging Face's {@code
- * apply_chat_template}. Safe for use by several threads.
+ * A chat template, rendered as Hugging Face's {@code apply_chat_template} renders it. Safe for use
+ * by several threads.
  */
 final class ChatTemplate {
-  // Jinja's own rules, which Jinjava keeps apart from its old ones. Two of its "overrides" stay
-  // off: one escapes control characters where objects are printed, one does not know "{{-".
-  private static final LegacyOverrides RULES =
-      LegacyOverrides.newBuilder()
-          .withEvaluateMapKeys(true)
-          .withIterateOverMapKeys(true)
-          .withUseNaturalOperatorPrecedence(true)
-          .withParseWhitespaceControlStrictly(true)
-          .withAllowAdjacentTextNodes(true)
-          .withUseTrimmingForNotesAndExpressions(true)
-          .withKeepNullableLoopValues(true)
-          .withHandleBackslashInQuotesOnly(true)
-          .build();
-
-  private static final int CACHED_EXPRESSIONS = 1000;
-
   /** What one conversation may take; published templates take less than a millisecond. */
   private static final Duration MAX_TIME = Duration.ofSeconds(10);
 
-  private final String template;
+  private static final int MAX_TEMPLATE = 1 << 20;
+
+  /** By which transformers finds out whether a template marks what the assistant says. */
+  private static final Pattern GENERATION = Pattern.compile("\\{%-?\\s*generation\\s*-?%\\}");
+
+  /** Under these names a turn brings what the assistant thinks; templates read the first. */
+  private static final List<String> REASONING =
+      List.of("reasoning_content", "thinking", "reasoning");
+
+  private final String text;
   private final String where;
-  private final Instant renderedAt;
-  // each is used by one thread at a time
-  private final Queue<ParsedTemplate> idle = new ConcurrentLinkedQueue<>();
+  private final Template.Settings settings;
   private final Map<String, Object> constants;
+  // read when it is needed first, and then by one thread or the other
+  private volatile Template template;
 
   ChatTemplate(TokenizerFiles files) {
-    this.template = withoutTrailingNewline(files.chatTemplate());
+    this.text = files.chatTemplate();
     this.where = files.folder();
-    this.renderedAt = files.renderedAt();
-    this.constants =
-        Map.of(
-            "bos_token", orEmpty(files.bosToken()),
-            "eos_token", orEmpty(files.eosToken()),
-            "strftime_now", true);
+    this.settings = new Template.Settings(files.renderedAt().atZone(ZoneOffset.UTC), MAX_TIME);
+    this.constants = new HashMap<>(files.specialTokens());
+    // transformers always hands these over
+    constants.put("tools", null);
+    constants.put("documents", null);
+  }
+
+  /** Whether the template itself marks what is learned. */
+  private boolean marksAnswers() {
+    return GENERATION.matcher(text).find();
   }
 
   /**
    * The conversation as the template writes it.
    *
    * @param rowVariables what the template is given beside the messages, such as {@code tools}
-   * @throws TemplateRefusalException if the template refuses the conversation
+   * @throws TemplateRefusalException if the template refuses the conversation or fails on it
    * @throws InvalidDataException if the template cannot be rendered at all
    */
-  String render(
+  RenderedChat render(
       List<Message> messages, Map<String, Object> rowVariables, GenerationPrompt generationPrompt) {
     Map<String, Object> variables = new HashMap<>(constants);
     variables.putAll(rowVariables);
     variables.put("messages", messages.stream().map(ChatTemplate::toMap).toList());
     variables.put("add_generation_prompt", generationPrompt == GenerationPrompt.ADD);
-    RenderResult result = render(variables);
-    for (TemplateError error : result.getErrors()) {
-      if (isFailure(error)) {
-        throw failure(error);
-      }
-    }
-    return result.getOutput();
-  }
-
-  private RenderResult render(Map<String, Object> variables) {
-    ParsedTemplate taken = idle.poll();
-    ParsedTemplate parsed = taken == null ? parse() : taken;
     try {
-      return parsed.render(variables);
-    } finally {
-      idle.add(parsed);
+      Template.Rendering rendering = template().render(variables, settings);
+      return new RenderedChat(
+          rendering.text(),
+          marksAnswers() ? Optional.of(rendering.generations()) : Optional.empty());
+    } catch (TemplateException e) {
+      throw failure(e);
     }
   }
 
-  private ParsedTemplate parse() {
-    try {
-      return new ParsedTemplate(jinjava(renderedAt), template);
-    } catch (InterpretException e) {
-      throw failure(e.getLineNumber(), e.getMessage());
-    } catch (RuntimeException e) {
-      // Jinjava's scanner runs over the end of some broken tags
-      throw failure(1, "it is not Jinja: " + e.getMessage());
-    }
-  }
-
-  private static Jinjava jinjava(Instant now) {
-    JinjavaConfig config =
-        JinjavaConfig.newBuilder()
-            .withTrimBlocks(true)
-            .withLstripBlocks(true)
-            .withKeepTrailingNewline(true)
-            .withNestedInterpretationEnabled(false)
-            .withInterperterFactory(PythonInterpreter.factory(MAX_TIME))
-            .withDisabled(TemplateSandbox.DISABLED)
-            .withMaxOutputSize(RenderLimits.MAX_TEXT)
-            .withMaxStringLength(RenderLimits.MAX_TEXT)
-            .withMaxListSize(RenderLimits.MAX_ELEMENTS)
-            .withMaxMapSize(RenderLimits.MAX_ELEMENTS)
-            .withRangeLimit(RenderLimits.MAX_RANGE)
-            .withProcessors(
-                JinjavaProcessors.newBuilder()
-                    .withNodePreProcessor((node, interpreter) -> limits(interpreter).requireTime())
-                    .build())
-            .withElResolver(new PythonResolver())
-            .withLegacyOverrides(RULES)
-            .withTimeZone(ZoneOffset.UTC)
-            .withDateTimeProvider(new FixedDateTimeProvider(now.toEpochMilli()))
-            .build();
-    Jinjava jinjava = new PythonJinja(config);
-    Context context = jinjava.getGlobalContext();
-    context.registerFilter(new TrimFilter());
-    context.registerFilter(new LengthFilter());
-    context.registerFilter(new ReplaceFilter());
-    context.registerFilter(new FormatFilter());
-    context.registerFilter(new ToJsonFilter());
-    context.registerFilter(new ItemsFilter());
-    context.registerExpTest(new IterableTest());
-    context.registerTag(new GenerationTag());
-    context.registerFunction(
-        new ELFunctionDefinition(
-            "", "raise_exception", TemplateFunctions.class, "raiseException", String.class));
-    context.registerFunction(
-        new ELFunctionDefinition(
-            "", "strftime_now", TemplateFunctions.class, "strftimeNow", String.class));
-    return jinjava;
-  }
-
-  private static RenderLimits limits(JinjavaInterpreter interpreter) {
-    return ((PythonInterpreter) interpreter).limits();
-  }
-
-  private static final class PythonJinja extends Jinjava {
-    private final ExpressionFactory expressions =
-        new ExpressionFactoryImpl(
-            new TreeStore(new PythonSyntax(), new Cache(CACHED_EXPRESSIONS)),
-            new TruthyTypeConverter());
-
-    PythonJinja(JinjavaConfig config) {
-      super(config);
-    }
-
-    @Override
-    public ExpressionFactory getExpressionFactory() {
-      return expressions;
-    }
-  }
-
-  private static final class PythonResolver extends CompositeELResolver {
-    PythonResolver() {
-      add(new PythonTexts());
-      add(new TemplateSandbox());
-      add(JinjavaInterpreterResolver.DEFAULT_RESOLVER_READ_ONLY);
-    }
-  }
-
-  private RuntimeException failure(TemplateError error) {
-    for (Throwable t = error.getException(); t != null; t = t.getCause()) {
-      if (t instanceof TemplateRefusalException refusal) {
-        return refusal;
+  private Template template() {
+    Template read = template;
+    if (read == null) {
+      if (text.length() > MAX_TEMPLATE) {
+        throw TemplateException.limit("it has more than %d characters".formatted(MAX_TEMPLATE));
       }
+      read = Template.of(text);
+      template = read;
     }
-    return failure(error.getLineno(), error.getMessage());
+    return read;
   }
 
-  private InvalidDataException failure(int line, String message) {
-    return new InvalidDataException(
-        "The chat template of '"
-            + where
-            + "' cannot be rendered (line "
-            + line
-            + ": "
-            + message
-            + "): correct it, or name another with data.template.");
+  /** What fails because of the row costs the row; what is wrong with the template ends it all. */
+  private RuntimeException failure(TemplateException e) {
+    return switch (e.kind()) {
+      case RAISED -> new TemplateRefusalException(e.reason());
+      case UNDEFINED, TYPE, VALUE, LOOKUP, DIVISION, OVERFLOW ->
+          new TemplateRefusalException(e.getMessage());
+      case SYNTAX, SECURITY, RUNTIME, LIMIT ->
+          new InvalidDataException(
+              "The chat template of '"
+                  + where
+                  + "' cannot be rendered ("
+                  + OneLine.of(e.getMessage())
+                  + "): correct it, or name another with data.template.");
+    };
   }
 
-  // Jinjava warns of an undefined value, which Jinja prints as nothing, but of broken syntax too.
-  private static boolean isFailure(TemplateError error) {
-    return error.getSeverity() == TemplateError.ErrorType.FATAL
-        || error.getReason() == TemplateError.ErrorReason.SYNTAX_ERROR
-        || error.getReason() == TemplateError.ErrorReason.DISABLED
-        || error.getReason() == TemplateError.ErrorReason.INVALID_ARGUMENT;
-  }
-
+  // transformers takes away what is null and gives reasoning the names that templates read
   private static Map<String, Object> toMap(Message message) {
     Map<String, Object> turn = new LinkedHashMap<>();
     turn.put("role", message.role());
-    turn.put("content", message.content());
+    // transformers takes away what is null
+    if (message.content() != null) {
+      turn.put("content", message.content());
+    }
     turn.putAll(message.more());
-    return turn;
-  }
-
-  // Jinja drops one from the template; Jinjava would drop one from what is rendered.
-  private static String withoutTrailingNewline(String template) {
-    return template.endsWith("\n") ? template.substring(0, template.length() - 1) : template;
-  }
-
-  private static String orEmpty(String text) {
-    return text == null ? "" : text;
+    turn.values().removeIf(value -> value == null);
+    Object reasoning =
+        REASONING.stream().map(turn::get).filter(value -> value != null).findFirst().orElse(null);
+    if (reasoning == null) {
+      return turn;
+    }
+    Map<String, Object> aliased = new LinkedHashMap<>();
+    aliased.put("thinking", reasoning);
+    aliased.putAll(turn);
+    aliased.put("reasoning_content", reasoning);
+    return aliased;
   }
 }

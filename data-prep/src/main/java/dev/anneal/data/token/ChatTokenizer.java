@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.Set;
 
 /**
  * A model's own tokenizer with its own chat template. Safe for use by several threads; closing
@@ -20,8 +21,13 @@ public final class ChatTokenizer implements AutoCloseable {
   private final NativeTokenizer tokenizer;
   // null for a tokenizer that does more than to merge byte pairs within pieces
   private final PieceTokenizer pieces;
+  // null where there is none
   private final ChatTemplate template;
+  // null where conversations with tools have none of their own
+  private final ChatTemplate toolTemplate;
   private final int vocabSize;
+  private final OptionalInt bosId;
+  private final Set<Integer> specialIds;
 
   private ChatTokenizer(TokenizerFiles files, NativeTokenizer tokenizer, int vocabSize)
       throws IOException {
@@ -32,7 +38,11 @@ public final class ChatTokenizer implements AutoCloseable {
             .map(added -> new PieceTokenizer(tokenizer, added))
             .orElse(null);
     this.template = files.chatTemplate() == null ? null : new ChatTemplate(files);
+    this.toolTemplate =
+        files.templates().withTools() == null ? null : new ChatTemplate(files.withTools());
     this.vocabSize = vocabSize;
+    this.bosId = bosBeforeTexts();
+    this.specialIds = PieceRules.specialIds(files.tokenizerJson());
   }
 
   /**
@@ -71,7 +81,7 @@ public final class ChatTokenizer implements AutoCloseable {
    * @throws InvalidDataException if the folder holds no chat template
    */
   public void requireChatTemplate() {
-    if (template == null) {
+    if (files.templates().isEmpty()) {
       throw new InvalidDataException(
           "'"
               + files.folder()
@@ -85,17 +95,34 @@ public final class ChatTokenizer implements AutoCloseable {
    *
    * @throws InvalidDataException if the folder holds no chat template or one that cannot be
    *     rendered
-   * @throws TemplateRefusalException if the template refuses the conversation
+   * @throws TemplateRefusalException if the template refuses the conversation or fails on it
    */
   public String render(List<Message> messages, GenerationPrompt generationPrompt) {
-    return render(messages, Map.of(), generationPrompt);
+    return render(messages, Map.of(), generationPrompt).text();
   }
 
   /** Same as above, with what the template takes beside the messages, such as {@code tools}. */
-  public String render(
+  public RenderedChat render(
       List<Message> messages, Map<String, Object> variables, GenerationPrompt generationPrompt) {
     requireChatTemplate();
-    return template.render(messages, variables, generationPrompt);
+    ChatTemplate chosen =
+        toolTemplate != null && variables.get("tools") != null ? toolTemplate : template;
+    if (chosen == null) {
+      throw new InvalidDataException(
+          "'"
+              + files.folder()
+              + "' has several chat templates and none of them is called 'default': name the one to"
+              + " use with data.template.");
+    }
+    return chosen.render(messages, variables, generationPrompt);
+  }
+
+  /**
+   * Whether a token ends a turn where a template puts it: a special one, as it is not part of any
+   * text.
+   */
+  public boolean isSpecial(int id) {
+    return specialIds.contains(id);
   }
 
   /** Ids of the text as it stands: nothing is put in front or behind, nothing is cut. */
@@ -112,9 +139,29 @@ public final class ChatTokenizer implements AutoCloseable {
     return tokenizer.decode(ids, specialTokens);
   }
 
-  /** Id of the begin-of-text token; empty where the tokenizer has none. */
+  /** Id of the begin-of-text token; empty where the tokenizer puts none before a text. */
   public OptionalInt bosId() {
-    return idOf(files.bosToken());
+    return bosId;
+  }
+
+  private OptionalInt bosBeforeTexts() {
+    int[] around = tokenizer.encodeBetweenItsOwn("");
+    OptionalInt bos = idOf(files.bosToken());
+    return around.length > 0 && bos.isPresent() && around[0] == bos.getAsInt()
+        ? bos
+        : OptionalInt.empty();
+  }
+
+  /** In a sentence: the tokens that a text begins and ends with. */
+  public String description() {
+    return "Begin of text: %s; end of text: %s."
+        .formatted(
+            named(files.bosToken(), bosId(), "none is put before a text"),
+            named(files.eosToken(), eosId(), "none"));
+  }
+
+  private static String named(String token, OptionalInt id, String none) {
+    return id.isPresent() ? "%s (%d)".formatted(token, id.getAsInt()) : none;
   }
 
   /** Id of the end-of-text token; empty where the tokenizer has none. */
@@ -129,14 +176,14 @@ public final class ChatTokenizer implements AutoCloseable {
 
   /** SHA-256 of the chat template, in hexadecimal; empty where there is none. */
   public Optional<String> templateSha256() {
-    return Optional.ofNullable(files.chatTemplate()).map(Sha256::of);
+    return files.templates().sha256();
   }
 
   /** The date that the template writes into its text; empty for a template that writes none. */
   public Optional<LocalDate> templateDate() {
-    return Optional.ofNullable(files.chatTemplate())
-        .filter(text -> text.contains("strftime_now"))
-        .map(text -> files.renderedAt().atZone(ZoneOffset.UTC).toLocalDate());
+    return files.templates().mentions("strftime_now")
+        ? Optional.of(files.renderedAt().atZone(ZoneOffset.UTC).toLocalDate())
+        : Optional.empty();
   }
 
   @Override

@@ -47,6 +47,17 @@ final class NativeTokenizer implements AutoCloseable {
     }
   }
 
+  /** Same as {@link #encode}, with what the tokenizer itself puts before and behind a text. */
+  int[] encodeBetweenItsOwn(String text) {
+    long encoding = LIBRARY.encode(handle, text, true);
+    try {
+      return toInts(LIBRARY.getTokenIds(encoding));
+    } finally {
+      LIBRARY.deleteEncoding(encoding);
+      Reference.reachabilityFence(this);
+    }
+  }
+
   EncodedText encodeWithOffsets(String text) {
     long encoding = LIBRARY.encode(handle, text, false);
     try {

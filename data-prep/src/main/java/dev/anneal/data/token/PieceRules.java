@@ -7,8 +7,10 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 
 /**
  * Tells from {@code tokenizer.json} whether {@link PieceTokenizer} may do a tokenizer's work: byte
@@ -42,6 +44,17 @@ final class PieceRules {
         && !model.path("continuing_subword_prefix").asText("").isEmpty()) {
       throw new IOException("its byte pairs have a continuing_subword_prefix");
     }
+  }
+
+  /** Ids of the tokens that are special. */
+  static Set<Integer> specialIds(String tokenizerJson) throws IOException {
+    Set<Integer> ids = new HashSet<>();
+    for (JsonNode token : withoutVocabulary(tokenizerJson).path("added_tokens")) {
+      if (token.path("special").asBoolean()) {
+        ids.add(token.path("id").intValue());
+      }
+    }
+    return Set.copyOf(ids);
   }
 
   private static boolean splitsAsLlama(JsonNode preTokenizer) {

@@ -1,38 +1,96 @@
 package dev.anneal.data.token;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.anneal.data.InvalidDataException;
 import dev.anneal.storage.Storage;
 import java.io.IOException;
-import java.io.InputStream;
 import java.io.Serializable;
-import java.nio.charset.StandardCharsets;
 import java.time.Instant;
+import java.util.Map;
+import java.util.TreeMap;
 
 /**
- * The contents of a tokenizer folder, as they travel to executors.
+ * The contents of a tokenizer folder as transformers takes them, as they travel to executors.
  *
  * @param folder where they come from
- * @param tokenizerJson contents of {@code tokenizer.json}
- * @param chatTemplate Jinja text; null where the folder has none
- * @param bosToken begin-of-text token; null where the tokenizer has none
- * @param eosToken end-of-text token; null where the tokenizer has none
+ * @param tokenizerJson contents of {@code tokenizer.json}, with the tokens that the files beside it
+ *     add
+ * @param templates the chat templates
+ * @param specialTokens contents of the tokens with a role by its name, such as {@code eos_token}
  * @param renderedAt what {@code strftime_now} takes for now, the same on every executor
  */
 public record TokenizerFiles(
     String folder,
     String tokenizerJson,
-    String chatTemplate,
-    String bosToken,
-    String eosToken,
+    TemplateChoice templates,
+    Map<String, String> specialTokens,
     Instant renderedAt)
     implements Serializable {
 
+  private static final String BOS = "bos_token";
+  private static final String EOS = "eos_token";
+
+  public TokenizerFiles {
+    specialTokens = Map.copyOf(specialTokens);
+  }
+
   /**
-   * Reads {@code tokenizer.json}, {@code tokenizer_config.json} and {@code chat_template.jinja};
-   * only the first must be there.
+   * Files that are not read from a folder.
+   *
+   * @param chatTemplate null where there is none
+   * @param bosToken null where there is none
+   * @param eosToken null where there is none
+   */
+  public TokenizerFiles(
+      String folder,
+      String tokenizerJson,
+      String chatTemplate,
+      String bosToken,
+      String eosToken,
+      Instant renderedAt) {
+    this(
+        folder,
+        tokenizerJson,
+        chatTemplate == null ? TemplateChoice.NONE : TemplateChoice.of(chatTemplate, folder),
+        roles(bosToken, eosToken),
+        renderedAt);
+  }
+
+  private static Map<String, String> roles(String bosToken, String eosToken) {
+    Map<String, String> roles = new TreeMap<>();
+    if (bosToken != null) {
+      roles.put(BOS, bosToken);
+    }
+    if (eosToken != null) {
+      roles.put(EOS, eosToken);
+    }
+    return roles;
+  }
+
+  /** The Jinja text for conversations without tools; null where there is none. */
+  public String chatTemplate() {
+    return templates.plain();
+  }
+
+  /** The same files with the template for conversations with tools as the only one. */
+  TokenizerFiles withTools() {
+    TemplateChoice only = TemplateChoice.of(templates.withTools(), templates.origin());
+    return new TokenizerFiles(folder, tokenizerJson, only, specialTokens, renderedAt);
+  }
+
+  /** Begin-of-text token; null where the tokenizer has none. */
+  public String bosToken() {
+    return specialTokens.get(BOS);
+  }
+
+  /** End-of-text token; null where the tokenizer has none. */
+  public String eosToken() {
+    return specialTokens.get(EOS);
+  }
+
+  /**
+   * Reads {@code tokenizer.json} and what may stand beside it: {@code tokenizer_config.json},
+   * {@code special_tokens_map.json}, {@code added_tokens.json} and the files of chat templates.
    *
    * @throws InvalidDataException if the folder lacks {@code tokenizer.json} or a file is broken
    */
@@ -43,48 +101,64 @@ public record TokenizerFiles(
   /**
    * Same as {@link #read(String, Storage)}, with a template of the user's own.
    *
-   * @param templateFile takes the place of the folder's template; null for that one
+   * @param templateFile takes the place of the folder's templates; null for those
    */
   public static TokenizerFiles read(String folder, String templateFile, Storage storage) {
-    String tokenizerJson = readText(folder, "tokenizer.json", storage);
+    FolderFiles files = new FolderFiles(folder, storage);
+    String tokenizerJson = files.text(FolderFiles.TOKENIZER);
     if (tokenizerJson == null) {
       throw new InvalidDataException(
           "'" + folder + "' has no tokenizer.json: set model.tokenizer to a folder that has one.");
     }
-    JsonNode config = config(folder, storage);
-    return new TokenizerFiles(
-        folder,
-        tokenizerJson,
-        templateFile == null
-            ? template(folder, config, storage)
-            : userTemplate(templateFile, storage),
-        specialToken(config.path("bos_token")),
-        specialToken(config.path("eos_token")),
-        Instant.now());
-  }
-
-  private static JsonNode config(String folder, Storage storage) {
-    String text = readText(folder, "tokenizer_config.json", storage);
-    try {
-      return new ObjectMapper().readTree(text == null ? "{}" : text);
-    } catch (JsonProcessingException e) {
+    JsonNode config = files.json(FolderFiles.CONFIG);
+    if (config.path("split_special_tokens").asBoolean(false)) {
       throw new InvalidDataException(
           "tokenizer_config.json in '"
               + folder
-              + "' is not JSON"
-              + (e.getLocation() == null ? "" : " (line " + e.getLocation().getLineNr() + ")")
-              + ": copy it again from the model.",
+              + "' sets split_special_tokens, under which the marks of a chat template are no"
+              + " tokens: set it to false.");
+    }
+    TokenizerMarks marks = marks(files, config);
+    AddedTokenList tokens = tokens(tokenizerJson, marks, folder);
+    return new TokenizerFiles(
+        folder,
+        tokens.tokenizerJson(),
+        templateFile == null
+            ? new TemplateFiles(files).read(config)
+            : TemplateChoice.of(userTemplate(templateFile, storage), templateFile),
+        marks.roles(tokens),
+        Instant.now());
+  }
+
+  private static TokenizerMarks marks(FolderFiles files, JsonNode config) {
+    try {
+      return TokenizerMarks.read(files, config);
+    } catch (NumberFormatException e) {
+      throw new InvalidDataException(
+          "added_tokens_decoder in '"
+              + files.nameOf(FolderFiles.CONFIG)
+              + "' has a key that is no token id: copy it again from the model.",
           e);
     }
   }
 
-  private static String template(String folder, JsonNode config, Storage storage) {
-    String file = readText(folder, "chat_template.jinja", storage);
-    return file == null ? templateOf(config.path("chat_template")) : file;
+  private static AddedTokenList tokens(String json, TokenizerMarks marks, String folder) {
+    try {
+      TokenizerSyntax.require(json);
+      AddedTokenList tokens = AddedTokenList.read(json, marks.contents());
+      marks.addTo(tokens);
+      return tokens;
+    } catch (IOException e) {
+      throw new InvalidDataException(
+          "tokenizer.json in '"
+              + folder
+              + "' is not a Hugging Face tokenizer: copy it again from the model.",
+          e);
+    }
   }
 
   private static String userTemplate(String file, Storage storage) {
-    String template = readText(file, storage);
+    String template = FolderFiles.textAt(file, storage);
     if (template == null || template.isBlank()) {
       throw new InvalidDataException(
           "data.template '"
@@ -94,38 +168,5 @@ public record TokenizerFiles(
               + ": name a file with a Jinja chat template.");
     }
     return template;
-  }
-
-  private static String readText(String folder, String name, Storage storage) {
-    return readText(folder.endsWith("/") ? folder + name : folder + "/" + name, storage);
-  }
-
-  private static String readText(String location, Storage storage) {
-    try {
-      if (!storage.exists(location)) {
-        return null;
-      }
-      try (InputStream in = storage.open(location)) {
-        return new String(in.readAllBytes(), StandardCharsets.UTF_8);
-      }
-    } catch (IOException | IllegalArgumentException e) {
-      throw new InvalidDataException(Storage.cannotRead(location, e), e);
-    }
-  }
-
-  // A list holds named templates, of which "default" is the one for conversations.
-  private static String templateOf(JsonNode template) {
-    if (template.isArray()) {
-      for (JsonNode named : template) {
-        if ("default".equals(named.path("name").asText())) {
-          return named.path("template").textValue();
-        }
-      }
-    }
-    return template.textValue();
-  }
-
-  private static String specialToken(JsonNode token) {
-    return token.isObject() ? token.path("content").textValue() : token.textValue();
   }
 }

@@ -150,7 +150,11 @@ class RowFormatTest {
   void readsWhatIsLearnedFromSpansLabelsOrAPromptLength() throws Exception {
     for (String learned :
         new String[] {
-          "'target_spans':[[1,2],[3,5]]", "'target_spans':[1,2,3,5]", "'labels':[-100,6,-100,8,9]",
+          "'target_spans':[[1,2],[3,5]]",
+          "'target_spans':[1,2,3,5]",
+          "'labels':[-100,6,-100,8,9]",
+          "'completion_mask':[0,1,0,1,1]",
+          "'assistant_masks':[false,true,false,true,true],'attention_mask':[1,1,1,1,1]",
         }) {
       Example.Tokens tokens =
           (Example.Tokens) parse(RowFormat.TOKENIZED, "{'input_ids':[5,6,7,8,9]," + learned + "}");
@@ -177,7 +181,7 @@ class RowFormatTest {
         "chat | {'messages':[{'role':'user','content':'a'}]} | the conversation has no assistant turn",
         "chat | {'messages':[{'role':'assistant','content':'a'}]} | the conversation begins with an assistant turn",
         "chat | {'messages':[{'role':'user','content':null}]} | field 'content' is not text",
-        "chat | {'conversations':[{'from':'x','value':'a'}]} | a turn is from nobody known",
+        "chat | {'conversations':[{'from':'x','value':'a'}]} | a turn has the role 'x', which is none of system, developer, user, assistant, tool and their other names",
         "prompt-completion | {'prompt':'a'} | field 'completion' is missing",
         "text | {'text':''} | field 'text' is empty",
         "chip2 | {'text':'Hi there'} | the text does not begin with the mark of a turn",
@@ -194,6 +198,30 @@ class RowFormatTest {
         "tokenized | {'input_ids':[1]} | field 'prompt_length' is missing",
         "tokenized | {'input_ids':[1.5],'prompt_length':0} | field 'input_ids' holds something else than a token count or id",
         "tokenized | {'input_ids':[-1],'prompt_length':0} | field 'input_ids' holds something else than a token count or id",
+        "chat | {'messages':[{'role':'user','content':'a'},{'role':'assistant','content':'b'}],'images':['x.png']} | field 'images' holds what is not text",
+        "chat | {'messages':[{'role':'user','content':'a'},{'role':'assistant','content':'b'}],'chosen':[1],'rejected':[2]} | fields 'chosen' and 'rejected' hold preferences, which are not learned: map the one to learn with data.columns",
+        "chat | {'messages':[{'role':'user','content':'a'},{'role':'assistant','content':'b'}],'history':[['a','b']]} | field 'history' would be left out",
+        "chat | {'messages':[{'role':'user','content':'a'},{'role':'assistant','content':'b'}],'system_prompt':'x'} | field 'system_prompt' would be left out: map it with data.columns to 'system'",
+        "chat | {'messages':[{'role':'user','content':'a'},{'role':'assistant','content':'b'}],'label':false} | field 'label' says that the answer is a bad one",
+        "chat | {'messages':[{'role':'user','content':'a'},{'role':'assistant','content':'b'}],'loss_mask':[0,1]} | field 'loss_mask' says in an unknown way what is learned",
+        "chat | {'messages':[{'role':'user','content':'a'},{'role':'assistant','content':'b'}],'tools':[{}],'functions':[{}]} | fields 'tools' and 'functions' are both there",
+        "chat | {'messages':[{'role':'user','content':'a'},{'role':'assistant','content':'b'}],'chat_template_kwargs':{'chat_template':'x'}} | field 'chat_template_kwargs' holds 'chat_template', which is no variable of a template",
+        "chat | {'messages':[{'role':'user','content':'a'},{'role':'assistant','content':'b'}],'conversations':[{'role':'user','content':'a'},{'role':'assistant','content':'c'}]} | fields 'messages' and 'conversations' say different things",
+        "chat | {'system':'x','messages':[{'role':'system','content':'y'},{'role':'user','content':'a'},{'role':'assistant','content':'b'}]} | field 'system' and the system turn say different things",
+        "chat | {'messages':[{'role':'user','content':'a'},{'role':'assistant','content':'b','weight':0.5}]} | field 'weight' of a turn is neither 0 nor 1",
+        "chat | {'messages':[{'role':'user','content':'a'},{'role':'assistant','content':'b','weight':0,'train':true}]} | fields of a turn say different things on what is learned",
+        "chat | {'messages':[{'role':'user','content':'a','train':true},{'role':'assistant','content':'b'}]} | field 'train' wants a turn of role 'user' to be learned, but only those of assistants are",
+        "chat | {'messages':[{'role':'user','content':'a'},{'role':'assistant','content':'b','training_detail':[1]}]} | field 'training_detail' of a turn says in an unknown way what is learned: use 'weight' or 'train'",
+        "chat | {'messages':[{'role':'user','content':[{'type':'image_url'}]},{'role':'assistant','content':'b'}]} | field 'content' holds a part of type 'image_url'",
+        "chat | {'messages':[{'role':'user','from':'human','content':'a'},{'role':'assistant','content':'b'}]} | a turn has 'role' and 'from', which say different things",
+        "chat | {'conversations':[{'from':'human','value':'a'},{'from':'function_call','value':'f()'}]} | a call of a function is not JSON with 'name' and 'arguments'",
+        "alpaca | {'instruction':'a','output':'b','history':[['a']]} | field 'history' is not a list of [question, answer]",
+        "prompt-completion | {'prompt':'a','completion':'b','kto_tag':false} | field 'kto_tag' says that the answer is a bad one",
+        "tokenized | {'input_ids':[1,2],'labels':[-100,2],'prompt_length':0} | field 'prompt_length' and another say different things on what is learned",
+        "tokenized | {'input_ids':[1,2],'labels':[-100,'2']} | field 'labels' holds something else than ids",
+        "tokenized | {'input_ids':[1,2],'completion_mask':[0,2]} | field 'completion_mask' holds something else than 0 and 1",
+        "tokenized | {'input_ids':[1,2],'prompt_length':1,'attention_mask':[1,0]} | field 'attention_mask' leaves tokens out: give none of them",
+        "tokenized | {'input_ids':[1,2],'prompt_length':1,'position_ids':[0,0]} | field 'position_ids' does not count from 0: give a row a text",
         "tokenized | {'input_ids':3,'prompt_length':0} | field 'input_ids' is not a list",
       })
   void saysWhatIsWrongWithARow(String format, String row, String reason) {

@@ -41,7 +41,8 @@ class ChatTemplateTest {
 
     assertThat(
             template("{{ '<' + messages[0]['content'] + '>' }}")
-                .render(messages, Map.of(), GenerationPrompt.OMIT))
+                .render(messages, Map.of(), GenerationPrompt.OMIT)
+                .text())
         .isEqualTo("<a\u000bb\\n\"c\" 'd' <e> &\t\u0001>");
   }
 
@@ -97,7 +98,7 @@ class ChatTemplateTest {
         """;
     List<Message> messages = List.of(new Message("system", " Be short\n"), HELLO.get(0));
 
-    assertThat(template(template).render(messages, Map.of(), GenerationPrompt.ADD))
+    assertThat(template(template).render(messages, Map.of(), GenerationPrompt.ADD).text())
         .isEqualTo(
             "<s><|start_header_id|>system<|end_header_id|>\n\nToday Date: 26 Jul 2024\n\nBe short"
                 + "<|eot_id|><|start_header_id|>user<|end_header_id|>\n\n{{ Hi }}<|eot_id|>"
@@ -153,7 +154,7 @@ class ChatTemplateTest {
         "{{ 'a' | nosuch }}",
         "{{ nosuch('a') }}",
         "{% nosuch %}",
-        "{{ 'a' | tojson(sort_keys=true) }}",
+        "{{ 'a' | tojson(nosuch=true) }}",
         "{% if 'a' is nosuch %}{% endif %}",
         "{{ 'a' ",
         "{# a ",
@@ -170,11 +171,11 @@ class ChatTemplateTest {
   void addsTextsToTextsOnly(String template) {
     assertThatThrownBy(() -> render(template, GenerationPrompt.OMIT))
         .isInstanceOf(TemplateRefusalException.class)
-        .hasMessageEndingWith("which cannot be added");
+        .hasMessageContaining("unsupported operand types for +");
   }
 
   private static String render(String template, GenerationPrompt generationPrompt) {
-    return template(template).render(HELLO, Map.of(), generationPrompt);
+    return template(template).render(HELLO, Map.of(), generationPrompt).text();
   }
 
   private static ChatTemplate template(String text) {

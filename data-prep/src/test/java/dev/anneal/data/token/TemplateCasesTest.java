@@ -50,7 +50,7 @@ class TemplateCasesTest {
             ? GenerationPrompt.ADD
             : GenerationPrompt.OMIT;
     if (expected.get("refusal").isNull()) {
-      assertThat(template.render(messages, variables, prompt))
+      assertThat(template.render(messages, variables, prompt).text())
           .isEqualTo(expected.get("rendered").textValue());
     } else {
       assertThatThrownBy(() -> template.render(messages, variables, prompt))

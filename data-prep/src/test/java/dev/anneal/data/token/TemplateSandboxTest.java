@@ -87,6 +87,7 @@ class TemplateSandboxTest {
   private static String render(String template) {
     TokenizerFiles files = new TokenizerFiles("here", "{}", template, null, null, Instant.EPOCH);
     return new ChatTemplate(files)
-        .render(List.of(new Message("user", "Hi")), Map.of(), GenerationPrompt.OMIT);
+        .render(List.of(new Message("user", "Hi")), Map.of(), GenerationPrompt.OMIT)
+        .text();
   }
 }

@@ -1,10 +1,13 @@
 package dev.anneal.spark.config;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.anneal.training.lora.ModuleNames;
 import dev.anneal.training.optim.LearningRateSchedule;
 import dev.anneal.training.trainer.TrainingSpec;
 import dev.anneal.training.trainer.TrainingSpec.OnNan;
 import java.io.Serializable;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.SortedMap;
@@ -114,6 +117,9 @@ public record AnnealConfig(
   /**
    * The adapter.
    *
+   * @param targetModules a list of names, or a text as PEFT takes it
+   * @param rankPattern other ranks by regular expressions for the ends of names, in their order
+   * @param alphaPattern other alphas in the same way
    * @param initFrom a PEFT adapter folder to start from; {@code null}: a new adapter
    */
   public record Lora(
@@ -121,9 +127,31 @@ public record AnnealConfig(
       double alpha,
       double dropout,
       boolean useRslora,
-      List<String> targetModules,
+      JsonNode targetModules,
+      Map<String, Integer> rankPattern,
+      Map<String, Double> alphaPattern,
       String initFrom)
-      implements Serializable {}
+      implements Serializable {
+
+    /**
+     * Which modules get an adapter.
+     *
+     * @throws dev.anneal.training.InvalidModelException if it is a regular expression that is not
+     *     understood
+     */
+    public ModuleNames moduleNames() {
+      return names(targetModules);
+    }
+
+    static ModuleNames names(JsonNode given) {
+      if (given.isTextual()) {
+        return ModuleNames.text(given.textValue());
+      }
+      List<String> names = new ArrayList<>();
+      given.forEach(name -> names.add(name.asText()));
+      return ModuleNames.listed(names);
+    }
+  }
 
   /**
    * How the frozen weights are held.

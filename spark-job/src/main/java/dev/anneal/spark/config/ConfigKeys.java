@@ -3,21 +3,26 @@ package dev.anneal.spark.config;
 import static dev.anneal.spark.config.ConfigKey.key;
 import static dev.anneal.spark.config.Identity.ALWAYS;
 import static dev.anneal.spark.config.Identity.OF_ADAPTERS;
+import static dev.anneal.spark.config.Identity.OF_ALPHA_PATTERN;
 import static dev.anneal.spark.config.Identity.OF_DROPOUT;
+import static dev.anneal.spark.config.Identity.OF_RANK_PATTERN;
 import static dev.anneal.spark.config.Rule.above;
 import static dev.anneal.spark.config.Rule.atLeast;
 import static dev.anneal.spark.config.Rule.bool;
 import static dev.anneal.spark.config.Rule.list;
 import static dev.anneal.spark.config.Rule.mapping;
 import static dev.anneal.spark.config.Rule.oneOf;
+import static dev.anneal.spark.config.Rule.regularExpression;
 import static dev.anneal.spark.config.Rule.share;
 import static dev.anneal.spark.config.Rule.shareBelowOne;
 import static dev.anneal.spark.config.Rule.text;
 import static dev.anneal.spark.config.Rule.wholeNumber;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import dev.anneal.training.lora.LoraTargets;
-import java.util.ArrayList;
+import dev.anneal.training.lora.ModuleNames;
+import dev.anneal.training.model.LinearModule;
+import java.util.Arrays;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 
@@ -26,6 +31,7 @@ import java.util.Map;
  * one node of eight GPUs.
  */
 final class ConfigKeys {
+  private static final LinearModule[] MODULES = LinearModule.values();
   private static final long MAX_INT = Integer.MAX_VALUE;
   private static final long MAX_LONG = Long.MAX_VALUE;
 
@@ -96,12 +102,22 @@ final class ConfigKeys {
               .byDefault(false),
           key(
                   "lora.target_modules",
-                  "linear modules that get an adapter; [all-linear]: these seven")
+                  "linear modules that get an adapter; all-linear: these seven; a text: a regular expression for whole names")
               .identity(OF_ADAPTERS.as(ConfigKeys::modules))
-              .is(list("a list of module names", 1, Integer.MAX_VALUE, text()))
+              .is(
+                  list("a list of module names", 1, Integer.MAX_VALUE, text())
+                      .or(regularExpression()))
               .byDefault(
                   List.of(
                       "q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")),
+          key("lora.rank_pattern", "other ranks, as PEFT has them: {v_proj: 16}")
+              .identity(OF_RANK_PATTERN)
+              .is(mapping("END OF NAME: RANK pairs", wholeNumber(1, MAX_INT)))
+              .byDefault(Map.of()),
+          key("lora.alpha_pattern", "other alphas, likewise")
+              .identity(OF_ALPHA_PATTERN)
+              .is(mapping("END OF NAME: ALPHA pairs", above(0)))
+              .byDefault(Map.of()),
           key("lora.init_from", "PEFT adapter folder to start from")
               .identity(OF_ADAPTERS)
               .location(),
@@ -210,9 +226,21 @@ final class ConfigKeys {
 
   private ConfigKeys() {}
 
-  private static String modules(JsonNode names) {
-    List<String> given = new ArrayList<>();
-    names.forEach(name -> given.add(name.asText()));
-    return LoraTargets.resolve(given).toString();
+  /** The same for all ways to write the same names. */
+  private static String modules(JsonNode given) {
+    ModuleNames names = AnnealConfig.Lora.names(given);
+    if (!(names instanceof ModuleNames.Listed listed)) {
+      return given.asText();
+    }
+    return listed.names().stream()
+        .sorted(Comparator.comparingInt(ConfigKeys::place).thenComparing(name -> name))
+        .map(name -> place(name) < MODULES.length ? MODULES[place(name)].name() : name)
+        .toList()
+        .toString();
+  }
+
+  private static int place(String name) {
+    return (int)
+        Arrays.stream(MODULES).takeWhile(module -> !module.moduleName().equals(name)).count();
   }
 }

@@ -16,6 +16,13 @@ record Identity(Predicate<AnnealConfig> counts, Function<JsonNode, String> value
   static final Identity ALWAYS = when(config -> true);
   static final Identity OF_ADAPTERS = when(Identity::trainsAdapters);
 
+  /** A pattern counts where there is one, so that older checkpoints stay usable without. */
+  static final Identity OF_RANK_PATTERN =
+      when(config -> trainsAdapters(config) && !config.lora().rankPattern().isEmpty());
+
+  static final Identity OF_ALPHA_PATTERN =
+      when(config -> trainsAdapters(config) && !config.lora().alphaPattern().isEmpty());
+
   /** Masks are drawn for a micro-batch. */
   static final Identity OF_DROPOUT =
       when(config -> trainsAdapters(config) && config.lora().dropout() > 0);

@@ -38,14 +38,35 @@ record Rule(String expected, Map<String, Object> schema, UnaryOperator<JsonNode>
         value -> value.isNull() ? value : read.apply(value));
   }
 
-  static Rule text() {
+  /** This rule or another. */
+  Rule or(Rule other) {
     return new Rule(
-        "a text",
+        expected + ", or " + other.expected,
+        Map.of("anyOf", List.of(schema, other.schema)),
+        value -> apply(value).or(() -> other.apply(value)).orElse(null));
+  }
+
+  static Rule text() {
+    return text("a text");
+  }
+
+  private static Rule text(String expected) {
+    return new Rule(
+        expected,
         Map.of("type", List.of("string", "number", "boolean"), "pattern", "\\S"),
         value ->
             value.isValueNode() && !value.isNull() && !value.asText().isBlank()
                 ? TextNode.valueOf(value.asText())
                 : null);
+  }
+
+  /** A text; but what a reference gives in brackets is a list. */
+  static Rule regularExpression() {
+    Rule text = text("a regular expression");
+    return new Rule(
+        text.expected,
+        text.schema,
+        value -> value.asText().matches("\\[.*]") ? null : text.read.apply(value));
   }
 
   static Rule bool() {

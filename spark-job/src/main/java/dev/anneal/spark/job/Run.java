@@ -113,6 +113,7 @@ public final class Run {
           "Note: output.path %s is a local path: it must be the same shared folder on every node."
               .formatted(plan.folder().display()));
     }
+    plan.notes().forEach(note -> display.line("Note: " + note));
     try (session) {
       SparkSession spark = session.open();
       held.whenLost(this::leave);
@@ -199,12 +200,13 @@ public final class Run {
   private Result stages(SparkSession spark, RunRecord record) throws IOException {
     DatasetManifest dataset = dataset(spark);
     record.dataset(dataset);
-    Summary summary = new Summary(out, plan.config(), plan.folder());
+    Summary summary = new Summary(out, plan.config(), plan.folder(), plan.adapters());
     if (!request.command().trains()) {
       summary.prepared(dataset, samples());
       return new Result(dataset, List.of());
     }
     display.line(Summary.dataset(dataset));
+    dataset.notes().forEach(display::line);
     DatasetCheck.check(plan.config(), plan.vocabSize(), dataset);
     try {
       return trained(spark, record, dataset, summary);

@@ -5,6 +5,7 @@ import dev.anneal.data.DatasetReport;
 import dev.anneal.spark.config.AnnealConfig;
 import dev.anneal.spark.storage.ModelLocation;
 import dev.anneal.spark.storage.RunFolder;
+import dev.anneal.training.lora.LoraLayout;
 import dev.anneal.training.trainer.TrainingSpec;
 import java.io.PrintWriter;
 import java.time.Duration;
@@ -19,11 +20,16 @@ public final class Summary {
   private final PrintWriter out;
   private final AnnealConfig config;
   private final RunFolder folder;
+  private final LoraLayout adapters;
 
-  public Summary(PrintWriter out, AnnealConfig config, RunFolder folder) {
+  /**
+   * @param adapters those that were trained; {@code null} for none
+   */
+  public Summary(PrintWriter out, AnnealConfig config, RunFolder folder, LoraLayout adapters) {
     this.out = out;
     this.config = config;
     this.folder = folder;
+    this.adapters = adapters;
   }
 
   /** One line on the prepared data set. */
@@ -128,10 +134,17 @@ public final class Summary {
     if (!remote.isEmpty()) {
       out.println("Next: copy %s to local folders,".formatted(String.join(" and ", remote)));
     }
+    String next = remote.isEmpty() ? "Next:" : "      then";
+    Vllm vllm = Vllm.of(adapters);
+    if (vllm.reasonAgainst().isPresent()) {
+      out.println(
+          "%s %s; in Python: peft.PeftModel.from_pretrained(model, \"%s\").merge_and_unload()"
+              .formatted(next, vllm.reasonAgainst().get(), localAdapter));
+      return;
+    }
     out.println(
-        "%s serve it with vLLM: vllm serve %s --enable-lora --lora-modules tuned=%s"
-            .formatted(
-                remote.isEmpty() ? "Next:" : "      then", local(model, "MODEL"), localAdapter));
+        "%s serve it with vLLM: vllm serve %s --enable-lora --max-lora-rank %d --lora-modules tuned=%s"
+            .formatted(next, local(model, "MODEL"), vllm.maxLoraRank(), localAdapter));
     out.println(
         "      or load it in Python: peft.PeftModel.from_pretrained(model, \"%s\")"
             .formatted(localAdapter));

@@ -3,6 +3,8 @@ package dev.anneal.spark.preflight;
 import dev.anneal.data.PrepSpec;
 import dev.anneal.spark.config.AnnealConfig;
 import dev.anneal.spark.storage.RunFolder;
+import dev.anneal.training.lora.LoraLayout;
+import java.util.List;
 import java.util.Optional;
 
 /**
@@ -13,7 +15,9 @@ import java.util.Optional;
  *     none
  * @param vocabSize tokens that the model embeds
  * @param model fingerprint of the model
+ * @param adapters which modules get an adapter; {@code null} where none is trained
  * @param earlier what it goes on with; empty where it begins anew
+ * @param notes sentences on what was found that the user may not expect
  */
 public record Plan(
     AnnealConfig config,
@@ -21,11 +25,17 @@ public record Plan(
     String tokenizer,
     int vocabSize,
     String model,
+    LoraLayout adapters,
     RunFolder folder,
-    Optional<ResumeState> earlier) {
+    Optional<ResumeState> earlier,
+    List<String> notes) {
+
+  public Plan {
+    notes = List.copyOf(notes);
+  }
 
   /** The same with the folder as this run may use it. */
   public Plan in(RunFolder held) {
-    return new Plan(config, prep, tokenizer, vocabSize, model, held, earlier);
+    return new Plan(config, prep, tokenizer, vocabSize, model, adapters, held, earlier, notes);
   }
 }

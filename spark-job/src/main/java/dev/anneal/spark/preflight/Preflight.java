@@ -15,13 +15,15 @@ import dev.anneal.spark.train.Batches;
 import dev.anneal.spark.train.Specs;
 import dev.anneal.storage.Storage;
 import dev.anneal.training.lora.AdapterCheck;
-import dev.anneal.training.lora.LoraTargets;
+import dev.anneal.training.lora.LoraLayout;
 import dev.anneal.training.model.LlamaConfig;
 import dev.anneal.training.model.ModelCheck;
 import dev.anneal.training.model.ModelFingerprint;
 import dev.anneal.training.model.ModelSource;
 import dev.anneal.training.trainer.TrainingSpec;
 import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.SparkConf;
@@ -33,6 +35,10 @@ public final class Preflight {
   private final SparkConf spark;
   private final Storage storage;
   private final RunFolder folder;
+  private final List<String> notes = new ArrayList<>();
+
+  /** {@code null} where none are trained. */
+  private LoraLayout adapters;
 
   private Preflight(Request request, SparkConf spark, Configuration hadoop) {
     this.request = request;
@@ -66,8 +72,10 @@ public final class Preflight {
         plan.tokenizer(),
         plan.vocabSize(),
         plan.model(),
+        plan.adapters(),
         plan.folder(),
-        earlier);
+        earlier,
+        plan.notes());
   }
 
   private static void requireKeys(Request request) {
@@ -92,8 +100,9 @@ public final class Preflight {
       BuildCheck.check(config);
       ClusterCheck.check(config, spark);
       GpuCheck.check(config, spark);
-      if (config.training().mode() == TrainingSpec.Mode.LORA) {
-        LoraTargets.resolve(config.lora().targetModules());
+      if (trainsAdapters()) {
+        // a regular expression that is not understood needs no model to be refused
+        Specs.lora(config);
       }
     }
     OutputPlaceCheck.check(folder, spark);
@@ -102,29 +111,31 @@ public final class Preflight {
     String path = config.model().path();
     ModelLocation model = path == null ? null : ModelLocation.of(path);
     String tokenizer = tokenizer(model);
+    LlamaConfig shape = model == null ? null : checkModel(model);
     // rows can be prepared for a tokenizer alone
-    int vocabSize = model == null ? Integer.MAX_VALUE : checkModel(model, tokenizer).vocabSize();
-    String fingerprint = request.command().trains() ? fingerprint(model) : null;
+    int vocabSize = shape == null ? Integer.MAX_VALUE : shape.vocabSize();
+    String fingerprint = request.command().trains() ? fingerprint(model, shape) : null;
     Optional<ResumeState> earlier = EarlierRun.find(request, folder, tokenizer, fingerprint);
-    PrepSpec prep = request.command().prepares() ? Specs.prep(config, tokenizer) : null;
+    PrepSpec prep = request.command().prepares() ? Specs.prep(config, tokenizer, vocabSize) : null;
     if (prep == null) {
       checkDataset(tokenizer, vocabSize);
     } else if (earlier.map(ResumeState::dataset).isEmpty()) {
       checkSource(prep);
     }
     OutputCheck.checkWritable(folder);
-    return new Plan(config, prep, tokenizer, vocabSize, fingerprint, folder, earlier);
+    return new Plan(
+        config, prep, tokenizer, vocabSize, fingerprint, adapters, folder, earlier, notes);
   }
 
-  private String fingerprint(ModelLocation location) {
+  private String fingerprint(ModelLocation location, LlamaConfig shape) {
     try {
-      return ModelFingerprint.of(location.open(storage, config.training().seed()));
+      return ModelFingerprint.of(location.open(storage, config.training().seed()), shape);
     } catch (IOException e) {
       throw unreadable(location, e);
     }
   }
 
-  private LlamaConfig checkModel(ModelLocation location, String tokenizer) {
+  private LlamaConfig checkModel(ModelLocation location) {
     try {
       LlamaConfig shape = shape(location);
       if (config.data().sequences().maxLength() > shape.maxPositionEmbeddings()) {
@@ -139,17 +150,26 @@ public final class Preflight {
       if (request.command().trains()) {
         BuildCheck.checkShape(config, shape);
       }
-      if (tokenizer != null) {
-        checkVocabulary(tokenizer, location, shape);
-      }
-      if (request.command().trains() && config.lora().initFrom() != null) {
-        AdapterCheck.check(
-            new StorageModelFolder(config.lora().initFrom(), storage), shape, Specs.lora(config));
+      if (trainsAdapters()) {
+        checkAdapters(shape);
       }
       return shape;
     } catch (IOException e) {
       throw unreadable(location, e);
     }
+  }
+
+  private boolean trainsAdapters() {
+    return request.command().trains() && config.training().mode() == TrainingSpec.Mode.LORA;
+  }
+
+  private void checkAdapters(LlamaConfig shape) throws IOException {
+    LoraLayout layout = LoraLayout.of(Specs.lora(config), shape);
+    layout.requirePatternsUsed();
+    if (config.lora().initFrom() != null) {
+      AdapterCheck.check(new StorageModelFolder(config.lora().initFrom(), storage), shape, layout);
+    }
+    adapters = layout;
   }
 
   private static BadRequestException unreadable(ModelLocation location, IOException e) {
@@ -161,38 +181,41 @@ public final class Preflight {
 
   private LlamaConfig shape(ModelLocation location) throws IOException {
     ModelSource source = location.open(storage, config.training().seed());
-    return source instanceof ModelSource.Folder model && request.command().trains()
-        ? ModelCheck.check(model.folder())
-        : source.config();
-  }
-
-  private void checkVocabulary(String folder, ModelLocation location, LlamaConfig shape) {
-    try (ChatTokenizer tokenizer = ChatTokenizer.load(folder, storage)) {
-      if (tokenizer.vocabSize() > shape.vocabSize()) {
-        throw new BadRequestException(
-            "The tokenizer %s has %d tokens, but the model %s embeds only %d: set model.tokenizer to the tokenizer of this model."
-                .formatted(
-                    RunFolder.display(folder),
-                    tokenizer.vocabSize(),
-                    location.display(),
-                    shape.vocabSize()));
-      }
+    if (!(source instanceof ModelSource.Folder model)) {
+      return source.config();
     }
+    if (!request.command().trains()) {
+      // rows can be prepared where there are no weights yet
+      return LlamaConfig.read(model.folder());
+    }
+    ModelCheck.Checked checked = ModelCheck.check(model.folder());
+    notes.addAll(checked.notes());
+    return checked.config();
   }
 
   private String tokenizer(ModelLocation location) {
     if (config.model().tokenizer() != null) {
       return config.model().tokenizer();
     }
-    if (location instanceof ModelLocation.Folder folder) {
+    boolean needed = RowFormat.of(config.data().rows().format()).needsTokenizer();
+    if (location instanceof ModelLocation.Folder folder
+        && (needed || hasTokenizer(folder.location()))) {
       return folder.location();
     }
-    if (RowFormat.of(config.data().rows().format()).needsTokenizer()) {
+    if (needed) {
       throw new BadRequestException(
           "model.path %s has no tokenizer of its own: set model.tokenizer to a folder with tokenizer.json."
               .formatted(location.display()));
     }
     return null;
+  }
+
+  private boolean hasTokenizer(String folder) {
+    try {
+      return storage.exists(folder + "/tokenizer.json");
+    } catch (IOException e) {
+      throw new BadRequestException(Storage.cannotRead(folder, e), e);
+    }
   }
 
   private void checkSource(PrepSpec prep) {

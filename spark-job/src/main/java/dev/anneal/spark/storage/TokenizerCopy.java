@@ -1,8 +1,10 @@
 package dev.anneal.spark.storage;
 
 import dev.anneal.storage.Storage;
+import dev.anneal.storage.Storage.FileInfo;
 import java.io.IOException;
 import java.io.InputStream;
+import java.util.ArrayList;
 import java.util.List;
 
 /** Puts a tokenizer beside a model that was trained in full, so that its folder is complete. */
@@ -12,8 +14,12 @@ public final class TokenizerCopy {
           "tokenizer.json",
           "tokenizer_config.json",
           "special_tokens_map.json",
+          "added_tokens.json",
           "chat_template.jinja",
+          "chat_template.json",
           "generation_config.json");
+
+  private static final String TEMPLATES = "additional_chat_templates";
 
   private TokenizerCopy() {}
 
@@ -26,7 +32,11 @@ public final class TokenizerCopy {
   public static void copy(String tokenizerFolder, String template, RunFolder run)
       throws IOException {
     Storage storage = run.storage();
-    for (String file : FILES) {
+    List<String> files = new ArrayList<>(FILES);
+    for (FileInfo file : storage.list(tokenizerFolder + "/" + TEMPLATES)) {
+      files.add(TEMPLATES + file.uri().substring(file.uri().lastIndexOf('/')));
+    }
+    for (String file : files) {
       String source = tokenizerFolder + "/" + file;
       if (storage.exists(source)) {
         try (InputStream in = storage.open(source)) {

@@ -7,6 +7,7 @@ import dev.anneal.spark.config.AnnealConfig;
 import dev.anneal.spark.config.AnnealConfig.Precision;
 import dev.anneal.training.kernel.Matmul;
 import dev.anneal.training.lora.LoraSpec;
+import dev.anneal.training.lora.TargetModules;
 import dev.anneal.training.model.Llama;
 import dev.anneal.training.optim.AdamWSpec;
 import dev.anneal.training.optim.LearningRateSchedule;
@@ -25,12 +26,22 @@ public final class Specs {
    * @param tokenizer folder of the tokenizer; {@code null} for rows that come tokenized
    */
   public static PrepSpec prep(AnnealConfig config, String tokenizer) {
+    return prep(config, tokenizer, Integer.MAX_VALUE);
+  }
+
+  /**
+   * Same as {@link #prep(AnnealConfig, String)}, for a model.
+   *
+   * @param vocabSize tokens that the model embeds
+   */
+  public static PrepSpec prep(AnnealConfig config, String tokenizer, int vocabSize) {
     return new PrepSpec(
         rows(config.data().rows()),
         sequences(config.data().sequences()),
         config.training().seed(),
         tokenizer,
-        config.output().path());
+        config.output().path(),
+        vocabSize);
   }
 
   private static PrepSpec.Rows rows(AnnealConfig.Rows rows) {
@@ -67,7 +78,13 @@ public final class Specs {
   public static LoraSpec lora(AnnealConfig config) {
     AnnealConfig.Lora lora = config.lora();
     return new LoraSpec(
-        lora.r(), lora.alpha(), lora.dropout(), lora.useRslora(), lora.targetModules());
+        lora.r(),
+        lora.alpha(),
+        lora.dropout(),
+        lora.useRslora(),
+        TargetModules.of(lora.moduleNames()),
+        lora.rankPattern(),
+        lora.alphaPattern());
   }
 
   static TrainingSpec training(AnnealConfig config, long sequences) {

@@ -73,6 +73,12 @@ class RunIdentityTest {
         Arguments.of("lora.use_rslora=true", "lora.use_rslora is false there and true here"),
         Arguments.of("lora.init_from=/an/adapter", "lora.init_from is null there and file:/an/"),
         Arguments.of("lora.target_modules=[q_proj]", "lora.target_modules is ["),
+        Arguments.of(
+            "lora.rank_pattern={q_proj: 4}",
+            "lora.rank_pattern is not set there and {\"q_proj\":4} here"),
+        Arguments.of(
+            "lora.alpha_pattern={q_proj: 4}",
+            "lora.alpha_pattern is not set there and {\"q_proj\":4.0} here"),
         Arguments.of("training.max_steps=81", "the number of steps is 80 there and 81 here"),
         Arguments.of("training.epochs=2", "the number of steps is 80 there and 25 here"),
         Arguments.of("training.micro_batch_size=5", "the global batch is 8 there and 10 here"),
@@ -160,6 +166,16 @@ class RunIdentityTest {
     Part train = new Part(100, 100, 1000, 500, 9, 1, List.of());
     Part eval = new Part(0, 0, 0, 0, -1, 0, List.of());
     return new DatasetManifest(
-        DatasetManifest.SCHEMA_VERSION, tokenizer, null, null, null, null, train, eval, null, null);
+        DatasetManifest.SCHEMA_VERSION,
+        tokenizer,
+        null,
+        null,
+        null,
+        null,
+        train,
+        eval,
+        null,
+        null,
+        null);
   }
 }

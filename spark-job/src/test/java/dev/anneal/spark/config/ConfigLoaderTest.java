@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 
 import dev.anneal.spark.BadRequestException;
+import dev.anneal.training.lora.ModuleNames;
 import dev.anneal.training.optim.LearningRateSchedule;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -31,7 +32,8 @@ class ConfigLoaderTest {
         """);
     AnnealConfig config = load("lora.r=16", "lora.target_modules=[q_proj,v_proj]", "lora.r=32");
     assertThat(config.lora().r()).isEqualTo(32);
-    assertThat(config.lora().targetModules()).containsExactly("q_proj", "v_proj");
+    assertThat(config.lora().moduleNames())
+        .isEqualTo(ModuleNames.listed(List.of("q_proj", "v_proj")));
     assertThat(config.training().maxSteps()).isEqualTo(10);
     assertThat(config.lora().alpha()).isEqualTo(64);
   }
@@ -110,9 +112,11 @@ class ConfigLoaderTest {
         "lora.r=1.5 | is 1.5, but must be a whole number of at least 1.",
         "lora.r=null | is null, but must be a whole number of at least 1.",
         "lora.dropout=1 | is 1, but must be a number from 0 to less than 1.",
-        "lora.target_modules=q_proj | is 'q_proj', but must be a list of module names.",
-        "lora.target_modules=[] | is [], but must be a list of module names.",
-        "lora=5 | lora in --set lora=5 is 5, but must be a section with the keys r, alpha, dropout, use_rslora, target_modules, init_from.",
+        "lora.target_modules={a: 1} | is {\"a\":1}, but must be a list of module names, or a regular expression.",
+        "lora.target_modules=[] | is [], but must be a list of module names, or a regular expression.",
+        "lora.rank_pattern={q_proj: 0} | is {\"q_proj\":0}, but must be END OF NAME: RANK pairs.",
+        "lora.alpha_pattern={q_proj: 0} | is {\"q_proj\":0}, but must be END OF NAME: ALPHA pairs.",
+        "lora=5 | lora in --set lora=5 is 5, but must be a section with the keys r, alpha, dropout, use_rslora, target_modules, rank_pattern, alpha_pattern, init_from.",
         "data.max_length=1 | is 1, but must be a whole number of at least 2.",
         "data.packing=maybe | is 'maybe', but must be true or false.",
         "data.format=csv | is 'csv', but must be one of alpaca, chat, prompt-completion, self-instruct, chip2, hh-rlhf, guanaco, text, tokenized.",
@@ -182,7 +186,7 @@ class ConfigLoaderTest {
             .load();
     assertThat(config.lora().r()).isEqualTo(8);
     assertThat(config.lora().alpha()).isEqualTo(16);
-    assertThat(config.lora().targetModules()).containsExactly("q_proj");
+    assertThat(config.lora().moduleNames()).isEqualTo(ModuleNames.listed(List.of("q_proj")));
     assertThat(config.data().sequences().packing()).isFalse();
     assertThatThrownBy(() -> loader.values(Map.of("lora.r", "abc")))
         .hasMessage("lora.r in the call is 'abc', but must be a whole number of at least 1.");

@@ -41,6 +41,8 @@ class ConfigSchemaTest {
             lora.dropout: 0.0
             lora.use_rslora: false
             lora.target_modules: [q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj]
+            lora.rank_pattern: {}
+            lora.alpha_pattern: {}
             lora.init_from: null
             base_weights.dtype: fp8
             base_weights.shard: node

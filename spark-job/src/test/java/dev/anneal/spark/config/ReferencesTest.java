@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.anneal.spark.BadRequestException;
+import dev.anneal.training.lora.ModuleNames;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -41,7 +42,8 @@ class ReferencesTest {
   void standForNumbersAndLists() {
     AnnealConfig config = sets("cluster.nodes=${NODES}", "lora.target_modules=${WORDS}");
     assertThat(config.cluster().nodes()).isEqualTo(4);
-    assertThat(config.lora().targetModules()).containsExactly("q_proj", "v_proj");
+    assertThat(config.lora().moduleNames())
+        .isEqualTo(ModuleNames.listed(List.of("q_proj", "v_proj")));
     assertThat(sets("data.columns={output: 'a${NODES}'}").data().rows().columns())
         .containsEntry("output", "a4");
   }

@@ -5,12 +5,17 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.anneal.spark.config.AnnealConfig;
 import dev.anneal.spark.config.ConfigLoader;
 import dev.anneal.training.kernel.Matmul;
+import dev.anneal.training.lora.LoraSpec;
+import dev.anneal.training.lora.ModuleNames;
+import dev.anneal.training.lora.TargetModules;
 import dev.anneal.training.model.Llama.Activations;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.trainer.TrainingSpec;
 import dev.anneal.training.weights.FrozenWeights.Shard;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
+import java.util.SortedMap;
 import org.junit.jupiter.api.Test;
 
 class SpecsTest {
@@ -50,6 +55,48 @@ class SpecsTest {
     TrainingSpec spec = spec("compute.matmul=bf16", "base_weights.dtype=bf16");
     assertThat(spec.compute().matmul()).isEqualTo(Matmul.COMPUTE);
     assertThat(spec.weights().dtype()).isEqualTo(DType.BF16);
+  }
+
+  @Test
+  void handsOnPeftsFormsOfTargetsRanksAndAlphas() {
+    LoraSpec lora =
+        spec(
+                "lora.target_modules='.*\\.(q|v)_proj'",
+                "lora.rank_pattern={v_proj: 16, 'layers\\.0\\..*': 4}",
+                "lora.alpha_pattern={q_proj: 1.5}")
+            .lora();
+
+    assertThat(lora.targetModules())
+        .isEqualTo(TargetModules.of(new ModuleNames.Matching(".*\\.(q|v)_proj")));
+    // the first that fits counts
+    assertThat(lora.rankPattern().entrySet())
+        .containsExactly(Map.entry("v_proj", 16), Map.entry("layers\\.0\\..*", 4));
+    assertThat(lora.alphaPattern()).containsExactly(Map.entry("q_proj", 1.5));
+    assertThat(spec("lora.target_modules=all-linear").lora())
+        .isEqualTo(spec("lora.target_modules=[all-linear]").lora())
+        .isEqualTo(spec().lora());
+  }
+
+  @Test
+  void patternsBelongToWhatARunComputesWhereThereAreAny() {
+    assertThat(identity()).doesNotContainKeys("lora.rank_pattern", "lora.alpha_pattern");
+    assertThat(identity("lora.rank_pattern={v_proj: 16, k_proj: 4}", "lora.alpha_pattern={a: 2}"))
+        .containsEntry("lora.rank_pattern", "{\"v_proj\":16,\"k_proj\":4}")
+        .containsEntry("lora.alpha_pattern", "{\"a\":2.0}");
+    assertThat(identity("lora.rank_pattern={v_proj: 16}", "training.mode=full"))
+        .doesNotContainKey("lora.rank_pattern");
+    String all = "[Q_PROJ, K_PROJ, V_PROJ, O_PROJ, GATE_PROJ, UP_PROJ, DOWN_PROJ]";
+    assertThat(identity()).containsEntry("lora.target_modules", all);
+    assertThat(identity("lora.target_modules=all-linear"))
+        .containsEntry("lora.target_modules", all);
+    assertThat(identity("lora.target_modules=[v_proj, 1.mlp.up_proj, q_proj]"))
+        .containsEntry("lora.target_modules", "[Q_PROJ, V_PROJ, 1.mlp.up_proj]");
+    assertThat(identity("lora.target_modules='.*_proj'"))
+        .containsEntry("lora.target_modules", ".*_proj");
+  }
+
+  private static SortedMap<String, String> identity(String... sets) {
+    return ConfigLoader.load(null, List.of(sets), Path.of("/")).identity();
   }
 
   private static TrainingSpec spec(String... sets) {

@@ -10,20 +10,17 @@ import org.bytedeco.pytorch.global.torch;
  * The adapters of one module group in one layer. The modules read the same input, so their {@code
  * A}s are one matrix and their low-rank activations lie side by side.
  *
- * @param a {@code [R, in]}, the adapted modules' {@code A}s; {@code null} if none is adapted
+ * @param a {@code [R, in]}, the adapted modules' {@code A}s, R the sum of their ranks; {@code null}
+ *     if none is adapted
  * @param aT its transpose, a view
  * @param dA its gradient
  * @param factors the adapted modules
  */
 record GroupAdapters(Tensor a, Tensor aT, Tensor dA, List<Factor> factors, Numbers numbers) {
-  /**
-   * The numbers of the products, made once: each is a native object.
-   *
-   * @param scale the factor of the adapters' output
-   */
-  record Numbers(Scalar scale, Scalar zero, Scalar one) {
-    static Numbers of(double scale) {
-      return new Numbers(Tensors.scalar(scale), Tensors.scalar(0), Tensors.scalar(1));
+  /** Numbers of the products, made once: each is a native object. */
+  record Numbers(Scalar zero, Scalar one) {
+    static Numbers make() {
+      return new Numbers(Tensors.scalar(0), Tensors.scalar(1));
     }
   }
 
@@ -35,8 +32,9 @@ record GroupAdapters(Tensor a, Tensor aT, Tensor dA, List<Factor> factors, Numbe
    * @param dB its gradient
    * @param column where the module's outputs begin among those of the group
    * @param low where its low-rank activations begin
+   * @param scale the factor of its adapter's output
    */
-  record Factor(Tensor b, Tensor bT, Tensor dB, long column, long low) {
+  record Factor(Tensor b, Tensor bT, Tensor dB, long column, long low, Scalar scale) {
     Tensor outputs(Tensor y) {
       return y.narrow(1, column, b.size(0));
     }
@@ -58,7 +56,7 @@ record GroupAdapters(Tensor a, Tensor aT, Tensor dA, List<Factor> factors, Numbe
   /** {@code y += scale * low B^T} of every module. */
   void addTo(Tensor y, Tensor low) {
     for (Factor factor : factors) {
-      factor.outputs(y).addmm_(factor.lows(low), factor.bT(), numbers.one(), numbers.scale());
+      factor.outputs(y).addmm_(factor.lows(low), factor.bT(), numbers.one(), factor.scale());
     }
   }
 
@@ -69,7 +67,7 @@ record GroupAdapters(Tensor a, Tensor aT, Tensor dA, List<Factor> factors, Numbe
     }
     Tensor dLow = Tensors.emptyLike(dY, dY.size(0), a.size(0));
     for (Factor factor : factors) {
-      product(factor.lows(dLow), factor.outputs(dY), factor.b());
+      product(factor.lows(dLow), factor.outputs(dY), factor.b(), factor.scale());
     }
     return dLow;
   }
@@ -88,12 +86,12 @@ record GroupAdapters(Tensor a, Tensor aT, Tensor dA, List<Factor> factors, Numbe
     }
     torch.mm_out(dA, dLow.t(), x);
     for (Factor factor : factors) {
-      product(factor.dB(), factor.outputs(dY).t(), factor.lows(low));
+      product(factor.dB(), factor.outputs(dY).t(), factor.lows(low), factor.scale());
     }
   }
 
   /** {@code into = scale * left right} */
-  private void product(Tensor into, Tensor left, Tensor right) {
-    torch.addmm_out(into, into, left, right, numbers.zero(), numbers.scale());
+  private void product(Tensor into, Tensor left, Tensor right, Scalar scale) {
+    torch.addmm_out(into, into, left, right, numbers.zero(), scale);
   }
 }

@@ -1,5 +1,6 @@
 package dev.anneal.training.fused;
 
+import dev.anneal.training.lora.LoraLayout;
 import dev.anneal.training.lora.LoraModel;
 import dev.anneal.training.model.LinearModule;
 import dev.anneal.training.model.LlamaConfig;
@@ -7,6 +8,7 @@ import dev.anneal.training.model.ModuleGroup;
 import dev.anneal.training.optim.Parameters;
 import dev.anneal.training.tensor.Tensors;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
@@ -18,15 +20,21 @@ import org.bytedeco.pytorch.Tensor;
  */
 final class LayerAdapterViews {
   private final Parameters parameters;
+
+  /** Elements of every layer's adapters. */
+  private final List<Long> numels = new ArrayList<>();
+
   private final Tensor gradient;
   private final List<Map<ModuleGroup, GroupAdapters>> layers = new ArrayList<>();
 
   /** In the current tensor scope. */
   LayerAdapterViews(LoraModel model) {
     this.parameters = model.parameters();
-    this.gradient =
-        Tensors.emptyLike(parameters.bucketCompute(0), parameters.bucketCompute(0).numel()).zero_();
-    GroupAdapters.Numbers numbers = GroupAdapters.Numbers.of(model.spec().scale());
+    for (List<Parameters.Shape> shapes : parameters.layout()) {
+      numels.add(shapes.stream().mapToLong(Parameters.Shape::numel).sum());
+    }
+    this.gradient = Tensors.emptyLike(parameters.compute(), Collections.max(numels));
+    GroupAdapters.Numbers numbers = GroupAdapters.Numbers.make();
     for (int layer = 0; layer < model.config().numHiddenLayers(); layer++) {
       Map<ModuleGroup, GroupAdapters> groups = new EnumMap<>(ModuleGroup.class);
       for (ModuleGroup group : ModuleGroup.values()) {
@@ -43,22 +51,29 @@ final class LayerAdapterViews {
 
   /** Adds the gradients that the layer's backward has written to the parameters'. */
   void accumulate(int layer) {
-    parameters.bucketGradient(layer).add_(gradient);
+    long numel = numels.get(layer);
+    parameters.bucketGradient(layer).narrow(0, 0, numel).add_(gradient.narrow(0, 0, numel));
   }
 
   private GroupAdapters group(
       LoraModel model, int layer, ModuleGroup group, GroupAdapters.Numbers numbers) {
     LlamaConfig config = model.config();
     List<GroupAdapters.Factor> factors = new ArrayList<>();
-    long r = model.spec().r();
+    Map<LinearModule, LoraLayout.Adapter> adapters = model.layout().layers().get(layer);
     long column = 0;
+    long low = 0;
     Tensor a = null;
     Tensor dA = null;
     for (LinearModule module : group.modules()) {
-      if (model.targets().contains(module)) {
+      LoraLayout.Adapter adapter = adapters.get(module);
+      if (adapter != null) {
         if (a == null) {
           // the group's A matrices lie end to end
-          long rows = r * group.modules().stream().filter(model.targets()::contains).count();
+          long rows =
+              group.modules().stream()
+                  .filter(adapters::containsKey)
+                  .mapToLong(adapted -> adapters.get(adapted).r())
+                  .sum();
           long in = group.inFeatures(config);
           long offset = parameters.offsetInBucket(module.loraAName(layer));
           a = parameters.bucketCompute(layer).narrow(0, offset, rows * in).view(rows, in);
@@ -68,7 +83,9 @@ final class LayerAdapterViews {
         Tensor b = parameters.compute(name);
         Tensor dB =
             gradient.narrow(0, parameters.offsetInBucket(name), b.numel()).view(Tensors.shape(b));
-        factors.add(new GroupAdapters.Factor(b, b.t(), dB, column, r * factors.size()));
+        factors.add(
+            new GroupAdapters.Factor(b, b.t(), dB, column, low, Tensors.scalar(adapter.scale())));
+        low += adapter.r();
       }
       column += module.outFeatures(config);
     }

@@ -56,7 +56,8 @@ public final class JsonObject {
       }
       ByteBuffer bytes = ByteBuffer.allocate((int) size);
       while (bytes.hasRemaining() && channel.read(bytes) >= 0) {}
-      return parse(bytes.flip(), where);
+      LfsPointer.refuse(bytes.flip(), where);
+      return parse(bytes, where);
     }
   }
 

@@ -44,8 +44,9 @@ public record SafetensorsHeader(
       throw truncated(where, "its header", LENGTH_BYTES, fileBytes);
     }
     channel.position(0);
-    long headerBytes =
-        readFully(channel, LENGTH_BYTES, where).order(ByteOrder.LITTLE_ENDIAN).getLong();
+    ByteBuffer length = readFully(channel, LENGTH_BYTES, where);
+    LfsPointer.refuse(length, where);
+    long headerBytes = length.order(ByteOrder.LITTLE_ENDIAN).getLong();
     if (headerBytes < 2 || headerBytes > MAX_HEADER_BYTES) {
       throw new InvalidModelException(
           "%s is not a safetensors file: its first 8 bytes give a header of %s bytes."

@@ -14,7 +14,6 @@ import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import org.bytedeco.pytorch.Tensor;
 
 /**
@@ -27,8 +26,7 @@ import org.bytedeco.pytorch.Tensor;
  */
 public record LoraModel(
     LlamaConfig config,
-    LoraSpec spec,
-    Set<LinearModule> targets,
+    LoraLayout layout,
     Parameters parameters,
     DecoderWeights decoder,
     Tensor embedTokens,
@@ -40,20 +38,21 @@ public record LoraModel(
    * The adapters' parameters, a bucket a layer. A module group's {@code A [r, in]} lie end to end,
    * then its {@code B [out, r]}.
    */
-  public static List<List<Parameters.Shape>> shapes(
-      LlamaConfig config, LoraSpec spec, Set<LinearModule> targets) {
+  public static List<List<Parameters.Shape>> shapes(LlamaConfig config, LoraLayout layout) {
     List<List<Parameters.Shape>> layers = new ArrayList<>();
     for (int layer = 0; layer < config.numHiddenLayers(); layer++) {
+      Map<LinearModule, LoraLayout.Adapter> adapters = layout.layers().get(layer);
       List<Parameters.Shape> shapes = new ArrayList<>();
       for (ModuleGroup group : ModuleGroup.values()) {
-        List<LinearModule> modules = group.modules().stream().filter(targets::contains).toList();
+        List<LinearModule> modules =
+            group.modules().stream().filter(adapters::containsKey).toList();
         for (LinearModule module : modules) {
           long in = module.inFeatures(config);
-          shapes.add(new Parameters.Shape(module.loraAName(layer), spec.r(), in));
+          shapes.add(new Parameters.Shape(module.loraAName(layer), adapters.get(module).r(), in));
         }
         for (LinearModule module : modules) {
           long out = module.outFeatures(config);
-          shapes.add(new Parameters.Shape(module.loraBName(layer), out, spec.r()));
+          shapes.add(new Parameters.Shape(module.loraBName(layer), out, adapters.get(module).r()));
         }
       }
       layers.add(shapes);
@@ -69,12 +68,16 @@ public record LoraModel(
   @Override
   public LlamaLayer layer(int index, Dropout dropout, Leaves leaves) {
     Map<LinearModule, LayerAdapters.Pair> pairs = new EnumMap<>(LinearModule.class);
-    for (LinearModule module : targets) {
-      Tensor a = leaves.use(module.loraAName(index));
-      Tensor b = leaves.use(module.loraBName(index));
-      pairs.put(module, new LayerAdapters.Pair(a, b));
-    }
-    LayerAdapters adapters = new LayerAdapters(index, pairs, spec.scale(), dropout);
+    layout
+        .layers()
+        .get(index)
+        .forEach(
+            (module, adapter) -> {
+              Tensor a = leaves.use(module.loraAName(index));
+              Tensor b = leaves.use(module.loraBName(index));
+              pairs.put(module, new LayerAdapters.Pair(a, b, adapter.scale()));
+            });
+    LayerAdapters adapters = new LayerAdapters(index, pairs, dropout);
     return new LlamaLayer(config, decoder.layer(index), adapters);
   }
 

@@ -1,28 +1,52 @@
 package dev.anneal.training.lora;
 
 import java.io.Serializable;
+import java.util.Collections;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 
 /**
  * Low-rank adaptation of linear modules (<a href="https://arxiv.org/abs/2106.09685">Hu et al.
- * 2021</a>): {@code y = x W^T + scale * dropout(x) A^T B^T}.
+ * 2021</a>): {@code y = x W^T + scale * dropout(x) A^T B^T}. What it comes to in a model is a
+ * {@link LoraLayout}.
  *
  * @param r rank of {@code A [r, in]} and {@code B [out, r]}
  * @param alpha {@code scale = alpha / r}, or {@code alpha / sqrt(r)} with {@code rslora} (<a
  *     href="https://arxiv.org/abs/2312.03732">Kalajdzievski 2023</a>)
  * @param dropout probability of dropping an element of {@code x} on the adapter's path
- * @param targetModules names of the linear modules, e.g. {@code q_proj}; at least one
+ * @param targetModules which linear modules get an adapter
+ * @param rankPattern another rank for the modules whose name a regular expression ends; the first
+ *     that does counts
+ * @param alphaPattern another alpha in the same way
  */
 public record LoraSpec(
-    int r, double alpha, double dropout, boolean rslora, List<String> targetModules)
+    int r,
+    double alpha,
+    double dropout,
+    boolean rslora,
+    TargetModules targetModules,
+    Map<String, Integer> rankPattern,
+    Map<String, Double> alphaPattern)
     implements Serializable {
 
   public LoraSpec {
-    targetModules = List.copyOf(targetModules);
+    // in their order
+    rankPattern = Collections.unmodifiableMap(new LinkedHashMap<>(rankPattern));
+    alphaPattern = Collections.unmodifiableMap(new LinkedHashMap<>(alphaPattern));
   }
 
-  /** The factor of the adapter's output. */
+  /** The same rank and scale for the modules of these names in every layer. */
+  public LoraSpec(int r, double alpha, double dropout, boolean rslora, List<String> targetModules) {
+    this(r, alpha, dropout, rslora, TargetModules.named(targetModules), Map.of(), Map.of());
+  }
+
+  /** The factor of the output of adapters that no pattern concerns. */
   public double scale() {
+    return scale(r, alpha);
+  }
+
+  double scale(int r, double alpha) {
     return rslora ? alpha / Math.sqrt(r) : alpha / r;
   }
 }

@@ -6,12 +6,14 @@ import dev.anneal.training.InvalidModelException;
 import dev.anneal.training.io.JsonObject;
 import dev.anneal.training.io.ModelFolder;
 import java.io.IOException;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 
 /**
  * The {@code adapter_config.json} of a PEFT LoRA adapter.
  *
- * @param lora rank, scale and target modules
+ * @param lora ranks, scales and target modules
  * @param baseModel name or path of the model that it adapts; {@code null} if not given
  * @see <a href="https://github.com/huggingface/peft/blob/main/src/peft/tuners/lora/config.py">PEFT,
  *     {@code LoraConfig}</a>
@@ -21,23 +23,25 @@ public record PeftConfig(LoraSpec lora, String baseModel) {
   /** The file of an adapter folder that holds it. */
   public static final String FILE = "adapter_config.json";
 
+  private static final String TARGET_MODULES = "target_modules";
+  private static final String EXCLUDE_MODULES = "exclude_modules";
+  private static final String LAYERS_TO_TRANSFORM = "layers_to_transform";
+  private static final String LAYERS_PATTERN = "layers_pattern";
+  private static final String RANK_PATTERN = "rank_pattern";
+  private static final String ALPHA_PATTERN = "alpha_pattern";
+
   /** Settings that change what an adapter computes, or where, in ways that Anneal does not. */
   private static final List<String> UNSUPPORTED =
       List.of(
           "alora_invocation_tokens",
-          "alpha_pattern",
           "arrow_config",
-          "exclude_modules",
           "fan_in_fan_out",
           "kasa_config",
           "layer_replication",
-          "layers_pattern",
-          "layers_to_transform",
           "lora_bias",
           "megatron_config",
           "modules_to_save",
           "monteclora_config",
-          "rank_pattern",
           "target_parameters",
           "trainable_token_indices",
           "use_bdlora",
@@ -78,7 +82,9 @@ public record PeftConfig(LoraSpec lora, String baseModel) {
             json.number("lora_alpha"),
             json.number("lora_dropout", 0),
             json.flag("use_rslora"),
-            targetModules(json));
+            targetModules(json),
+            rankPattern(json),
+            alphaPattern(json));
     String baseModel = "base_model_name_or_path";
     return new PeftConfig(lora, json.has(baseModel) ? json.text(baseModel) : null);
   }
@@ -94,7 +100,9 @@ public record PeftConfig(LoraSpec lora, String baseModel) {
     }
     for (String key : UNSUPPORTED) {
       if (!json.isUnset(key)) {
-        throw json.refuse(key, "is set, but Anneal does not support it.");
+        throw json.refuse(
+            key,
+            "is set, but Anneal trains plain LoRA: merge the adapter into its model with PEFT and start from that.");
       }
     }
     String init = "init_lora_weights";
@@ -106,53 +114,130 @@ public record PeftConfig(LoraSpec lora, String baseModel) {
     }
   }
 
-  private static List<String> targetModules(JsonObject json) {
-    String key = "target_modules";
-    List<String> names = json.isText(key) ? List.of(json.text(key)) : json.texts(key);
+  private static TargetModules targetModules(JsonObject json) {
+    ModuleNames names = names(json, TARGET_MODULES);
+    List<Integer> layers = json.intNumbers(LAYERS_TO_TRANSFORM);
+    if (!layers.isEmpty() && json.isText(TARGET_MODULES)) {
+      throw json.refuse(
+          LAYERS_TO_TRANSFORM, "is set, but PEFT takes it only beside target_modules as a list.");
+    }
+    if (!json.isUnset(LAYERS_PATTERN)) {
+      List<String> patterns =
+          json.isText(LAYERS_PATTERN)
+              ? List.of(json.text(LAYERS_PATTERN))
+              : json.texts(LAYERS_PATTERN);
+      if (!patterns.equals(List.of("layers"))) {
+        throw json.refuse(LAYERS_PATTERN, "is %s, but a Llama's is 'layers'.".formatted(patterns));
+      }
+    }
+    ModuleNames excluded =
+        json.isUnset(EXCLUDE_MODULES)
+            ? ModuleNames.listed(List.of())
+            : names(json, EXCLUDE_MODULES);
+    return new TargetModules(names, excluded, layers);
+  }
+
+  private static ModuleNames names(JsonObject json, String key) {
+    if (!json.isText(key)) {
+      return ModuleNames.listed(json.texts(key));
+    }
     try {
-      LoraTargets.resolve(names);
+      return key.equals(TARGET_MODULES)
+          ? ModuleNames.text(json.text(key))
+          : new ModuleNames.Matching(json.text(key));
     } catch (InvalidModelException e) {
       throw json.refuse(key, "does not fit: " + e.getMessage());
     }
-    return names;
+  }
+
+  private static Map<String, Integer> rankPattern(JsonObject json) {
+    Map<String, Integer> ranks = new LinkedHashMap<>();
+    JsonObject pattern = json.objectOrEmpty(RANK_PATTERN);
+    for (String key : keys(json, RANK_PATTERN)) {
+      int r = pattern.intNumber(key);
+      if (r <= 0) {
+        throw pattern.refuse(key, "must be more than 0, not %d.".formatted(r));
+      }
+      ranks.put(key, r);
+    }
+    return ranks;
+  }
+
+  private static Map<String, Double> alphaPattern(JsonObject json) {
+    Map<String, Double> alphas = new LinkedHashMap<>();
+    JsonObject pattern = json.objectOrEmpty(ALPHA_PATTERN);
+    for (String key : keys(json, ALPHA_PATTERN)) {
+      alphas.put(key, pattern.number(key));
+    }
+    return alphas;
+  }
+
+  private static List<String> keys(JsonObject json, String pattern) {
+    List<String> keys = json.objectOrEmpty(pattern).keys();
+    try {
+      keys.forEach(PythonPattern::compileSuffix);
+    } catch (InvalidModelException e) {
+      throw json.refuse(pattern, "does not fit: " + e.getMessage());
+    }
+    return keys;
   }
 
   /** The text of an {@code adapter_config.json} that PEFT and vLLM load. */
   public String toJson() {
     ObjectNode json = JsonObject.create();
-    json.putObject("alpha_pattern");
+    ObjectNode alphas = json.putObject(ALPHA_PATTERN);
+    lora.alphaPattern().forEach((key, alpha) -> putAlpha(alphas, key, alpha));
     json.putNull("auto_mapping");
     json.put("base_model_name_or_path", baseModel);
     json.put("bias", "none");
     json.put("fan_in_fan_out", false);
     json.put("inference_mode", true);
     json.put("init_lora_weights", true);
-    json.putNull("layers_pattern");
-    json.putNull("layers_to_transform");
-    putAlpha(json);
+    json.putNull(LAYERS_PATTERN);
+    putLayers(json);
+    putAlpha(json, "lora_alpha", lora.alpha());
     json.put("lora_dropout", lora.dropout());
     json.putNull("modules_to_save");
     json.put("peft_type", "LORA");
     json.put("r", lora.r());
-    json.putObject("rank_pattern");
+    ObjectNode ranks = json.putObject(RANK_PATTERN);
+    lora.rankPattern().forEach(ranks::put);
     json.putNull("revision");
-    ArrayNode targets = json.putArray("target_modules");
-    LoraTargets.resolve(lora.targetModules()).stream()
-        .map(module -> module.moduleName())
-        .sorted()
-        .forEach(targets::add);
+    putNames(json, TARGET_MODULES, lora.targetModules().names());
+    if (!lora.targetModules().excluded().equals(ModuleNames.listed(List.of()))) {
+      putNames(json, EXCLUDE_MODULES, lora.targetModules().excluded());
+    }
     json.put("task_type", "CAUSAL_LM");
     json.put("use_dora", false);
     json.put("use_rslora", lora.rslora());
     return JsonObject.print(json);
   }
 
-  /** PEFT declares it as an integer, and vLLM insists, so a whole number is written as one. */
-  private void putAlpha(ObjectNode json) {
-    if (lora.alpha() == Math.rint(lora.alpha())) {
-      json.put("lora_alpha", (long) lora.alpha());
+  private void putLayers(ObjectNode json) {
+    List<Integer> layers = lora.targetModules().layers();
+    if (layers.isEmpty()) {
+      json.putNull(LAYERS_TO_TRANSFORM);
     } else {
-      json.put("lora_alpha", lora.alpha());
+      ArrayNode list = json.putArray(LAYERS_TO_TRANSFORM);
+      layers.forEach(list::add);
+    }
+  }
+
+  private static void putNames(ObjectNode json, String key, ModuleNames names) {
+    if (names instanceof ModuleNames.Matching matching) {
+      json.put(key, matching.regex());
+    } else if (names instanceof ModuleNames.Listed listed) {
+      ArrayNode list = json.putArray(key);
+      listed.names().stream().sorted().forEach(list::add);
+    }
+  }
+
+  /** PEFT declares it as an integer, and vLLM insists, so a whole number is written as one. */
+  private static void putAlpha(ObjectNode json, String key, double alpha) {
+    if (alpha == Math.rint(alpha)) {
+      json.put(key, (long) alpha);
+    } else {
+      json.put(key, alpha);
     }
   }
 }

@@ -10,17 +10,19 @@ import org.bytedeco.pytorch.global.torch;
  *
  * @param layer index of the layer
  * @param pairs {@code A [r, in]} and {@code B [out, r]} of the adapted modules
- * @param scale the factor of the adapters' output
  */
-public record LayerAdapters(
-    int layer, Map<LinearModule, Pair> pairs, double scale, Dropout dropout) {
+public record LayerAdapters(int layer, Map<LinearModule, Pair> pairs, Dropout dropout) {
 
-  /** The two factors of one module. */
-  public record Pair(Tensor a, Tensor b) {}
+  /**
+   * The two factors of one module.
+   *
+   * @param scale the factor of their output
+   */
+  public record Pair(Tensor a, Tensor b, double scale) {}
 
   /** No module is adapted. */
   public static LayerAdapters none(int layer) {
-    return new LayerAdapters(layer, Map.of(), 0, Dropout.NONE);
+    return new LayerAdapters(layer, Map.of(), Dropout.NONE);
   }
 
   /**
@@ -37,6 +39,6 @@ public record LayerAdapters(
       return y;
     }
     Tensor low = torch.linear(dropout.apply(x, layer, module), pair.a());
-    return y.add(torch.linear(low, pair.b()), Tensors.scalar(scale));
+    return y.add(torch.linear(low, pair.b()), Tensors.scalar(pair.scale()));
   }
 }

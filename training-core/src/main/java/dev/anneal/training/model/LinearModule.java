@@ -57,7 +57,8 @@ public enum LinearModule {
     return "base_model.model." + path(layer) + ".lora_B.weight";
   }
 
-  private String path(int layer) {
+  /** Its name in the model, as PEFT's regular expressions see it. */
+  public String path(int layer) {
     return TensorNames.layer(layer) + "." + parent + "." + moduleName;
   }
 }

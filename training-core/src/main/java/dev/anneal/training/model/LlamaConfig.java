@@ -126,6 +126,25 @@ public record LlamaConfig(
         eosTokenIds);
   }
 
+  /** The same shape with a head of its own. */
+  LlamaConfig untied() {
+    return new LlamaConfig(
+        vocabSize,
+        hiddenSize,
+        intermediateSize,
+        numHiddenLayers,
+        numAttentionHeads,
+        numKeyValueHeads,
+        headDim,
+        rmsNormEps,
+        ropeScaling,
+        ropeTheta,
+        maxPositionEmbeddings,
+        false,
+        bosTokenId,
+        eosTokenIds);
+  }
+
   /**
    * The text of a {@code config.json} that Hugging Face transformers of any recent version reads.
    *

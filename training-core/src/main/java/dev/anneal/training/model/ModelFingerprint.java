@@ -29,9 +29,18 @@ public final class ModelFingerprint {
 
   /** SHA-256 in hexadecimal digits, the same wherever the model lies. */
   public static String of(ModelSource source) throws IOException {
+    return of(source, source.config());
+  }
+
+  /**
+   * The same.
+   *
+   * @param config the shape of {@code source}, where it is known already
+   */
+  public static String of(ModelSource source, LlamaConfig config) throws IOException {
     MessageDigest digest = Sha256.digest();
     // not the file as it is written: names of tools and their versions come and go
-    digest.update(source.config().toString().getBytes(StandardCharsets.UTF_8));
+    digest.update(config.toString().getBytes(StandardCharsets.UTF_8));
     if (source instanceof ModelSource.Random random) {
       digest.update(ByteBuffer.allocate(Long.BYTES).putLong(random.seed()).flip());
     } else if (source instanceof ModelSource.Folder model) {

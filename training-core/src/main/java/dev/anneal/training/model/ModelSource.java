@@ -6,14 +6,17 @@ import java.io.IOException;
 /** Where a model's weights come from. */
 public sealed interface ModelSource {
 
-  /** The model's shape. */
+  /**
+   * The model's shape. Of a folder it is what {@code config.json} says, but for a head that is not
+   * the embedding although it is said to be, see {@link TiedHead}: that reads weights.
+   */
   LlamaConfig config() throws IOException;
 
   /** The weights of a Hugging Face model folder. */
   record Folder(ModelFolder folder) implements ModelSource {
     @Override
     public LlamaConfig config() throws IOException {
-      return LlamaConfig.read(folder);
+      return TiedHead.resolve(LlamaConfig.read(folder), folder);
     }
   }
 

@@ -180,7 +180,7 @@ public final class Parameters implements AutoCloseable {
    * the current stream does next. Ranks call it in the same order.
    */
   public void reduce(int bucket) {
-    if (world.worldSize() > 1) {
+    if (isExchanged(bucket)) {
       exchange.beside(
           bucket,
           () ->
@@ -212,9 +212,9 @@ public final class Parameters implements AutoCloseable {
 
   /** Brings all ranks' {@link #ownCompute} together; on a GPU beside what comes next. */
   void gatherCompute() {
-    if (world.worldSize() > 1) {
-      for (int i = 0; i < buckets.size(); i++) {
-        int bucket = i;
+    for (int i = 0; i < buckets.size(); i++) {
+      int bucket = i;
+      if (isExchanged(bucket)) {
         exchange.beside(
             bucket,
             () -> world.allGatherInto(part(compute, buckets.get(bucket)), own(ownCompute, bucket)));
@@ -259,7 +259,8 @@ public final class Parameters implements AutoCloseable {
    * rank calls it.
    */
   public Tensor gatherMaster(int bucket) {
-    return world.allGather(own(master, bucket));
+    Tensor own = own(master, bucket);
+    return isExchanged(bucket) ? world.allGather(own) : own;
   }
 
   /** The part of a whole bucket's vector that is {@code name}, in its shape. */
@@ -288,6 +289,11 @@ public final class Parameters implements AutoCloseable {
   @Override
   public void close() {
     exchange.close();
+  }
+
+  /** A bucket may be empty: a layer without an adapter. */
+  private boolean isExchanged(int bucket) {
+    return world.worldSize() > 1 && buckets.get(bucket).numel() > 0;
   }
 
   private Tensor own(Tensor shard, int bucket) {

@@ -3,6 +3,7 @@ package dev.anneal.training.trainer;
 import dev.anneal.training.data.SequenceSource;
 import dev.anneal.training.data.TokenSequence;
 import dev.anneal.training.model.Llama;
+import dev.anneal.training.model.LlamaConfig;
 import dev.anneal.training.model.TokenBatch;
 import dev.anneal.training.tensor.NativeErrors;
 import dev.anneal.training.tensor.TensorScope;
@@ -26,15 +27,15 @@ final class Evaluator {
   Evaluator(
       TrainingSpec spec,
       TrainingRun.Inputs inputs,
+      LlamaConfig config,
       Llama llama,
       Ranks ranks,
-      TrainingListener listener)
-      throws IOException {
+      TrainingListener listener) {
     this.spec = spec;
     this.data = inputs.eval();
     this.prompts = inputs.samplePrompts();
     this.llama = llama;
-    this.generator = new GreedyGenerator(llama, inputs.model().config().eosTokenIds(), ranks);
+    this.generator = new GreedyGenerator(llama, config.eosTokenIds(), ranks);
     this.ranks = ranks;
     this.listener = listener;
   }

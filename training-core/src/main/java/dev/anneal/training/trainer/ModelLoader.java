@@ -3,8 +3,8 @@ package dev.anneal.training.trainer;
 import dev.anneal.training.collective.Collectives;
 import dev.anneal.training.collective.SingleRank;
 import dev.anneal.training.io.CheckpointIndex;
+import dev.anneal.training.lora.LoraLayout;
 import dev.anneal.training.lora.LoraModel;
-import dev.anneal.training.lora.LoraTargets;
 import dev.anneal.training.model.FullModel;
 import dev.anneal.training.model.LinearModule;
 import dev.anneal.training.model.LlamaConfig;
@@ -22,10 +22,8 @@ import dev.anneal.training.weights.WantedRows;
 import dev.anneal.training.weights.WeightReader;
 import dev.anneal.training.weights.Weights;
 import dev.anneal.training.weights.WholeTensors;
-import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Set;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
@@ -34,9 +32,11 @@ final class ModelLoader {
   private ModelLoader() {}
 
   static TrainableModel load(
-      TrainingSpec spec, TrainingRun.Inputs inputs, Ranks ranks, TrainingListener listener)
-      throws IOException {
-    LlamaConfig config = inputs.model().config();
+      TrainingSpec spec,
+      TrainingRun.Inputs inputs,
+      LlamaConfig config,
+      Ranks ranks,
+      TrainingListener listener) {
     try (WeightReader weights = Weights.open(inputs.model());
         NoGrad noGrad = new NoGrad()) {
       return switch (spec.mode()) {
@@ -62,15 +62,15 @@ final class ModelLoader {
       WeightReader weights,
       Ranks ranks,
       TrainingListener listener) {
-    Set<LinearModule> targets = LoraTargets.resolve(spec.lora().targetModules());
+    LoraLayout layout = LoraLayout.of(spec.lora(), config);
     Parameters parameters =
         new Parameters(
-            LoraModel.shapes(config, spec.lora(), targets),
+            LoraModel.shapes(config, layout),
             spec.compute().dtype(),
             ranks.device(),
             ranks.world());
     if (inputs.initAdapter() == null) {
-      initialize(parameters, config, targets, spec.seed());
+      initialize(parameters, config, layout, spec.seed());
     } else {
       try (WeightReader adapter =
           CheckpointWeights.open(inputs.initAdapter(), CheckpointIndex.ADAPTER_FILE)) {
@@ -88,8 +88,7 @@ final class ModelLoader {
     wanted.addAll(whole.wanted());
     weights.stream(wanted, ranks.device(), new Progress(Progress.LOADING_WEIGHTS, listener));
     decoder.complete();
-    return new LoraModel(
-        config, spec.lora(), targets, parameters, decoder, embedTokens, norm, lmHead);
+    return new LoraModel(config, layout, parameters, decoder, embedTokens, norm, lmHead);
   }
 
   static FrozenWeights.Placement placement(TrainingSpec spec, Ranks ranks) {
@@ -105,9 +104,9 @@ final class ModelLoader {
 
   /** As PEFT does: A uniform as {@code kaiming_uniform_(a=sqrt(5))} draws it, B zero. */
   private static void initialize(
-      Parameters parameters, LlamaConfig config, Set<LinearModule> targets, long seed) {
+      Parameters parameters, LlamaConfig config, LoraLayout layout, long seed) {
     for (int layer = 0; layer < config.numHiddenLayers(); layer++) {
-      for (LinearModule module : targets) {
+      for (LinearModule module : layout.layers().get(layer).keySet()) {
         try (TensorScope scope = new TensorScope()) {
           String name = module.loraAName(layer);
           double bound = 1 / Math.sqrt(module.inFeatures(config));

@@ -3,8 +3,8 @@ package dev.anneal.training.trainer;
 import static java.util.Locale.ROOT;
 
 import dev.anneal.training.cuda.GpuMemory;
+import dev.anneal.training.lora.LoraLayout;
 import dev.anneal.training.lora.LoraModel;
-import dev.anneal.training.lora.LoraTargets;
 import dev.anneal.training.model.Llama.Activations;
 import dev.anneal.training.model.LlamaConfig;
 import dev.anneal.training.optim.Parameters;
@@ -73,8 +73,7 @@ final class OutOfMemory {
 
   private long adapterBytes() {
     long parameters =
-        LoraModel.shapes(config, spec.lora(), LoraTargets.resolve(spec.lora().targetModules()))
-            .stream()
+        LoraModel.shapes(config, LoraLayout.of(spec.lora(), config)).stream()
             .flatMap(List::stream)
             .mapToLong(Parameters.Shape::numel)
             .sum();

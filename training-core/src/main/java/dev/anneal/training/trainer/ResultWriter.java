@@ -4,6 +4,7 @@ import dev.anneal.training.io.CheckpointIndex;
 import dev.anneal.training.io.FileContent;
 import dev.anneal.training.io.OutputFolder;
 import dev.anneal.training.io.WrittenFile;
+import dev.anneal.training.lora.LoraModel;
 import dev.anneal.training.lora.PeftConfig;
 import dev.anneal.training.model.LlamaConfig;
 import dev.anneal.training.model.TrainableModel;
@@ -34,7 +35,7 @@ final class ResultWriter {
           List.of(
               ParameterFile.content(model.parameters(), DType.FP32)
                   .writeAs(output, CheckpointIndex.ADAPTER_FILE),
-              FileContent.text(new PeftConfig(spec.lora(), inputs.baseModelName()).toJson())
+              FileContent.text(adapterConfig(model, inputs).toJson())
                   .writeAs(output, PeftConfig.FILE));
       case FULL ->
           List.of(
@@ -43,6 +44,13 @@ final class ResultWriter {
               FileContent.text(model.config().toJson(torchDtype(spec.weights().dtype())))
                   .writeAs(output, LlamaConfig.FILE));
     };
+  }
+
+  /** What says how the adapters of {@code model} are to be used; {@code null} if it has none. */
+  static PeftConfig adapterConfig(TrainableModel model, TrainingRun.Inputs inputs) {
+    return model instanceof LoraModel lora
+        ? new PeftConfig(lora.layout().plain(), inputs.baseModelName())
+        : null;
   }
 
   private static String torchDtype(DType dtype) {

@@ -6,8 +6,8 @@ import dev.anneal.training.checkpoint.CheckpointWriter;
 import dev.anneal.training.checkpoint.RankRole;
 import dev.anneal.training.checkpoint.TrainerState;
 import dev.anneal.training.lora.PeftConfig;
+import dev.anneal.training.model.TrainableModel;
 import dev.anneal.training.optim.AdamW;
-import dev.anneal.training.optim.Parameters;
 import java.util.Set;
 
 /** When a run takes checkpoints, and what it waits for. */
@@ -31,7 +31,7 @@ final class RunCheckpoints implements AutoCloseable {
   RunCheckpoints(
       TrainingSpec spec,
       TrainingRun.Inputs inputs,
-      Parameters parameters,
+      TrainableModel model,
       AdamW optimizer,
       Ranks ranks,
       TrainerState begin,
@@ -43,14 +43,13 @@ final class RunCheckpoints implements AutoCloseable {
     everySteps = plan.everySteps();
     sink = plan.sink();
     tells = ranks.rank() == 0;
-    PeftConfig adapter =
-        spec.lora() == null ? null : new PeftConfig(spec.lora(), inputs.baseModelName());
+    PeftConfig adapter = ResultWriter.adapterConfig(model, inputs);
     writer =
         everySteps == 0
             ? null
             : new CheckpointWriter(
                 sink,
-                parameters,
+                model.parameters(),
                 optimizer,
                 new RankRole(ranks.device(), ranks.rank(), ranks.world().worldSize(), adapter));
   }

@@ -71,7 +71,7 @@ public final class TrainingRun {
         Kernels kernels = Kernels.on(ranks.device())) {
       LlamaConfig config = inputs.model().config();
       try {
-        train(spec, inputs, ranks, kernels, listener);
+        train(spec, inputs, config, ranks, kernels, listener);
       } catch (RuntimeException e) {
         throw OutOfMemory.caused(e) ? new OutOfMemory(spec, config, ranks).explain(e) : e;
       }
@@ -88,18 +88,23 @@ public final class TrainingRun {
   }
 
   private static void train(
-      TrainingSpec spec, Inputs inputs, Ranks ranks, Kernels kernels, TrainingListener listener)
+      TrainingSpec spec,
+      Inputs inputs,
+      LlamaConfig config,
+      Ranks ranks,
+      Kernels kernels,
+      TrainingListener listener)
       throws IOException {
     listener.onPhase(Progress.LOADING_WEIGHTS);
-    try (TrainableModel model = ModelLoader.load(spec, inputs, ranks, listener)) {
+    try (TrainableModel model = ModelLoader.load(spec, inputs, config, ranks, listener)) {
       Parameters parameters = model.parameters();
       Llama llama = llama(spec, model, ranks.device(), kernels);
       AdamW optimizer = new AdamW(spec.updates().optimizer(), parameters, kernels);
       GlobalBatches batches = new GlobalBatches(spec, inputs.train(), ranks);
       TrainerState begin = begin(spec, inputs, batches, parameters, optimizer, ranks, listener);
-      Evaluator evaluator = new Evaluator(spec, inputs, llama, ranks, listener);
+      Evaluator evaluator = new Evaluator(spec, inputs, config, llama, ranks, listener);
       try (RunCheckpoints checkpoints =
-          new RunCheckpoints(spec, inputs, parameters, optimizer, ranks, begin, listener)) {
+          new RunCheckpoints(spec, inputs, model, optimizer, ranks, begin, listener)) {
         listener.onPhase("training");
         if (begin.step() == 0) {
           evaluator.evaluate(0);

@@ -9,9 +9,9 @@ import dev.anneal.training.kernel.CudaKernels;
 import dev.anneal.training.kernel.Kernels;
 import dev.anneal.training.kernel.Matmul;
 import dev.anneal.training.kernel.PlainKernels;
+import dev.anneal.training.lora.LoraLayout;
 import dev.anneal.training.lora.LoraModel;
 import dev.anneal.training.lora.LoraSpec;
-import dev.anneal.training.lora.LoraTargets;
 import dev.anneal.training.model.Dropout;
 import dev.anneal.training.model.Llama;
 import dev.anneal.training.model.Llama.Activations;
@@ -87,8 +87,7 @@ class Fp8GradientTest {
   private static Map<String, Tensor> parts(Tensor flat) {
     Map<String, Tensor> parts = new LinkedHashMap<>();
     long offset = 0;
-    for (List<Parameters.Shape> layer :
-        LoraModel.shapes(CONFIG, LORA, LoraTargets.resolve(LORA.targetModules()))) {
+    for (List<Parameters.Shape> layer : LoraModel.shapes(CONFIG, LoraLayout.of(LORA, CONFIG))) {
       for (Parameters.Shape shape : layer) {
         parts.put(shape.name(), flat.narrow(0, offset, shape.numel()));
         offset += shape.numel();
@@ -129,10 +128,9 @@ class Fp8GradientTest {
   private static LoraModel model(DType stored) {
     try (WeightReader weights = Weights.open(new ModelSource.Random(CONFIG, 1));
         NoGrad noGrad = new NoGrad()) {
-      var targets = LoraTargets.resolve(LORA.targetModules());
+      LoraLayout layout = LoraLayout.of(LORA, CONFIG);
       Parameters parameters =
-          new Parameters(
-              LoraModel.shapes(CONFIG, LORA, targets), DType.BF16, GPU, new SingleRank());
+          new Parameters(LoraModel.shapes(CONFIG, layout), DType.BF16, GPU, new SingleRank());
       // B is not zero, so that every A has a gradient
       Tensor master = parameters.master();
       Tensor noise = Tensors.empty(ScalarType.Float, master.numel());
@@ -144,8 +142,7 @@ class Fp8GradientTest {
       long[] vocabulary = {CONFIG.vocabSize(), CONFIG.hiddenSize()};
       return new LoraModel(
           CONFIG,
-          LORA,
-          targets,
+          layout,
           parameters,
           frozen,
           Tensors.to(GPU, weights.read(TensorNames.EMBED_TOKENS, DType.BF16, vocabulary))

@@ -13,6 +13,8 @@ import dev.anneal.training.kernel.Matmul;
 import dev.anneal.training.kernel.PlainKernels;
 import dev.anneal.training.lora.LoraModel;
 import dev.anneal.training.lora.LoraSpec;
+import dev.anneal.training.lora.ModuleNames;
+import dev.anneal.training.lora.TargetModules;
 import dev.anneal.training.model.Dropout;
 import dev.anneal.training.model.Llama;
 import dev.anneal.training.model.Llama.Activations;
@@ -46,7 +48,21 @@ class FusedLayersTest {
         "all-linear"
       })
   void gradientsEqualAutograd(String targets) {
-    LoraModel model = model(targets);
+    assertEqualsAutograd(model(targets));
+  }
+
+  /** Other ranks, scales and modules in every layer; none in the first, where bucket 0 is empty. */
+  @ParameterizedTest
+  @ValueSource(
+      strings = {".*\\.(1\\.self_attn\\.[qv]|[01]\\.mlp\\.\\w+)_proj", ".*\\.1\\..*[vpn]_proj"})
+  void gradientsOfPatternsEqualAutograd(String regex) {
+    Map<String, Integer> ranks = Map.of("v_proj", 5, "0.mlp.(up|gate)_proj", 2, "1.*up_proj", 7);
+    Map<String, Double> alphas = Map.of("[qvu]\\w+", 4.0, "1.mlp.down_proj", 1.0);
+    TargetModules targets = TargetModules.of(ModuleNames.text(regex));
+    assertEqualsAutograd(model(new LoraSpec(3, 6, 0, false, targets, ranks, alphas)));
+  }
+
+  private static void assertEqualsAutograd(LoraModel model) {
     Gradient expected = gradient(model, reference(model));
     Gradient found = gradient(model, fused(model, Activations.CHECKPOINT));
 
@@ -89,7 +105,10 @@ class FusedLayersTest {
   }
 
   private static LoraModel model(String targets) {
-    LoraSpec spec = new LoraSpec(3, 6, 0, false, List.of(targets.split(",")));
+    return model(new LoraSpec(3, 6, 0, false, List.of(targets.split(","))));
+  }
+
+  private static LoraModel model(LoraSpec spec) {
     return TinyModels.lora(
         TinyModels.config(Embeddings.UNTIED), new LoudWeights(1), spec, new LoudWeights(2));
   }

@@ -16,6 +16,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -23,7 +24,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class AdapterCheckTest {
-  private static final LoraSpec SPEC = new LoraSpec(2, 4, 0.1, false, List.of("q_proj", "k_proj"));
+  private static final List<String> NAMES = List.of("q_proj", "k_proj");
+  private static final LoraSpec SPEC = new LoraSpec(2, 4, 0.1, false, NAMES);
 
   private static final LlamaConfig CONFIG =
       LlamaConfig.parse(
@@ -61,7 +63,8 @@ class AdapterCheckTest {
     LlamaConfig config = LlamaConfig.read(Golden.folder("model"));
     LoraSpec spec = new LoraSpec(8, 16, 0, false, List.of("all-linear"));
 
-    assertThatCode(() -> AdapterCheck.check(Golden.folder(adapter), config, spec))
+    assertThatCode(
+            () -> AdapterCheck.check(Golden.folder(adapter), config, LoraLayout.of(spec, config)))
         .doesNotThrowAnyException();
   }
 
@@ -73,13 +76,16 @@ class AdapterCheckTest {
 
   @Test
   void anotherRankIsNamed() {
-    refused(new LoraSpec(4, 8, 0, false, SPEC.targetModules()), "rank (r) 2", "run has 4");
+    refused(
+        new LoraSpec(4, 8, 0, false, NAMES),
+        "rank of model.layers.0.self_attn.q_proj 2",
+        "run has 4");
   }
 
   @Test
   void anotherScaleIsNamed() {
-    refused(new LoraSpec(2, 8, 0, false, SPEC.targetModules()), "scale", " 2.0 ", "has 4.0");
-    refused(new LoraSpec(2, 4, 0, true, SPEC.targetModules()), "scale", " 2.0 ", "has 2.82");
+    refused(new LoraSpec(2, 8, 0, false, NAMES), "scale", " 2.0 ", "has 4.0");
+    refused(new LoraSpec(2, 4, 0, true, NAMES), "scale", " 2.0 ", "has 2.82");
   }
 
   @Test
@@ -88,6 +94,41 @@ class AdapterCheckTest {
         new LoraSpec(2, 4, 0, false, List.of("q_proj")),
         "target modules [q_proj, k_proj]",
         "run has [q_proj]");
+  }
+
+  @Test
+  void otherWordsForTheSameAdapterAreTaken() throws IOException {
+    LoraSpec peft =
+        new LoraSpec(
+            8,
+            1,
+            0,
+            false,
+            TargetModules.of(ModuleNames.text(".*attn\\.(q|k)_proj")),
+            Map.of(".*_proj", 2),
+            Map.of("q_proj", 4.0, "layers.\\d.self_attn.k_proj", 4.0));
+    writeConfig(peft);
+    assertThatCode(() -> check(SPEC)).doesNotThrowAnyException();
+    writeConfig(SPEC);
+    assertThatCode(() -> check(peft)).doesNotThrowAnyException();
+  }
+
+  @Test
+  void aPatternOfAnotherLayerIsNamed() throws IOException {
+    writeConfig(
+        new LoraSpec(
+            2, 4, 0, false, TargetModules.named(NAMES), Map.of("1.self_attn.k_proj", 3), Map.of()));
+    refused(SPEC, "rank of model.layers.1.self_attn.k_proj 3", "run has 2");
+    writeConfig(
+        new LoraSpec(
+            2, 4, 0, false, TargetModules.named(NAMES), Map.of(), Map.of("1.+q_proj", 8.0)));
+    refused(SPEC, "scale of model.layers.1.self_attn.q_proj 4.0", "run has 2.0");
+  }
+
+  @Test
+  void targetsThatAreNotThereAreNamedWithTheirFile() throws IOException {
+    writeConfig(new LoraSpec(2, 4, 0, false, List.of("c_attn")));
+    refused(SPEC, path + "/adapter_config.json: LoRA target module 'c_attn'");
   }
 
   @Test
@@ -138,7 +179,7 @@ class AdapterCheckTest {
   }
 
   private void check(LoraSpec spec) throws IOException {
-    AdapterCheck.check(new LocalModelFolder(path), CONFIG, spec);
+    AdapterCheck.check(new LocalModelFolder(path), CONFIG, LoraLayout.of(spec, CONFIG));
   }
 
   private void refused(LoraSpec spec, String... problem) {

@@ -32,7 +32,9 @@ class PeftConfigTest {
     assertThat(config.lora().scale()).isEqualTo(2);
     assertThat(config.lora().dropout()).isZero();
     assertThat(config.lora().rslora()).isFalse();
-    assertThat(LoraTargets.resolve(config.lora().targetModules())).hasSize(7);
+    assertThat(config.lora().targetModules().display())
+        .containsExactlyInAnyOrder(
+            "q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj");
     assertThat(config.baseModel()).isNull();
   }
 
@@ -112,8 +114,7 @@ class PeftConfigTest {
   void allLinearIsReadAsPeftWritesIt() {
     String json = PLAIN.formatted("").replace("[\"q_proj\"]", "\"all-linear\"");
 
-    assertThat(LoraTargets.resolve(PeftConfig.parse(json, "a.json").lora().targetModules()))
-        .hasSize(7);
+    assertThat(PeftConfig.parse(json, "a.json").lora().targetModules().display()).hasSize(7);
   }
 
   @ParameterizedTest
@@ -122,14 +123,9 @@ class PeftConfigTest {
       textBlock =
           """
           "use_dora": true                       | use_dora
-          "rank_pattern": {"q_proj": 4}          | rank_pattern
-          "alpha_pattern": {"q_proj": 4}         | alpha_pattern
           "modules_to_save": ["lm_head"]         | modules_to_save
           "fan_in_fan_out": true                 | fan_in_fan_out
-          "layers_to_transform": [0]             | layers_to_transform
-          "layers_to_transform": 0               | layers_to_transform
           "layer_replication": [[0, 2]]          | layer_replication
-          "exclude_modules": ["q_proj"]          | exclude_modules
           "lora_bias": true                      | lora_bias
           "target_parameters": ["x"]             | target_parameters
           "trainable_token_indices": [1]         | trainable_token_indices
@@ -138,6 +134,15 @@ class PeftConfigTest {
           "init_lora_weights": "olora"           | init_lora_weights
           "use_rslora": "yes"                    | use_rslora
           "lora_dropout": "0.1"                  | lora_dropout
+          "rank_pattern": {"q_proj": 0}          | rank_pattern.q_proj
+          "rank_pattern": {"q_proj": "4"}        | rank_pattern.q_proj
+          "rank_pattern": {"(q": 4}              | rank_pattern
+          "rank_pattern": [4]                    | rank_pattern
+          "alpha_pattern": {"q_proj": null}      | alpha_pattern.q_proj
+          "exclude_modules": "(q"                | exclude_modules
+          "exclude_modules": [1]                 | exclude_modules
+          "layers_to_transform": ["0"]           | layers_to_transform
+          "layers_pattern": "h"                  | layers_pattern
           """)
   void whatChangesTheMathematicsIsRefusedByKey(String setting, String key) {
     assertThatThrownBy(() -> parse(", " + setting))
@@ -156,9 +161,8 @@ class PeftConfigTest {
           "r": 8     | "r": "8"     | r must be a whole number
           16         | null         | lora_alpha is missing
           ["q_proj"] | null         | target_modules is missing
-          ["q_proj"] | []           | target_modules does not fit: LoRA has no target modules
-          ["q_proj"] | ["c_attn"]   | target_modules does not fit: LoRA target module 'c_attn'
-          ["q_proj"] | ".*_proj"    | target_modules does not fit: LoRA target module '.*_proj'
+          ["q_proj"] | "(?i)q"      | target_modules does not fit: LoRA's regular expression '(?i)q'
+          ["q_proj"] | ".*", "layers_to_transform": [0] | layers_to_transform is set, but PEFT
           ["q_proj"] | [1]          | target_modules must be a list of texts
           """)
   void unusableSettingsAreRefused(String good, String bad, String problem) {
@@ -177,6 +181,41 @@ class PeftConfigTest {
       })
   void whatLeavesTheMathematicsAloneIsRead(String settings) {
     assertThat(parse(settings)).isEqualTo(parse(""));
+  }
+
+  @Test
+  void patternsAndLayersAreReadInTheirOrder() {
+    PeftConfig config =
+        parse(
+            """
+            , "rank_pattern": {"v_proj": 4, "up.*": 2, "a": 3}, "alpha_pattern": {"q": 1.5, "b": 8},
+             "exclude_modules": ".*\\\\.0\\\\..*", "layers_to_transform": 1, "layers_pattern": ["layers"]""");
+
+    assertThat(config.lora())
+        .isEqualTo(
+            new LoraSpec(
+                8,
+                16,
+                0,
+                false,
+                new TargetModules(
+                    ModuleNames.listed(List.of("q_proj")),
+                    new ModuleNames.Matching(".*\\.0\\..*"),
+                    List.of(1)),
+                Map.of("v_proj", 4, "up.*", 2, "a", 3),
+                Map.of("q", 1.5, "b", 8.0)));
+    assertThat(config.lora().rankPattern().keySet()).containsExactly("v_proj", "up.*", "a");
+    assertThat(PeftConfig.parse(config.toJson(), "written")).isEqualTo(config);
+  }
+
+  @Test
+  void aTextIsARegularExpression() {
+    String json = PLAIN.formatted("").replace("[\"q_proj\"]", "\".*_proj\"");
+    PeftConfig config = PeftConfig.parse(json, "a.json");
+
+    assertThat(config.lora().targetModules().names())
+        .isEqualTo(new ModuleNames.Matching(".*_proj"));
+    assertThat(PeftConfig.parse(config.toJson(), "written")).isEqualTo(config);
   }
 
   @Test

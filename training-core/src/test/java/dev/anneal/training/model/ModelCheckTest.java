@@ -28,6 +28,8 @@ class ModelCheckTest {
       {"model_type": "llama", "vocab_size": 11, "hidden_size": 8, "intermediate_size": 12,
        "num_hidden_layers": 1, "num_attention_heads": 2, "num_key_value_heads": 1}""";
 
+  static final String TIED = CONFIG.replace("}", ", \"tie_word_embeddings\": true}");
+
   @TempDir Path path;
   private Path weights;
   private Map<String, long[]> shapes;
@@ -42,7 +44,7 @@ class ModelCheckTest {
 
   @Test
   void acceptsTheReferenceModel() throws IOException {
-    assertThat(ModelCheck.check(Golden.folder("model")).numHiddenLayers()).isEqualTo(3);
+    assertThat(ModelCheck.check(Golden.folder("model")).config().numHiddenLayers()).isEqualTo(3);
   }
 
   @ParameterizedTest
@@ -112,10 +114,33 @@ class ModelCheckTest {
   void tiedEmbeddingsNeedNoHead() throws IOException {
     shapes.remove(TensorNames.LM_HEAD);
     SmallCheckpoint.write(weights, SafetensorsDType.F32, shapes);
-    refused("lacks tensor lm_head.weight");
+    refused("lacks tensor lm_head.weight", "set tie_word_embeddings to true");
 
-    writeConfig(CONFIG.replace("}", ", \"tie_word_embeddings\": true}"));
+    writeConfig(TIED);
     assertThat(check().tieWordEmbeddings()).isTrue();
+  }
+
+  @Test
+  void tensorsThatNothingReadsAreNamed() throws IOException {
+    assertThat(checked().notes()).isEmpty();
+
+    List<TensorSpec> tensors = new ArrayList<>(specs());
+    String bias = "model.layers.0.self_attn.q_proj.bias";
+    tensors.add(new TensorSpec(bias, SafetensorsDType.F32, 8));
+    SmallCheckpoint.write(weights, tensors);
+    assertThat(checked().notes())
+        .containsExactly(
+            "1 tensor of the checkpoint in %s is not read, as in transformers: %s."
+                .formatted(path, bias));
+
+    for (String name : List.of("score.weight", "model.rotary_emb.inv_freq", "v_head.weight")) {
+      tensors.add(new TensorSpec(name, SafetensorsDType.I8, 3));
+    }
+    SmallCheckpoint.write(weights, tensors);
+    assertThat(checked().notes())
+        .containsExactly(
+            "4 tensors of the checkpoint in %s are not read, as in transformers: %s, model.rotary_emb.inv_freq, score.weight and 1 more."
+                .formatted(path, bias));
   }
 
   @Test
@@ -146,6 +171,10 @@ class ModelCheckTest {
   }
 
   private LlamaConfig check() throws IOException {
+    return checked().config();
+  }
+
+  private ModelCheck.Checked checked() throws IOException {
     return ModelCheck.check(new LocalModelFolder(path));
   }
 

@@ -14,7 +14,9 @@ import dev.anneal.training.io.OutputFolder;
 import dev.anneal.training.io.SafetensorsDType;
 import dev.anneal.training.io.WrittenFile;
 import dev.anneal.training.lora.AdapterCheck;
+import dev.anneal.training.lora.LoraLayout;
 import dev.anneal.training.lora.PeftConfig;
+import dev.anneal.training.model.LlamaConfig;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -111,8 +113,8 @@ class CheckpointRunTest {
     run.run(
         new SingleRank(), folder.resolve("result"), checkpoints.every(6), new RecordingListener());
     LocalModelFolder adapter = new LocalModelFolder(checkpoints.path(6));
-    AdapterCheck.check(
-        adapter, TinyModels.config(TinyModels.Embeddings.UNTIED), run.spec(1).lora());
+    LlamaConfig config = TinyModels.config(TinyModels.Embeddings.UNTIED);
+    AdapterCheck.check(adapter, config, LoraLayout.of(run.spec(1).lora(), config));
     try (CheckpointIndex index = CheckpointIndex.open(adapter, CheckpointIndex.ADAPTER_FILE)) {
       for (String name : index.names()) {
         assertThat(index.entry(name).dtype()).isEqualTo(SafetensorsDType.BF16);

@@ -77,7 +77,14 @@ class ExactResumeTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"FP32, 2, 1", "FP32, 1, 2", "FP32, 2, 3", "FULL, 3, 2", "DROPOUT, 3, 1"})
+  @CsvSource({
+    "FP32, 2, 1",
+    "FP32, 1, 2",
+    "FP32, 2, 3",
+    "FULL, 3, 2",
+    "DROPOUT, 3, 1",
+    "PATTERNS, 2, 3"
+  })
   void atAnotherWorldSizeWithinRounding(ResumableRun run, int before, int after) throws Exception {
     List<RecordingListener> whole = train(run, before, "whole", CheckpointPlan.NONE);
     long step = 3;

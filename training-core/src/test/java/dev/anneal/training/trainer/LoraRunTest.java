@@ -10,6 +10,7 @@ import dev.anneal.training.io.LocalModelFolder;
 import dev.anneal.training.io.ModelFolder;
 import dev.anneal.training.io.TensorEntry;
 import dev.anneal.training.lora.AdapterCheck;
+import dev.anneal.training.lora.LoraLayout;
 import dev.anneal.training.lora.LoraSpec;
 import dev.anneal.training.lora.PeftConfig;
 import dev.anneal.training.model.Llama.Activations;
@@ -47,7 +48,8 @@ class LoraRunTest {
     LoraSpec lora = new LoraSpec(4, 8, 0, false, List.of("v_proj", "down_proj"));
     train(recipe(lora), null);
     ModelFolder adapter = new LocalModelFolder(output);
-    AdapterCheck.check(adapter, LlamaConfig.read(reference.model()), lora);
+    LlamaConfig config = LlamaConfig.read(reference.model());
+    AdapterCheck.check(adapter, config, LoraLayout.of(lora, config));
     try (CheckpointIndex found = CheckpointIndex.open(adapter, CheckpointIndex.ADAPTER_FILE);
         CheckpointIndex peft = open("adapter_final")) {
       List<String> expected =

@@ -62,7 +62,15 @@ final class Recipe {
   }
 
   Recipe dropout(double dropout) {
-    return lora(new LoraSpec(lora.r(), lora.alpha(), dropout, lora.rslora(), lora.targetModules()));
+    return lora(
+        new LoraSpec(
+            lora.r(),
+            lora.alpha(),
+            dropout,
+            lora.rslora(),
+            lora.targetModules(),
+            lora.rankPattern(),
+            lora.alphaPattern()));
   }
 
   Recipe baseDtype(DType dtype) {

@@ -8,6 +8,8 @@ import dev.anneal.training.data.TokenSequence;
 import dev.anneal.training.io.LocalOutputFolder;
 import dev.anneal.training.kernel.Matmul;
 import dev.anneal.training.lora.LoraSpec;
+import dev.anneal.training.lora.ModuleNames;
+import dev.anneal.training.lora.TargetModules;
 import dev.anneal.training.model.Llama.Activations;
 import dev.anneal.training.model.ModelSource;
 import dev.anneal.training.optim.AdamWSpec;
@@ -15,12 +17,15 @@ import dev.anneal.training.optim.LearningRateSchedule;
 import dev.anneal.training.tensor.DType;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 
 /** A short run of a tiny model in six shuffled micro-batches a step, over two epochs and a bit. */
 enum ResumableRun {
   FP32(0, DType.FP32),
   DROPOUT(0.3, DType.FP32),
   BF16(0.1, DType.BF16),
+  /** Other ranks and scales a module, and a first layer without any. */
+  PATTERNS(0, DType.FP32),
   FULL(0, DType.FP32);
 
   static final long STEPS = 6;
@@ -41,7 +46,7 @@ enum ResumableRun {
   TrainingSpec spec(int worldSize) {
     return new TrainingSpec(
         this == FULL ? TrainingSpec.Mode.FULL : TrainingSpec.Mode.LORA,
-        this == FULL ? null : new LoraSpec(4, 8, dropout, false, List.of("q_proj", "down_proj")),
+        lora(),
         TrainingSpec.Weights.whole(DType.FP32),
         new TrainingSpec.Compute(computeDtype, Matmul.COMPUTE, Activations.CHECKPOINT),
         new TrainingSpec.Batches(1, MICRO_BATCHES / worldSize, STEPS, true),
@@ -52,6 +57,22 @@ enum ResumableRun {
             TrainingSpec.OnNan.STOP),
         3,
         3);
+  }
+
+  private LoraSpec lora() {
+    return switch (this) {
+      case FULL -> null;
+      case PATTERNS ->
+          new LoraSpec(
+              4,
+              8,
+              dropout,
+              false,
+              TargetModules.of(ModuleNames.text(".*\\.1\\..*_proj")),
+              Map.of("q_proj", 3, "mlp\\..*", 5),
+              Map.of("(up|down)_proj", 2.0));
+      default -> new LoraSpec(4, 8, dropout, false, List.of("q_proj", "down_proj"));
+    };
   }
 
   static TrainingRun.Inputs inputs(Path output, CheckpointPlan checkpoints) {

@@ -1,0 +1,39 @@
+package dev.anneal.data.format;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/** What a model calls, in the form that chat templates know. */
+final class ToolCalls {
+  private ToolCalls() {}
+
+  /** A call {@code {"name", "arguments"}}, or a list of them. */
+  static List<Object> of(JsonNode calls) throws BadRowException {
+    List<Object> all = new ArrayList<>();
+    for (JsonNode call : calls.isArray() ? calls : List.of(calls)) {
+      JsonNode function = call.path("function").isObject() ? call.path("function") : call;
+      if (!function.path("name").isTextual() || !function.has("arguments")) {
+        throw new BadRowException("a call of a function is not JSON with 'name' and 'arguments'");
+      }
+      Map<String, Object> named = new LinkedHashMap<>();
+      named.put("name", function.path("name").textValue());
+      named.put("arguments", Fields.plain(Fields.json(function, "arguments")));
+      all.add(wrapped(named));
+    }
+    if (all.isEmpty()) {
+      throw new BadRowException("a call of a function is empty");
+    }
+    return all;
+  }
+
+  /** A function as templates expect it among the tools. */
+  static Map<String, Object> wrapped(Object function) {
+    Map<String, Object> wrapped = new LinkedHashMap<>();
+    wrapped.put("type", "function");
+    wrapped.put("function", function);
+    return wrapped;
+  }
+}

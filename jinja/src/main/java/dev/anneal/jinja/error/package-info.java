@@ -1,0 +1,2 @@
+/** What goes wrong in a template. */
+package dev.anneal.jinja.error;

@@ -1,0 +1,6 @@
+package dev.anneal.jinja.python;
+
+/** What a template can call. */
+public interface Callable {
+  Object call(Budget budget, Arguments arguments);
+}

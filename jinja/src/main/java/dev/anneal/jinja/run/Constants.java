@@ -1,0 +1,109 @@
+package dev.anneal.jinja.run;
+
+import dev.anneal.jinja.error.TemplateException;
+import dev.anneal.jinja.error.TemplateException.Kind;
+import dev.anneal.jinja.python.Attributes;
+import dev.anneal.jinja.python.Budget;
+import dev.anneal.jinja.python.Markup;
+import dev.anneal.jinja.python.Numbers;
+import dev.anneal.jinja.python.Range;
+import dev.anneal.jinja.python.Tuple;
+import dev.anneal.jinja.python.Values;
+import dev.anneal.jinja.syntax.Expression;
+import dev.anneal.jinja.syntax.Helper;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+
+/** What Jinja evaluates before a template is run: {@code as_const} of {@code nodes.py}. */
+final class Constants {
+  private static final Duration MAX_TIME = Duration.ofSeconds(1);
+
+  private Constants() {}
+
+  /** Stands for what depends on the variables. */
+  static final Code IMPOSSIBLE =
+      frame -> {
+        throw new TemplateException(Kind.RUNTIME, "it depends on the variables");
+      };
+
+  /** Whether a filter asks for the variables. */
+  static boolean isOfContext(String filter) {
+    return switch (filter) {
+      case "map", "select", "reject", "selectattr", "rejectattr", "random" -> true;
+      default -> false;
+    };
+  }
+
+  /** The value; {@link Attributes#ABSENT} if it depends on the variables or fails. */
+  static Object value(Code code, boolean escaping) {
+    try {
+      Run run = new Run(new Budget(MAX_TIME), Map.of());
+      run.setEscaping(escaping);
+      Context context = new Context(Map.of(), Map.of());
+      return code.value(new Frame(new FunctionScope(null), null, run, context));
+    } catch (TemplateException e) {
+      // it fails when it is reached
+      return Attributes.ABSENT;
+    }
+  }
+
+  /** Whether the value is one that Jinja puts in the place of an expression. */
+  static boolean isPlain(Object value) {
+    if (value instanceof List<?> list) {
+      return list.stream().allMatch(Constants::isPlain);
+    }
+    if (value instanceof Map<?, ?> map) {
+      return map.entrySet().stream().allMatch(e -> isPlain(e.getKey()) && isPlain(e.getValue()));
+    }
+    if (value instanceof Tuple tuple) {
+      return tuple.getClass() == Tuple.class && tuple.items().stream().allMatch(Constants::isPlain);
+    }
+    return value == null
+        || value instanceof String
+        || value instanceof Markup
+        || value instanceof Range
+        || Numbers.isNumber(value);
+  }
+
+  /** Whether it is a number that is written with a minus. */
+  static boolean isNegative(Object value) {
+    return Numbers.isNumber(value)
+        && !(value instanceof Boolean)
+        && Values.truth(value)
+        && Numbers.real(value) < 0;
+  }
+
+  /**
+   * Refuses a constant mapping with a key that cannot be hashed in a part of an expression, which
+   * Jinja evaluates even where it is never reached.
+   */
+  static void requireHashableKeys(Expression expression) {
+    NameSearch.forEach(
+        expression,
+        node -> {
+          if (node instanceof Expression.DictLiteral dict && fails(dict)) {
+            throw Compiler.error("a key of the mapping is unhashable", dict);
+          }
+        });
+  }
+
+  private static boolean fails(Expression.DictLiteral dict) {
+    for (Helper.Pair pair : dict.items()) {
+      if (!isWithoutNames(pair)) {
+        return false;
+      }
+      if (pair.key() instanceof Expression.ListLiteral
+          || pair.key() instanceof Expression.DictLiteral) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  private static boolean isWithoutNames(dev.anneal.jinja.syntax.Node node) {
+    return !(node instanceof Expression.Name)
+        && !(node instanceof Expression.Call)
+        && node.children().stream().allMatch(Constants::isWithoutNames);
+  }
+}

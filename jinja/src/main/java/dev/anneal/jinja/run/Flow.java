@@ -1,0 +1,8 @@
+package dev.anneal.jinja.run;
+
+/** How a statement ends. */
+enum Flow {
+  NEXT,
+  BREAK,
+  CONTINUE
+}

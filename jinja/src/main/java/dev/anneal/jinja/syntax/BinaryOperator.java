@@ -1,0 +1,14 @@
+package dev.anneal.jinja.syntax;
+
+/** Operators between two values. */
+public enum BinaryOperator {
+  ADD,
+  SUB,
+  MUL,
+  DIV,
+  FLOORDIV,
+  MOD,
+  POW,
+  AND,
+  OR
+}

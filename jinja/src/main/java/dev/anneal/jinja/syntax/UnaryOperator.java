@@ -1,0 +1,8 @@
+package dev.anneal.jinja.syntax;
+
+/** Operators before a value. */
+public enum UnaryOperator {
+  NOT,
+  NEG,
+  POS
+}

@@ -1,0 +1,98 @@
+package dev.anneal.jinja;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.anneal.jinja.error.TemplateException;
+import java.time.Duration;
+import java.time.LocalDateTime;
+import java.time.ZoneOffset;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** Expected texts are those of Jinja2 3.1.6. */
+class TemplateTest {
+  private static final Map<String, Object> VARIABLES =
+      Map.of(
+          "messages",
+          List.of(
+              Map.of("role", "system", "content", "Be"),
+              Map.of("role", "user", "content", "Hi"),
+              Map.of("role", "assistant", "content", "Yo", "n", 1)),
+          "x",
+          "abc");
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '@',
+      quoteCharacter = '`',
+      value = {
+        "`a {% if true %}b{% endif %}` @ `a b`",
+        "{% for m in messages if m.role != 'system' %}{{ m.role }}{% endfor %} @ userassistant",
+        "{% set c = 0 %}{% for m in messages %}{% set c = c + 1 %}{{ c }}{% endfor %}{{ c }} @ 1110",
+        "{{ 'T' if 'false' else 'F' }} @ T",
+        "{% for m in messages %}{{ loop.previtem.role if loop.previtem }}{% endfor %} @ systemuser",
+        "{{ 'abc'[1] }}{{ 'abc'[::-1] }} @ bcba",
+        "{{ x.startswith(('a','b')) }} @ True",
+        "{{ true ~ '' }} @ True",
+        "{{ none | string }} @ None",
+        "{{ messages | sort(attribute='role') | map(attribute='role') | join(',') }} @ assistant,system,user",
+        "{{ messages | map(attribute='n', default=7) | list }} @ [7, 7, 1]",
+        "{% for g in messages | groupby('role') %}{{ g.grouper }}{% endfor %} @ assistantsystemuser",
+        "{% macro f(n) %}{{ n }}{% if n %}{{ f(n - 1) }}{% endif %}{% endmacro %}{{ f(2) }} @ 210",
+        "{{ '😀x' | length }}{{ '😀x'[0] }} @ 2😀",
+        "{{ 0.1 + 0.2 }} {{ 1e16 }} {{ 2 ** 70 }} {{ -7 // 2 }} @ 0.30000000000000004 1e+16 1180591620717411303424 -4",
+      })
+  void rendersAsJinja2(String template, String expected) {
+    assertThat(render(template)).isEqualTo(expected);
+  }
+
+  @Test
+  void takesLineEndsOfWindowsForLineEnds() {
+    assertThat(render("{% if true %}\r\na\r\n{% endif %}\r\nb\r\n")).isEqualTo("a\nb");
+  }
+
+  @Test
+  void tellsWhatTheAssistantSays() {
+    Template.Rendering rendering =
+        Template.of(
+                "{% for m in messages %}<{% generation %}{{ m.content }}{% endgeneration %}>{% endfor %}")
+            .render(VARIABLES, settings());
+
+    assertThat(rendering.text()).isEqualTo("<Be><Hi><Yo>");
+    assertThat(rendering.generations())
+        .containsExactly(new int[] {1, 3}, new int[] {5, 7}, new int[] {9, 11});
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '@',
+      quoteCharacter = '`',
+      value = {
+        "{{ x.y.z }} @ `line 1, column 7: 'str object' has no attribute 'y'`",
+        "{% for m in messages %} @ `expected the tag 'endfor' or 'else' of 'for'`",
+        "{{ 1 + }} @ unexpected 'end of print statement'",
+        "{{ x | nosuch }} @ No filter named 'nosuch'",
+        "{{ [].append(1) }} @ is unsafe",
+        "{{ 'a' + 1 }} @ unsupported operand types for +",
+        "{% include 'x' %} @ no other templates",
+      })
+  void saysWhatIsWrongAndWhere(String template, String message) {
+    assertThatThrownBy(() -> render(template))
+        .isInstanceOf(TemplateException.class)
+        .hasMessageStartingWith("line 1, column ")
+        .hasMessageContaining(message);
+  }
+
+  private static String render(String template) {
+    return Template.of(template).render(VARIABLES, settings()).text();
+  }
+
+  private static Template.Settings settings() {
+    return new Template.Settings(
+        LocalDateTime.of(2026, 2, 1, 3, 4, 5).atZone(ZoneOffset.UTC), Duration.ofSeconds(10));
+  }
+}
