@@ -76,7 +76,7 @@ class TokenizerFolderTest {
   void takesTheTemplateOfAProcessorWhereThereIsNoOther() throws IOException {
     try (ChatTokenizer tokenizer =
         load(with("{'chat_template.json':{'chat_template':'processor'}}"))) {
-      assertThat(tokenizer.render(TURNS, GenerationPrompt.OMIT).text()).isEqualTo("processor");
+      assertThat(tokenizer.render(TURNS, GenerationPrompt.OMIT)).isEqualTo("processor");
     }
   }
 
