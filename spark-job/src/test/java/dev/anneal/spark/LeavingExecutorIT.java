@@ -7,10 +7,12 @@ import dev.anneal.spark.train.NodeTask;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Executors that leave by themselves, and those that the cluster takes back. */
+@Tag("faults")
 class LeavingExecutorIT {
   @TempDir Path folder;
 

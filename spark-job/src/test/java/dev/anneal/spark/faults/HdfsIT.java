@@ -11,10 +11,12 @@ import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Model, data and output on HDFS: a name node and a data node in a process of their own. */
+@Tag("faults")
 class HdfsIT {
   private static final Duration PATIENCE = Duration.ofMinutes(4);
 

@@ -16,7 +16,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** A standalone cluster of an unchanged Spark whose drivers run on its workers. */
-@Tag("lines")
+@Tag("faults")
 class StandaloneIT {
   @TempDir Path folder;
 
