@@ -188,9 +188,11 @@ driver_options=
 # ---- a Spark of the user's
 if [[ -n ${SPARK_HOME:-} ]]; then
   spark_conf=${SPARK_CONF_DIR:-$SPARK_HOME/conf}
+  in_defaults() { grep -qsE "^\s*$1" "$spark_conf/spark-defaults.conf"; }
   driver_in_cluster=
+  standalone=
   if [[ " ${spark_args[*]} " =~ (--deploy-mode[ =]|spark\.submit\.deployMode=)cluster ]] \
-    || grep -qsE '^\s*spark\.submit\.deployMode[ =\t]+cluster' "$spark_conf/spark-defaults.conf"; then
+    || in_defaults 'spark\.submit\.deployMode[ =\t]+cluster'; then
     driver_in_cluster=yes
     # a file of this machine reaches the driver within the command
     for i in "${!anneal_args[@]}"; do
@@ -200,10 +202,14 @@ if [[ -n ${SPARK_HOME:-} ]]; then
         anneal_args[i]=--config=$(inlined "${anneal_args[i]#*=}")
       fi
     done
-    # the exit code is to tell how the run ended, as it does on YARN; a worker gives its driver none of
-    # the options that Spark's own launcher has for Arrow
-    spark_args=(--conf spark.standalone.submit.waitAppCompletion=true \
-      --conf "spark.driver.extraJavaOptions=--add-opens=java.base/java.nio=ALL-UNNAMED" "${spark_args[@]}")
+    # the exit code is to tell how the run ended, as it does on YARN
+    spark_args=(--conf spark.standalone.submit.waitAppCompletion=true "${spark_args[@]}")
+    if [[ " ${spark_args[*]}" == *spark://* ]] || in_defaults 'spark\.master[ =\t]+spark://'; then
+      standalone=yes
+      # a worker gives its driver none of the options that Spark's own launcher has for Arrow
+      in_defaults 'spark\.driver\.extraJavaOptions' \
+        || spark_args=(--conf "spark.driver.extraJavaOptions=--add-opens=java.base/java.nio=ALL-UNNAMED" "${spark_args[@]}")
+    fi
   fi
   log_args=()
   # spark.log.level counts only from the session on; before it Spark's own default is INFO
@@ -230,15 +236,18 @@ if [[ -n ${SPARK_HOME:-} ]]; then
     ${driver_options:+--conf "spark.driver.defaultJavaOptions=${driver_options# }"} \
     "${native_args[@]}" ${jars:+--jars "${jars%,}"} "${spark_args[@]}" "$main_jar" "${anneal_args[@]}")
   [[ $driver_in_cluster ]] || exec "${submit[@]}"
-  # spark-submit has no exit code for a driver that fails on a standalone cluster: its log says so alone
-  driver_log=$(mktemp)
-  trap 'rm -f "$driver_log"' EXIT
-  log_files=$(compgen -G "$spark_conf/log4j2.*" | head -1 || true)
-  log_files=${log_files:-$home/conf/log4j2-client.properties},$home/conf/log4j2-standalone.properties
-  export SPARK_SUBMIT_OPTS="${SPARK_SUBMIT_OPTS:-} -Danneal.driver.log=$driver_log -Dlog4j2.configurationFile=\"$log_files\""
+  driver_log=
+  if [[ $standalone ]]; then
+    # spark-submit has no exit code for a driver that fails there: its log says so alone
+    driver_log=$(mktemp)
+    trap 'rm -f "$driver_log"' EXIT
+    log_files=$(compgen -G "$spark_conf/log4j2.*" | head -1 || true)
+    log_files=${log_files:-$home/conf/log4j2-client.properties},$home/conf/log4j2-standalone.properties
+    export SPARK_SUBMIT_OPTS="${SPARK_SUBMIT_OPTS:-} -Danneal.driver.log=$driver_log -Dlog4j2.configurationFile=\"$log_files\""
+  fi
   code=0
   "${submit[@]}" || code=$?
-  if driver_end=$(grep -oE '^State of driver .* is (FAILED|ERROR|KILLED)' "$driver_log"); then
+  if [[ $driver_log ]] && driver_end=$(grep -oE '^State of driver .* is (FAILED|ERROR|KILLED)' "$driver_log"); then
     echo "anneal: ${driver_end,}: the driver's stderr, below work/ of its worker, says why." >&2
     exit 1
   fi

@@ -164,6 +164,11 @@ class SubmitScriptIT {
     assertThat(new ConfigLoader(ConfigContext.ofProcess()).file(sent).load().lora().r())
         .isEqualTo(8);
     assertThat(words).contains("spark.standalone.submit.waitAppCompletion=true");
+    String option = "spark.driver.extraJavaOptions=--add-opens=java.base/java.nio=ALL-UNNAMED";
+    assertThat(words).as("only a standalone worker leaves it out").doesNotContain(option);
+    assertThat(
+            submit(spark, "run", "--deploy-mode", "cluster", "--master", "spark://m:7077").text())
+        .contains(option);
     String elsewhere = "--config=s3a://bucket/my.yaml";
     assertThat(submit(spark, "run", "--deploy-mode=cluster", elsewhere).text().lines().toList())
         .contains(elsewhere);
