@@ -10,6 +10,7 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.regex.Pattern;
 
@@ -107,14 +108,11 @@ final class ChatTemplate {
   private static Map<String, Object> toMap(Message message) {
     Map<String, Object> turn = new LinkedHashMap<>();
     turn.put("role", message.role());
-    // transformers takes away what is null
-    if (message.content() != null) {
-      turn.put("content", message.content());
-    }
+    turn.put("content", message.content());
     turn.putAll(message.more());
-    turn.values().removeIf(value -> value == null);
+    turn.values().removeIf(Objects::isNull);
     Object reasoning =
-        REASONING.stream().map(turn::get).filter(value -> value != null).findFirst().orElse(null);
+        REASONING.stream().map(turn::get).filter(Objects::nonNull).findFirst().orElse(null);
     if (reasoning == null) {
       return turn;
     }

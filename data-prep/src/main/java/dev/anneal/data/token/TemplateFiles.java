@@ -5,6 +5,7 @@ import dev.anneal.data.InvalidDataException;
 import dev.anneal.storage.Storage;
 import dev.anneal.storage.Storage.FileInfo;
 import java.io.IOException;
+import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 
@@ -65,7 +66,7 @@ final class TemplateFiles {
     return found;
   }
 
-  private java.util.List<FileInfo> additional() {
+  private List<FileInfo> additional() {
     String folder = files.nameOf(FOLDER);
     try {
       return files.storage().list(folder);
