@@ -19,8 +19,7 @@ import java.util.Set;
 public final class ChatTokenizer implements AutoCloseable {
   private final TokenizerFiles files;
   private final NativeTokenizer tokenizer;
-  // null for a tokenizer that does more than to merge byte pairs within pieces
-  private final PieceTokenizer pieces;
+  private final TextEncoder encoder;
   // null where there is none
   private final ChatTemplate template;
   // null where conversations with tools have none of their own
@@ -29,20 +28,16 @@ public final class ChatTokenizer implements AutoCloseable {
   private final OptionalInt bosId;
   private final Set<Integer> specialIds;
 
-  private ChatTokenizer(TokenizerFiles files, NativeTokenizer tokenizer, int vocabSize)
-      throws IOException {
+  private ChatTokenizer(TokenizerFiles files, TokenizerJson json) {
     this.files = files;
-    this.tokenizer = tokenizer;
-    this.pieces =
-        PieceRules.read(files.tokenizerJson())
-            .map(added -> new PieceTokenizer(tokenizer, added))
-            .orElse(null);
+    this.tokenizer = new NativeTokenizer(json.text());
+    this.encoder = TextEncoders.of(json, tokenizer);
     this.template = files.chatTemplate() == null ? null : new ChatTemplate(files);
     this.toolTemplate =
         files.templates().withTools() == null ? null : new ChatTemplate(files.withTools());
-    this.vocabSize = vocabSize;
+    this.vocabSize = json.idBound();
     this.bosId = bosBeforeTexts();
-    this.specialIds = PieceRules.specialIds(files.tokenizerJson());
+    this.specialIds = json.specialIds();
   }
 
   /**
@@ -57,10 +52,9 @@ public final class ChatTokenizer implements AutoCloseable {
   /** Same as {@link #load}, from files that were read before. */
   public static ChatTokenizer of(TokenizerFiles files) {
     try {
-      TokenizerSyntax.require(files.tokenizerJson());
-      PieceRules.requireLoadable(files.tokenizerJson());
-      int vocabSize = Vocabulary.size(files.tokenizerJson());
-      return new ChatTokenizer(files, new NativeTokenizer(files.tokenizerJson()), vocabSize);
+      TokenizerJson json = TokenizerJson.parse(files.tokenizerJson());
+      TextEncoders.requireLoadable(json);
+      return new ChatTokenizer(files, json);
     } catch (IOException | RuntimeException e) {
       throw new InvalidDataException(
           "tokenizer.json in '"
@@ -127,12 +121,12 @@ public final class ChatTokenizer implements AutoCloseable {
 
   /** Ids of the text as it stands: nothing is put in front or behind, nothing is cut. */
   public int[] encode(String text) {
-    return pieces == null ? tokenizer.encode(text) : pieces.encode(text).ids();
+    return encoder.ids(text);
   }
 
   /** Same as {@link #encode}, with the place of each token in the text. */
   public EncodedText encodeWithOffsets(String text) {
-    return pieces == null ? tokenizer.encodeWithOffsets(text) : pieces.encode(text);
+    return encoder.encode(text);
   }
 
   public String decode(int[] ids, SpecialTokens specialTokens) {
@@ -195,7 +189,7 @@ public final class ChatTokenizer implements AutoCloseable {
     if (specialToken == null) {
       return OptionalInt.empty();
     }
-    int[] ids = tokenizer.encode(specialToken);
+    int[] ids = tokenizer.ids(specialToken);
     return ids.length == 1 ? OptionalInt.of(ids[0]) : OptionalInt.empty();
   }
 }

@@ -11,7 +11,7 @@ import java.util.Arrays;
  * Hugging Face's {@code tokenizers} library through DJL's native binding. The binding is used
  * directly: DJL's own wrapper truncates by default, reports home, and copies eight arrays per text.
  */
-final class NativeTokenizer implements AutoCloseable {
+final class NativeTokenizer implements TextEncoder, AutoCloseable {
   private static final TokenizersLibrary LIBRARY = load();
 
   // An executor keeps its copy until the broadcast goes, and then nobody is there to close it.
@@ -37,7 +37,8 @@ final class NativeTokenizer implements AutoCloseable {
     return TokenizersLibrary.LIB;
   }
 
-  int[] encode(String text) {
+  @Override
+  public int[] ids(String text) {
     long encoding = LIBRARY.encode(handle, text, false);
     try {
       return toInts(LIBRARY.getTokenIds(encoding));
@@ -47,7 +48,7 @@ final class NativeTokenizer implements AutoCloseable {
     }
   }
 
-  /** Same as {@link #encode}, with what the tokenizer itself puts before and behind a text. */
+  /** Same as {@link #ids}, with what the tokenizer itself puts before and behind a text. */
   int[] encodeBetweenItsOwn(String text) {
     long encoding = LIBRARY.encode(handle, text, true);
     try {
@@ -58,7 +59,8 @@ final class NativeTokenizer implements AutoCloseable {
     }
   }
 
-  EncodedText encodeWithOffsets(String text) {
+  @Override
+  public EncodedText encode(String text) {
     long encoding = LIBRARY.encode(handle, text, false);
     try {
       int[] ids = toInts(LIBRARY.getTokenIds(encoding));

@@ -8,26 +8,28 @@ import java.util.concurrent.ConcurrentHashMap;
  * at every piece alone, and few pieces make most of a text, so the library is asked once a piece
  * instead of once a text. Safe for use by several threads.
  */
-final class PieceTokenizer {
+final class PieceTokenizer implements TextEncoder {
   private static final int MAX_REMEMBERED = 1 << 18;
   private static final int MAX_REMEMBERED_LENGTH = 64;
 
   private final NativeTokenizer library;
+  private final PreTokenizer preTokenizer;
   private final AddedTokens addedTokens;
   private final ConcurrentHashMap<String, Piece> pieces = new ConcurrentHashMap<>();
 
   /** A piece's tokens, with their places counted from the piece's first code point. */
   private record Piece(EncodedText tokens, int codePoints) {}
 
-  PieceTokenizer(NativeTokenizer library, AddedTokens addedTokens) {
+  PieceTokenizer(NativeTokenizer library, PreTokenizer preTokenizer, AddedTokens addedTokens) {
     this.library = library;
+    this.preTokenizer = preTokenizer;
     this.addedTokens = addedTokens;
   }
 
-  /** Same as {@link NativeTokenizer#encodeWithOffsets}. */
-  EncodedText encode(String text) {
-    if (!SplitPattern.covers(text)) {
-      return library.encodeWithOffsets(text);
+  @Override
+  public EncodedText encode(String text) {
+    if (!CharacterKind.covers(text)) {
+      return library.encode(text);
     }
     Growing encoded = new Growing(16 + text.length() / 3);
     int position = 0;
@@ -46,7 +48,7 @@ final class PieceTokenizer {
   private void encode(String text, int start, int limit, Growing encoded) {
     int position = start;
     while (position < limit) {
-      int end = SplitPattern.end(text, position, limit);
+      int end = preTokenizer.end(text, position, limit);
       encoded.add(piece(text.substring(position, end)));
       position = end;
     }
@@ -57,7 +59,7 @@ final class PieceTokenizer {
     if (known != null) {
       return known;
     }
-    Piece piece = new Piece(library.encodeWithOffsets(text), text.codePointCount(0, text.length()));
+    Piece piece = new Piece(library.encode(text), text.codePointCount(0, text.length()));
     if (text.length() <= MAX_REMEMBERED_LENGTH && pieces.size() < MAX_REMEMBERED) {
       pieces.put(text, piece);
     }

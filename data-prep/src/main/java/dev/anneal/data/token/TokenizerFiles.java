@@ -144,8 +144,7 @@ public record TokenizerFiles(
 
   private static AddedTokenList tokens(String json, TokenizerMarks marks, String folder) {
     try {
-      TokenizerSyntax.require(json);
-      AddedTokenList tokens = AddedTokenList.read(json, marks.contents());
+      AddedTokenList tokens = AddedTokenList.of(TokenizerJson.parse(json));
       marks.addTo(tokens);
       return tokens;
     } catch (IOException e) {

@@ -79,15 +79,6 @@ final class TokenizerMarks {
     return contents;
   }
 
-  /** Every content for which a vocabulary may have an id. */
-  Set<String> contents() {
-    Set<String> contents = new HashSet<>(defaults.values());
-    roles.values().forEach(mark -> contents.add(mark.content()));
-    added.forEach(mark -> contents.add(mark.content()));
-    extra.forEach(mark -> contents.add(mark.content()));
-    return contents;
-  }
-
   /** Adds what the list does not have yet, in the order in which transformers does. */
   void addTo(AddedTokenList tokens) {
     Set<String> named = new HashSet<>();

@@ -1,0 +1,60 @@
+package dev.anneal.data.token;
+
+import static dev.anneal.data.token.CharacterKind.LETTER;
+import static dev.anneal.data.token.CharacterKind.LINE_END;
+import static dev.anneal.data.token.CharacterKind.NUMBER;
+import static dev.anneal.data.token.CharacterKind.OTHER;
+import static dev.anneal.data.token.CharacterKind.SPACE;
+import static dev.anneal.data.token.CharacterKind.run;
+import static dev.anneal.data.token.CharacterKind.width;
+
+/** The pattern of GPT-2, which {@code ByteLevel} has built in: {@code use_regex}. */
+final class Gpt2Pattern implements PreTokenizer {
+  @Override
+  public int end(String text, int start, int limit) {
+    byte first = CharacterKind.at(text, start, limit);
+    int second = start + width(text, start);
+    if (first == SPACE || first == LINE_END) {
+      return afterSpace(text, start, limit);
+    }
+    if (text.charAt(start) == '\'') {
+      int contraction = contraction(text, second, limit);
+      if (contraction != 0) {
+        return contraction;
+      }
+    }
+    return run(text, second, limit, first);
+  }
+
+  private static int afterSpace(String text, int start, int limit) {
+    int second = start + 1;
+    byte next = CharacterKind.at(text, second, limit);
+    if (text.charAt(start) == ' ' && (next == LETTER || next == NUMBER || next == OTHER)) {
+      return run(text, second, limit, next);
+    }
+    int end = second;
+    while (next == SPACE || next == LINE_END) {
+      end++;
+      next = CharacterKind.at(text, end, limit);
+    }
+    // the last space before a word belongs to the word
+    return end == limit || end == second ? end : end - 1;
+  }
+
+  /** The end of what may follow an apostrophe; 0 where it is no contraction. */
+  private static int contraction(String text, int at, int limit) {
+    if (at >= limit) {
+      return 0;
+    }
+    return switch (text.charAt(at)) {
+      case 's', 't', 'm', 'd' -> at + 1;
+      case 'r', 'v' -> isLetter(text, at + 1, limit, 'e') ? at + 2 : 0;
+      case 'l' -> isLetter(text, at + 1, limit, 'l') ? at + 2 : 0;
+      default -> 0;
+    };
+  }
+
+  private static boolean isLetter(String text, int at, int limit, char letter) {
+    return at < limit && text.charAt(at) == letter;
+  }
+}

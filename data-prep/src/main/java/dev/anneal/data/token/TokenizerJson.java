@@ -1,0 +1,237 @@
+package dev.anneal.data.token;
+
+import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonParser;
+import com.fasterxml.jackson.core.JsonToken;
+import com.fasterxml.jackson.core.StreamReadConstraints;
+import com.fasterxml.jackson.core.StreamReadFeature;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.IOException;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.Map;
+import java.util.Set;
+
+/**
+ * What a {@code tokenizer.json} says, read in one go: of the megabytes of vocabulary and merges no
+ * tree is built. It is read strictly, as the tokenizers library ends the process where it meets
+ * broken JSON in the middle of a component.
+ */
+final class TokenizerJson {
+  private static final int MAX_DEPTH = 64;
+  private static final int MAX_CHARACTERS = 256 << 20;
+  private static final String ADDED_TOKENS = "added_tokens";
+
+  private static final ObjectMapper JSON = new ObjectMapper();
+  private static final JsonFactory STRICT =
+      JsonFactory.builder()
+          .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
+          .streamReadConstraints(
+              StreamReadConstraints.builder()
+                  .maxNestingDepth(MAX_DEPTH)
+                  .maxDocumentLength(MAX_CHARACTERS)
+                  .build())
+          .build();
+
+  private final String text;
+  private final ObjectNode rules = JSON.createObjectNode();
+  private final Map<String, Integer> vocabulary = new HashMap<>();
+  private int vocabularySize;
+  private int largestId = -1;
+  private int addedStart = -1;
+  private int addedEnd = -1;
+
+  private TokenizerJson(String text) {
+    this.text = text;
+  }
+
+  /**
+   * Reads the text of a file.
+   *
+   * @throws IOException if it is not a JSON object that the tokenizers library can parse
+   */
+  static TokenizerJson parse(String text) throws IOException {
+    TokenizerJson json = new TokenizerJson(text);
+    try (JsonParser parser = STRICT.createParser(text)) {
+      json.read(parser);
+    }
+    for (JsonNode token : json.addedTokens()) {
+      json.largestId = Math.max(json.largestId, token.path("id").asInt(-1));
+    }
+    return json;
+  }
+
+  /** The text itself. */
+  String text() {
+    return text;
+  }
+
+  /** Everything but {@code vocab} and {@code merges} of the model. */
+  ObjectNode rules() {
+    return rules;
+  }
+
+  /** The list {@code added_tokens}. */
+  ArrayNode addedTokens() {
+    return rules.path(ADDED_TOKENS) instanceof ArrayNode list ? list : JSON.createArrayNode();
+  }
+
+  /** Ids of the model's vocabulary by its entries. */
+  Map<String, Integer> vocabulary() {
+    return vocabulary;
+  }
+
+  /** Entries of the model's vocabulary. */
+  int vocabularySize() {
+    return vocabularySize;
+  }
+
+  /** Largest id of the vocabulary and the added tokens, plus one. */
+  int idBound() {
+    return largestId + 1;
+  }
+
+  /** Ids of the added tokens that are special. */
+  Set<Integer> specialIds() {
+    Set<Integer> ids = new HashSet<>();
+    for (JsonNode token : addedTokens()) {
+      if (token.path("special").asBoolean()) {
+        ids.add(token.path("id").intValue());
+      }
+    }
+    return Set.copyOf(ids);
+  }
+
+  /** The text with another list of added tokens. */
+  String withAddedTokens(ArrayNode list) {
+    boolean absent = addedStart < 0;
+    int from = absent ? text.indexOf('{') + 1 : addedStart;
+    int to = absent ? from : addedEnd;
+    String field = absent ? "\"" + ADDED_TOKENS + "\":" + list + "," : list.toString();
+    return text.substring(0, from) + field + text.substring(to);
+  }
+
+  private void read(JsonParser parser) throws IOException {
+    if (parser.nextToken() != JsonToken.START_OBJECT) {
+      throw new IOException("it is not a JSON object");
+    }
+    while (next(parser) == JsonToken.FIELD_NAME) {
+      String section = parser.currentName();
+      JsonToken first = next(parser);
+      if (section.equals("model") && first == JsonToken.START_OBJECT) {
+        rules.set(section, model(parser));
+      } else if (section.equals(ADDED_TOKENS) && first == JsonToken.START_ARRAY) {
+        addedStart = (int) parser.currentTokenLocation().getCharOffset();
+        rules.set(section, tree(parser));
+        addedEnd = (int) parser.currentLocation().getCharOffset();
+      } else {
+        rules.set(section, tree(parser));
+      }
+    }
+    if (parser.nextToken() != null) {
+      throw new IOException("something stands behind it");
+    }
+  }
+
+  private ObjectNode model(JsonParser parser) throws IOException {
+    ObjectNode model = JSON.createObjectNode();
+    while (next(parser) == JsonToken.FIELD_NAME) {
+      String name = parser.currentName();
+      JsonToken first = next(parser);
+      switch (name) {
+        case "vocab" -> readVocabulary(parser, first);
+        case "merges" -> skip(parser);
+        default -> model.set(name, tree(parser));
+      }
+    }
+    return model;
+  }
+
+  private void readVocabulary(JsonParser parser, JsonToken first) throws IOException {
+    if (first == JsonToken.START_OBJECT) {
+      while (next(parser) == JsonToken.FIELD_NAME) {
+        String entry = parser.currentName();
+        next(parser);
+        put(entry, parser.getIntValue());
+      }
+    } else if (first == JsonToken.START_ARRAY) {
+      // a unigram model lists [piece, score] pairs in the order of their ids
+      while (next(parser) == JsonToken.START_ARRAY) {
+        next(parser);
+        put(parser.getText(), vocabularySize);
+        while (next(parser) != JsonToken.END_ARRAY) {
+          skip(parser);
+        }
+      }
+    }
+  }
+
+  private void put(String entry, int id) {
+    vocabulary.put(entry, id);
+    vocabularySize++;
+    largestId = Math.max(largestId, id);
+  }
+
+  private static JsonNode tree(JsonParser parser) throws IOException {
+    switch (parser.currentToken()) {
+      case START_OBJECT -> {
+        ObjectNode object = JSON.createObjectNode();
+        while (next(parser) == JsonToken.FIELD_NAME) {
+          String name = parser.currentName();
+          next(parser);
+          object.set(name, tree(parser));
+        }
+        return object;
+      }
+      case START_ARRAY -> {
+        ArrayNode array = JSON.createArrayNode();
+        while (next(parser) != JsonToken.END_ARRAY) {
+          array.add(tree(parser));
+        }
+        return array;
+      }
+      default -> {
+        return JSON.readTree(parser);
+      }
+    }
+  }
+
+  private static void skip(JsonParser parser) throws IOException {
+    int depth = parser.currentToken().isStructStart() ? 1 : 0;
+    while (depth > 0) {
+      JsonToken token = next(parser);
+      depth += token.isStructStart() ? 1 : token.isStructEnd() ? -1 : 0;
+    }
+  }
+
+  private static JsonToken next(JsonParser parser) throws IOException {
+    JsonToken token = parser.nextToken();
+    if (token == null) {
+      throw new IOException("it ends in the middle");
+    }
+    if (token.isNumeric() && !Double.isFinite(parser.getDoubleValue())) {
+      throw new IOException("it holds the number " + parser.getText());
+    }
+    if (token == JsonToken.FIELD_NAME || token == JsonToken.VALUE_STRING) {
+      requireUnicode(parser);
+    }
+    return token;
+  }
+
+  private static void requireUnicode(JsonParser parser) throws IOException {
+    char[] text = parser.getTextCharacters();
+    int end = parser.getTextOffset() + parser.getTextLength();
+    for (int i = parser.getTextOffset(); i < end; i++) {
+      if (Character.isHighSurrogate(text[i])
+          && i + 1 < end
+          && Character.isLowSurrogate(text[i + 1])) {
+        i++;
+      } else if (Character.isSurrogate(text[i])) {
+        throw new IOException("it holds half of a character");
+      }
+    }
+  }
+}
