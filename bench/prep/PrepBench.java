@@ -1,5 +1,5 @@
 import com.sun.management.OperatingSystemMXBean;
-import dev.anneal.data.DatasetManifest;
+import dev.anneal.data.manifest.DatasetManifest;
 import dev.anneal.spark.Anneal;
 import dev.anneal.storage.Storage;
 import java.io.OutputStream;

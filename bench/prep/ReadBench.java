@@ -1,6 +1,6 @@
 import dev.anneal.data.arrow.PreparedDataset;
 import dev.anneal.data.arrow.PreparedSequence;
-import dev.anneal.data.arrow.Split;
+import dev.anneal.data.manifest.Split;
 import dev.anneal.storage.Storage;
 import java.io.IOException;
 import java.nio.file.Files;

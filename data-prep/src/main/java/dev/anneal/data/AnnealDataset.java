@@ -1,9 +1,11 @@
 package dev.anneal.data;
 
-import dev.anneal.data.DatasetManifest.PartFile;
 import dev.anneal.data.arrow.PreparedDataset;
-import dev.anneal.data.arrow.Split;
+import dev.anneal.data.error.InvalidDataException;
 import dev.anneal.data.format.TokenizedRow;
+import dev.anneal.data.manifest.DatasetManifest;
+import dev.anneal.data.manifest.DatasetManifest.PartFile;
+import dev.anneal.data.manifest.Split;
 import dev.anneal.data.source.SourceFiles;
 import dev.anneal.data.task.TaskFailure;
 import dev.anneal.data.token.ChatTokenizer;

@@ -1,7 +1,7 @@
 package dev.anneal.data;
 
 import dev.anneal.data.arrow.PreparedDataset;
-import dev.anneal.data.arrow.Split;
+import dev.anneal.data.manifest.Split;
 import dev.anneal.data.token.ChatTokenizer;
 import dev.anneal.storage.Storage;
 import java.util.List;

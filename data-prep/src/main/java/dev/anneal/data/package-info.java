@@ -1,5 +1,2 @@
-/**
- * The preparation as a Spark job: rows are read, checked, tokenized, packed and written as a data
- * set with a manifest. {@code AnnealDataset} reads one as a DataFrame.
- */
+/** A prepared data set seen as rows again: as a DataFrame, and as text with what is learned. */
 package dev.anneal.data;

@@ -3,7 +3,11 @@ package dev.anneal.data;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.anneal.data.error.InvalidDataException;
 import dev.anneal.data.format.RowFormat;
+import dev.anneal.data.prep.PrepFixture;
+import dev.anneal.data.prep.PrepJob;
+import dev.anneal.data.prep.PrepSpec;
 import dev.anneal.data.token.ChatTokenizer;
 import dev.anneal.storage.Storage;
 import java.nio.file.Files;

@@ -1,8 +1,9 @@
 package dev.anneal.data.arrow;
 
-import dev.anneal.data.DatasetManifest;
-import dev.anneal.data.DatasetManifest.PartFile;
-import dev.anneal.data.InvalidDataException;
+import dev.anneal.data.error.InvalidDataException;
+import dev.anneal.data.manifest.DatasetManifest;
+import dev.anneal.data.manifest.DatasetManifest.PartFile;
+import dev.anneal.data.manifest.Split;
 import dev.anneal.storage.Storage;
 import java.util.Arrays;
 import java.util.Iterator;

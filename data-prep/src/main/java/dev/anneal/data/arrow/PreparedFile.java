@@ -1,7 +1,7 @@
 package dev.anneal.data.arrow;
 
-import dev.anneal.data.DatasetManifest.PartFile;
-import dev.anneal.data.InvalidDataException;
+import dev.anneal.data.error.InvalidDataException;
+import dev.anneal.data.manifest.DatasetManifest.PartFile;
 import dev.anneal.storage.Storage;
 import java.io.IOException;
 import java.io.UncheckedIOException;

@@ -1,7 +1,7 @@
 package dev.anneal.data.format;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import dev.anneal.data.InvalidDataException;
+import dev.anneal.data.error.InvalidDataException;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;

@@ -1,6 +1,6 @@
 package dev.anneal.data.format;
 
-import dev.anneal.data.InvalidDataException;
+import dev.anneal.data.error.InvalidDataException;
 import dev.anneal.data.token.ChatTokenizer;
 import dev.anneal.data.token.GenerationPrompt;
 import dev.anneal.data.token.Message;

@@ -1,7 +1,7 @@
 package dev.anneal.data.format;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import dev.anneal.data.OneLine;
+import dev.anneal.data.error.OneLine;
 import dev.anneal.data.token.Message;
 import java.util.LinkedHashMap;
 import java.util.List;

@@ -2,7 +2,7 @@ package dev.anneal.data.hub;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import dev.anneal.data.InvalidDataException;
+import dev.anneal.data.error.InvalidDataException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.ConnectException;

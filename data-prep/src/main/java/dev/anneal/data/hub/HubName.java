@@ -1,6 +1,6 @@
 package dev.anneal.data.hub;
 
-import dev.anneal.data.InvalidDataException;
+import dev.anneal.data.error.InvalidDataException;
 import java.util.List;
 import java.util.Locale;
 import java.util.function.Predicate;

@@ -1,6 +1,6 @@
 package dev.anneal.data.source;
 
-import dev.anneal.data.InvalidDataException;
+import dev.anneal.data.error.InvalidDataException;
 import dev.anneal.storage.Storage;
 import java.io.BufferedInputStream;
 import java.io.IOException;

@@ -33,6 +33,16 @@ public final class SourceRows implements Iterator<SourceRow>, AutoCloseable {
     return numbered;
   }
 
+  /** How many rows {@link #next} gave. */
+  public long taken() {
+    return taken;
+  }
+
+  /** Characters of the rows that {@link #next} gave. */
+  public long charactersRead() {
+    return reader.charactersRead();
+  }
+
   @Override
   public void close() throws IOException {
     reader.close();

@@ -1,6 +1,6 @@
 package dev.anneal.data.task;
 
-import dev.anneal.data.OneLine;
+import dev.anneal.data.error.OneLine;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;

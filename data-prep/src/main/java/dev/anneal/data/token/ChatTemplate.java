@@ -1,7 +1,7 @@
 package dev.anneal.data.token;
 
-import dev.anneal.data.InvalidDataException;
-import dev.anneal.data.OneLine;
+import dev.anneal.data.error.InvalidDataException;
+import dev.anneal.data.error.OneLine;
 import dev.anneal.jinja.Template;
 import dev.anneal.jinja.error.TemplateException;
 import java.time.Duration;

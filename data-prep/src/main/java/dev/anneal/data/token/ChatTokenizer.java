@@ -1,6 +1,6 @@
 package dev.anneal.data.token;
 
-import dev.anneal.data.InvalidDataException;
+import dev.anneal.data.error.InvalidDataException;
 import dev.anneal.storage.Sha256;
 import dev.anneal.storage.Storage;
 import java.io.IOException;

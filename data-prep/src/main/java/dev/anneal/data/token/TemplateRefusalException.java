@@ -1,6 +1,6 @@
 package dev.anneal.data.token;
 
-import dev.anneal.data.OneLine;
+import dev.anneal.data.error.OneLine;
 
 /** A chat template's own {@code raise_exception}: it does not take this conversation. */
 public final class TemplateRefusalException extends RuntimeException {

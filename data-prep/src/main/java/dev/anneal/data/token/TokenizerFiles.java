@@ -1,7 +1,7 @@
 package dev.anneal.data.token;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import dev.anneal.data.InvalidDataException;
+import dev.anneal.data.error.InvalidDataException;
 import dev.anneal.storage.Storage;
 import java.io.IOException;
 import java.io.Serializable;

@@ -3,8 +3,9 @@ package dev.anneal.data.arrow;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.anneal.data.InvalidDataException;
+import dev.anneal.data.error.InvalidDataException;
 import dev.anneal.data.format.TokenizedRow;
+import dev.anneal.data.manifest.Split;
 import dev.anneal.storage.Storage;
 import java.io.IOException;
 import java.net.URI;

@@ -2,6 +2,7 @@ package dev.anneal.data.arrow;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.anneal.data.manifest.Split;
 import dev.anneal.storage.Storage;
 import java.io.IOException;
 import java.net.URI;

@@ -1,5 +1,6 @@
 package dev.anneal.data.arrow;
 
+import dev.anneal.data.manifest.Split;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.io.UncheckedIOException;

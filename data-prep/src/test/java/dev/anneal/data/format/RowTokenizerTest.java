@@ -3,8 +3,8 @@ package dev.anneal.data.format;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.anneal.data.InvalidDataException;
 import dev.anneal.data.Shared;
+import dev.anneal.data.error.InvalidDataException;
 import dev.anneal.data.token.ChatTokenizer;
 import dev.anneal.data.token.Message;
 import dev.anneal.data.token.SpecialTokens;

@@ -4,11 +4,11 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.anneal.data.InvalidDataException;
-import dev.anneal.data.LongRows;
-import dev.anneal.data.Preflight;
-import dev.anneal.data.PrepSpec;
+import dev.anneal.data.error.InvalidDataException;
 import dev.anneal.data.format.RowFormat;
+import dev.anneal.data.prep.LongRows;
+import dev.anneal.data.prep.Preflight;
+import dev.anneal.data.prep.PrepSpec;
 import dev.anneal.data.source.SourceFiles;
 import dev.anneal.storage.Storage;
 import dev.anneal.storage.Storage.FileInfo;

@@ -3,7 +3,7 @@ package dev.anneal.data.source;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.anneal.data.InvalidDataException;
+import dev.anneal.data.error.InvalidDataException;
 import dev.anneal.storage.Storage;
 import dev.anneal.storage.Storage.FileInfo;
 import java.io.ByteArrayOutputStream;

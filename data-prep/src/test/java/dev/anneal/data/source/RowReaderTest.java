@@ -5,7 +5,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.anneal.data.InvalidDataException;
+import dev.anneal.data.error.InvalidDataException;
 import dev.anneal.data.source.RowReader.Row;
 import dev.anneal.storage.Storage;
 import dev.anneal.storage.Storage.FileInfo;

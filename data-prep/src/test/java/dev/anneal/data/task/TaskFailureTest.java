@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowable;
 import static org.assertj.core.api.Assertions.tuple;
 
-import dev.anneal.data.InvalidDataException;
+import dev.anneal.data.error.InvalidDataException;
 import dev.anneal.data.task.TaskFailure.Cause;
 import java.io.FileNotFoundException;
 import java.io.IOException;
@@ -24,7 +24,7 @@ class TaskFailureTest {
     String text =
         LOST
             + "java.lang.IllegalStateException: wrapped\n\tat a.b(C.java:1)\n"
-            + "Caused by: dev.anneal.data.InvalidDataException: bad rows: correct them.\n"
+            + "Caused by: dev.anneal.data.error.InvalidDataException: bad rows: correct them.\n"
             + "\tat a.b(C.java:2)\n\t... 3 more\n\nDriver stacktrace:\n"
             + "Caused by: java.lang.Error: not of the task";
     assertThat(TaskFailure.causes(new SparkException(text)))

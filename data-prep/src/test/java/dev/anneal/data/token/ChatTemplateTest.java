@@ -3,7 +3,7 @@ package dev.anneal.data.token;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.anneal.data.InvalidDataException;
+import dev.anneal.data.error.InvalidDataException;
 import java.time.Instant;
 import java.util.List;
 import java.util.Map;

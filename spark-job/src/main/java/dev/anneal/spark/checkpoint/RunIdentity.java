@@ -1,6 +1,6 @@
 package dev.anneal.spark.checkpoint;
 
-import dev.anneal.data.DatasetManifest;
+import dev.anneal.data.manifest.DatasetManifest;
 import dev.anneal.spark.config.AnnealConfig;
 import dev.anneal.spark.train.Batches;
 import java.util.Map;

@@ -1,9 +1,9 @@
 package dev.anneal.spark.job;
 
-import dev.anneal.data.DatasetManifest;
-import dev.anneal.data.InvalidDataException;
-import dev.anneal.data.PrepJob;
 import dev.anneal.data.RowSamples;
+import dev.anneal.data.error.InvalidDataException;
+import dev.anneal.data.manifest.DatasetManifest;
+import dev.anneal.data.prep.PrepJob;
 import dev.anneal.data.token.ChatTokenizer;
 import dev.anneal.spark.BadRequestException;
 import dev.anneal.spark.JobFailedException;

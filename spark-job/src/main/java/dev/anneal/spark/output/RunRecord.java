@@ -7,7 +7,7 @@ import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.MissingNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import dev.anneal.data.DatasetManifest;
+import dev.anneal.data.manifest.DatasetManifest;
 import dev.anneal.spark.AnnealVersion;
 import dev.anneal.spark.Request;
 import dev.anneal.spark.progress.RankEvent;

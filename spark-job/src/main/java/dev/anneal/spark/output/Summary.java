@@ -1,7 +1,7 @@
 package dev.anneal.spark.output;
 
-import dev.anneal.data.DatasetManifest;
-import dev.anneal.data.DatasetReport;
+import dev.anneal.data.manifest.DatasetManifest;
+import dev.anneal.data.manifest.DatasetReport;
 import dev.anneal.spark.config.AnnealConfig;
 import dev.anneal.spark.storage.ModelLocation;
 import dev.anneal.spark.storage.RunFolder;

@@ -1,8 +1,8 @@
 package dev.anneal.spark.preflight;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import dev.anneal.data.DatasetManifest;
-import dev.anneal.data.PreparedBefore;
+import dev.anneal.data.manifest.DatasetManifest;
+import dev.anneal.data.prep.PreparedBefore;
 import dev.anneal.spark.BadRequestException;
 import dev.anneal.spark.Request;
 import dev.anneal.spark.checkpoint.CheckpointSearch;

@@ -2,7 +2,7 @@ package dev.anneal.spark.preflight;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import dev.anneal.data.DatasetManifest;
+import dev.anneal.data.manifest.DatasetManifest;
 import dev.anneal.spark.BadRequestException;
 import dev.anneal.spark.Request;
 import dev.anneal.spark.checkpoint.CheckpointSearch;

@@ -1,6 +1,6 @@
 package dev.anneal.spark.preflight;
 
-import dev.anneal.data.PrepSpec;
+import dev.anneal.data.prep.PrepSpec;
 import dev.anneal.spark.config.AnnealConfig;
 import dev.anneal.spark.storage.RunFolder;
 import dev.anneal.training.lora.LoraLayout;

@@ -1,8 +1,8 @@
 package dev.anneal.spark.preflight;
 
-import dev.anneal.data.DatasetManifest;
-import dev.anneal.data.PrepSpec;
 import dev.anneal.data.format.RowFormat;
+import dev.anneal.data.manifest.DatasetManifest;
+import dev.anneal.data.prep.PrepSpec;
 import dev.anneal.data.token.ChatTokenizer;
 import dev.anneal.data.token.TokenizerFiles;
 import dev.anneal.spark.BadRequestException;
@@ -52,7 +52,7 @@ public final class Preflight {
    * Checks a request, what is quick to check first.
    *
    * @throws BadRequestException if it cannot be carried out
-   * @throws dev.anneal.data.InvalidDataException if data or tokenizer cannot be used
+   * @throws dev.anneal.data.error.InvalidDataException if data or tokenizer cannot be used
    * @throws dev.anneal.training.InvalidModelException if model or adapter cannot be used
    */
   public static Plan check(Request request, SparkConf spark, Configuration hadoop) {
@@ -219,7 +219,7 @@ public final class Preflight {
   }
 
   private void checkSource(PrepSpec prep) {
-    var rows = dev.anneal.data.Preflight.check(prep, storage);
+    var rows = dev.anneal.data.prep.Preflight.check(prep, storage);
     if (request.command().trains() && rows.complete()) {
       // a sequence holds at least one row
       long sequences = rows.rows() - rows.badRows() - config.data().rows().evalRows();

@@ -1,6 +1,6 @@
 package dev.anneal.spark.progress;
 
-import dev.anneal.data.OneLine;
+import dev.anneal.data.error.OneLine;
 import java.util.List;
 import java.util.Optional;
 import java.util.regex.Matcher;

@@ -3,7 +3,7 @@ package dev.anneal.spark.train;
 import com.sun.management.OperatingSystemMXBean;
 import dev.anneal.data.arrow.PreparedDataset;
 import dev.anneal.data.arrow.PreparedSequence;
-import dev.anneal.data.arrow.Split;
+import dev.anneal.data.manifest.Split;
 import dev.anneal.spark.cluster.BarrierStage;
 import dev.anneal.spark.config.AnnealConfig;
 import dev.anneal.spark.progress.RankChannel;

@@ -1,6 +1,6 @@
 package dev.anneal.spark.train;
 
-import dev.anneal.data.InvalidDataException;
+import dev.anneal.data.error.InvalidDataException;
 import dev.anneal.spark.BadRequestException;
 import dev.anneal.spark.progress.RankEvent.Failed;
 import dev.anneal.spark.progress.RankEvent.Failed.Cause;

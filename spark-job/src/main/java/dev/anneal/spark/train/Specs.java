@@ -1,8 +1,8 @@
 package dev.anneal.spark.train;
 
-import dev.anneal.data.LongRows;
-import dev.anneal.data.PrepSpec;
 import dev.anneal.data.format.RowFormat;
+import dev.anneal.data.prep.LongRows;
+import dev.anneal.data.prep.PrepSpec;
 import dev.anneal.spark.config.AnnealConfig;
 import dev.anneal.spark.config.AnnealConfig.Precision;
 import dev.anneal.training.kernel.Matmul;

@@ -3,8 +3,8 @@ package dev.anneal.spark.checkpoint;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.anneal.data.DatasetManifest;
-import dev.anneal.data.DatasetManifest.Part;
+import dev.anneal.data.manifest.DatasetManifest;
+import dev.anneal.data.manifest.DatasetManifest.Part;
 import dev.anneal.spark.BadRequestException;
 import dev.anneal.spark.config.AnnealConfig;
 import dev.anneal.spark.config.ConfigLoader;

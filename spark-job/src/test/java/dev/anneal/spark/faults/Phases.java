@@ -58,6 +58,6 @@ final class Phases {
 
   /** A task is about to write a part of the data set. */
   static Phase preparation() {
-    return new Phase("dev.anneal.data.PartTask", "call", "Executor task launch worker", 1);
+    return new Phase("dev.anneal.data.prep.PartTask", "call", "Executor task launch worker", 1);
   }
 }

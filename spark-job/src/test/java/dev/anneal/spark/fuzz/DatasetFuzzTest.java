@@ -2,11 +2,11 @@ package dev.anneal.spark.fuzz;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
-import dev.anneal.data.InvalidDataException;
 import dev.anneal.data.arrow.PreparedDataset;
 import dev.anneal.data.arrow.PreparedSequence;
 import dev.anneal.data.arrow.PreparedWriter;
-import dev.anneal.data.arrow.Split;
+import dev.anneal.data.error.InvalidDataException;
+import dev.anneal.data.manifest.Split;
 import dev.anneal.storage.Storage;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;

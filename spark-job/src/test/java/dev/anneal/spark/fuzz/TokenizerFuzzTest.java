@@ -2,7 +2,7 @@ package dev.anneal.spark.fuzz;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
-import dev.anneal.data.InvalidDataException;
+import dev.anneal.data.error.InvalidDataException;
 import dev.anneal.data.token.ChatTokenizer;
 import dev.anneal.data.token.GenerationPrompt;
 import dev.anneal.data.token.Message;

@@ -1,8 +1,8 @@
 package dev.anneal.spark.loader;
 
-import dev.anneal.data.DatasetManifest;
-import dev.anneal.data.InvalidDataException;
-import dev.anneal.data.PrepJob;
+import dev.anneal.data.error.InvalidDataException;
+import dev.anneal.data.manifest.DatasetManifest;
+import dev.anneal.data.prep.PrepJob;
 import dev.anneal.spark.config.AnnealConfig;
 import dev.anneal.spark.config.ConfigLoader;
 import dev.anneal.spark.train.Specs;

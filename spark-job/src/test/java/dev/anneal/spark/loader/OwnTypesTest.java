@@ -2,7 +2,7 @@ package dev.anneal.spark.loader;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.anneal.data.PrepJob;
+import dev.anneal.data.prep.PrepJob;
 import dev.anneal.data.task.TaskResults;
 import dev.anneal.spark.Anneal;
 import java.io.IOException;

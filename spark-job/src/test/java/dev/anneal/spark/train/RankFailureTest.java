@@ -2,7 +2,7 @@ package dev.anneal.spark.train;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.anneal.data.InvalidDataException;
+import dev.anneal.data.error.InvalidDataException;
 import dev.anneal.spark.progress.RankEvent;
 import dev.anneal.spark.progress.RankEvent.Failed.Cause;
 import dev.anneal.training.InvalidModelException;
