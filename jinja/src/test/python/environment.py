@@ -71,6 +71,12 @@ class TemplateNamespace(jinja2.utils.Namespace):
             raise jinja2.exceptions.SecurityError(name)
 
 
+for replaced in (TemplateDict, TemplateNamespace):
+    # they print the names that they have in transformers
+    replaced.__module__ = "transformers.utils.chat_template_utils"
+    replaced.__qualname__ = "_cached_compile_jinja_template.<locals>." + replaced.__name__
+
+
 def environment():
     env = ImmutableSandboxedEnvironment(
         trim_blocks=True, lstrip_blocks=True, extensions=[AssistantTracker, jinja2.ext.loopcontrols]

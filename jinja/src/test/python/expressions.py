@@ -82,7 +82,7 @@ class Expressions:
         left = self.any(depth - 1)
         right = self.any(depth - 1)
         if operator == "**":
-            left, right = self.pick("2", "n", "m", "f", "10", "0", "1.5", "(-2)"), self.pick("2", "3", "0", "m", "-1", "1")
+            left, right = self.pick("2", "n", "m", "f", "10", "0", "1.5", "(-2)"), self.pick("2", "3", "0", "m", "-1", "1", "0.5")
         if operator == "*" and self.rng.random() < 0.7:
             right = self.pick("2", "3", "0", "-1", "m", "true", "1.5")
         if self.rng.random() < 0.1:
@@ -105,7 +105,7 @@ class Expressions:
             if "(" in test:
                 test += ")"
             if test.startswith("sameas"):
-                test = self.pick("sameas none", "sameas(true)", "sameas false")
+                test = self.pick("sameas none", "sameas(true)", "sameas false", "sameas(" + self.name() + ")")
             return f"{self.any(depth - 1)} is {self.pick('', '', 'not ')}{test}"
         if kind < 0.8:
             return "not " + self.any(depth - 1)
@@ -139,7 +139,7 @@ class Expressions:
     def call(self, depth):
         return self.pick(
             "range(3)", "range(m)", "range(1, 10, 3)", "range(3)[::-1]", "range(5)|list", "dict(a=1)", "dict([[1, 2]])", "dict(d, x=1)", "namespace(a=1).a", "cycler('a', 'b').next()", "joiner('-')()", "strftime_now('%d %b %Y')",
-            "raise_exception('no')" if self.rng.random() < 0.2 else "dict()", "dict.fromkeys('ab', 1)", "range(4)[1]", "range(0)", "range(10)[2:8:3]", "3 in range(5)", "range(3) == range(3)", self.templates.macro_call(), "namespace(d)", "range(1, 2, 0)", "range('a')", "dict.nosuch", "cycler()", "joiner()", f"dict({self.any(depth - 1)})",
+            "raise_exception('no')" if self.rng.random() < 0.2 else "dict()", "dict.fromkeys('ab', 1)", "range(4)[1]", "range(0)", "range(10)[2:8:3]", "3 in range(5)", "range(3) == range(3)", self.templates.macro_call(), "namespace(d)", "range(1, 2, 0)", "range('a')", "dict.nosuch", "cycler()", "joiner()", f"dict({self.any(depth - 1)})", "range(1, 9, 2).step", "lipsum" if self.rng.random() < 0.1 else "range(3).stop", "cycler" if self.rng.random() < 0.1 else "joiner",
         )
 
     def formatting(self, depth):
@@ -178,7 +178,8 @@ class Expressions:
                 f"split({a})", "split()", f"split({a}, {i})", f"split(none, {i})", f"rsplit({a}, {i})", "rsplit()", f"split({a}, maxsplit={i})", f"split(sep={a})", "splitlines()", "splitlines(true)", f"partition({a})", f"rpartition({a})",
                 f"replace({a}, {b})", f"replace({a}, {b}, {i})", f"startswith({a})", f"startswith(({a}, {b}))", f"endswith({a})", f"endswith({a}, {i})", f"startswith({a}, {i}, {i})", f"find({a})", f"find({a}, {i})", f"rfind({a})", f"index({a})", f"rindex({a}, {i}, {i})",
                 f"count({a})", f"count({a}, {i})", f"join({self.pick('l', 's', '[s, t]', 'd', 'messages|map(attribute=' + chr(39) + 'role' + chr(39) + ')')})", "isdigit()", "isalpha()", "isalnum()", "isspace()", "islower()", "isupper()", "istitle()", "isnumeric()", "isdecimal()", "isidentifier()", "isprintable()", "isascii()",
-                f"center({self.pick('5', '10', 'm', '8')})", f"ljust(8, {self.pick(chr(39) + '*' + chr(39), a)})", "rjust(9)", f"zfill({self.pick('6', 'm', '3')})", "expandtabs()", "expandtabs(4)", f"removeprefix({a})", f"removesuffix({a})", "format_map(d)", "nosuch()", "upper(1)", "strip", "encode" if rng.random() < 0.1 else "lower()",
+                f"center({self.pick('5', '10', 'm', '8')})", f"ljust(8, {self.pick(chr(39) + '*' + chr(39), a)})", "rjust(9)", f"zfill({self.pick('6', 'm', '3')})", "expandtabs()", "expandtabs(4)", f"removeprefix({a})", f"removesuffix({a})", "format_map(d)", "nosuch()", "upper(1)", "strip", "encode()" if rng.random() < 0.1 else "lower()",
+                "translate({97: 'x', 98: none, 108: 76})", f"translate({self.pick('d', 'l', 's', 'none', '{104: s}')})", "translate(s.maketrans('abl', 'xyz', 'o'))", f"maketrans({a}, {b})", f"maketrans({a}, {b}, 'l')", "maketrans({'a': 1, 98: 'c'})",
             )
             return base + "." + call
         if kind < 0.9:
@@ -188,7 +189,7 @@ class Expressions:
             )
         if kind < 0.97:
             return self.pick("l", "messages", "[1, 2, 1]", "(1, 2, 2)", "range(5)", "v") + "." + self.pick("index(1)", "count(1)", "index(2)", "count('a')", "append(1)", "copy()", "index(1, 1)", "sort()", "index(s)", "pop()")
-        return self.pick("n", "m", "f", "(5)", "yes") + "." + self.pick("real", "imag", "bit_length()", "is_integer()", "numerator", "as_integer_ratio()", "conjugate()", "denominator", "bit_count()")
+        return self.pick("n", "m", "f", "(5)", "yes") + "." + self.pick("real", "imag", "bit_length()", "is_integer()", "numerator", "as_integer_ratio()", "conjugate()", "denominator", "bit_count()", "hex()", "hex()")
 
     def filtered(self, depth):
         value = self.pick(self.name(), self.any(depth - 1), self.any(depth - 1))
@@ -205,11 +206,11 @@ class Expressions:
             "min", "max", f"min(attribute={a})", f"max(attribute={a})", "max(case_sensitive=true)", f"groupby({a})", f"groupby({a}) | list", f"groupby({a}, default='z')", f"groupby({a}, case_sensitive=true)", "items | list", "items",
             f"map(attribute={a}) | list", f"map(attribute={a}, default=7) | list", f"map({self.pick(chr(39) + 'upper' + chr(39), chr(39) + 'string' + chr(39), chr(39) + 'length' + chr(39), chr(39) + 'int' + chr(39), chr(39) + 'nosuch' + chr(39))}) | list", "map('default', 'q') | list", "map('replace', 'a', 'b') | join", "map() | list", "map('tojson') | join(';')",
             "select | list", "reject | list", "select('string') | list", "reject('none') | list", "select('in', l) | list", "select('gt', 2) | list", "select('divisibleby', 2) | list", "select('nosuch') | list", f"selectattr({a}) | list", f"selectattr({a}, 'defined') | list", f"rejectattr({a}) | list", f"rejectattr({a}, 'equalto', 'user') | list", f"selectattr({a}, '==', {self.name()}) | list | length", "select('odd')", "map(attribute='role')", "selectattr('role')",
-            "random | string | length > 99",
+            "random" if rng.random() < 0.2 else "first", "list | random" if rng.random() < 0.2 else "last",
         ]
         text = [
             "upper", "lower", "capitalize", "title", "trim", "trim('a ')", "string", "replace('a', 'b')", "replace('l', 'L', 1)", "replace('', '-')", "center(12)", "center", "indent", "indent(2)", "indent('> ', true)", "indent(1, blank=true)", "indent(first=true)", "truncate(5)", "truncate(8, true)", "truncate(9, false, '..', 0)", "truncate(length=3, end='')", "wordcount", "wordwrap(5)", "wordwrap(8, false)", "wordwrap(6, wrapstring='|')", "wordwrap(7, break_on_hyphens=false)",
-            "striptags", "e", "escape", "forceescape", "safe", "urlencode", "urlize", "urlize(10, true)", "urlize(target='_blank')", "xmlattr", "xmlattr(false)", "tojson", "tojson(indent=2)", "tojson(ensure_ascii=true)", "tojson(sort_keys=true)", "tojson(separators=(',', ':'))", "tojson(indent=0)", "tojson(indent='-')", "format(1)", "format", "format(s, n)", "pprint" if rng.random() < 0.1 else "string",
+            "striptags", "e", "escape", "forceescape", "safe", "urlencode", "urlize", "urlize(10, true)", "urlize(target='_blank')", "xmlattr", "xmlattr(false)", "tojson", "tojson(indent=2)", "tojson(ensure_ascii=true)", "tojson(sort_keys=true)", "tojson(separators=(',', ':'))", "tojson(indent=0)", "tojson(indent='-')", "format(1)", "format", "format(s, n)", "pprint", "pprint", "string",
         ]
         number = ["abs", "int", "int(7)", "int(0, 16)", "int(base=2)", "float", "float(1.5)", "round", "round(1)", "round(2, 'floor')", "round(0, 'ceil')", "round(-1)", "round(method='nosuch')", "round(1, 'ceil')", "filesizeformat", "filesizeformat(true)", "int | string", "float | string", "round | int"]
         value = ["default('dd')", "d('x', true)", "default", "default(default_value=1, boolean=true)", "attr('upper')", "attr('role')", "attr('items')", "string | length", "nosuch" if rng.random() < 0.2 else "string", "default(nosuch=1)" if rng.random() < 0.2 else "default", "length(1)" if rng.random() < 0.1 else "length", "list | length", "tojson | length"]

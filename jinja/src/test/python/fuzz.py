@@ -3,9 +3,10 @@
 Every line holds a template, its variables and what became of it. Needs jinja2 alone.
 """
 
+import itertools
 import json
+import multiprocessing
 import random
-import re
 import resource
 import signal
 import sys
@@ -16,9 +17,6 @@ from expressions import Expressions
 from values import variables
 
 warnings.simplefilter("ignore")
-
-# addresses of Python's objects that were turned around or taken apart
-ADDRESS = re.compile("tcejbo|noitcnuf|'<', '[gGfFbB]'", re.I)
 
 ENDS = ["%}", "%}", "%}", "-%}", "+%}"]
 BEGINS = ["{%", "{%", "{%", "{%-", "{%+"]
@@ -82,7 +80,7 @@ class Templates:
             (lambda: self.with_(depth), 1),
             (lambda: self.generation(depth), 1),
             (lambda: self.block(depth), 0.6),
-            (lambda: self.autoescape(depth), 0.3),
+            (lambda: self.autoescape(depth), 0.8),
             (self.raw, 0.5),
             (self.comment, 0.7),
             (self.namespace, 1.5),
@@ -262,7 +260,7 @@ class Templates:
 
     def autoescape(self, depth):
         body = self.body(depth - 1)
-        return self.tag("autoescape " + self.pick("true", "false", "true", self.expressions.any(1))) + body + self.tag("endautoescape")
+        return self.tag("autoescape " + self.pick("true", "false", "yes", "nothing", self.expressions.any(1))) + body + self.tag("endautoescape")
 
     def raw(self):
         return (
@@ -313,33 +311,38 @@ def stop(*_):
     raise TooLong
 
 
-def main(count, seed):
+def prepare():
     signal.signal(signal.SIGALRM, stop)
     # a width of a billion is an error, not the end of the machine
     resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
-    written = 0
-    number = 0
-    while written < count:
-        number += 1
-        template, values = case(f"{seed}/{number}")
-        try:
-            signal.alarm(3)
-            result = render(template, values)
-            signal.alarm(0)
-        except TooLong:
-            continue
-        text = result["text"] or ""
-        try:
-            text.encode("utf-8")
-        except UnicodeEncodeError:
-            # halves of a character stay halves in Python alone
-            continue
-        if ADDRESS.search(text):
-            continue
-        if len(text) > 100_000 or "MemoryError" in str(result.get("error", "")) or "complex" in str(result.get("error", "")) or "MAX_RANGE" in str(result.get("error", "")):
-            continue
-        print(json.dumps({"number": number, "template": template, "variables": values, **result}))
-        written += 1
+
+
+def rendered(seed):
+    """A line of the output; nothing for what only Python or only this machine can do."""
+    template, values = case(seed)
+    try:
+        signal.alarm(3)
+        result = render(template, values)
+        signal.alarm(0)
+    except TooLong:
+        return None
+    text = result["text"] or ""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        # halves of a character stay halves in Python alone
+        return None
+    if len(text) > 100_000 or "MemoryError" in result.get("error", ""):
+        return None
+    return json.dumps({"seed": seed, "template": template, "variables": values, **result})
+
+
+def main(count, seed):
+    seeds = (f"{seed}/{number}" for number in range(1, 2 * count + 100))
+    with multiprocessing.Pool(initializer=prepare) as pool:
+        lines = filter(None, pool.imap(rendered, seeds, chunksize=50))
+        for line in itertools.islice(lines, count):
+            print(line)
 
 
 if __name__ == "__main__":

@@ -15,17 +15,16 @@ import java.time.ZoneOffset;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
 
 /**
- * Generated templates with generated values, rendered by Jinja2 itself and here: the same text or
- * an error on both sides. {@code src/test/python/fuzz.py} makes them.
+ * Generated templates with generated values, rendered by Jinja2 itself and here: the same text, an
+ * error on both sides, or a refusal of what Python makes anew each time. {@code
+ * src/test/python/fuzz.py} makes them.
  */
 class TemplateFuzzTest {
   private static final int CASES = Integer.getInteger("fuzz.cases", 3_000);
   private static final String SEED = System.getProperty("fuzz.seed", "anneal");
-  private static final Pattern ADDRESS = Pattern.compile("(?i)0x[0-9a-f]+");
   private static final Template.Settings SETTINGS =
       new Template.Settings(
           LocalDateTime.of(2026, 2, 1, 3, 4, 5).atZone(ZoneOffset.UTC), Duration.ofSeconds(30));
@@ -37,38 +36,40 @@ class TemplateFuzzTest {
     Path cases = PythonJinja.cases(CASES, SEED);
     List<String> differences = new ArrayList<>();
     int seen = 0;
+    int equal = 0;
+    int refused = 0;
     try (BufferedReader lines = Files.newBufferedReader(cases)) {
       for (String line = lines.readLine(); line != null; line = lines.readLine()) {
         Map<String, Object> expected = JSON.readValue(line, MAP);
         String text = (String) expected.get("text");
-        String rendered = render(expected);
         seen++;
-        if (text == null ? rendered != null : !equal(text, rendered)) {
-          differences.add(line + " but it is " + rendered);
+        try {
+          String rendered = render(expected);
+          equal++;
+          if (!rendered.equals(text)) {
+            differences.add(line + " but it is " + rendered);
+          }
+        } catch (TemplateException e) {
+          boolean unsupported = e.kind() == TemplateException.Kind.UNSUPPORTED;
+          refused += unsupported ? 1 : 0;
+          if (text != null && !unsupported) {
+            differences.add(line + " but it fails: " + e.getMessage());
+          }
         }
       }
     }
     assertThat(differences).isEmpty();
     assertThat(seen).isEqualTo(CASES);
+    assertThat(refused).isLessThan(CASES / 20);
+    System.out.printf(
+        "%d templates: %d rendered by both, %d refused as unsupported, %d fail in both%n",
+        seen, equal, refused, seen - equal - refused);
   }
 
   @SuppressWarnings("unchecked")
   private static String render(Map<String, Object> expected) {
-    try {
-      return Template.of((String) expected.get("template"))
-          .render((Map<String, Object>) expected.get("variables"), SETTINGS)
-          .text();
-    } catch (TemplateException e) {
-      return null;
-    }
-  }
-
-  // objects of Python print where they lie in memory
-  private static boolean equal(String text, String rendered) {
-    return rendered != null && masked(text).equals(masked(rendered));
-  }
-
-  private static String masked(String text) {
-    return ADDRESS.matcher(text).replaceAll("0x0");
+    return Template.of((String) expected.get("template"))
+        .render((Map<String, Object>) expected.get("variables"), SETTINGS)
+        .text();
   }
 }

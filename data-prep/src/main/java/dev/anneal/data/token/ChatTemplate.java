@@ -94,7 +94,7 @@ final class ChatTemplate {
       case RAISED -> new TemplateRefusalException(e.reason());
       case UNDEFINED, TYPE, VALUE, LOOKUP, DIVISION, OVERFLOW ->
           new TemplateRefusalException(e.getMessage());
-      case SYNTAX, SECURITY, RUNTIME, LIMIT ->
+      case SYNTAX, SECURITY, RUNTIME, UNSUPPORTED, LIMIT ->
           new InvalidDataException(
               "The chat template of '"
                   + where

@@ -22,6 +22,8 @@ public final class TemplateException extends RuntimeException {
     RUNTIME,
     /** The template's own {@code raise_exception}. */
     RAISED,
+    /** What Python makes anew each time, or has and templates have no use for. */
+    UNSUPPORTED,
     /** More time, text or depth than a rendering may take. */
     LIMIT
   }
@@ -51,6 +53,10 @@ public final class TemplateException extends RuntimeException {
 
   public static TemplateException runtime(String reason) {
     return new TemplateException(Kind.RUNTIME, reason);
+  }
+
+  public static TemplateException unsupported(String reason) {
+    return new TemplateException(Kind.UNSUPPORTED, reason);
   }
 
   public static TemplateException limit(String reason) {

@@ -7,6 +7,7 @@ import dev.anneal.jinja.python.Equality;
 import dev.anneal.jinja.python.Group;
 import dev.anneal.jinja.python.Iteration;
 import dev.anneal.jinja.python.Key;
+import dev.anneal.jinja.python.Numbers;
 import dev.anneal.jinja.python.Ordering;
 import dev.anneal.jinja.python.Repr;
 import dev.anneal.jinja.python.Signature;
@@ -72,7 +73,7 @@ final class OrderFilters {
   }
 
   private static boolean reversed(Object value) {
-    return dev.anneal.jinja.python.Numbers.size(value) != 0;
+    return Numbers.size(value) != 0;
   }
 
   private static Object dictSort(Budget budget, Object[] v) {

@@ -1,19 +1,24 @@
 package dev.anneal.jinja.filter;
 
 import dev.anneal.jinja.error.TemplateException;
+import dev.anneal.jinja.python.Attributes;
 import dev.anneal.jinja.python.Budget;
+import dev.anneal.jinja.python.Dict;
 import dev.anneal.jinja.python.DictView;
+import dev.anneal.jinja.python.Equality;
 import dev.anneal.jinja.python.Iteration;
 import dev.anneal.jinja.python.Markup;
 import dev.anneal.jinja.python.Numbers;
 import dev.anneal.jinja.python.OneShot;
 import dev.anneal.jinja.python.Operators;
+import dev.anneal.jinja.python.Ordering;
 import dev.anneal.jinja.python.Repr;
 import dev.anneal.jinja.python.Signature;
 import dev.anneal.jinja.python.Slices;
 import dev.anneal.jinja.python.Undefined;
 import dev.anneal.jinja.python.Values;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
@@ -89,7 +94,7 @@ final class SequenceFilters {
       throw Paths.wrong("argument must be iterable");
     }
     List<Object> items = Iteration.list(budget, value);
-    java.util.Collections.reverse(items);
+    Collections.reverse(items);
     return items;
   }
 
@@ -98,7 +103,7 @@ final class SequenceFilters {
         "do_items",
         () -> {
           if (value instanceof Undefined) {
-            return java.util.Collections.emptyIterator();
+            return Collections.emptyIterator();
           }
           if (value instanceof Map<?, ?> map) {
             return new DictView(map, DictView.Part.ITEMS).iterator();
@@ -107,16 +112,22 @@ final class SequenceFilters {
         });
   }
 
-  // any element will do, and the same each time keeps a data set what it is
   private static Object random(Object value) {
     long size = Iteration.length(value);
     if (size == 0) {
       return Undefined.because("No random item, sequence was empty.");
     }
-    if (value instanceof Map || !Slices.isSliceable(value)) {
+    if (!(value instanceof Map) && !Slices.isSliceable(value)) {
       throw TemplateException.type("random takes a sequence, not " + Values.typeName(value));
     }
-    return dev.anneal.jinja.python.Attributes.item(value, size / 2);
+    if (size > 1) {
+      throw TemplateException.unsupported(
+          "random takes another element each time, and a data set is to be the same each time");
+    }
+    if (value instanceof Map<?, ?> map && Dict.find(map, 0L) == Attributes.ABSENT) {
+      throw TemplateException.lookup("there is no key 0");
+    }
+    return Attributes.item(value, 0L);
   }
 
   private static Object join(Environment environment, Object[] v) {
@@ -166,7 +177,7 @@ final class SequenceFilters {
           Iterator<?> items = Iteration.of(v[0]);
           while (items.hasNext()) {
             budget.step();
-            if (dev.anneal.jinja.python.Equality.same((long) batch.size(), v[1])) {
+            if (Equality.same((long) batch.size(), v[1])) {
               batches.add(batch);
               batch = new ArrayList<>();
             }
@@ -181,7 +192,7 @@ final class SequenceFilters {
   }
 
   private static void fill(Budget budget, List<Object> batch, Object count, Object filling) {
-    if (filling == null || !dev.anneal.jinja.python.Ordering.less((long) batch.size(), count)) {
+    if (filling == null || !Ordering.less((long) batch.size(), count)) {
       return;
     }
     int missing = Numbers.size(Operators.subtract(count, (long) batch.size()));

@@ -1,9 +1,12 @@
 package dev.anneal.jinja.filter;
 
+import dev.anneal.jinja.python.Attributes;
 import dev.anneal.jinja.python.Budget;
 import dev.anneal.jinja.python.Callable;
 import dev.anneal.jinja.python.Equality;
+import dev.anneal.jinja.python.Identity;
 import dev.anneal.jinja.python.Iteration;
+import dev.anneal.jinja.python.Key;
 import dev.anneal.jinja.python.Letters;
 import dev.anneal.jinja.python.Markup;
 import dev.anneal.jinja.python.Numbers;
@@ -42,7 +45,8 @@ public final class Tests {
     tests.put("number", Numbers::isNumber);
     tests.put("string", Values::isText);
     tests.put("mapping", value -> value instanceof Map);
-    tests.put("iterable", Iteration::isIterable);
+    tests.put(
+        "iterable", value -> Iteration.isIterable(value) || value instanceof Attributes.Elements);
     tests.put("sequence", Tests::isSequence);
     tests.put("callable", value -> value instanceof Callable || value instanceof Undefined);
     tests.put("escaped", value -> value instanceof Markup);
@@ -71,7 +75,8 @@ public final class Tests {
             (e, v) -> Equality.same(Operators.modulo(e.budget(), v[0], v[1]), 0L)));
     tests.put(
         "sameas",
-        Function.of(Signature.of("sameas", "value", "other"), (e, v) -> isSame(v[0], v[1])));
+        Function.of(
+            Signature.of("sameas", "value", "other"), (e, v) -> Identity.isSame(v[0], v[1])));
     tests.put(
         "in",
         Function.of(Signature.of("in", "value", "seq"), (e, v) -> Operators.contains(v[1], v[0])));
@@ -116,15 +121,7 @@ public final class Tests {
   }
 
   private static boolean exists(java.util.function.Function<String, Function> find, Object name) {
-    dev.anneal.jinja.python.Key.of(name);
+    Key.of(name);
     return Values.isText(name) && find.apply(Repr.str(name)) != null;
-  }
-
-  /** Java keeps apart some objects that are one in Python: small numbers, equal texts. */
-  private static boolean isSame(Object a, Object b) {
-    if (a instanceof Boolean || b instanceof Boolean) {
-      return a instanceof Boolean && a.equals(b);
-    }
-    return a == b || (a instanceof Long && a.equals(b)) || (a instanceof String && a.equals(b));
   }
 }

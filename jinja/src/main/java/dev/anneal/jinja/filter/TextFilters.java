@@ -1,6 +1,7 @@
 package dev.anneal.jinja.filter;
 
 import dev.anneal.jinja.error.TemplateException;
+import dev.anneal.jinja.python.Arguments;
 import dev.anneal.jinja.python.Dict;
 import dev.anneal.jinja.python.Letters;
 import dev.anneal.jinja.python.Markup;
@@ -12,6 +13,7 @@ import dev.anneal.jinja.python.StrPadding;
 import dev.anneal.jinja.python.Texts;
 import dev.anneal.jinja.python.Tuple;
 import dev.anneal.jinja.python.Values;
+import dev.anneal.jinja.syntax.Whitespace;
 import java.util.Map;
 import java.util.function.UnaryOperator;
 
@@ -95,7 +97,7 @@ final class TextFilters {
   }
 
   private static boolean isBetweenWords(char c) {
-    return "-({[<".indexOf(c) >= 0 || dev.anneal.jinja.syntax.Whitespace.is(c);
+    return "-({[<".indexOf(c) >= 0 || Whitespace.is(c);
   }
 
   private static String titled(String word) {
@@ -125,8 +127,7 @@ final class TextFilters {
             environment.budget(), text.text(), Repr.str(v[1]), Markup.escape(v[2]).text(), count));
   }
 
-  private static Object format(
-      Environment environment, dev.anneal.jinja.python.Arguments arguments) {
+  private static Object format(Environment environment, Arguments arguments) {
     if (arguments.size() == 0) {
       throw TemplateException.type("format() lacks its argument 'value'");
     }

@@ -6,6 +6,7 @@ import dev.anneal.jinja.python.Iteration;
 import dev.anneal.jinja.python.Markup;
 import dev.anneal.jinja.python.Numbers;
 import dev.anneal.jinja.python.Repr;
+import dev.anneal.jinja.python.Slices;
 import dev.anneal.jinja.python.Texts;
 import dev.anneal.jinja.python.Values;
 import java.util.ArrayList;
@@ -150,6 +151,6 @@ final class Urlize {
     if (limit == null || Texts.length(text) <= Numbers.real(limit)) {
       return text;
     }
-    return dev.anneal.jinja.python.Slices.of(text, null, limit, null) + "...";
+    return Slices.of(text, null, limit, null) + "...";
   }
 }

@@ -110,11 +110,18 @@ public final class Attributes {
         || (object instanceof Map && OF_DICTS.contains(name))) {
       return Undefined.unsafe(object, name);
     }
-    Object number = NumberMethods.attribute(object, name);
-    if (number != ABSENT) {
-      return number;
+    Object own =
+        object instanceof Range range
+            ? range.attribute(name)
+            : NumberMethods.attribute(object, name);
+    if (own != ABSENT) {
+      return own;
     }
-    return hasMethod(object, name) ? new BoundMethod(object, name) : ABSENT;
+    if (hasMethod(object, name)) {
+      return new BoundMethod(object, name);
+    }
+    Unsupported.refuse(object, name);
+    return ABSENT;
   }
 
   private static boolean hasMethod(Object object, String name) {
@@ -133,7 +140,7 @@ public final class Attributes {
   /** {@code object[key]} without attributes; absent for Python's TypeError and LookupError. */
   private static Object element(Object object, Object key) {
     if (object instanceof Map<?, ?> map) {
-      return isHashable(key) ? Dict.find(map, key) : ABSENT;
+      return Key.isHashable(key) ? Dict.find(map, key) : ABSENT;
     }
     if (object instanceof Undefined undefined) {
       throw undefined.error();
@@ -163,12 +170,5 @@ public final class Attributes {
   /** An object that gives elements by keys of its own. */
   public interface Elements {
     Object element(Object key);
-  }
-
-  private static boolean isHashable(Object key) {
-    if (key instanceof Tuple tuple) {
-      return tuple.items().stream().allMatch(Attributes::isHashable);
-    }
-    return !(key instanceof List) && !(key instanceof Map) && !(key instanceof DictView);
   }
 }

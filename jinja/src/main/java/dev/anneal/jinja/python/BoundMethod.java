@@ -1,10 +1,11 @@
 package dev.anneal.jinja.python;
 
+import dev.anneal.jinja.error.TemplateException;
 import java.util.List;
 import java.util.Map;
 
 /** A method of a value, not called yet. */
-public record BoundMethod(Object object, String name) implements Callable {
+public record BoundMethod(Object object, String name) implements Callable, Printed {
 
   @Override
   public Object call(Budget budget, Arguments arguments) {
@@ -44,29 +45,35 @@ public record BoundMethod(Object object, String name) implements Callable {
     return Attributes.ABSENT;
   }
 
+  /** Whether the sandbox makes one of its own each time. */
+  private boolean isFormat() {
+    return Values.isText(object) && name.startsWith("format");
+  }
+
+  /** Of the same object, not of an equal one. */
   @Override
   public boolean equals(Object other) {
-    return this == other;
+    if (this == other || isFormat()) {
+      return this == other;
+    }
+    return other instanceof BoundMethod method
+        && name.equals(method.name)
+        && Identity.isSame(object, method.object);
   }
 
   @Override
   public int hashCode() {
-    return System.identityHashCode(this);
+    return name.hashCode();
   }
 
   @Override
-  public String toString() {
-    if (name.startsWith("format")) {
-      // the sandbox has its own
-      return "<function str." + name + " at 0x7f0000000000>";
-    }
-    if (object instanceof Markup) {
+  public String printed() {
+    if (object instanceof Markup && !isFormat()) {
       return "<bound method Markup." + name + " of " + Repr.of(object) + ">";
     }
-    return "<built-in method "
-        + name
-        + " of "
-        + Values.typeName(object)
-        + " object at 0x7f0000000000>";
+    throw TemplateException.unsupported(
+        "Python prints the method '"
+            + name
+            + "' with the place where it lies in memory, which is another one each time");
   }
 }

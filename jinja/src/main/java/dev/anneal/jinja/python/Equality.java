@@ -39,6 +39,9 @@ public final class Equality {
     if (a instanceof Range) {
       return a.equals(b);
     }
+    if (a instanceof Callable) {
+      return a.equals(b);
+    }
     return a instanceof DictView view && b instanceof DictView other && sameViews(view, other);
   }
 

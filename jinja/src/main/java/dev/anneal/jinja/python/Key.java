@@ -41,10 +41,20 @@ public final class Key {
     if (value instanceof Undefined) {
       return UNDEFINED;
     }
-    if (value instanceof List || value instanceof Map || value instanceof DictView) {
+    if (!isHashable(value)) {
       throw TemplateException.type("unhashable type: '" + Values.typeName(value) + "'");
     }
     return value;
+  }
+
+  /** Whether {@link #of} takes it. */
+  public static boolean isHashable(Object key) {
+    if (key instanceof Tuple tuple) {
+      return tuple.items().stream().allMatch(Key::isHashable);
+    }
+    return !(key instanceof List)
+        && !(key instanceof Map)
+        && !(key instanceof DictView view && view.part() != DictView.Part.VALUES);
   }
 
   private static Object ofDouble(double number) {

@@ -12,6 +12,9 @@ final class NumberMethods {
   private static final Set<String> OF_INTEGERS = Set.of("bit_length", "bit_count");
   private static final Set<String> OF_FLOATS = Set.of("is_integer", "hex");
 
+  /** Hexadecimal digits of a float behind the point. */
+  private static final int DIGITS = 13;
+
   private NumberMethods() {}
 
   static boolean has(Object object, String name) {
@@ -52,8 +55,24 @@ final class NumberMethods {
         yield !Double.isInfinite(real) && real == Math.rint(real);
       }
       case "as_integer_ratio" -> ratio(number);
-      default -> throw TemplateException.runtime("floats are not written in hexadecimal here");
+      default -> hexadecimal((Double) number);
     };
+  }
+
+  /** As Java writes it, but with thirteen digits and with a sign before the exponent. */
+  private static String hexadecimal(double real) {
+    if (Double.isNaN(real) || Double.isInfinite(real)) {
+      return Repr.of(real);
+    }
+    String text = Double.toHexString(real);
+    int point = text.indexOf('.');
+    int exponent = text.indexOf('p');
+    String digits = text.substring(point + 1, exponent);
+    boolean negative = text.charAt(exponent + 1) == '-';
+    return text.substring(0, point + 1)
+        + (real == 0 ? "0" : digits + "0".repeat(DIGITS - digits.length()))
+        + (negative ? "p" : "p+")
+        + text.substring(exponent + 1);
   }
 
   private static Tuple ratio(Object number) {

@@ -5,6 +5,7 @@ import java.math.BigDecimal;
 import java.math.BigInteger;
 import java.math.MathContext;
 import java.math.RoundingMode;
+import java.util.Locale;
 
 /** Numbers as texts and back, as Python writes and reads them. */
 public final class NumberTexts {
@@ -154,7 +155,7 @@ public final class NumberTexts {
     boolean signed = rest.charAt(0) == '-' || rest.charAt(0) == '+';
     double sign = rest.charAt(0) == '-' ? -1 : 1;
     String number = signed ? rest.substring(1) : rest;
-    switch (number.toLowerCase(java.util.Locale.ROOT)) {
+    switch (number.toLowerCase(Locale.ROOT)) {
       case "inf", "infinity" -> {
         return sign * Double.POSITIVE_INFINITY;
       }

@@ -259,7 +259,7 @@ public final class Numbers {
       return 1;
     }
     if (x < 0 && !Double.isInfinite(x) && y != Math.rint(y)) {
-      throw TemplateException.runtime("there are no complex numbers in templates");
+      throw TemplateException.unsupported("there are no complex numbers in templates");
     }
     double result = Math.pow(x, y);
     if (Double.isInfinite(result) && !Double.isInfinite(x) && !Double.isInfinite(y)) {

@@ -8,6 +8,10 @@ import java.util.Iterator;
  * @param type Python's name for it, for printing
  */
 public record OneShot(String type, Iterator<Object> iterator) implements Iterable<Object> {
+  boolean isGenerator() {
+    return type.startsWith("generator");
+  }
+
   @Override
   public boolean equals(Object other) {
     return this == other;

@@ -62,6 +62,11 @@ public final class Printf {
   }
 
   private void conversion() {
+    if (peek() == '%') {
+      position++;
+      result.append('%');
+      return;
+    }
     Object value = Attributes.ABSENT;
     if (peek() == '(') {
       value = named();
@@ -87,10 +92,6 @@ public final class Printf {
       throw TemplateException.value("incomplete format");
     }
     char type = format.charAt(position++);
-    if (type == '%') {
-      result.append('%');
-      return;
-    }
     if ("diouxXeEfFgGcrsa".indexOf(type) < 0) {
       throw TemplateException.value("unsupported format character '" + type + "'");
     }

@@ -49,6 +49,16 @@ public record Range(long start, long stop, long step, int size) implements Sized
     return start + index * step;
   }
 
+  /** An attribute that is no method; absent if there is none. */
+  Object attribute(String name) {
+    return switch (name) {
+      case "start" -> start;
+      case "stop" -> stop;
+      case "step" -> step;
+      default -> Attributes.ABSENT;
+    };
+  }
+
   boolean contains(Object value) {
     Object number = value instanceof Boolean truth ? (Object) (truth ? 1L : 0L) : value;
     if (number instanceof Double real && real == Math.rint(real) && Math.abs(real) < 0x1p62) {

@@ -1,5 +1,6 @@
 package dev.anneal.jinja.python;
 
+import dev.anneal.jinja.error.TemplateException;
 import java.math.BigInteger;
 import java.util.Iterator;
 import java.util.List;
@@ -41,7 +42,7 @@ public final class Repr {
 
   private static void append(Object value, StringBuilder text, int depth) {
     if (depth > MAX_DEPTH) {
-      throw dev.anneal.jinja.error.TemplateException.limit("it prints what is nested too deep");
+      throw TemplateException.limit("it prints what is nested too deep");
     }
     if (value instanceof String string) {
       quote(string, text);
@@ -67,15 +68,15 @@ public final class Repr {
     } else if (value instanceof Range range) {
       text.append("range(").append(range.start()).append(", ").append(range.stop());
       text.append(range.step() == 1 ? "" : ", " + range.step()).append(')');
-    } else if (value instanceof OneShot shot) {
-      text.append('<').append(shot.type());
-      text.append(shot.type().startsWith("generator") ? "" : " object")
-          .append(" at 0x7f0000000000>");
     } else if (value == null || value instanceof Boolean || value instanceof Long) {
       text.append(of(value));
+    } else if (value instanceof Printed printed) {
+      text.append(printed.printed());
     } else {
-      // loops, macros, namespaces and functions print themselves
-      text.append(value);
+      throw TemplateException.unsupported(
+          "Python prints a "
+              + Values.typeName(value)
+              + " with the place where it lies in memory, which is another one each time");
     }
   }
 

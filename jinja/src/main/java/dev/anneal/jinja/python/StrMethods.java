@@ -1,8 +1,10 @@
 package dev.anneal.jinja.python;
 
 import dev.anneal.jinja.error.TemplateException;
+import dev.anneal.jinja.syntax.Whitespace;
 import java.util.Iterator;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 
 /** Methods of texts. */
@@ -88,8 +90,12 @@ final class StrMethods {
         Object tab = EXPANDTABS.bind(arguments)[0];
         yield StrPadding.expandTabs(budget, text, Numbers.size(tab));
       }
-      case "encode", "maketrans", "translate" ->
-          throw TemplateException.runtime("'" + name + "' is not there for templates");
+      case "maketrans" -> StrTranslation.table(arguments);
+      case "translate" ->
+          StrTranslation.translate(budget, text, arguments.require(name, 1, 1).get(0));
+      case "encode" ->
+          throw TemplateException.unsupported(
+              "'encode' makes bytes, which are not there for templates");
       default -> {
         arguments.require(name, 0, 0);
         yield plain(text, name);
@@ -115,7 +121,7 @@ final class StrMethods {
       case "islower" -> Characters.isLower(text);
       case "isnumeric" -> Characters.all(text, Characters::isNumeric);
       case "isprintable" -> text.codePoints().allMatch(Characters::isPrintable);
-      case "isspace" -> Characters.all(text, dev.anneal.jinja.syntax.Whitespace::is);
+      case "isspace" -> Characters.all(text, Whitespace::is);
       case "istitle" -> Characters.isTitle(text);
       case "isupper" -> Characters.isUpper(text);
       default -> throw TemplateException.type("'str' object has no method '" + name + "'");
@@ -152,8 +158,7 @@ final class StrMethods {
     if (!arguments.named().isEmpty() && (named == null || arguments.named().size() > 1)) {
       throw TemplateException.type("replace() takes no such keyword argument");
     }
-    Arguments plain =
-        new Arguments(arguments.positional(), java.util.Map.of()).require("replace", 2, 3);
+    Arguments plain = new Arguments(arguments.positional(), Map.of()).require("replace", 2, 3);
     Object count = plain.size() == 3 ? plain.get(2) : named;
     long limit = plain.size() == 3 || named != null ? Numbers.size(count) : -1;
     return Texts.replace(

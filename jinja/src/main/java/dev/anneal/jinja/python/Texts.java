@@ -163,7 +163,7 @@ public final class Texts {
   }
 
   /** Lines at Python's line ends, with those ends or without them. */
-  static List<Object> lines(String text, boolean keepEnds) {
+  public static List<Object> lines(String text, boolean keepEnds) {
     List<Object> lines = new ArrayList<>();
     int start = 0;
     for (int i = 0; i < text.length(); i++) {

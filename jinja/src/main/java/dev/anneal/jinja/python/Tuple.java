@@ -1,5 +1,6 @@
 package dev.anneal.jinja.python;
 
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.Iterator;
 import java.util.List;
@@ -13,7 +14,7 @@ public class Tuple implements Sized, Iterable<Object> {
   }
 
   public static Tuple of(Object... items) {
-    return new Tuple(java.util.Arrays.asList(items));
+    return new Tuple(Arrays.asList(items));
   }
 
   public List<Object> items() {

@@ -3,6 +3,7 @@ package dev.anneal.jinja.python;
 import java.math.BigInteger;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 
 /** What holds for all values. */
@@ -140,17 +141,15 @@ public final class Values {
       return "_GroupTuple";
     }
     if (value instanceof DictView view) {
-      return "dict_" + view.part().name().toLowerCase(java.util.Locale.ROOT);
+      return "dict_" + view.part().name().toLowerCase(Locale.ROOT);
     }
     if (value instanceof OneShot shot) {
-      return shot.type().startsWith("generator") ? "generator" : shot.type();
+      return shot.isGenerator() ? "generator" : shot.type();
     }
     if (value instanceof BoundMethod) {
       return "builtin_function_or_method";
     }
     String name = value.getClass().getSimpleName();
-    return value instanceof Tuple || value instanceof Range
-        ? name.toLowerCase(java.util.Locale.ROOT)
-        : name;
+    return value instanceof Tuple || value instanceof Range ? name.toLowerCase(Locale.ROOT) : name;
   }
 }

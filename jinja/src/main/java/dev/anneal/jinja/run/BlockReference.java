@@ -6,6 +6,7 @@ import dev.anneal.jinja.python.Attributes;
 import dev.anneal.jinja.python.Budget;
 import dev.anneal.jinja.python.Callable;
 import dev.anneal.jinja.python.Markup;
+import dev.anneal.jinja.python.Printed;
 import dev.anneal.jinja.python.Repr;
 import dev.anneal.jinja.python.Undefined;
 
@@ -22,7 +23,7 @@ final class BlockReference implements Callable, Attributed {
   }
 
   /** The variable {@code self}. */
-  record Self(Run run, Context context) implements Attributes.Elements {
+  record Self(Run run, Context context) implements Attributes.Elements, Printed {
     @Override
     public Object element(Object key) {
       boolean known = key instanceof String name && run.block(name) != null;
@@ -30,7 +31,7 @@ final class BlockReference implements Callable, Attributed {
     }
 
     @Override
-    public String toString() {
+    public String printed() {
       return "<TemplateReference None>";
     }
   }
@@ -56,10 +57,5 @@ final class BlockReference implements Callable, Attributed {
     run.block(name).run(run, context, out);
     budget.leave();
     return run.escaping() ? new Markup(out.toString()) : out.toString();
-  }
-
-  @Override
-  public String toString() {
-    return "<jinja2.runtime.BlockReference object at 0x7f0000000000>";
   }
 }

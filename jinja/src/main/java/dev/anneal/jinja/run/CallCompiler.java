@@ -189,7 +189,8 @@ final class CallCompiler {
 
   Code filter(Expression.Filter filter, Scope scope, Mode mode) {
     if (mode == Mode.BEFOREHAND
-        && (filter.node() == null
+        && (!expressions.escape().isKnown()
+            || filter.node() == null
             || Constants.isOfContext(filter.name())
             || Filters.find(filter.name()) == null)) {
       return Constants.IMPOSSIBLE;
@@ -206,7 +207,8 @@ final class CallCompiler {
   }
 
   Code test(Expression.Test test, Scope scope, Mode mode) {
-    if (mode == Mode.BEFOREHAND && Tests.find(test.name()) == null) {
+    if (mode == Mode.BEFOREHAND
+        && (!expressions.escape().isKnown() || Tests.find(test.name()) == null)) {
       return Constants.IMPOSSIBLE;
     }
     Code node = expressions.compile(test.node(), scope, mode);
@@ -244,8 +246,7 @@ final class CallCompiler {
         filter.node() == null
             ? (frame, text) -> {
               boolean markup =
-                  escape == Compiler.Escape.ON
-                      || (escape == Compiler.Escape.UNKNOWN && frame.run.escaping());
+                  escape == Compiler.Escape.ON || (!escape.isKnown() && frame.run.escaping());
               return markup ? new Markup(text) : text;
             }
             : blockFilter((Expression.Filter) filter.node(), scope);

@@ -2,6 +2,7 @@ package dev.anneal.jinja.run;
 
 import dev.anneal.jinja.error.TemplateException;
 import dev.anneal.jinja.python.Attributes;
+import dev.anneal.jinja.python.Values;
 import dev.anneal.jinja.syntax.Node;
 import dev.anneal.jinja.syntax.Statement;
 import java.util.ArrayDeque;
@@ -28,11 +29,32 @@ final class Compiler {
 
   private Compiler() {}
 
-  /** Whether what is printed is escaped, as far as that is known beforehand. */
+  /**
+   * Whether what is printed is escaped, as far as that is known beforehand. Where it is not,
+   * constants are printed as was known around: {@code volatile} of {@code nodes.py}.
+   */
   enum Escape {
     OFF,
     ON,
-    UNKNOWN
+    UNKNOWN_IN_OFF,
+    UNKNOWN_IN_ON;
+
+    boolean isKnown() {
+      return this == OFF || this == ON;
+    }
+
+    boolean escapesConstants() {
+      return this == ON || this == UNKNOWN_IN_ON;
+    }
+
+    Escape unknown() {
+      return escapesConstants() ? UNKNOWN_IN_ON : UNKNOWN_IN_OFF;
+    }
+
+    Escape switchedTo(Object value) {
+      boolean on = Values.truth(value);
+      return isKnown() ? (on ? ON : OFF) : on ? UNKNOWN_IN_ON : UNKNOWN_IN_OFF;
+    }
   }
 
   /** A template that is ready to be run. */

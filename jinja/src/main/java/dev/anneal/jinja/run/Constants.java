@@ -1,9 +1,9 @@
 package dev.anneal.jinja.run;
 
 import dev.anneal.jinja.error.TemplateException;
-import dev.anneal.jinja.error.TemplateException.Kind;
 import dev.anneal.jinja.python.Attributes;
 import dev.anneal.jinja.python.Budget;
+import dev.anneal.jinja.python.Key;
 import dev.anneal.jinja.python.Markup;
 import dev.anneal.jinja.python.Numbers;
 import dev.anneal.jinja.python.Range;
@@ -14,6 +14,7 @@ import dev.anneal.jinja.syntax.Helper;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Function;
 
 /** What Jinja evaluates before a template is run: {@code as_const} of {@code nodes.py}. */
 final class Constants {
@@ -24,7 +25,7 @@ final class Constants {
   /** Stands for what depends on the variables. */
   static final Code IMPOSSIBLE =
       frame -> {
-        throw new TemplateException(Kind.RUNTIME, "it depends on the variables");
+        throw TemplateException.runtime("it depends on the variables");
       };
 
   /** Whether a filter asks for the variables. */
@@ -38,14 +39,34 @@ final class Constants {
   /** The value; {@link Attributes#ABSENT} if it depends on the variables or fails. */
   static Object value(Code code, boolean escaping) {
     try {
-      Run run = new Run(new Budget(MAX_TIME), Map.of());
-      run.setEscaping(escaping);
-      Context context = new Context(Map.of(), Map.of());
-      return code.value(new Frame(new FunctionScope(null), null, run, context));
+      return evaluate(code, escaping);
     } catch (TemplateException e) {
       // it fails when it is reached
       return Attributes.ABSENT;
     }
+  }
+
+  /**
+   * The value.
+   *
+   * @throws TemplateException if it depends on the variables or fails
+   */
+  static Object evaluate(Code code, boolean escaping) {
+    Run run = new Run(new Budget(MAX_TIME), Map.of());
+    run.setEscaping(escaping);
+    Context context = new Context(Map.of(), Map.of());
+    return code.value(new Frame(new FunctionScope(null), null, run, context));
+  }
+
+  /** Whether Jinja can write the value into Python's text, which has no name for infinity. */
+  static boolean isWritable(Object value) {
+    if (value instanceof List<?> list) {
+      return list.stream().allMatch(Constants::isWritable);
+    }
+    if (value instanceof Tuple tuple) {
+      return tuple.items().stream().allMatch(Constants::isWritable);
+    }
+    return !(value instanceof Double number) || Double.isFinite(number);
   }
 
   /** Whether the value is one that Jinja puts in the place of an expression. */
@@ -77,33 +98,29 @@ final class Constants {
   /**
    * Refuses a constant mapping with a key that cannot be hashed in a part of an expression, which
    * Jinja evaluates even where it is never reached.
+   *
+   * @param constant the value of an expression as {@link #value} gives it
    */
-  static void requireHashableKeys(Expression expression) {
+  static void requireHashableKeys(Expression expression, Function<Expression, Object> constant) {
     NameSearch.forEach(
         expression,
         node -> {
-          if (node instanceof Expression.DictLiteral dict && fails(dict)) {
+          if (node instanceof Expression.DictLiteral dict && fails(dict, constant)) {
             throw Compiler.error("a key of the mapping is unhashable", dict);
           }
         });
   }
 
-  private static boolean fails(Expression.DictLiteral dict) {
+  private static boolean fails(Expression.DictLiteral dict, Function<Expression, Object> constant) {
     for (Helper.Pair pair : dict.items()) {
-      if (!isWithoutNames(pair)) {
+      Object key = constant.apply(pair.key());
+      if (key == Attributes.ABSENT || constant.apply(pair.value()) == Attributes.ABSENT) {
         return false;
       }
-      if (pair.key() instanceof Expression.ListLiteral
-          || pair.key() instanceof Expression.DictLiteral) {
+      if (!Key.isHashable(key)) {
         return true;
       }
     }
     return false;
-  }
-
-  private static boolean isWithoutNames(dev.anneal.jinja.syntax.Node node) {
-    return !(node instanceof Expression.Name)
-        && !(node instanceof Expression.Call)
-        && node.children().stream().allMatch(Constants::isWithoutNames);
   }
 }

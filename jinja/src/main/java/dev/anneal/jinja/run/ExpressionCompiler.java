@@ -51,8 +51,7 @@ final class ExpressionCompiler {
 
   Code compile(Expression expression, Scope scope, Mode mode) {
     if (expression instanceof Expression.Constant constant) {
-      Object value = constant.value();
-      return frame -> value;
+      return mode == Mode.BEFOREHAND ? frame -> constant.value() : written(constant.value());
     }
     if (expression instanceof Expression.Conditional conditional) {
       return conditional(conditional, scope, mode);
@@ -67,10 +66,19 @@ final class ExpressionCompiler {
     }
     Object known = mode == Mode.RUNNING ? known(expression, scope) : Attributes.ABSENT;
     if (known != Attributes.ABSENT) {
-      return frame -> known;
+      return written(known);
     }
     Code code = failing(expression, scope, mode);
     return Located.code(code, expression.at());
+  }
+
+  private static Code written(Object value) {
+    if (Constants.isWritable(value)) {
+      return frame -> value;
+    }
+    return frame -> {
+      throw TemplateException.runtime("numbers in templates cannot be infinite");
+    };
   }
 
   /** The value of an expression that is always the same; absent if there is none. */
@@ -78,11 +86,11 @@ final class ExpressionCompiler {
     if (expression instanceof Expression.Name
         || expression instanceof Expression.Call
         || expression instanceof Expression.DictLiteral
-        || compiler.escape() == Compiler.Escape.UNKNOWN) {
+        || !compiler.escape().isKnown()) {
       return Attributes.ABSENT;
     }
     Object value =
-        Constants.value(constant(expression, scope), compiler.escape() == Compiler.Escape.ON);
+        Constants.value(constant(expression, scope), compiler.escape().escapesConstants());
     return Constants.isPlain(value) ? value : Attributes.ABSENT;
   }
 
@@ -94,9 +102,10 @@ final class ExpressionCompiler {
     if (expression instanceof Expression.Name name) {
       return name(name, scope);
     }
-    if (!(expression instanceof Expression.DictLiteral)
-        && compiler.escape() != Compiler.Escape.UNKNOWN) {
-      Constants.requireHashableKeys(expression);
+    if (!(expression instanceof Expression.DictLiteral) && compiler.escape().isKnown()) {
+      Constants.requireHashableKeys(
+          expression,
+          part -> Constants.value(constant(part, scope), compiler.escape().escapesConstants()));
     }
     if (expression instanceof Expression.Attribute attribute) {
       Code node = compile(attribute.node(), scope, mode);

@@ -8,16 +8,23 @@ import dev.anneal.jinja.python.Attributes;
 import dev.anneal.jinja.python.Budget;
 import dev.anneal.jinja.python.Callable;
 import dev.anneal.jinja.python.Dicts;
+import dev.anneal.jinja.python.Printed;
 import dev.anneal.jinja.python.Range;
 import dev.anneal.jinja.python.Repr;
 import dev.anneal.jinja.python.Signature;
+import dev.anneal.jinja.python.Tuple;
 import java.time.ZonedDateTime;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /** Functions of Jinja and those that transformers adds. */
 final class Globals {
+  /** The class by which transformers replaces Jinja's. */
+  private static final String NAMESPACE =
+      "transformers.utils.chat_template_utils._cached_compile_jinja_template.<locals>.TemplateNamespace";
+
   private Globals() {}
 
   static Map<String, Object> at(ZonedDateTime now) {
@@ -28,11 +35,13 @@ final class Globals {
         globals,
         "lipsum",
         (budget, arguments) -> {
-          throw TemplateException.runtime("there is no random text for templates");
+          throw TemplateException.unsupported(
+              "lipsum makes another text each time, and a data set is to be the same each time");
         });
-    add(globals, "cycler", Cycler::of);
-    add(globals, "joiner", Joiner::of);
-    add(globals, "namespace", Namespace::of);
+    globals.put(
+        "cycler", new Type("jinja2.utils.Cycler", Set.of("current", "next", "reset"), Cycler::of));
+    globals.put("joiner", new Type("jinja2.utils.Joiner", Set.of(), Joiner::of));
+    globals.put("namespace", new Type(NAMESPACE, Set.of(), Namespace::of));
     Signature message = Signature.of("raise_exception", "message");
     add(
         globals,
@@ -49,7 +58,42 @@ final class Globals {
   }
 
   private static void add(Map<String, Object> globals, String name, Callable body) {
-    globals.put(name, new Method(name, body));
+    globals.put(name, new Global(body));
+  }
+
+  /** A function. */
+  private record Global(Callable body) implements Callable {
+    @Override
+    public Object call(Budget budget, Arguments arguments) {
+      return body.call(budget, arguments);
+    }
+  }
+
+  /**
+   * A class whose call makes an object.
+   *
+   * @param members what its objects have and the class too
+   */
+  private record Type(String name, Set<String> members, Callable body)
+      implements Callable, Attributed, Printed {
+    @Override
+    public Object call(Budget budget, Arguments arguments) {
+      return body.call(budget, arguments);
+    }
+
+    @Override
+    public Object attribute(String member) {
+      if (members.contains(member)) {
+        throw TemplateException.unsupported(
+            "'" + member + "' is there for templates once " + name + " is called");
+      }
+      return Attributes.ABSENT;
+    }
+
+    @Override
+    public String printed() {
+      return "<class '" + name + "'>";
+    }
   }
 
   /** {@code dict}, of which transformers leaves the call and {@code fromkeys}. */
@@ -62,13 +106,8 @@ final class Globals {
     @Override
     public Object attribute(String name) {
       return name.equals("fromkeys")
-          ? new Method(name, (budget, arguments) -> Dicts.fromKeys(budget, arguments))
+          ? new Method(this, "TemplateDict", name, Dicts::fromKeys)
           : Attributes.ABSENT;
-    }
-
-    @Override
-    public String toString() {
-      return "<TemplateDict object at 0x7f0000000000>";
     }
   }
 
@@ -92,11 +131,11 @@ final class Globals {
     @Override
     public Object attribute(String name) {
       return switch (name) {
-        case "items" -> new dev.anneal.jinja.python.Tuple(items);
+        case "items" -> new Tuple(items);
         case "pos" -> (long) position;
         case "current" -> items.get(position);
-        case "next" -> new Method(name, this::next);
-        case "reset" -> new Method(name, this::reset);
+        case "next" -> new Method(this, "Cycler", name, this::next);
+        case "reset" -> new Method(this, "Cycler", name, this::reset);
         default -> Attributes.ABSENT;
       };
     }
@@ -112,11 +151,6 @@ final class Globals {
       arguments.require("reset", 0, 0);
       position = 0;
       return null;
-    }
-
-    @Override
-    public String toString() {
-      return "<jinja2.utils.Cycler object at 0x7f0000000000>";
     }
   }
 
@@ -150,11 +184,6 @@ final class Globals {
         case "used" -> used;
         default -> Attributes.ABSENT;
       };
-    }
-
-    @Override
-    public String toString() {
-      return "<jinja2.utils.Joiner object at 0x7f0000000000>";
     }
   }
 }

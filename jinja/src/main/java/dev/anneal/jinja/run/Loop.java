@@ -8,6 +8,7 @@ import dev.anneal.jinja.python.Budget;
 import dev.anneal.jinja.python.Callable;
 import dev.anneal.jinja.python.Equality;
 import dev.anneal.jinja.python.Iteration;
+import dev.anneal.jinja.python.Printed;
 import dev.anneal.jinja.python.Sized;
 import dev.anneal.jinja.python.Tuple;
 import dev.anneal.jinja.python.Undefined;
@@ -15,7 +16,7 @@ import java.util.Iterator;
 import java.util.List;
 
 /** The variable {@code loop}: {@code LoopContext} of {@code runtime.py}. */
-final class Loop implements Attributed, Callable, Sized, Iterable<Object> {
+final class Loop implements Attributed, Callable, Printed, Sized, Iterable<Object> {
   private final Budget budget;
   private final int knownSize;
   private final Recursion recursion;
@@ -90,8 +91,8 @@ final class Loop implements Attributed, Callable, Sized, Iterable<Object> {
       case "previtem" -> index == 0 ? Undefined.because("there is no previous item") : before;
       case "nextitem" ->
           peek() == Attributes.ABSENT ? Undefined.because("there is no next item") : after;
-      case "cycle" -> new Method("cycle", this::cycle);
-      case "changed" -> new Method("changed", this::changed);
+      case "cycle" -> new Method(this, "LoopContext", "cycle", this::cycle);
+      case "changed" -> new Method(this, "LoopContext", "changed", this::changed);
       default -> Attributes.ABSENT;
     };
   }
@@ -144,7 +145,7 @@ final class Loop implements Attributed, Callable, Sized, Iterable<Object> {
   }
 
   @Override
-  public String toString() {
+  public String printed() {
     return "<LoopContext " + (index + 1) + "/" + size() + ">";
   }
 

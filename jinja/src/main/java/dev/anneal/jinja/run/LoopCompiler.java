@@ -164,7 +164,7 @@ final class LoopCompiler {
     int loops = compiler.loops();
     compiler.setLoops(0);
     boolean marks = compiler.escape() == Compiler.Escape.ON;
-    boolean mayMark = compiler.escape() == Compiler.Escape.UNKNOWN;
+    boolean mayMark = !compiler.escape().isKnown();
     Body body = body(loop, filter, loopName, loopScope, elseScope);
     compiler.setLoops(loops);
     compiler.leaveFunction(outer);

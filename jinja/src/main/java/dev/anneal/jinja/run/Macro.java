@@ -8,6 +8,7 @@ import dev.anneal.jinja.python.Budget;
 import dev.anneal.jinja.python.Callable;
 import dev.anneal.jinja.python.Dict;
 import dev.anneal.jinja.python.Markup;
+import dev.anneal.jinja.python.Printed;
 import dev.anneal.jinja.python.Repr;
 import dev.anneal.jinja.python.Tuple;
 import dev.anneal.jinja.python.Undefined;
@@ -17,7 +18,7 @@ import java.util.List;
 import java.util.Map;
 
 /** A macro with the variables around it: {@code Macro} of {@code runtime.py}. */
-final class Macro implements Callable, Attributed {
+final class Macro implements Callable, Attributed, Printed {
   private static final String CALLER = "caller";
 
   private final MacroCode code;
@@ -98,7 +99,7 @@ final class Macro implements Callable, Attributed {
   }
 
   @Override
-  public String toString() {
+  public String printed() {
     return code.name() == null ? "<Macro anonymous>" : "<Macro " + Repr.of(code.name()) + ">";
   }
 }

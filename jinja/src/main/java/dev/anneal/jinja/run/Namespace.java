@@ -7,10 +7,11 @@ import dev.anneal.jinja.python.Attributed;
 import dev.anneal.jinja.python.Budget;
 import dev.anneal.jinja.python.Dict;
 import dev.anneal.jinja.python.Dicts;
+import dev.anneal.jinja.python.Printed;
 import dev.anneal.jinja.python.Repr;
 
 /** What {@code namespace()} makes: the only thing whose attributes a template sets. */
-final class Namespace implements Attributed {
+final class Namespace implements Attributed, Printed {
   private final Dict attributes;
 
   private Namespace(Dict attributes) {
@@ -44,7 +45,7 @@ final class Namespace implements Attributed {
   }
 
   @Override
-  public String toString() {
+  public String printed() {
     return "<Namespace " + Repr.of(attributes) + ">";
   }
 

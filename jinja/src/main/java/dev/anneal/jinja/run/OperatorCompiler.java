@@ -117,15 +117,10 @@ final class OperatorCompiler {
 
   private Code concat(Expression.Concat concat, Scope scope, Mode mode) {
     Code[] nodes = expressions.all(concat.nodes(), scope, mode);
-    if (compiler.escape() != Compiler.Escape.OFF) {
-      // beforehand Jinja joins them as plain texts
-      boolean unknown = compiler.escape() == Compiler.Escape.UNKNOWN;
-      return frame ->
-          mode == Mode.BEFOREHAND || (unknown && !frame.run.escaping())
-              ? joined(nodes, frame)
-              : joinedMarkup(ExpressionCompiler.values(nodes, frame), frame);
-    }
-    return frame -> joined(nodes, frame);
+    // beforehand, and where it does not know whether it escapes, Jinja joins them as plain texts
+    return mode == Mode.RUNNING && compiler.escape() == Compiler.Escape.ON
+        ? frame -> joinedMarkup(ExpressionCompiler.values(nodes, frame), frame)
+        : frame -> joined(nodes, frame);
   }
 
   private static String joined(Code[] nodes, Frame frame) {

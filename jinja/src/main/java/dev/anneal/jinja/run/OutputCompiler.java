@@ -1,6 +1,7 @@
 package dev.anneal.jinja.run;
 
-import dev.anneal.jinja.python.Attributes;
+import dev.anneal.jinja.error.TemplateException;
+import dev.anneal.jinja.error.TemplateException.Kind;
 import dev.anneal.jinja.python.Markup;
 import dev.anneal.jinja.python.Repr;
 import dev.anneal.jinja.syntax.Expression;
@@ -22,12 +23,11 @@ final class OutputCompiler {
     List<Action> actions = new ArrayList<>();
     StringBuilder constants = new StringBuilder();
     for (Expression node : output.nodes()) {
-      String constant = constant(node, scope);
-      if (constant == null) {
+      try {
+        constants.append(constant(node, scope));
+      } catch (TemplateException e) {
         flush(constants, actions);
-        actions.add(print(expressions.compile(node, scope)));
-      } else {
-        constants.append(constant);
+        actions.add(e.kind() == Kind.UNSUPPORTED ? refusal(e) : printed(node, scope));
       }
     }
     flush(constants, actions);
@@ -46,7 +46,14 @@ final class OutputCompiler {
     }
   }
 
-  private Action print(Code code) {
+  private static Action refusal(TemplateException e) {
+    return (frame, out) -> {
+      throw e;
+    };
+  }
+
+  private Action printed(Expression node, Scope scope) {
+    Code code = expressions.compile(node, scope);
     return switch (compiler.escape()) {
       case OFF ->
           (frame, out) -> {
@@ -59,7 +66,7 @@ final class OutputCompiler {
             out.print(Markup.escape(code.value(frame)).text());
             return Flow.NEXT;
           };
-      case UNKNOWN ->
+      case UNKNOWN_IN_OFF, UNKNOWN_IN_ON ->
           (frame, out) -> {
             Object value = code.value(frame);
             out.print(frame.run.escaping() ? Markup.escape(value).text() : Repr.str(value));
@@ -68,19 +75,17 @@ final class OutputCompiler {
     };
   }
 
-  /** The text of an expression that is always the same; null if it is not or fails. */
+  /**
+   * The text of an expression that is always the same.
+   *
+   * @throws TemplateException if it is not, or fails
+   */
   private String constant(Expression node, Scope scope) {
     if (node instanceof Expression.Data data) {
       return data.text();
     }
-    if (compiler.escape() == Compiler.Escape.UNKNOWN) {
-      return null;
-    }
-    boolean escaping = compiler.escape() == Compiler.Escape.ON;
-    Object value = Constants.value(expressions.constant(node, scope), escaping);
-    if (value == Attributes.ABSENT) {
-      return null;
-    }
+    boolean escaping = compiler.escape().escapesConstants();
+    Object value = Constants.evaluate(expressions.constant(node, scope), escaping);
     return escaping ? Markup.escape(value).text() : Repr.str(value);
   }
 }

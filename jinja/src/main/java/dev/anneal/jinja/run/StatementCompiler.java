@@ -1,10 +1,10 @@
 package dev.anneal.jinja.run;
 
 import dev.anneal.jinja.error.TemplateException;
+import dev.anneal.jinja.python.Attributes;
 import dev.anneal.jinja.python.Markup;
 import dev.anneal.jinja.python.Repr;
 import dev.anneal.jinja.python.Values;
-import dev.anneal.jinja.syntax.Expression;
 import dev.anneal.jinja.syntax.Statement;
 import java.util.ArrayList;
 import java.util.List;
@@ -217,14 +217,10 @@ final class StatementCompiler {
     Action enter = compiler.enter(inner);
     Compiler.Escape before = compiler.escape();
     Code enabled = expressions.compile(autoescape.enabled(), inner);
-    if (autoescape.enabled() instanceof Expression.Constant constant) {
-      if (before != Compiler.Escape.UNKNOWN) {
-        compiler.setEscape(
-            Values.truth(constant.value()) ? Compiler.Escape.ON : Compiler.Escape.OFF);
-      }
-    } else {
-      compiler.setEscape(Compiler.Escape.UNKNOWN);
-    }
+    Object known =
+        Constants.value(
+            expressions.constant(autoescape.enabled(), inner), before.escapesConstants());
+    compiler.setEscape(known == Attributes.ABSENT ? before.unknown() : before.switchedTo(known));
     Action body = compiler.body(autoescape.body(), inner);
     compiler.setEscape(before);
     Action leave = compiler.leave(inner);
