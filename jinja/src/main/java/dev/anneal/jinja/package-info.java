@@ -2,6 +2,17 @@
  * Chat templates as transformers renders them: Jinja2 3.1 with Python's values, in a sandbox, with
  * limits. Knows nothing of the rest of the project.
  *
+ * <p>A template is refused, and says so, that asks for
+ *
+ * <ul>
+ *   <li>what Python makes anew each time: {@code random} of several elements, {@code lipsum}, the
+ *       text of a generator, a method or a function, which holds its place in memory, and {@code
+ *       sameas} for equal numbers or texts;
+ *   <li>what templates have no use for: bytes ({@code encode}, {@code to_bytes}), complex numbers,
+ *       and rare attributes of generators, views of mappings and escaped texts;
+ *   <li>other templates, by {@code include}, {@code import} or {@code extends}.
+ * </ul>
+ *
  * @see <a href="https://jinja.palletsprojects.com/en/stable/templates/">Jinja2's templates</a>
  */
 package dev.anneal.jinja;

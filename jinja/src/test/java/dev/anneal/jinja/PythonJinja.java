@@ -3,38 +3,52 @@ package dev.anneal.jinja;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 
-/** Jinja2 itself, in a Python environment below {@code target}. */
+/** Scripts that ask Jinja2 itself, each in a Python environment of its own below {@code target}. */
 final class PythonJinja {
   private static final Path HOME = Path.of(System.getProperty("anneal.home"), "jinja");
-  private static final Path VENV = HOME.resolve("target/python");
   private static final Path SCRIPTS = HOME.resolve("src/test/python");
 
   private PythonJinja() {}
 
-  /** A file of generated cases, one a line. */
-  static Path cases(int count, String seed) throws IOException, InterruptedException {
-    Path python = VENV.resolve("bin/python");
-    Path ready = VENV.resolve("ready");
+  /**
+   * A file of what a script prints, a case a line.
+   *
+   * @param script name without its ending, as in {@code fuzz-requirements.txt}
+   */
+  static Path cases(String script, List<String> arguments)
+      throws IOException, InterruptedException {
+    Path python = environment(script).resolve("bin/python");
+    List<String> command = new ArrayList<>();
+    command.add(python.toString());
+    command.add(SCRIPTS.resolve(script + ".py").toString());
+    command.addAll(arguments);
+    Path cases = HOME.resolve("target/" + script + "-cases.jsonl");
+    run(command, cases);
+    return cases;
+  }
+
+  private static Path environment(String script) throws IOException, InterruptedException {
+    Path environment = HOME.resolve("target/python-" + script);
+    Path ready = environment.resolve("ready");
     if (!Files.exists(ready)) {
-      run(List.of("python3", "-m", "venv", VENV.toString()), null);
+      run(List.of("python3", "-m", "venv", environment.toString()), null);
       run(
           List.of(
-              python.toString(),
+              environment.resolve("bin/python").toString(),
               "-m",
               "pip",
               "install",
               "-q",
               "--disable-pip-version-check",
               "-r",
-              SCRIPTS.resolve("requirements.txt").toString()),
+              SCRIPTS.resolve(script + "-requirements.txt").toString()),
           null);
       Files.createFile(ready);
     }
-    Path cases = HOME.resolve("target/fuzz-cases.jsonl");
-    run(List.of(python.toString(), SCRIPTS.resolve("fuzz.py").toString(), "" + count, seed), cases);
-    return cases;
+    return environment;
   }
 
   private static void run(List<String> command, Path output)

@@ -44,6 +44,9 @@ class TemplateTest {
         "{% for g in messages | groupby('role') %}{{ g.grouper }}{% endfor %} @ assistantsystemuser",
         "{% macro f(n) %}{{ n }}{% if n %}{{ f(n - 1) }}{% endif %}{% endmacro %}{{ f(2) }} @ 210",
         "{{ '😀x' | length }}{{ '😀x'[0] }} @ 2😀",
+        "{{ x.translate(x.maketrans('ab', 'xy', 'c')) }} {{ (0.5).hex() }} @ xy 0x1.0000000000000p-1",
+        "{{ {'b': 1, 'a': none} | pprint }}{{ namespace(a=x) }}{{ [7] | random }} @ `{'a': None, 'b': 1}<Namespace {'a': 'abc'}>7`",
+        "{% autoescape x %}{{ ['<'] }}{{ messages[0].role ~ '<' }}{% endautoescape %} @ `['<']system&lt;`",
         "{{ 0.1 + 0.2 }} {{ 1e16 }} {{ 2 ** 70 }} {{ -7 // 2 }} @ 0.30000000000000004 1e+16 1180591620717411303424 -4",
       })
   void rendersAsJinja2(String template, String expected) {
@@ -79,6 +82,9 @@ class TemplateTest {
         "{{ [].append(1) }} @ is unsafe",
         "{{ 'a' + 1 }} @ unsupported operand types for +",
         "{% include 'x' %} @ no other templates",
+        "{{ messages | random }} @ random takes another element each time",
+        "{{ messages | map('upper') }} @ the place where it lies in memory",
+        "{{ x.encode() }} @ 'encode' makes bytes",
       })
   void saysWhatIsWrongAndWhere(String template, String message) {
     assertThatThrownBy(() -> render(template))

@@ -209,6 +209,7 @@ public final class PrepJob {
   private static List<String> notes(RowPreparer preparer, Census census) {
     List<String> notes = new ArrayList<>();
     preparer.tokens().ifPresent(notes::add);
+    preparer.warning().ifPresent(notes::add);
     if (!census.unreadFields().isEmpty()) {
       notes.add("Fields that nothing reads: " + String.join(", ", census.unreadFields()) + ".");
     }

@@ -8,6 +8,7 @@ import dev.anneal.data.format.FieldUse;
 import dev.anneal.data.format.LearnedPart;
 import dev.anneal.data.format.RowTokenizer;
 import dev.anneal.data.format.TokenizedRow;
+import dev.anneal.data.format.TurnEnds;
 import dev.anneal.data.manifest.DatasetManifest;
 import dev.anneal.data.source.JsonRows;
 import dev.anneal.data.source.SourceRow;
@@ -27,6 +28,11 @@ import java.util.Optional;
  */
 final class RowPreparer implements Serializable {
   private static final long serialVersionUID = 1L;
+
+  private static final String NO_END =
+      "Warning: no turn of an assistant ends with a learned token at which generation stops, so a"
+          + " model does not learn to stop: put {{ eos_token }} behind what the assistant says,"
+          + " within {% generation %} if the chat template has it.";
 
   private final PrepSpec spec;
   private final Columns columns;
@@ -202,6 +208,15 @@ final class RowPreparer implements Serializable {
     };
   }
 
+  /** In a sentence: that no model learns to stop with this template; empty where one does. */
+  Optional<String> warning() {
+    return renderer().filter(t -> !new TurnEnds(t, learnedPart()).areLearned()).map(t -> NO_END);
+  }
+
+  private LearnedPart learnedPart() {
+    return spec.sequences().trainOnPrompt() ? LearnedPart.WHOLE_ROW : LearnedPart.ANSWERS;
+  }
+
   private Optional<ChatTokenizer> renderer() {
     return Optional.ofNullable(tokenizer()).filter(t -> spec.rows().format().needsChatTemplate());
   }
@@ -217,9 +232,7 @@ final class RowPreparer implements Serializable {
 
   private synchronized RowTokenizer rowTokenizer() {
     if (rowTokenizer == null) {
-      LearnedPart learned =
-          spec.sequences().trainOnPrompt() ? LearnedPart.WHOLE_ROW : LearnedPart.ANSWERS;
-      rowTokenizer = new RowTokenizer(tokenizer(), learned);
+      rowTokenizer = new RowTokenizer(tokenizer(), learnedPart());
     }
     return rowTokenizer;
   }

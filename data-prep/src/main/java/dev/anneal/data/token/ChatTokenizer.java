@@ -119,6 +119,24 @@ public final class ChatTokenizer implements AutoCloseable {
     return specialIds.contains(id);
   }
 
+  /**
+   * Whether generation may stop at a token that stands behind what the assistant says: {@code
+   * eos_token}, one that {@code generation_config.json} names, and any mark but that of the
+   * beginning, as {@code <|im_end|>} is one.
+   */
+  public boolean stopsGeneration(int id) {
+    if (files.stopIds().contains(id) || eosId().equals(OptionalInt.of(id))) {
+      return true;
+    }
+    return !idOf(files.bosToken()).equals(OptionalInt.of(id)) && (isSpecial(id) || isMark(id));
+  }
+
+  // some tokenizers do not call their marks special
+  private boolean isMark(int id) {
+    String text = decode(new int[] {id}, SpecialTokens.KEEP);
+    return text.length() > 2 && text.startsWith("<") && text.endsWith(">");
+  }
+
   /** Ids of the text as it stands: nothing is put in front or behind, nothing is cut. */
   public int[] encode(String text) {
     return encoder.ids(text);

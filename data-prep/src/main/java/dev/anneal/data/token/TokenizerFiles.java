@@ -7,7 +7,10 @@ import java.io.IOException;
 import java.io.Serializable;
 import java.time.Instant;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /**
  * The contents of a tokenizer folder as transformers takes them, as they travel to executors.
@@ -17,6 +20,7 @@ import java.util.TreeMap;
  *     add
  * @param templates the chat templates
  * @param specialTokens contents of the tokens with a role by its name, such as {@code eos_token}
+ * @param stopIds {@code eos_token_id} of {@code generation_config.json}, at which generation stops
  * @param renderedAt what {@code strftime_now} takes for now, the same on every executor
  */
 public record TokenizerFiles(
@@ -24,14 +28,17 @@ public record TokenizerFiles(
     String tokenizerJson,
     TemplateChoice templates,
     Map<String, String> specialTokens,
+    Set<Integer> stopIds,
     Instant renderedAt)
     implements Serializable {
 
   private static final String BOS = "bos_token";
   private static final String EOS = "eos_token";
+  private static final String GENERATION = "generation_config.json";
 
   public TokenizerFiles {
     specialTokens = Map.copyOf(specialTokens);
+    stopIds = Set.copyOf(stopIds);
   }
 
   /**
@@ -53,6 +60,7 @@ public record TokenizerFiles(
         tokenizerJson,
         chatTemplate == null ? TemplateChoice.NONE : TemplateChoice.of(chatTemplate, folder),
         roles(bosToken, eosToken),
+        Set.of(),
         renderedAt);
   }
 
@@ -75,7 +83,7 @@ public record TokenizerFiles(
   /** The same files with the template for conversations with tools as the only one. */
   TokenizerFiles withTools() {
     TemplateChoice only = TemplateChoice.of(templates.withTools(), templates.origin());
-    return new TokenizerFiles(folder, tokenizerJson, only, specialTokens, renderedAt);
+    return new TokenizerFiles(folder, tokenizerJson, only, specialTokens, stopIds, renderedAt);
   }
 
   /** Begin-of-text token; null where the tokenizer has none. */
@@ -90,7 +98,8 @@ public record TokenizerFiles(
 
   /**
    * Reads {@code tokenizer.json} and what may stand beside it: {@code tokenizer_config.json},
-   * {@code special_tokens_map.json}, {@code added_tokens.json} and the files of chat templates.
+   * {@code special_tokens_map.json}, {@code added_tokens.json}, {@code generation_config.json} and
+   * the files of chat templates.
    *
    * @throws InvalidDataException if the folder lacks {@code tokenizer.json} or a file is broken
    */
@@ -127,7 +136,16 @@ public record TokenizerFiles(
             ? new TemplateFiles(files).read(config)
             : TemplateChoice.of(userTemplate(templateFile, storage), templateFile),
         marks.roles(tokens),
+        stopIds(files),
         Instant.now());
+  }
+
+  private static Set<Integer> stopIds(FolderFiles files) {
+    JsonNode ids = files.json(GENERATION).path("eos_token_id");
+    return (ids.isArray() ? ids.valueStream() : Stream.of(ids))
+        .filter(JsonNode::isInt)
+        .map(JsonNode::intValue)
+        .collect(Collectors.toSet());
   }
 
   private static TokenizerMarks marks(FolderFiles files, JsonNode config) {

@@ -58,11 +58,11 @@ final class Globals {
   }
 
   private static void add(Map<String, Object> globals, String name, Callable body) {
-    globals.put(name, new Global(body));
+    globals.put(name, new Function(body));
   }
 
   /** A function. */
-  private record Global(Callable body) implements Callable {
+  private record Function(Callable body) implements Callable {
     @Override
     public Object call(Budget budget, Arguments arguments) {
       return body.call(budget, arguments);

@@ -53,6 +53,7 @@ public final class Program {
     } catch (StackOverflowError e) {
       throw TemplateException.limit("its calls are nested too deep");
     }
-    return new Result(run.root().toString(), run.generations());
+    String text = run.root().toString();
+    return new Result(text, run.generations(text));
   }
 }

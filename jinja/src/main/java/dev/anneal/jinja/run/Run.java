@@ -11,7 +11,7 @@ final class Run implements Environment {
   private final Budget budget;
   private final Map<String, BlockCode> blocks;
   private final Sink root;
-  private final List<int[]> generations = new ArrayList<>();
+  private final List<Generation> generations = new ArrayList<>();
   private boolean escaping;
 
   Run(Budget budget, Map<String, BlockCode> blocks) {
@@ -43,12 +43,29 @@ final class Run implements Environment {
     return root;
   }
 
+  /**
+   * What the assistant says.
+   *
+   * @param start in UTF-16 units
+   * @param length in code points
+   */
+  private record Generation(int start, int length) {}
+
   /** Marks what the assistant says as transformers does: behind what is printed so far. */
   void markGeneration(String text) {
-    generations.add(new int[] {root.length(), root.length() + text.length()});
+    generations.add(new Generation(root.length(), text.codePointCount(0, text.length())));
   }
 
-  List<int[]> generations() {
-    return generations;
+  /** What is marked of the whole text, {@code [start, end)} in UTF-16 units. */
+  List<int[]> generations(String whole) {
+    List<int[]> spans = new ArrayList<>();
+    for (Generation generation : generations) {
+      int start = generation.start();
+      // what is said may be printed to nowhere
+      int left = whole.codePointCount(start, whole.length());
+      int length = Math.min(left, generation.length());
+      spans.add(new int[] {start, whole.offsetByCodePoints(start, length)});
+    }
+    return spans;
   }
 }
