@@ -54,8 +54,8 @@ public final class Tests {
     tests.put("even", value -> rest(value, 0L));
     tests.put("lower", value -> Letters.isLower(Repr.str(value)));
     tests.put("upper", value -> Letters.isUpper(Repr.str(value)));
-    tests.put("filter", value -> exists(Filters::find, value));
-    tests.put("test", value -> exists(Tests::find, value));
+    tests.put("filter", value -> exists(name -> Filters.find(name) != null, value));
+    tests.put("test", value -> exists(name -> find(name) != null, value));
     return tests;
   }
 
@@ -120,8 +120,8 @@ public final class Tests {
         || Values.isText(value);
   }
 
-  private static boolean exists(java.util.function.Function<String, Function> find, Object name) {
+  private static boolean exists(Predicate<String> known, Object name) {
     Key.of(name);
-    return Values.isText(name) && find.apply(Repr.str(name)) != null;
+    return Values.isText(name) && known.test(Repr.str(name));
   }
 }
