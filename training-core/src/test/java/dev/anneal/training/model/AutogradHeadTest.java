@@ -1,5 +1,8 @@
 package dev.anneal.training.model;
 
+import org.junit.jupiter.api.Test;
+import static org.assertj.core.data.Percentage.withPercentage;
+import java.util.Arrays;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.anneal.training.Deviation;
@@ -50,5 +53,24 @@ class AutogradHeadTest {
     assertThat(Deviation.relative(chunked.loss(hidden, batch), whole.loss())).isLessThan(1e-6);
     assertThat(Deviation.relative(result.dHidden(), whole.dHidden())).isLessThan(1e-6);
     assertThat(Deviation.relative(model.parameters().gradient(), wholeGradient)).isLessThan(1e-6);
+  }
+
+  /** As many as a step of 16 sequences of 16,384 tokens has. */
+  @Test
+  void theLossOfManyTokensIsSummedInFp64() {
+    long tokens = 1 << 18;
+    int[] ids = new int[(int) tokens + 1];
+    Arrays.fill(ids, 5);
+    TokenBatch one = TokenBatch.of(List.of(Rows.row(1, 5, 5)));
+    TokenBatch many = TokenBatch.of(List.of(Rows.row(1, ids)));
+    Tensor state = hidden.narrow(0, 0, 1);
+    Head head = new AutogradHead(model);
+    double expected =
+        tokens * head.loss(state.expand(2, -1), one).item_double();
+
+    assertThat(head.loss(state.expand(tokens + 1, -1), many).item_double())
+        .isCloseTo(expected, withPercentage(1e-10));
+    assertThat(head.lossAndGradient(state.expand(tokens + 1, -1), many).loss().item_double())
+        .isCloseTo(expected, withPercentage(1e-10));
   }
 }
