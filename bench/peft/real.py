@@ -64,11 +64,13 @@ def anneal(arguments, rows, initial, run):
         command += ["--set", f"{key}={value}"]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
     if done.returncode:
-        sys.exit(done.returncode)
+        sys.exit(f"{done.stdout}\nAnneal ended with {done.returncode}")
+    (run.parent / "anneal.log").write_text(done.stdout)
     return done.stdout
 
 
 def prepared(run, split):
+    """Rows of a split, whose files are part-*.arrow and eval-*.arrow."""
     files = sorted((run / "dataset").rglob(f"{split}-*.arrow"))
     return [row for file in files for row in ipc.open_file(file).read_all().to_pylist()]
 
@@ -165,7 +167,7 @@ def main():
     metrics = [json.loads(line) for line in (run / "metrics.jsonl").open()]
     steps = [line for line in metrics if "loss" in line]
     evals = [line["eval_loss"] for line in metrics if "eval_loss" in line]
-    ours, held = prepared(run, "train"), prepared(run, "eval")
+    ours, held = prepared(run, "part"), prepared(run, "eval")
 
     # rows are shuffled when they are prepared, so each is looked up
     expected = {tuple(ids): span for ids, span in (reference_row(tokenizer, row) for row in rows)}
