@@ -163,7 +163,8 @@ def main():
     config = LoraConfig(r=16, lora_alpha=32, target_modules=MODULES, task_type="CAUSAL_LM")
     get_peft_model(base, config).save_pretrained(work / "initial")
     run = work / "run"
-    printed = " ".join(anneal(arguments, work / "rows.json", work / "initial", run).split())
+    lines = anneal(arguments, work / "rows.json", work / "initial", run).splitlines()
+    printed = [" ".join(line.split()[1:]) for line in lines if line.startswith("  after ")]
     metrics = [json.loads(line) for line in (run / "metrics.jsonl").open()]
     steps = [line for line in metrics if "loss" in line]
     evals = [line["eval_loss"] for line in metrics if "eval_loss" in line]
@@ -192,7 +193,7 @@ def main():
         "adapter": max((ours_adapter[name] - peft_adapter[name]).abs().max().item() for name in ours_adapter),
         "held-out loss": relative(evals, [before, after]),
     }
-    equal_texts = sum(text in printed for text in texts)
+    equal_texts = sum(ours_text == text for ours_text, text in zip(printed, texts))
     print(f"rows      ids and learned part of {same} of {len(ours) + len(held)} equal")
     for name, value in found.items():
         print(f"{name:<14} largest difference {value:.1e}, at most {LIMITS[name]:.0e}")
