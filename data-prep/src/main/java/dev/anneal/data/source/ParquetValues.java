@@ -81,8 +81,7 @@ final class ParquetValues {
   }
 
   private static String timestamp(NanoTime time) {
-    long nanos =
-        TimeUnit.DAYS.toNanos(time.getJulianDay() - EPOCH_DAY) + time.getTimeOfDayNanos();
+    long nanos = TimeUnit.DAYS.toNanos(time.getJulianDay() - EPOCH_DAY) + time.getTimeOfDayNanos();
     return PythonText.timestamp(nanos, TimeUnit.NANOSECONDS, null);
   }
 

@@ -43,8 +43,7 @@ final class PythonText {
     long perSecond = unit.convert(1, TimeUnit.SECONDS);
     Instant moment =
         Instant.ofEpochSecond(
-            Math.floorDiv(since1970, perSecond),
-            unit.toNanos(Math.floorMod(since1970, perSecond)));
+            Math.floorDiv(since1970, perSecond), unit.toNanos(Math.floorMod(since1970, perSecond)));
     ZonedDateTime told = moment.atZone(zone == null ? ZoneOffset.UTC : ZoneId.of(zone));
     LocalDateTime local = told.toLocalDateTime();
     String text = local.toLocalDate() + " " + text(local.toLocalTime());

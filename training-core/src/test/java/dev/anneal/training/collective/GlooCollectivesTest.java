@@ -1,10 +1,9 @@
 package dev.anneal.training.collective;
 
-import org.bytedeco.pytorch.Tensor;
-import dev.anneal.training.Deviation;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.anneal.training.Deviation;
 import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.tensor.Tensors;
 import java.time.Duration;
@@ -14,12 +13,14 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
+import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.Test;
 
 /** Two ranks as two threads, each with a connection of its own to the store. */
 class GlooCollectivesTest {
   private static final String HOST = "127.0.0.1";
+
   /** Of the adapter with r=16 on all layers of Llama 3.2 1B. */
   private static final long ADAPTER = 11_272_192;
 

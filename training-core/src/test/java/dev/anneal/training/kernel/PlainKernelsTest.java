@@ -263,8 +263,7 @@ class PlainKernelsTest {
 
     Tensor x = random(2, 64, 16_384);
     Tensor x64 = x.to(ScalarType.Double);
-    Tensor rstd =
-        x64.mul(x64).mean(new long[] {-1}, false, new ScalarTypeOptional()).rsqrt();
+    Tensor rstd = x64.mul(x64).mean(new long[] {-1}, false, new ScalarTypeOptional()).rsqrt();
     Kernels.Normed normed =
         kernels.rmsNorm(x, Tensors.ones(ScalarType.Float, 16_384), 0, Matmul.COMPUTE);
     assertThat(Deviation.relative(normed.rstd(), rstd)).isLessThan(1e-7);

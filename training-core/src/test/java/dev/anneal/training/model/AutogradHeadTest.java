@@ -1,9 +1,7 @@
 package dev.anneal.training.model;
 
-import org.junit.jupiter.api.Test;
-import static org.assertj.core.data.Percentage.withPercentage;
-import java.util.Arrays;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.data.Percentage.withPercentage;
 
 import dev.anneal.training.Deviation;
 import dev.anneal.training.InTensorScope;
@@ -12,10 +10,12 @@ import dev.anneal.training.Rows;
 import dev.anneal.training.TinyModels;
 import dev.anneal.training.TinyModels.Embeddings;
 import dev.anneal.training.tensor.Tensors;
+import java.util.Arrays;
 import java.util.List;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -65,8 +65,7 @@ class AutogradHeadTest {
     TokenBatch many = TokenBatch.of(List.of(Rows.row(1, ids)));
     Tensor state = hidden.narrow(0, 0, 1);
     Head head = new AutogradHead(model);
-    double expected =
-        tokens * head.loss(state.expand(2, -1), one).item_double();
+    double expected = tokens * head.loss(state.expand(2, -1), one).item_double();
 
     assertThat(head.loss(state.expand(tokens + 1, -1), many).item_double())
         .isCloseTo(expected, withPercentage(1e-10));

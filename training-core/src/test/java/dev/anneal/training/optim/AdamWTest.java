@@ -1,9 +1,9 @@
 package dev.anneal.training.optim;
 
-import dev.anneal.training.Deviation;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import dev.anneal.training.Deviation;
 import dev.anneal.training.TinyModels;
 import dev.anneal.training.kernel.PlainKernels;
 import dev.anneal.training.tensor.DType;

@@ -1,15 +1,15 @@
 package dev.anneal.training.trainer;
 
-import static org.assertj.core.data.Percentage.withPercentage;
-import dev.anneal.training.TinyModels.Embeddings;
-import dev.anneal.training.Rows;
-import dev.anneal.training.LoudWeights;
-import dev.anneal.training.data.SequenceSource;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.data.Percentage.withPercentage;
 
 import dev.anneal.training.Deviation;
+import dev.anneal.training.LoudWeights;
+import dev.anneal.training.Rows;
 import dev.anneal.training.TinyModels;
+import dev.anneal.training.TinyModels.Embeddings;
 import dev.anneal.training.collective.SingleRank;
+import dev.anneal.training.data.SequenceSource;
 import dev.anneal.training.data.TokenSequence;
 import dev.anneal.training.io.CheckpointIndex;
 import dev.anneal.training.io.ModelFolder;
