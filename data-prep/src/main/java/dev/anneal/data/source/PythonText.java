@@ -10,6 +10,7 @@ import java.time.ZoneId;
 import java.time.ZoneOffset;
 import java.time.ZonedDateTime;
 import java.time.format.DateTimeFormatter;
+import java.time.temporal.ChronoField;
 import java.util.concurrent.TimeUnit;
 
 /** Values that JSON has no form for as texts, which are those of Python's {@code str}. */
@@ -52,7 +53,7 @@ final class PythonText {
 
   /** Microseconds where there are some, nanoseconds as pandas has them. */
   private static String text(LocalTime time) {
-    int nanos = time.getNano();
+    int nanos = time.get(ChronoField.NANO_OF_SECOND);
     String fraction = "";
     if (nanos % 1000 != 0) {
       fraction = ".%09d".formatted(nanos);
