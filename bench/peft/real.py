@@ -64,11 +64,13 @@ def anneal(arguments, rows, initial, run):
         command += ["--set", f"{key}={value}"]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
     if done.returncode:
-        sys.exit(done.returncode)
+        sys.exit(f"{done.stdout}\nAnneal ended with {done.returncode}")
+    (run.parent / "anneal.log").write_text(done.stdout)
     return done.stdout
 
 
 def prepared(run, split):
+    """Rows of a split, whose files are part-*.arrow and eval-*.arrow."""
     files = sorted((run / "dataset").rglob(f"{split}-*.arrow"))
     return [row for file in files for row in ipc.open_file(file).read_all().to_pylist()]
 
@@ -161,11 +163,12 @@ def main():
     config = LoraConfig(r=16, lora_alpha=32, target_modules=MODULES, task_type="CAUSAL_LM")
     get_peft_model(base, config).save_pretrained(work / "initial")
     run = work / "run"
-    printed = " ".join(anneal(arguments, work / "rows.json", work / "initial", run).split())
+    lines = anneal(arguments, work / "rows.json", work / "initial", run).splitlines()
+    printed = [" ".join(line.split()[1:]) for line in lines if line.startswith("  after ")]
     metrics = [json.loads(line) for line in (run / "metrics.jsonl").open()]
     steps = [line for line in metrics if "loss" in line]
     evals = [line["eval_loss"] for line in metrics if "eval_loss" in line]
-    ours, held = prepared(run, "train"), prepared(run, "eval")
+    ours, held = prepared(run, "part"), prepared(run, "eval")
 
     # rows are shuffled when they are prepared, so each is looked up
     expected = {tuple(ids): span for ids, span in (reference_row(tokenizer, row) for row in rows)}
@@ -190,7 +193,7 @@ def main():
         "adapter": max((ours_adapter[name] - peft_adapter[name]).abs().max().item() for name in ours_adapter),
         "held-out loss": relative(evals, [before, after]),
     }
-    equal_texts = sum(text in printed for text in texts)
+    equal_texts = sum(ours_text == text for ours_text, text in zip(printed, texts))
     print(f"rows      ids and learned part of {same} of {len(ours) + len(held)} equal")
     for name, value in found.items():
         print(f"{name:<14} largest difference {value:.1e}, at most {LIMITS[name]:.0e}")

@@ -14,6 +14,7 @@ import org.apache.arrow.vector.BitVector;
 import org.apache.arrow.vector.FieldVector;
 import org.apache.arrow.vector.FloatingPointVector;
 import org.apache.arrow.vector.LargeVarCharVector;
+import org.apache.arrow.vector.UInt8Vector;
 import org.apache.arrow.vector.ValueVector;
 import org.apache.arrow.vector.VarCharVector;
 import org.apache.arrow.vector.ViewVarCharVector;
@@ -73,6 +74,8 @@ final class ArrowJson {
       writeText(out, text.get(row));
     } else if (vector instanceof BitVector bits) {
       out.writeBoolean(bits.get(row) == 1);
+    } else if (vector instanceof UInt8Vector unsigned) {
+      out.writeNumber(unsigned.getObjectNoOverflow(row));
     } else if (vector instanceof BaseIntVector integers) {
       out.writeNumber(integers.getValueAsLong(row));
     } else if (vector instanceof FloatingPointVector floats) {
@@ -133,7 +136,7 @@ final class ArrowJson {
     } else if (vector.getObject(row) instanceof byte[] bytes) {
       writeText(out, bytes);
     } else {
-      out.writeString(vector.getObject(row).toString());
+      out.writeString(ArrowText.of(vector, row));
     }
   }
 

@@ -46,7 +46,7 @@ final class ParquetJson {
       throws IOException {
     Type type = group.getType().getType(field);
     if (type.isPrimitive()) {
-      writePrimitive(out, group, field, i);
+      ParquetValues.write(out, group, field, i);
     } else if (type.getLogicalTypeAnnotation() instanceof ListLogicalTypeAnnotation) {
       writeList(out, group.getGroup(field, i));
     } else if (type.getLogicalTypeAnnotation() instanceof MapLogicalTypeAnnotation) {
@@ -88,18 +88,5 @@ final class ParquetJson {
       writeOptional(out, entry, 1);
     }
     out.writeEndObject();
-  }
-
-  private static void writePrimitive(JsonGenerator out, Group group, int field, int i)
-      throws IOException {
-    switch (group.getType().getType(field).asPrimitiveType().getPrimitiveTypeName()) {
-      case BINARY -> out.writeString(JsonRows.decode(group.getBinary(field, i).toByteBuffer()));
-      case INT32 -> out.writeNumber(group.getInteger(field, i));
-      case INT64 -> out.writeNumber(group.getLong(field, i));
-      case BOOLEAN -> out.writeBoolean(group.getBoolean(field, i));
-      case FLOAT -> out.writeNumber(group.getFloat(field, i));
-      case DOUBLE -> out.writeNumber(group.getDouble(field, i));
-      case INT96, FIXED_LEN_BYTE_ARRAY -> out.writeString(group.getValueToString(field, i));
-    }
   }
 }

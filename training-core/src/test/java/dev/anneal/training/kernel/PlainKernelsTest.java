@@ -251,4 +251,21 @@ class PlainKernelsTest {
   private static Tensor random(long seed, long... shape) {
     return Tensors.normal(Tensors.empty(ScalarType.Float, shape), 1, seed);
   }
+
+  @Test
+  void sumsOverTheWidestRowsLoseNoDigits() {
+    // the vocabulary and the hidden size of Llama 3.1 405B
+    Tensor logits = random(1, 64, 128_256);
+    Tensor targets = Tensors.of(new long[64]);
+    Tensor expected = logits.to(ScalarType.Double).log_softmax(1).select(1, 0).neg();
+    assertThat(Deviation.relative(kernels.crossEntropy(logits, targets), expected))
+        .isLessThan(1e-7);
+
+    Tensor x = random(2, 64, 16_384);
+    Tensor x64 = x.to(ScalarType.Double);
+    Tensor rstd = x64.mul(x64).mean(new long[] {-1}, false, new ScalarTypeOptional()).rsqrt();
+    Kernels.Normed normed =
+        kernels.rmsNorm(x, Tensors.ones(ScalarType.Float, 16_384), 0, Matmul.COMPUTE);
+    assertThat(Deviation.relative(normed.rstd(), rstd)).isLessThan(1e-7);
+  }
 }

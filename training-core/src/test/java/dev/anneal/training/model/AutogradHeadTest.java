@@ -1,6 +1,7 @@
 package dev.anneal.training.model;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.data.Percentage.withPercentage;
 
 import dev.anneal.training.Deviation;
 import dev.anneal.training.InTensorScope;
@@ -9,10 +10,12 @@ import dev.anneal.training.Rows;
 import dev.anneal.training.TinyModels;
 import dev.anneal.training.TinyModels.Embeddings;
 import dev.anneal.training.tensor.Tensors;
+import java.util.Arrays;
 import java.util.List;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -50,5 +53,23 @@ class AutogradHeadTest {
     assertThat(Deviation.relative(chunked.loss(hidden, batch), whole.loss())).isLessThan(1e-6);
     assertThat(Deviation.relative(result.dHidden(), whole.dHidden())).isLessThan(1e-6);
     assertThat(Deviation.relative(model.parameters().gradient(), wholeGradient)).isLessThan(1e-6);
+  }
+
+  /** As many as a step of 16 sequences of 16,384 tokens has. */
+  @Test
+  void theLossOfManyTokensIsSummedInFp64() {
+    long tokens = 1 << 18;
+    int[] ids = new int[(int) tokens + 1];
+    Arrays.fill(ids, 5);
+    TokenBatch one = TokenBatch.of(List.of(Rows.row(1, 5, 5)));
+    TokenBatch many = TokenBatch.of(List.of(Rows.row(1, ids)));
+    Tensor state = hidden.narrow(0, 0, 1);
+    Head head = new AutogradHead(model);
+    double expected = tokens * head.loss(state.expand(2, -1), one).item_double();
+
+    assertThat(head.loss(state.expand(tokens + 1, -1), many).item_double())
+        .isCloseTo(expected, withPercentage(1e-10));
+    assertThat(head.lossAndGradient(state.expand(tokens + 1, -1), many).loss().item_double())
+        .isCloseTo(expected, withPercentage(1e-10));
   }
 }

@@ -3,6 +3,7 @@ package dev.anneal.training.optim;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import dev.anneal.training.Deviation;
 import dev.anneal.training.TinyModels;
 import dev.anneal.training.kernel.PlainKernels;
 import dev.anneal.training.tensor.DType;
@@ -16,6 +17,9 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 
 class AdamWTest {
+  /** Of the adapter with r=8 on all layers of Llama 3.1 8B. */
+  private static final long ADAPTER = 20_971_520;
+
   private static final AdamWSpec SPEC = new AdamWSpec(1, 0.1, 0.8, 0.95, 1e-3);
   private static final double[] START = {0.5, -2, 3, 0};
   private static final double[][] GRADIENTS = {
@@ -93,5 +97,44 @@ class AdamWTest {
 
   private static double[] doubles(Tensor tensor) {
     return Tensors.doubles(tensor.to(ScalarType.Double));
+  }
+
+  @Test
+  void everyValueIsUpdatedAtTheSizeOfRealAdapters() {
+    int steps = 3;
+    double learningRate = 2e-4;
+    AdamWSpec spec = new AdamWSpec(learningRate, 0.01, 0.9, 0.999, 1e-8);
+    try (TensorScope scope = new TensorScope()) {
+      Parameters parameters =
+          TinyModels.parameters(List.of(List.of(new Parameters.Shape("w", ADAPTER))), DType.FP32);
+      Tensors.uniform(parameters.master(), 0.02, 1);
+      // the one gradient of all steps, whose clipped value is the same
+      Tensors.normal(parameters.gradient(), 1e-3, 2);
+      Tensor begin = sampled(parameters.master());
+      Tensor g = sampled(parameters.gradient()).mul(Tensors.scalar(0.25));
+      AdamW optimizer = new AdamW(spec, parameters, new PlainKernels());
+      for (int step = 0; step < steps; step++) {
+        optimizer.step(learningRate, 0.25);
+      }
+
+      // the bias corrections take back what the moments lack of a gradient that stays
+      Tensor direction = g.div(g.abs().add(Tensors.scalar(spec.eps())));
+      Tensor expected = begin;
+      for (int step = 0; step < steps; step++) {
+        expected =
+            expected
+                .mul(Tensors.scalar(1 - learningRate * spec.weightDecay()))
+                .sub(direction.mul(Tensors.scalar(learningRate)));
+      }
+      // two roundings a step of values below 0.02
+      assertThat(Deviation.absolute(sampled(parameters.master()), expected)).isLessThan(7e-9);
+    }
+  }
+
+  /** Every 17th value and the last ones, in fp64. */
+  private static Tensor sampled(Tensor flat) {
+    long rows = ADAPTER / 17;
+    Tensor spread = flat.narrow(0, 0, rows * 17).view(rows, 17).select(1, 3);
+    return Tensors.cat(spread, flat.narrow(0, ADAPTER - 100, 100)).to(ScalarType.Double);
   }
 }

@@ -1,10 +1,15 @@
 package dev.anneal.training.trainer;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.data.Percentage.withPercentage;
 
 import dev.anneal.training.Deviation;
+import dev.anneal.training.LoudWeights;
+import dev.anneal.training.Rows;
 import dev.anneal.training.TinyModels;
+import dev.anneal.training.TinyModels.Embeddings;
 import dev.anneal.training.collective.SingleRank;
+import dev.anneal.training.data.SequenceSource;
 import dev.anneal.training.data.TokenSequence;
 import dev.anneal.training.io.CheckpointIndex;
 import dev.anneal.training.io.ModelFolder;
@@ -110,5 +115,51 @@ class EvaluationTest {
           DType.FP32,
           Llama.Activations.CHECKPOINT);
     }
+  }
+
+  @Test
+  void theMeanOverManyBatchesIsTakenInFp64() throws IOException {
+    int batches = 2000;
+    LlamaConfig config = TinyModels.config(Embeddings.UNTIED);
+    List<TokenSequence> rows = Rows.random(config.vocabSize(), 3, 4, 5, 6, 7, 8);
+    RecordingListener listener = new RecordingListener();
+    try (TensorScope scope = new TensorScope()) {
+      Llama llama =
+          Llama.reference(
+              TinyModels.full(config, new LoudWeights(1)),
+              Device.CPU,
+              DType.FP32,
+              Llama.Activations.CHECKPOINT);
+      double sum = 0;
+      long targets = 0;
+      for (TokenSequence row : rows) {
+        TokenBatch batch = TokenBatch.of(List.of(row));
+        sum += llama.loss(batch) * batches / rows.size();
+        targets += batch.targetTokens() * (long) batches / rows.size();
+      }
+      TrainingRun.Inputs inputs =
+          new TrainingRun.Inputs(
+              null, null, null, new Repeated(rows, batches), List.of(), null, null, null);
+      new Evaluator(
+              Recipe.full(1, 0).batch(1, 1).spec(),
+              inputs,
+              config,
+              llama,
+              Ranks.onCpu(new SingleRank()),
+              listener)
+          .evaluate(0);
+      assertThat(listener.evaluations().get(0)).isCloseTo(sum / targets, withPercentage(1e-10));
+    }
+  }
+
+  /** The same rows again and again. */
+  private record Repeated(List<TokenSequence> rows, long size) implements SequenceSource {
+    @Override
+    public TokenSequence read(long index) {
+      return rows.get((int) (index % rows.size()));
+    }
+
+    @Override
+    public void close() {}
   }
 }
