@@ -26,7 +26,8 @@ usage() {
 
 Any other option goes to spark-submit as it is: --master, --conf, --jars, ...
 With SPARK_HOME set, that Spark is used and its configuration decides where the job runs.
-Without it, an embedded Spark starts two executor processes on this machine;
+Without it, an embedded Spark runs on this machine: prep in one process, training
+in an executor process for each node, two at most;
 ANNEAL_SPARK_LINE=4.0_2.13 names another line of it, where it is built.
 
 Exit codes: 0 success, 1 failure, 2 a request that cannot be carried out as it is.
@@ -182,6 +183,8 @@ inlined() {
   echo "data:application/yaml;name=$(printf %s "$file" | od -An -v -tx1 | tr -d ' \n' | sed 's/../%&/g');base64,$(base64 -w0 "$file")"
 }
 
+# where the driver is the executor: as SparkSettings has it for executors
+export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
 driver_options=
 [[ ! -t 1 ]] || driver_options=-Danneal.terminal=true
 
@@ -262,7 +265,7 @@ built "$native_jars/*-linux-x86_64*.jar" || built "$native_jars/anneal-natives-*
 [[ $line != "$default_line" ]] || class_path+=":$s3_jars/*"
 class_path+=":$native_jars/*"
 
-# ---- the embedded Spark: a master, two workers and their executors, all below a folder of their own
+# ---- the embedded Spark: a master, workers and their executors, all below a folder of their own
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/anneal.XXXXXX")
 child=
 # shellcheck disable=SC2329 # the trap calls it
@@ -288,6 +291,9 @@ cp "$home/conf/log4j2.properties" "$scratch/conf/"
 # everything runs on this machine, whatever its name resolves to
 export SPARK_LOCAL_IP=${SPARK_LOCAL_IP:-127.0.0.1}
 export SPARK_LOCAL_DIRS=$scratch/local SPARK_HOME=$scratch SPARK_CONF_DIR=$scratch/conf SPARK_SCALA_VERSION=${line#*_}
+# the driver knows what the run needs of this machine, where the user has not chosen
+master=(--master "local[*]" --conf spark.anneal.embedded=true)
+[[ ! " ${spark_args[*]}" =~ (\ --master[ =]|\ spark\.master=) ]] || master=()
 embedded_options=${cache:+"-Dorg.bytedeco.javacpp.cachedir=\"$cache\""}
 command=()
 # Spark's own launcher knows the options its JVMs need; its answer is NUL-separated.
@@ -296,7 +302,7 @@ while IFS= read -r -d '' word; do
   # an incubator module that only Spark's linear algebra uses, and Java warns of
   [[ -z $word || $word == --add-modules=jdk.incubator.vector ]] || command+=("$word")
 done < <("$java" -Xmx128m -cp "$spark_jars/*" org.apache.spark.launcher.Main org.apache.spark.deploy.SparkSubmit \
-  --class dev.anneal.spark.Anneal --master "local-cluster[2,1,1024]" --driver-memory 1g \
+  --class dev.anneal.spark.Anneal "${master[@]}" --driver-memory 1g \
   --driver-class-path "$class_path" \
   --conf "spark.driver.defaultJavaOptions=$driver_options $embedded_options" \
   --conf "spark.executor.extraClassPath=$class_path" \

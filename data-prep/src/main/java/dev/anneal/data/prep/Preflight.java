@@ -30,10 +30,10 @@ public final class Preflight {
   private boolean learns;
   private boolean complete = true;
 
-  private Preflight(PrepSpec spec, Storage storage) {
+  private Preflight(PrepSpec spec, RowPreparer preparer, Storage storage) {
     this.spec = spec;
     this.storage = storage;
-    this.preparer = RowPreparer.load(spec, storage);
+    this.preparer = preparer;
     this.scanner = new SourceScanner(spec);
   }
 
@@ -54,12 +54,16 @@ public final class Preflight {
    * @throws InvalidDataException with the same sentence as {@link PrepJob} if it would refuse
    */
   public static Report check(PrepSpec spec, Storage storage) {
-    Preflight preflight = new Preflight(spec, storage);
+    RowPreparer preparer = RowPreparer.load(spec, storage);
     try {
-      return preflight.scan();
+      return check(spec, preparer, storage);
     } finally {
-      preflight.preparer.close();
+      preparer.close();
     }
+  }
+
+  static Report check(PrepSpec spec, RowPreparer preparer, Storage storage) {
+    return new Preflight(spec, preparer, storage).scan();
   }
 
   private Report scan() {

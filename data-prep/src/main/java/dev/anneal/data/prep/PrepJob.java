@@ -26,6 +26,7 @@ import java.util.List;
 import java.util.Objects;
 import java.util.Spliterators;
 import java.util.function.Predicate;
+import java.util.function.Supplier;
 import java.util.stream.StreamSupport;
 import org.apache.spark.api.java.JavaPairRDD;
 import org.apache.spark.api.java.JavaRDD;
@@ -46,13 +47,15 @@ public final class PrepJob {
   private final SparkSession spark;
   private final JavaSparkContext sc;
   private final PrepSpec spec;
+  private final Supplier<RowPreparer> opened;
   private final Storage storage;
   private final String folder;
 
-  private PrepJob(SparkSession spark, PrepSpec spec) {
+  private PrepJob(SparkSession spark, PrepSpec spec, Supplier<RowPreparer> opened) {
     this.spark = spark;
     this.sc = JavaSparkContext.fromSparkContext(spark.sparkContext());
     this.spec = spec;
+    this.opened = opened;
     this.storage = new Storage(sc.hadoopConfiguration());
     this.folder = SourceFiles.qualified(spec.datasetUri(), storage);
   }
@@ -64,8 +67,14 @@ public final class PrepJob {
    * @throws UncheckedIOException if reading or writing fails on the way
    */
   public static DatasetManifest run(SparkSession spark, PrepSpec spec) {
+    JavaSparkContext sc = JavaSparkContext.fromSparkContext(spark.sparkContext());
+    Storage storage = new Storage(sc.hadoopConfiguration());
+    return run(spark, spec, () -> RowPreparer.load(spec, storage));
+  }
+
+  static DatasetManifest run(SparkSession spark, PrepSpec spec, Supplier<RowPreparer> opened) {
     try {
-      return new PrepJob(spark, spec).run();
+      return new PrepJob(spark, spec, opened).run();
     } catch (Exception e) {
       // Spark throws checked exceptions that it does not declare.
       throw sayable(e, spec);
@@ -73,7 +82,7 @@ public final class PrepJob {
   }
 
   private DatasetManifest run() throws IOException {
-    RowPreparer preparer = RowPreparer.load(spec, storage);
+    RowPreparer preparer = opened.get();
     boolean table = TableSource.isTable(spec.rows().source(), storage);
     List<FileInfo> files =
         table

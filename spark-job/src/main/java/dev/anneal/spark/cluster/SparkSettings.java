@@ -2,7 +2,6 @@ package dev.anneal.spark.cluster;
 
 import dev.anneal.spark.Request;
 import dev.anneal.spark.config.AnnealConfig;
-import java.util.OptionalInt;
 import org.apache.spark.SparkConf;
 
 /** What Anneal sets of Spark's configuration, where the user has not set it. */
@@ -25,6 +24,10 @@ public final class SparkSettings {
     int timeout = config.cluster().timeout();
     SparkConf conf = given.clone();
     conf.setIfMissing("spark.app.name", "Anneal");
+    if (conf.getBoolean(EmbeddedSpark.KEY, false)) {
+      int cores = Runtime.getRuntime().availableProcessors();
+      conf.set("spark.master", EmbeddedSpark.master(request, cores));
+    }
     conf.setIfMissing("spark.master", "local[*]");
     // a rank that meets nobody must not wait for Spark's default of a year
     conf.setIfMissing("spark.barrier.sync.timeout", Integer.toString(timeout));
@@ -44,10 +47,7 @@ public final class SparkSettings {
     // a second copy of a slow rank would be a rank too many
     conf.set("spark.speculation", "false");
     limitFailures(conf, config.cluster());
-    OptionalInt cores = Slots.executorCores(conf);
-    if (cores.isPresent()) {
-      conf.setIfMissing("spark.executorEnv.OMP_NUM_THREADS", Integer.toString(cores.getAsInt()));
-    }
+    Slots.executorCores(conf).ifPresent(cores -> giveCores(conf, cores));
     if (config.cluster().gpusPerNode() > 0) {
       // the order of nvidia-smi, which Spark's resource discovery goes by
       conf.setIfMissing("spark.executorEnv.CUDA_DEVICE_ORDER", "PCI_BUS_ID");
@@ -55,6 +55,16 @@ public final class SparkSettings {
       conf.setIfMissing("spark.executorEnv.CUBLAS_WORKSPACE_CONFIG", ":4096:8");
     }
     return conf;
+  }
+
+  /**
+   * Lets a rank compute with the cores of its executor. OpenMP's threads and OpenBLAS's wait by
+   * spinning, so where both have several, each takes the cores from the other: those of the matrix
+   * products have them all.
+   */
+  private static void giveCores(SparkConf conf, int cores) {
+    conf.setIfMissing("spark.executorEnv.OMP_NUM_THREADS", "1");
+    conf.setIfMissing("spark.executorEnv.OPENBLAS_NUM_THREADS", Integer.toString(cores));
   }
 
   /**

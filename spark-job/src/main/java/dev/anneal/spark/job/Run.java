@@ -3,7 +3,6 @@ package dev.anneal.spark.job;
 import dev.anneal.data.RowSamples;
 import dev.anneal.data.error.InvalidDataException;
 import dev.anneal.data.manifest.DatasetManifest;
-import dev.anneal.data.prep.PrepJob;
 import dev.anneal.data.token.ChatTokenizer;
 import dev.anneal.spark.BadRequestException;
 import dev.anneal.spark.JobFailedException;
@@ -279,9 +278,9 @@ public final class Run {
   }
 
   private DatasetManifest prepare(SparkSession spark) {
-    display.line("Preparing " + RunFolder.display(plan.prep().rows().source()) + " ...");
+    display.line("Preparing " + RunFolder.display(plan.prep().spec().rows().source()) + " ...");
     try {
-      return PrepJob.run(spark, plan.prep());
+      return plan.prep().run(spark);
     } catch (InvalidDataException e) {
       throw e;
     } catch (Exception e) {
@@ -302,9 +301,8 @@ public final class Run {
       return List.of();
     }
     String dataset = plan.folder().child(RunFolder.DATASET);
-    try (ChatTokenizer tokenizer = tokenizer()) {
-      return RowSamples.marked(dataset, request.shownRows(), tokenizer, plan.folder().storage());
-    }
+    return RowSamples.marked(
+        dataset, request.shownRows(), plan.prep().tokenizer(), plan.folder().storage());
   }
 
   private ChatTokenizer tokenizer() {

@@ -1,6 +1,6 @@
 package dev.anneal.spark.preflight;
 
-import dev.anneal.data.prep.PrepSpec;
+import dev.anneal.data.prep.Preparation;
 import dev.anneal.spark.config.AnnealConfig;
 import dev.anneal.spark.storage.RunFolder;
 import dev.anneal.training.lora.LoraLayout;
@@ -21,7 +21,7 @@ import java.util.Optional;
  */
 public record Plan(
     AnnealConfig config,
-    PrepSpec prep,
+    Preparation prep,
     String tokenizer,
     int vocabSize,
     String model,

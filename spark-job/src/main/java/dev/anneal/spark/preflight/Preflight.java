@@ -2,7 +2,8 @@ package dev.anneal.spark.preflight;
 
 import dev.anneal.data.format.RowFormat;
 import dev.anneal.data.manifest.DatasetManifest;
-import dev.anneal.data.prep.PrepSpec;
+import dev.anneal.data.prep.Preflight.Report;
+import dev.anneal.data.prep.Preparation;
 import dev.anneal.data.token.ChatTokenizer;
 import dev.anneal.data.token.TokenizerFiles;
 import dev.anneal.spark.BadRequestException;
@@ -116,7 +117,10 @@ public final class Preflight {
     int vocabSize = shape == null ? Integer.MAX_VALUE : shape.vocabSize();
     String fingerprint = request.command().trains() ? fingerprint(model, shape) : null;
     Optional<ResumeState> earlier = EarlierRun.find(request, folder, tokenizer, fingerprint);
-    PrepSpec prep = request.command().prepares() ? Specs.prep(config, tokenizer, vocabSize) : null;
+    Preparation prep =
+        request.command().prepares()
+            ? new Preparation(Specs.prep(config, tokenizer, vocabSize), storage)
+            : null;
     if (prep == null) {
       checkDataset(tokenizer, vocabSize);
     } else if (earlier.map(ResumeState::dataset).isEmpty()) {
@@ -218,8 +222,8 @@ public final class Preflight {
     }
   }
 
-  private void checkSource(PrepSpec prep) {
-    var rows = dev.anneal.data.prep.Preflight.check(prep, storage);
+  private void checkSource(Preparation prep) {
+    Report rows = prep.check();
     if (request.command().trains() && rows.complete()) {
       // a sequence holds at least one row
       long sequences = rows.rows() - rows.badRows() - config.data().rows().evalRows();
