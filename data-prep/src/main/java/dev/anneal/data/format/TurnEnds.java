@@ -50,7 +50,6 @@ public final class TurnEnds {
         rendered = true;
       } catch (BadRowException | TemplateRefusalException | InvalidDataException e) {
         // rows will say what is wrong
-        continue;
       }
     }
     return !rendered;

@@ -66,12 +66,15 @@ class TextEncodersTest {
 
     private final Class<?> encoder;
     private final String normalizer;
-    private final List<String> steps;
+    private final String preTokenizer;
 
     Rules(Class<?> encoder, String normalizer, String... steps) {
       this.encoder = encoder;
       this.normalizer = normalizer;
-      this.steps = List.of(steps);
+      this.preTokenizer =
+          steps.length == 1
+              ? steps[0]
+              : json("{'type':'Sequence','pretokenizers':[%s]}").formatted(String.join(",", steps));
     }
 
     private static String split(String regex) {
@@ -100,11 +103,7 @@ class TextEncodersTest {
           normalizer == null
               ? NullNode.getInstance()
               : JSON.createObjectNode().put("type", normalizer));
-      ObjectNode sequence = JSON.createObjectNode().put("type", "Sequence");
-      for (String step : steps) {
-        sequence.withArray("pretokenizers").add(JSON.readTree(step));
-      }
-      tree.set("pre_tokenizer", steps.size() == 1 ? sequence.at("/pretokenizers/0") : sequence);
+      tree.set("pre_tokenizer", JSON.readTree(preTokenizer));
       return JSON.writeValueAsString(tree);
     }
   }
