@@ -286,6 +286,7 @@ trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 mkdir "$scratch/work" "$scratch/local" "$scratch/conf"
 ln -s "$spark_jars" "$scratch/jars"
+
 cp "$home/conf/log4j2.properties" "$scratch/conf/"
 
 # everything runs on this machine, whatever its name resolves to
@@ -294,14 +295,52 @@ export SPARK_LOCAL_DIRS=$scratch/local SPARK_HOME=$scratch SPARK_CONF_DIR=$scrat
 # the driver knows what the run needs of this machine, where the user has not chosen
 master=(--master "local[*]" --conf spark.anneal.embedded=true)
 [[ ! " ${spark_args[*]}" =~ (\ --master[ =]|\ spark\.master=) ]] || master=()
+
+# ---- a quick start: the driver's classes as a JVM of these jars maps them, archived by the first run that succeeds
+jvm_options=("-Dlog4j2.configurationFile=file:$home/conf/log4j2.properties")
+archives=$home/spark-job/target/archives
+[[ ! $installed ]] || archives=$home/archives
+archive=
+if mkdir -p "$archives" 2>/dev/null && [[ -w $archives ]]; then
+  jars=$(tr ':' '\n' <<<"$class_path:$spark_jars" | sed 's,/\*$,,' | xargs -d '\n' ls -lL --time-style=+%s)
+  archive=$archives/$( ("$java" -version 2>&1; echo "$jars") | cksum | tr ' ' -).jsa
+  # what it does not fit to a JVM passes over without a word
+  jvm_options+=(-Xlog:disable -Xlog:all=error:stderr)
+  if [[ -f $archive ]]; then
+    jvm_options+=("-XX:SharedArchiveFile=$archive")
+    archive=
+  else
+    rm -f "$archives"/*.jsa
+    jvm_options+=("-XX:ArchiveClassesAtExit=$scratch/classes.jsa")
+  fi
+fi
+# a driver beside its executors has little to do: the compiler for what runs hot would take their cores
+if ((${#master[@]})); then
+  if [[ ${anneal_args[0]} == prep ]]; then
+    jvm_options+=(-XX:+UseParallelGC -XX:Tier4InvocationThreshold=50000 -XX:Tier4MinInvocationThreshold=6000
+      -XX:Tier4CompileThreshold=150000 -XX:Tier4BackEdgeThreshold=400000)
+  else
+    jvm_options+=(-XX:TieredStopAtLevel=1)
+  fi
+fi
 embedded_options=${cache:+"-Dorg.bytedeco.javacpp.cachedir=\"$cache\""}
 command=()
 # Spark's own launcher knows the options its JVMs need; its answer is NUL-separated.
 while IFS= read -r -d '' word; do
   word=${word#$'\n'}
   # an incubator module that only Spark's linear algebra uses, and Java warns of
-  [[ -z $word || $word == --add-modules=jdk.incubator.vector ]] || command+=("$word")
-done < <("$java" -Xmx128m -cp "$spark_jars/*" org.apache.spark.launcher.Main org.apache.spark.deploy.SparkSubmit \
+  [[ -z $word || $word == --add-modules=jdk.incubator.vector ]] && continue
+  if ((${#command[@]} == 0)); then
+    command=("$word" "${jvm_options[@]}")
+    continue
+  fi
+  if [[ ${command[-1]} == -cp ]]; then
+    # with a folder, or with names that are new each time, it could not be archived
+    word=${word//"$scratch/conf/:"/}
+    word=${word//"$scratch/jars"/"$spark_jars"}
+  fi
+  command+=("$word")
+done < <("$java" -Xmx128m -XX:TieredStopAtLevel=1 -cp "$spark_jars/*" org.apache.spark.launcher.Main org.apache.spark.deploy.SparkSubmit \
   --class dev.anneal.spark.Anneal "${master[@]}" --driver-memory 1g \
   --driver-class-path "$class_path" \
   --conf "spark.driver.defaultJavaOptions=$driver_options $embedded_options" \
@@ -317,5 +356,6 @@ code=0
 # bash would say "Killed" and the whole command
 wait "$child" 2>/dev/null || code=$?
 child=
+[[ -z $archive || $code -ne 0 || ! -f $scratch/classes.jsa ]] || mv "$scratch/classes.jsa" "$archive" 2>/dev/null || true
 ((code != 137)) || echo "anneal: the driver was killed (kill -9, or no memory was left): the same command goes on after its last checkpoint." >&2
 exit "$code"

@@ -3,12 +3,15 @@ package dev.anneal.spark.cluster;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.anneal.spark.Request;
+import dev.anneal.spark.config.AnnealConfig;
 import dev.anneal.spark.config.ConfigLoader;
 import java.nio.file.Path;
 import java.util.List;
 import org.apache.spark.SparkConf;
 import org.apache.spark.deploy.ExecutorFailureTracker;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 class SparkSettingsTest {
 
@@ -29,6 +32,31 @@ class SparkSettingsTest {
                 .set("spark.yarn.executor.failuresValidityInterval", "1h"));
     assertThat(ExecutorFailureTracker.maxNumExecutorFailures(conf)).isEqualTo(7);
     assertThat(conf.get("spark.executor.failuresValidityInterval")).isEqualTo("1h");
+  }
+
+  @Test
+  void theProductsOfARankHaveTheCoresOfItsExecutor() {
+    SparkConf conf = settings(new SparkConf(false).set("spark.master", "local-cluster[2,4,1024]"));
+    assertThat(conf.get("spark.executorEnv.OPENBLAS_NUM_THREADS")).isEqualTo("4");
+    assertThat(conf.get("spark.executorEnv.OMP_NUM_THREADS")).isEqualTo("1");
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      textBlock =
+          """
+          PREP  | 2 | 16 | local[*]
+          RUN   | 1 | 16 | local-cluster[1,16,1024]
+          RUN   | 2 | 16 | local-cluster[2,8,1024]
+          TRAIN | 2 | 1  | local-cluster[2,1,1024]
+          TRAIN | 9 | 2  | local-cluster[2,1,1024]
+          """)
+  void theEmbeddedSparkIsWhatTheRunNeedsOfTheMachine(
+      Request.Command command, int nodes, int cores, String master) {
+    AnnealConfig config = ConfigLoader.load(null, List.of("cluster.nodes=" + nodes), Path.of(""));
+    Request request = Request.of(command, config, Request.Existing.KEEP);
+    assertThat(EmbeddedSpark.master(request, cores)).isEqualTo(master);
   }
 
   private static SparkConf settings(SparkConf given) {
