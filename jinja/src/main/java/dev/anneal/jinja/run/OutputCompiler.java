@@ -27,7 +27,8 @@ final class OutputCompiler {
         constants.append(constant(node, scope));
       } catch (TemplateException e) {
         flush(constants, actions);
-        actions.add(e.kind() == Kind.UNSUPPORTED ? refusal(e) : printed(node, scope));
+        Action action = e.kind() == Kind.UNSUPPORTED ? refusal(e) : printed(node, scope);
+        actions.add(Located.action(action, node.at()));
       }
     }
     flush(constants, actions);
