@@ -1,23 +1,24 @@
 import com.sun.management.OperatingSystemMXBean;
 import dev.anneal.data.manifest.DatasetManifest;
 import dev.anneal.spark.Anneal;
-import dev.anneal.storage.Storage;
-import java.io.OutputStream;
-import java.io.PrintStream;
+import dev.anneal.spark.AnnealSession;
 import java.io.IOException;
+import java.io.PrintWriter;
 import java.io.UncheckedIOException;
+import java.io.Writer;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.stream.Stream;
 import org.apache.spark.sql.SparkSession;
 
 /**
  * Prepares a source several times in one Spark session and prints a line of JSON each time: the
- * first with a cold JVM, the others warm. Run by bench/prep/compare.py and bench/prep/scale.py.
+ * first with a cold JVM, the others warm. Run by bench/prep/scale.py.
  *
  * <p>Arguments: cores, repetitions, output folder, then settings as {@code KEY=VALUE}.
  */
@@ -38,13 +39,17 @@ final class PrepBench {
             .getOrCreate();
     OperatingSystemMXBean process =
         (OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean();
-    List<String> command = new ArrayList<>(List.of("prep", "--overwrite"));
-    Stream.concat(given.stream(), Stream.of("output.path=" + output))
-        .forEach(setting -> command.addAll(List.of("--set", setting)));
+    Map<String, Object> config = new HashMap<>(Map.of("output.path", output.toString()));
+    for (String setting : given) {
+      int equals = setting.indexOf('=');
+      config.put(setting.substring(0, equals), setting.substring(equals + 1));
+    }
+    AnnealSession session =
+        Anneal.on(spark).overwrite().printTo(new PrintWriter(Writer.nullWriter()));
     for (int i = 0; i < repetitions; i++) {
       long begin = i == 0 ? start : System.nanoTime();
       long cpuBefore = i == 0 ? 0 : process.getProcessCpuTime();
-      DatasetManifest dataset = DataPreparation.replace(spark, settings);
+      DatasetManifest dataset = session.prep(config);
       double seconds = (System.nanoTime() - begin) / 1e9;
       System.out.printf(
           Locale.ROOT,

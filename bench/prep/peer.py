@@ -2,16 +2,11 @@
 transformers sets it up, the text with tokenizers. Rows of Alpaca in, input_ids and prompt_length out, in an Arrow
 file; neither shuffled nor packed.
 
-usage: peer.py ROWS.jsonl TOKENIZER_FOLDER CORES     (prints a line of JSON; started by compare.py)
+usage: peer.py ROWS.jsonl TOKENIZER_FOLDER CORES     (prints the number of tokens; started by compare.py)
 """
-
-import time
-
-START = time.perf_counter()
 
 import json
 import os
-import resource
 import sys
 import tempfile
 from pathlib import Path
@@ -46,8 +41,9 @@ class Preparer:
         self.tokenizer = Tokenizer.from_file(str(self.folder / "tokenizer.json"))
         config = json.loads((self.folder / "tokenizer_config.json").read_text())
         environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
-        self.template = environment.from_string(config["chat_template"])
-        self.bos_token = config["bos_token"]
+        beside = self.folder / "chat_template.jinja"
+        self.template = environment.from_string(beside.read_text() if beside.exists() else config["chat_template"])
+        self.bos_token = config.get("bos_token")
 
     def render(self, messages, add_generation_prompt):
         return self.template.render(
@@ -70,16 +66,10 @@ class Preparer:
         }
 
 
-def cpu_seconds():
-    usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
-
-
 def main(source, tokenizer, cores):
     disable_progress_bars()
     with tempfile.TemporaryDirectory() as folder:
         rows = load_dataset("json", data_files=source, split="train", cache_dir=folder)
-        cpu, mapped = cpu_seconds(), time.perf_counter()
         prepared = rows.map(
             Preparer(tokenizer),
             batched=True,
@@ -87,13 +77,9 @@ def main(source, tokenizer, cores):
             remove_columns=rows.column_names,
             load_from_cache_file=False,
         )
-        seconds = time.perf_counter() - mapped
-        # with the reading of the rows, a process that has never run
-        cold = time.perf_counter() - START
         ids = prepared.data.column("input_ids")
         tokens = sum(len(chunk.values) for chunk in ids.chunks)
-        used = cpu_seconds() - cpu
-        print(json.dumps(dict(tokens=tokens, seconds=seconds, cold_seconds=cold, cpu_seconds=used)))
+        print(json.dumps(dict(tokens=tokens)))
 
 
 if __name__ == "__main__":
