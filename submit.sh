@@ -301,8 +301,8 @@ jvm_options=("-Dlog4j2.configurationFile=file:$home/conf/log4j2.properties")
 archives=$home/spark-job/target/archives
 [[ ! $installed ]] || archives=$home/archives
 archive=
-if mkdir -p "$archives" 2>/dev/null && [[ -w $archives ]]; then
-  jars=$(tr ':' '\n' <<<"$class_path:$spark_jars" | sed 's,/\*$,,' | xargs -d '\n' ls -lL --time-style=+%s)
+if [[ $line == "$default_line" ]] && mkdir -p "$archives" 2>/dev/null && [[ -w $archives ]]; then
+  jars=$(tr ':' '\n' <<<"$class_path:$spark_jars" | sed 's,/\*$,,' | xargs -d '\n' ls -lL --time-style=+%s 2>&1 || true)
   archive=$archives/$( ("$java" -version 2>&1; echo "$jars") | cksum | tr ' ' -).jsa
   # what it does not fit to a JVM passes over without a word
   jvm_options+=(-Xlog:disable -Xlog:all=error:stderr)
@@ -317,7 +317,7 @@ fi
 # a driver beside its executors has little to do: the compiler for what runs hot would take their cores
 if ((${#master[@]})); then
   if [[ ${anneal_args[0]} == prep ]]; then
-    jvm_options+=(-XX:+UseParallelGC -XX:Tier4InvocationThreshold=50000 -XX:Tier4MinInvocationThreshold=6000
+    jvm_options+=(-XX:Tier4InvocationThreshold=50000 -XX:Tier4MinInvocationThreshold=6000
       -XX:Tier4CompileThreshold=150000 -XX:Tier4BackEdgeThreshold=400000)
   else
     jvm_options+=(-XX:TieredStopAtLevel=1)
