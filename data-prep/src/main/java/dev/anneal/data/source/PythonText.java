@@ -11,6 +11,7 @@ import java.time.ZoneOffset;
 import java.time.ZonedDateTime;
 import java.time.format.DateTimeFormatter;
 import java.time.temporal.ChronoField;
+import java.util.Locale;
 import java.util.concurrent.TimeUnit;
 
 /** Values that JSON has no form for as texts, which are those of Python's {@code str}. */
@@ -56,9 +57,9 @@ final class PythonText {
     int nanos = time.get(ChronoField.NANO_OF_SECOND);
     String fraction = "";
     if (nanos % 1000 != 0) {
-      fraction = ".%09d".formatted(nanos);
+      fraction = String.format(Locale.ROOT, ".%09d", nanos);
     } else if (nanos != 0) {
-      fraction = ".%06d".formatted(nanos / 1000);
+      fraction = String.format(Locale.ROOT, ".%06d", nanos / 1000);
     }
     return SECONDS.format(time) + fraction;
   }
