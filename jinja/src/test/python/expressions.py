@@ -189,7 +189,7 @@ class Expressions:
             )
         if kind < 0.97:
             return self.pick("l", "messages", "[1, 2, 1]", "(1, 2, 2)", "range(5)", "v") + "." + self.pick("index(1)", "count(1)", "index(2)", "count('a')", "append(1)", "copy()", "index(1, 1)", "sort()", "index(s)", "pop()")
-        return self.pick("n", "m", "f", "(5)", "yes") + "." + self.pick("real", "imag", "bit_length()", "is_integer()", "numerator", "as_integer_ratio()", "conjugate()", "denominator", "bit_count()", "hex()", "hex()")
+        return self.pick("n", "m", "f", "(5)", "yes") + "." + self.pick("real", "imag", "bit_length()", "numerator", "as_integer_ratio()", "conjugate()", "denominator", "bit_count()", "hex()", "hex()")
 
     def filtered(self, depth):
         value = self.pick(self.name(), self.any(depth - 1), self.any(depth - 1))

@@ -85,6 +85,7 @@ class TemplateTest {
         "{{ messages | random }} @ random takes another element each time",
         "{{ messages | map('upper') }} @ the place where it lies in memory",
         "{{ x.encode() }} @ 'encode' makes bytes",
+        "{{ x ~ ((-2) ** 0.5) }} @ there are no complex numbers",
       })
   void saysWhatIsWrongAndWhere(String template, String message) {
     assertThatThrownBy(() -> render(template))

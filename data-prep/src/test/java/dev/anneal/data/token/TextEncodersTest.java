@@ -10,6 +10,7 @@ import dev.anneal.data.Shared;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
@@ -83,7 +84,7 @@ class TextEncodersTest {
     }
 
     private static String bytes(boolean pattern) {
-      return json("{'type':'ByteLevel','add_prefix_space':false,'use_regex':%s}")
+      return json("{'type':'ByteLevel','add_prefix_space':false,'trim_offsets':true,'use_regex':%s}")
           .formatted(pattern);
     }
 
@@ -123,7 +124,8 @@ class TextEncodersTest {
         Check check = new Check(library, encoder);
         check.everyAlpacaText();
         check.anyText();
-        check.everyCharacter();
+        // all look at characters alike
+        check.everyCharacter(rules == Rules.LLAMA_3 || rules == Rules.GPT_2 ? 1 : 20);
         check.specialTokens();
       }
     }
@@ -154,12 +156,12 @@ class TextEncodersTest {
       }
     }
 
-    void everyCharacter() {
+    void everyCharacter(int step) {
       IntStream all =
           IntStream.concat(IntStream.range(0, 0x20000), IntStream.range(0xe0000, 0xe0200));
       // of thousands of ideographs and syllables a few
-      all.filter(c -> c < 0x3400 || (c > 0xd7ff && c < 0x17000) || c > 0x1b000 || c % 61 == 0)
-          .filter(c -> Character.getType(c) != Character.SURROGATE)
+      all.filter(c -> c < 0x3400 || (c > 0xd7ff && c < 0x17000) || c > 0x1b000 || c % 211 == 0)
+          .filter(c -> c % step == 0 && Character.getType(c) != Character.SURROGATE)
           .mapToObj(Character::toString)
           .forEach(c -> assertSame("a" + c + "b" + c + c + " " + c + "1\n"));
     }
@@ -176,10 +178,14 @@ class TextEncodersTest {
     private void assertSame(String text) {
       EncodedText expected = library.encode(text);
       EncodedText actual = encoder.encode(text);
-      assertThat(actual.ids()).as(text).isEqualTo(expected.ids());
-      assertThat(actual.starts()).as(text).isEqualTo(expected.starts());
-      assertThat(actual.ends()).as(text).isEqualTo(expected.ends());
-      assertThat(encoder.ids(text)).as(text).isEqualTo(expected.ids());
+      // AssertJ would take longer than both encoders
+      if (!Arrays.equals(actual.ids(), expected.ids())
+          || !Arrays.equals(actual.starts(), expected.starts())
+          || !Arrays.equals(actual.ends(), expected.ends())
+          || !Arrays.equals(encoder.ids(text), expected.ids())) {
+        assertThat(actual).as(text).usingRecursiveComparison().isEqualTo(expected);
+        assertThat(encoder.ids(text)).as(text).isEqualTo(expected.ids());
+      }
     }
   }
 

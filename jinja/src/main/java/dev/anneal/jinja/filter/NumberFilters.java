@@ -155,7 +155,8 @@ final class NumberFilters {
     do {
       unit *= base;
       i++;
-    } while (bytes >= unit && i < prefixes.size());
+      // what is no number is in the largest
+    } while (!(bytes < unit) && i < prefixes.size());
     Object amount = Printf.format(environment.budget(), "%.1f", base * bytes / unit);
     return amount + " " + prefixes.get(i - 1);
   }

@@ -64,9 +64,14 @@ final class ExpressionCompiler {
       Code[] items = all(list.items(), scope, mode);
       return frame -> values(items, frame);
     }
-    Object known = mode == Mode.RUNNING ? known(expression, scope) : Attributes.ABSENT;
-    if (known != Attributes.ABSENT) {
-      return written(known);
+    try {
+      Object known = mode == Mode.RUNNING ? known(expression, scope) : Attributes.ABSENT;
+      if (known != Attributes.ABSENT) {
+        return written(known);
+      }
+    } catch (TemplateException e) {
+      // Jinja has a value here that templates have no use for
+      return Located.code(Constants.refusal(e), expression.at());
     }
     Code code = failing(expression, scope, mode);
     return Located.code(code, expression.at());
@@ -81,7 +86,11 @@ final class ExpressionCompiler {
     };
   }
 
-  /** The value of an expression that is always the same; absent if there is none. */
+  /**
+   * The value of an expression that is always the same; absent if there is none.
+   *
+   * @throws TemplateException if it is of a kind that is refused
+   */
   Object known(Expression expression, Scope scope) {
     if (expression instanceof Expression.Name
         || expression instanceof Expression.Call
@@ -89,9 +98,17 @@ final class ExpressionCompiler {
         || !compiler.escape().isKnown()) {
       return Attributes.ABSENT;
     }
-    Object value =
-        Constants.value(constant(expression, scope), compiler.escape().escapesConstants());
-    return Constants.isPlain(value) ? value : Attributes.ABSENT;
+    try {
+      boolean escaping = compiler.escape().escapesConstants();
+      Object value = Constants.evaluate(constant(expression, scope), escaping);
+      return Constants.isPlain(value) ? value : Attributes.ABSENT;
+    } catch (TemplateException e) {
+      if (e.kind() == TemplateException.Kind.UNSUPPORTED) {
+        throw e;
+      }
+      // it fails when it is reached
+      return Attributes.ABSENT;
+    }
   }
 
   private Code failing(Expression expression, Scope scope, Mode mode) {
