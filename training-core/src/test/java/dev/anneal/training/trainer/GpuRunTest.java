@@ -1,11 +1,15 @@
 package dev.anneal.training.trainer;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.withinPercentage;
 
 import dev.anneal.training.checkpoint.CheckpointPlan;
 import dev.anneal.training.collective.SingleRank;
 import dev.anneal.training.io.CheckpointIndex;
 import dev.anneal.training.kernel.Matmul;
+import dev.anneal.training.lora.LoraSpec;
+import dev.anneal.training.lora.ModuleNames;
+import dev.anneal.training.lora.TargetModules;
 import dev.anneal.training.model.Llama.Activations;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
@@ -13,6 +17,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -24,6 +29,8 @@ import org.junit.jupiter.params.provider.EnumSource;
 @Tag("gpu")
 class GpuRunTest {
   private static final Ranks GPU = new Ranks(Device.gpu(0), new SingleRank(), new SingleRank());
+
+  private static final Ranks HOST = Ranks.onCpu(new SingleRank());
 
   private static ReferenceRun reference;
 
@@ -65,6 +72,29 @@ class GpuRunTest {
             .isEqualTo(expected);
       }
     }
+  }
+
+  /** Of the first layer, whose part of the parameters is empty, and other ranks in the second. */
+  @Test
+  void layersWithoutAdaptersAreCloseToTheHost() throws IOException {
+    TargetModules targets = TargetModules.of(ModuleNames.text(".*\\.1\\..*[qvpn]_proj"));
+    Map<String, Integer> ranks = Map.of("v_proj", 5, "1.*up_proj", 7);
+    LoraSpec lora = new LoraSpec(3, 6, 0, false, targets, ranks, Map.of("[qvu]\\w+", 4.0));
+    List<Double> onHost = fresh(Recipe.from(reference.spec(1)).lora(lora), HOST);
+    List<Double> onGpu = fresh(bf16().lora(lora), GPU);
+    assertThat(onGpu).hasSameSizeAs(onHost);
+    for (int i = 0; i < onHost.size(); i += 2) {
+      assertThat(onGpu.get(i)).as("loss %d", i / 2).isCloseTo(onHost.get(i), withinPercentage(2));
+    }
+  }
+
+  /** Losses and norms from new adapters on. */
+  private List<Double> fresh(Recipe recipe, Ranks ranks) throws IOException {
+    RecordingListener listener = new RecordingListener();
+    Path folder = output.resolve(ranks.device().toString());
+    TrainingRun.run(
+        recipe.spec(), reference.inputs(null, reference.rows(), folder), ranks, listener);
+    return numbers(listener.steps());
   }
 
   @Test
