@@ -10,6 +10,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 
 /** Nodes that the others no longer hear of, though their processes live. */
+@Tag("faults")
 @ExtendWith(FaultsExtension.class)
 class NodeFaultsIT {
   /**
@@ -29,7 +30,6 @@ class NodeFaultsIT {
   }
 
   @Test
-  @Tag("faults")
   void aZombieWritesACheckpointBesideTheNextAttempt() throws Exception {
     assertFenced("zombie-checkpoint", Phases.checkpoint(1, 2));
   }
@@ -54,7 +54,6 @@ class NodeFaultsIT {
   }
 
   @Test
-  @Tag("faults")
   void aProcessThatStandsStillIsFoundAndLeftBehind() throws Exception {
     RunOutput output = faults.prepared("stopped");
     Held held = Held.in(Phases.forward(0, 7), faults.folder());
