@@ -27,6 +27,8 @@ class GpuAssignmentIT {
         SubmittedJob.start(
             folder,
             "run",
+            "--master",
+            "local-cluster[2,1,1024]",
             "--class",
             GpuAssignmentProbe.class.getName(),
             "--driver-class-path",
