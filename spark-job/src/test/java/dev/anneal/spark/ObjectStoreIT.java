@@ -109,6 +109,7 @@ class ObjectStoreIT {
   }
 
   @Test
+  @Tag("faults")
   void credentialsThatExpireForGoodEndTheRunWithASentence() throws Exception {
     List<String> more = new ArrayList<>(List.of(staticCredentials()));
     // more steps than the key lives for

@@ -27,6 +27,7 @@ class DiskFaultsIT {
   }
 
   @Test
+  @Tag("faults")
   void aFullOutputDiskEndsTheRunWhichGoesOnWhenThereIsRoom() throws Exception {
     Path disk = Files.createDirectory(folder.resolve("disk"));
     Shell.run("mount -t tmpfs -o size=%d tmpfs %s".formatted(ROOM, disk));

@@ -35,6 +35,7 @@ class DriverFaultsIT {
   }
 
   @Test
+  @Tag("faults")
   void aCheckpointThatWasDamagedMeanwhileIsLeftOut() throws Exception {
     RunOutput output = killedInStep7("damaged");
     Path damaged = output.rankFile(6, 0);

@@ -34,6 +34,7 @@ class ExecutorFaultsIT {
   }
 
   @Test
+  @Tag("faults")
   void killedInPublishing() throws Exception {
     assertGoesOnWithout(0, "publishing", Phases.publishing(), 12);
   }
