@@ -301,7 +301,8 @@ jvm_options=("-Dlog4j2.configurationFile=file:$home/conf/log4j2.properties")
 archives=$home/spark-job/target/archives
 [[ ! $installed ]] || archives=$home/archives
 archive=
-if [[ $line == "$default_line" ]] && mkdir -p "$archives" 2>/dev/null && [[ -w $archives ]]; then
+# (what goes to spark-submit may change the class path, to one with folders, of which no JVM makes an archive)
+if [[ $line == "$default_line" && -z "${spark_args[*]}$user_jars" ]] && mkdir -p "$archives" 2>/dev/null && [[ -w $archives ]]; then
   jars=$(tr ':' '\n' <<<"$class_path:$spark_jars" | sed 's,/\*$,,' | xargs -d '\n' ls -lL --time-style=+%s 2>&1 || true)
   archive=$archives/$( ("$java" -version 2>&1; echo "$jars") | cksum | tr ' ' -).jsa
   # what it does not fit to a JVM passes over without a word
