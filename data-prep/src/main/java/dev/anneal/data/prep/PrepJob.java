@@ -26,7 +26,6 @@ import java.util.List;
 import java.util.Objects;
 import java.util.Spliterators;
 import java.util.function.Predicate;
-import java.util.function.Supplier;
 import java.util.stream.StreamSupport;
 import org.apache.spark.api.java.JavaPairRDD;
 import org.apache.spark.api.java.JavaRDD;
@@ -47,15 +46,15 @@ public final class PrepJob {
   private final SparkSession spark;
   private final JavaSparkContext sc;
   private final PrepSpec spec;
-  private final Supplier<RowPreparer> opened;
+  private final RowPreparer preparer;
   private final Storage storage;
   private final String folder;
 
-  private PrepJob(SparkSession spark, PrepSpec spec, Supplier<RowPreparer> opened) {
+  private PrepJob(SparkSession spark, PrepSpec spec, RowPreparer preparer) {
     this.spark = spark;
     this.sc = JavaSparkContext.fromSparkContext(spark.sparkContext());
     this.spec = spec;
-    this.opened = opened;
+    this.preparer = preparer;
     this.storage = new Storage(sc.hadoopConfiguration());
     this.folder = SourceFiles.qualified(spec.datasetUri(), storage);
   }
@@ -69,12 +68,12 @@ public final class PrepJob {
   public static DatasetManifest run(SparkSession spark, PrepSpec spec) {
     JavaSparkContext sc = JavaSparkContext.fromSparkContext(spark.sparkContext());
     Storage storage = new Storage(sc.hadoopConfiguration());
-    return run(spark, spec, () -> RowPreparer.load(spec, storage));
+    return run(spark, spec, RowPreparer.load(spec, storage));
   }
 
-  static DatasetManifest run(SparkSession spark, PrepSpec spec, Supplier<RowPreparer> opened) {
+  static DatasetManifest run(SparkSession spark, PrepSpec spec, RowPreparer preparer) {
     try {
-      return new PrepJob(spark, spec, opened).run();
+      return new PrepJob(spark, spec, preparer).run();
     } catch (Exception e) {
       // Spark throws checked exceptions that it does not declare.
       throw sayable(e, spec);
@@ -82,7 +81,6 @@ public final class PrepJob {
   }
 
   private DatasetManifest run() throws IOException {
-    RowPreparer preparer = opened.get();
     boolean table = TableSource.isTable(spec.rows().source(), storage);
     List<FileInfo> files =
         table
@@ -103,7 +101,7 @@ public final class PrepJob {
       HeldOut heldOut = heldOut(ordered, shared);
       PartTask task = PartTask.of(spec, folder, storage, shared, heldOut);
       List<TrainPart> parts = TaskResults.collect(ordered.mapPartitionsWithIndex(task, true));
-      return publish(preparer, fingerprint, heldOut, parts);
+      return publish(fingerprint, heldOut, parts);
     } finally {
       // The tokenizer is left to the garbage collector: a killed task may still be using it.
       shared.destroy();
@@ -149,8 +147,7 @@ public final class PrepJob {
         .iterator();
   }
 
-  private DatasetManifest publish(
-      RowPreparer preparer, SourceFingerprint source, HeldOut heldOut, List<TrainPart> parts)
+  private DatasetManifest publish(SourceFingerprint source, HeldOut heldOut, List<TrainPart> parts)
       throws IOException {
     Census census = new Census();
     parts.forEach(part -> census.add(part.census()));
@@ -164,7 +161,7 @@ public final class PrepJob {
       delete(name -> name.endsWith(ARROW));
       throw e;
     }
-    DatasetManifest manifest = manifest(preparer, source, census, train, writeEval(heldOut));
+    DatasetManifest manifest = manifest(source, census, train, writeEval(heldOut));
     manifest.write(folder, storage);
     return manifest;
   }
@@ -196,11 +193,7 @@ public final class PrepJob {
   }
 
   private DatasetManifest manifest(
-      RowPreparer preparer,
-      SourceFingerprint source,
-      Census census,
-      List<Written> train,
-      List<Written> eval) {
+      SourceFingerprint source, Census census, List<Written> train, List<Written> eval) {
     return new DatasetManifest(
         DatasetManifest.SCHEMA_VERSION,
         preparer.tokenizerSha256(),
@@ -212,10 +205,10 @@ public final class PrepJob {
         Written.together(eval, spec.sequences().maxLength()),
         census.lengths(),
         source,
-        notes(preparer, census));
+        notes(census));
   }
 
-  private static List<String> notes(RowPreparer preparer, Census census) {
+  private List<String> notes(Census census) {
     List<String> notes = new ArrayList<>();
     preparer.tokens().ifPresent(notes::add);
     preparer.warning().ifPresent(notes::add);

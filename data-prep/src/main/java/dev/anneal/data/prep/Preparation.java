@@ -35,7 +35,7 @@ public final class Preparation {
 
   /** Same as {@link PrepJob#run}. */
   public DatasetManifest run(SparkSession spark) {
-    return PrepJob.run(spark, spec, this::preparer);
+    return PrepJob.run(spark, spec, preparer());
   }
 
   /** The tokenizer; null for rows that come tokenized without one. */

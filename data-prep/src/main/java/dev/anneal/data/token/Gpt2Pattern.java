@@ -18,7 +18,7 @@ final class Gpt2Pattern implements PreTokenizer {
       return afterSpace(text, start, limit);
     }
     if (text.charAt(start) == '\'') {
-      int contraction = contraction(text, second, limit);
+      int contraction = Contraction.lowerCaseEnd(text, second, limit);
       if (contraction != 0) {
         return contraction;
       }
@@ -39,22 +39,5 @@ final class Gpt2Pattern implements PreTokenizer {
     }
     // the last space before a word belongs to the word
     return end == limit || end == second ? end : end - 1;
-  }
-
-  /** The end of what may follow an apostrophe; 0 where it is no contraction. */
-  private static int contraction(String text, int at, int limit) {
-    if (at >= limit) {
-      return 0;
-    }
-    return switch (text.charAt(at)) {
-      case 's', 't', 'm', 'd' -> at + 1;
-      case 'r', 'v' -> isLetter(text, at + 1, limit, 'e') ? at + 2 : 0;
-      case 'l' -> isLetter(text, at + 1, limit, 'l') ? at + 2 : 0;
-      default -> 0;
-    };
-  }
-
-  private static boolean isLetter(String text, int at, int limit, char letter) {
-    return at < limit && text.charAt(at) == letter;
   }
 }

@@ -52,7 +52,7 @@ final class LlamaPattern implements PreTokenizer {
 
   private static int afterOther(String text, int start, int second, int limit) {
     if (text.charAt(start) == '\'') {
-      int contraction = contraction(text, second, limit);
+      int contraction = Contraction.end(text, second, limit);
       if (contraction != 0) {
         return contraction;
       }
@@ -85,23 +85,6 @@ final class LlamaPattern implements PreTokenizer {
     }
     // the last space before a word belongs to the word
     return end == limit || end == second ? end : end - 1;
-  }
-
-  /** The end of what may follow an apostrophe; 0 where it is no contraction. */
-  private static int contraction(String text, int at, int limit) {
-    if (at >= limit) {
-      return 0;
-    }
-    return switch (text.charAt(at)) {
-      case 's', 'S', 't', 'T', 'm', 'M', 'd', 'D' -> at + 1;
-      case 'r', 'R', 'v', 'V' -> isLetter(text, at + 1, limit, 'e') ? at + 2 : 0;
-      case 'l', 'L' -> isLetter(text, at + 1, limit, 'l') ? at + 2 : 0;
-      default -> 0;
-    };
-  }
-
-  private static boolean isLetter(String text, int at, int limit, char lowerCase) {
-    return at < limit && (text.charAt(at) | 0x20) == lowerCase;
   }
 
   private int numbers(String text, int at, int limit) {

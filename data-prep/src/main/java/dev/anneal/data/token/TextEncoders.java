@@ -19,26 +19,32 @@ final class TextEncoders {
 
   /** The encoder for a tokenizer that the library has loaded. */
   static TextEncoder of(TokenizerJson json, NativeTokenizer library) {
+    JsonNode normalizer = json.rules().path("normalizer");
+    if (isAbsent(normalizer)) {
+      return fast(json, library).orElse(library);
+    }
+    return normalizer.path("type").asText().equals("NFC")
+        ? fast(json, library).map(fast -> whereNormal(fast, library)).orElse(library)
+        : library;
+  }
+
+  /** An encoder for texts that are normalized; empty where it takes the library. */
+  private static Optional<TextEncoder> fast(TokenizerJson json, NativeTokenizer library) {
     JsonNode rules = json.rules();
     if (!keepsOffsets(rules.path("post_processor")) || !isPlainBytePairs(json)) {
-      return library;
+      return Optional.empty();
     }
-    Optional<List<AddedTokens.Token>> added = addedTokens(json);
-    if (added.isEmpty()) {
-      return library;
+    List<JsonNode> steps = steps(rules.path("pre_tokenizer"));
+    if (!isByteLevel(steps.get(steps.size() - 1))) {
+      return Optional.empty();
     }
-    TextEncoder encoder =
-        preTokenizer(rules.path("pre_tokenizer"))
-            .<TextEncoder>map(cut -> new PieceTokenizer(library, cut, new AddedTokens(added.get())))
-            .orElse(null);
-    if (encoder == null && endsInBytes(rules.path("pre_tokenizer"))) {
-      encoder = new ByteLevelEncoder(library, json, added.get());
-    }
-    JsonNode normalizer = rules.path("normalizer");
-    if (encoder == null || normalizer.isNull() || normalizer.isMissingNode()) {
-      return encoder == null ? library : encoder;
-    }
-    return normalizer.path("type").asText().equals("NFC") ? whereNormal(encoder, library) : library;
+    return addedTokens(json)
+        .map(
+            added ->
+                preTokenizer(steps)
+                    .<TextEncoder>map(
+                        cut -> new PieceTokenizer(library, cut, new AddedTokens(added)))
+                    .orElseGet(() -> new ByteLevelEncoder(library, json, added)));
   }
 
   /**
@@ -57,37 +63,35 @@ final class TextEncoders {
 
   /** Texts that the normalizer leaves as they are, and the library for the others. */
   private static TextEncoder whereNormal(TextEncoder encoder, NativeTokenizer library) {
+    // characters that are newer than this Java are the library's in every encoder
     return text ->
-        // characters that are newer than this Java may be composed by the library
-        CharacterKind.covers(text) && Normalizer.isNormalized(text, Normalizer.Form.NFC)
+        Normalizer.isNormalized(text, Normalizer.Form.NFC)
             ? encoder.encode(text)
             : library.encode(text);
   }
 
-  /** The way to cut texts; empty where it is none of those that are known here. */
-  private static Optional<PreTokenizer> preTokenizer(JsonNode rules) {
-    List<JsonNode> steps = steps(rules);
-    boolean digitsFirst = steps.size() == 2 && isType(steps.get(0), "Digits");
-    if (digitsFirst && isByteLevel(steps.get(1), true)) {
-      boolean each = steps.get(0).path("individual_digits").asBoolean();
+  /**
+   * The way to cut texts; empty where it is none of those that are known here.
+   *
+   * @param steps the last of which turns texts into bytes
+   */
+  private static Optional<PreTokenizer> preTokenizer(List<JsonNode> steps) {
+    JsonNode first = steps.get(0);
+    boolean byPattern = hasPattern(steps.get(steps.size() - 1));
+    if (steps.size() == 1) {
+      return byPattern ? Optional.of(new Gpt2Pattern()) : Optional.empty();
+    }
+    if (steps.size() == 2 && byPattern && isType(first, "Digits")) {
+      boolean each = first.path("individual_digits").asBoolean();
       return Optional.of(PreTokenizer.within(new DigitsApart(each), new Gpt2Pattern()));
     }
-    if (steps.size() == 1 && isByteLevel(steps.get(0), true)) {
-      return Optional.of(new Gpt2Pattern());
-    }
-    if (steps.size() == 2 && isType(steps.get(0), "Split") && isByteLevel(steps.get(1), false)) {
-      JsonNode split = steps.get(0);
-      return split.path("behavior").asText().equals("Isolated") && isFalse(split.path("invert"))
-          ? LlamaPattern.of(split.path("pattern").path("Regex").asText())
-          : Optional.empty();
-    }
-    return Optional.empty();
-  }
-
-  private static boolean endsInBytes(JsonNode preTokenizer) {
-    List<JsonNode> steps = steps(preTokenizer);
-    JsonNode last = steps.get(steps.size() - 1);
-    return isByteLevel(last, true) || isByteLevel(last, false);
+    boolean isSplit =
+        isType(first, "Split")
+            && first.path("behavior").asText().equals("Isolated")
+            && isFalse(first.path("invert"));
+    return steps.size() == 2 && !byPattern && isSplit
+        ? LlamaPattern.of(first.path("pattern").path("Regex").asText())
+        : Optional.empty();
   }
 
   private static List<JsonNode> steps(JsonNode preTokenizer) {
@@ -100,12 +104,13 @@ final class TextEncoders {
     return steps;
   }
 
-  private static boolean isByteLevel(JsonNode step, boolean usesPattern) {
-    JsonNode pattern = step.path("use_regex");
-    return isType(step, "ByteLevel")
-        && isFalse(step.path("add_prefix_space"))
-        // files older than the setting mean true
-        && (pattern.isMissingNode() ? usesPattern : pattern.asBoolean() == usesPattern);
+  private static boolean isByteLevel(JsonNode step) {
+    return isType(step, "ByteLevel") && isFalse(step.path("add_prefix_space"));
+  }
+
+  /** Whether a step of bytes cuts by the pattern of GPT-2; files older than the setting mean so. */
+  private static boolean hasPattern(JsonNode bytes) {
+    return bytes.path("use_regex").asBoolean(true);
   }
 
   private static boolean isType(JsonNode step, String type) {
@@ -125,14 +130,14 @@ final class TextEncoders {
       }
       case "ByteLevel" -> isFalse(postProcessor.path("trim_offsets"));
       case "TemplateProcessing" -> true;
-      default -> postProcessor.isNull() || postProcessor.isMissingNode();
+      default -> isAbsent(postProcessor);
     };
   }
 
   private static boolean isPlainBytePairs(TokenizerJson json) {
     JsonNode model = json.rules().path("model");
     return isType(model, "BPE")
-        && (model.path("dropout").isNull() || model.path("dropout").isMissingNode())
+        && isAbsent(model.path("dropout"))
         && model.path("continuing_subword_prefix").asText("").isEmpty()
         && model.path("end_of_word_suffix").asText("").isEmpty()
         && hasAllBytes(json.vocabulary());
@@ -164,6 +169,10 @@ final class TextEncoders {
       found.add(new AddedTokens.Token(content, token.path("id").intValue()));
     }
     return Optional.of(found);
+  }
+
+  private static boolean isAbsent(JsonNode value) {
+    return value.isNull() || value.isMissingNode();
   }
 
   private static boolean isFalse(JsonNode value) {

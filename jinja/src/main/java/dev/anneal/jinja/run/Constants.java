@@ -28,13 +28,6 @@ final class Constants {
         throw TemplateException.runtime("it depends on the variables");
       };
 
-  /** Fails when it is reached. */
-  static Code refusal(TemplateException e) {
-    return frame -> {
-      throw e;
-    };
-  }
-
   /** Whether a filter asks for the variables. */
   static boolean isOfContext(String filter) {
     return switch (filter) {

@@ -64,14 +64,9 @@ final class ExpressionCompiler {
       Code[] items = all(list.items(), scope, mode);
       return frame -> values(items, frame);
     }
-    try {
-      Object known = mode == Mode.RUNNING ? known(expression, scope) : Attributes.ABSENT;
-      if (known != Attributes.ABSENT) {
-        return written(known);
-      }
-    } catch (TemplateException e) {
-      // Jinja has a value here that templates have no use for
-      return Located.code(Constants.refusal(e), expression.at());
+    Object known = mode == Mode.RUNNING ? known(expression, scope) : Attributes.ABSENT;
+    if (known != Attributes.ABSENT) {
+      return written(known);
     }
     Code code = failing(expression, scope, mode);
     return Located.code(code, expression.at());
@@ -86,11 +81,7 @@ final class ExpressionCompiler {
     };
   }
 
-  /**
-   * The value of an expression that is always the same; absent if there is none.
-   *
-   * @throws TemplateException if it is of a kind that is refused
-   */
+  /** The value of an expression that is always the same; absent if there is none. */
   Object known(Expression expression, Scope scope) {
     if (expression instanceof Expression.Name
         || expression instanceof Expression.Call
@@ -98,17 +89,9 @@ final class ExpressionCompiler {
         || !compiler.escape().isKnown()) {
       return Attributes.ABSENT;
     }
-    try {
-      boolean escaping = compiler.escape().escapesConstants();
-      Object value = Constants.evaluate(constant(expression, scope), escaping);
-      return Constants.isPlain(value) ? value : Attributes.ABSENT;
-    } catch (TemplateException e) {
-      if (e.kind() == TemplateException.Kind.UNSUPPORTED) {
-        throw e;
-      }
-      // it fails when it is reached
-      return Attributes.ABSENT;
-    }
+    Object value =
+        Constants.value(constant(expression, scope), compiler.escape().escapesConstants());
+    return Constants.isPlain(value) ? value : Attributes.ABSENT;
   }
 
   private Code failing(Expression expression, Scope scope, Mode mode) {

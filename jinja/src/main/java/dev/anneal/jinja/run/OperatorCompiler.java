@@ -1,5 +1,6 @@
 package dev.anneal.jinja.run;
 
+import dev.anneal.jinja.python.Attributes;
 import dev.anneal.jinja.python.Equality;
 import dev.anneal.jinja.python.Markup;
 import dev.anneal.jinja.python.Operators;
@@ -56,7 +57,9 @@ final class OperatorCompiler {
       case MOD ->
           frame -> Operators.modulo(frame.run.budget(), left.value(frame), right.value(frame));
       case POW ->
-          mode == Mode.RUNNING && Constants.isNegative(expressions.known(binary.left(), scope))
+          mode == Mode.RUNNING
+                  && Constants.isNegative(expressions.known(binary.left(), scope))
+                  && expressions.known(binary.right(), scope) == Attributes.ABSENT
               // Jinja writes the number into Python's text, where the minus comes last
               ? frame ->
                   Operators.negative(
