@@ -212,7 +212,7 @@ class CheckpointStreamTest {
   }
 
   @Test
-  void whatASinkThrowsEndsTheReadingAndClosesAll() throws IOException {
+  void whatASinkThrowsEndsTheReadingAndClosesAll() throws IOException, InterruptedException {
     RecordingFolder folder = new RecordingFolder(Golden.folder("model"));
     AtomicInteger pieces = new AtomicInteger();
     WantedRows.Sink sink =
@@ -231,8 +231,13 @@ class CheckpointStreamTest {
     }
     assertThat(pieces.get()).isEqualTo(3);
     assertThat(folder.open()).isZero();
-    assertThat(Thread.getAllStackTraces().keySet())
-        .noneMatch(thread -> thread.getName().equals("weights-reader"));
+    for (Thread thread : Thread.getAllStackTraces().keySet()) {
+      if (thread.getName().equals("weights-reader")) {
+        // it has nothing left to do, and may be leaving still
+        thread.join(30_000);
+        assertThat(thread.isAlive()).as(thread.toString()).isFalse();
+      }
+    }
   }
 
   @Test
