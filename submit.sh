@@ -39,6 +39,9 @@ refuse() {
   exit 2
 }
 
+# what processes of a small run have had, with room (docs/doctor.md): open files, and KiB of address space
+readonly LEAST_OPEN_FILES=1024 LEAST_ADDRESS_SPACE=$((8 << 20))
+
 # ---- where things are: beside this script in a checkout, a folder up in an installation
 home=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 default_line=4.1_2.13
@@ -109,11 +112,25 @@ done
 
 [[ -z $native_dir || $native_dir == /* ]] || native_dir=$PWD/$native_dir
 
+# ---- a machine that can run it
+# Java writes no file name outside ASCII in a locale without such letters
+[[ $(locale charmap 2>/dev/null) == UTF-8 ]] || export LC_ALL=C.UTF-8
+id -un >/dev/null 2>&1 \
+  || refuse "the user id $(id -u) has no account on this machine, and Hadoop asks for its name: add it to /etc/passwd, or start Anneal as a user who has one."
+open_files=$(ulimit -Hn)
+[[ $open_files == unlimited || $open_files -ge $LEAST_OPEN_FILES ]] \
+  || refuse "this shell lets a process have $open_files open files, and Spark needs more: raise it with ulimit -n $LEAST_OPEN_FILES, or in /etc/security/limits.conf."
+address_space=$(ulimit -v)
+[[ $address_space == unlimited || $address_space -ge $LEAST_ADDRESS_SPACE ]] \
+  || refuse "this shell lets a process have $((address_space >> 10)) MiB of address space, and one that trains needs $((LEAST_ADDRESS_SPACE >> 10)): raise it with ulimit -v unlimited."
+
 # ---- a Java that can run it
 [[ $(uname -sm) == "Linux x86_64" ]] || refuse "the native libraries are built for Linux on x86_64, and this is $(uname -sm)."
 java=${JAVA_HOME:+$JAVA_HOME/bin/}java
 command -v "$java" >/dev/null || refuse "no Java found at '$java': install JDK 17 or newer, or set JAVA_HOME to one."
-java_version=$("$java" -XshowSettings:properties -version 2>&1 | sed -n 's/^ *java\.specification\.version = //p')
+java_says=$("$java" -XshowSettings:properties -version 2>&1) \
+  || refuse "'$java' does not start ($(grep -v '^Picked up ' <<<"$java_says" | head -2 | paste -sd' ')): correct JAVA_HOME, or what JAVA_TOOL_OPTIONS says."
+java_version=$(sed -n 's/^ *java\.specification\.version = //p' <<<"$java_says")
 [[ ${java_version%%.*} -ge 17 ]] || refuse "'$java' is Java $java_version: install JDK 17 or newer, or set JAVA_HOME to one."
 
 # ---- the line of Spark, such as 3.5_2.12: that of SPARK_HOME, or of the embedded one
@@ -266,7 +283,8 @@ built "$native_jars/*-linux-x86_64*.jar" || built "$native_jars/anneal-natives-*
 class_path+=":$native_jars/*"
 
 # ---- the embedded Spark: a master, workers and their executors, all below a folder of their own
-scratch=$(mktemp -d "${TMPDIR:-/tmp}/anneal.XXXXXX")
+scratch=$(mktemp -d "${TMPDIR:-/tmp}/anneal.XXXXXX" 2>/dev/null) \
+  || refuse "no folder can be made in '${TMPDIR:-/tmp}': set TMPDIR to a folder that can be written."
 child=
 # shellcheck disable=SC2329 # the trap calls it
 finish() {
@@ -315,9 +333,27 @@ if [[ $line == "$default_line" && -z "${spark_args[*]}$user_jars" ]] && mkdir -p
     jvm_options+=("-XX:ArchiveClassesAtExit=$scratch/classes.jsa")
   fi
 fi
-# a driver beside its executors has little to do: the compiler for what runs hot would take their cores
+# whether the rows are a local file of less than 4 MB, as far as that is seen here
+has_small_source() {
+  local i config='' source=''
+  for i in "${!anneal_args[@]}"; do
+    case ${anneal_args[i]} in
+      --config=*) config=${anneal_args[i]#*=} ;;
+      --config) config=${anneal_args[i + 1]:-} ;;
+      data.source=* | --set=data.source=*) source=${anneal_args[i]#*data.source=} ;;
+    esac
+  done
+  if [[ -z $source && -f $config ]]; then
+    source=$(sed -nE "s/^ +source: *[\"']?([^\"'#]*[^\"' #]).*/\1/p" "$config" | head -1)
+    # shellcheck disable=SC2016 # the configuration's own word
+    source=${source/'${conf}'/$(dirname "$config")}
+  fi
+  [[ -f $source && $(stat -L -c %s -- "$source") -lt 4000000 ]]
+}
+# a driver that has little to do, since others train or there are few rows: the compiler for what runs hot would take
+# the cores of those that work
 if ((${#master[@]})); then
-  if [[ ${anneal_args[0]} == prep ]]; then
+  if [[ ${anneal_args[0]} == prep ]] && ! has_small_source; then
     jvm_options+=(-XX:Tier4InvocationThreshold=50000 -XX:Tier4MinInvocationThreshold=6000
       -XX:Tier4CompileThreshold=150000 -XX:Tier4BackEdgeThreshold=400000)
   else
@@ -350,6 +386,7 @@ done < <("$java" -Xmx128m -XX:TieredStopAtLevel=1 -cp "$spark_jars/*" org.apache
   --conf spark.ui.enabled=false \
   --conf "spark.sql.warehouse.dir=$scratch/warehouse" \
   ${user_jars:+--jars "${user_jars#,}"} "${spark_args[@]}" "$main_jar" "${anneal_args[@]}")
+wait $! && ((${#command[@]})) || { echo "anneal: Spark's launcher has failed, and what it says stands above." >&2; exit 1; }
 
 "${command[@]}" &
 child=$!

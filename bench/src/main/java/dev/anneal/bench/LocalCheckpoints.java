@@ -61,12 +61,12 @@ final class LocalCheckpoints implements CheckpointSink {
 
   @Override
   public void failed(long step, int rank, String reason) {
-    System.err.printf("no checkpoint of step %d by rank %d: %s%n", step, rank, reason);
+    System.err.printf("no checkpoint of step %s by rank %s: %s%n", step, rank, reason);
     failed.incrementAndGet();
   }
 
   @Override
   public void leftOut(long step) {
-    System.err.printf("no checkpoint of step %d: the one before is still being written%n", step);
+    System.err.printf("no checkpoint of step %s: the one before is still being written%n", step);
   }
 }

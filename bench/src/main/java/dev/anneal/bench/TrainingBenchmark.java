@@ -267,7 +267,7 @@ final class TrainingBenchmark implements Callable<Integer> {
     @Override
     public void onStep(StepMetrics metrics) {
       steps.add(metrics);
-      System.err.printf("step %d: %.1f ms%n", metrics.step(), millis(metrics));
+      System.err.printf("step %s: %.1f ms%n", metrics.step(), millis(metrics));
     }
 
     @Override

@@ -27,11 +27,22 @@ public final class Redaction {
 
   private static final String SPARK_REGEX = "spark.redaction.regex";
 
-  /** Numbers, words, class names and places are no secrets, whatever their settings are called. */
-  private static final Pattern PLAIN_VALUE =
-      Pattern.compile("-?[0-9.]+[a-zA-Z]{0,2}|[a-zA-Z_-]+|[a-zA-Z]\\w*(\\.\\w+)+|.*\\$\\{.*|/.*");
+  /** Names of settings that are about secrets, and whose values are none. */
+  private static final Pattern ABOUT_SECRETS =
+      Pattern.compile(
+          "(?i)(file|path|dir|folder|class|provider|providers|type|enabled?|required|interval|timeout|ms|seconds|minutes|hours|max|min|length|size|count|ids|use[._]ip|algorithm|renewal|lifetime|principal|endpoint|ur[il])$");
 
-  private static final int LEAST_LENGTH = 6;
+  /** Values that would be masked in every other sentence. */
+  private static final Pattern PLAIN_VALUE =
+      Pattern.compile("true|false|none|null|-?[0-9.]{1,5}|.*\\$\\{.*", Pattern.CASE_INSENSITIVE);
+
+  /** What Hadoop itself says of its settings. */
+  private static final Pattern DEFAULTS = Pattern.compile("[a-z-]+-default\\.xml");
+
+  private static final int LEAST_LENGTH = 4;
+
+  /** A secret that may be a word of a sentence is masked where it stands alone. */
+  private static final Pattern WORD = Pattern.compile("[\\p{L}\\d_]+");
 
   private static final Pattern USER_INFO =
       Pattern.compile("([a-zA-Z][a-zA-Z0-9+.-]*://)[^\\s/@:'\"]+:(?!\\d+(/|$))[^\\s@'\"]*@");
@@ -65,7 +76,8 @@ public final class Redaction {
         new TreeSet<>(Comparator.comparingInt(String::length).reversed().thenComparing(s -> s));
     Stream.of(
             Stream.of(spark.getAll()).map(pair -> Map.entry(pair._1(), pair._2())),
-            StreamSupport.stream(hadoop.spliterator(), false),
+            StreamSupport.stream(hadoop.spliterator(), false)
+                .filter(setting -> isSet(hadoop, setting.getKey())),
             environment.entrySet().stream())
         .flatMap(settings -> settings)
         .filter(setting -> isSecret(setting.getKey(), sparks))
@@ -77,7 +89,17 @@ public final class Redaction {
   }
 
   private static boolean isSecret(String name, Pattern sparks) {
-    return SECRET_NAME.matcher(name).find() || (sparks != null && sparks.matcher(name).find());
+    boolean secret =
+        SECRET_NAME.matcher(name).find() || (sparks != null && sparks.matcher(name).find());
+    return secret && !ABOUT_SECRETS.matcher(name).find();
+  }
+
+  /** Whether somebody has set it, and not Hadoop itself. */
+  private static boolean isSet(Configuration hadoop, String name) {
+    String[] sources = hadoop.getPropertySources(name);
+    return sources == null
+        || sources.length == 0
+        || !DEFAULTS.matcher(sources[sources.length - 1]).matches();
   }
 
   /** The text without secrets; {@code null} for {@code null}. */
@@ -87,7 +109,10 @@ public final class Redaction {
     }
     String masked = text;
     for (String secret : secrets) {
-      masked = masked.replace(secret, MASK);
+      masked =
+          WORD.matcher(secret).matches()
+              ? masked.replaceAll("(?<![\\p{L}\\d_])" + secret + "(?![\\p{L}\\d_])", MASK)
+              : masked.replace(secret, MASK);
     }
     masked = USER_INFO.matcher(masked).replaceAll("$1" + Matcher.quoteReplacement(MASK) + "@");
     masked = SIGNATURE.matcher(masked).replaceAll("$1" + Matcher.quoteReplacement(MASK));

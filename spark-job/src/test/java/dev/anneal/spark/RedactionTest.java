@@ -45,6 +45,37 @@ class RedactionTest {
   }
 
   @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "hf_abcdefghijklmnopqrstuvwxyzabcdefgh",
+        "/slash+in/front",
+        "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ4In0.c2lnbmF0dXJl",
+        "8675309",
+        "hunter",
+        "with (brackets) and $ign",
+      })
+  void masksWhatIsSecretByItsNameWhateverItLooksLike(String secret) {
+    Redaction redaction =
+        Redaction.of(
+            new SparkConf(false), new Configuration(false), Map.of("STORE_PASSWORD", secret));
+    assertThat(redaction.mask("refused '" + secret + "'.")).isEqualTo("refused '*********'.");
+  }
+
+  @Test
+  void aWordIsMaskedWhereItStandsAlone() {
+    Redaction redaction =
+        Redaction.of(new SparkConf(false), new Configuration(false), Map.of("API_KEY", "train"));
+    assertThat(redaction.mask("train, training")).isEqualTo("*********, training");
+  }
+
+  @Test
+  void masksNothingThatHadoopSaysItself() {
+    Configuration hadoop = new Configuration(true);
+    String said = "simple rsa all kms DIGEST-MD5 none default /etc/secret false 0123";
+    assertThat(Redaction.of(new SparkConf(false), hadoop, Map.of()).mask(said)).isEqualTo(said);
+  }
+
+  @ParameterizedTest
   @CsvSource({
     "hadoop.security.token.service.use_ip, true",
     "yarn.resourcemanager.delegation.token.renew-interval, 86400000",

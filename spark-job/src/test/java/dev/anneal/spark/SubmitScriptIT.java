@@ -1,6 +1,7 @@
 package dev.anneal.spark;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assumptions.assumeThat;
 
 import dev.anneal.spark.config.ConfigContext;
 import dev.anneal.spark.config.ConfigLoader;
@@ -14,6 +15,8 @@ import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** What {@code submit.sh} itself says, without Spark, and how exit codes come through Spark. */
 class SubmitScriptIT {
@@ -42,6 +45,45 @@ class SubmitScriptIT {
   void refusesAJavaOrASparkThatIsNotThere() throws Exception {
     assertRefused(submit(Map.of("JAVA_HOME", "/none"), "run"), "/none/bin/java", "JDK 17");
     assertRefused(submit(Map.of("SPARK_HOME", "/none"), "run"), "/none", "holds no Spark");
+  }
+
+  @Test
+  void saysWhyAJavaDoesNotStart() throws Exception {
+    assertRefused(
+        submit(Map.of("JAVA_TOOL_OPTIONS", "-Xmx1x"), "run"),
+        "does not start (Invalid maximum heap size: -Xmx1x",
+        "JAVA_TOOL_OPTIONS");
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "ulimit -n 256, 256 open files",
+    "ulimit -v 4000000, 3906 MiB of address space",
+  })
+  void refusesLimitsThatSparkDoesNotGetAlongWith(String limit, String words) throws Exception {
+    Said said = execute("bash", Map.of(), "-c", limit + "; exec " + SCRIPT + " run");
+    assertRefused(said, words, limit.substring(0, 9));
+  }
+
+  @Test
+  void refusesAUserWithoutAnAccount() throws Exception {
+    assumeThat(ProcessHandle.current().info().user()).hasValue("root");
+    Said said =
+        execute("setpriv", Map.of(), "--reuid=54321", "--clear-groups", "bash", SCRIPT, "run");
+    assertRefused(said, "the user id 54321 has no account");
+  }
+
+  @Test
+  void saysThatItHasNoFolderToWorkIn() throws Exception {
+    assertRefused(submit(Map.of("TMPDIR", "/none"), "run"), "'/none'", "set TMPDIR");
+  }
+
+  @Test
+  void worksInAFolderWithAnyNameInAnyLocale() throws Exception {
+    Path scratch = Files.createDirectories(folder.resolve("böse ✓"));
+    Said said = submit(Map.of("TMPDIR", scratch.toString(), "LC_ALL", "C", "LANG", "C"), "run");
+    // the request itself is refused, by Anneal
+    assertRefused(said, "model.path");
   }
 
   @Test

@@ -52,7 +52,7 @@ final class HadoopChannel implements SeekableByteChannel {
         read += count;
       } else if (++earlyEnds > MAX_EARLY_ENDS) {
         throw new EOFException(
-            "'%s' has %d bytes, but ends at %d".formatted(location, size, in.getPos()));
+            "'%s' has %s bytes, but ends at %s".formatted(location, size, in.getPos()));
       }
     }
     return read;

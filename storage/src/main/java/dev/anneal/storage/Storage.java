@@ -121,6 +121,7 @@ public final class Storage implements Serializable {
     Path path = new Path(location);
     FileSystem fs = fileSystem(path);
     if (isLocal(fs)) {
+      requireRegular(localPath(fs, path));
       return FileChannel.open(localPath(fs, path), StandardOpenOption.READ);
     }
     // with its status at hand, an object store is not asked for it again
@@ -133,8 +134,22 @@ public final class Storage implements Serializable {
 
   private FSDataInputStream openFile(String location, String readPolicy) throws IOException {
     Path path = new Path(location);
-    return FutureIO.awaitFuture(
-        fileSystem(path).openFile(path).opt(READ_POLICY, readPolicy).build());
+    FileSystem fs = fileSystem(path);
+    if (isLocal(fs)) {
+      requireRegular(localPath(fs, path));
+    }
+    return FutureIO.awaitFuture(fs.openFile(path).opt(READ_POLICY, readPolicy).build());
+  }
+
+  /**
+   * Makes sure that reading a local file comes to an end, as it may not with a pipe or a device.
+   *
+   * @throws IOException if there is something else than a file or a folder
+   */
+  public static void requireRegular(java.nio.file.Path file) throws IOException {
+    if (Files.exists(file) && !Files.isRegularFile(file) && !Files.isDirectory(file)) {
+      throw new IOException("it is no regular file, but a pipe, a socket or a device");
+    }
   }
 
   /**
@@ -264,6 +279,9 @@ public final class Storage implements Serializable {
               : List.of(match);
       for (FileStatus file : found) {
         if (file.isFile()) {
+          if (isLocal(fs)) {
+            requireRegular(localPath(fs, file.getPath()));
+          }
           files.add(
               new FileInfo(file.getPath().toString(), file.getLen(), file.getModificationTime()));
         }

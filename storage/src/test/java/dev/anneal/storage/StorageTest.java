@@ -2,6 +2,7 @@ package dev.anneal.storage;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 
 import dev.anneal.storage.Storage.FileInfo;
 import java.io.ByteArrayInputStream;
@@ -12,6 +13,8 @@ import java.io.ObjectOutputStream;
 import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
 import java.util.stream.Stream;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.Abortable;
@@ -22,6 +25,7 @@ import org.apache.hadoop.fs.StreamCapabilities;
 import org.apache.hadoop.fs.permission.FsPermission;
 import org.apache.hadoop.util.Progressable;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.function.Executable;
 import org.junit.jupiter.api.io.TempDir;
 
 class StorageTest {
@@ -44,6 +48,22 @@ class StorageTest {
         .map(StorageTest::name)
         .containsExactly("c.txt");
     assertThat(storage.list(dir + "/d*")).isEmpty();
+  }
+
+  @Test
+  void doesNotWaitForAPipe() throws Exception {
+    Path pipe = dir.resolve("rows.json");
+    assertThat(new ProcessBuilder("mkfifo", pipe.toString()).start().waitFor()).isZero();
+    for (Executable look :
+        List.<Executable>of(
+            () -> storage.list(dir.toString()),
+            () -> storage.list(pipe.toString()),
+            () -> storage.open(pipe.toString()).close(),
+            () -> storage.openChannel(pipe.toString()).close())) {
+      assertTimeoutPreemptively(
+          Duration.ofSeconds(30),
+          () -> assertThatThrownBy(look::execute).hasMessageContaining("it is no regular file"));
+    }
   }
 
   @Test

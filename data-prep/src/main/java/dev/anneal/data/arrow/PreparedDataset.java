@@ -88,7 +88,7 @@ public final class PreparedDataset implements AutoCloseable {
   /** Where a sequence stands: its file, and its row there, counted from 0. */
   public String placeOf(long index) {
     int number = fileOf(index);
-    return "%s row %d".formatted(files.get(number).name(), index - starts[number]);
+    return "%s row %s".formatted(files.get(number).name(), index - starts[number]);
   }
 
   /**

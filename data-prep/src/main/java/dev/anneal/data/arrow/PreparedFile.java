@@ -53,10 +53,24 @@ final class PreparedFile implements AutoCloseable {
     try {
       Block block = footer.recordBatches(number);
       int length = Math.toIntExact(block.metaDataLength() + block.bodyLength());
-      return SequenceBatch.of(source.slice(block.offset(), length), block.metaDataLength());
+      SequenceBatch batch =
+          SequenceBatch.of(source.slice(block.offset(), length), block.metaDataLength());
+      long behind = expected.sequences() - (long) number * batchRows;
+      if (batch.rows() != Math.min(batchRows, behind)) {
+        throw otherCount();
+      }
+      return batch;
+    } catch (InvalidDataException e) {
+      throw e;
     } catch (IOException | RuntimeException e) {
       throw damaged(e);
     }
+  }
+
+  private InvalidDataException otherCount() {
+    return new InvalidDataException(
+        "'%s' has not the %s sequences that dataset.json says: prepare the data set again."
+            .formatted(location, expected.sequences()));
   }
 
   InvalidDataException damaged(Exception cause) {
@@ -97,7 +111,7 @@ final class PreparedFile implements AutoCloseable {
     if (size != expected.bytes()) {
       close();
       throw new InvalidDataException(
-          "'%s' has %d bytes, but dataset.json says %d: prepare the data set again."
+          "'%s' has %s bytes, but dataset.json says %s: prepare the data set again."
               .formatted(location, size, expected.bytes()));
     }
   }
@@ -112,6 +126,13 @@ final class PreparedFile implements AutoCloseable {
       if (batchRows < 1) {
         throw new IllegalArgumentException("its batches have " + batchRows + " rows");
       }
+      long batches = (expected.sequences() + batchRows - 1) / batchRows;
+      if (footer.recordBatchesLength() != batches) {
+        close();
+        throw otherCount();
+      }
+    } catch (InvalidDataException e) {
+      throw e;
     } catch (IOException | RuntimeException e) {
       close();
       throw damaged(e);

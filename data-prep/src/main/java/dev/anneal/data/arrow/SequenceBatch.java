@@ -18,9 +18,11 @@ final class SequenceBatch {
   private static final int OFFSETS = 1;
   private static final int VALUES = 3;
 
+  private final int rows;
   private final List<Column> columns;
 
-  private SequenceBatch(List<Column> columns) {
+  private SequenceBatch(int rows, List<Column> columns) {
+    this.rows = rows;
     this.columns = columns;
   }
 
@@ -50,7 +52,12 @@ final class SequenceBatch {
     RecordBatch batch = header(block);
     ByteBuffer body = block.slice(messageBytes, block.limit() - messageBytes);
     return new SequenceBatch(
+        Math.toIntExact(batch.length()),
         List.of(column(batch, body, 0), column(batch, body, 1), column(batch, body, 2)));
+  }
+
+  int rows() {
+    return rows;
   }
 
   PreparedSequence read(int row) {

@@ -48,7 +48,7 @@ final class AnswerFinder {
     boolean all = turns.stream().allMatch(Message::learned);
     if (!all && turns.size() != marked.size()) {
       throw new BadRowException(
-          "a turn of an assistant is not to be learned, but the chat template marks %d parts of %d turns"
+          "a turn of an assistant is not to be learned, but the chat template marks %s parts of %s turns"
               .formatted(marked.size(), turns.size()));
     }
     List<Span> spans = new ArrayList<>();

@@ -74,7 +74,7 @@ final class HubDownload {
     }
     if (Files.size(part) != file.bytes()) {
       throw new IOException(
-          "'%s' came with %d bytes, but the hub says %d"
+          "'%s' came with %s bytes, but the hub says %s"
               .formatted(file.path(), Files.size(part), file.bytes()));
     }
   }

@@ -39,7 +39,7 @@ final class PartialFile implements AutoCloseable {
     Path unfinished = folder.resolve(name + SUFFIX);
     ProcessHandle self = ProcessHandle.current();
     String owner =
-        "%d-%d-%s@%s"
+        "%s-%s-%s@%s"
             .formatted(
                 self.pid(), start(self), UUID.randomUUID().toString().substring(0, 8), host());
     Path own = folder.resolve(name + "." + owner + SUFFIX);

@@ -205,6 +205,11 @@ public record DatasetManifest(
       for (PartFile file : part.files()) {
         requireSound(file);
       }
+      long sequences = part.files().stream().mapToLong(PartFile::sequences).sum();
+      if (sequences != part.sequences()) {
+        throw new IllegalArgumentException(
+            "it counts %s sequences, and %s in its files".formatted(part.sequences(), sequences));
+      }
     }
   }
 

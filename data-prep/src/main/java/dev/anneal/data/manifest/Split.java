@@ -1,5 +1,7 @@
 package dev.anneal.data.manifest;
 
+import java.util.Locale;
+
 /** A part of a prepared data set. */
 public enum Split {
   TRAIN("part"),
@@ -13,6 +15,6 @@ public enum Split {
 
   /** Name of the part's file number {@code index}, such as {@code part-00000.arrow}. */
   public String fileName(int index) {
-    return "%s-%05d.arrow".formatted(filePrefix, index);
+    return String.format(Locale.ROOT, "%s-%05d.arrow", filePrefix, index);
   }
 }

@@ -92,7 +92,7 @@ public record PreparedBefore(Optional<DatasetManifest> manifest, String differen
     }
     SourceFingerprint before = manifest.sourceFiles();
     return Optional.of(
-        "data.source '%s' has changed since the data set was prepared: it was %d files with %d bytes, and is %d with %d%s."
+        "data.source '%s' has changed since the data set was prepared: it was %s files with %s bytes, and is %s with %s%s."
             .formatted(
                 spec.rows().source(),
                 before.files(),

@@ -1,5 +1,6 @@
 package dev.anneal.data.prep;
 
+import java.util.Locale;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.anneal.data.prep.Census.LeftOut;
 import dev.anneal.storage.Storage;
@@ -28,7 +29,7 @@ final class Quarantine {
     if (leftOut.isEmpty()) {
       return null;
     }
-    String name = "%s-%05d.jsonl".formatted(PREFIX, partition);
+    String name = String.format(Locale.ROOT, "%s-%05d.jsonl", PREFIX, partition);
     storage.write(
         folder + "/" + name,
         out -> {

@@ -21,8 +21,8 @@ final class Refusals {
     return new InvalidDataException(
         String.format(
             Locale.ROOT,
-            "%d of %d rows of data.source '%s' cannot be used as data.format '%s', more than"
-                + " data.max_bad_rows %s allows (the first is row %d of '%s': %s): correct the rows"
+            "%s of %s rows of data.source '%s' cannot be used as data.format '%s', more than"
+                + " data.max_bad_rows %s allows (the first is row %s of '%s': %s): correct the rows"
                 + " or choose another format.",
             bad,
             read,

@@ -120,7 +120,7 @@ final class RowPreparer implements Serializable {
       return new Bad(e.getMessage());
     } catch (InvalidDataException e) {
       throw new InvalidDataException(
-          "%s (seen at row %d of '%s')."
+          "%s (seen at row %s of '%s')."
               .formatted(e.getMessage().replaceFirst("\\.$", ""), row.row(), row.file()),
           e);
     }
@@ -135,7 +135,7 @@ final class RowPreparer implements Serializable {
       int id = piece.largestId();
       if (id >= spec.vocabSize()) {
         throw new InvalidDataException(
-            "Row %d of '%s' has the token %s, but the model embeds only %d tokens: take it out of the row or set model.tokenizer to the tokenizer of this model."
+            "Row %s of '%s' has the token %s, but the model embeds only %s tokens: take it out of the row or set model.tokenizer to the tokenizer of this model."
                 .formatted(row.row(), row.file(), nameOf(id), spec.vocabSize()));
       }
     }
@@ -145,7 +145,7 @@ final class RowPreparer implements Serializable {
     ChatTokenizer named = tokenizer();
     return named == null
         ? String.valueOf(id)
-        : "'%s' (%d)".formatted(named.decode(new int[] {id}, SpecialTokens.KEEP), id);
+        : "'%s' (%s)".formatted(named.decode(new int[] {id}, SpecialTokens.KEEP), id);
   }
 
   private Outcome fit(TokenizedRow whole, FieldUse fields) {

@@ -153,7 +153,7 @@ final class ArrowRowReader extends RowReader {
       rowOfBatch = 0;
       rowsClaimed += batchRows;
       if (batchRows < 0 || rowsClaimed > mostRows) {
-        throw new IOException("it says that it has %d rows or more".formatted(rowsClaimed));
+        throw new IOException("it says that it has %s rows or more".formatted(rowsClaimed));
       }
       json = new ArrowJson(reader.getDictionaryVectors());
       names.clear();

@@ -80,7 +80,7 @@ final class ChatTemplate {
     Template read = template;
     if (read == null) {
       if (text.length() > MAX_TEMPLATE) {
-        throw TemplateException.limit("it has more than %d characters".formatted(MAX_TEMPLATE));
+        throw TemplateException.limit("it has more than %s characters".formatted(MAX_TEMPLATE));
       }
       read = Template.of(text);
       template = read;

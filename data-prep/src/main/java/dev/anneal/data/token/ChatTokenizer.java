@@ -173,7 +173,7 @@ public final class ChatTokenizer implements AutoCloseable {
   }
 
   private static String named(String token, OptionalInt id, String none) {
-    return id.isPresent() ? "%s (%d)".formatted(token, id.getAsInt()) : none;
+    return id.isPresent() ? "%s (%s)".formatted(token, id.getAsInt()) : none;
   }
 
   /** Id of the end-of-text token; empty where the tokenizer has none. */

@@ -11,40 +11,42 @@ import java.util.stream.IntStream;
 
 /**
  * Tells from {@code tokenizer.json} the fastest way to what the tokenizers library makes of a text:
- * piece by piece where the pieces can be cut here, from the bytes of tokens where all are bytes,
- * else by the library alone.
+ * piece by piece where the pieces can be cut here, from the lengths of tokens where all are bytes or
+ * as SentencePiece makes them, else by the library alone.
  */
 final class TextEncoders {
   private TextEncoders() {}
 
   /** The encoder for a tokenizer that the library has loaded. */
   static TextEncoder of(TokenizerJson json, NativeTokenizer library) {
-    JsonNode normalizer = json.rules().path("normalizer");
-    if (isAbsent(normalizer)) {
-      return fast(json, library).orElse(library);
-    }
-    return normalizer.path("type").asText().equals("NFC")
-        ? fast(json, library).map(fast -> whereNormal(fast, library)).orElse(library)
-        : library;
-  }
-
-  /** An encoder for texts that are normalized; empty where it takes the library. */
-  private static Optional<TextEncoder> fast(TokenizerJson json, NativeTokenizer library) {
     JsonNode rules = json.rules();
-    if (!keepsOffsets(rules.path("post_processor")) || !isPlainBytePairs(json)) {
-      return Optional.empty();
-    }
-    List<JsonNode> steps = steps(rules.path("pre_tokenizer"));
-    if (!isByteLevel(steps.get(steps.size() - 1))) {
-      return Optional.empty();
+    if (!keepsOffsets(rules.path("post_processor")) || !isPlainBytePairs(rules.path("model"))) {
+      return library;
     }
     return addedTokens(json)
-        .map(
+        .flatMap(
             added ->
-                preTokenizer(steps)
-                    .<TextEncoder>map(
-                        cut -> new PieceTokenizer(library, cut, new AddedTokens(added)))
-                    .orElseGet(() -> new ByteLevelEncoder(library, json, added)));
+                byteLevel(json, library, added)
+                    .or(() -> SentencePieceEncoder.of(json, library, added)))
+        .orElse(library);
+  }
+
+  /** An encoder where tokens are made of bytes; empty where they are not. */
+  private static Optional<TextEncoder> byteLevel(
+      TokenizerJson json, NativeTokenizer library, List<AddedTokens.Token> added) {
+    JsonNode normalizer = json.rules().path("normalizer");
+    boolean composes = isType(normalizer, "NFC");
+    List<JsonNode> steps = steps(json.rules().path("pre_tokenizer"));
+    if (!(isAbsent(normalizer) || composes)
+        || !isByteLevel(steps.get(steps.size() - 1))
+        || !hasAllBytes(json.vocabulary())) {
+      return Optional.empty();
+    }
+    TextEncoder encoder =
+        preTokenizer(steps)
+            .<TextEncoder>map(cut -> new PieceTokenizer(library, cut, new AddedTokens(added)))
+            .orElseGet(() -> new ByteLevelEncoder(library, json, added));
+    return Optional.of(composes ? whereNormal(encoder, library) : encoder);
   }
 
   /**
@@ -113,7 +115,7 @@ final class TextEncoders {
     return bytes.path("use_regex").asBoolean(true);
   }
 
-  private static boolean isType(JsonNode step, String type) {
+  static boolean isType(JsonNode step, String type) {
     return step.path("type").asText().equals(type);
   }
 
@@ -134,13 +136,11 @@ final class TextEncoders {
     };
   }
 
-  private static boolean isPlainBytePairs(TokenizerJson json) {
-    JsonNode model = json.rules().path("model");
+  private static boolean isPlainBytePairs(JsonNode model) {
     return isType(model, "BPE")
         && isAbsent(model.path("dropout"))
         && model.path("continuing_subword_prefix").asText("").isEmpty()
-        && model.path("end_of_word_suffix").asText("").isEmpty()
-        && hasAllBytes(json.vocabulary());
+        && model.path("end_of_word_suffix").asText("").isEmpty();
   }
 
   /** Whether every byte has a token, as {@code ByteLevel} writes bytes: no text is unknown. */
@@ -171,7 +171,7 @@ final class TextEncoders {
     return Optional.of(found);
   }
 
-  private static boolean isAbsent(JsonNode value) {
+  static boolean isAbsent(JsonNode value) {
     return value.isNull() || value.isMissingNode();
   }
 

@@ -61,6 +61,26 @@ class PreparedDatasetTest {
   }
 
   @ParameterizedTest
+  @ValueSource(ints = {15, 19, 21, 25})
+  void believesNoOtherCountThanTheFiles(int told) throws Exception {
+    write(20);
+    Path manifest = dir.resolve("dataset.json");
+    String json = Files.readString(manifest);
+    String changed = json.replace("\"sequences\" : 20", "\"sequences\" : " + told);
+    assertThat(changed).isNotEqualTo(json);
+    Files.writeString(manifest, changed);
+    try (PreparedDataset dataset = open(new Storage(new Configuration()))) {
+      assertThatThrownBy(() -> dataset.read(Math.min(told, 20) - 1))
+          .isInstanceOf(InvalidDataException.class)
+          .hasMessageContaining("has not the " + told + " sequences that dataset.json says");
+    }
+    Files.writeString(manifest, json.replaceFirst("\"sequences\" : 20", "\"sequences\" : " + told));
+    assertThatThrownBy(() -> open(new Storage(new Configuration())))
+        .isInstanceOf(InvalidDataException.class)
+        .hasMessageContaining("it counts " + told + " sequences, and 20 in its files");
+  }
+
+  @ParameterizedTest
   @ValueSource(strings = {"../part-00000.arrow", "/etc/passwd", "..", "s3a://b/x", ".hidden", ""})
   void aManifestNamesFilesOfItsFolderOnly(String name) throws IOException {
     Files.writeString(

@@ -51,12 +51,12 @@ final class Strftime {
     return switch (letter) {
       case 'Y' -> pattern("uuuu", time);
       case 'y' -> pattern("uu", time);
-      case 'C' -> "%02d".formatted(time.getYear() / 100);
+      case 'C' -> String.format(Locale.ROOT, "%02d", time.getYear() / 100);
       case 'm' -> pattern("MM", time);
       case 'B' -> pattern("MMMM", time);
       case 'b', 'h' -> pattern("MMM", time);
       case 'd' -> pattern("dd", time);
-      case 'e' -> "%2d".formatted(time.getDayOfMonth());
+      case 'e' -> String.format(Locale.ROOT, "%2d", time.getDayOfMonth());
       case 'j' -> pattern("DDD", time);
       case 'A' -> pattern("EEEE", time);
       case 'a' -> pattern("EEE", time);
@@ -64,12 +64,12 @@ final class Strftime {
       case 'w' -> "" + time.getDayOfWeek().getValue() % 7;
       case 'U' -> week(time, time.getDayOfWeek().getValue() % 7);
       case 'W' -> week(time, time.getDayOfWeek().getValue() - 1);
-      case 'V' -> "%02d".formatted(time.get(IsoFields.WEEK_OF_WEEK_BASED_YEAR));
-      case 'G' -> "%d".formatted(time.get(IsoFields.WEEK_BASED_YEAR));
+      case 'V' -> String.format(Locale.ROOT, "%02d", time.get(IsoFields.WEEK_OF_WEEK_BASED_YEAR));
+      case 'G' -> String.format(Locale.ROOT, "%d", time.get(IsoFields.WEEK_BASED_YEAR));
       case 'H' -> pattern("HH", time);
       case 'I' -> pattern("hh", time);
-      case 'k' -> "%2d".formatted(time.getHour());
-      case 'l' -> "%2d".formatted(time.get(ChronoField.CLOCK_HOUR_OF_AMPM));
+      case 'k' -> String.format(Locale.ROOT, "%2d", time.getHour());
+      case 'l' -> String.format(Locale.ROOT, "%2d", time.get(ChronoField.CLOCK_HOUR_OF_AMPM));
       case 'M' -> pattern("mm", time);
       case 'S' -> pattern("ss", time);
       case 'f' -> pattern("SSSSSS", time);
@@ -92,7 +92,7 @@ final class Strftime {
   }
 
   private static String week(ZonedDateTime time, int daysSinceFirst) {
-    return "%02d".formatted((time.getDayOfYear() + 6 - daysSinceFirst) / 7);
+    return String.format(Locale.ROOT, "%02d", (time.getDayOfYear() + 6 - daysSinceFirst) / 7);
   }
 
   private static String pattern(String pattern, ZonedDateTime time) {

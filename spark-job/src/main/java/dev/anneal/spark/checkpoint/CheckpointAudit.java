@@ -1,6 +1,7 @@
 package dev.anneal.spark.checkpoint;
 
 import dev.anneal.data.task.TaskResults;
+import dev.anneal.spark.BadRequestException;
 import dev.anneal.spark.storage.RunFolder;
 import dev.anneal.storage.Storage;
 import dev.anneal.training.io.Sha256;
@@ -28,6 +29,7 @@ public final class CheckpointAudit {
    * The usable checkpoints from the newest on that is as it was written.
    *
    * @param say told of each that is not
+   * @throws BadRequestException if none of those that are there is
    */
   public static List<StoredCheckpoint> intact(
       JavaSparkContext spark, CheckpointSearch search, Consumer<String> say) {
@@ -41,6 +43,9 @@ public final class CheckpointAudit {
       say.accept(
           "A checkpoint is left out: %s is not as it was written."
               .formatted(RunFolder.display(altered.get())));
+    }
+    if (!usable.isEmpty()) {
+      throw CheckpointSearch.noneUsable(usable.get(0).run(), "none is as it was written");
     }
     return List.of();
   }

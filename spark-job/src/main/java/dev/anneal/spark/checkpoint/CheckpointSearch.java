@@ -29,7 +29,7 @@ public record CheckpointSearch(List<StoredCheckpoint> usable, List<String> leftO
    * Looks at every checkpoint that may be there.
    *
    * @param identity what the run computes
-   * @throws BadRequestException if there are checkpoints, but of other runs alone
+   * @throws BadRequestException if there are checkpoints, but of other runs, or damaged
    */
   public static CheckpointSearch in(RunFolder folder, SortedMap<String, String> identity)
       throws IOException {
@@ -61,7 +61,17 @@ public record CheckpointSearch(List<StoredCheckpoint> usable, List<String> leftO
           "output.path %s holds checkpoints of another run (%s): correct that, choose another output.path, or start anew with --overwrite."
               .formatted(folder.display(), foreign));
     }
+    if (usable.isEmpty() && !leftOut.isEmpty()) {
+      throw noneUsable(folder, leftOut.get(0));
+    }
     return new CheckpointSearch(usable, leftOut);
+  }
+
+  /** A run that began anew would put its checkpoints in the place of those that are there. */
+  static BadRequestException noneUsable(RunFolder folder, String reason) {
+    return new BadRequestException(
+        "output.path %s holds checkpoints, and none of them can be used (%s): put their files back, choose another output.path, or start anew with --overwrite."
+            .formatted(folder.display(), reason.replaceFirst("\\.$", "")));
   }
 
   /** Whether there may be any at all. */

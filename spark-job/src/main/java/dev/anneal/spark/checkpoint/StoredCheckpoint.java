@@ -32,7 +32,7 @@ public record StoredCheckpoint(RunFolder run, CheckpointManifest manifest) {
     CheckpointManifest manifest = CheckpointManifest.parse(run.read(file), where);
     if (manifest.step() != step) {
       throw new InvalidCheckpointException(
-          "%s is that of step %d.".formatted(where, manifest.step()));
+          "%s is that of step %s.".formatted(where, manifest.step()));
     }
     return Optional.of(new StoredCheckpoint(run, manifest));
   }
@@ -85,7 +85,7 @@ public record StoredCheckpoint(RunFolder run, CheckpointManifest manifest) {
       }
       if (bytes != file.bytes()) {
         throw new InvalidCheckpointException(
-            "%s has %d bytes of %s in place of %d."
+            "%s has %s bytes of %s in place of %s."
                 .formatted(display(), bytes, file.name(), file.bytes()));
       }
     }

@@ -38,7 +38,7 @@ final class DoctorCommand implements Callable<Integer> {
       throw new JobFailedException(
           stops == 1
               ? "What is found above would stop a run."
-              : "%d things that are found above would stop a run.".formatted(stops),
+              : "%s things that are found above would stop a run.".formatted(stops),
           null);
     }
     return 0;

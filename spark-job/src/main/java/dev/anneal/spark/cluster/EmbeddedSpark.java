@@ -1,6 +1,9 @@
 package dev.anneal.spark.cluster;
 
 import dev.anneal.spark.Request;
+import java.security.SecureRandom;
+import java.util.HexFormat;
+import org.apache.spark.SparkConf;
 
 /** The Spark that {@code submit.sh} brings along: what it starts is for one run on this machine. */
 final class EmbeddedSpark {
@@ -8,8 +11,21 @@ final class EmbeddedSpark {
   static final String KEY = "spark.anneal.embedded";
 
   private static final int EXECUTOR_MEBIBYTES = 1024;
+  private static final int SECRET_BYTES = 32;
 
   private EmbeddedSpark() {}
+
+  /** Where it runs, and that nobody else on this machine takes part in it or ends it. */
+  static void settle(SparkConf conf, Request request) {
+    conf.set("spark.master", master(request, Runtime.getRuntime().availableProcessors()));
+    byte[] secret = new byte[SECRET_BYTES];
+    new SecureRandom().nextBytes(secret);
+    conf.set("spark.authenticate", "true");
+    conf.set("spark.authenticate.secret", HexFormat.of().formatHex(secret));
+    // the pages of its master and workers cannot be left out, and would ask nobody for a name
+    conf.set("spark.ui.killEnabled", "false");
+    conf.set("spark.ui.filters", NoPages.class.getName());
+  }
 
   /**
    * A preparation needs no processes beside the driver's; training has one executor for one node,
@@ -22,7 +38,7 @@ final class EmbeddedSpark {
       return "local[*]";
     }
     int executors = Math.min(2, request.config().cluster().nodes());
-    return "local-cluster[%d,%d,%d]"
+    return "local-cluster[%s,%s,%s]"
         .formatted(executors, Math.max(1, cores / executors), EXECUTOR_MEBIBYTES);
   }
 }

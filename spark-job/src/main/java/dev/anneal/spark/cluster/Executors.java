@@ -12,6 +12,11 @@ public final class Executors {
     spark.killAndReplaceExecutor(executor);
   }
 
+  /** How many executors there are, where the driver is none. */
+  public static int count(SparkContext spark) {
+    return spark.statusTracker().getExecutorInfos().length - 1;
+  }
+
   /**
    * Whether the cluster takes an executor back (a spot notice, a drained node): it runs on until
    * its tasks are done or its time is over, and gets no new ones.

@@ -55,7 +55,7 @@ public final class Slots {
   }
 
   /** Whether the driver is the executor. */
-  static boolean isLocal(SparkConf conf) {
+  public static boolean isLocal(SparkConf conf) {
     return LOCAL.matcher(master(conf)).matches();
   }
 

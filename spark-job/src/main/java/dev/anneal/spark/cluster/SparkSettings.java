@@ -25,8 +25,7 @@ public final class SparkSettings {
     SparkConf conf = given.clone();
     conf.setIfMissing("spark.app.name", "Anneal");
     if (conf.getBoolean(EmbeddedSpark.KEY, false)) {
-      int cores = Runtime.getRuntime().availableProcessors();
-      conf.set("spark.master", EmbeddedSpark.master(request, cores));
+      EmbeddedSpark.settle(conf, request);
     }
     conf.setIfMissing("spark.master", "local[*]");
     // a rank that meets nobody must not wait for Spark's default of a year

@@ -59,6 +59,7 @@ public final class ConfigLoader {
     if (location != null) {
       ConfigFile file = new ConfigReader(context).read(location);
       folder = file.folder();
+      CutValues.refuse(file.text(), file.name());
       overlay(parse(file.text(), file.name()), file.name());
     }
     return this;
@@ -111,7 +112,9 @@ public final class ConfigLoader {
           "%s has no value: write --set KEY=VALUE, as in --set training.max_steps=100."
               .formatted(origin));
     }
-    overlay(keyed(set.substring(0, equals), parse(set.substring(equals + 1), origin)), origin);
+    JsonNode value = parse(set.substring(equals + 1), origin);
+    CutValues.refuse(set.substring(equals + 1), value, origin);
+    overlay(keyed(set.substring(0, equals), value), origin);
   }
 
   private static ObjectNode keyed(String key, JsonNode value) {

@@ -71,6 +71,11 @@ final class ConfigReader {
 
   private ConfigFile local(String path, String name) throws IOException {
     Path file = find(context.workingFolder().resolve(path));
+    try {
+      Storage.requireRegular(file);
+    } catch (IOException e) {
+      throw unreadable(name, e);
+    }
     byte[] bytes;
     try (InputStream in = Files.newInputStream(file)) {
       bytes = bounded(in, name, Files.size(file));
@@ -133,7 +138,7 @@ final class ConfigReader {
       return thread.submit(read).get(longestWait.toMillis(), TimeUnit.MILLISECONDS);
     } catch (TimeoutException e) {
       throw new BadRequestException(
-          "The configuration %s has not come within %d s: check --config, and that the driver reaches it."
+          "The configuration %s has not come within %s s: check --config, and that the driver reaches it."
               .formatted(name, longestWait.toSeconds()),
           e);
     } catch (ExecutionException e) {
@@ -160,7 +165,7 @@ final class ConfigReader {
     byte[] bytes = in.readNBytes(MAX_BYTES + 1);
     if (bytes.length > MAX_BYTES) {
       throw new BadRequestException(
-          "The configuration %s has %d bytes, and %d are allowed: check --config."
+          "The configuration %s has %s bytes, and %s are allowed: check --config."
               .formatted(name, Math.max(size, bytes.length), MAX_BYTES));
     }
     return bytes;

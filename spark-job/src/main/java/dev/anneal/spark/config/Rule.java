@@ -79,7 +79,7 @@ record Rule(String expected, Map<String, Object> schema, UnaryOperator<JsonNode>
     return new Rule(
         open
             ? "a whole number of at least " + least
-            : "a whole number from %d to %d".formatted(least, most),
+            : "a whole number from %s to %s".formatted(least, most),
         Map.of("type", "integer", "minimum", least, "maximum", most),
         value ->
             value.isNumber()

@@ -1,5 +1,6 @@
 package dev.anneal.spark.doctor;
 
+import java.util.Locale;
 import dev.anneal.data.task.TaskResults;
 import java.time.Duration;
 import java.util.LinkedHashMap;
@@ -53,7 +54,7 @@ final class ClockChecks {
 
   /** A task: its id, its clock and its place. */
   static String look() {
-    return "%d %d %s"
+    return "%s %s %s"
         .formatted(
             TaskContext.get().taskAttemptId(),
             System.currentTimeMillis(),
@@ -69,9 +70,8 @@ final class ClockChecks {
   static Finding finding(long clock, long begin, long end) {
     long off = clock - (begin + end) / 2;
     return Math.abs(off) < APART.toMillis()
-        ? Finding.of("%+d ms, +-%d".formatted(off, (end - begin + 1) / 2))
+        ? Finding.of(String.format(Locale.ROOT, "%+d ms, +-%s", off, (end - begin + 1) / 2))
         : Finding.stopping(
-            "The clock is %+d s off the driver's: object stores and Kerberos refuse what comes with a wrong time, so let the nodes keep it by NTP."
-                .formatted(off / 1000));
+            String.format(Locale.ROOT, "The clock is %+d s off the driver's: object stores and Kerberos refuse what comes with a wrong time, so let the nodes keep it by NTP.", off / 1000));
   }
 }

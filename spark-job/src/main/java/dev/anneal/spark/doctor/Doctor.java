@@ -120,7 +120,7 @@ public final class Doctor {
                 .formatted(executor.place()));
       }
     }
-    return Finding.of("%d of %d looked at".formatted(executors.size(), config.cluster().nodes()));
+    return Finding.of("%s of %s looked at".formatted(executors.size(), config.cluster().nodes()));
   }
 
   private static String cannotLook(Exception e) {

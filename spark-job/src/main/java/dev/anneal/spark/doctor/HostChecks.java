@@ -33,7 +33,7 @@ final class HostChecks {
         LIMIT,
         HostChecks::glibc,
         cause ->
-            "glibc 2.%d or newer is needed, but %s: use an image with it."
+            "glibc 2.%s or newer is needed, but %s: use an image with it."
                 .formatted(LEAST_GLIBC_MINOR, cause));
     looks.add("kernel", () -> System.getProperty("os.version"));
     looks.add("spark", () -> org.apache.spark.package$.MODULE$.SPARK_VERSION());

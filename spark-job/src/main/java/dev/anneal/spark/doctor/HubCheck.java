@@ -48,7 +48,7 @@ final class HubCheck {
     long start = System.nanoTime();
     try {
       int status = http.send(request, HttpResponse.BodyHandlers.discarding()).statusCode();
-      return "%d in %d ms".formatted(status, (System.nanoTime() - start) / 1_000_000);
+      return "%s in %s ms".formatted(status, (System.nanoTime() - start) / 1_000_000);
     } catch (ConnectException e) {
       // Java gives a host that is not known no words
       throw new IOException("no connection to " + hub.getAuthority(), e);

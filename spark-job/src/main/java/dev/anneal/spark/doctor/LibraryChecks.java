@@ -47,7 +47,7 @@ final class LibraryChecks {
     } else {
       NativeLibraries.load();
     }
-    return "%s, %.1f s".formatted(build(), (System.nanoTime() - start) / 1e9);
+    return String.format(Locale.ROOT, "%s, %.1f s", build(), (System.nanoTime() - start) / 1e9);
   }
 
   private static String sentence(String cause) {
@@ -79,6 +79,6 @@ final class LibraryChecks {
       throw new IllegalStateException(
           "These libraries do not load: " + String.join(", ", missing.keySet()));
     }
-    return "all %d load".formatted(CudaLibraries.count());
+    return "all %s load".formatted(CudaLibraries.count());
   }
 }

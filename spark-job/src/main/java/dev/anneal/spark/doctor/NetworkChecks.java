@@ -77,7 +77,7 @@ final class NetworkChecks {
             e);
       }
     }
-    return "%d of %d peers".formatted(reached, peers.size() - 1);
+    return "%s of %s peers".formatted(reached, peers.size() - 1);
   }
 
   private static String send(String peer) throws IOException {

@@ -34,6 +34,6 @@ final class NvidiaSmi {
     String[] fields = gpu.split(",", -1);
     String memory = fields[1].strip();
     String size = memory.matches("\\d+") ? Long.parseLong(memory) / 1024 + " GiB" : memory;
-    return "%d x %s, %s, driver %s".formatted(count, fields[0].strip(), size, fields[2].strip());
+    return "%s x %s, %s, driver %s".formatted(count, fields[0].strip(), size, fields[2].strip());
   }
 }

@@ -78,13 +78,13 @@ final class SlotChecks {
 
   private String slots(int slots) {
     if (isLocal()) {
-      return "%d threads of the driver".formatted(slots);
+      return "%s threads of the driver".formatted(slots);
     }
     OptionalInt cores = Slots.executorCores(given);
     return cores.isPresent()
-        ? "%d executors of %d %s"
+        ? "%s executors of %s %s"
             .formatted(slots, cores.getAsInt(), cores.getAsInt() == 1 ? "core" : "cores")
-        : "%d executors".formatted(slots);
+        : "%s executors".formatted(slots);
   }
 
   private Finding tooFew(int slots, int wanted, OptionalInt known) {
@@ -93,7 +93,7 @@ final class SlotChecks {
       return Finding.of(slots(slots));
     }
     return Finding.stopping(
-        "%d %s come in %d seconds, but cluster.nodes asks for %d: give Spark more (spark.executor.instances, spark.cores.max) or the cluster more room, or set cluster.nodes=%d."
+        "%s %s come in %s seconds, but cluster.nodes asks for %s: give Spark more (spark.executor.instances, spark.cores.max) or the cluster more room, or set cluster.nodes=%s."
             .formatted(
                 slots,
                 slots == 1 ? "executor has" : "executors have",

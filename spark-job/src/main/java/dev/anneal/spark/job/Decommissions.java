@@ -45,7 +45,7 @@ final class Decommissions {
   private void announce(RankEvent.Started rank) {
     announced = true;
     announce.accept(
-        "The cluster takes the executor of rank %d on %s back: all ranks leave with a checkpoint."
+        "The cluster takes the executor of rank %s on %s back: all ranks leave with a checkpoint."
             .formatted(rank.rank(), rank.host()));
   }
 }

@@ -15,6 +15,9 @@ public final class RootCause {
 
   private static final String FULL_DISK = "No space left on device";
 
+  /** Spark's number for a barrier stage that has too few executors. */
+  private static final String TOO_FEW_SLOTS = "SPARK-24819";
+
   private RootCause() {}
 
   /** The first line of it, with where it happened if that matters. */
@@ -23,6 +26,9 @@ public final class RootCause {
     Cause root = causes.get(causes.size() - 1);
     String message = root.message();
     String cause = message == null ? root.type() : message.lines().findFirst().orElse("");
+    if (cause.contains(TOO_FEW_SLOTS)) {
+      return "the cluster has fewer executors than cluster.nodes asks for: let it start more, or lower cluster.nodes.";
+    }
     String where = place(failure).map(host -> " on " + host).orElse("");
     return cause.contains(FULL_DISK)
         ? "a disk is full%s (%s): free space there, or name a larger one in spark.local.dir."

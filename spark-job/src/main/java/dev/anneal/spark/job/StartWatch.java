@@ -1,5 +1,6 @@
 package dev.anneal.spark.job;
 
+import dev.anneal.spark.cluster.Executors;
 import dev.anneal.spark.progress.ExecutorLogs;
 import dev.anneal.spark.session.RunSession;
 import java.time.Duration;
@@ -32,10 +33,9 @@ final class StartWatch implements AutoCloseable {
   private void watch() {
     ExecutorLogs logs = new ExecutorLogs(spark);
     try {
-      // the driver is one of them
       while (!closed.await(ROUND.toMillis(), TimeUnit.MILLISECONDS)
           && !spark.isStopped()
-          && spark.statusTracker().getExecutorInfos().length < 2) {
+          && Executors.count(spark) == 0) {
         if (logs.begunOnThisMachine() > MOST_ENDED) {
           session.cancel();
           return;

@@ -1,9 +1,11 @@
 package dev.anneal.spark.job;
 
+import java.util.Locale;
 import dev.anneal.spark.JobFailedException;
 import dev.anneal.spark.checkpoint.CheckpointCommitter;
 import dev.anneal.spark.checkpoint.StoredCheckpoint;
 import dev.anneal.spark.cluster.Executors;
+import dev.anneal.spark.cluster.Slots;
 import dev.anneal.spark.config.AnnealConfig;
 import dev.anneal.spark.job.TrainingAttempt.End;
 import dev.anneal.spark.output.MetricsFile;
@@ -15,6 +17,7 @@ import dev.anneal.spark.output.RunRecord;
 import dev.anneal.spark.preflight.Plan;
 import dev.anneal.spark.progress.DriverChannel;
 import dev.anneal.spark.progress.DriverCommand;
+import dev.anneal.spark.progress.DriverPulse;
 import dev.anneal.spark.progress.ExecutorLogs;
 import dev.anneal.spark.progress.FailureLog;
 import dev.anneal.spark.progress.ProgressDisplay;
@@ -37,6 +40,7 @@ import org.apache.spark.SparkContext;
 final class TrainingStage {
   private static final Duration FIRST_PAUSE = Duration.ofSeconds(1);
   private static final Duration LONGEST_PAUSE = Duration.ofMinutes(1);
+  private static final Duration LOOK = Duration.ofMillis(200);
   private static final Duration NEWS = Duration.ofSeconds(10);
   private static final Duration COMMIT = Duration.ofMinutes(3);
   private static final Duration GOOD_ORDER = Duration.ofSeconds(25);
@@ -124,7 +128,7 @@ final class TrainingStage {
   String standing() {
     return lastCheckpoint == 0
         ? "There is no checkpoint yet: the same command begins anew."
-        : "The same command goes on after step %,d.".formatted(lastCheckpoint);
+        : String.format(Locale.ROOT, "The same command goes on after step %,d.", lastCheckpoint);
   }
 
   private MetricsLog restore(List<StoredCheckpoint> found) throws IOException {
@@ -177,19 +181,19 @@ final class TrainingStage {
       DriverChannel channel,
       MetricsFile metrics,
       CheckpointCommitter checkpoints) {
-    FailureLog failures = new FailureLog(display::line, new ExecutorLogs(spark));
-    RunMonitor monitor = new RunMonitor(steps, display, metrics, record, failures, outcome);
-    End end =
-        new TrainingAttempt(
-                attempt,
-                channel,
-                () -> command,
-                failures,
-                monitor,
-                checkpoints,
-                new Decommissions(
-                    executor -> Executors.isBeingDecommissioned(spark, executor), display::line))
-            .run(spark, plan.config());
+    End end;
+    try (DriverPulse pulse = new DriverPulse()) {
+      FailureLog failures =
+          new FailureLog(display::line, new ExecutorLogs(spark), pulse::longestPause);
+      RunMonitor monitor = new RunMonitor(steps, display, metrics, record, failures, outcome);
+      Decommissions decommissions =
+          new Decommissions(
+              executor -> Executors.isBeingDecommissioned(spark, executor), display::line);
+      end =
+          new TrainingAttempt(
+                  attempt, channel, () -> command, failures, monitor, checkpoints, decommissions)
+              .run(spark, plan.config());
+    }
     try {
       checkpoints.end(COMMIT);
     } catch (InterruptedException e) {
@@ -228,15 +232,35 @@ final class TrainingStage {
     }
     Duration pause = pause(inVain);
     display.line(
-        "Beginning again %s in %d s ..."
+        "Beginning again %s in %s s ..."
             .formatted(
-                step == 0 ? "with the first step" : "after step %,d".formatted(step),
+                step == 0 ? "with the first step" : String.format(Locale.ROOT, "after step %,d", step),
                 pause.toSeconds()));
     try {
       Thread.sleep(pause.toMillis());
+      awaitExecutors();
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new JobFailedException(cause, e);
+    }
+  }
+
+  /** A replacement may take longer than an attempt would wait for it, and that is no failure. */
+  private void awaitExecutors() throws InterruptedException {
+    int nodes = plan.config().cluster().nodes();
+    if (Slots.isLocal(spark.conf()) || Executors.count(spark) >= nodes) {
+      return;
+    }
+    display.line(
+        "Waiting for executors: %s of %s are there ..."
+            .formatted(Executors.count(spark), nodes));
+    long patience = (long) plan.config().cluster().attempts() * plan.config().cluster().timeout();
+    long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(patience);
+    while (Executors.count(spark) < nodes
+        && command == DriverCommand.GO_ON
+        && !spark.isStopped()
+        && System.nanoTime() < deadline) {
+      Thread.sleep(LOOK.toMillis());
     }
   }
 
@@ -257,10 +281,9 @@ final class TrainingStage {
   private void announce(List<StoredCheckpoint> found) {
     AnnealConfig config = plan.config();
     display.line(
-        "Training %,d steps of %,d sequences on %d ranks ..."
-            .formatted(steps, config.globalBatch(), config.worldSize()));
+        String.format(Locale.ROOT, "Training %,d steps of %,d sequences on %s ranks ...", steps, config.globalBatch(), config.worldSize()));
     if (!found.isEmpty()) {
-      display.line("Going on after step %,d ...".formatted(found.get(0).step()));
+      display.line(String.format(Locale.ROOT, "Going on after step %,d ...", found.get(0).step()));
     }
   }
 
@@ -301,7 +324,7 @@ final class TrainingStage {
 
     @Override
     public void lost(long step, String sentence) {
-      display.line("The checkpoint after step %,d is missing: %s".formatted(step, sentence));
+      display.line(String.format(Locale.ROOT, "The checkpoint after step %,d is missing: %s", step, sentence));
     }
   }
 }

@@ -63,7 +63,7 @@ record LeaseRecord(String runId, ProcessIdentity process, String startedAt) {
 
   /** The run as a sentence names it, with a space before it. */
   String display() {
-    return " (started %s, process %d on host %s)"
+    return " (started %s, process %s on host %s)"
         .formatted(startedAt, process.pid(), process.host());
   }
 }

@@ -10,6 +10,7 @@ import java.nio.channels.Channels;
 import java.nio.channels.FileChannel;
 import java.nio.channels.OverlappingFileLockException;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -75,9 +76,7 @@ final class LocalLease implements OutputLease {
   }
 
   private static FileChannel lock(RunFolder folder, Path file, LeaseRecord own) throws IOException {
-    FileChannel channel =
-        FileChannel.open(
-            file, StandardOpenOption.CREATE, StandardOpenOption.READ, StandardOpenOption.WRITE);
+    FileChannel channel = open(folder, file);
     try {
       if (!tryLock(folder, channel)) {
         throw LeaseRecord.refusal(folder, LeaseRecord.parse(read(channel)));
@@ -88,6 +87,22 @@ final class LocalLease implements OutputLease {
       channel.close();
       throw e;
     }
+  }
+
+  /** What is written there must not go through a link to a file of somebody else's. */
+  private static FileChannel open(RunFolder folder, Path file) throws IOException {
+    if (Files.exists(file, LinkOption.NOFOLLOW_LINKS)
+        && !Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS)) {
+      throw new BadRequestException(
+          "output.path %s: run.lock is a link or something else that is no file of its own: remove it, or choose another output.path."
+              .formatted(folder.display()));
+    }
+    return FileChannel.open(
+        file,
+        StandardOpenOption.CREATE,
+        StandardOpenOption.READ,
+        StandardOpenOption.WRITE,
+        LinkOption.NOFOLLOW_LINKS);
   }
 
   private static boolean tryLock(RunFolder folder, FileChannel channel) {

@@ -76,7 +76,7 @@ public final class MetricsLog {
     long told = head.stream().filter(line -> !line.isEvaluation()).count();
     if (told != step) {
       throw new IllegalStateException(
-          "of the %d steps up to the checkpoint %d have been told".formatted(step, told));
+          "of the %s steps up to the checkpoint %s have been told".formatted(step, told));
     }
     return bytes(head);
   }

@@ -53,8 +53,12 @@ public final class RunMonitor implements Consumer<RankEvent> {
       outcome.sample(sample);
     } else if (event instanceof RankEvent.ToldToEnd told) {
       display.line(
-          "The process of rank %d on %s was told to end: all ranks leave with a checkpoint."
+          "The process of rank %s on %s was told to end: all ranks leave with a checkpoint."
               .formatted(told.rank(), told.host()));
+    } else if (event instanceof RankEvent.Alive alive) {
+      failures.alive(alive.executor());
+    } else if (event instanceof RankEvent.DriverSilent silent) {
+      failures.driverSilent(silent);
     } else if (event instanceof RankEvent.Failed failed) {
       failures.failed(failed);
     }

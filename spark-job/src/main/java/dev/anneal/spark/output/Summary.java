@@ -56,7 +56,7 @@ public final class Summary {
     out.println(DatasetReport.of(dataset));
     for (int i = 0; i < samples.size(); i++) {
       out.println();
-      out.println("row %d, what is learned in ⟦ ⟧".formatted(i + 1));
+      out.println("row %s, what is learned in ⟦ ⟧".formatted(i + 1));
       out.println(samples.get(i));
     }
     out.println();
@@ -72,7 +72,7 @@ public final class Summary {
     out.println(
         String.format(
             Locale.ROOT,
-            "Done in %d min %d s: %,d steps on %,d tokens.",
+            "Done in %s min %s s: %,d steps on %,d tokens.",
             time.toMinutes(),
             time.toSecondsPart(),
             outcome.steps(),
@@ -143,7 +143,7 @@ public final class Summary {
       return;
     }
     out.println(
-        "%s serve it with vLLM: vllm serve %s --enable-lora --max-lora-rank %d --lora-modules tuned=%s"
+        "%s serve it with vLLM: vllm serve %s --enable-lora --max-lora-rank %s --lora-modules tuned=%s"
             .formatted(next, local(model, "MODEL"), vllm.maxLoraRank(), localAdapter));
     out.println(
         "      or load it in Python: peft.PeftModel.from_pretrained(model, \"%s\")"

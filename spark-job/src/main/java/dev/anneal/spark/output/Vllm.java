@@ -40,7 +40,7 @@ record Vllm(int rank, boolean oneScale) {
   Optional<String> reasonAgainst() {
     if (rank > LARGEST) {
       return Optional.of(
-          "vLLM serves adapters up to rank %d, and this one has %d: merge it into the model"
+          "vLLM serves adapters up to rank %s, and this one has %s: merge it into the model"
               .formatted(LARGEST, rank));
     }
     return oneScale

@@ -42,7 +42,7 @@ final class BuildCheck {
             .anyMatch(size -> size % FP8_MULTIPLE != 0);
     if (config.compute().matmul() == Precision.FP8 && odd) {
       throw new BadRequestException(
-          "compute.matmul is fp8, which takes multiples of %d, but the model has hidden_size %d, intermediate_size %d, and heads of %d and %d: set compute.matmul=bf16."
+          "compute.matmul is fp8, which takes multiples of %s, but the model has hidden_size %s, intermediate_size %s, and heads of %s and %s: set compute.matmul=bf16."
               .formatted(
                   FP8_MULTIPLE,
                   shape.hiddenSize(),
@@ -118,7 +118,7 @@ final class BuildCheck {
     if (config.evaluation().sampleRows() > 0
         && (text || config.data().sequences().trainOnPrompt())) {
       throw new BadRequestException(
-          "evaluation.sample_rows is %d, but with data.%s every token is learned and none is a prompt to continue: set evaluation.sample_rows=0."
+          "evaluation.sample_rows is %s, but with data.%s every token is learned and none is a prompt to continue: set evaluation.sample_rows=0."
               .formatted(
                   config.evaluation().sampleRows(), text ? "format=text" : "train_on_prompt=true"));
     }

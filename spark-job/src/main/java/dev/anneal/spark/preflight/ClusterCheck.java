@@ -31,7 +31,7 @@ public final class ClusterCheck {
     OptionalInt slots = Slots.of(conf);
     if (slots.isPresent() && slots.getAsInt() < tasks) {
       throw new BadRequestException(
-          "cluster.nodes asks for %d barrier tasks at once, but Spark's master %s with this configuration has slots for %d: set cluster.nodes=%d or give Spark more executors."
+          "cluster.nodes asks for %s barrier tasks at once, but Spark's master %s with this configuration has slots for %s: set cluster.nodes=%s or give Spark more executors."
               .formatted(tasks, Slots.master(conf), slots.getAsInt(), slots.getAsInt()));
     }
   }

@@ -21,7 +21,7 @@ public final class DatasetCheck {
     Batches.requireOneStep(config, Long.toString(sequences), sequences);
     if (dataset.largestTokenId() >= vocabSize) {
       throw new BadRequestException(
-          "The data set holds the token id %d, but the model %s embeds only %d tokens: prepare it with the tokenizer of this model."
+          "The data set holds the token id %s, but the model %s embeds only %s tokens: prepare it with the tokenizer of this model."
               .formatted(dataset.largestTokenId(), config.model().path(), vocabSize));
     }
   }

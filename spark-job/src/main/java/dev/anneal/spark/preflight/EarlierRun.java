@@ -1,5 +1,6 @@
 package dev.anneal.spark.preflight;
 
+import java.util.Locale;
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.anneal.data.manifest.DatasetManifest;
 import dev.anneal.data.prep.PreparedBefore;
@@ -75,8 +76,7 @@ final class EarlierRun {
     JsonNode step = run.at("/checkpoints/last_complete_step");
     if (step.isIntegralNumber() && !CheckpointSearch.mayFindAny(folder)) {
       throw new BadRequestException(
-          "output.path %s: run.json tells of a checkpoint after step %,d, but %s/index.json is gone: put it back, or start anew with --overwrite."
-              .formatted(folder.display(), step.longValue(), RunFolder.CHECKPOINTS));
+          String.format(Locale.ROOT, "output.path %s: run.json tells of a checkpoint after step %,d, but %s/index.json is gone: put it back, or start anew with --overwrite.", folder.display(), step.longValue(), RunFolder.CHECKPOINTS));
     }
   }
 }

@@ -25,12 +25,12 @@ public final class GpuCheck {
     }
     if (conf.contains(ASSIGNED) && conf.getInt(ASSIGNED, 0) < gpus) {
       throw new BadRequestException(
-          "cluster.gpus_per_node is %d, but %s is %d: set both to the GPUs of an executor."
+          "cluster.gpus_per_node is %s, but %s is %s: set both to the GPUs of an executor."
               .formatted(gpus, ASSIGNED, conf.getInt(ASSIGNED, 0)));
     }
     if (Gpus.build() == Gpus.Build.CPU) {
       throw new BadRequestException(
-          "cluster.gpus_per_node is %d, but only the libraries for CPUs are here: add --gpu to ./submit.sh to use those for GPUs, or set cluster.gpus_per_node=0."
+          "cluster.gpus_per_node is %s, but only the libraries for CPUs are here: add --gpu to ./submit.sh to use those for GPUs, or set cluster.gpus_per_node=0."
               .formatted(gpus));
     }
     if (Slots.isOneMachine(conf)) {

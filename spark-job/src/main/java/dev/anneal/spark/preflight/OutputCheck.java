@@ -1,5 +1,6 @@
 package dev.anneal.spark.preflight;
 
+import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.anneal.data.manifest.DatasetManifest;
@@ -100,9 +101,18 @@ final class OutputCheck {
   }
 
   private static Optional<JsonNode> record(RunFolder folder) throws IOException {
-    return folder.has(RunFolder.RECORD)
-        ? Optional.of(new ObjectMapper().readTree(folder.read(RunFolder.RECORD)))
-        : Optional.empty();
+    if (!folder.has(RunFolder.RECORD)) {
+      return Optional.empty();
+    }
+    byte[] json = folder.read(RunFolder.RECORD);
+    try {
+      return Optional.of(new ObjectMapper().readTree(json));
+    } catch (JsonProcessingException e) {
+      throw new BadRequestException(
+          "output.path %s: run.json is damaged, so what else is there cannot be told: put it back, choose another output.path, or replace everything with --overwrite."
+              .formatted(folder.display()),
+          e);
+    }
   }
 
   private static boolean isOf(JsonNode run, Request.Command command) {

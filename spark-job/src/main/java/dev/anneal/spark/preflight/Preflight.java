@@ -144,7 +144,7 @@ public final class Preflight {
       LlamaConfig shape = shape(location);
       if (config.data().sequences().maxLength() > shape.maxPositionEmbeddings()) {
         throw new BadRequestException(
-            "data.max_length is %d, but the model %s takes at most %d tokens: set data.max_length=%d."
+            "data.max_length is %s, but the model %s takes at most %s tokens: set data.max_length=%s."
                 .formatted(
                     config.data().sequences().maxLength(),
                     location.display(),

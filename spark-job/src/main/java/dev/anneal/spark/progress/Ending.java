@@ -31,6 +31,16 @@ record Ending(String text, int exitCode) {
     return exitCode >= 0;
   }
 
+  /** Whether Spark has given it up since it heard nothing of it. */
+  boolean isSilence() {
+    return text.contains("heartbeat timed out") || text.contains("no recent heartbeats");
+  }
+
+  /** Whether its own ranks could not be made to leave. */
+  boolean isHang() {
+    return exitCode == ExecutorObituary.HUNG;
+  }
+
   /** Whether something else has ended the process, so that its log tells nothing. */
   boolean isFromOutside() {
     return KILLED.contains(exitCode);

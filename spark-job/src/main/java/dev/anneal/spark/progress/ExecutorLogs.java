@@ -25,8 +25,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The logs of executors that have ended. A worker of a standalone or local cluster is asked for
- * them; of those on YARN and Kubernetes it is said where they lie.
+ * The logs of executors that have ended. They are read where they lie on this machine, else a worker
+ * of a standalone cluster is asked for them; of those on YARN and Kubernetes it is said where they
+ * lie.
  */
 public final class ExecutorLogs implements ExecutorObituary {
   private static final Logger LOG = LoggerFactory.getLogger(ExecutorLogs.class);
@@ -62,6 +63,9 @@ public final class ExecutorLogs implements ExecutorObituary {
   public Obituary of(String executor, String reason) {
     String host = summary(executor).map(ExecutorLogs::host).orElse("an unknown host");
     Ending ending = Ending.of(reason);
+    if (ending.isHang()) {
+      return new Obituary(host, "its ranks hung, so it ended itself", false);
+    }
     if (ending.isFromOutside()) {
       return new Obituary(host, ending.text(), false);
     }
@@ -114,9 +118,7 @@ public final class ExecutorLogs implements ExecutorObituary {
     try (Stream<Path> executors = Files.list(onThisMachine())) {
       return executors
           .sorted(Comparator.comparingLong(ExecutorLogs::changed).reversed())
-          .flatMap(executor -> STREAMS.stream().map(executor::resolve))
-          .map(ExecutorLogs::tail)
-          .flatMap(log -> LastWords.of(log).stream())
+          .flatMap(executor -> errorIn(executor).stream())
           .findFirst();
     } catch (IOException notHere) {
       return Optional.empty();
@@ -154,6 +156,30 @@ public final class ExecutorLogs implements ExecutorObituary {
   }
 
   private Optional<String> lastError(ExecutorSummary executor) {
+    Path here = onThisMachine().resolve(executor.id());
+    return Files.isDirectory(here) ? readError(here) : askForError(executor);
+  }
+
+  private static Optional<String> readError(Path folder) {
+    for (int read = 0; read < READS; read++) {
+      Optional<String> error = errorIn(folder);
+      // the worker may still be copying what the process said last
+      if (error.isPresent() || !pause()) {
+        return error;
+      }
+    }
+    return Optional.empty();
+  }
+
+  private static Optional<String> errorIn(Path folder) {
+    return STREAMS.stream()
+        .map(folder::resolve)
+        .map(ExecutorLogs::tail)
+        .flatMap(log -> LastWords.of(log).stream())
+        .findFirst();
+  }
+
+  private Optional<String> askForError(ExecutorSummary executor) {
     Optional<Matcher> worker =
         urls(executor).values().stream().map(WORKER::matcher).filter(Matcher::matches).findFirst();
     if (worker.isEmpty()) {

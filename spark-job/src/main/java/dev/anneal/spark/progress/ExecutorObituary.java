@@ -3,6 +3,9 @@ package dev.anneal.spark.progress;
 /** Says why an executor has ended. */
 @FunctionalInterface
 public interface ExecutorObituary {
+  /** The exit code of a process whose ranks hang and cannot be made to leave. */
+  int HUNG = 70;
+
   /**
    * Why an executor has ended, as far as that can be told.
    *

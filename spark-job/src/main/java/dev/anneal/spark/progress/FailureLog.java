@@ -9,45 +9,73 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.Consumer;
+import java.util.function.Supplier;
 import org.apache.spark.scheduler.SparkListener;
 import org.apache.spark.scheduler.SparkListenerExecutorRemoved;
 
 /**
  * Which failure came first. A rank reports its failure before it leaves its peers, so what the
- * driver hears first is the cause; only a process that dies reports nothing, and then its peers
- * report that they lost it.
+ * driver hears first is the cause; only a process that dies or hangs reports nothing, and then its
+ * peers report how they lost it. Who is to blame is told from evidence alone: Spark's word for a
+ * process that has ended, signs of life for one that hangs, and none for one that stands still.
  */
 public final class FailureLog extends SparkListener {
-  private static final Duration EXECUTOR_NEWS = Duration.ofSeconds(10);
-
   /** What Spark takes to tell of an executor after it has failed its task. */
   private static final Duration LOSS_NEWS = Duration.ofSeconds(2);
 
-  private final Map<String, List<RankEvent.Started>> ranks = new HashMap<>();
+  /** What it takes where peers have only waited. */
+  private static final Duration EXECUTOR_NEWS = Duration.ofSeconds(10);
+
+  /** What it takes where a connection was closed: a process has ended, so its word will come. */
+  private static final Duration DEATH_NEWS = Duration.ofSeconds(40);
+
+  /** Of a process that gives signs of life once a second. */
+  private static final Duration SIGN_NEWS = Duration.ofSeconds(3);
+
+  private final Map<String, RankProcess> processes = new HashMap<>();
   private final List<RankEvent.Failed> failures = new ArrayList<>();
   private final Consumer<String> announce;
   private final ExecutorObituary obituaries;
+  private final Supplier<Duration> driverPause;
   private int beingRead;
   private String lostProcess;
   private String lostBeforeItsRanks;
   private Obituary obituary;
+  private RankEvent.DriverSilent driverSilent;
+  private boolean givenUpByPause;
 
   /**
    * @param announce told the first cause as soon as it is known
    * @param obituaries asked about every executor that ends
+   * @param driverPause for how long the driver has stood still at most
    */
-  public FailureLog(Consumer<String> announce, ExecutorObituary obituaries) {
+  public FailureLog(
+      Consumer<String> announce, ExecutorObituary obituaries, Supplier<Duration> driverPause) {
     this.announce = announce;
     this.obituaries = obituaries;
+    this.driverPause = driverPause;
   }
 
   public synchronized void started(RankEvent.Started rank) {
-    ranks.computeIfAbsent(rank.executor(), executor -> new ArrayList<>()).add(rank);
+    processes.computeIfAbsent(rank.executor(), executor -> new RankProcess()).add(rank);
+  }
+
+  /** A process has given a sign of life. */
+  public synchronized void alive(String executor) {
+    RankProcess process = processes.get(executor);
+    if (process != null) {
+      process.alive();
+    }
+  }
+
+  /** A process leaves since it does not hear of the driver. */
+  public synchronized void driverSilent(RankEvent.DriverSilent silent) {
+    driverSilent = driverSilent == null ? silent : driverSilent;
   }
 
   /** Takes a failure down. */
   public synchronized void failed(RankEvent.Failed failure) {
-    if (failure.cause() != Cause.LOST_PEER && lostProcess == null && ownFailure().isEmpty()) {
+    if (!failure.cause().isLoss() && lostProcess == null && ownFailure().isEmpty()) {
       announce.accept(sentence(failure));
     }
     failures.add(failure);
@@ -55,6 +83,14 @@ public final class FailureLog extends SparkListener {
 
   @Override
   public void onExecutorRemoved(SparkListenerExecutorRemoved removed) {
+    if (Ending.of(removed.reason()).isSilence() && !driverPause.get().isZero()) {
+      // it was the driver that did not listen
+      synchronized (this) {
+        givenUpByPause = true;
+        notifyAll();
+      }
+      return;
+    }
     synchronized (this) {
       beingRead++;
     }
@@ -68,7 +104,7 @@ public final class FailureLog extends SparkListener {
   }
 
   private void lost(String executor, Obituary read) {
-    List<RankEvent.Started> lost = ranks.get(executor);
+    RankProcess lost = processes.get(executor);
     if (lostProcess != null || (lost == null && lostBeforeItsRanks != null)) {
       return;
     }
@@ -77,9 +113,7 @@ public final class FailureLog extends SparkListener {
           "Executor %s on %s was lost before its ranks began: %s"
               .formatted(executor, read.host(), read.text());
     } else {
-      lostProcess =
-          "The process of %s on %s was lost: %s"
-              .formatted(names(lost), lost.get(0).host(), read.text());
+      lostProcess = "The process of %s was lost: %s".formatted(lost.names(), read.text());
       if (ownFailure().isEmpty()) {
         announce.accept(lostProcess);
       }
@@ -88,8 +122,8 @@ public final class FailureLog extends SparkListener {
   }
 
   /**
-   * The first cause in one sentence; empty where no rank has failed. Waits a moment for news of a
-   * lost process, or of the rank that knows more, if all that is known is that peers are missing.
+   * The first cause in one sentence; empty where no rank has failed. Waits for news of a lost
+   * process, or of the rank that knows more, if all that is known is that peers are missing.
    */
   public synchronized Optional<String> firstCause() throws InterruptedException {
     awaitNews();
@@ -101,7 +135,8 @@ public final class FailureLog extends SparkListener {
       return Optional.of(lostProcess);
     }
     Optional<String> other =
-        hung()
+        driversOwn()
+            .or(() -> silent().map(this::missing))
             .or(() -> Optional.ofNullable(lostBeforeItsRanks))
             .or(() -> failures.stream().findFirst().map(FailureLog::sentence));
     // every other cause was announced when it came
@@ -111,14 +146,29 @@ public final class FailureLog extends SparkListener {
 
   private void awaitNews() throws InterruptedException {
     long start = System.nanoTime();
-    while (ownFailure().isEmpty() && lostProcess == null) {
+    while (ownFailure().isEmpty() && lostProcess == null && !isDriversOwn()) {
       boolean told = lostBeforeItsRanks != null && failures.isEmpty();
-      Duration patience = failures.isEmpty() && beingRead == 0 ? LOSS_NEWS : EXECUTOR_NEWS;
-      if (told || System.nanoTime() - start > patience.toNanos()) {
+      if (told || System.nanoTime() - start > patience().toNanos()) {
         return;
       }
       wait(100);
     }
+  }
+
+  private Duration patience() {
+    if (failures.isEmpty() && beingRead == 0) {
+      return LOSS_NEWS;
+    }
+    if (beingRead > 0) {
+      return DEATH_NEWS;
+    }
+    boolean lives = silent().filter(process -> process.silence().compareTo(SIGN_NEWS) < 0).isPresent();
+    return switch (failures.get(0).cause()) {
+      case PEER_CLOSED -> lives ? EXECUTOR_NEWS : DEATH_NEWS;
+      // so that the sign was given after the failure
+      case PEER_SILENT -> lives ? SIGN_NEWS.multipliedBy(2) : EXECUTOR_NEWS;
+      default -> EXECUTOR_NEWS;
+    };
   }
 
   /**
@@ -147,47 +197,62 @@ public final class FailureLog extends SparkListener {
         .or(() -> Optional.ofNullable(obituary).filter(Obituary::byItself).map(Obituary::text));
   }
 
-  /** Spark's id of a process that hangs, as far as that can be told. */
+  /** Spark's id of a process that hangs or stands still, as far as that can be told. */
   public synchronized Optional<String> hungExecutor() {
-    return ownFailure().isPresent() || lostProcess != null
+    return ownFailure().isPresent() || lostProcess != null || isDriversOwn()
         ? Optional.empty()
-        : silent().map(process -> process.get(0).executor());
+        : silent().map(RankProcess::executor);
   }
 
-  private Optional<String> hung() {
-    return silent()
-        .map(
-            process ->
-                "The process of %s on %s did not answer its peers in time: look at process %d there, or raise cluster.timeout."
-                    .formatted(names(process), process.get(0).host(), process.get(0).pid()));
+  private boolean isDriversOwn() {
+    return driverSilent != null || givenUpByPause;
+  }
+
+  private Optional<String> driversOwn() {
+    if (!isDriversOwn()) {
+      return Optional.empty();
+    }
+    Duration pause = driverPause.get();
+    return Optional.of(
+        pause.isZero()
+            ? "The process of executor %s heard nothing of the driver for %s s and left: look at the network between them."
+                .formatted(driverSilent.executor(), driverSilent.seconds())
+            : "The driver stood still for %s s, and the ranks left it: look at what stopped its process, or at the load of its machine."
+                .formatted(pause.toSeconds()));
+  }
+
+  /** What is known of the only process that has told of nothing. */
+  private String missing(RankProcess process) {
+    boolean lives = process.silence().compareTo(SIGN_NEWS) < 0;
+    if (failures.get(0).cause() == Cause.PEER_CLOSED) {
+      return lives
+          ? "The connection to the process of %s broke, although it lives: look at the network between the nodes."
+              .formatted(process.names())
+          : "The connection to the process of %s was closed, and Spark has told nothing of its end: look for process %s there, and at the network between the nodes."
+              .formatted(process.names(), process.pid());
+    }
+    return lives
+        ? "The process of %s did not answer its peers in time, although it lives: look at process %s there, or raise cluster.timeout."
+            .formatted(process.names(), process.pid())
+        : "The process of %s did not answer its peers in time and has given no sign of life for %s s: process %s there stands still, or its node cannot be reached."
+            .formatted(process.names(), process.silence().toSeconds(), process.pid());
   }
 
   /** The process that alone has told of nothing, where all others have lost a peer. */
-  private Optional<List<RankEvent.Started>> silent() {
-    List<List<RankEvent.Started>> silent =
-        ranks.values().stream()
-            .filter(process -> process.stream().noneMatch(this::hasFailed))
+  private Optional<RankProcess> silent() {
+    List<RankProcess> silent =
+        processes.values().stream()
+            .filter(process -> failures.stream().noneMatch(process::hasTold))
             .toList();
     return failures.isEmpty() || silent.size() != 1 ? Optional.empty() : Optional.of(silent.get(0));
   }
 
-  private boolean hasFailed(RankEvent.Started rank) {
-    return failures.stream().anyMatch(failure -> failure.rank() == rank.rank());
-  }
-
   /** The first failure that is not the loss of a peer. */
   private Optional<RankEvent.Failed> ownFailure() {
-    return failures.stream().filter(failure -> failure.cause() != Cause.LOST_PEER).findFirst();
+    return failures.stream().filter(failure -> !failure.cause().isLoss()).findFirst();
   }
 
   private static String sentence(RankEvent.Failed failure) {
-    return "Rank %d on %s failed: %s".formatted(failure.rank(), failure.host(), failure.message());
-  }
-
-  private static String names(List<RankEvent.Started> ranks) {
-    int first = ranks.get(0).rank();
-    return ranks.size() == 1
-        ? "rank " + first
-        : "ranks %d to %d".formatted(first, ranks.get(ranks.size() - 1).rank());
+    return "Rank %s on %s failed: %s".formatted(failure.rank(), failure.host(), failure.message());
   }
 }

@@ -22,7 +22,7 @@ final class ProgressLine {
         Locale.ROOT,
         "step %"
             + Long.toString(totalSteps).length()
-            + "d/%d  loss %.4f  %,.0f tokens/s  %s  %s left",
+            + "d/%s  loss %.4f  %,.0f tokens/s  %s  %s left",
         metrics.step(),
         totalSteps,
         metrics.loss(),
@@ -50,13 +50,13 @@ final class ProgressLine {
 
   static String bytes(long bytes) {
     return bytes < 1024 * MIB
-        ? "%d MiB".formatted(bytes / MIB)
+        ? "%s MiB".formatted(bytes / MIB)
         : String.format(Locale.ROOT, "%.1f GiB", bytes / (1024.0 * MIB));
   }
 
   static String duration(Duration time) {
     return time.toHours() > 0
-        ? "%d:%02d:%02d".formatted(time.toHours(), time.toMinutesPart(), time.toSecondsPart())
-        : "%02d:%02d".formatted(time.toMinutesPart(), time.toSecondsPart());
+        ? String.format(Locale.ROOT, "%s:%02d:%02d", time.toHours(), time.toMinutesPart(), time.toSecondsPart())
+        : String.format(Locale.ROOT, "%02d:%02d", time.toMinutesPart(), time.toSecondsPart());
   }
 }

@@ -43,8 +43,19 @@ public sealed interface RankEvent extends Serializable {
   /** What the model generates from a held-out prompt after so many steps; both in token ids. */
   record Sample(long step, int sample, int[] prompt, int[] generated) implements RankEvent {}
 
-  /** A node's ranks are at work; asks whether they are to go on. */
-  record Alive() implements RankEvent {}
+  /**
+   * A node's process lives; asks whether its ranks are to go on.
+   *
+   * @param executor Spark's id of the process
+   */
+  record Alive(String executor) implements RankEvent {}
+
+  /**
+   * A node's ranks leave, because the driver has been silent for too long.
+   *
+   * @param executor Spark's id of the process
+   */
+  record DriverSilent(String executor, long seconds) implements RankEvent {}
 
   /** A rank has written its part of a checkpoint. */
   record CheckpointPartWritten(CheckpointPart part) implements RankEvent {}
@@ -70,8 +81,17 @@ public sealed interface RankEvent extends Serializable {
       RANK,
       /** Something that a repetition meets again: the model, the data, too little memory. */
       REQUEST,
-      /** The rank only noticed that another had failed. */
-      LOST_PEER
+      /** The rank only noticed that another had left or that it did not come. */
+      LOST_PEER,
+      /** The same, because the connection to the other was closed. */
+      PEER_CLOSED,
+      /** The same, because the other did not answer in time. */
+      PEER_SILENT;
+
+      /** Whether the rank has no failure of its own. */
+      boolean isLoss() {
+        return this != RANK && this != REQUEST;
+      }
     }
   }
 }

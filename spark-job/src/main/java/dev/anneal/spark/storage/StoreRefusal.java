@@ -1,9 +1,14 @@
 package dev.anneal.spark.storage;
 
 import java.util.Optional;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
 
 /** What it means that an object store refuses credentials. */
 public final class StoreRefusal {
+  private static final Pattern PLACE = Pattern.compile("s3a?://[^\\s:,'\")]+");
+
   private StoreRefusal() {}
 
   /**
@@ -26,6 +31,17 @@ public final class StoreRefusal {
             "The object store does not know these credentials: correct them, or the endpoint that they are meant for.");
       }
     }
-    return Optional.empty();
+    return Stream.iterate(failure, t -> t != null, Throwable::getCause)
+        .map(Throwable::toString)
+        .filter(text -> text.contains("Service: S3, Status Code: 403"))
+        .map(StoreRefusal::forbidden)
+        .findFirst();
+  }
+
+  /** A look at an object brings no more than the number. */
+  private static String forbidden(String text) {
+    Matcher place = PLACE.matcher(text);
+    return "The object store refuses access%s (403 Forbidden): correct the credentials, or let them read and write there."
+        .formatted(place.find() ? " to " + place.group() : "");
   }
 }

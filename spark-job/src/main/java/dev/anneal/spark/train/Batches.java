@@ -16,7 +16,7 @@ public final class Batches {
   public static void requireOneStep(AnnealConfig config, String count, long sequences) {
     if (sequences < config.globalBatch()) {
       throw new BadRequestException(
-          "The data set has %s sequences to train on, but one optimizer step takes %d (%d ranks x %d training.gradient_accumulation x %d training.micro_batch_size): lower one of these, or give it more data."
+          "The data set has %s sequences to train on, but one optimizer step takes %s (%s ranks x %s training.gradient_accumulation x %s training.micro_batch_size): lower one of these, or give it more data."
               .formatted(
                   count,
                   config.globalBatch(),

@@ -23,14 +23,14 @@ final class GpuDivision {
     for (String address : addresses) {
       if (!address.matches("\\d{1,4}") || Integer.parseInt(address) >= seen.size()) {
         throw new IllegalStateException(
-            "Spark assigns the GPU '%s', but the process sees %d: use conf/gpu-discovery.sh, and the same CUDA_VISIBLE_DEVICES for worker and executor."
+            "Spark assigns the GPU '%s', but the process sees %s: use conf/gpu-discovery.sh, and the same CUDA_VISIBLE_DEVICES for worker and executor."
                 .formatted(address, seen.size()));
       }
       indices.add(Integer.parseInt(address));
     }
     if (indices.size() < count) {
       throw new IllegalStateException(
-          "Spark assigns the GPUs %s, but cluster.gpus_per_node is %d: set spark.task.resource.gpu.amount and spark.executor.resource.gpu.amount to %d."
+          "Spark assigns the GPUs %s, but cluster.gpus_per_node is %s: set spark.task.resource.gpu.amount and spark.executor.resource.gpu.amount to %s."
               .formatted(Arrays.toString(addresses), count, count));
     }
     return indices.stream().limit(count).map(seen::get).toList();
@@ -54,7 +54,7 @@ final class GpuDivision {
     int first = sharing.indexOf(task) * count;
     if (sharing.size() * count > seen.size()) {
       throw new IllegalStateException(
-          "%d tasks on this host need %d GPUs each, but there are %d: lower cluster.nodes or cluster.gpus_per_node."
+          "%s tasks on this host need %s GPUs each, but there are %s: lower cluster.nodes or cluster.gpus_per_node."
               .formatted(sharing.size(), count, seen.size()));
     }
     return seen.subList(first, first + count);

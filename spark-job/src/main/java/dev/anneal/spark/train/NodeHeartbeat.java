@@ -13,15 +13,18 @@ final class NodeHeartbeat implements AutoCloseable {
   private static final Duration PAUSE = Duration.ofSeconds(1);
 
   private final RankChannel channel;
+  private final String executor;
   private final Duration patience;
   private final Thread thread;
   private volatile DriverCommand command = DriverCommand.GO_ON;
 
   /**
+   * @param executor Spark's id of this process
    * @param patience how long the driver may be silent
    */
-  NodeHeartbeat(RankChannel channel, Duration patience) {
+  NodeHeartbeat(RankChannel channel, String executor, Duration patience) {
     this.channel = channel;
+    this.executor = executor;
     this.patience = patience;
     this.thread = new Thread(this::ask, "heartbeat");
     thread.setDaemon(true);
@@ -46,10 +49,13 @@ final class NodeHeartbeat implements AutoCloseable {
     try {
       while (command != DriverCommand.LEAVE) {
         try {
-          obey(channel.deliver(new RankEvent.Alive()));
+          obey(channel.deliver(new RankEvent.Alive(executor)));
           heard = System.nanoTime();
         } catch (IllegalStateException silent) {
-          if (System.nanoTime() - heard > patience.toNanos()) {
+          Duration silence = Duration.ofNanos(System.nanoTime() - heard);
+          if (silence.compareTo(patience) > 0) {
+            // a driver that only stood still finds it when it wakes
+            channel.send(new RankEvent.DriverSilent(executor, silence.toSeconds()));
             obey(DriverCommand.LEAVE);
           }
         }

@@ -6,6 +6,7 @@ import dev.anneal.data.arrow.PreparedSequence;
 import dev.anneal.data.manifest.Split;
 import dev.anneal.spark.cluster.BarrierStage;
 import dev.anneal.spark.config.AnnealConfig;
+import dev.anneal.spark.progress.ExecutorObituary;
 import dev.anneal.spark.progress.RankChannel;
 import dev.anneal.spark.progress.RankEvent;
 import dev.anneal.spark.storage.ModelLocation;
@@ -41,9 +42,6 @@ public final class NodeTask implements BarrierStage.Task<Integer> {
   /** How long ranks may take to leave once one of them has failed. */
   private static final Duration GRACE = Duration.ofSeconds(10);
 
-  /** How a process ends whose ranks cannot be made to leave. */
-  private static final int HUNG = 70;
-
   private final AnnealConfig config;
   private final Attempt attempt;
 
@@ -63,7 +61,7 @@ public final class NodeTask implements BarrierStage.Task<Integer> {
     int count = config.worldSize() / config.cluster().nodes();
     int firstRank = context.partitionId() * count;
     String host = BarrierStage.host(context);
-    try (NodeHeartbeat heartbeat = new NodeHeartbeat(channel, timeout());
+    try (NodeHeartbeat heartbeat = new NodeHeartbeat(channel, SparkEnv.get().executorId(), timeout());
         GracefulShutdown ending =
             GracefulShutdown.of(() -> toldToEnd(channel, heartbeat, firstRank, host))) {
       run(context, channel, heartbeat, firstRank, count, host);
@@ -104,7 +102,7 @@ public final class NodeTask implements BarrierStage.Task<Integer> {
       threads.failed(firstRank, e);
       if (threads.hasLeftBehind() && isExecutor()) {
         // a rank that hangs in native code keeps its memory, and on a GPU everybody's
-        Runtime.getRuntime().halt(HUNG);
+        Runtime.getRuntime().halt(ExecutorObituary.HUNG);
       }
       throw e instanceof RuntimeException unchecked ? unchecked : new IllegalStateException(e);
     }

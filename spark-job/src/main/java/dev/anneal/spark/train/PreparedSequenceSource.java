@@ -26,7 +26,7 @@ record PreparedSequenceSource(PreparedDataset dataset) implements SequenceSource
 
   @Override
   public String describe(long index) {
-    return "sequence %d (%s)".formatted(index, dataset.placeOf(index));
+    return "sequence %s (%s)".formatted(index, dataset.placeOf(index));
   }
 
   @Override

@@ -8,15 +8,21 @@ import dev.anneal.spark.storage.StoreRefusal;
 import dev.anneal.training.InvalidModelException;
 import dev.anneal.training.checkpoint.InvalidCheckpointException;
 import dev.anneal.training.collective.CollectiveException;
+import dev.anneal.training.collective.PeerLoss;
 import dev.anneal.training.trainer.NotFiniteException;
 import java.io.IOException;
+import java.util.Optional;
 import java.util.function.Predicate;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.apache.spark.SparkException;
 import org.apache.spark.TaskKilledException;
 
 /** What a rank tells of the exception that ends it. */
 final class RankFailure {
+  private static final Pattern FULL_DISK =
+      Pattern.compile("No space left on device|Disk quota exceeded");
+
   private RankFailure() {}
 
   static Failed event(int rank, String host, Throwable failure) {
@@ -35,17 +41,28 @@ final class RankFailure {
   }
 
   private static Cause cause(Throwable failure) {
+    Optional<PeerLoss> loss =
+        chain(failure)
+            .filter(CollectiveException.class::isInstance)
+            .map(t -> ((CollectiveException) t).loss())
+            .findFirst();
+    if (loss.isPresent()) {
+      return switch (loss.get()) {
+        case CLOSED -> Cause.PEER_CLOSED;
+        case TIMED_OUT -> Cause.PEER_SILENT;
+        case UNKNOWN -> Cause.LOST_PEER;
+      };
+    }
     // Spark's own come out of the rendezvous, when a peer is gone before it gets there
-    if (has(
-        failure,
-        t ->
-            t instanceof CollectiveException
-                || t instanceof SparkException
-                || t instanceof TaskKilledException)) {
+    if (has(failure, t -> t instanceof SparkException || t instanceof TaskKilledException)) {
       return Cause.LOST_PEER;
     }
     if (StoreRefusal.sentence(failure).isPresent()) {
       // whoever could have renewed the credentials was asked already
+      return Cause.REQUEST;
+    }
+    if (has(failure, t -> FULL_DISK.matcher(String.valueOf(t.getMessage())).find())) {
+      // checkpoints go without: what has no room is the result, and would not have it again
       return Cause.REQUEST;
     }
     boolean request =
@@ -62,6 +79,10 @@ final class RankFailure {
   }
 
   private static boolean has(Throwable failure, Predicate<Throwable> what) {
-    return Stream.iterate(failure, t -> t != null, Throwable::getCause).anyMatch(what);
+    return chain(failure).anyMatch(what);
+  }
+
+  private static Stream<Throwable> chain(Throwable failure) {
+    return Stream.iterate(failure, t -> t != null, Throwable::getCause);
   }
 }

@@ -66,7 +66,7 @@ record Rendezvous(
       int first = executors.indexOf(executors.get(task));
       if (first < task) {
         throw new BadRequestException(
-            "Spark put nodes %d and %d into one executor (%s): set spark.executor.cores, so that a node takes all cores of an executor, and let as many executors start as cluster.nodes says."
+            "Spark put nodes %s and %s into one executor (%s): set spark.executor.cores, so that a node takes all cores of an executor, and let as many executors start as cluster.nodes says."
                 .formatted(first, task, executors.get(task)));
       }
     }

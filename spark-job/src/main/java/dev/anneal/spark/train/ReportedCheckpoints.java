@@ -21,7 +21,7 @@ record ReportedCheckpoints(Attempt attempt, RankChannel channel) implements Chec
 
   @Override
   public void failed(long step, int rank, String reason) {
-    lost(step, "rank %d could not write its part: %s".formatted(rank, reason));
+    lost(step, "rank %s could not write its part: %s".formatted(rank, reason));
   }
 
   @Override

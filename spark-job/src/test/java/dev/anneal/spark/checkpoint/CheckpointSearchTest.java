@@ -103,6 +103,18 @@ class CheckpointSearchTest {
   }
 
   @Test
+  void refusesARunAllOfWhoseCheckpointsAreDamaged() throws Exception {
+    for (long step : List.of(10L, 20L, 30L)) {
+      Files.writeString(manifest(step), "{");
+    }
+    assertThatThrownBy(() -> run.search())
+        .isInstanceOf(BadRequestException.class)
+        .hasMessageContaining("none of them can be used (")
+        .hasMessageContaining("step-00000030")
+        .hasMessageContaining("--overwrite");
+  }
+
+  @Test
   void saysThatAnIndexIsDamaged() throws Exception {
     Files.writeString(output.resolve("checkpoints/index.json"), "{\"steps\":[10,");
     assertThatThrownBy(() -> run.search())

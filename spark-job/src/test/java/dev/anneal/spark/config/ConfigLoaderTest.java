@@ -168,6 +168,20 @@ class ConfigLoaderTest {
   }
 
   @Test
+  void refusesAValueThatYamlCuts() throws IOException {
+    write("data:\n  source: /rows #2.json\n");
+    assertThatThrownBy(this::load)
+        .hasMessage(
+            "%s line 2: source is '/rows', since what stands behind a '#' is a comment in YAML: put quotes around the whole value, or a space behind the '#'.",
+            file());
+    write("data:\n  source: /rows.json # of today\n  format: alpaca #or chat\n");
+    assertThat(load().data().rows().source()).isEqualTo("file:/rows.json");
+    assertThatThrownBy(() -> load("data.source=/rows # 2.json")).hasMessageContaining("'/rows'");
+    assertThat(load("data.source='/rows # 2.json'").data().rows().source())
+        .isEqualTo("file:/rows # 2.json");
+  }
+
+  @Test
   void refusesASetWithoutAValueAndAFileThatIsNotThere() throws IOException {
     write("");
     assertThatThrownBy(() -> load("lora.r"))

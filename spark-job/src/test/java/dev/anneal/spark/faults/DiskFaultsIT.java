@@ -34,8 +34,7 @@ class DiskFaultsIT {
     try {
       RunOutput output = faults.prepared(disk.resolve("full"));
       Held held = Held.in(Phases.forward(1, 5), folder);
-      try (SubmittedJob job =
-          faults.startEmbedded("train", output, held, "--set", "cluster.attempts=1")) {
+      try (SubmittedJob job = faults.startEmbedded("train", output, held)) {
         held.await();
         List<ProcessHandle> processes = job.processes();
         output.awaitCheckpoint(3);
@@ -48,6 +47,8 @@ class DiskFaultsIT {
             .singleElement()
             .asString()
             .contains("No space left on device", "The same command goes on after step 3.");
+        // what has no room would have none again
+        assertThat(job.out()).doesNotContain("Beginning again");
         assertThat(output.folder().resolve("adapter")).doesNotExist();
         job.assertNothingLeft(processes);
       }

@@ -8,6 +8,7 @@ import dev.anneal.spark.storage.RunFolder;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import org.apache.hadoop.conf.Configuration;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -31,6 +32,22 @@ class LocalLeaseTest {
       assertThat(first.answerTo("release")).isEqualTo("released");
       assertThat(second.answerTo(acquire())).isEqualTo("owner");
     }
+  }
+
+  @Test
+  void followsNoLink() throws Exception {
+    Path precious = Files.writeString(dir.resolve("precious"), "kept");
+    Files.createDirectories(output());
+    Path lock = output().resolve("run.lock");
+    for (Path target : List.of(precious, dir.resolve("nowhere"))) {
+      Files.createSymbolicLink(lock, target);
+      try (LeaseProcess run = new LeaseProcess("here")) {
+        assertThat(run.answerTo(acquire())).startsWith("refused: ").contains("run.lock is a link");
+      }
+      Files.delete(lock);
+    }
+    assertThat(precious).hasContent("kept");
+    assertThat(dir.resolve("nowhere")).doesNotExist();
   }
 
   @Test

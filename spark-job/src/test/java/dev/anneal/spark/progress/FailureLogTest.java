@@ -4,14 +4,19 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.anneal.spark.progress.ExecutorObituary.Obituary;
 import dev.anneal.spark.progress.RankEvent.Failed.Cause;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
 import org.apache.spark.scheduler.SparkListenerExecutorRemoved;
 import org.junit.jupiter.api.Test;
 
 class FailureLogTest {
   private final List<String> announced = new ArrayList<>();
-  private final FailureLog log = new FailureLog(announced::add, this::obituary);
+  private Duration pause = Duration.ZERO;
+  private final FailureLog log = new FailureLog(announced::add, this::obituary, () -> pause);
 
   @Test
   void namesTheRankThatFailedAndNotThoseThatLostIt() throws InterruptedException {
@@ -43,14 +48,75 @@ class FailureLogTest {
   }
 
   @Test
-  void namesTheProcessThatHangs() throws InterruptedException {
+  void aProcessThatGivesSignsOfLifeHangs() throws InterruptedException {
+    twoProcesses();
+    log.failed(new RankEvent.Failed(0, "a", "lost a peer", Cause.PEER_SILENT));
+    ScheduledExecutorService heart = Executors.newSingleThreadScheduledExecutor();
+    try {
+      var unused = heart.scheduleAtFixedRate(() -> log.alive("7"), 0, 200, TimeUnit.MILLISECONDS);
+      String cause =
+          "The process of rank 1 on b did not answer its peers in time, although it lives: look at process 123 there, or raise cluster.timeout.";
+      assertThat(log.firstCause()).hasValue(cause);
+      assertThat(announced).containsExactly(cause);
+      assertThat(log.hungExecutor()).hasValue("7");
+    } finally {
+      heart.shutdownNow();
+    }
+  }
+
+  @Test
+  void aProcessThatGivesNoneStandsStill() throws InterruptedException {
+    twoProcesses();
+    log.failed(new RankEvent.Failed(0, "a", "lost a peer", Cause.PEER_SILENT));
+    assertThat(log.firstCause().orElseThrow())
+        .matches(
+            "The process of rank 1 on b did not answer its peers in time and has given no sign of life for \\d+ s: process 123 there stands still, or its node cannot be reached\\.");
+    assertThat(log.hungExecutor()).hasValue("7");
+  }
+
+  @Test
+  void waitsForSparksWordOfAProcessThatHasClosedItsConnections() throws Exception {
+    twoProcesses();
+    log.failed(new RankEvent.Failed(0, "a", "lost a peer", Cause.PEER_CLOSED));
+    Thread spark =
+        new Thread(
+            () -> {
+              try {
+                // longer than peers that only wait are believed
+                Thread.sleep(12_000);
+              } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+              }
+              log.onExecutorRemoved(new SparkListenerExecutorRemoved(1, "7", "killed"));
+            });
+    spark.start();
+    assertThat(log.firstCause()).hasValue("The process of rank 1 on b was lost: killed");
+    assertThat(log.hungExecutor()).isEmpty();
+    spark.join();
+  }
+
+  @Test
+  void blamesNobodyForTheDriversOwnPause() throws InterruptedException {
+    twoProcesses();
+    pause = Duration.ofSeconds(41);
+    log.failed(new RankEvent.Failed(0, "a", "lost a peer", Cause.PEER_CLOSED));
+    log.onExecutorRemoved(
+        new SparkListenerExecutorRemoved(1, "7", "Executor heartbeat timed out after 61000 ms"));
+    assertThat(log.firstCause().orElseThrow()).startsWith("The driver stood still for 41 s");
+    assertThat(log.hungExecutor()).isEmpty();
+  }
+
+  @Test
+  void tellsADriverThatCannotBeHeardFromOneThatStoodStill() throws InterruptedException {
+    twoProcesses();
+    log.driverSilent(new RankEvent.DriverSilent("7", 60));
+    assertThat(log.firstCause().orElseThrow())
+        .startsWith("The process of executor 7 heard nothing of the driver for 60 s and left");
+  }
+
+  private void twoProcesses() {
     log.started(new RankEvent.Started(0, "a", "6", 122, 2, 1, "Linux", null));
     log.started(new RankEvent.Started(1, "b", "7", 123, 2, 1, "Linux", null));
-    log.failed(new RankEvent.Failed(0, "a", "lost a peer", Cause.LOST_PEER));
-    String cause =
-        "The process of rank 1 on b did not answer its peers in time: look at process 123 there, or raise cluster.timeout.";
-    assertThat(log.firstCause()).hasValue(cause);
-    assertThat(announced).containsExactly(cause);
   }
 
   @Test

@@ -31,6 +31,18 @@ class StoreRefusalTest {
   }
 
   @Test
+  void namesThePlaceThatIsForbidden() {
+    Exception refused =
+        new AccessDeniedException(
+            "s3a://runs/one/run.json",
+            null,
+            "getFileStatus on s3a://runs/one/run.json: software.amazon.awssdk.services.s3.model.S3Exception: null (Service: S3, Status Code: 403, Request ID: 1):403 Forbidden");
+    assertThat(StoreRefusal.sentence(new IllegalStateException("looking", refused)))
+        .hasValue(
+            "The object store refuses access to s3a://runs/one/run.json (403 Forbidden): correct the credentials, or let them read and write there.");
+  }
+
+  @Test
   void isSilentAboutOtherFailures() {
     assertThat(StoreRefusal.sentence(new IOException("No space left on device"))).isEmpty();
   }

@@ -57,6 +57,12 @@ class RankFailureTest {
   }
 
   @Test
+  void knowsThatAFullDiskStaysFull() {
+    assertThat(event(new IOException("/x: No space left on device")).cause())
+        .isEqualTo(Cause.REQUEST);
+  }
+
+  @Test
   void knowsThatCredentialsThatHaveExpiredStayExpired() {
     IOException expired = new IOException("Writing Object: ExpiredToken: it has expired");
     assertThat(event(expired).cause()).isEqualTo(Cause.REQUEST);

@@ -58,7 +58,7 @@ public record CheckpointManifest(
         "attempt '%s' is not a plain name".formatted(Excerpt.of(attempt)));
     require(
         files.size() >= worldSize,
-        "%d files cannot be of %d ranks".formatted(files.size(), worldSize));
+        "%s files cannot be of %s ranks".formatted(files.size(), worldSize));
     Set<String> names = new HashSet<>();
     for (WrittenFile file : files) {
       check(file, attempt, names);
@@ -71,7 +71,7 @@ public record CheckpointManifest(
         isName(file.name()) && file.name().startsWith(attempt + "/"),
         "the file '%s' is not one of the folder %s".formatted(shown, attempt));
     require(names.add(file.name()), "the file '%s' is named twice".formatted(shown));
-    require(file.bytes() >= 0, "the file '%s' has %d bytes".formatted(shown, file.bytes()));
+    require(file.bytes() >= 0, "the file '%s' has %s bytes".formatted(shown, file.bytes()));
     require(
         SHA256.matcher(file.sha256()).matches(),
         "the sha256 of '%s' is not 64 hexadecimal digits".formatted(shown));

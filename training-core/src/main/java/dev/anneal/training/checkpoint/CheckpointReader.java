@@ -72,7 +72,7 @@ public final class CheckpointReader {
     TrainerState state = TrainerState.read(resume.folder());
     if (state.step() != resume.step()) {
       throw new InvalidCheckpointException(
-          "%s is of step %d, but its checkpoint of step %d."
+          "%s is of step %s, but its checkpoint of step %s."
               .formatted(where, state.step(), resume.step()));
     }
     state.requireSameRun(run, where);
@@ -116,7 +116,7 @@ public final class CheckpointReader {
     }
     if (!fits) {
       throw new InvalidCheckpointException(
-          "%s must have the tensors %s, %s and %s of %d F32 numbers, and nothing else."
+          "%s must have the tensors %s, %s and %s of %s F32 numbers, and nothing else."
               .formatted(
                   file.where(),
                   RankFile.MASTER,

@@ -31,7 +31,7 @@ final class StrictJson {
   static <T> T parse(byte[] json, String where, Function<JsonObject, T> parser) {
     if (json.length > MAX_BYTES) {
       throw new InvalidCheckpointException(
-          "%s has more than %d bytes, too many for a checkpoint's JSON."
+          "%s has more than %s bytes, too many for a checkpoint's JSON."
               .formatted(where, MAX_BYTES));
     }
     try {
@@ -72,7 +72,7 @@ final class StrictJson {
     int found = json.intNumber(key);
     if (found != version) {
       throw json.refuse(
-          key, "is %d, but this version of Anneal reads only %d.".formatted(found, version));
+          key, "is %s, but this version of Anneal reads only %s.".formatted(found, version));
     }
   }
 
@@ -80,7 +80,7 @@ final class StrictJson {
   static void requireRanks(int worldSize) {
     if (worldSize < 1 || worldSize > MAX_RANKS) {
       throw new IllegalArgumentException(
-          "world_size must be 1 to %d, not %d".formatted(MAX_RANKS, worldSize));
+          "world_size must be 1 to %s, not %s".formatted(MAX_RANKS, worldSize));
     }
   }
 }

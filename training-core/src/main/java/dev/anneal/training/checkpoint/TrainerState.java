@@ -73,11 +73,11 @@ public record TrainerState(
     require(step >= 0, "step must be 0 or more, not " + step);
     require(
         optimizerStep >= 0 && skippedInARow >= 0 && skippedInARow <= step - optimizerStep,
-        "%d updates and %d steps skipped in a row cannot be of %d steps"
+        "%s updates and %s steps skipped in a row cannot be of %s steps"
             .formatted(optimizerStep, skippedInARow, step));
     require(
         Math.multiplyHigh(step, globalBatch) == 0 && dataPosition == step * globalBatch,
-        "%d steps of %d sequences do not end at sequence %d"
+        "%s steps of %s sequences do not end at sequence %s"
             .formatted(step, globalBatch, dataPosition));
   }
 
@@ -137,7 +137,7 @@ public record TrainerState(
       requireEqual("number of parameters in bucket " + i, mine.size(), theirs.size(), where);
       for (int j = 0; j < mine.size(); j++) {
         requireEqual(
-            "parameter %d of bucket %d".formatted(j, i),
+            "parameter %s of bucket %s".formatted(j, i),
             mine.get(j).shown(),
             theirs.get(j).shown(),
             where);

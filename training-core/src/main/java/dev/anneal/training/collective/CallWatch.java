@@ -87,9 +87,10 @@ final class CallWatch implements AutoCloseable {
 
   private CollectiveException expired(Call call) {
     return new CollectiveException(
-        "%s waited %d s for its peers in %s: look for the first error of the other ranks."
+        "%s waited %s s for its peers in %s: look for the first error of the other ranks."
             .formatted(caller, timeout.toSeconds(), call.name()),
-        null);
+        null,
+        PeerLoss.TIMED_OUT);
   }
 
   /** Returns when nothing is asked any more. */

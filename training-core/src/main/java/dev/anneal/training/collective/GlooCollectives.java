@@ -52,7 +52,7 @@ public final class GlooCollectives implements Collectives {
       throw e;
     } catch (RuntimeException e) {
       throw new CollectiveException(
-          "Rank %d did not meet its %d peers within %d s: check that every node reaches %s."
+          "Rank %s did not meet its %s peers within %s s: check that every node reaches %s."
               .formatted(rank, worldSize - 1, timeout.toSeconds(), localHost),
           e);
     }
@@ -149,13 +149,13 @@ public final class GlooCollectives implements Collectives {
       }
     } catch (RuntimeException e) {
       throw new CollectiveException(
-          "Rank %d lost a peer in %s: look for the first error of the other ranks."
+          "Rank %s lost a peer in %s: look for the first error of the other ranks."
               .formatted(rank, name),
           e);
     }
     if (aborted) {
       throw new CollectiveException(
-          "Rank %d was told to leave its peers in %s.".formatted(rank, name), null);
+          "Rank %s was told to leave its peers in %s.".formatted(rank, name), null);
     }
   }
 

@@ -99,9 +99,10 @@ public final class NcclCollectives implements Collectives {
     // NCCL itself would wait for them forever
     if (!store.meet(name + "/arrived", worldSize, timeout)) {
       throw new CollectiveException(
-          "Rank %d of %s did not meet its %d peers within %d s: look for the first error of the other ranks."
+          "Rank %s of %s did not meet its %s peers within %s s: look for the first error of the other ranks."
               .formatted(rank, name, worldSize - 1, timeout.toSeconds()),
-          null);
+          null,
+          PeerLoss.TIMED_OUT);
     }
     NcclCollectives collectives = create(store, name, device, rank, worldSize, timeout);
     try {
@@ -129,7 +130,7 @@ public final class NcclCollectives implements Collectives {
       return new NcclCollectives(group, store, name, device, rank, worldSize, timeout);
     } catch (RuntimeException e) {
       throw new CollectiveException(
-          "Rank %d of %s cannot use NCCL: %s".formatted(rank, name, NativeErrors.firstLine(e)), e);
+          "Rank %s of %s cannot use NCCL: %s".formatted(rank, name, NativeErrors.firstLine(e)), e);
     }
   }
 
@@ -192,7 +193,7 @@ public final class NcclCollectives implements Collectives {
     CollectiveException cause = failure.get();
     if (cause != null) {
       // the stack trace of whoever meets it, with that of the watch behind it
-      throw new CollectiveException(cause.getMessage(), cause);
+      throw new CollectiveException(cause.getMessage(), cause, cause.loss());
     }
   }
 
@@ -251,7 +252,7 @@ public final class NcclCollectives implements Collectives {
             "%s failed in %s: %s".formatted(caller(), call, NativeErrors.firstLine(e)), e);
     fail(error);
     CollectiveException first = failure.get();
-    return first == error ? error : new CollectiveException(first.getMessage(), e);
+    return first == error ? error : new CollectiveException(first.getMessage(), e, first.loss());
   }
 
   /** Takes down the first failure and frees the GPU. */
@@ -296,7 +297,7 @@ public final class NcclCollectives implements Collectives {
   }
 
   private String caller() {
-    return "Rank %d of %s".formatted(rank, name);
+    return "Rank %s of %s".formatted(rank, name);
   }
 
   /** A collective that the GPU may still be at. */

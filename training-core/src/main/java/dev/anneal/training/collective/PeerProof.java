@@ -36,7 +36,7 @@ final class PeerProof {
       if (!secret.isProof(
           part(answers, peer), pair(peer, rank), part(ours, peer), part(theirs, peer))) {
         throw new CollectiveException(
-            "Rank %d met a stranger in the place of rank %d: keep others off the network of the nodes, and start again."
+            "Rank %s met a stranger in the place of rank %s: keep others off the network of the nodes, and start again."
                 .formatted(rank, peer),
             null);
       }

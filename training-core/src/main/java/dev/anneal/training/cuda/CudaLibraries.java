@@ -73,6 +73,6 @@ public final class CudaLibraries {
 
   /** As NCCL counts since 2.9: 10000 * major + 100 * minor + patch. */
   static String ncclVersion(int code) {
-    return "%d.%d.%d".formatted(code / 10000, code / 100 % 100, code % 100);
+    return "%s.%s.%s".formatted(code / 10000, code / 100 % 100, code % 100);
   }
 }

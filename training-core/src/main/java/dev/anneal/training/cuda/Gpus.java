@@ -91,7 +91,7 @@ public final class Gpus {
     }
     if (cuda < CUDA_13) {
       throw new GpuException(
-          "The NVIDIA driver %s serves CUDA %d.%d, but these libraries need CUDA 13: install driver 580 or newer, or NVIDIA's forward-compatibility package cuda-compat-13."
+          "The NVIDIA driver %s serves CUDA %s.%s, but these libraries need CUDA 13: install driver 580 or newer, or NVIDIA's forward-compatibility package cuda-compat-13."
               .formatted(driver, cuda / 1000, cuda % 1000 / 10));
     }
   }
@@ -100,7 +100,7 @@ public final class Gpus {
     if (seen < needed) {
       String where = visible == null ? "" : " with CUDA_VISIBLE_DEVICES=" + visible;
       throw new GpuException(
-          "There %s%s, but %d %s needed: lower cluster.gpus_per_node or give the executor more."
+          "There %s%s, but %s %s needed: lower cluster.gpus_per_node or give the executor more."
               .formatted(
                   seen == 1 ? "is 1 GPU" : "are %s GPUs".formatted(seen == 0 ? "no" : seen),
                   where,

@@ -1,5 +1,6 @@
 package dev.anneal.training.cuda;
 
+import java.util.Locale;
 import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.NativeErrors;
 import java.util.ArrayList;
@@ -41,8 +42,7 @@ public final class PinnedMemory {
         bytes *= dim;
       }
       throw new PinnedMemoryException(
-          "the host has no %.2f GB of %s left (%s)"
-              .formatted(
+          String.format(Locale.ROOT, "the host has no %.2f GB of %s left (%s)", 
                   bytes / 1e9,
                   device.isGpu() ? "pinned memory" : "memory",
                   NativeErrors.firstLine(e)),

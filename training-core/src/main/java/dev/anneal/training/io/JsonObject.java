@@ -72,7 +72,7 @@ public final class JsonObject {
       String place =
           e.getLocation() == null
               ? ""
-              : " at line %d, column %d"
+              : " at line %s, column %s"
                   .formatted(e.getLocation().getLineNr(), e.getLocation().getColumnNr());
       throw new InvalidModelException(where + " is not valid JSON" + place + ".", e);
     }

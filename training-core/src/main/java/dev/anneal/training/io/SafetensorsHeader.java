@@ -102,7 +102,7 @@ public record SafetensorsHeader(
     if (entry.byteSize() != expected) {
       throw json.refuse(
           "data_offsets",
-          "must span the %d bytes of its shape and dtype, not %d."
+          "must span the %s bytes of its shape and dtype, not %s."
               .formatted(expected, entry.byteSize()));
     }
     return entry;
@@ -138,7 +138,7 @@ public record SafetensorsHeader(
     for (TensorEntry entry : entries) {
       if (entry.begin() != end) {
         throw new InvalidModelException(
-            "%s is corrupt: the data of tensor %s begin at byte %d instead of %d."
+            "%s is corrupt: the data of tensor %s begin at byte %s instead of %s."
                 .formatted(where, Excerpt.of(entry.name()), entry.begin(), end));
       }
       end = entry.end();
@@ -148,7 +148,7 @@ public record SafetensorsHeader(
     }
     if (end < dataBytes) {
       throw new InvalidModelException(
-          "%s is corrupt: its tensors end at byte %d but the file has %d."
+          "%s is corrupt: its tensors end at byte %s but the file has %s."
               .formatted(where, dataStart + end, fileBytes));
     }
   }
@@ -175,7 +175,7 @@ public record SafetensorsHeader(
 
   static InvalidModelException truncated(String where, String what, long expected, long found) {
     return new InvalidModelException(
-        "%s is truncated: %s needs the file to have %d bytes and it has %d; copy it again."
+        "%s is truncated: %s needs the file to have %s bytes and it has %s; copy it again."
             .formatted(where, what, expected, found));
   }
 }

@@ -101,7 +101,7 @@ public final class SafetensorsWriter {
       missing -= bytes.remaining();
       if (missing < 0) {
         throw new IllegalStateException(
-            "%d bytes too many for tensor %s".formatted(-missing, tensor.name()));
+            "%s bytes too many for tensor %s".formatted(-missing, tensor.name()));
       }
       while (bytes.hasRemaining()) {
         channel.write(bytes);
@@ -111,7 +111,7 @@ public final class SafetensorsWriter {
     void finish() {
       if (missing != 0) {
         throw new IllegalStateException(
-            "%d bytes too few for tensor %s".formatted(missing, tensor.name()));
+            "%s bytes too few for tensor %s".formatted(missing, tensor.name()));
       }
     }
   }

@@ -91,7 +91,7 @@ final class KernelCompiler {
   private static void check(int error, Wanted wanted, String detail) {
     if (error != SUCCESS) {
       throw new KernelException(
-          "NVRTC cannot compile kernel %s for sm_%d (%s)%s"
+          "NVRTC cannot compile kernel %s for sm_%s (%s)%s"
               .formatted(
                   wanted.variant(),
                   wanted.capability(),

@@ -74,7 +74,7 @@ public record PeftConfig(LoraSpec lora, String baseModel) {
     checkSupported(json);
     int r = json.intNumber("r");
     if (r <= 0) {
-      throw json.refuse("r", "must be more than 0, not %d.".formatted(r));
+      throw json.refuse("r", "must be more than 0, not %s.".formatted(r));
     }
     LoraSpec lora =
         new LoraSpec(
@@ -156,7 +156,7 @@ public record PeftConfig(LoraSpec lora, String baseModel) {
     for (String key : keys(json, RANK_PATTERN)) {
       int r = pattern.intNumber(key);
       if (r <= 0) {
-        throw pattern.refuse(key, "must be more than 0, not %d.".formatted(r));
+        throw pattern.refuse(key, "must be more than 0, not %s.".formatted(r));
       }
       ranks.put(key, r);
     }

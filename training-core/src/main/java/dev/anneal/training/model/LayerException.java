@@ -9,6 +9,6 @@ public final class LayerException extends RuntimeException {
    * @param pass forward or backward
    */
   LayerException(int layer, String pass, RuntimeException cause) {
-    super("layer %d, %s: %s".formatted(layer, pass, NativeErrors.firstLine(cause)), cause);
+    super("layer %s, %s: %s".formatted(layer, pass, NativeErrors.firstLine(cause)), cause);
   }
 }

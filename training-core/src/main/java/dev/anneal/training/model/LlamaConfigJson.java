@@ -23,7 +23,7 @@ final class LlamaConfigJson {
     if (heads % keyValueHeads != 0) {
       throw json.refuse(
           "num_key_value_heads",
-          "must divide num_attention_heads, but %d does not divide %d."
+          "must divide num_attention_heads, but %s does not divide %s."
               .formatted(keyValueHeads, heads));
     }
     JsonObject rope = rope(json);
@@ -76,13 +76,13 @@ final class LlamaConfigJson {
     if (!json.has("head_dim") && hiddenSize % heads != 0) {
       throw json.refuse(
           "hidden_size",
-          "must be a multiple of num_attention_heads (%d) where head_dim is not given, not %d."
+          "must be a multiple of num_attention_heads (%s) where head_dim is not given, not %s."
               .formatted(heads, hiddenSize));
     }
     int headDim = json.has("head_dim") ? positive(json, "head_dim") : hiddenSize / heads;
     if (headDim % 2 != 0) {
       throw json.refuse(
-          "head_dim", "must be even for rotary embeddings, not %d.".formatted(headDim));
+          "head_dim", "must be even for rotary embeddings, not %s.".formatted(headDim));
     }
     return headDim;
   }
@@ -127,7 +127,7 @@ final class LlamaConfigJson {
   private static int positive(JsonObject json, String key) {
     int value = json.intNumber(key);
     if (value <= 0) {
-      throw json.refuse(key, "must be more than 0, not %d.".formatted(value));
+      throw json.refuse(key, "must be more than 0, not %s.".formatted(value));
     }
     return value;
   }

@@ -87,12 +87,12 @@ public final class ModelCheck {
     }
     String named = unread.stream().limit(NAMED).map(Excerpt::of).collect(Collectors.joining(", "));
     return Optional.of(
-        "%d %s of the checkpoint in %s not read, as in transformers: %s%s."
+        "%s %s of the checkpoint in %s not read, as in transformers: %s%s."
             .formatted(
                 unread.size(),
                 unread.size() == 1 ? "tensor" : "tensors",
                 folder.location() + (unread.size() == 1 ? " is" : " are"),
                 named,
-                unread.size() > NAMED ? " and %d more".formatted(unread.size() - NAMED) : ""));
+                unread.size() > NAMED ? " and %s more".formatted(unread.size() - NAMED) : ""));
   }
 }

@@ -55,7 +55,7 @@ final class Evaluator {
       throw e;
     } catch (RuntimeException | IOException e) {
       throw new TrainingException(
-          "rank %d, evaluation after step %d, %s"
+          "rank %s, evaluation after step %s, %s"
               .formatted(ranks.rank(), step, NativeErrors.firstLine(e)),
           e);
     }
@@ -82,7 +82,7 @@ final class Evaluator {
     double loss = mean(lossSum, targetTokens);
     if (!Double.isFinite(loss)) {
       throw new NotFiniteException(
-          "rank %d, evaluation after step %d, the held-out loss is %s: lower optimizer.learning_rate or check the data."
+          "rank %s, evaluation after step %s, the held-out loss is %s: lower optimizer.learning_rate or check the data."
               .formatted(ranks.rank(), step, loss),
           step,
           List.of());

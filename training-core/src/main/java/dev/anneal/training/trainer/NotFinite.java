@@ -55,10 +55,10 @@ final class NotFinite {
         totals.brokenRanks().isEmpty() ? batches.describeAll(step) : broken(step, losses);
     String many =
         skippedInARow > 1
-            ? ", as in the %d steps before, which were skipped".formatted(skippedInARow - 1)
+            ? ", as in the %s steps before, which were skipped".formatted(skippedInARow - 1)
             : "";
     return new NotFiniteException(
-        "rank %d, step %d, %s%s: lower optimizer.learning_rate or check the data."
+        "rank %s, step %s, %s%s: lower optimizer.learning_rate or check the data."
             .formatted(ranks.rank(), step + 1, problem(totals, sequences), many),
         step + 1,
         sequences);
@@ -66,7 +66,7 @@ final class NotFinite {
 
   private String problem(StepTotals totals, List<String> sequences) {
     if (!totals.brokenRanks().isEmpty()) {
-      List<String> broken = totals.brokenRanks().stream().map("rank %d"::formatted).toList();
+      List<String> broken = totals.brokenRanks().stream().map("rank %s"::formatted).toList();
       return "the loss is %s, which comes from %s of %s"
           .formatted(totals.loss(), shown(sequences), shown(broken));
     }
@@ -97,6 +97,6 @@ final class NotFinite {
     int more = sequences.size() - MAX_NAMED;
     return more <= 0
         ? String.join(", ", sequences)
-        : "%s and %d more".formatted(String.join(", ", sequences.subList(0, MAX_NAMED)), more);
+        : "%s and %s more".formatted(String.join(", ", sequences.subList(0, MAX_NAMED)), more);
   }
 }

@@ -46,7 +46,7 @@ final class OutOfMemory {
     String message = NativeErrors.firstLine(error);
     int sign = message.indexOf(SIGN);
     String doing =
-        sign > 0 ? message.substring(0, sign) : "rank %d, loading: ".formatted(ranks.rank());
+        sign > 0 ? message.substring(0, sign) : "rank %s, loading: ".formatted(ranks.rank());
     return new TrainingException(doing + sentence(), error);
   }
 

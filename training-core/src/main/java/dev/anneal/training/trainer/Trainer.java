@@ -78,7 +78,7 @@ final class Trainer {
       throw e;
     } catch (RuntimeException | IOException e) {
       throw new TrainingException(
-          "rank %d, step %d, %s".formatted(ranks.rank(), step + 1, NativeErrors.firstLine(e)), e);
+          "rank %s, step %s, %s".formatted(ranks.rank(), step + 1, NativeErrors.firstLine(e)), e);
     }
   }
 

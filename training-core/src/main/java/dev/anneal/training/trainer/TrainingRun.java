@@ -83,7 +83,7 @@ public final class TrainingRun {
       throw e;
     } catch (RuntimeException | IOException e) {
       throw new TrainingException(
-          "rank %d, %s".formatted(ranks.rank(), NativeErrors.firstLine(e)), e);
+          "rank %s, %s".formatted(ranks.rank(), NativeErrors.firstLine(e)), e);
     }
   }
 
@@ -141,7 +141,7 @@ public final class TrainingRun {
     }
     if (resume.step() > spec.batches().totalSteps()) {
       throw new InvalidCheckpointException(
-          "%s is a checkpoint of step %d, but this run has only %d steps."
+          "%s is a checkpoint of step %s, but this run has only %s steps."
               .formatted(resume.folder().location(), resume.step(), spec.batches().totalSteps()));
     }
     listener.onPhase("loading checkpoint");

@@ -1,0 +1,201 @@
+package dev.anneal.data.token;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+import java.util.Optional;
+import java.util.regex.Pattern;
+
+/**
+ * Byte pairs as SentencePiece makes them, of characters, where a space is {@code ▁} and what has no
+ * token becomes the tokens of its bytes. The library tokenizes a whole text, and the places of the
+ * tokens are told from their lengths, as {@link ByteLevelEncoder} does.
+ */
+final class SentencePieceEncoder implements TextEncoder {
+  private static final String SPACE = "▁";
+  private static final int SPACE_BYTES = 3;
+  private static final Pattern BYTE = Pattern.compile("<0x[0-9A-F]{2}>");
+
+  /** Where a space that is not in the text stands in front of it. */
+  private enum Prefix {
+    NOWHERE,
+    /** Before all text between added tokens. */
+    EVERYWHERE,
+    /** The same, but not before a space. */
+    WHERE_NONE_IS,
+    /** At the begin of the whole text, but not before a space. */
+    AT_THE_BEGIN
+  }
+
+  private final NativeTokenizer library;
+  private final Prefix prefix;
+  // by id: bytes in UTF-8, and 0 for what no text becomes; of added tokens the text
+  private final int[] bytes;
+  private final String[] added;
+
+  private SentencePieceEncoder(
+      NativeTokenizer library, Prefix prefix, TokenizerJson json, List<AddedTokens.Token> added) {
+    this.library = library;
+    this.prefix = prefix;
+    this.bytes = new int[json.idBound()];
+    this.added = new String[json.idBound()];
+    json.vocabulary()
+        .forEach(
+            (entry, id) ->
+                bytes[id] =
+                    BYTE.matcher(entry).matches()
+                        ? 1
+                        : entry.getBytes(StandardCharsets.UTF_8).length);
+    added.forEach(token -> this.added[token.id()] = token.content());
+  }
+
+  /**
+   * The encoder of a tokenizer of byte pairs; empty where its rules are others.
+   *
+   * @param added tokens that take no more than their own text
+   */
+  static Optional<TextEncoder> of(
+      TokenizerJson json, NativeTokenizer library, List<AddedTokens.Token> added) {
+    JsonNode rules = json.rules();
+    boolean bytesHaveTokens =
+        rules.path("model").path("byte_fallback").asBoolean()
+            && json.vocabulary().keySet().stream().filter(BYTE.asMatchPredicate()).count() == 256;
+    return bytesHaveTokens
+        ? prefix(rules.path("normalizer"), rules.path("pre_tokenizer"))
+            .map(prefix -> new SentencePieceEncoder(library, prefix, json, added))
+        : Optional.empty();
+  }
+
+  private static Optional<Prefix> prefix(JsonNode normalizer, JsonNode preTokenizer) {
+    if (TextEncoders.isAbsent(normalizer)) {
+      return TextEncoders.isType(preTokenizer, "Metaspace")
+              && preTokenizer.path("replacement").asText().equals(SPACE)
+          ? switch (preTokenizer.path("prepend_scheme").asText()) {
+            case "always" -> Optional.of(Prefix.WHERE_NONE_IS);
+            case "first" -> Optional.of(Prefix.AT_THE_BEGIN);
+            case "never" -> Optional.of(Prefix.NOWHERE);
+            default -> Optional.empty();
+          }
+          : Optional.empty();
+    }
+    JsonNode steps = normalizer.path("normalizers");
+    boolean prepends =
+        steps.size() == 2
+            && TextEncoders.isType(steps.get(0), "Prepend")
+            && steps.get(0).path("prepend").asText().equals(SPACE)
+            && replacesSpaces(steps.get(1));
+    return prepends && TextEncoders.isAbsent(preTokenizer)
+        ? Optional.of(Prefix.EVERYWHERE)
+        : Optional.empty();
+  }
+
+  private static boolean replacesSpaces(JsonNode step) {
+    return TextEncoders.isType(step, "Replace")
+        && step.path("pattern").path("String").asText().equals(" ")
+        && step.path("content").asText().equals(SPACE);
+  }
+
+  @Override
+  public EncodedText encode(String text) {
+    int[] ids = library.ids(text);
+    int[] starts = new int[ids.length];
+    int[] ends = new int[ids.length];
+    Walk walk = new Walk(text);
+    for (int i = 0; i < ids.length; i++) {
+      int id = ids[i];
+      boolean known = id < bytes.length && (added[id] != null || bytes[id] > 0);
+      starts[i] = walk.reached();
+      if (!known || !(added[id] != null ? walk.pass(added[id]) : walk.pass(bytes[id]))) {
+        return library.encode(text);
+      }
+      ends[i] = walk.passed();
+    }
+    return walk.isAtEnd() ? new EncodedText(ids, starts, ends) : library.encode(text);
+  }
+
+  @Override
+  public int[] ids(String text) {
+    return library.ids(text);
+  }
+
+  /** Goes through a text, character by character, as tokens of so many bytes do. */
+  private final class Walk {
+    private final String text;
+    private int index;
+    private int codePoint;
+    private int last;
+    // of the character under way
+    private int bytesLeft;
+    private boolean mayPrefix = true;
+
+    Walk(String text) {
+      this.text = text;
+    }
+
+    /** Whether the text goes on with this added token, which is then behind. */
+    boolean pass(String token) {
+      if (bytesLeft > 0 || !text.startsWith(token, index)) {
+        return false;
+      }
+      index += token.length();
+      codePoint += token.codePointCount(0, token.length());
+      last = codePoint - 1;
+      mayPrefix = prefix != Prefix.AT_THE_BEGIN;
+      return true;
+    }
+
+    /** Whether the text has so many bytes more, which are then behind. */
+    boolean pass(int bytes) {
+      int toGo = bytes;
+      while (toGo > 0) {
+        if (bytesLeft == 0 && !next()) {
+          return false;
+        }
+        int taken = Math.min(toGo, bytesLeft);
+        bytesLeft -= taken;
+        toGo -= taken;
+      }
+      return true;
+    }
+
+    private boolean next() {
+      if (index == text.length()) {
+        return false;
+      }
+      if (isPrefixed()) {
+        // it stands for the character behind it
+        bytesLeft = SPACE_BYTES;
+        last = codePoint;
+      } else {
+        int c = text.codePointAt(index);
+        bytesLeft = c == ' ' ? SPACE_BYTES : c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
+        last = codePoint++;
+        index += Character.charCount(c);
+      }
+      mayPrefix = false;
+      return true;
+    }
+
+    private boolean isPrefixed() {
+      if (!mayPrefix || prefix == Prefix.NOWHERE) {
+        return false;
+      }
+      char first = text.charAt(index);
+      return prefix == Prefix.EVERYWHERE || (first != ' ' && first != SPACE.charAt(0));
+    }
+
+    /** The character that the next token begins with or within. */
+    int reached() {
+      return bytesLeft > 0 ? last : codePoint;
+    }
+
+    /** Behind the last character that a token stands for. */
+    int passed() {
+      return last + 1;
+    }
+
+    boolean isAtEnd() {
+      return index == text.length() && bytesLeft == 0;
+    }
+  }
+}
