@@ -110,7 +110,7 @@ final class Comparison {
 
   @Override
   public String toString() {
-    return "%d renderings: %d equal, %d fail in both, %d refused as unsupported, %d different"
+    return "%s renderings: %s equal, %s fail in both, %s refused as unsupported, %s different"
         .formatted(cases(), equal, failed, unsupported, differences.size());
   }
 }

@@ -42,7 +42,7 @@ class EndToEndIT {
       assertThat(job.await()).as(job.out() + job.err()).isZero();
       job.assertNothingLeft(processes);
       assertThat(job.out())
-          .contains("step %d/%d".formatted(STEPS, STEPS), "Held-out loss", "before", "after")
+          .contains("step %s/%s".formatted(STEPS, STEPS), "Held-out loss", "before", "after")
           .contains(output + "/adapter", output + "/metrics.jsonl", output + "/run.json");
       assertThat(job.err()).isEmpty();
     }

@@ -66,7 +66,7 @@ public final class HdfsServer implements AutoCloseable {
 
   /** The URI of something on it; of its root for an empty path. */
   public String uri(String path) {
-    return "hdfs://127.0.0.1:%d/%s".formatted(process.port(), path);
+    return "hdfs://127.0.0.1:%s/%s".formatted(process.port(), path);
   }
 
   /** Reads and writes it. */

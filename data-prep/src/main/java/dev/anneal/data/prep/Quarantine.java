@@ -1,6 +1,5 @@
 package dev.anneal.data.prep;
 
-import java.util.Locale;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.anneal.data.prep.Census.LeftOut;
 import dev.anneal.storage.Storage;
@@ -9,6 +8,7 @@ import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 
 /**

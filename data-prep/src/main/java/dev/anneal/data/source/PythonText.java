@@ -16,8 +16,9 @@ import java.util.concurrent.TimeUnit;
 
 /** Values that JSON has no form for as texts, which are those of Python's {@code str}. */
 final class PythonText {
-  private static final DateTimeFormatter SECONDS = DateTimeFormatter.ofPattern("HH:mm:ss");
-  private static final DateTimeFormatter OFFSET = DateTimeFormatter.ofPattern("xxx");
+  private static final DateTimeFormatter SECONDS =
+      DateTimeFormatter.ofPattern("HH:mm:ss", Locale.ROOT);
+  private static final DateTimeFormatter OFFSET = DateTimeFormatter.ofPattern("xxx", Locale.ROOT);
 
   private PythonText() {}
 

@@ -11,8 +11,8 @@ import java.util.stream.IntStream;
 
 /**
  * Tells from {@code tokenizer.json} the fastest way to what the tokenizers library makes of a text:
- * piece by piece where the pieces can be cut here, from the lengths of tokens where all are bytes or
- * as SentencePiece makes them, else by the library alone.
+ * piece by piece where the pieces can be cut here, from the lengths of tokens where all are bytes
+ * or as SentencePiece makes them, else by the library alone.
  */
 final class TextEncoders {
   private TextEncoders() {}

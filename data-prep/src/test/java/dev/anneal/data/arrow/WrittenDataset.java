@@ -33,7 +33,7 @@ final class WrittenDataset {
         writer.finish();
       }
       files.add(
-          "{\"name\":\"%s\",\"sequences\":%d,\"bytes\":%d}"
+          "{\"name\":\"%s\",\"sequences\":%s,\"bytes\":%s}"
               .formatted(path.getFileName(), sequencesPerFile[file], Files.size(path)));
     }
     Files.writeString(

@@ -32,9 +32,9 @@ class PartialFileTest {
     Process process = new ProcessBuilder("true").start();
     process.waitFor();
     String host = InetAddress.getLocalHost().getHostName();
-    Path gone = folder.resolve("a.%d-1-0@%s.part".formatted(process.pid(), host));
+    Path gone = folder.resolve("a.%s-1-0@%s.part".formatted(process.pid(), host));
     Files.writeString(gone, "begun");
-    Path elsewhere = folder.resolve("a.%d-1-0@elsewhere.part".formatted(process.pid()));
+    Path elsewhere = folder.resolve("a.%s-1-0@elsewhere.part".formatted(process.pid()));
     Files.writeString(elsewhere, "of another host");
     try (PartialFile next = PartialFile.claim(folder, "a");
         PartialFile another = PartialFile.claim(folder, "a")) {

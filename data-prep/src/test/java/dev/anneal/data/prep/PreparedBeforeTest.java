@@ -200,7 +200,7 @@ class PreparedBeforeTest {
   private static void addRow(Path file, int i) throws Exception {
     Files.writeString(
         file,
-        "{\"input_ids\": [%d, 5, 6], \"target_spans\": [1, 3]}\n".formatted(i),
+        "{\"input_ids\": [%s, 5, 6], \"target_spans\": [1, 3]}\n".formatted(i),
         StandardOpenOption.CREATE,
         StandardOpenOption.APPEND);
   }

@@ -12,6 +12,7 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -90,7 +91,7 @@ class SentencePieceEncoderTest {
     Map<String, Integer> words = new HashMap<>();
     int texts = 0;
     for (JsonNode row : JSON.readTree(Shared.alpaca().toFile())) {
-      for (String word : row.get("output").textValue().split("(?= )")) {
+      for (String word : row.get("output").textValue().split("(?= )", -1)) {
         words.merge(word.replace(' ', '▁'), 1, Integer::sum);
       }
       if (++texts == TEXTS) {
@@ -102,9 +103,10 @@ class SentencePieceEncoderTest {
       vocabulary.put(token, vocabulary.size());
     }
     for (int i = 0; i < 256; i++) {
-      vocabulary.put(String.format("<0x%02X>", i), vocabulary.size());
+      vocabulary.put(String.format(Locale.ROOT, "<0x%02X>", i), vocabulary.size());
     }
-    "▁etaoinsrhldcumfpgwybv.,kTIA0123é中".codePoints()
+    "▁etaoinsrhldcumfpgwybv.,kTIA0123é中"
+        .codePoints()
         .mapToObj(Character::toString)
         .forEach(c -> vocabulary.put(c, vocabulary.size()));
     ArrayNode merges = JSON.createArrayNode();

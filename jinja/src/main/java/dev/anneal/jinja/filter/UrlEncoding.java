@@ -9,6 +9,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 
 /** Texts and parameters as they stand in addresses. */
@@ -50,7 +51,7 @@ final class UrlEncoding {
       boolean plain =
           c < 128
               && (Character.isLetterOrDigit(c) || "_.-~".indexOf(c) >= 0 || safe.indexOf(c) >= 0);
-      text.append(plain ? String.valueOf(c) : "%%%02X".formatted((int) c));
+      text.append(plain ? String.valueOf(c) : String.format(Locale.ROOT, "%%%02X", (int) c));
     }
     return text.toString();
   }

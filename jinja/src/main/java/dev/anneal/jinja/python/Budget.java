@@ -41,7 +41,7 @@ public final class Budget {
   /** To be called before work that takes longer than a step. */
   public void requireTime() {
     if (System.nanoTime() - deadline > 0) {
-      throw TemplateException.limit("it takes more than %d ms".formatted(time.toMillis()));
+      throw TemplateException.limit("it takes more than %s ms".formatted(time.toMillis()));
     }
   }
 
@@ -50,11 +50,11 @@ public final class Budget {
     characters += length;
     if (length > MAX_TEXT) {
       throw TemplateException.limit(
-          "it makes a text of %d characters, and %d are allowed".formatted(length, MAX_TEXT));
+          "it makes a text of %s characters, and %s are allowed".formatted(length, MAX_TEXT));
     }
     if (characters > MAX_TEXTS) {
       throw TemplateException.limit(
-          "its texts have more than %d characters in all".formatted(MAX_TEXTS));
+          "its texts have more than %s characters in all".formatted(MAX_TEXTS));
     }
     if (length > 1 << 16) {
       requireTime();
@@ -66,7 +66,7 @@ public final class Budget {
   public void elements(long size) {
     if (size > MAX_ELEMENTS) {
       throw TemplateException.limit(
-          "it makes a list of %d elements, and %d are allowed".formatted(size, MAX_ELEMENTS));
+          "it makes a list of %s elements, and %s are allowed".formatted(size, MAX_ELEMENTS));
     }
     // an element takes the memory of some characters
     text(8 * size);

@@ -1,5 +1,6 @@
 package dev.anneal.jinja.python;
 
+import java.util.Locale;
 import java.util.function.IntPredicate;
 
 /** Classes of characters as Python's methods of texts tell them apart. */
@@ -26,8 +27,10 @@ final class Characters {
 
   static String escape(int c) {
     return c < 0x100
-        ? "\\x%02x".formatted(c)
-        : c < 0x10000 ? "\\u%04x".formatted(c) : "\\U%08x".formatted(c);
+        ? String.format(Locale.ROOT, "\\x%02x", c)
+        : c < 0x10000
+            ? String.format(Locale.ROOT, "\\u%04x", c)
+            : String.format(Locale.ROOT, "\\U%08x", c);
   }
 
   static boolean isAlpha(int c) {

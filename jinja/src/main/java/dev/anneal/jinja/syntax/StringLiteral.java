@@ -1,5 +1,7 @@
 package dev.anneal.jinja.syntax;
 
+import java.util.Locale;
+
 /** The escapes of a text in a template, as Python's codec {@code unicode-escape} reads them. */
 final class StringLiteral {
   private StringLiteral() {}
@@ -61,8 +63,10 @@ final class StringLiteral {
           // Jinja writes what is not ASCII as an escape, which the backslash before it makes a text
           text.append(
               c < 0x100
-                  ? "x%02x".formatted(c)
-                  : c < 0x10000 ? "u%04x".formatted(c) : "U%08x".formatted(c));
+                  ? String.format(Locale.ROOT, "x%02x", c)
+                  : c < 0x10000
+                      ? String.format(Locale.ROOT, "u%04x", c)
+                      : String.format(Locale.ROOT, "U%08x", c));
         }
         return at + Character.charCount(c);
       }

@@ -44,8 +44,7 @@ final class CutValues {
   private static boolean isLocation(String key) {
     String field = key.substring(key.lastIndexOf('.') + 1);
     return ConfigSchema.keys().stream()
-        .anyMatch(
-            known -> known.kind() == ConfigKey.Kind.LOCATION && known.field().equals(field));
+        .anyMatch(known -> known.kind() == ConfigKey.Kind.LOCATION && known.field().equals(field));
   }
 
   private static BadRequestException cut(String where, String value) {

@@ -1,9 +1,9 @@
 package dev.anneal.spark.doctor;
 
-import java.util.Locale;
 import dev.anneal.data.task.TaskResults;
 import java.time.Duration;
 import java.util.LinkedHashMap;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ExecutionException;
@@ -72,6 +72,9 @@ final class ClockChecks {
     return Math.abs(off) < APART.toMillis()
         ? Finding.of(String.format(Locale.ROOT, "%+d ms, +-%s", off, (end - begin + 1) / 2))
         : Finding.stopping(
-            String.format(Locale.ROOT, "The clock is %+d s off the driver's: object stores and Kerberos refuse what comes with a wrong time, so let the nodes keep it by NTP.", off / 1000));
+            String.format(
+                Locale.ROOT,
+                "The clock is %+d s off the driver's: object stores and Kerberos refuse what comes with a wrong time, so let the nodes keep it by NTP.",
+                off / 1000));
   }
 }

@@ -1,6 +1,5 @@
 package dev.anneal.spark.job;
 
-import java.util.Locale;
 import dev.anneal.spark.JobFailedException;
 import dev.anneal.spark.checkpoint.CheckpointCommitter;
 import dev.anneal.spark.checkpoint.StoredCheckpoint;
@@ -27,6 +26,7 @@ import dev.anneal.training.io.WrittenFile;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 import java.util.SortedMap;
 import java.util.concurrent.CountDownLatch;
@@ -234,7 +234,9 @@ final class TrainingStage {
     display.line(
         "Beginning again %s in %s s ..."
             .formatted(
-                step == 0 ? "with the first step" : String.format(Locale.ROOT, "after step %,d", step),
+                step == 0
+                    ? "with the first step"
+                    : String.format(Locale.ROOT, "after step %,d", step),
                 pause.toSeconds()));
     try {
       Thread.sleep(pause.toMillis());
@@ -252,8 +254,7 @@ final class TrainingStage {
       return;
     }
     display.line(
-        "Waiting for executors: %s of %s are there ..."
-            .formatted(Executors.count(spark), nodes));
+        "Waiting for executors: %s of %s are there ...".formatted(Executors.count(spark), nodes));
     long patience = (long) plan.config().cluster().attempts() * plan.config().cluster().timeout();
     long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(patience);
     while (Executors.count(spark) < nodes
@@ -281,7 +282,12 @@ final class TrainingStage {
   private void announce(List<StoredCheckpoint> found) {
     AnnealConfig config = plan.config();
     display.line(
-        String.format(Locale.ROOT, "Training %,d steps of %,d sequences on %s ranks ...", steps, config.globalBatch(), config.worldSize()));
+        String.format(
+            Locale.ROOT,
+            "Training %,d steps of %,d sequences on %s ranks ...",
+            steps,
+            config.globalBatch(),
+            config.worldSize()));
     if (!found.isEmpty()) {
       display.line(String.format(Locale.ROOT, "Going on after step %,d ...", found.get(0).step()));
     }
@@ -324,7 +330,9 @@ final class TrainingStage {
 
     @Override
     public void lost(long step, String sentence) {
-      display.line(String.format(Locale.ROOT, "The checkpoint after step %,d is missing: %s", step, sentence));
+      display.line(
+          String.format(
+              Locale.ROOT, "The checkpoint after step %,d is missing: %s", step, sentence));
     }
   }
 }

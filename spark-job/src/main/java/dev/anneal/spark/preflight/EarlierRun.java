@@ -1,6 +1,5 @@
 package dev.anneal.spark.preflight;
 
-import java.util.Locale;
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.anneal.data.manifest.DatasetManifest;
 import dev.anneal.data.prep.PreparedBefore;
@@ -14,6 +13,7 @@ import dev.anneal.storage.Storage;
 import dev.anneal.training.checkpoint.InvalidCheckpointException;
 import java.io.IOException;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 
 /** Finds what a run that did not get to its end has left in the output folder. */
@@ -76,7 +76,12 @@ final class EarlierRun {
     JsonNode step = run.at("/checkpoints/last_complete_step");
     if (step.isIntegralNumber() && !CheckpointSearch.mayFindAny(folder)) {
       throw new BadRequestException(
-          String.format(Locale.ROOT, "output.path %s: run.json tells of a checkpoint after step %,d, but %s/index.json is gone: put it back, or start anew with --overwrite.", folder.display(), step.longValue(), RunFolder.CHECKPOINTS));
+          String.format(
+              Locale.ROOT,
+              "output.path %s: run.json tells of a checkpoint after step %,d, but %s/index.json is gone: put it back, or start anew with --overwrite.",
+              folder.display(),
+              step.longValue(),
+              RunFolder.CHECKPOINTS));
     }
   }
 }

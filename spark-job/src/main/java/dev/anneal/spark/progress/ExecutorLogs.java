@@ -25,9 +25,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The logs of executors that have ended. They are read where they lie on this machine, else a worker
- * of a standalone cluster is asked for them; of those on YARN and Kubernetes it is said where they
- * lie.
+ * The logs of executors that have ended. They are read where they lie on this machine, else a
+ * worker of a standalone cluster is asked for them; of those on YARN and Kubernetes it is said
+ * where they lie.
  */
 public final class ExecutorLogs implements ExecutorObituary {
   private static final Logger LOG = LoggerFactory.getLogger(ExecutorLogs.class);

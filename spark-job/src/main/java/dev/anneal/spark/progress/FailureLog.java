@@ -162,7 +162,8 @@ public final class FailureLog extends SparkListener {
     if (beingRead > 0) {
       return DEATH_NEWS;
     }
-    boolean lives = silent().filter(process -> process.silence().compareTo(SIGN_NEWS) < 0).isPresent();
+    boolean lives =
+        silent().filter(process -> process.silence().compareTo(SIGN_NEWS) < 0).isPresent();
     return switch (failures.get(0).cause()) {
       case PEER_CLOSED -> lives ? EXECUTOR_NEWS : DEATH_NEWS;
       // so that the sign was given after the failure

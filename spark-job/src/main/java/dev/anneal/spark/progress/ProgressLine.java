@@ -56,7 +56,8 @@ final class ProgressLine {
 
   static String duration(Duration time) {
     return time.toHours() > 0
-        ? String.format(Locale.ROOT, "%s:%02d:%02d", time.toHours(), time.toMinutesPart(), time.toSecondsPart())
+        ? String.format(
+            Locale.ROOT, "%s:%02d:%02d", time.toHours(), time.toMinutesPart(), time.toSecondsPart())
         : String.format(Locale.ROOT, "%02d:%02d", time.toMinutesPart(), time.toSecondsPart());
   }
 }

@@ -61,7 +61,8 @@ public final class NodeTask implements BarrierStage.Task<Integer> {
     int count = config.worldSize() / config.cluster().nodes();
     int firstRank = context.partitionId() * count;
     String host = BarrierStage.host(context);
-    try (NodeHeartbeat heartbeat = new NodeHeartbeat(channel, SparkEnv.get().executorId(), timeout());
+    try (NodeHeartbeat heartbeat =
+            new NodeHeartbeat(channel, SparkEnv.get().executorId(), timeout());
         GracefulShutdown ending =
             GracefulShutdown.of(() -> toldToEnd(channel, heartbeat, firstRank, host))) {
       run(context, channel, heartbeat, firstRank, count, host);

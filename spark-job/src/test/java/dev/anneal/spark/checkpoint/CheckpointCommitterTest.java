@@ -10,6 +10,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.Stream;
@@ -182,6 +183,6 @@ class CheckpointCommitterTest {
   }
 
   private Path manifest(long step) {
-    return output.resolve("checkpoints/step-%08d/manifest.json".formatted(step));
+    return output.resolve(String.format(Locale.ROOT, "checkpoints/step-%08d/manifest.json", step));
   }
 }

@@ -10,6 +10,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -127,6 +128,6 @@ class CheckpointSearchTest {
   }
 
   private Path manifest(long step) {
-    return output.resolve("checkpoints/step-%08d/manifest.json".formatted(step));
+    return output.resolve(String.format(Locale.ROOT, "checkpoints/step-%08d/manifest.json", step));
   }
 }

@@ -13,6 +13,7 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
@@ -49,7 +50,7 @@ final class WrittenCheckpoints implements CheckpointCommitter.Driver {
   }
 
   CheckpointPart part(String attempt, long step, int rank) throws IOException {
-    String name = "rank-%05d-of-%05d.safetensors".formatted(rank, RANKS);
+    String name = String.format(Locale.ROOT, "rank-%05d-of-%05d.safetensors", rank, RANKS);
     byte[] content = (attempt + step + rank).getBytes(UTF_8);
     folder.write(RunFolder.checkpoint(step) + "/" + attempt + "/" + name, content);
     String sha256 = HexFormat.of().formatHex(Sha256.digest().digest(content));

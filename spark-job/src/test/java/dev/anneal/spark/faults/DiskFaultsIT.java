@@ -30,7 +30,7 @@ class DiskFaultsIT {
   @Tag("faults")
   void aFullOutputDiskEndsTheRunWhichGoesOnWhenThereIsRoom() throws Exception {
     Path disk = Files.createDirectory(folder.resolve("disk"));
-    Shell.run("mount -t tmpfs -o size=%d tmpfs %s".formatted(ROOM, disk));
+    Shell.run("mount -t tmpfs -o size=%s tmpfs %s".formatted(ROOM, disk));
     try {
       RunOutput output = faults.prepared(disk.resolve("full"));
       Held held = Held.in(Phases.forward(1, 5), folder);

@@ -138,7 +138,7 @@ class DriverFaultsIT {
     try (SubmittedJob again = faults.start("train", output)) {
       assertThat(again.await()).as(again.out() + again.err()).isZero();
       said = again.out();
-      assertThat(said).contains("Going on after step %d ...".formatted(step));
+      assertThat(said).contains("Going on after step %s ...".formatted(step));
       faults.cluster().assertNoExecutors();
     }
     output.assertSameAs(faults.undisturbed());

@@ -65,9 +65,9 @@ class ExecutorFaultsIT {
       assertThat(job.await()).as(job.out() + job.err()).isZero();
       assertThat(job.out().lines())
           .anyMatch(
-              line -> line.matches("The process of rank %d on \\S+ was lost.*".formatted(rank)))
+              line -> line.matches("The process of rank %s on \\S+ was lost.*".formatted(rank)))
           .anyMatch(
-              line -> line.startsWith("Beginning again after step %d ".formatted(checkpoint)));
+              line -> line.startsWith("Beginning again after step %s ".formatted(checkpoint)));
       faults.cluster().assertNoExecutors();
     }
     output.assertSameAs(faults.undisturbed());

@@ -131,7 +131,7 @@ final class FaultCluster implements AutoCloseable {
         appender.console.name = console
         appender.console.target = SYSTEM_ERR
         appender.console.layout.type = PatternLayout
-        appender.console.layout.pattern = %d{HH:mm:ss.SSS} %p %c{1}: %m%n%ex
+        appender.console.layout.pattern = %s{HH:mm:ss.SSS} %p %c{1}: %m%n%ex
         logger.deploy.name = org.apache.spark.deploy
         logger.deploy.level = info
         """);
@@ -147,7 +147,7 @@ final class FaultCluster implements AutoCloseable {
   }
 
   private String master() {
-    return "spark://%s:%d".formatted(network.head().address(), MASTER_PORT);
+    return "spark://%s:%s".formatted(network.head().address(), MASTER_PORT);
   }
 
   private Process daemon(Host host, String main, List<String> args) throws IOException {

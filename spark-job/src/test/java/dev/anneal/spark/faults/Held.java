@@ -51,7 +51,7 @@ final class Held {
             METHOD %s
             HELPER %s
             AT ENTRY
-            IF comes("%s", %d)
+            IF comes("%s", %s)
             DO hold("%s")
             ENDRULE
             """

@@ -24,7 +24,7 @@ final class Network implements AutoCloseable {
 
   private final String name = PREFIX + PID;
   // one of its own, because a network may be joined by this process's host
-  private final String subnet = "10.99.%d.".formatted(PID % 256);
+  private final String subnet = "10.99.%s.".formatted(PID % 256);
   private final List<String> namespaces = new ArrayList<>();
 
   private Network() {}
@@ -68,9 +68,9 @@ final class Network implements AutoCloseable {
     String namespace = addNamespace("n" + number);
     String address = subnet + number;
     Shell.run(
-        "ip -n %s link add n%d type veth peer name eth0 netns %s"
+        "ip -n %s link add n%s type veth peer name eth0 netns %s"
             .formatted(namespaces.get(0), number, namespace));
-    Shell.run("ip -n %s link set n%d master %s up".formatted(namespaces.get(0), number, BRIDGE));
+    Shell.run("ip -n %s link set n%s master %s up".formatted(namespaces.get(0), number, BRIDGE));
     Shell.run("ip -n %s addr add %s/24 dev eth0".formatted(namespace, address));
     Shell.run("ip -n %s link set eth0 up".formatted(namespace));
     return new Host(namespace, address);
@@ -80,7 +80,7 @@ final class Network implements AutoCloseable {
   InetAddress join() {
     String head = namespaces.get(0);
     Shell.run(
-        "ip -n %s link add outside type veth peer name %s netns %d".formatted(head, name, PID));
+        "ip -n %s link add outside type veth peer name %s netns %s".formatted(head, name, PID));
     Shell.run("ip -n %s link set outside master %s up".formatted(head, BRIDGE));
     Shell.run("ip addr add %s254/24 dev %s".formatted(subnet, name));
     Shell.run("ip link set %s up".formatted(name));

@@ -21,7 +21,7 @@ record Node(Host host, Process worker, Path localDisk) {
 
   /** Puts an empty file system of {@code bytes} over {@code folder} for this node's processes. */
   void mountSmallDisk(Path folder, long bytes) {
-    Shell.run(there("mount -t tmpfs -o size=%d tmpfs %s".formatted(bytes, folder)));
+    Shell.run(there("mount -t tmpfs -o size=%s tmpfs %s".formatted(bytes, folder)));
   }
 
   /** Undoes {@link #mountSmallDisk}. */
@@ -35,6 +35,6 @@ record Node(Host host, Process worker, Path localDisk) {
   }
 
   private String there(String command) {
-    return "nsenter --mount --target %d %s".formatted(worker.pid(), command);
+    return "nsenter --mount --target %s %s".formatted(worker.pid(), command);
   }
 }

@@ -44,7 +44,7 @@ class NodeFaultsIT {
       job.awaitOutput("Beginning again after step 6 ", DETECTION);
       assertThat(job.out())
           .contains(
-              "did not answer its peers in time: look at process %d there"
+              "did not answer its peers in time: look at process %s there"
                   .formatted(executor.pid()));
       assertThat(job.await()).as(job.out() + job.err()).isZero();
       assertThat(executor.isAlive()).isFalse();

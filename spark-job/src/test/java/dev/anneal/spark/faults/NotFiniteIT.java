@@ -60,14 +60,14 @@ class NotFiniteIT {
           .singleElement()
           .asString()
           .contains(
-              "step %d, the loss is NaN".formatted(POISONED_STEP),
-              "sequence %d (".formatted(POISONED_ROW),
+              "step %s, the loss is NaN".formatted(POISONED_STEP),
+              "sequence %s (".formatted(POISONED_ROW),
               "The same command goes on after step 6.");
       // the same step would give the same again
       assertThat(job.out()).doesNotContain("Beginning again");
       faults.cluster().assertNoExecutors();
     }
-    output.assertFailed(".*step %d, the loss is NaN.*".formatted(POISONED_STEP));
+    output.assertFailed(".*step %s, the loss is NaN.*".formatted(POISONED_STEP));
     assertThat(output.lastCheckpoint()).isEqualTo(6);
   }
 
@@ -85,7 +85,7 @@ class NotFiniteIT {
         .filteredOn(line -> line.contains("\"skipped\":true"))
         .singleElement()
         .asString()
-        .contains("\"step\":%d,".formatted(POISONED_STEP));
+        .contains("\"step\":%s,".formatted(POISONED_STEP));
     assertThat(output.record().at("/totals/skipped_steps").asInt()).isEqualTo(1);
   }
 

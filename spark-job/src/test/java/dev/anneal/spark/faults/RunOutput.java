@@ -16,6 +16,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Locale;
 import java.util.stream.Stream;
 
 /** What a run has left in its output folder. */
@@ -46,7 +47,8 @@ public record RunOutput(Path folder) implements Output {
 
   /** Waits until the checkpoint after {@code step} steps is complete. */
   void awaitCheckpoint(int step) throws Exception {
-    Path manifest = folder.resolve("checkpoints/step-%08d/manifest.json".formatted(step));
+    Path manifest =
+        folder.resolve(String.format(Locale.ROOT, "checkpoints/step-%08d/manifest.json", step));
     Await.until(PATIENCE, () -> "no " + manifest, () -> Files.exists(manifest));
   }
 
@@ -63,8 +65,9 @@ public record RunOutput(Path folder) implements Output {
 
   /** What {@code rank} has written of the checkpoint after {@code step} steps. */
   Path rankFile(int step, int rank) throws IOException {
-    String name = "rank-%05d-of-".formatted(rank);
-    try (Stream<Path> files = Files.walk(folder.resolve("checkpoints/step-%08d".formatted(step)))) {
+    String name = String.format(Locale.ROOT, "rank-%05d-of-", rank);
+    try (Stream<Path> files =
+        Files.walk(folder.resolve(String.format(Locale.ROOT, "checkpoints/step-%08d", step)))) {
       return files
           .filter(file -> file.getFileName().toString().startsWith(name))
           .findFirst()

@@ -5,6 +5,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 
 /** What was done to a run, and how long it took to get further again. */
@@ -30,13 +31,20 @@ final class SoakReport {
     recoveries.computeIfAbsent(fault, none -> new ArrayList<>()).add(recovery);
     out()
         .printf(
-            "%4d  %-45s  %6s s  after step %d%n", faults, fault.words(), seconds(recovery), step);
+            Locale.ROOT,
+            "%4d  %-45s  %6s s  after step %s%n",
+            faults,
+            fault.words(),
+            seconds(recovery),
+            step);
   }
 
   /** Prints a table with a row a kind of fault. */
   void print() {
     long seconds = Duration.ofNanos(System.nanoTime() - start).toSeconds();
-    out().printf("%n%d faults in %d min %02d s%n%n", faults, seconds / 60, seconds % 60);
+    out()
+        .printf(
+            Locale.ROOT, "%n%s faults in %s min %02d s%n%n", faults, seconds / 60, seconds % 60);
     out().printf(ROW, "fault", "times", "median s", "most s");
     out().printf(ROW, "---", "---", "---", "---");
     recoveries.forEach(
@@ -53,7 +61,7 @@ final class SoakReport {
   }
 
   private static String seconds(Duration duration) {
-    return "%.1f".formatted(duration.toMillis() / 1000.0);
+    return String.format(Locale.ROOT, "%.1f", duration.toMillis() / 1000.0);
   }
 
   private static PrintStream out() {

@@ -104,7 +104,7 @@ class StoreFaultsIT {
     }
     try (SubmittedJob again = faults.startEmbedded("run", output, output.options())) {
       assertThat(again.await()).as(again.out() + again.err()).isZero();
-      assertThat(again.out()).contains("Going on after step %d ...".formatted(Faults.STEPS));
+      assertThat(again.out()).contains("Going on after step %s ...".formatted(Faults.STEPS));
     }
     output.copyTo(folder.resolve("copy")).assertSameAs(faults.undisturbed());
   }

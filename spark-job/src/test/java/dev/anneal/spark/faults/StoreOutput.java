@@ -9,6 +9,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 
 /**
  * A run's output on an object store.
@@ -42,7 +43,9 @@ record StoreOutput(FaultyStore store, S3Server server, String key, String access
 
   /** Waits until the checkpoint after {@code step} steps is complete. */
   void awaitCheckpoint(int step) throws Exception {
-    String manifest = S3Server.uri("%s/checkpoints/step-%08d/manifest.json".formatted(key, step));
+    String manifest =
+        S3Server.uri(
+            String.format(Locale.ROOT, "%s/checkpoints/step-%08d/manifest.json", key, step));
     Storage storage = storage();
     Await.until(PATIENCE, () -> "no " + manifest, () -> storage.exists(manifest));
   }

@@ -79,7 +79,7 @@ final class Fuzz {
       throw new AssertionError(describe("ended with " + failure[0]), failure[0]);
     }
     System.out.printf(
-        "fuzz %s: %d cases, %d refused, %d s, the longest %d ms%n",
+        "fuzz %s: %s cases, %s refused, %s s, the longest %s ms%n",
         name,
         cases,
         refused,
@@ -109,7 +109,7 @@ final class Fuzz {
     }
     if (message.lines().count() > 1 || message.length() > MOST_CHARACTERS) {
       throw new AssertionError(
-          "it says too much, %d characters".formatted(message.length()), refusal);
+          "it says too much, %s characters".formatted(message.length()), refusal);
     }
   }
 
@@ -117,7 +117,7 @@ final class Fuzz {
   private String describe(String what) throws Exception {
     Path kept = Files.createTempFile("fuzz-", ".input");
     Files.write(kept, input);
-    return "case %d of %s with seed %d %s; its %d bytes are in %s and begin with %s"
+    return "case %s of %s with seed %s %s; its %s bytes are in %s and begin with %s"
         .formatted(
             number,
             name,

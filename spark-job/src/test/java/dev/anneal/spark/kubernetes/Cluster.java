@@ -101,7 +101,7 @@ final class Cluster implements AutoCloseable {
   List<Pod> awaitExecutors(int number) throws Exception {
     Await.until(
         PATIENCE,
-        () -> "not %d executors, but %s".formatted(number, api.pods()),
+        () -> "not %s executors, but %s".formatted(number, api.pods()),
         () -> executors().size() == number);
     return executors();
   }

@@ -128,7 +128,7 @@ final class Kubelet implements AutoCloseable {
   /** The next one of this machine's loopback network. */
   private String address() {
     int number = processes.size() + 1;
-    return "127.1.%d.%d".formatted(number / 250, number % 250 + 1);
+    return "127.1.%s.%s".formatted(number / 250, number % 250 + 1);
   }
 
   /** The names of this machine, and what a cluster's DNS says of the services there are. */

@@ -9,6 +9,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.stream.Stream;
 
@@ -72,7 +73,10 @@ final class KubernetesRuns implements AutoCloseable {
 
   /** Waits until the checkpoint after {@code step} steps is complete. */
   void awaitCheckpoint(RunOutput output, int step) throws Exception {
-    Path manifest = output.folder().resolve("checkpoints/step-%08d/manifest.json".formatted(step));
+    Path manifest =
+        output
+            .folder()
+            .resolve(String.format(Locale.ROOT, "checkpoints/step-%08d/manifest.json", step));
     Await.until(PATIENCE, () -> "no " + manifest, () -> Files.exists(manifest));
   }
 

@@ -11,6 +11,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.time.Duration;
+import java.util.Locale;
 import java.util.concurrent.CompletableFuture;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -109,8 +110,8 @@ class GenerationLeaseTest {
         LeaseProcess second = new LeaseProcess("here", SLOW_BEAT)) {
       for (int round = 1; round <= ROUNDS; round++) {
         LeaseProcess owner = Contention.oneOwner(acquire(), first, second);
-        assertThat(lock("%08d.json".formatted(round))).exists();
-        assertThat(lock("%08d.json".formatted(round + 1))).doesNotExist();
+        assertThat(lock(String.format(Locale.ROOT, "%08d.json", round))).exists();
+        assertThat(lock(String.format(Locale.ROOT, "%08d.json", round + 1))).doesNotExist();
         assertThat(owner.answerTo("release")).isEqualTo("released");
       }
       assertThat(Stream.of(first.answerWithin(SEVERAL_BEATS), second.answerWithin(SEVERAL_BEATS)))

@@ -112,7 +112,7 @@ final class LeaseProcess implements AutoCloseable {
         }
         case "look" -> say(lease.isHeld() ? "held" : "not held");
         default -> {
-          LeaseRecord own = LeaseRecord.of("run-%d-%d".formatted(self.pid(), ++runs), self);
+          LeaseRecord own = LeaseRecord.of("run-%s-%s".formatted(self.pid(), ++runs), self);
           lease = acquire(line.substring("acquire ".length()), own, timing);
         }
       }

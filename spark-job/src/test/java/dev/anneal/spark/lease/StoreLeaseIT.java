@@ -60,7 +60,7 @@ class StoreLeaseIT {
         CyclicBarrier together = new CyclicBarrier(folders.size());
         List<Callable<Optional<OutputLease>>> attempts = new ArrayList<>();
         for (RunFolder folder : folders) {
-          LeaseRecord own = LeaseRecord.of("run-%d-%d".formatted(round, attempts.size()), here());
+          LeaseRecord own = LeaseRecord.of("run-%s-%s".formatted(round, attempts.size()), here());
           attempts.add(
               () -> {
                 together.await();

@@ -14,9 +14,9 @@ import org.junit.jupiter.api.Test;
 class BuildCheckTest {
   private static final String SHAPE =
       """
-      {"model_type": "llama", "vocab_size": 100, "hidden_size": %d, "intermediate_size": 64,
+      {"model_type": "llama", "vocab_size": 100, "hidden_size": %s, "intermediate_size": 64,
        "num_hidden_layers": 1, "num_attention_heads": 2, "num_key_value_heads": 1,
-       "head_dim": %d, "max_position_embeddings": 64, "rms_norm_eps": 1e-5,
+       "head_dim": %s, "max_position_embeddings": 64, "rms_norm_eps": 1e-5,
        "rope_theta": 10000.0, "hidden_act": "silu", "tie_word_embeddings": true}
       """;
 

@@ -23,7 +23,7 @@ public final class CredentialsService implements AutoCloseable {
   private static final Duration LIFE = Duration.ofSeconds(63);
   private static final String JSON =
       """
-      {"AccessKeyId":"renewed-%d","SecretAccessKey":"%s-secret","Token":"%s-token","Expiration":"%s"}
+      {"AccessKeyId":"renewed-%s","SecretAccessKey":"%s-secret","Token":"%s-token","Expiration":"%s"}
       """;
 
   private final HttpServer server;

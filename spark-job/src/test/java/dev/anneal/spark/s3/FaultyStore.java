@@ -59,7 +59,7 @@ public final class FaultyStore implements AutoCloseable {
 
   /** Where it listens. */
   public URI endpoint() {
-    return URI.create("http://%s:%d".formatted(address.getHostAddress(), port));
+    return URI.create("http://%s:%s".formatted(address.getHostAddress(), port));
   }
 
   /** Answers this share of the requests, 0 to 1, with 503 SlowDown. */

@@ -56,6 +56,6 @@ public final class GpuAssignmentProbe {
     String[] addresses = context.resourcesJMap().get("gpu").addresses();
     List<Integer> taken =
         GpuDivision.assigned(addresses, gpus, seen).stream().map(Gpu::index).toList();
-    return "task %d: %s".formatted(context.partitionId(), taken);
+    return "task %s: %s".formatted(context.partitionId(), taken);
   }
 }

@@ -38,7 +38,7 @@ class YarnIT {
           .isEqualTo(FinalApplicationStatus.SUCCEEDED);
       assertThat(run.application().attempts()).hasSize(1);
       assertThat(run.said())
-          .contains("step %d/%d".formatted(YarnRun.STEPS, YarnRun.STEPS))
+          .contains("step %s/%s".formatted(YarnRun.STEPS, YarnRun.STEPS))
           .contains(run.output() + "/adapter");
     }
   }

@@ -90,7 +90,7 @@ record YarnRun(YarnCluster cluster, SubmittedJob job, YarnApplication applicatio
   void assertExit(int expected) throws Exception {
     int code = job.await(PATIENCE);
     if (code != expected) {
-      throw new AssertionError("exit code %d, not %d:%n%s".formatted(code, expected, said()));
+      throw new AssertionError("exit code %s, not %s:%n%s".formatted(code, expected, said()));
     }
   }
 

@@ -8,6 +8,7 @@ import java.net.UnknownHostException;
 import java.nio.channels.ServerSocketChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Locale;
 import java.util.stream.Stream;
 
 /**
@@ -36,7 +37,7 @@ record Loopback(ServerSocketChannel channel, int descriptor, int port) {
 
   /** Of the listening socket, out of the kernel's table of them. */
   private static String inode(int port) throws IOException {
-    String local = "0100007F:%04X".formatted(port);
+    String local = String.format(Locale.ROOT, "0100007F:%04X", port);
     try (Stream<String> sockets = Files.lines(Path.of("/proc/self/net/tcp"))) {
       return sockets
           .map(line -> line.strip().split("\\s+", -1))

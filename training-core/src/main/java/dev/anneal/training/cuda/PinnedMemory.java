@@ -1,10 +1,10 @@
 package dev.anneal.training.cuda;
 
-import java.util.Locale;
 import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.NativeErrors;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import org.bytedeco.pytorch.BoolOptional;
 import org.bytedeco.pytorch.MemoryFormatOptional;
 import org.bytedeco.pytorch.Tensor;
@@ -42,10 +42,12 @@ public final class PinnedMemory {
         bytes *= dim;
       }
       throw new PinnedMemoryException(
-          String.format(Locale.ROOT, "the host has no %.2f GB of %s left (%s)", 
-                  bytes / 1e9,
-                  device.isGpu() ? "pinned memory" : "memory",
-                  NativeErrors.firstLine(e)),
+          String.format(
+              Locale.ROOT,
+              "the host has no %.2f GB of %s left (%s)",
+              bytes / 1e9,
+              device.isGpu() ? "pinned memory" : "memory",
+              NativeErrors.firstLine(e)),
           e);
     }
   }

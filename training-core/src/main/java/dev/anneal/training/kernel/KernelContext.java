@@ -1,7 +1,7 @@
 package dev.anneal.training.kernel;
 
-import java.util.Locale;
 import dev.anneal.training.tensor.Device;
+import java.util.Locale;
 import org.bytedeco.pytorch.DeviceOptional;
 import org.bytedeco.pytorch.MemoryFormatOptional;
 import org.bytedeco.pytorch.Tensor;
@@ -70,7 +70,10 @@ final class KernelContext implements AutoCloseable {
   Quantized emptyFp8(long rows, long width) {
     if (launcher.capability() < FIRST_WITH_FP8) {
       throw new KernelException(
-          String.format(Locale.ROOT, "FP8 products need a GPU of compute capability 8.9 or later, and this one has %.1f: set compute.matmul to bf16", launcher.capability() / 10.0));
+          String.format(
+              Locale.ROOT,
+              "FP8 products need a GPU of compute capability 8.9 or later, and this one has %.1f: set compute.matmul to bf16",
+              launcher.capability() / 10.0));
     }
     return new Quantized(torch.empty(new long[] {rows, width}, fp8, noFormat), emptyFp32(rows, 1));
   }

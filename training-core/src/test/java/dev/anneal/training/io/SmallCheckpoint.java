@@ -39,7 +39,7 @@ public final class SmallCheckpoint {
     ObjectNode index = JsonObject.create();
     ObjectNode weightMap = index.putObject("weight_map");
     for (int i = 0; i < shards.size(); i++) {
-      String file = "s%d.safetensors".formatted(i + 1);
+      String file = "s%s.safetensors".formatted(i + 1);
       write(folder.resolve(file), shards.get(i));
       shards.get(i).forEach(tensor -> weightMap.put(tensor.name(), file));
     }

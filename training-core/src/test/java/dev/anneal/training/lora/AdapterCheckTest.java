@@ -43,10 +43,10 @@ class AdapterCheckTest {
     weights = path.resolve("adapter_model.safetensors");
     tensors = new ArrayList<>();
     for (int layer = 0; layer < 2; layer++) {
-      add("layers.%d.self_attn.q_proj.lora_A".formatted(layer), 2, 8);
-      add("layers.%d.self_attn.q_proj.lora_B".formatted(layer), 8, 2);
-      add("layers.%d.self_attn.k_proj.lora_A".formatted(layer), 2, 8);
-      add("layers.%d.self_attn.k_proj.lora_B".formatted(layer), 4, 2);
+      add("layers.%s.self_attn.q_proj.lora_A".formatted(layer), 2, 8);
+      add("layers.%s.self_attn.q_proj.lora_B".formatted(layer), 8, 2);
+      add("layers.%s.self_attn.k_proj.lora_A".formatted(layer), 2, 8);
+      add("layers.%s.self_attn.k_proj.lora_B".formatted(layer), 4, 2);
     }
     SmallCheckpoint.write(weights, tensors);
     writeConfig(SPEC);

@@ -116,7 +116,7 @@ class ModelFingerprintTest {
   }
 
   private static String with(String key, int value, String config) {
-    return config.replaceFirst("\"%s\": \\d+".formatted(key), "\"%s\": %d".formatted(key, value));
+    return config.replaceFirst("\"%s\": \\d+".formatted(key), "\"%s\": %s".formatted(key, value));
   }
 
   private static List<TensorSpec> tensors(String config, SafetensorsDType dtype) {

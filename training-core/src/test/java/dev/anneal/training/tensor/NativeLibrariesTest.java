@@ -27,7 +27,7 @@ class NativeLibrariesTest {
                     "-Dorg.bytedeco.javacpp.maxBytes=1g",
                     "-Dorg.bytedeco.javacpp.maxphysicalbytes=2g",
                     "-Dorg.bytedeco.javacpp.noPointerGC=false")))
-        .contains("maxBytes %d, maxPhysicalBytes %d, collector true".formatted(1L << 30, 2L << 30));
+        .contains("maxBytes %s, maxPhysicalBytes %s, collector true".formatted(1L << 30, 2L << 30));
   }
 
   private String settings(List<String> jvmOptions) throws Exception {
@@ -47,7 +47,7 @@ class NativeLibrariesTest {
           Thread.getAllStackTraces().keySet().stream()
               .anyMatch(thread -> thread.getName().startsWith("JavaCPP Deallocator"));
       System.out.printf(
-          "maxBytes %d, maxPhysicalBytes %d, collector %s%n",
+          "maxBytes %s, maxPhysicalBytes %s, collector %s%n",
           Pointer.maxBytes(), Pointer.maxPhysicalBytes(), collector);
     }
   }

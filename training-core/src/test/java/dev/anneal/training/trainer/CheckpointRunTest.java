@@ -27,6 +27,7 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Locale;
 import java.util.concurrent.CountDownLatch;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -96,7 +97,10 @@ class CheckpointRunTest {
     for (String file : List.of(CheckpointIndex.ADAPTER_FILE, PeftConfig.FILE)) {
       assertThat(checkpoints.path(6).resolve(file)).hasSameBinaryContentAs(output.resolve(file));
       // parts of two steps differ, or the same would have been written twice
-      assertThat(checkpoints.path(4).resolve("rank-00000-of-%05d.safetensors".formatted(worldSize)))
+      assertThat(
+              checkpoints
+                  .path(4)
+                  .resolve(String.format(Locale.ROOT, "rank-00000-of-%05d.safetensors", worldSize)))
           .isRegularFile();
     }
     assertThat(

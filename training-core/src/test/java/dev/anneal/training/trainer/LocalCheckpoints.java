@@ -11,6 +11,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.SortedMap;
 import java.util.TreeMap;
 
@@ -28,7 +29,7 @@ class LocalCheckpoints implements CheckpointSink {
   }
 
   Path path(long step) {
-    return folder.resolve("step-%08d".formatted(step));
+    return folder.resolve(String.format(Locale.ROOT, "step-%08d", step));
   }
 
   @Override
@@ -44,7 +45,7 @@ class LocalCheckpoints implements CheckpointSink {
 
   @Override
   public synchronized void failed(long step, int rank, String reason) {
-    failures.add("step %d, rank %d, %s".formatted(step, rank, reason));
+    failures.add("step %s, rank %s, %s".formatted(step, rank, reason));
     notifyAll();
   }
 
@@ -79,7 +80,7 @@ class LocalCheckpoints implements CheckpointSink {
     while (!complete().contains(step)) {
       long left = (deadline - System.nanoTime()) / 1_000_000;
       if (left <= 0 || !failures.isEmpty()) {
-        throw new AssertionError("no checkpoint of step %d; %s".formatted(step, failures));
+        throw new AssertionError("no checkpoint of step %s; %s".formatted(step, failures));
       }
       try {
         wait(left);

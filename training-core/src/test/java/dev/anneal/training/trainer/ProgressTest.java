@@ -16,7 +16,7 @@ class ProgressTest {
         new RecordingListener() {
           @Override
           public void onProgress(String phase, long doneBytes, long totalBytes) {
-            told.add("%s: %d of %d".formatted(phase, doneBytes, totalBytes));
+            told.add("%s: %s of %s".formatted(phase, doneBytes, totalBytes));
           }
         };
     Progress progress = new Progress("loading weights", listener);

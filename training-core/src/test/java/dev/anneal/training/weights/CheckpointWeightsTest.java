@@ -23,6 +23,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -121,7 +122,7 @@ class CheckpointWeightsTest {
     ObjectNode index = new ObjectMapper().createObjectNode();
     ObjectNode weightMap = index.putObject("weight_map");
     for (int i = 0; i < files; i++) {
-      String file = "model-%05d-of-%05d.safetensors".formatted(i + 1, files);
+      String file = String.format(Locale.ROOT, "model-%05d-of-%05d.safetensors", i + 1, files);
       write(file, shards.get(i));
       shards.get(i).forEach(tensor -> weightMap.put(tensor.name(), file));
     }
