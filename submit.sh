@@ -281,6 +281,14 @@ built "$native_jars/*-linux-x86_64*.jar" || built "$native_jars/anneal-natives-*
 # the connector that comes along is of the Hadoop of the default line
 [[ $line != "$default_line" ]] || class_path+=":$s3_jars/*"
 class_path+=":$native_jars/*"
+# executors compute with MKL where the build has brought it: its threads are OpenMP's, those of OpenBLAS fight with them
+mkl=()
+mkl_options=
+if [[ ! $installed && $native_jars == "$(natives_of cpu)" ]] && built "$(natives_of mkl)/mkl-*.jar"; then
+  class_path+=":$(natives_of mkl)/*"
+  mkl=(--conf spark.anneal.mkl=true)
+  mkl_options=-Dorg.bytedeco.openblas.load=mkl
+fi
 
 # ---- the embedded Spark: a master, workers and their executors, all below a folder of their own
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/anneal.XXXXXX" 2>/dev/null) \
@@ -322,7 +330,7 @@ archive=
 # (what goes to spark-submit may change the class path, to one with folders, of which no JVM makes an archive)
 if [[ $line == "$default_line" && -z "${spark_args[*]}$user_jars" ]] && mkdir -p "$archives" 2>/dev/null && [[ -w $archives ]]; then
   jars=$(tr ':' '\n' <<<"$class_path:$spark_jars" | sed 's,/\*$,,' | xargs -d '\n' ls -lL --time-style=+%s 2>&1 || true)
-  archive=$archives/$( ("$java" -version 2>&1; echo "$jars") | cksum | tr ' ' -).jsa
+  archive=$archives/$( (grep -E ' java\.(home|vm\.[a-z]+) = ' <<<"$java_says"; echo "$jars") | cksum | tr ' ' -).jsa
   # what it does not fit to a JVM passes over without a word
   jvm_options+=(-Xlog:disable -Xlog:all=error:stderr)
   if [[ -f $archive ]]; then
@@ -333,32 +341,11 @@ if [[ $line == "$default_line" && -z "${spark_args[*]}$user_jars" ]] && mkdir -p
     jvm_options+=("-XX:ArchiveClassesAtExit=$scratch/classes.jsa")
   fi
 fi
-# whether the rows are a local file of less than 4 MB, as far as that is seen here
-has_small_source() {
-  local i config='' source=''
-  for i in "${!anneal_args[@]}"; do
-    case ${anneal_args[i]} in
-      --config=*) config=${anneal_args[i]#*=} ;;
-      --config) config=${anneal_args[i + 1]:-} ;;
-      data.source=* | --set=data.source=*) source=${anneal_args[i]#*data.source=} ;;
-    esac
-  done
-  if [[ -z $source && -f $config ]]; then
-    source=$(sed -nE "s/^ +source: *[\"']?([^\"'#]*[^\"' #]).*/\1/p" "$config" | head -1)
-    # shellcheck disable=SC2016 # the configuration's own word
-    source=${source/'${conf}'/$(dirname "$config")}
-  fi
-  [[ -f $source && $(stat -L -c %s -- "$source") -lt 4000000 ]]
-}
-# a driver that has little to do, since others train or there are few rows: the compiler for what runs hot would take
-# the cores of those that work
+# the compiler for what runs hot would take the cores of the work for as long as 100,000 rows take, and so would the
+# threads of a collector
 if ((${#master[@]})); then
-  if [[ ${anneal_args[0]} == prep ]] && ! has_small_source; then
-    jvm_options+=(-XX:Tier4InvocationThreshold=50000 -XX:Tier4MinInvocationThreshold=6000
-      -XX:Tier4CompileThreshold=150000 -XX:Tier4BackEdgeThreshold=400000)
-  else
-    jvm_options+=(-XX:TieredStopAtLevel=1)
-  fi
+  jvm_options+=(-XX:TieredStopAtLevel=1)
+  (($(nproc) > 4)) || jvm_options+=(-XX:+UseSerialGC)
 fi
 embedded_options=${cache:+"-Dorg.bytedeco.javacpp.cachedir=\"$cache\""}
 command=()
@@ -377,12 +364,12 @@ while IFS= read -r -d '' word; do
     word=${word//"$scratch/jars"/"$spark_jars"}
   fi
   command+=("$word")
-done < <("$java" -Xmx128m -XX:TieredStopAtLevel=1 -cp "$spark_jars/*" org.apache.spark.launcher.Main org.apache.spark.deploy.SparkSubmit \
+done < <("$java" -Xmx128m -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -cp "$spark_jars/*" org.apache.spark.launcher.Main org.apache.spark.deploy.SparkSubmit \
   --class dev.anneal.spark.Anneal "${master[@]}" --driver-memory 1g \
   --driver-class-path "$class_path" \
   --conf "spark.driver.defaultJavaOptions=$driver_options $embedded_options" \
   --conf "spark.executor.extraClassPath=$class_path" \
-  --conf "spark.executor.defaultJavaOptions=$embedded_options" \
+  --conf "spark.executor.defaultJavaOptions=$embedded_options $mkl_options" "${mkl[@]}" \
   --conf spark.ui.enabled=false \
   --conf "spark.sql.warehouse.dir=$scratch/warehouse" \
   ${user_jars:+--jars "${user_jars#,}"} "${spark_args[@]}" "$main_jar" "${anneal_args[@]}")

@@ -22,7 +22,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** Somebody else on the machine of an embedded Spark, who asks at every port of its processes. */
 class EmbeddedStrangerIT {
-  private static final Duration PATIENCE = Duration.ofSeconds(5);
+  private static final Duration PATIENCE = Duration.ofSeconds(3);
   private static final int LISTENING = 0x0a;
 
   @TempDir Path folder;
@@ -45,14 +45,14 @@ class EmbeddedStrangerIT {
               .asText();
       int pages = 0;
       for (int port : listening(job.processes())) {
-        for (HttpRequest request : requests(port, application)) {
-          try {
+        try {
+          for (HttpRequest request : requests(port, application)) {
             HttpResponse<String> answer = stranger.send(request, BodyHandlers.ofString());
             assertThat(answer.statusCode()).as(request + answer.body()).isEqualTo(403);
             pages++;
-          } catch (IOException noPages) {
-            // Spark's own protocol, or the store of the ranks
           }
+        } catch (IOException noPages) {
+          // Spark's own protocol, or the store of the ranks
         }
       }
       // of the master and its two workers

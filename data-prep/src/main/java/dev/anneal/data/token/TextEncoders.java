@@ -5,9 +5,7 @@ import java.io.IOException;
 import java.text.Normalizer;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
-import java.util.stream.IntStream;
 
 /**
  * Tells from {@code tokenizer.json} the fastest way to what the tokenizers library makes of a text:
@@ -37,16 +35,16 @@ final class TextEncoders {
     JsonNode normalizer = json.rules().path("normalizer");
     boolean composes = isType(normalizer, "NFC");
     List<JsonNode> steps = steps(json.rules().path("pre_tokenizer"));
-    if (!(isAbsent(normalizer) || composes)
-        || !isByteLevel(steps.get(steps.size() - 1))
-        || !hasAllBytes(json.vocabulary())) {
+    if (!(isAbsent(normalizer) || composes) || !isByteLevel(steps.get(steps.size() - 1))) {
       return Optional.empty();
     }
     TextEncoder encoder =
         preTokenizer(steps)
             .<TextEncoder>map(cut -> new PieceTokenizer(library, cut, new AddedTokens(added)))
             .orElseGet(() -> new ByteLevelEncoder(library, json, added));
-    return Optional.of(composes ? whereNormal(encoder, library) : encoder);
+    BytesWithoutToken missing = BytesWithoutToken.of(json.vocabulary());
+    TextEncoder whole = missing.isEmpty() ? encoder : whereAllBytesAre(encoder, library, missing);
+    return Optional.of(composes ? whereNormal(whole, library) : whole);
   }
 
   /**
@@ -70,6 +68,12 @@ final class TextEncoders {
         Normalizer.isNormalized(text, Normalizer.Form.NFC)
             ? encoder.encode(text)
             : library.encode(text);
+  }
+
+  /** Texts of whose bytes each has a token, and the library for the others. */
+  private static TextEncoder whereAllBytesAre(
+      TextEncoder encoder, NativeTokenizer library, BytesWithoutToken missing) {
+    return text -> missing.areIn(text) ? library.encode(text) : encoder.encode(text);
   }
 
   /**
@@ -141,15 +145,6 @@ final class TextEncoders {
         && isAbsent(model.path("dropout"))
         && model.path("continuing_subword_prefix").asText("").isEmpty()
         && model.path("end_of_word_suffix").asText("").isEmpty();
-  }
-
-  /** Whether every byte has a token, as {@code ByteLevel} writes bytes: no text is unknown. */
-  private static boolean hasAllBytes(Map<String, Integer> vocabulary) {
-    IntStream asThemselves =
-        IntStream.range(0x21, 0x100).filter(c -> c < 0x7f || (c > 0xa0 && c != 0xad));
-    IntStream moved = IntStream.range(0x100, 0x144);
-    return IntStream.concat(asThemselves, moved)
-        .allMatch(c -> vocabulary.containsKey(Character.toString(c)));
   }
 
   /** The tokens that are looked for first; empty where one takes more than its own text. */

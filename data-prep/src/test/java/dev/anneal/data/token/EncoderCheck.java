@@ -72,7 +72,7 @@ record EncoderCheck(NativeTokenizer library, TextEncoder encoder) {
     assertSame("a" + token.substring(0, token.length() - 1) + " b");
   }
 
-  private void assertSame(String text) {
+  void assertSame(String text) {
     EncodedText expected = library.encode(text);
     EncodedText actual = encoder.encode(text);
     // AssertJ would take longer than both encoders

@@ -10,6 +10,9 @@ final class EmbeddedSpark {
   /** Set by {@code submit.sh} where nobody has named a master. */
   static final String KEY = "spark.anneal.embedded";
 
+  /** Set by {@code submit.sh} where executors have MKL in the place of OpenBLAS. */
+  static final String MKL = "spark.anneal.mkl";
+
   private static final int EXECUTOR_MEBIBYTES = 1024;
   private static final int SECRET_BYTES = 32;
 

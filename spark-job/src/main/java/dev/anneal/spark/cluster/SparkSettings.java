@@ -57,13 +57,21 @@ public final class SparkSettings {
   }
 
   /**
-   * Lets a rank compute with the cores of its executor. OpenMP's threads and OpenBLAS's wait by
-   * spinning, so where both have several, each takes the cores from the other: those of the matrix
-   * products have them all.
+   * Lets a rank compute with the cores of its executor. MKL's products use the threads of OpenMP,
+   * as libtorch's own loops do. OpenBLAS has threads of its own, and both wait by spinning, so
+   * where both have several, each takes the cores from the other: those of the products have them
+   * all.
    */
   private static void giveCores(SparkConf conf, int cores) {
-    conf.setIfMissing("spark.executorEnv.OMP_NUM_THREADS", "1");
-    conf.setIfMissing("spark.executorEnv.OPENBLAS_NUM_THREADS", Integer.toString(cores));
+    boolean mkl = conf.getBoolean(EmbeddedSpark.MKL, false);
+    conf.setIfMissing("spark.executorEnv.OMP_NUM_THREADS", Integer.toString(mkl ? cores : 1));
+    if (mkl) {
+      conf.setIfMissing("spark.executorEnv.MKL_THREADING_LAYER", "GNU");
+      // the same digits in every run, wherever in memory a matrix lies
+      conf.setIfMissing("spark.executorEnv.MKL_CBWR", "AUTO");
+    } else {
+      conf.setIfMissing("spark.executorEnv.OPENBLAS_NUM_THREADS", Integer.toString(cores));
+    }
   }
 
   /**
