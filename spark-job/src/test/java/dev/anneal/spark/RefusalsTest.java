@@ -446,7 +446,8 @@ class RefusalsTest {
         output().resolve("dataset/dataset.json"),
         """
         {"schema_version": 1, %s,
-         "train": {"sequences": 100, "largest_token_id": 5, "files": []},
+         "train": {"sequences": 100, "largest_token_id": 5,
+                   "files": [{"name": "part-00000.arrow", "sequences": 100, "bytes": 1}]},
          "eval": {"sequences": 0, "largest_token_id": -1, "files": []}}
         """
             .formatted(keys));

@@ -21,9 +21,11 @@ class DatasetReportTest {
          "rows": {"read": 3611, "kept": 3601, "truncated": 2, "split": 0,
                   "bad": {"field 'output' is empty": 4}, "dropped": {"no token is learned": 6}},
          "train": {"rows": 3501, "sequences": 40, "tokens": 163000, "target_tokens": 81500,
-                   "packing_efficiency": 0.9949, "files": []},
+                   "packing_efficiency": 0.9949,
+                   "files": [{"name": "part-00000.arrow", "sequences": 40, "bytes": 1}]},
          "eval": {"rows": 100, "sequences": 100, "tokens": 4600, "target_tokens": 2300,
-                  "packing_efficiency": 0.0112, "files": []}}
+                  "packing_efficiency": 0.0112,
+                  "files": [{"name": "eval-00000.arrow", "sequences": 100, "bytes": 1}]}}
         """;
     Files.writeString(
         dir.resolve("dataset.json"), new ObjectMapper().readTree(manifest).toString());

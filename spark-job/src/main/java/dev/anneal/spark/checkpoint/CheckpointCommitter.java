@@ -11,10 +11,12 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.SortedMap;
 import java.util.SortedSet;
 import java.util.TreeMap;
@@ -70,6 +72,7 @@ public final class CheckpointCommitter implements AutoCloseable {
             thread.setDaemon(true);
             return thread;
           });
+  private final Set<Long> lost = new HashSet<>();
   private String attempt;
 
   /**
@@ -95,6 +98,7 @@ public final class CheckpointCommitter implements AutoCloseable {
   public synchronized void begin(String attempt) {
     this.attempt = attempt;
     parts.clear();
+    lost.clear();
   }
 
   /** The newest complete checkpoint. */
@@ -139,9 +143,18 @@ public final class CheckpointCommitter implements AutoCloseable {
     }
   }
 
-  /** Parts of it will not come; the sentence says why. */
+  /** Parts of it will not come; the sentence says why. Of several ranks the first is heard. */
   public void lost(long step, String sentence) {
     note(step);
+    tell(step, sentence);
+  }
+
+  private void tell(long step, String sentence) {
+    synchronized (this) {
+      if (!lost.add(step)) {
+        return;
+      }
+    }
     driver.lost(step, sentence);
   }
 
@@ -177,7 +190,7 @@ public final class CheckpointCommitter implements AutoCloseable {
           return;
         } catch (IOException e) {
           if (System.nanoTime() > deadline || !isCurrent(author)) {
-            driver.lost(step, e.getMessage());
+            tell(step, e.getMessage());
             return;
           }
           LOG.warn("The checkpoint after step {} cannot be completed yet", step, e);
@@ -187,10 +200,10 @@ public final class CheckpointCommitter implements AutoCloseable {
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     } catch (RuntimeException e) {
-      driver.lost(step, String.valueOf(e.getMessage()));
+      tell(step, String.valueOf(e.getMessage()));
     } catch (Error e) {
       // memory for an upload, say: nobody else would tell
-      driver.lost(step, e.toString());
+      tell(step, e.toString());
     }
   }
 

@@ -241,7 +241,13 @@ public final class ConfigLoader {
         String location = value.textValue();
         requireNoSecret(key.name(), location);
         String place = Databricks.resolve(location, context.hadoop());
-        put(key, YAML.getNodeFactory().textNode(Locations.resolve(place, context.workingFolder())));
+        String resolved = Locations.resolve(place, context.workingFolder());
+        if (key.name().equals("output.path") && !Locations.canBeWritten(resolved)) {
+          throw new BadRequestException(
+              "output.path '%s' has a colon in a name, which Hadoop takes for the end of a scheme: choose another name."
+                  .formatted(Excerpt.of(location)));
+        }
+        put(key, YAML.getNodeFactory().textNode(resolved));
       }
     }
   }

@@ -40,6 +40,14 @@ final class Locations {
     return location.startsWith(FILE) || location.startsWith(LOCAL);
   }
 
+  /** Whether Hadoop can make files there: local ones and those of HDFS have no colon in a name. */
+  static boolean canBeWritten(String resolved) {
+    int scheme = resolved.indexOf(':');
+    String rest = resolved.substring(scheme + 1);
+    boolean strict = isLocal(resolved) || resolved.startsWith("hdfs:");
+    return rest.startsWith("/") && !(strict && rest.replaceFirst("^//[^/]*", "").contains(":"));
+  }
+
   /** The path without its scheme. */
   static String localPath(String location) {
     return isLocal(location)

@@ -106,6 +106,7 @@ class CheckpointCommitterTest {
       for (long step = 20; step <= 40; step += 10) {
         committer.written(run.part("a-1", step, 0));
         committer.lost(step, "rank 1 could not write its part: no space left on device");
+        committer.lost(step, "rank 0 could not write its part: no space left on device");
       }
       committer.await(LONG);
       assertThat(run.lost).hasSize(3).first().asString().contains("no space left");

@@ -167,6 +167,17 @@ class ConfigLoaderTest {
         .hasMessageStartingWith(file() + " line 3 is not valid YAML");
   }
 
+  @ParameterizedTest
+  @ValueSource(strings = {"/out/10:30", "run:1", "hdfs://name:8020/out/10:30"})
+  void refusesAnOutputThatHadoopCannotMake(String output) throws IOException {
+    write("");
+    assertThatThrownBy(() -> load("output.path=" + output))
+        .hasMessageStartingWith("output.path '%s' has a colon in a name", output);
+    assertThat(load("output.path=hdfs://name:8020/out").output().path())
+        .isEqualTo("hdfs://name:8020/out");
+    assertThat(load("output.path=s3a://runs/10:30").output().path()).isEqualTo("s3a://runs/10:30");
+  }
+
   @Test
   void refusesAValueThatYamlCuts() throws IOException {
     write("data:\n  source: /rows #2.json\n");

@@ -18,6 +18,9 @@ class NodeFaultsIT {
    */
   private static final Duration DETECTION = Duration.ofSeconds(20 + 40);
 
+  /** After which no rank waits for the driver any more. */
+  private static final Duration DRIVER_PAUSE = Duration.ofSeconds(50);
+
   private final Faults faults;
 
   NodeFaultsIT(Faults faults) {
@@ -44,7 +47,7 @@ class NodeFaultsIT {
       job.awaitOutput("Beginning again after step 6 ", DETECTION);
       assertThat(job.out())
           .contains(
-              "did not answer its peers in time: look at process %s there"
+              "did not answer its peers in time, although it lives: look at process %s there"
                   .formatted(executor.pid()));
       assertThat(job.await()).as(job.out() + job.err()).isZero();
       assertThat(executor.isAlive()).isFalse();
@@ -63,7 +66,57 @@ class NodeFaultsIT {
       Shell.run("kill -STOP " + executor.pid());
       held.release();
       job.awaitOutput("Beginning again after step 6 ", DETECTION);
+      assertThat(job.out())
+          .containsPattern(
+              "did not answer its peers in time and has given no sign of life for \\d+ s: process %s there stands still"
+                  .formatted(executor.pid()));
       assertThat(job.await()).as(job.out() + job.err()).isZero();
+      faults.cluster().assertNoExecutors();
+    }
+    output.assertSameAs(faults.undisturbed());
+  }
+
+  /** Nobody tells the driver how a process ended whose worker stands still. */
+  @Test
+  void aProcessThatIsKilledWhileItsWorkerStandsStillIsNotTakenForAHangingOne() throws Exception {
+    RunOutput output = faults.prepared("stopped-worker");
+    Held held = Held.in(Phases.allReduce(1, 7), faults.folder());
+    try (SubmittedJob job = faults.start("train", output, held)) {
+      ProcessHandle executor = held.await();
+      output.awaitCheckpoint(6);
+      Process worker = faults.cluster().nodeOf(executor).worker();
+      Shell.run("kill -STOP " + worker.pid());
+      try {
+        executor.destroyForcibly();
+        job.awaitOutput("The process of rank 1 on ", DETECTION);
+      } finally {
+        Shell.run("kill -CONT " + worker.pid());
+      }
+      assertThat(job.await()).as(job.out() + job.err()).isZero();
+      assertThat(job.out())
+          .containsPattern("The process of rank 1 on \\S+ was lost: ")
+          .doesNotContain("did not answer");
+      faults.cluster().assertNoExecutors();
+    }
+    output.assertSameAs(faults.undisturbed());
+  }
+
+  @Test
+  void aDriverThatStandsStillBlamesNobody() throws Exception {
+    RunOutput output = faults.prepared("stopped-driver");
+    Held held = Held.in(Phases.forward(1, 7), faults.folder());
+    try (SubmittedJob job = faults.start("train", output, held)) {
+      held.await();
+      output.awaitCheckpoint(6);
+      Shell.run("kill -STOP " + job.driver().pid());
+      held.release();
+      // until the ranks have left
+      Thread.sleep(DRIVER_PAUSE.toMillis());
+      Shell.run("kill -CONT " + job.driver().pid());
+      assertThat(job.await()).as(job.out() + job.err()).isZero();
+      assertThat(job.out())
+          .containsPattern("The driver stood still for \\d+ s, and the ranks left it")
+          .doesNotContain("The process of", "Rank ");
       faults.cluster().assertNoExecutors();
     }
     output.assertSameAs(faults.undisturbed());

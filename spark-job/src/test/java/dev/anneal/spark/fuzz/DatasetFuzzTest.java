@@ -46,7 +46,7 @@ class DatasetFuzzTest {
     Files.writeString(
         dir.resolve("dataset.json"),
         """
-        {"schema_version":1,"train":{"files":[{"name":"part-00000.arrow","sequences":5,"bytes":%s}]},
+        {"schema_version":1,"train":{"sequences":5,"files":[{"name":"part-00000.arrow","sequences":5,"bytes":%s}]},
          "eval":{"files":[]}}"""
             .formatted(arrow.length));
     try (PreparedDataset train = PreparedDataset.open(dir.toString(), Split.TRAIN, storage)) {
