@@ -66,7 +66,7 @@ class PreparedDatasetTest {
     write(20);
     Path manifest = dir.resolve("dataset.json");
     String json = Files.readString(manifest);
-    String changed = json.replace("\"sequences\" : 20", "\"sequences\" : " + told);
+    String changed = json.replace("\"sequences\":20", "\"sequences\":" + told);
     assertThat(changed).isNotEqualTo(json);
     Files.writeString(manifest, changed);
     try (PreparedDataset dataset = open(new Storage(new Configuration()))) {
@@ -74,7 +74,7 @@ class PreparedDatasetTest {
           .isInstanceOf(InvalidDataException.class)
           .hasMessageContaining("has not the " + told + " sequences that dataset.json says");
     }
-    Files.writeString(manifest, json.replaceFirst("\"sequences\" : 20", "\"sequences\" : " + told));
+    Files.writeString(manifest, json.replaceFirst("\"sequences\":20", "\"sequences\":" + told));
     assertThatThrownBy(() -> open(new Storage(new Configuration())))
         .isInstanceOf(InvalidDataException.class)
         .hasMessageContaining("it counts " + told + " sequences, and 20 in its files");

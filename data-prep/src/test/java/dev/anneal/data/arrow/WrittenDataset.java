@@ -38,8 +38,8 @@ final class WrittenDataset {
     }
     Files.writeString(
         dir.resolve("dataset.json"),
-        "{\"schema_version\":1,\"train\":{\"files\":[%s]},\"eval\":{\"files\":[]}}"
-            .formatted(String.join(",", files)));
+        "{\"schema_version\":1,\"train\":{\"sequences\":%s,\"files\":[%s]},\"eval\":{\"files\":[]}}"
+            .formatted(all.size(), String.join(",", files)));
     return all;
   }
 
