@@ -90,8 +90,12 @@ class ConfigReaderTest {
   }
 
   @Test
-  void refusesAFileWithoutAnEnd() {
+  void refusesAFileWithoutAnEndAndOneThatIsTooLarge() throws IOException {
     assertThatThrownBy(() -> reader(new SparkConf(false)).read("/dev/zero"))
+        .isInstanceOf(BadRequestException.class)
+        .hasMessageContaining("it is no regular file");
+    Path large = Files.write(folder.resolve("large.yaml"), new byte[(1 << 20) + 1]);
+    assertThatThrownBy(() -> reader(new SparkConf(false)).read(large.toString()))
         .isInstanceOf(BadRequestException.class)
         .hasMessageContaining("has 1048577 bytes, and 1048576 are allowed");
   }
