@@ -14,6 +14,8 @@ record Ending(String text, int exitCode) {
   private static final Pattern EXIT_CODE =
       Pattern.compile("(?i)exit(?:ed)?(?: with)?(?: exit)?(?: ?code| status):? ?(\\d+)");
 
+  private static final String DISCONNECTED = "Remote RPC client disassociated";
+
   /** Of SIGKILL and SIGTERM. */
   private static final Set<Integer> KILLED = Set.of(137, 143);
 
@@ -22,9 +24,10 @@ record Ending(String text, int exitCode) {
       return new Ending("no reason is known", -1);
     }
     Matcher code = EXIT_CODE.matcher(reason);
-    return new Ending(
-        reason.lines().findFirst().orElse("").strip(),
-        code.find() ? Integer.parseInt(code.group(1)) : -1);
+    // Spark adds what it guesses
+    String first =
+        reason.startsWith(DISCONNECTED) ? DISCONNECTED : reason.lines().findFirst().orElse("");
+    return new Ending(first.strip(), code.find() ? Integer.parseInt(code.group(1)) : -1);
   }
 
   boolean hasExitCode() {
