@@ -60,8 +60,7 @@ final class ByteLevelEncoder implements TextEncoder {
     int bytes = 0;
     int codePoint = 0;
     for (int i = 0; i < text.length(); i += CharacterKind.width(text, i)) {
-      int c = text.codePointAt(i);
-      int length = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
+      int length = CharacterKind.utf8Bytes(text.codePointAt(i));
       Arrays.fill(places, bytes, bytes + length, codePoint++);
       bytes += length;
     }

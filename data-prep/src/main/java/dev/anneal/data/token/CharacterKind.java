@@ -51,6 +51,11 @@ final class CharacterKind {
     return c < ASCII.length ? ASCII[c] : classOf(text.codePointAt(place));
   }
 
+  /** How many bytes a code point takes in UTF-8. */
+  static int utf8Bytes(int codePoint) {
+    return codePoint < 0x80 ? 1 : codePoint < 0x800 ? 2 : codePoint < 0x10000 ? 3 : 4;
+  }
+
   /** How many of Java's {@code char} the character at a place takes. */
   static int width(String text, int place) {
     return Character.isHighSurrogate(text.charAt(place))

@@ -168,7 +168,7 @@ final class SentencePieceEncoder implements TextEncoder {
         last = codePoint;
       } else {
         int c = text.codePointAt(index);
-        bytesLeft = c == ' ' ? SPACE_BYTES : c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
+        bytesLeft = c == ' ' ? SPACE_BYTES : CharacterKind.utf8Bytes(c);
         last = codePoint++;
         index += Character.charCount(c);
       }

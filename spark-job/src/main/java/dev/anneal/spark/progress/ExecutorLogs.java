@@ -16,6 +16,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Function;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
@@ -118,7 +119,9 @@ public final class ExecutorLogs implements ExecutorObituary {
     try (Stream<Path> executors = Files.list(onThisMachine())) {
       return executors
           .sorted(Comparator.comparingLong(ExecutorLogs::changed).reversed())
-          .flatMap(executor -> errorIn(executor).stream())
+          .flatMap(executor -> STREAMS.stream().map(executor::resolve))
+          .map(ExecutorLogs::tail)
+          .flatMap(log -> LastWords.of(log).stream())
           .findFirst();
     } catch (IOException notHere) {
       return Optional.empty();
@@ -157,41 +160,27 @@ public final class ExecutorLogs implements ExecutorObituary {
 
   private Optional<String> lastError(ExecutorSummary executor) {
     Path here = onThisMachine().resolve(executor.id());
-    return Files.isDirectory(here) ? readError(here) : askForError(executor);
-  }
-
-  private static Optional<String> readError(Path folder) {
-    for (int read = 0; read < READS; read++) {
-      Optional<String> error = errorIn(folder);
-      // the worker may still be copying what the process said last
-      if (error.isPresent() || !pause()) {
-        return error;
-      }
+    if (Files.isDirectory(here)) {
+      return lastError(stream -> Optional.of(tail(here.resolve(stream))));
     }
-    return Optional.empty();
+    return urls(executor).values().stream()
+        .map(WORKER::matcher)
+        .filter(Matcher::matches)
+        .findFirst()
+        .flatMap(worker -> lastError(stream -> ask(worker, stream)));
   }
 
-  private static Optional<String> errorIn(Path folder) {
-    return STREAMS.stream()
-        .map(folder::resolve)
-        .map(ExecutorLogs::tail)
-        .flatMap(log -> LastWords.of(log).stream())
-        .findFirst();
-  }
-
-  private Optional<String> askForError(ExecutorSummary executor) {
-    Optional<Matcher> worker =
-        urls(executor).values().stream().map(WORKER::matcher).filter(Matcher::matches).findFirst();
-    if (worker.isEmpty()) {
-      return Optional.empty();
-    }
-    String query = worker.get().group(2).replaceFirst("&?logType=\\w+", "");
+  /**
+   * The last error that a log tells of.
+   *
+   * @param log of a stream; empty where it cannot be had
+   */
+  private static Optional<String> lastError(Function<String, Optional<String>> log) {
     for (int read = 0; read < READS; read++) {
       for (String stream : STREAMS) {
-        String url = worker.get().group(1) + "/log/?" + query + "&logType=" + stream;
-        Optional<String> log = get(url + "&byteLength=" + TAIL_BYTES);
-        Optional<String> error = log.flatMap(LastWords::of);
-        if (error.isPresent() || log.isEmpty()) {
+        Optional<String> words = log.apply(stream);
+        Optional<String> error = words.flatMap(LastWords::of);
+        if (error.isPresent() || words.isEmpty()) {
           return error;
         }
       }
@@ -201,6 +190,13 @@ public final class ExecutorLogs implements ExecutorObituary {
       }
     }
     return Optional.empty();
+  }
+
+  private Optional<String> ask(Matcher worker, String stream) {
+    String query = worker.group(2).replaceFirst("&?logType=\\w+", "");
+    return get(
+        "%s/log/?%s&logType=%s&byteLength=%s"
+            .formatted(worker.group(1), query, stream, TAIL_BYTES));
   }
 
   /** What a worker answers; empty where it cannot be reached, as on a host that is gone. */
