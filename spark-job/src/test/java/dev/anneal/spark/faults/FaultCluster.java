@@ -20,6 +20,7 @@ final class FaultCluster implements AutoCloseable {
 
   private static final Duration START = Duration.ofMinutes(1);
   private static final Duration A_MOMENT = Duration.ofSeconds(15);
+  private static final long DISK_BYTES = 32 * 1024 * 1024;
   private static final int FIRST_NODE = 10;
   private static final int MASTER_PORT = 7077;
   // after which the master takes a silent worker for lost, in seconds
@@ -46,6 +47,9 @@ final class FaultCluster implements AutoCloseable {
     FaultCluster cluster = new FaultCluster(folder, Network.create());
     try {
       cluster.lay();
+      // namespaces see what is mounted before they are made
+      Files.createDirectory(cluster.sharedDisk());
+      Shell.run("mount -t tmpfs -o size=%s tmpfs %s".formatted(DISK_BYTES, cluster.sharedDisk()));
       cluster.daemon(
           cluster.network.head(),
           "deploy.master.Master",
@@ -74,6 +78,11 @@ final class FaultCluster implements AutoCloseable {
   /** Where the embedded Spark's daemons and executors log and keep their files. */
   Path folder() {
     return folder;
+  }
+
+  /** A small disk that the driver's host and all nodes see. */
+  Path sharedDisk() {
+    return folder.resolve("disk");
   }
 
   /** The executors of every node that run now. */
@@ -186,5 +195,6 @@ final class FaultCluster implements AutoCloseable {
   @Override
   public void close() {
     network.close();
+    Shell.attempt("umount -l " + sharedDisk());
   }
 }

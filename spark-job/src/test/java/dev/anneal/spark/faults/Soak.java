@@ -3,40 +3,37 @@ package dev.anneal.spark.faults;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.anneal.spark.SubmittedJob;
+import dev.anneal.spark.faults.SoakPlace.Checkpoint;
 import dev.anneal.spark.s3.FaultyStore;
-import dev.anneal.spark.s3.StoreRequest;
-import dev.anneal.spark.s3.StoreRequest.Fate;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.HashMap;
+import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.Random;
 import java.util.concurrent.Callable;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 /** One long run that is disturbed again and again, and started again when its driver was ended. */
 final class Soak implements AutoCloseable {
   private static final Duration PATIENCE = Duration.ofMinutes(4);
-  private static final Pattern MANIFEST = Pattern.compile("checkpoints/step-(\\d+)/manifest.json");
-  private static final Pattern PART = Pattern.compile("checkpoints/step-(\\d+)/([^/]+)/rank-.*");
+  private static final int FAILURE = 1;
 
   private final Faults faults;
-  private final StoreOutput output;
+  private final SoakPlace place;
   private final String[] options;
   private final Random random;
   private SubmittedJob job;
-  private final Map<Integer, String> attempts = new HashMap<>();
-  private Checkpoint last = new Checkpoint(0, "");
+  private final List<String> heard = new ArrayList<>();
+  private int outHeard;
+  private int errHeard;
 
-  Soak(Faults faults, StoreOutput output, List<String> options, Random random) throws Exception {
+  Soak(Faults faults, SoakPlace place, List<String> settings, Random random) throws Exception {
     this.faults = faults;
-    this.output = output;
-    this.options = options.toArray(String[]::new);
+    this.place = place;
+    this.options =
+        Stream.concat(settings.stream(), place.options().stream()).toArray(String[]::new);
     this.random = random;
     start();
   }
@@ -50,7 +47,11 @@ final class Soak implements AutoCloseable {
   }
 
   FaultyStore store() {
-    return output.store();
+    return ((SoakStore) place).store();
+  }
+
+  SoakDisk disk() {
+    return (SoakDisk) place;
   }
 
   SubmittedJob job() {
@@ -91,55 +92,57 @@ final class Soak implements AutoCloseable {
   /** Waits for the end of a driver that has been ended, and starts the same command again. */
   void startAgain() throws Exception {
     job.await();
+    listen(false);
     job.close();
     start();
   }
 
   private void start() throws Exception {
-    job = faults.start("run", output, options);
+    job = faults.start("run", place.output(), options);
+    outHeard = 0;
+    errHeard = 0;
   }
 
-  /** A complete checkpoint, and the attempt that took it. */
-  record Checkpoint(int step, String attempt) {}
-
-  /** The last complete checkpoint, as the store was asked to keep it. */
-  Checkpoint lastCheckpoint() {
-    for (StoreRequest request : output.store().takeRequests()) {
-      if (request.method().equals("PUT") && request.fate() == Fate.PASSED) {
-        note(request.key());
-      }
-    }
-    return last;
+  /** What the run has said since the last call, line by line. */
+  List<String> hear() throws IOException {
+    listen(true);
+    List<String> lines = List.copyOf(heard);
+    heard.clear();
+    return lines;
   }
 
-  private void note(String written) {
-    Matcher part = PART.matcher(written);
-    Matcher manifest = MANIFEST.matcher(written);
-    if (part.find()) {
-      attempts.put(Integer.parseInt(part.group(1)), part.group(2));
-    } else if (manifest.find()) {
-      int step = Integer.parseInt(manifest.group(1));
-      String attempt = attempts.get(step);
-      // one of an unknown attempt is not that of a new one
-      if (attempt != null && step > last.step()) {
-        last = new Checkpoint(step, attempt);
-      }
-    }
+  /** Takes down what is new; a line that may go on only where {@code stillRuns} does not hold. */
+  private void listen(boolean stillRuns) throws IOException {
+    outHeard = listen(job.out(), outHeard, stillRuns);
+    errHeard = listen(job.err(), errHeard, stillRuns);
+  }
+
+  private int listen(String said, int from, boolean stillRuns) {
+    int to = stillRuns ? said.lastIndexOf('\n') + 1 : said.length();
+    said.substring(from, Math.max(from, to)).lines().forEach(heard::add);
+    return Math.max(from, to);
   }
 
   /** Waits for the first checkpoint of the run. */
   boolean awaitBegin() throws Exception {
-    return await(() -> lastCheckpoint().step() > 0);
+    return await(() -> place.lastCheckpoint().step() > 0);
   }
 
-  /** Waits until what was done is overcome; false: the run has ended. */
+  /** Waits until what was done is overcome; false: the run has come to its end. */
   boolean awaitRecovery(SoakFault fault, Checkpoint before, int everySteps) throws Exception {
-    return await(
+    Callable<Boolean> overcome =
         switch (fault.effect()) {
-          case NEW_ATTEMPT -> () -> !lastCheckpoint().attempt().equals(before.attempt());
+          case NEW_ATTEMPT -> () -> !place.lastCheckpoint().attempt().equals(before.attempt());
           // the one that was being written when the fault came says nothing
-          case DELAY -> () -> lastCheckpoint().step() >= before.step() + 2 * everySteps;
-        });
+          case DELAY, MAY_END ->
+              () -> place.lastCheckpoint().step() >= before.step() + 2 * everySteps;
+        };
+    boolean running = await(overcome);
+    if (!running && fault.effect() == SoakFault.Effect.MAY_END && job.await() == FAILURE) {
+      startAgain();
+      running = await(overcome);
+    }
+    return running;
   }
 
   private boolean await(Callable<Boolean> condition) throws Exception {

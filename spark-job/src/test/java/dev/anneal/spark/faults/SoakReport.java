@@ -7,18 +7,32 @@ import java.util.EnumMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 
-/** What was done to a run, and how long it took to get further again. */
+/** What was done to runs, how long it took them to get further again, and what they said of it. */
 final class SoakReport {
-  private static final String ROW = "| %-45s | %6s | %8s | %8s |%n";
+  private static final String ROW = "| %-52s | %6s | %8s | %8s | %9s | %6s |%n";
+
+  /** What came of all faults of a kind. */
+  private static final class Kind {
+    final List<Duration> recoveries = new ArrayList<>();
+    int sentences;
+    int wrong;
+  }
 
   private final long start = System.nanoTime();
-  private final Map<SoakFault, List<Duration>> recoveries = new EnumMap<>(SoakFault.class);
+  private final Map<SoakFault, Kind> kinds = new EnumMap<>(SoakFault.class);
+  private final List<String> wrong = new ArrayList<>();
   private int faults;
 
   /** Faults so far. */
   int faults() {
     return faults;
+  }
+
+  /** Sentences about a cause that say what was not done, each behind what was. */
+  List<String> wrong() {
+    return wrong;
   }
 
   /**
@@ -28,15 +42,37 @@ final class SoakReport {
    */
   void add(SoakFault fault, Duration recovery, int step) {
     faults++;
-    recoveries.computeIfAbsent(fault, none -> new ArrayList<>()).add(recovery);
+    kind(fault).recoveries.add(recovery);
     out()
         .printf(
             Locale.ROOT,
-            "%4d  %-45s  %6s s  after step %s%n",
+            "%4d  %-52s  %6s s  after step %s%n",
             faults,
             fault.words(),
             seconds(recovery),
             step);
+  }
+
+  /**
+   * Compares what a run has said with what was done to it.
+   *
+   * @param hosts that were hit
+   */
+  void hear(SoakFault fault, Set<String> hosts, List<String> lines) {
+    for (String line : lines) {
+      if (Sentence.isOrdinary(line)) {
+        continue;
+      }
+      Kind kind = kind(fault);
+      kind.sentences++;
+      boolean right =
+          Sentence.trueOf(fault).stream().anyMatch(sentence -> sentence.is(line, hosts));
+      if (!right) {
+        kind.wrong++;
+        wrong.add("%s at %s: %s".formatted(fault.words(), hosts, line));
+      }
+      out().printf("      %s %s%n", right ? "said:" : "WRONG:", line);
+    }
   }
 
   /** Prints a table with a row a kind of fault. */
@@ -45,19 +81,25 @@ final class SoakReport {
     out()
         .printf(
             Locale.ROOT, "%n%s faults in %s min %02d s%n%n", faults, seconds / 60, seconds % 60);
-    out().printf(ROW, "fault", "times", "median s", "most s");
-    out().printf(ROW, "---", "---", "---", "---");
-    recoveries.forEach(
-        (fault, times) -> {
-          List<Duration> sorted = times.stream().sorted().toList();
+    out().printf(ROW, "fault", "times", "median s", "most s", "sentences", "wrong");
+    out().printf(ROW, "---", "---", "---", "---", "---", "---");
+    kinds.forEach(
+        (fault, kind) -> {
+          List<Duration> sorted = kind.recoveries.stream().sorted().toList();
           out()
               .printf(
                   ROW,
                   fault.words(),
                   sorted.size(),
-                  seconds(sorted.get(sorted.size() / 2)),
-                  seconds(sorted.get(sorted.size() - 1)));
+                  sorted.isEmpty() ? "" : seconds(sorted.get(sorted.size() / 2)),
+                  sorted.isEmpty() ? "" : seconds(sorted.get(sorted.size() - 1)),
+                  kind.sentences,
+                  kind.wrong);
         });
+  }
+
+  private Kind kind(SoakFault fault) {
+    return kinds.computeIfAbsent(fault, none -> new Kind());
   }
 
   private static String seconds(Duration duration) {
