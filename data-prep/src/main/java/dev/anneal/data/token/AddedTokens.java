@@ -8,6 +8,9 @@ import java.util.Map;
 final class AddedTokens {
   private final Node root = new Node();
 
+  /** Characters that a token begins with, those of ASCII: hardly any place of a text is one. */
+  private final boolean[] first = new boolean[128];
+
   /** A token as it stands in texts. */
   record Token(String content, int id) {}
 
@@ -22,6 +25,10 @@ final class AddedTokens {
 
   AddedTokens(List<Token> tokens) {
     for (Token token : tokens) {
+      char begin = token.content().charAt(0);
+      if (begin < first.length) {
+        first[begin] = true;
+      }
       Node node = root;
       for (char c : token.content().toCharArray()) {
         node = node.next.computeIfAbsent(c, any -> new Node());
@@ -31,9 +38,10 @@ final class AddedTokens {
   }
 
   /** The first token at or behind {@code from}, of several there the longest; null if none is. */
-  Found next(String text, int from) {
-    for (int i = from; i < text.length(); i++) {
-      Token token = longestAt(text, i);
+  Found next(char[] text, int from) {
+    for (int i = from; i < text.length; i++) {
+      char c = text[i];
+      Token token = c >= first.length || first[c] ? longestAt(text, i) : null;
       if (token != null) {
         return new Found(i, token);
       }
@@ -41,12 +49,12 @@ final class AddedTokens {
     return null;
   }
 
-  private Token longestAt(String text, int start) {
+  private Token longestAt(char[] text, int start) {
     Token longest = null;
     int i = start;
     for (Node node = root; node != null; i++) {
       longest = node.token == null ? longest : node.token;
-      node = i < text.length() ? node.next.get(text.charAt(i)) : null;
+      node = i < text.length ? node.next.get(text[i]) : null;
     }
     return longest;
   }

@@ -28,7 +28,7 @@ final class ByteLevelEncoder implements TextEncoder {
 
   @Override
   public EncodedText encode(String text) {
-    if (!CharacterKind.covers(text)) {
+    if (!CharacterKind.covers(text.toCharArray())) {
       return library.encode(text);
     }
     int[] ids = library.ids(text);
@@ -59,7 +59,7 @@ final class ByteLevelEncoder implements TextEncoder {
     int[] places = new int[4 * text.length()];
     int bytes = 0;
     int codePoint = 0;
-    for (int i = 0; i < text.length(); i += CharacterKind.width(text, i)) {
+    for (int i = 0; i < text.length(); i += Character.charCount(text.codePointAt(i))) {
       int length = CharacterKind.utf8Bytes(text.codePointAt(i));
       Arrays.fill(places, bytes, bytes + length, codePoint++);
       bytes += length;

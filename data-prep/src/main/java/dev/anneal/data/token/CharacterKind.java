@@ -28,11 +28,11 @@ final class CharacterKind {
    * Whether the library of the patterns and this class must agree on the text: no character is
    * newer than this Java or folds to the letter of a contraction.
    */
-  static boolean covers(String text) {
-    for (int i = 0; i < text.length(); i++) {
-      char c = text.charAt(i);
+  static boolean covers(char[] text) {
+    for (int i = 0; i < text.length; i++) {
+      char c = text[i];
       if (c >= ASCII.length) {
-        int type = Character.getType(text.codePointAt(i));
+        int type = Character.getType(Character.codePointAt(text, i));
         if (type == Character.UNASSIGNED || type == Character.SURROGATE || c == LONG_S) {
           return false;
         }
@@ -43,12 +43,12 @@ final class CharacterKind {
   }
 
   /** The kind of the character at a place; {@link #END} at {@code limit}. */
-  static byte at(String text, int place, int limit) {
+  static byte at(char[] text, int place, int limit) {
     if (place >= limit) {
       return END;
     }
-    char c = text.charAt(place);
-    return c < ASCII.length ? ASCII[c] : classOf(text.codePointAt(place));
+    char c = text[place];
+    return c < ASCII.length ? ASCII[c] : classOf(Character.codePointAt(text, place));
   }
 
   /** How many bytes a code point takes in UTF-8. */
@@ -57,14 +57,14 @@ final class CharacterKind {
   }
 
   /** How many of Java's {@code char} the character at a place takes. */
-  static int width(String text, int place) {
-    return Character.isHighSurrogate(text.charAt(place))
-        ? Character.charCount(text.codePointAt(place))
+  static int width(char[] text, int place) {
+    return Character.isHighSurrogate(text[place])
+        ? Character.charCount(Character.codePointAt(text, place))
         : 1;
   }
 
   /** The end of the run of one kind that goes on at {@code place}. */
-  static int run(String text, int place, int limit, byte kind) {
+  static int run(char[] text, int place, int limit, byte kind) {
     int end = place;
     while (at(text, end, limit) == kind) {
       end += width(text, end);

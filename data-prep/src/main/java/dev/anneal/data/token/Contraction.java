@@ -9,11 +9,11 @@ final class Contraction {
    *
    * @param at the place behind the apostrophe
    */
-  static int end(String text, int at, int limit) {
+  static int end(char[] text, int at, int limit) {
     if (at >= limit) {
       return 0;
     }
-    return switch (text.charAt(at)) {
+    return switch (text[at]) {
       case 's', 'S', 't', 'T', 'm', 'M', 'd', 'D' -> at + 1;
       case 'r', 'R', 'v', 'V' -> isLetter(text, at + 1, limit, 'e') ? at + 2 : 0;
       case 'l', 'L' -> isLetter(text, at + 1, limit, 'l') ? at + 2 : 0;
@@ -22,17 +22,17 @@ final class Contraction {
   }
 
   /** Likewise of one in small letters. */
-  static int lowerCaseEnd(String text, int at, int limit) {
+  static int lowerCaseEnd(char[] text, int at, int limit) {
     int end = end(text, at, limit);
     for (int i = at; i < end; i++) {
-      if (text.charAt(i) < 'a') {
+      if (text[i] < 'a') {
         return 0;
       }
     }
     return end;
   }
 
-  private static boolean isLetter(String text, int at, int limit, char lowerCase) {
-    return at < limit && (text.charAt(at) | 0x20) == lowerCase;
+  private static boolean isLetter(char[] text, int at, int limit, char lowerCase) {
+    return at < limit && (text[at] | 0x20) == lowerCase;
   }
 }

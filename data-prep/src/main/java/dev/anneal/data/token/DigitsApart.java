@@ -9,7 +9,7 @@ import static dev.anneal.data.token.CharacterKind.NUMBER;
  */
 record DigitsApart(boolean each) implements PreTokenizer {
   @Override
-  public int end(String text, int start, int limit) {
+  public int end(char[] text, int start, int limit) {
     boolean number = CharacterKind.at(text, start, limit) == NUMBER;
     int end = start;
     do {

@@ -11,13 +11,13 @@ import static dev.anneal.data.token.CharacterKind.width;
 /** The pattern of GPT-2, which {@code ByteLevel} has built in: {@code use_regex}. */
 final class Gpt2Pattern implements PreTokenizer {
   @Override
-  public int end(String text, int start, int limit) {
+  public int end(char[] text, int start, int limit) {
     byte first = CharacterKind.at(text, start, limit);
     int second = start + width(text, start);
     if (first == SPACE || first == LINE_END) {
       return afterSpace(text, start, limit);
     }
-    if (text.charAt(start) == '\'') {
+    if (text[start] == '\'') {
       int contraction = Contraction.lowerCaseEnd(text, second, limit);
       if (contraction != 0) {
         return contraction;
@@ -26,10 +26,10 @@ final class Gpt2Pattern implements PreTokenizer {
     return run(text, second, limit, first);
   }
 
-  private static int afterSpace(String text, int start, int limit) {
+  private static int afterSpace(char[] text, int start, int limit) {
     int second = start + 1;
     byte next = CharacterKind.at(text, second, limit);
-    if (text.charAt(start) == ' ' && (next == LETTER || next == NUMBER || next == OTHER)) {
+    if (text[start] == ' ' && (next == LETTER || next == NUMBER || next == OTHER)) {
       return run(text, second, limit, next);
     }
     int end = second;

@@ -39,7 +39,7 @@ final class LlamaPattern implements PreTokenizer {
   }
 
   @Override
-  public int end(String text, int start, int limit) {
+  public int end(char[] text, int start, int limit) {
     byte first = CharacterKind.at(text, start, limit);
     int second = start + width(text, start);
     return switch (first) {
@@ -50,8 +50,8 @@ final class LlamaPattern implements PreTokenizer {
     };
   }
 
-  private static int afterOther(String text, int start, int second, int limit) {
-    if (text.charAt(start) == '\'') {
+  private static int afterOther(char[] text, int start, int second, int limit) {
+    if (text[start] == '\'') {
       int contraction = Contraction.end(text, second, limit);
       if (contraction != 0) {
         return contraction;
@@ -63,13 +63,13 @@ final class LlamaPattern implements PreTokenizer {
     return run(text, run(text, second, limit, OTHER), limit, LINE_END);
   }
 
-  private static int afterSpace(String text, int start, byte first, int limit) {
+  private static int afterSpace(char[] text, int start, byte first, int limit) {
     int second = start + 1;
     byte next = CharacterKind.at(text, second, limit);
     if (first == SPACE && next == LETTER) {
       return run(text, second, limit, LETTER);
     }
-    if (text.charAt(start) == ' ' && next == OTHER) {
+    if (text[start] == ' ' && next == OTHER) {
       return run(text, run(text, second, limit, OTHER), limit, LINE_END);
     }
     int end = start;
@@ -87,7 +87,7 @@ final class LlamaPattern implements PreTokenizer {
     return end == limit || end == second ? end : end - 1;
   }
 
-  private int numbers(String text, int at, int limit) {
+  private int numbers(char[] text, int at, int limit) {
     int end = at;
     for (int i = 1; i < digits && CharacterKind.at(text, end, limit) == NUMBER; i++) {
       end += width(text, end);

@@ -1,7 +1,6 @@
 package dev.anneal.data.token;
 
 import java.util.Arrays;
-import java.util.concurrent.ConcurrentHashMap;
 
 /**
  * Tokenizes a text piece by piece and remembers what each piece became. A byte-pair tokenizer looks
@@ -9,16 +8,10 @@ import java.util.concurrent.ConcurrentHashMap;
  * instead of once a text. Safe for use by several threads.
  */
 final class PieceTokenizer implements TextEncoder {
-  private static final int MAX_REMEMBERED = 1 << 18;
-  private static final int MAX_REMEMBERED_LENGTH = 64;
-
   private final NativeTokenizer library;
   private final PreTokenizer preTokenizer;
   private final AddedTokens addedTokens;
-  private final ConcurrentHashMap<String, Piece> pieces = new ConcurrentHashMap<>();
-
-  /** A piece's tokens, with their places counted from the piece's first code point. */
-  private record Piece(EncodedText tokens, int codePoints) {}
+  private final PieceTable pieces = new PieceTable();
 
   PieceTokenizer(NativeTokenizer library, PreTokenizer preTokenizer, AddedTokens addedTokens) {
     this.library = library;
@@ -28,41 +21,48 @@ final class PieceTokenizer implements TextEncoder {
 
   @Override
   public EncodedText encode(String text) {
-    if (!CharacterKind.covers(text)) {
+    // characters of an array are read faster than those of a string
+    char[] chars = text.toCharArray();
+    if (!CharacterKind.covers(chars)) {
       return library.encode(text);
     }
-    Growing encoded = new Growing(16 + text.length() / 3);
+    Growing encoded = new Growing(16 + chars.length / 3);
     int position = 0;
-    AddedTokens.Found added = addedTokens.next(text, 0);
+    AddedTokens.Found added = addedTokens.next(chars, 0);
     while (added != null) {
-      encode(text, position, added.start(), encoded);
+      encode(chars, position, added.start(), encoded);
       AddedTokens.Token token = added.token();
       encoded.add(token.id(), token.content().codePointCount(0, token.content().length()));
       position = added.start() + token.content().length();
-      added = addedTokens.next(text, position);
+      added = addedTokens.next(chars, position);
     }
-    encode(text, position, text.length(), encoded);
+    encode(chars, position, chars.length, encoded);
     return encoded.finish();
   }
 
-  private void encode(String text, int start, int limit, Growing encoded) {
+  private void encode(char[] text, int start, int limit, Growing encoded) {
     int position = start;
     while (position < limit) {
       int end = preTokenizer.end(text, position, limit);
-      encoded.add(piece(text.substring(position, end)));
+      encoded.add(piece(text, position, end));
       position = end;
     }
   }
 
-  private Piece piece(String text) {
-    Piece known = pieces.get(text);
+  private PieceTable.Piece piece(char[] text, int start, int end) {
+    int hash = PieceTable.hash(text, start, end);
+    PieceTable.Piece known = pieces.find(text, start, end, hash);
     if (known != null) {
       return known;
     }
-    Piece piece = new Piece(library.encode(text), text.codePointCount(0, text.length()));
-    if (text.length() <= MAX_REMEMBERED_LENGTH && pieces.size() < MAX_REMEMBERED) {
-      pieces.put(text, piece);
-    }
+    char[] chars = Arrays.copyOfRange(text, start, end);
+    PieceTable.Piece piece =
+        new PieceTable.Piece(
+            chars,
+            hash,
+            library.encode(new String(chars)),
+            Character.codePointCount(chars, 0, chars.length));
+    pieces.add(piece);
     return piece;
   }
 
@@ -86,11 +86,12 @@ final class PieceTokenizer implements TextEncoder {
       codePoints += length;
     }
 
-    void add(Piece piece) {
+    void add(PieceTable.Piece piece) {
       EncodedText encoded = piece.tokens();
-      reserve(encoded.ids().length);
-      for (int i = 0; i < encoded.ids().length; i++) {
-        put(encoded.ids()[i], encoded.starts()[i], encoded.ends()[i]);
+      int[] pieceIds = encoded.ids();
+      reserve(pieceIds.length);
+      for (int i = 0; i < pieceIds.length; i++) {
+        put(pieceIds[i], encoded.starts()[i], encoded.ends()[i]);
       }
       codePoints += piece.codePoints();
     }

@@ -3,7 +3,7 @@ package dev.anneal.data.token;
 /** Cuts a text into the pieces that byte pairs are merged within. */
 interface PreTokenizer {
   /** The end of the piece that begins at {@code start}, where {@code start < limit}. */
-  int end(String text, int start, int limit);
+  int end(char[] text, int start, int limit);
 
   /**
    * Cuts this one's pieces further, each as if it were a text.
