@@ -81,7 +81,7 @@ public final class PreparedDataset implements AutoCloseable {
     try {
       return sequences.read((int) (row % batchRows));
     } catch (RuntimeException e) {
-      throw file.damaged(e);
+      throw file.unreadable(e);
     }
   }
 

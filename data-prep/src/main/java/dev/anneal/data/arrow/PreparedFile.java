@@ -3,6 +3,7 @@ package dev.anneal.data.arrow;
 import dev.anneal.data.error.InvalidDataException;
 import dev.anneal.data.manifest.DatasetManifest.PartFile;
 import dev.anneal.storage.Storage;
+import java.io.EOFException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
@@ -63,7 +64,7 @@ final class PreparedFile implements AutoCloseable {
     } catch (InvalidDataException e) {
       throw e;
     } catch (IOException | RuntimeException e) {
-      throw damaged(e);
+      throw unreadable(e);
     }
   }
 
@@ -73,7 +74,11 @@ final class PreparedFile implements AutoCloseable {
             .formatted(location, expected.sequences()));
   }
 
-  InvalidDataException damaged(Exception cause) {
+  /** What keeps a part of the file from being read: its content, or the way to it. */
+  InvalidDataException unreadable(Exception cause) {
+    if (cause instanceof IOException e && !(e instanceof EOFException)) {
+      return new InvalidDataException(Storage.cannotRead(location, e), e);
+    }
     return new InvalidDataException(
         "'" + location + "' is damaged (" + cause.getMessage() + "): prepare the data set again.",
         cause);
@@ -135,7 +140,7 @@ final class PreparedFile implements AutoCloseable {
       throw e;
     } catch (IOException | RuntimeException e) {
       close();
-      throw damaged(e);
+      throw unreadable(e);
     }
   }
 

@@ -137,7 +137,7 @@ public final class FailureLog extends SparkListener {
     } else {
       lostProcess =
           read.how() == How.UNHEARD
-              ? "Spark heard nothing more of the process of %s (%s): process %s there stands still, its node cannot be reached, or it has ended with its node."
+              ? "Spark heard nothing more of the process of %s (%s): process %s there has ended, stands still or cannot be reached."
                   .formatted(lost.names(), read.text(), lost.pid())
               : "The process of %s was lost: %s".formatted(lost.names(), read.text());
       if (ownFailure().isEmpty()) {
@@ -293,6 +293,9 @@ public final class FailureLog extends SparkListener {
   }
 
   private static String sentence(RankEvent.Failed failure) {
-    return "Rank %s on %s failed: %s".formatted(failure.rank(), failure.host(), failure.message());
+    // of a loss nobody is to blame whom nothing is known of
+    String what = failure.cause().isLoss() ? "was left alone" : "failed";
+    return "Rank %s on %s %s: %s"
+        .formatted(failure.rank(), failure.host(), what, failure.message());
   }
 }

@@ -13,6 +13,7 @@ import dev.anneal.training.trainer.NotFiniteException;
 import java.io.IOException;
 import java.util.Optional;
 import java.util.function.Predicate;
+import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.apache.spark.SparkException;
@@ -22,6 +23,10 @@ import org.apache.spark.TaskKilledException;
 final class RankFailure {
   private static final Pattern FULL_DISK =
       Pattern.compile("No space left on device|Disk quota exceeded");
+
+  /** Spark's words where a barrier is not reached by all tasks. */
+  private static final Pattern LATE_RANKS =
+      Pattern.compile("didn't get all barrier sync requests .* within (\\d+) second");
 
   private RankFailure() {}
 
@@ -35,8 +40,13 @@ final class RankFailure {
       telling = telling.getCause();
     }
     String message = telling.getMessage();
-    return message == null
-        ? telling.toString()
+    if (message == null) {
+      return telling.toString();
+    }
+    Matcher late = LATE_RANKS.matcher(message);
+    return late.find()
+        ? "not all ranks came to the rendezvous within %s s; executors that start slowly take a larger cluster.timeout."
+            .formatted(late.group(1))
         : message.lines().findFirst().orElse("").replaceFirst("^rank " + rank + "[,:] ", "");
   }
 

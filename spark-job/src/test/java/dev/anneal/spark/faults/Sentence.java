@@ -14,23 +14,22 @@ enum Sentence {
   EXECUTOR_TOLD_TO_END(
       "The process of rank \\d+ on (\\S+) was told to end: all ranks leave with a checkpoint\\."),
   STANDS_STILL(
-      "The process of rank \\d+ on (\\S+) did not answer its peers in time and has given no sign of life for \\d+ s: process \\d+ there stands still, or its node cannot be reached\\.|"
-          + Sentence.LOST
-          + "Executor heartbeat timed out.*"),
-  WORKER_LOST(Sentence.LOST + "(?i:worker).*"),
+      "The process of rank \\d+ on (\\S+) did not answer its peers in time and has given no sign of life for \\d+ s: process \\d+ there stands still, or its node cannot be reached\\."),
+  UNHEARD_EXECUTOR(Sentence.UNHEARD + "\\(Executor heartbeat timed out.*"),
+  UNHEARD_WORKER(Sentence.UNHEARD + "\\(worker lost.*"),
   CLOSED(
       "The connection to the process of rank \\d+ on (\\S+) was closed, and Spark has told nothing of its end: .*"),
   DRIVER_KILLED("anneal: the driver was killed.*"),
   TOLD_TO_END(
-      "Told to end: the ranks leave with a checkpoint \\.\\.\\.|The run was interrupted\\..*|anneal: The run was interrupted\\..*"),
-  DRIVER_STOOD_STILL("The driver stood still for \\d+ s, and the ranks left it: .*"),
-  NO_CHECKPOINT_STORE(Sentence.NO_CHECKPOINT + ".*(?:s3a?://|S3|SlowDown|503|Connect|connect).*"),
-  KEYS_REFUSED(
-      "(?:anneal: |Rank \\d+ on \\S+ failed: |"
-          + Sentence.NO_CHECKPOINT
-          + ").*(?:expired|ExpiredToken).*"),
-  NO_ROOM(
-      "(?:anneal: |Rank \\d+ on \\S+ failed: |" + Sentence.NO_CHECKPOINT + ").*No space left.*");
+      "Told to end: the ranks leave with a checkpoint \\.\\.\\.|(?:anneal: )?The run was interrupted\\..*"),
+  DRIVER_STOOD_STILL("The driver stood still for \\d+ s, and the ranks left it.*"),
+  STORE_FAILED(
+      Sentence.NO_CHECKPOINT
+          + "(?!.*damaged).*(?:S3|SlowDown|503|[Cc]onnect|[Uu]nable to execute).*"),
+  KEYS_REFUSED(Sentence.STOPPED_BY + "(?!.*damaged).*(?:expired|ExpiredToken).*"),
+  NO_ROOM(Sentence.STOPPED_BY + "(?!.*damaged).*No space left.*"),
+  LATE_RANKS("Rank \\d+ on \\S+ was left alone: not all ranks came to the rendezvous within .*"),
+  STILL_WRITING(Sentence.NO_CHECKPOINT + "the one before is still being written; .*");
 
   /** What every run says that nothing disturbs, and what it says of how it goes on. */
   private static final Pattern ORDINARY =
@@ -39,7 +38,11 @@ enum Sentence {
 
   private static final String LOST =
       "(?:The process of ranks? [\\d to]+|Executor \\d+) on (\\S+) was lost(?: before its ranks began)?: ";
+  private static final String UNHEARD =
+      "Spark heard nothing more of (?:the process of ranks? [\\d to]+|executor \\d+) on (\\S+?),? (?:whose ranks had not begun )?";
   private static final String NO_CHECKPOINT = "The checkpoint after step [\\d,]+ is missing: ";
+  private static final String STOPPED_BY =
+      "(?:anneal: |Rank \\d+ on \\S+ failed: |" + NO_CHECKPOINT + ")";
 
   private final Pattern pattern;
 
@@ -47,25 +50,26 @@ enum Sentence {
     this.pattern = Pattern.compile(pattern);
   }
 
-  /** What may be said of a fault; of what nobody need notice nothing at all. */
+  /** What may be said of a fault; of what nobody need notice no more than that it takes long. */
   static Set<Sentence> trueOf(SoakFault fault) {
     return switch (fault) {
-      case KILL_EXECUTOR -> EnumSet.of(KILLED);
-      case TERMINATE_EXECUTOR -> EnumSet.of(TERMINATED, EXECUTOR_TOLD_TO_END);
-      case PAUSE_EXECUTOR -> EnumSet.noneOf(Sentence.class);
-      case STOP_EXECUTOR -> EnumSet.of(STANDS_STILL);
-      case REPLACE_LATE -> EnumSet.of(KILLED, CLOSED);
-      case STOP_WORKER -> EnumSet.of(WORKER_LOST);
-      case KILL_BEHIND_STOPPED_WORKER -> EnumSet.of(KILLED, WORKER_LOST, CLOSED);
-      case CUT_SHORTLY -> EnumSet.noneOf(Sentence.class);
-      case CUT -> EnumSet.of(STANDS_STILL, WORKER_LOST, CLOSED);
-      case KILL_DRIVER -> EnumSet.of(DRIVER_KILLED);
-      case TERMINATE_DRIVER -> EnumSet.of(TOLD_TO_END);
-      case STOP_DRIVER -> EnumSet.of(DRIVER_STOOD_STILL);
-      case STORE_AWAY -> EnumSet.of(NO_CHECKPOINT_STORE);
-      case STORE_THROTTLES -> EnumSet.of(NO_CHECKPOINT_STORE);
-      case KEYS_REFUSED -> EnumSet.of(KEYS_REFUSED);
-      case DISK_FULL -> EnumSet.of(NO_ROOM);
+      case KILL_EXECUTOR -> EnumSet.of(KILLED, LATE_RANKS, STILL_WRITING);
+      case TERMINATE_EXECUTOR ->
+          EnumSet.of(TERMINATED, EXECUTOR_TOLD_TO_END, LATE_RANKS, STILL_WRITING);
+      case STOP_EXECUTOR -> EnumSet.of(STANDS_STILL, UNHEARD_EXECUTOR, LATE_RANKS, STILL_WRITING);
+      case REPLACE_LATE -> EnumSet.of(KILLED, LATE_RANKS, STILL_WRITING);
+      case STOP_WORKER -> EnumSet.of(UNHEARD_WORKER, LATE_RANKS, STILL_WRITING);
+      case KILL_BEHIND_STOPPED_WORKER ->
+          EnumSet.of(KILLED, UNHEARD_WORKER, CLOSED, LATE_RANKS, STILL_WRITING);
+      case CUT ->
+          EnumSet.of(STANDS_STILL, UNHEARD_EXECUTOR, UNHEARD_WORKER, LATE_RANKS, STILL_WRITING);
+      case KILL_DRIVER -> EnumSet.of(DRIVER_KILLED, STILL_WRITING);
+      case TERMINATE_DRIVER -> EnumSet.of(TOLD_TO_END, STILL_WRITING);
+      case STOP_DRIVER -> EnumSet.of(DRIVER_STOOD_STILL, STILL_WRITING);
+      case STORE_AWAY, STORE_THROTTLES -> EnumSet.of(STORE_FAILED, STILL_WRITING);
+      case KEYS_REFUSED -> EnumSet.of(KEYS_REFUSED, STILL_WRITING);
+      case DISK_FULL -> EnumSet.of(NO_ROOM, STILL_WRITING);
+      case PAUSE_EXECUTOR, CUT_SHORTLY -> EnumSet.of(STILL_WRITING);
     };
   }
 

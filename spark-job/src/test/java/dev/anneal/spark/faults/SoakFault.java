@@ -64,11 +64,12 @@ enum SoakFault {
       return hit;
     }
   },
-  STOP_WORKER(11, Effect.DELAY, "a worker stands still for 5 to 20 s") {
+  STOP_WORKER(11, Effect.NEW_ATTEMPT, "a worker stands still for 25 s") {
     @Override
     Set<String> inject(Soak soak) throws Exception {
       Node node = soak.cluster().nodeOf(soak.anExecutor());
-      standStill(node.worker().toHandle(), between(soak, 5, 20));
+      // until the master has missed it
+      standStill(node.worker().toHandle(), Duration.ofSeconds(25));
       return Set.of(node.host().address());
     }
   },

@@ -132,7 +132,7 @@ class FailureLogTest {
         new SparkListenerExecutorRemoved(1, "7", "Executor heartbeat timed out after 61000 ms"));
     assertThat(later.firstCause())
         .hasValue(
-            "Spark heard nothing more of the process of rank 1 on b (Executor heartbeat timed out after 61000 ms): process 123 there stands still, its node cannot be reached, or it has ended with its node.");
+            "Spark heard nothing more of the process of rank 1 on b (Executor heartbeat timed out after 61000 ms): process 123 there has ended, stands still or cannot be reached.");
   }
 
   private static long seconds(double seconds) {
