@@ -26,9 +26,11 @@ import dev.anneal.spark.train.Attempt;
 import dev.anneal.training.io.WrittenFile;
 import java.io.IOException;
 import java.time.Duration;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
+import java.util.Set;
 import java.util.SortedMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
@@ -53,6 +55,7 @@ final class TrainingStage {
   private final RunRecord record;
   private final LeasedFolder held;
   private final Outcome outcome = new Outcome();
+  private final Set<String> replaced = new HashSet<>();
   private final CountDownLatch ended = new CountDownLatch(1);
   private volatile DriverCommand command = DriverCommand.GO_ON;
   private volatile long lastCheckpoint;
@@ -185,7 +188,11 @@ final class TrainingStage {
     try (DriverPulse pulse = new DriverPulse()) {
       FailureLog failures =
           new FailureLog(
-              display::line, new ExecutorLogs(spark), pulse::explaining, networkTimeout());
+              display::line,
+              new ExecutorLogs(spark),
+              pulse::explaining,
+              networkTimeout(),
+              replaced);
       RunMonitor monitor = new RunMonitor(steps, display, metrics, record, failures, outcome);
       Decommissions decommissions =
           new Decommissions(
@@ -230,7 +237,11 @@ final class TrainingStage {
     record.rewind(metrics.log());
     Optional<String> hung =
         end instanceof End.Failed failed ? failed.hungExecutor() : Optional.empty();
-    hung.ifPresent(executor -> Executors.replace(spark, executor));
+    hung.ifPresent(
+        executor -> {
+          replaced.add(executor);
+          Executors.replace(spark, executor);
+        });
     Duration pause = pause(inVain);
     display.line(
         "Beginning again %s in %s s ..."

@@ -9,6 +9,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.Consumer;
 import java.util.function.UnaryOperator;
 import org.apache.spark.scheduler.SparkListener;
@@ -39,6 +40,7 @@ public final class FailureLog extends SparkListener {
   private final ExecutorObituary obituaries;
   private final UnaryOperator<Duration> driverPause;
   private final Duration networkTimeout;
+  private final Set<String> replaced;
   private int beingRead;
   private String lostProcess;
   private String lostBeforeItsRanks;
@@ -52,16 +54,19 @@ public final class FailureLog extends SparkListener {
    * @param driverPause for how long the driver has stood still, where that explains a silence of a
    *     length that ends now; else zero
    * @param networkTimeout for how long Spark waits for what it hears nothing of
+   * @param replaced executors that the driver itself has told to end
    */
   public FailureLog(
       Consumer<String> announce,
       ExecutorObituary obituaries,
       UnaryOperator<Duration> driverPause,
-      Duration networkTimeout) {
+      Duration networkTimeout,
+      Set<String> replaced) {
     this.announce = announce;
     this.obituaries = obituaries;
     this.driverPause = driverPause;
     this.networkTimeout = networkTimeout;
+    this.replaced = Set.copyOf(replaced);
   }
 
   public synchronized void started(RankEvent.Started rank) {
@@ -92,6 +97,9 @@ public final class FailureLog extends SparkListener {
 
   @Override
   public void onExecutorRemoved(SparkListenerExecutorRemoved removed) {
+    if (replaced.contains(removed.executorId())) {
+      return;
+    }
     Ending ending = Ending.of(removed.reason());
     Duration stoodStill =
         ending.hasExitCode() ? Duration.ZERO : driverPause.apply(ending.silence(networkTimeout));

@@ -132,13 +132,17 @@ final class Network implements AutoCloseable {
   }
 
   private static void remove(String namespace) {
-    for (String pid : Shell.run("ip netns pids " + namespace).lines().toList()) {
-      ProcessHandle.of(Long.parseLong(pid))
-          .ifPresent(
-              process -> {
-                process.destroyForcibly();
-                process.onExit().join();
-              });
+    try {
+      for (String pid : Shell.run("ip netns pids " + namespace).lines().toList()) {
+        ProcessHandle.of(Long.parseLong(pid))
+            .ifPresent(
+                process -> {
+                  process.destroyForcibly();
+                  process.onExit().join();
+                });
+      }
+    } catch (IllegalStateException gone) {
+      // another test process has removed it meanwhile
     }
     Shell.attempt("ip netns delete " + namespace);
   }

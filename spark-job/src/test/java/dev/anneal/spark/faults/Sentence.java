@@ -34,7 +34,7 @@ enum Sentence {
   /** What every run says that nothing disturbs, and what it says of how it goes on. */
   private static final Pattern ORDINARY =
       Pattern.compile(
-          ".* \\.\\.\\.|step +[\\d,]+/.*|[\\d,]+ rows in .*|Chat template: .*|Note: .*|held-out loss .*|loading weights.*|Done in .*|(?:Adapter|Metrics|Record|Data set) +\\S+|Next: .*|      or load it .*|\\s*");
+          ".* \\.\\.\\.|step +[\\d,]+/.*|[\\d,]+ rows in .*|Chat template: .*|Note: .*|held-out loss .*|loading weights.*|Done in .*|(?:Adapter|Metrics|Record|Data set) +\\S+|Next: .*| +(?:or load it|then serve it) .*|\\s*");
 
   private static final String LOST =
       "(?:The process of ranks? [\\d to]+|Executor \\d+) on (\\S+) was lost(?: before its ranks began)?: ";
@@ -58,11 +58,20 @@ enum Sentence {
           EnumSet.of(TERMINATED, EXECUTOR_TOLD_TO_END, LATE_RANKS, STILL_WRITING);
       case STOP_EXECUTOR -> EnumSet.of(STANDS_STILL, UNHEARD_EXECUTOR, LATE_RANKS, STILL_WRITING);
       case REPLACE_LATE -> EnumSet.of(KILLED, LATE_RANKS, STILL_WRITING);
-      case STOP_WORKER -> EnumSet.of(UNHEARD_WORKER, LATE_RANKS, STILL_WRITING);
+      case STOP_WORKER ->
+          EnumSet.of(UNHEARD_WORKER, EXECUTOR_TOLD_TO_END, LATE_RANKS, STILL_WRITING);
       case KILL_BEHIND_STOPPED_WORKER ->
-          EnumSet.of(KILLED, UNHEARD_WORKER, CLOSED, LATE_RANKS, STILL_WRITING);
+          EnumSet.of(
+              KILLED, UNHEARD_WORKER, CLOSED, EXECUTOR_TOLD_TO_END, LATE_RANKS, STILL_WRITING);
       case CUT ->
-          EnumSet.of(STANDS_STILL, UNHEARD_EXECUTOR, UNHEARD_WORKER, LATE_RANKS, STILL_WRITING);
+          // a worker that comes back is told to end its executor
+          EnumSet.of(
+              STANDS_STILL,
+              UNHEARD_EXECUTOR,
+              UNHEARD_WORKER,
+              EXECUTOR_TOLD_TO_END,
+              LATE_RANKS,
+              STILL_WRITING);
       case KILL_DRIVER -> EnumSet.of(DRIVER_KILLED, STILL_WRITING);
       case TERMINATE_DRIVER -> EnumSet.of(TOLD_TO_END, STILL_WRITING);
       case STOP_DRIVER -> EnumSet.of(DRIVER_STOOD_STILL, STILL_WRITING);

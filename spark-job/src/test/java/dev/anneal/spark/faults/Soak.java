@@ -128,14 +128,17 @@ final class Soak implements AutoCloseable {
     return await(() -> place.lastCheckpoint().step() > 0);
   }
 
-  /** Waits until what was done is overcome; false: the run has come to its end. */
-  boolean awaitRecovery(SoakFault fault, Checkpoint before, int everySteps) throws Exception {
+  /**
+   * Waits until what was done is overcome; false: the run has come to its end.
+   *
+   * @param before it was done
+   * @param step of a checkpoint that is only taken when it is over
+   */
+  boolean awaitRecovery(SoakFault fault, Checkpoint before, int step) throws Exception {
     Callable<Boolean> overcome =
         switch (fault.effect()) {
           case NEW_ATTEMPT -> () -> !place.lastCheckpoint().attempt().equals(before.attempt());
-          // the one that was being written when the fault came says nothing
-          case DELAY, MAY_END ->
-              () -> place.lastCheckpoint().step() >= before.step() + 2 * everySteps;
+          case DELAY, MAY_END -> () -> place.lastCheckpoint().step() >= step;
         };
     boolean running = await(overcome);
     if (!running && fault.effect() == SoakFault.Effect.MAY_END && job.await() == FAILURE) {

@@ -133,6 +133,8 @@ enum SoakFault {
     @Override
     Set<String> inject(Soak soak) throws Exception {
       standStill(soak.job().driver(), between(soak, 5, 50));
+      // what came meanwhile is heard first
+      Thread.sleep(SHORT.toMillis());
       return NOBODY;
     }
   },

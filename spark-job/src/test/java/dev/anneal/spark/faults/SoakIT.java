@@ -101,7 +101,8 @@ class SoakIT {
       Checkpoint before = place.lastCheckpoint();
       long start = System.nanoTime();
       Set<String> hosts = fault.inject(soak);
-      boolean running = soak.awaitRecovery(fault, before, EVERY_STEPS);
+      Checkpoint after = place.lastCheckpoint();
+      boolean running = soak.awaitRecovery(fault, before, after.step() + 2 * EVERY_STEPS);
       report.add(fault, Duration.ofNanos(System.nanoTime() - start), place.lastCheckpoint().step());
       report.hear(fault, hosts, soak.hear());
       assertThat(running).as("it goes on until all is done to it").isTrue();

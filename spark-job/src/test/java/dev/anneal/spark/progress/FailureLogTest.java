@@ -8,6 +8,7 @@ import dev.anneal.spark.progress.RankEvent.Failed.Cause;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
@@ -18,7 +19,8 @@ class FailureLogTest {
   private final List<String> announced = new ArrayList<>();
   private Duration pause = Duration.ZERO;
   private final FailureLog log =
-      new FailureLog(announced::add, this::obituary, silence -> pause, Duration.ofSeconds(60));
+      new FailureLog(
+          announced::add, this::obituary, silence -> pause, Duration.ofSeconds(60), Set.of("old"));
 
   @Test
   void namesTheRankThatFailedAndNotThoseThatLostIt() throws InterruptedException {
@@ -38,6 +40,13 @@ class FailureLogTest {
     String cause = "The process of rank 1 on b was lost: exited with code 137";
     assertThat(announced).containsExactly(cause);
     assertThat(log.firstCause()).hasValue(cause);
+  }
+
+  @Test
+  void anExecutorThatWasReplacedIsNotLost() throws InterruptedException {
+    log.onExecutorRemoved(new SparkListenerExecutorRemoved(1, "old", "exited with code 143"));
+    assertThat(log.firstCause()).isEmpty();
+    assertThat(announced).isEmpty();
   }
 
   @Test
@@ -126,7 +135,8 @@ class FailureLogTest {
             announced::add,
             this::obituary,
             silence -> pulse.explaining(silence, seconds(676)),
-            Duration.ofSeconds(60));
+            Duration.ofSeconds(60),
+            Set.of());
     later.started(new RankEvent.Started(1, "b", "7", 123, 2, 1, "Linux", null));
     later.onExecutorRemoved(
         new SparkListenerExecutorRemoved(1, "7", "Executor heartbeat timed out after 61000 ms"));
