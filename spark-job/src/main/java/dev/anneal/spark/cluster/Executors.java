@@ -1,6 +1,11 @@
 package dev.anneal.spark.cluster;
 
+import dev.anneal.spark.compat.ScalaCollections;
+import java.util.Set;
+import java.util.stream.Collectors;
 import org.apache.spark.SparkContext;
+import org.apache.spark.SparkContext$;
+import org.apache.spark.status.api.v1.ExecutorSummary;
 
 /** What Anneal does to executors. */
 public final class Executors {
@@ -12,9 +17,12 @@ public final class Executors {
     spark.killAndReplaceExecutor(executor);
   }
 
-  /** How many executors there are, where the driver is none. */
-  public static int count(SparkContext spark) {
-    return spark.statusTracker().getExecutorInfos().length - 1;
+  /** Ids of the executors that there are, without the driver. */
+  public static Set<String> ids(SparkContext spark) {
+    return ScalaCollections.list(spark.statusStore().executorList(true)).stream()
+        .map(ExecutorSummary::id)
+        .filter(id -> !id.equals(SparkContext$.MODULE$.DRIVER_IDENTIFIER()))
+        .collect(Collectors.toSet());
   }
 
   /**

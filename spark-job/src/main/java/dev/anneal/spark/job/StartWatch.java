@@ -35,7 +35,7 @@ final class StartWatch implements AutoCloseable {
     try {
       while (!closed.await(ROUND.toMillis(), TimeUnit.MILLISECONDS)
           && !spark.isStopped()
-          && Executors.count(spark) == 0) {
+          && Executors.ids(spark).isEmpty()) {
         if (logs.begunOnThisMachine() > MOST_ENDED) {
           session.cancel();
           return;

@@ -3,6 +3,7 @@ package dev.anneal.spark.job;
 import dev.anneal.spark.JobFailedException;
 import dev.anneal.spark.checkpoint.CheckpointCommitter;
 import dev.anneal.spark.checkpoint.StoredCheckpoint;
+import dev.anneal.spark.cluster.ExecutorWait;
 import dev.anneal.spark.cluster.Executors;
 import dev.anneal.spark.cluster.Slots;
 import dev.anneal.spark.config.AnnealConfig;
@@ -40,7 +41,6 @@ import org.apache.spark.SparkContext;
 final class TrainingStage {
   private static final Duration FIRST_PAUSE = Duration.ofSeconds(1);
   private static final Duration LONGEST_PAUSE = Duration.ofMinutes(1);
-  private static final Duration LOOK = Duration.ofMillis(200);
   private static final Duration NEWS = Duration.ofSeconds(10);
   private static final Duration COMMIT = Duration.ofMinutes(3);
   private static final Duration GOOD_ORDER = Duration.ofSeconds(25);
@@ -184,7 +184,8 @@ final class TrainingStage {
     End end;
     try (DriverPulse pulse = new DriverPulse()) {
       FailureLog failures =
-          new FailureLog(display::line, new ExecutorLogs(spark), pulse::longestPause);
+          new FailureLog(
+              display::line, new ExecutorLogs(spark), pulse::explaining, networkTimeout());
       RunMonitor monitor = new RunMonitor(steps, display, metrics, record, failures, outcome);
       Decommissions decommissions =
           new Decommissions(
@@ -227,9 +228,9 @@ final class TrainingStage {
     metrics.rewind(step);
     outcome.rewind(metrics.log());
     record.rewind(metrics.log());
-    if (end instanceof End.Failed failed) {
-      failed.hungExecutor().ifPresent(executor -> Executors.replace(spark, executor));
-    }
+    Optional<String> hung =
+        end instanceof End.Failed failed ? failed.hungExecutor() : Optional.empty();
+    hung.ifPresent(executor -> Executors.replace(spark, executor));
     Duration pause = pause(inVain);
     display.line(
         "Beginning again %s in %s s ..."
@@ -240,7 +241,7 @@ final class TrainingStage {
                 pause.toSeconds()));
     try {
       Thread.sleep(pause.toMillis());
-      awaitExecutors();
+      awaitExecutors(hung);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new JobFailedException(cause, e);
@@ -248,21 +249,24 @@ final class TrainingStage {
   }
 
   /** A replacement may take longer than an attempt would wait for it, and that is no failure. */
-  private void awaitExecutors() throws InterruptedException {
-    int nodes = plan.config().cluster().nodes();
-    if (Slots.isLocal(spark.conf()) || Executors.count(spark) >= nodes) {
+  private void awaitExecutors(Optional<String> replaced) throws InterruptedException {
+    if (Slots.isLocal(spark.conf())) {
       return;
     }
-    display.line(
-        "Waiting for executors: %s of %s are there ...".formatted(Executors.count(spark), nodes));
-    long patience = (long) plan.config().cluster().attempts() * plan.config().cluster().timeout();
-    long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(patience);
-    while (Executors.count(spark) < nodes
-        && command == DriverCommand.GO_ON
-        && !spark.isStopped()
-        && System.nanoTime() < deadline) {
-      Thread.sleep(LOOK.toMillis());
-    }
+    AnnealConfig.Cluster cluster = plan.config().cluster();
+    new ExecutorWait(() -> Executors.ids(spark), replaced)
+        .until(
+            cluster.nodes(),
+            Duration.ofSeconds((long) cluster.attempts() * cluster.timeout()),
+            () -> command == DriverCommand.GO_ON && !spark.isStopped(),
+            there ->
+                display.line(
+                    "Waiting for executors: %s of %s are there ..."
+                        .formatted(there, cluster.nodes())));
+  }
+
+  private Duration networkTimeout() {
+    return Duration.ofSeconds(spark.conf().getTimeAsSeconds("spark.network.timeout", "120s"));
   }
 
   private static Duration pause(int inVain) {

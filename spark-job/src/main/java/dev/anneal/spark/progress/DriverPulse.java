@@ -1,6 +1,8 @@
 package dev.anneal.spark.progress;
 
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 
 /**
  * Notices when the driver itself stands still: its process is stopped, or its machine has no time
@@ -12,31 +14,67 @@ public final class DriverPulse implements AutoCloseable {
   /** Collections of garbage and busy machines take less. */
   private static final Duration PAUSE = Duration.ofSeconds(4);
 
+  /** A time without a beat, in nanoseconds. */
+  private record Pause(long begin, long end) {
+    long nanos() {
+      return end - begin;
+    }
+
+    long nanosSince(long start) {
+      return Math.max(0, end - Math.max(begin, start));
+    }
+  }
+
+  private final List<Pause> pauses = new ArrayList<>();
   private final Thread thread;
-  private volatile Duration longest = Duration.ZERO;
+  private long last;
 
   public DriverPulse() {
-    thread = new Thread(this::beat, "anneal-pulse");
-    thread.setDaemon(true);
+    this(System.nanoTime());
     thread.start();
   }
 
-  /** The longest time that the driver has stood still for since this began; zero if it has not. */
-  public Duration longestPause() {
-    return longest;
+  DriverPulse(long now) {
+    last = now;
+    thread = new Thread(this::beat, "anneal-pulse");
+    thread.setDaemon(true);
+  }
+
+  /**
+   * How long the driver has stood still for, if that explains why nobody has heard of another, or
+   * another nothing of it; zero if it does not.
+   *
+   * @param silence for how long, up to now
+   */
+  public Duration explaining(Duration silence) {
+    return explaining(silence, System.nanoTime());
+  }
+
+  synchronized Duration explaining(Duration silence, long now) {
+    // whoever asks may have woken before the beat
+    beat(now);
+    long start = now - silence.toNanos();
+    List<Pause> meanwhile = pauses.stream().filter(pause -> pause.nanosSince(start) > 0).toList();
+    long still = meanwhile.stream().mapToLong(pause -> pause.nanosSince(start)).sum();
+    // what came before the pause and after it was silent as well
+    return still < silence.toNanos() / 2
+        ? Duration.ZERO
+        : Duration.ofNanos(meanwhile.stream().mapToLong(Pause::nanos).sum());
+  }
+
+  synchronized void beat(long now) {
+    Pause pause = new Pause(last + BEAT.toNanos(), now);
+    if (pause.nanos() > PAUSE.toNanos()) {
+      pauses.add(pause);
+    }
+    last = now;
   }
 
   private void beat() {
-    long last = System.nanoTime();
     try {
       while (true) {
         Thread.sleep(BEAT.toMillis());
-        long now = System.nanoTime();
-        Duration pause = Duration.ofNanos(now - last).minus(BEAT);
-        if (pause.compareTo(PAUSE) > 0 && pause.compareTo(longest) > 0) {
-          longest = pause;
-        }
-        last = now;
+        beat(System.nanoTime());
       }
     } catch (InterruptedException closed) {
       Thread.currentThread().interrupt();

@@ -1,5 +1,6 @@
 package dev.anneal.spark.progress;
 
+import java.time.Duration;
 import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -16,8 +17,16 @@ record Ending(String text, int exitCode) {
 
   private static final String DISCONNECTED = "Remote RPC client disassociated";
 
-  /** Of SIGKILL and SIGTERM. */
-  private static final Set<Integer> KILLED = Set.of(137, 143);
+  /** Spark's words for what it has heard nothing of for some time, or whose worker is gone. */
+  private static final Pattern SILENCE =
+      Pattern.compile(
+          "(?i)heartbeat timed out|no recent heartbeats|not receiving heartbeat|worker lost|heartbeat failure");
+
+  private static final Pattern SILENT_FOR =
+      Pattern.compile("(?i)(?:timed out after|heartbeat for) (\\d+) ?(ms|seconds)");
+
+  /** Of SIGHUP, SIGINT, SIGKILL and SIGTERM. */
+  private static final Set<Integer> KILLED = Set.of(129, 130, 137, 143);
 
   static Ending of(String reason) {
     if (reason == null) {
@@ -34,9 +43,23 @@ record Ending(String text, int exitCode) {
     return exitCode >= 0;
   }
 
-  /** Whether Spark has given it up since it heard nothing of it. */
+  /** Whether Spark has given it up since it heard nothing of it, and does not know of its end. */
   boolean isSilence() {
-    return text.contains("heartbeat timed out") || text.contains("no recent heartbeats");
+    return !hasExitCode() && SILENCE.matcher(text).find();
+  }
+
+  /**
+   * For how long Spark had heard nothing of it.
+   *
+   * @param otherwise where it does not tell
+   */
+  Duration silence(Duration otherwise) {
+    Matcher told = SILENT_FOR.matcher(text);
+    if (!told.find()) {
+      return otherwise;
+    }
+    long number = Long.parseLong(told.group(1));
+    return told.group(2).equals("ms") ? Duration.ofMillis(number) : Duration.ofSeconds(number);
   }
 
   /** Whether its own ranks could not be made to leave. */

@@ -53,6 +53,12 @@ public final class ExecutorLogs implements ExecutorObituary {
       Pattern.compile(
           "removed our application|SparkContext was shut down|executor failures|stopped SparkContext");
 
+  /** What of a log is taken for the error that has ended its process. */
+  @FunctionalInterface
+  private interface LogReader {
+    Optional<String> lastError(String log);
+  }
+
   private final SparkContext spark;
   private final HttpClient client = HttpClient.newBuilder().connectTimeout(CONNECT).build();
 
@@ -65,15 +71,25 @@ public final class ExecutorLogs implements ExecutorObituary {
     String host = summary(executor).map(ExecutorLogs::host).orElse("an unknown host");
     Ending ending = Ending.of(reason);
     if (ending.isHang()) {
-      return new Obituary(host, "its ranks hung, so it ended itself", false);
+      return new Obituary(host, "its ranks hung, so it ended itself", How.FROM_OUTSIDE);
     }
     if (ending.isFromOutside()) {
-      return new Obituary(host, ending.text(), false);
+      return new Obituary(host, ending.text(), How.FROM_OUTSIDE);
     }
-    Optional<String> error = summary(executor).flatMap(this::lastError);
+    // a process that was killed or stands still may have logged errors of another attempt
+    LogReader reader = ending.hasExitCode() ? LastWords::of : LastWords::ofDying;
+    Optional<String> error = summary(executor).flatMap(found -> lastError(found, reader));
     return error
-        .map(words -> new Obituary(host, words + " (" + ending.text() + ")", true))
-        .orElseGet(() -> new Obituary(host, ending.text() + place(executor), ending.hasExitCode()));
+        .map(words -> new Obituary(host, words + " (" + ending.text() + ")", How.BY_ITSELF))
+        .orElseGet(() -> withoutWords(executor, host, ending));
+  }
+
+  private Obituary withoutWords(String executor, String host, Ending ending) {
+    if (ending.isSilence()) {
+      return new Obituary(host, ending.text(), How.UNHEARD);
+    }
+    How how = ending.hasExitCode() ? How.BY_ITSELF : How.FROM_OUTSIDE;
+    return new Obituary(host, ending.text() + place(executor), how);
   }
 
   /**
@@ -158,16 +174,16 @@ public final class ExecutorLogs implements ExecutorObituary {
     return ScalaCollections.map(executor.executorLogs());
   }
 
-  private Optional<String> lastError(ExecutorSummary executor) {
+  private Optional<String> lastError(ExecutorSummary executor, LogReader reader) {
     Path here = onThisMachine().resolve(executor.id());
     if (Files.isDirectory(here)) {
-      return lastError(stream -> Optional.of(tail(here.resolve(stream))));
+      return lastError(stream -> Optional.of(tail(here.resolve(stream))), reader);
     }
     return urls(executor).values().stream()
         .map(WORKER::matcher)
         .filter(Matcher::matches)
         .findFirst()
-        .flatMap(worker -> lastError(stream -> ask(worker, stream)));
+        .flatMap(worker -> lastError(stream -> ask(worker, stream), reader));
   }
 
   /**
@@ -175,11 +191,12 @@ public final class ExecutorLogs implements ExecutorObituary {
    *
    * @param log of a stream; empty where it cannot be had
    */
-  private static Optional<String> lastError(Function<String, Optional<String>> log) {
+  private static Optional<String> lastError(
+      Function<String, Optional<String>> log, LogReader reader) {
     for (int read = 0; read < READS; read++) {
       for (String stream : STREAMS) {
         Optional<String> words = log.apply(stream);
-        Optional<String> error = words.flatMap(LastWords::of);
+        Optional<String> error = words.flatMap(reader::lastError);
         if (error.isPresent() || words.isEmpty()) {
           return error;
         }

@@ -11,10 +11,18 @@ public interface ExecutorObituary {
    *
    * @param host where it ran
    * @param text in one line
-   * @param byItself whether it has ended by an error of its own, which the next one may meet again,
-   *     and not because it was killed or its node is gone
    */
-  record Obituary(String host, String text, boolean byItself) {}
+  record Obituary(String host, String text, How how) {}
+
+  /** How it has ended. */
+  enum How {
+    /** By an error of its own, which the next one may meet again. */
+    BY_ITSELF,
+    /** It was killed, or its connections are closed. */
+    FROM_OUTSIDE,
+    /** Nobody knows whether it has: Spark has given up what it heard nothing of. */
+    UNHEARD
+  }
 
   /**
    * Takes no longer than a few seconds.

@@ -1,5 +1,6 @@
 package dev.anneal.spark.progress;
 
+import dev.anneal.spark.progress.ExecutorObituary.How;
 import dev.anneal.spark.progress.ExecutorObituary.Obituary;
 import dev.anneal.spark.progress.RankEvent.Failed.Cause;
 import java.time.Duration;
@@ -9,7 +10,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.Consumer;
-import java.util.function.Supplier;
+import java.util.function.UnaryOperator;
 import org.apache.spark.scheduler.SparkListener;
 import org.apache.spark.scheduler.SparkListenerExecutorRemoved;
 
@@ -36,24 +37,31 @@ public final class FailureLog extends SparkListener {
   private final List<RankEvent.Failed> failures = new ArrayList<>();
   private final Consumer<String> announce;
   private final ExecutorObituary obituaries;
-  private final Supplier<Duration> driverPause;
+  private final UnaryOperator<Duration> driverPause;
+  private final Duration networkTimeout;
   private int beingRead;
   private String lostProcess;
   private String lostBeforeItsRanks;
   private Obituary obituary;
   private RankEvent.DriverSilent driverSilent;
-  private boolean givenUpByPause;
+  private Duration pause = Duration.ZERO;
 
   /**
    * @param announce told the first cause as soon as it is known
    * @param obituaries asked about every executor that ends
-   * @param driverPause for how long the driver has stood still at most
+   * @param driverPause for how long the driver has stood still, where that explains a silence of a
+   *     length that ends now; else zero
+   * @param networkTimeout for how long Spark waits for what it hears nothing of
    */
   public FailureLog(
-      Consumer<String> announce, ExecutorObituary obituaries, Supplier<Duration> driverPause) {
+      Consumer<String> announce,
+      ExecutorObituary obituaries,
+      UnaryOperator<Duration> driverPause,
+      Duration networkTimeout) {
     this.announce = announce;
     this.obituaries = obituaries;
     this.driverPause = driverPause;
+    this.networkTimeout = networkTimeout;
   }
 
   public synchronized void started(RankEvent.Started rank) {
@@ -71,6 +79,7 @@ public final class FailureLog extends SparkListener {
   /** A process leaves since it does not hear of the driver. */
   public synchronized void driverSilent(RankEvent.DriverSilent silent) {
     driverSilent = driverSilent == null ? silent : driverSilent;
+    pausedFor(driverPause.apply(Duration.ofSeconds(silent.seconds())));
   }
 
   /** Takes a failure down. */
@@ -83,12 +92,12 @@ public final class FailureLog extends SparkListener {
 
   @Override
   public void onExecutorRemoved(SparkListenerExecutorRemoved removed) {
-    if (Ending.of(removed.reason()).isSilence() && !driverPause.get().isZero()) {
+    Ending ending = Ending.of(removed.reason());
+    Duration stoodStill =
+        ending.hasExitCode() ? Duration.ZERO : driverPause.apply(ending.silence(networkTimeout));
+    if (!stoodStill.isZero()) {
       // it was the driver that did not listen
-      synchronized (this) {
-        givenUpByPause = true;
-        notifyAll();
-      }
+      givenUpFor(removed.executorId(), stoodStill);
       return;
     }
     synchronized (this) {
@@ -103,6 +112,17 @@ public final class FailureLog extends SparkListener {
     }
   }
 
+  private synchronized void givenUpFor(String executor, Duration stoodStill) {
+    if (processes.isEmpty() || processes.containsKey(executor)) {
+      pausedFor(stoodStill);
+    }
+  }
+
+  private synchronized void pausedFor(Duration stoodStill) {
+    pause = pause.compareTo(stoodStill) < 0 ? stoodStill : pause;
+    notifyAll();
+  }
+
   private void lost(String executor, Obituary read) {
     RankProcess lost = processes.get(executor);
     if (lostProcess != null || (lost == null && lostBeforeItsRanks != null)) {
@@ -110,10 +130,16 @@ public final class FailureLog extends SparkListener {
     }
     if (lost == null) {
       lostBeforeItsRanks =
-          "Executor %s on %s was lost before its ranks began: %s"
+          (read.how() == How.UNHEARD
+                  ? "Spark heard nothing more of executor %s on %s, whose ranks had not begun (%s): look for it there, and at the network between the nodes."
+                  : "Executor %s on %s was lost before its ranks began: %s")
               .formatted(executor, read.host(), read.text());
     } else {
-      lostProcess = "The process of %s was lost: %s".formatted(lost.names(), read.text());
+      lostProcess =
+          read.how() == How.UNHEARD
+              ? "Spark heard nothing more of the process of %s (%s): process %s there stands still, its node cannot be reached, or it has ended with its node."
+                  .formatted(lost.names(), read.text(), lost.pid())
+              : "The process of %s was lost: %s".formatted(lost.names(), read.text());
       if (ownFailure().isEmpty()) {
         announce.accept(lostProcess);
       }
@@ -195,7 +221,11 @@ public final class FailureLog extends SparkListener {
   public synchronized Optional<String> repeatable() {
     return ownFailure()
         .map(RankEvent.Failed::message)
-        .or(() -> Optional.ofNullable(obituary).filter(Obituary::byItself).map(Obituary::text));
+        .or(
+            () ->
+                Optional.ofNullable(obituary)
+                    .filter(read -> read.how() == How.BY_ITSELF)
+                    .map(Obituary::text));
   }
 
   /** Spark's id of a process that hangs or stands still, as far as that can be told. */
@@ -206,37 +236,46 @@ public final class FailureLog extends SparkListener {
   }
 
   private boolean isDriversOwn() {
-    return driverSilent != null || givenUpByPause;
+    return driverSilent != null || !pause.isZero();
   }
 
   private Optional<String> driversOwn() {
     if (!isDriversOwn()) {
       return Optional.empty();
     }
-    Duration pause = driverPause.get();
     return Optional.of(
         pause.isZero()
             ? "The process of executor %s heard nothing of the driver for %s s and left: look at the network between them."
                 .formatted(driverSilent.executor(), driverSilent.seconds())
-            : "The driver stood still for %s s, and the ranks left it: look at what stopped its process, or at the load of its machine."
+            : "The driver stood still for %s s, and the ranks left it or were given up: look at what stopped its process, or at the load of its machine."
                 .formatted(pause.toSeconds()));
   }
 
   /** What is known of the only process that has told of nothing. */
   private String missing(RankProcess process) {
     boolean lives = process.silence().compareTo(SIGN_NEWS) < 0;
-    if (failures.get(0).cause() == Cause.PEER_CLOSED) {
-      return lives
-          ? "The connection to the process of %s broke, although it lives: look at the network between the nodes."
-              .formatted(process.names())
-          : "The connection to the process of %s was closed, and Spark has told nothing of its end: look for process %s there, and at the network between the nodes."
-              .formatted(process.names(), process.pid());
-    }
-    return lives
-        ? "The process of %s did not answer its peers in time, although it lives: look at process %s there, or raise cluster.timeout."
-            .formatted(process.names(), process.pid())
-        : "The process of %s did not answer its peers in time and has given no sign of life for %s s: process %s there stands still, or its node cannot be reached."
-            .formatted(process.names(), process.silence().toSeconds(), process.pid());
+    String names = process.names();
+    long pid = process.pid();
+    return switch (failures.get(0).cause()) {
+      case PEER_CLOSED ->
+          lives
+              ? "The connection to the process of %s broke, although it lives: look at the network between the nodes."
+                  .formatted(names)
+              : "The connection to the process of %s was closed, and Spark has told nothing of its end: look for process %s there, and at the network between the nodes."
+                  .formatted(names, pid);
+      case PEER_SILENT ->
+          lives
+              ? "The process of %s did not answer its peers in time, although it lives: look at process %s there, or raise cluster.timeout."
+                  .formatted(names, pid)
+              : "The process of %s did not answer its peers in time and has given no sign of life for %s s: process %s there stands still, or its node cannot be reached."
+                  .formatted(names, process.silence().toSeconds(), pid);
+      default ->
+          lives
+              ? "The peers of the process of %s lost it, how is not known (%s), and it lives: look at process %s there, and at the network between the nodes."
+                  .formatted(names, failures.get(0).message(), pid)
+              : "The peers of the process of %s lost it, how is not known (%s), and it has given no sign of life for %s s: look for process %s there, and at the network between the nodes."
+                  .formatted(names, failures.get(0).message(), process.silence().toSeconds(), pid);
+    };
   }
 
   /** The process that alone has told of nothing, where all others have lost a peer. */

@@ -68,7 +68,8 @@ class NodeFaultsIT {
       job.awaitOutput("Beginning again after step 6 ", DETECTION);
       // whichever of its peers and Spark has waited long enough first
       assertThat(job.out())
-          .containsPattern("given no sign of life for \\d+ s|lost: Executor heartbeat timed out");
+          .containsPattern(
+              "given no sign of life for \\d+ s|heard nothing more of the process of rank \\d");
       assertThat(job.await()).as(job.out() + job.err()).isZero();
       faults.cluster().assertNoExecutors();
     }

@@ -2,6 +2,7 @@ package dev.anneal.spark.progress;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.anneal.spark.progress.ExecutorObituary.How;
 import dev.anneal.spark.progress.ExecutorObituary.Obituary;
 import dev.anneal.spark.progress.RankEvent.Failed.Cause;
 import java.time.Duration;
@@ -16,7 +17,8 @@ import org.junit.jupiter.api.Test;
 class FailureLogTest {
   private final List<String> announced = new ArrayList<>();
   private Duration pause = Duration.ZERO;
-  private final FailureLog log = new FailureLog(announced::add, this::obituary, () -> pause);
+  private final FailureLog log =
+      new FailureLog(announced::add, this::obituary, silence -> pause, Duration.ofSeconds(60));
 
   @Test
   void namesTheRankThatFailedAndNotThoseThatLostIt() throws InterruptedException {
@@ -106,6 +108,73 @@ class FailureLogTest {
     assertThat(log.hungExecutor()).isEmpty();
   }
 
+  /** The pulse is that of a driver; only its clock is not waited for. */
+  @Test
+  void aPauseBeforeASilenceIsNoExcuseForIt() throws InterruptedException {
+    DriverPulse pulse = new DriverPulse(0);
+    pulse.beat(seconds(5.5));
+    pulse.beat(seconds(6));
+    pulse.beat(seconds(600));
+    assertThat(pulse.explaining(Duration.ofSeconds(61), seconds(600.1)))
+        .isEqualTo(Duration.ofMillis(593_500));
+    for (double now = 600.5; now < 670; now += 0.5) {
+      pulse.beat(seconds(now));
+    }
+    pulse.beat(seconds(675));
+    FailureLog later =
+        new FailureLog(
+            announced::add,
+            this::obituary,
+            silence -> pulse.explaining(silence, seconds(676)),
+            Duration.ofSeconds(60));
+    later.started(new RankEvent.Started(1, "b", "7", 123, 2, 1, "Linux", null));
+    later.onExecutorRemoved(
+        new SparkListenerExecutorRemoved(1, "7", "Executor heartbeat timed out after 61000 ms"));
+    assertThat(later.firstCause())
+        .hasValue(
+            "Spark heard nothing more of the process of rank 1 on b (Executor heartbeat timed out after 61000 ms): process 123 there stands still, its node cannot be reached, or it has ended with its node.");
+  }
+
+  private static long seconds(double seconds) {
+    return (long) (seconds * 1e9);
+  }
+
+  @Test
+  void aPausedDriverBelievesNothingButAnExitCode() throws InterruptedException {
+    twoProcesses();
+    pause = Duration.ofSeconds(70);
+    log.onExecutorRemoved(new SparkListenerExecutorRemoved(1, "9", "worker lost"));
+    log.onExecutorRemoved(new SparkListenerExecutorRemoved(1, "7", "Command exited with code 137"));
+    assertThat(log.firstCause())
+        .hasValue("The process of rank 1 on b was lost: Command exited with code 137");
+  }
+
+  @Test
+  void thatAWorkerWasPausedOverIsNoEndOfItsProcess() throws InterruptedException {
+    twoProcesses();
+    pause = Duration.ofSeconds(70);
+    log.onExecutorRemoved(new SparkListenerExecutorRemoved(1, "7", "worker lost"));
+    assertThat(log.firstCause().orElseThrow()).startsWith("The driver stood still for 70 s");
+  }
+
+  @Test
+  void theLossOfAWorkerIsNotToldAsTheEndOfItsProcess() throws InterruptedException {
+    twoProcesses();
+    log.onExecutorRemoved(new SparkListenerExecutorRemoved(1, "7", "worker lost"));
+    assertThat(log.firstCause().orElseThrow())
+        .startsWith("Spark heard nothing more of the process of rank 1 on b (worker lost)");
+    assertThat(log.repeatable()).isEmpty();
+  }
+
+  @Test
+  void saysThatItIsNotKnownHowAPeerWasLost() throws InterruptedException {
+    twoProcesses();
+    log.failed(new RankEvent.Failed(0, "a", "an unknown error of NCCL", Cause.LOST_PEER));
+    assertThat(log.firstCause().orElseThrow())
+        .startsWith(
+            "The peers of the process of rank 1 on b lost it, how is not known (an unknown error of NCCL), and it has given no sign of life for ");
+  }
+
   @Test
   void tellsADriverThatCannotBeHeardFromOneThatStoodStill() throws InterruptedException {
     twoProcesses();
@@ -151,6 +220,8 @@ class FailureLogTest {
   }
 
   private Obituary obituary(String executor, String reason) {
-    return new Obituary("c", reason.lines().findFirst().orElseThrow(), !reason.equals("killed"));
+    String text = reason.lines().findFirst().orElseThrow();
+    How how = text.equals("killed") ? How.FROM_OUTSIDE : How.BY_ITSELF;
+    return new Obituary("c", text, Ending.of(reason).isSilence() ? How.UNHEARD : how);
   }
 }
