@@ -319,6 +319,7 @@ cp "$home/conf/log4j2.properties" "$scratch/conf/"
 export SPARK_LOCAL_IP=${SPARK_LOCAL_IP:-127.0.0.1}
 export SPARK_LOCAL_DIRS=$scratch/local SPARK_HOME=$scratch SPARK_CONF_DIR=$scratch/conf SPARK_SCALA_VERSION=${line#*_}
 # the driver knows what the run needs of this machine, where the user has not chosen
+embedded=(--conf spark.anneal.ours=true)
 master=(--master "local[*]" --conf spark.anneal.embedded=true)
 [[ ! " ${spark_args[*]}" =~ (\ --master[ =]|\ spark\.master=) ]] || master=()
 
@@ -365,7 +366,7 @@ while IFS= read -r -d '' word; do
   fi
   command+=("$word")
 done < <("$java" -Xmx128m -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -cp "$spark_jars/*" org.apache.spark.launcher.Main org.apache.spark.deploy.SparkSubmit \
-  --class dev.anneal.spark.Anneal "${master[@]}" --driver-memory 1g \
+  --class dev.anneal.spark.Anneal "${embedded[@]}" "${master[@]}" --driver-memory 1g \
   --driver-class-path "$class_path" \
   --conf "spark.driver.defaultJavaOptions=$driver_options $embedded_options" \
   --conf "spark.executor.extraClassPath=$class_path" \
