@@ -39,8 +39,9 @@ refuse() {
   exit 2
 }
 
-# what processes of a small run have had, with room (docs/doctor.md): open files, and KiB of address space
-readonly LEAST_OPEN_FILES=1024 LEAST_ADDRESS_SPACE=$((8 << 20))
+# what processes of a small run have had, with room (docs/doctor.md): open files, threads of a user, and KiB of address
+# space, of data in memory, and of a file
+readonly LEAST_OPEN_FILES=1024 LEAST_THREADS=1024 LEAST_ADDRESS_SPACE=$((8 << 20)) LEAST_DATA=$((4 << 20)) LEAST_FILE=$((1 << 20))
 
 # ---- where things are: beside this script in a checkout, a folder up in an installation
 home=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
@@ -61,8 +62,11 @@ else
   cache=
 fi
 
+# the files of a folder whose names match; the folder's own name may hold what a shell takes for a pattern
+files() { { find "${1%/*}/" -maxdepth 1 -name "${1##*/}" 2>/dev/null || true; } | LC_ALL=C sort; }
+
 # the runtime jar of a line of Spark, such as 3.5_2.12
-runtime_jar() { compgen -G "$(runtime_jars_of "$1")/anneal-spark-runtime-$1-*.jar" | grep -vE -- '-(sources|javadoc)\.jar$'; }
+runtime_jar() { files "$(runtime_jars_of "$1")/anneal-spark-runtime-$1-*.jar" | grep -vE -- '-(sources|javadoc)\.jar$'; }
 runtime_lines() {
   if [[ $installed ]]; then
     find "$home/jars" -name 'anneal-spark-runtime-*.jar' -printf '%f\n' | sed -E 's/^anneal-spark-runtime-([^-]*)-.*/\1/'
@@ -120,22 +124,46 @@ id -un >/dev/null 2>&1 \
 open_files=$(ulimit -Hn)
 [[ $open_files == unlimited || $open_files -ge $LEAST_OPEN_FILES ]] \
   || refuse "this shell lets a process have $open_files open files, and Spark needs more: raise it with ulimit -n $LEAST_OPEN_FILES, or in /etc/security/limits.conf."
-address_space=$(ulimit -v)
-[[ $address_space == unlimited || $address_space -ge $LEAST_ADDRESS_SPACE ]] \
-  || refuse "this shell lets a process have $((address_space >> 10)) MiB of address space, and one that trains needs $((LEAST_ADDRESS_SPACE >> 10)): raise it with ulimit -v unlimited."
+threads=$(ulimit -u)
+[[ $EUID -eq 0 || $threads == unlimited || $threads -ge $LEAST_THREADS ]] \
+  || refuse "this shell lets a user have $threads processes and threads, and Spark needs more: raise it with ulimit -u $LEAST_THREADS, or in /etc/security/limits.conf."
+require_mebibytes() {
+  local limit
+  limit=$(ulimit "$1")
+  [[ $limit == unlimited || $limit -ge $2 ]] \
+    || refuse "this shell lets a process $3 $((limit >> 10)) MiB$4, and one that trains needs $(($2 >> 10)): raise it with ulimit $1 unlimited."
+}
+require_mebibytes -v "$LEAST_ADDRESS_SPACE" have " of address space"
+require_mebibytes -d "$LEAST_DATA" have " of data in memory"
+require_mebibytes -f "$LEAST_FILE" "write files of" ""
+env pwd -P >/dev/null 2>&1 || refuse "the working directory is gone: change to one that is there."
+for place in "$home" "${SPARK_HOME:-}" "${TMPDIR:-}"; do
+  [[ $place != *[:,]* ]] || refuse "the path '$place' has a ':' or ',' in a name, which class paths and lists of jars are cut at: take another name."
+done
 
 # ---- a Java that can run it
 [[ $(uname -sm) == "Linux x86_64" ]] || refuse "the native libraries are built for Linux on x86_64, and this is $(uname -sm)."
 java=${JAVA_HOME:+$JAVA_HOME/bin/}java
 command -v "$java" >/dev/null || refuse "no Java found at '$java': install JDK 17 or newer, or set JAVA_HOME to one."
-java_says=$("$java" -XshowSettings:properties -version 2>&1) \
-  || refuse "'$java' does not start ($(grep -v '^Picked up ' <<<"$java_says" | head -2 | paste -sd' ')): correct JAVA_HOME, or what JAVA_TOOL_OPTIONS says."
+java_variables=()
+java_options="${JAVA_TOOL_OPTIONS:-} ${JDK_JAVA_OPTIONS:-} ${_JAVA_OPTIONS:-}"
+for name in JAVA_TOOL_OPTIONS JDK_JAVA_OPTIONS _JAVA_OPTIONS; do
+  [[ -z ${!name:-} ]] || java_variables+=("$name")
+done
+without_variables() { env -u JAVA_TOOL_OPTIONS -u JDK_JAVA_OPTIONS -u _JAVA_OPTIONS "$@"; }
+java_says=$("$java" -XshowSettings:properties -version 2>&1) || {
+  java_says=$(grep -vE '^(NOTE: )?Picked up ' <<<"$java_says" | head -2 | paste -sd' ')
+  if ((${#java_variables[@]})) && without_variables "$java" -version >/dev/null 2>&1; then
+    refuse "'$java' does not start ($java_says): correct what ${java_variables[*]} says."
+  fi
+  refuse "'$java' does not start ($java_says): set JAVA_HOME to a JDK 17 or newer that does, or unset it."
+}
 java_version=$(sed -n 's/^ *java\.specification\.version = //p' <<<"$java_says")
 [[ ${java_version%%.*} -ge 17 ]] || refuse "'$java' is Java $java_version: install JDK 17 or newer, or set JAVA_HOME to one."
 
 # ---- the line of Spark, such as 3.5_2.12: that of SPARK_HOME, or of the embedded one
 if [[ -n ${SPARK_HOME:-} ]]; then
-  core=$(compgen -G "$SPARK_HOME/jars/spark-core_*.jar" || true)
+  core=$(files "$SPARK_HOME/jars/spark-core_*.jar")
   [[ -x $SPARK_HOME/bin/spark-submit && -n $core ]] \
     || refuse "SPARK_HOME is '$SPARK_HOME', which holds no Spark: correct it, or unset it to use the embedded Spark."
   [[ $core =~ /spark-core_([0-9.]+)-([0-9]+\.[0-9]+)[^/]*\.jar$ ]] \
@@ -148,7 +176,7 @@ else
 fi
 
 # ---- the application: in a checkout the default line has the jars of the last build, all else a runtime jar
-built() { compgen -G "$1" >/dev/null; }
+built() { [[ -n $(files "$1") ]]; }
 build() {
   command -v mvn >/dev/null || refuse "Anneal is not built yet and there is no Maven to build it: install Maven 3.8 or newer."
   echo "Building Anneal (the first build downloads its dependencies) ..." >&2
@@ -157,10 +185,10 @@ build() {
 native_jars=${native_dir:-$(natives_of "$natives")}
 if [[ ! $installed && $line == "$default_line" ]]; then
   spark_jars=$home/spark-job/target/spark-home/jars
-  if ! built "$app/training-core-*.jar" || ! built "$spark_jars/spark-sql_*.jar"; then
+  if ! built "$app/training-core-*.jar" || ! built "$app/spark-job-*.jar" || ! built "$spark_jars/spark-sql_*.jar"; then
     build
   fi
-  main_jar=$(compgen -G "$app/spark-job-*.jar")
+  main_jar=$(files "$app/spark-job-*.jar")
   app_jars=$(find "$app" -name '*.jar' ! -name 'spark-job-*' -printf '%p,')
   class_path="$app/*"
 else
@@ -182,7 +210,7 @@ fi
 # major and minor version of the Hadoop that the connector is of
 hadoop_line() {
   local version
-  version=$(compgen -G "$s3_jars/hadoop-aws-*.jar")
+  version=$(files "$s3_jars/hadoop-aws-*.jar")
   version=${version##*/hadoop-aws-}
   echo "${version%.*.jar}"
 }
@@ -259,11 +287,12 @@ if [[ -n ${SPARK_HOME:-} ]]; then
   driver_log=
   if [[ $standalone ]]; then
     # spark-submit has no exit code for a driver that fails there: its log says so alone
-    driver_log=$(mktemp)
+    driver_log=$(mktemp 2>/dev/null) \
+      || refuse "no file can be made in '${TMPDIR:-/tmp}': set TMPDIR to a folder that can be written."
     trap 'rm -f "$driver_log"' EXIT
-    log_files=$(compgen -G "$spark_conf/log4j2.*" | head -1 || true)
+    log_files=$(files "$spark_conf/log4j2.*" | head -1)
     log_files=${log_files:-$home/conf/log4j2-client.properties},$home/conf/log4j2-standalone.properties
-    export SPARK_SUBMIT_OPTS="${SPARK_SUBMIT_OPTS:-} -Danneal.driver.log=$driver_log -Dlog4j2.configurationFile=\"$log_files\""
+    export SPARK_SUBMIT_OPTS="${SPARK_SUBMIT_OPTS:-} -Danneal.driver.log=\"$driver_log\" -Dlog4j2.configurationFile=\"$log_files\""
   fi
   code=0
   "${submit[@]}" || code=$?
@@ -297,6 +326,8 @@ child=
 # shellcheck disable=SC2329 # the trap calls it
 finish() {
   code=$?
+  # the exit code is the run's, whatever cannot be removed
+  set +e
   trap - EXIT
   if [[ -n $child ]] && kill -TERM "$child" 2>/dev/null; then wait "$child" || true; fi
   if [[ " ${anneal_args[*]} " == *" --debug "* ]]; then
@@ -319,6 +350,7 @@ cp "$home/conf/log4j2.properties" "$scratch/conf/"
 export SPARK_LOCAL_IP=${SPARK_LOCAL_IP:-127.0.0.1}
 export SPARK_LOCAL_DIRS=$scratch/local SPARK_HOME=$scratch SPARK_CONF_DIR=$scratch/conf SPARK_SCALA_VERSION=${line#*_}
 # the driver knows what the run needs of this machine, where the user has not chosen
+embedded=(--conf spark.anneal.ours=true)
 master=(--master "local[*]" --conf spark.anneal.embedded=true)
 [[ ! " ${spark_args[*]}" =~ (\ --master[ =]|\ spark\.master=) ]] || master=()
 
@@ -328,7 +360,7 @@ archives=$home/spark-job/target/archives
 [[ ! $installed ]] || archives=$home/archives
 archive=
 # (what goes to spark-submit may change the class path, to one with folders, of which no JVM makes an archive)
-if [[ $line == "$default_line" && -z "${spark_args[*]}$user_jars" ]] && mkdir -p "$archives" 2>/dev/null && [[ -w $archives ]]; then
+if [[ $line == "$default_line" && -z "${spark_args[*]}$user_jars" && ! $java_options =~ -Xshare|Archive ]] && mkdir -p "$archives" 2>/dev/null && [[ -w $archives ]]; then
   jars=$(tr ':' '\n' <<<"$class_path:$spark_jars" | sed 's,/\*$,,' | xargs -d '\n' ls -lL --time-style=+%s 2>&1 || true)
   archive=$archives/$( (grep -E ' java\.(home|vm\.[a-z]+) = ' <<<"$java_says"; echo "$jars") | cksum | tr ' ' -).jsa
   # what it does not fit to a JVM passes over without a word
@@ -343,9 +375,10 @@ if [[ $line == "$default_line" && -z "${spark_args[*]}$user_jars" ]] && mkdir -p
 fi
 # the compiler for what runs hot would take the cores of the work for as long as 100,000 rows take, and so would the
 # threads of a collector
+collector=
 if ((${#master[@]})); then
   jvm_options+=(-XX:TieredStopAtLevel=1)
-  (($(nproc) > 4)) || jvm_options+=(-XX:+UseSerialGC)
+  (($(nproc) > 4)) || collector=-XX:+UseSerialGC
 fi
 embedded_options=${cache:+"-Dorg.bytedeco.javacpp.cachedir=\"$cache\""}
 command=()
@@ -364,8 +397,8 @@ while IFS= read -r -d '' word; do
     word=${word//"$scratch/jars"/"$spark_jars"}
   fi
   command+=("$word")
-done < <("$java" -Xmx128m -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -cp "$spark_jars/*" org.apache.spark.launcher.Main org.apache.spark.deploy.SparkSubmit \
-  --class dev.anneal.spark.Anneal "${master[@]}" --driver-memory 1g \
+done < <(without_variables "$java" -Xmx128m -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -cp "$spark_jars/*" org.apache.spark.launcher.Main org.apache.spark.deploy.SparkSubmit \
+  --class dev.anneal.spark.Anneal "${embedded[@]}" "${master[@]}" --driver-memory 1g \
   --driver-class-path "$class_path" \
   --conf "spark.driver.defaultJavaOptions=$driver_options $embedded_options" \
   --conf "spark.executor.extraClassPath=$class_path" \
@@ -374,6 +407,10 @@ done < <("$java" -Xmx128m -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -cp "$spark_j
   --conf "spark.sql.warehouse.dir=$scratch/warehouse" \
   ${user_jars:+--jars "${user_jars#,}"} "${spark_args[@]}" "$main_jar" "${anneal_args[@]}")
 wait $! && ((${#command[@]})) || { echo "anneal: Spark's launcher has failed, and what it says stands above." >&2; exit 1; }
+# a JVM takes one collector: that of the user, where one is chosen
+if [[ $collector && ! "$java_options ${command[*]}" =~ -XX:[+]Use[A-Za-z0-9]+GC ]]; then
+  command=("${command[0]}" "$collector" "${command[@]:1}")
+fi
 
 "${command[@]}" &
 child=$!

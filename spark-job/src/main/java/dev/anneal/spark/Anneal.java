@@ -55,8 +55,9 @@ public final class Anneal {
       return CommandLineInterface.execute(args, out, err);
     } catch (LinkageError | OutOfMemoryError e) {
       // what no caller on the way may handle: a library is missing, or memory
-      err.println("anneal: " + e);
-      return new End(1, new JobFailedException(e.toString(), e));
+      RuntimeException failure = FailureSentence.failure(e, Redaction.ofProcess());
+      err.println("anneal: " + failure.getMessage());
+      return new End(1, failure);
     }
   }
 

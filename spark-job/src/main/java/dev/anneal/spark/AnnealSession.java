@@ -111,11 +111,11 @@ public final class AnnealSession {
 
   private Run.Result execute(Command command, AnnealConfig config) {
     try (CallersSession session = new CallersSession(spark)) {
-      return Run.execute(Request.of(command, config, existing), session, out);
-    } catch (BadRequestException | JobFailedException e) {
-      throw e;
-    } catch (RuntimeException e) {
-      throw new JobFailedException(String.valueOf(e.getMessage()), e);
+      try {
+        return Run.execute(Request.of(command, config, existing), session, out);
+      } catch (RuntimeException e) {
+        throw FailureSentence.failure(e, Redaction.of(session.conf(), session.hadoop()));
+      }
     }
   }
 

@@ -23,18 +23,20 @@ public final class Redaction {
   /** Names of secrets beside those that {@code spark.redaction.regex} matches. */
   private static final Pattern SECRET_NAME =
       Pattern.compile(
-          "(?i)secret|passw|passphrase|token|access[._-]?key|account[.]key|api[._-]?key|private[._-]?key");
+          "(?i)secret|passw|passphrase|[._-]pwd|token(?!iz)|credential|[._-]sas([._-]|$)|connection[._-]?string"
+              + "|(access|api|private|encryption|account|shared|signing)[._-]?key");
 
   private static final String SPARK_REGEX = "spark.redaction.regex";
 
   /** Names of settings that are about secrets, and whose values are none. */
   private static final Pattern ABOUT_SECRETS =
       Pattern.compile(
-          "(?i)(file|path|dir|folder|class|provider|providers|type|enabled?|required|interval|timeout|ms|seconds|minutes|hours|max|min|length|size|count|ids|use[._]ip|algorithm|renewal|lifetime|principal|endpoint|ur[il])$");
+          "(?:^|[._-]|(?<=[a-z])(?=[A-Z]))"
+              + "(?i:files?|path|dir|folder|class|providers?|type|enabled?|required|interval|timeout|ms|seconds|minutes|hours|max|min|length|size|count|ids|use[._]ip|algorithm|renewal|lifetime|principal|endpoint|ur[il]|application_credentials)$");
 
   /** Values that would be masked in every other sentence. */
   private static final Pattern PLAIN_VALUE =
-      Pattern.compile("true|false|none|null|-?[0-9.]{1,5}|.*\\$\\{.*", Pattern.CASE_INSENSITIVE);
+      Pattern.compile("true|false|none|null|-?[0-9.]{1,5}|\\$\\{[^}]*}", Pattern.CASE_INSENSITIVE);
 
   /** What Hadoop itself says of its settings. */
   private static final Pattern DEFAULTS = Pattern.compile("[a-z-]+-default\\.xml");
@@ -77,7 +79,8 @@ public final class Redaction {
     Stream.of(
             Stream.of(spark.getAll()).map(pair -> Map.entry(pair._1(), pair._2())),
             StreamSupport.stream(hadoop.spliterator(), false)
-                .filter(setting -> isSet(hadoop, setting.getKey())),
+                .filter(setting -> isSet(hadoop, setting.getKey()))
+                .flatMap(setting -> withReferences(setting, hadoop)),
             environment.entrySet().stream())
         .flatMap(settings -> settings)
         .filter(setting -> isSecret(setting.getKey(), sparks))
@@ -86,6 +89,15 @@ public final class Redaction {
         .forEach(found::add);
     // the longest first: one may be part of another
     return new Redaction(List.copyOf(found));
+  }
+
+  /** Hadoop lists a value as it was written, and gives it out with what it refers to. */
+  private static Stream<Map.Entry<String, String>> withReferences(
+      Map.Entry<String, String> setting, Configuration hadoop) {
+    String value = setting.getValue().contains("${") ? hadoop.get(setting.getKey()) : null;
+    return value == null
+        ? Stream.of(setting)
+        : Stream.of(setting, Map.entry(setting.getKey(), value));
   }
 
   private static boolean isSecret(String name, Pattern sparks) {

@@ -61,6 +61,62 @@ class RedactionTest {
     assertThat(redaction.mask("refused '" + secret + "'.")).isEqualTo("refused '*********'.");
   }
 
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "DB_PASSWORD_ADMIN",
+        "MY_TOKEN_COUNT1",
+        "fs.azure.account.key.myaccount",
+        "fs.azure.account.key.profile",
+        "fs.s3a.encryption.key",
+        "fs.s3a.server-side-encryption.key",
+        "fs.azure.sas.container.account.blob.core.windows.net",
+        "MYSQL_PWD",
+        "SERVICE_CREDENTIALS",
+        "AZURE_STORAGE_CONNECTION_STRING",
+      })
+  void masksWhateverANameOfASecretEndsIn(String name) {
+    String secret = "x0-${y}/z=";
+    Redaction redaction =
+        Redaction.of(new SparkConf(false), new Configuration(false), Map.of(name, secret));
+    assertThat(redaction.mask("with " + secret + " it")).isEqualTo("with ********* it");
+  }
+
+  @Test
+  void masksWhatASettingRefersToAsItIsGivenOut() {
+    Configuration hadoop = new Configuration(false);
+    hadoop.set("half", "wJalrXUtn");
+    hadoop.set("fs.s3a.secret.key", "${half}FEMI");
+    Redaction redaction = Redaction.of(new SparkConf(false), hadoop, Map.of());
+    assertThat(redaction.mask("key wJalrXUtnFEMI, ${half}FEMI"))
+        .isEqualTo("key *********, *********");
+  }
+
+  @Test
+  void aFailureThatAProgramGetsHasNoSecretInItsCausesEither() {
+    Redaction redaction =
+        Redaction.of(
+            new SparkConf(false), new Configuration(false), Map.of("AWS_SECRET_KEY", SECRET));
+    RuntimeException failure =
+        FailureSentence.failure(
+            new IllegalStateException("no", new IllegalArgumentException("of " + SECRET)),
+            redaction);
+    assertThat(FailureSentence.trace(failure))
+        .contains("IllegalArgumentException: of *********", "JobFailedException: no")
+        .doesNotContain(SECRET);
+    RuntimeException refused = new BadRequestException("so", null);
+    assertThat(FailureSentence.failure(refused, redaction)).isSameAs(refused);
+  }
+
+  @Test
+  void aLinkageErrorIsToldByWhatLiesAtItsBottom() {
+    Throwable error = new ExceptionInInitializerError(new IllegalStateException("no room"));
+    assertThat(
+            FailureSentence.failure(
+                error, Redaction.of(new SparkConf(false), new Configuration(false), Map.of())))
+        .hasMessage("java.lang.IllegalStateException: no room");
+  }
+
   @Test
   void aWordIsMaskedWhereItStandsAlone() {
     Redaction redaction =
@@ -81,6 +137,9 @@ class RedactionTest {
     "yarn.resourcemanager.delegation.token.renew-interval, 86400000",
     "fs.s3a.token.provider, org.apache.hadoop.fs.s3a.SimpleAWSCredentialsProvider",
     "hadoop.http.authentication.signature.secret.file, /home/me/secret",
+    "spark.kubernetes.authenticate.oauthTokenFile, /home/me/token",
+    "fs.s3a.aws.credentials.provider, org.apache.hadoop.fs.s3a.SimpleAWSCredentialsProvider",
+    "ANNEAL_TOKENIZER_NAME, hf-internal-tokenizer",
   })
   void leavesWordsNumbersClassesAndPlaces(String name, String value) {
     Configuration hadoop = new Configuration(false);

@@ -198,6 +198,39 @@ class RefusalsTest {
   }
 
   @Test
+  void nothingIsWrittenThroughALink() throws IOException {
+    Files.createDirectories(output());
+    Path elsewhere = Files.createDirectories(folder.resolve("elsewhere"));
+    for (String name : List.of("adapter", "model", "checkpoints", "dataset", "hub", "run.json")) {
+      for (Path target : List.of(elsewhere, folder.resolve("dangling"))) {
+        Path link = Files.createSymbolicLink(output().resolve(name), target);
+        String sentence =
+            "output.path %s: %s there is a link, and nothing is written through one: remove it, or choose another output.path."
+                .formatted(output(), name);
+        assertThat(refusal()).isEqualTo(sentence);
+        assertThat(refusal("--overwrite")).isEqualTo(sentence);
+        Files.delete(link);
+      }
+    }
+    // what is only read may lie elsewhere
+    Files.createSymbolicLink(output().resolve("dataset"), elsewhere);
+    Executed executed = execute("train", "--config", CONF + "/tiny.yaml", "--set", outputSet());
+    assertThat(executed.sentence()).contains("prepare it first");
+  }
+
+  @Test
+  void aRecordThatIsGarbageOrAPipeIsNamed() throws Exception {
+    Path record = Files.createDirectories(output()).resolve("run.json");
+    // begins as UTF-32 does
+    Files.write(record, new byte[] {0, 0, 0, '{', 0, 1, 2, 3, 4, 5, 6, 7});
+    assertThat(refusal()).contains("run.json is damaged", "--overwrite");
+    Files.delete(record);
+    new ProcessBuilder("mkfifo", record.toString()).start().waitFor();
+    assertThat(refusal())
+        .contains("output.path " + output(), "run.json is no regular file, but a pipe");
+  }
+
+  @Test
   void whatTheRunReadsIsNeverRemoved() throws IOException {
     Path model = copyOfModel("own");
     Files.createDirectories(output());
@@ -257,6 +290,23 @@ class RefusalsTest {
         .isEqualTo(
             "output.path %s: run.json tells of a checkpoint after step 1,200, but checkpoints/index.json is gone: put it back, or start anew with --overwrite."
                 .formatted(output()));
+  }
+
+  @Test
+  void checkpointsWithoutTheirManifestsAreNotReplacedUnasked() throws IOException {
+    leaveCheckpoints();
+    writeDataset("\"spec\": {}");
+    for (String steps : List.of("[10]", "[999]")) {
+      Files.writeString(
+          output().resolve("checkpoints/index.json"), "{\"steps\": %s}".formatted(steps));
+      Files.writeString(
+          output().resolve("run.json"),
+          "{\"command\": \"train\", \"state\": \"failed\", \"checkpoints\": {\"last_complete_step\": 10}}");
+      assertThat(execute("train", "--config", CONF + "/tiny.yaml", "--set", outputSet()).sentence())
+          .isEqualTo(
+              "output.path %s holds checkpoints, and none of them can be used (run.json tells of one after step 10, but no step in checkpoints/index.json has its manifest.json): put their files back, choose another output.path, or start anew with --overwrite."
+                  .formatted(output()));
+    }
   }
 
   @Test
@@ -432,7 +482,8 @@ class RefusalsTest {
   private String trainingRefusal(String tokenizer, String template, String... options)
       throws IOException {
     writeDataset(
-        "\"tokenizer_sha256\": \"%s\", \"template_sha256\": \"%s\"".formatted(tokenizer, template));
+        "\"spec\": {}, \"tokenizer_sha256\": \"%s\", \"template_sha256\": \"%s\""
+            .formatted(tokenizer, template));
     List<String> args =
         new ArrayList<>(List.of("train", "--config", CONF + "/tiny.yaml", "--set", outputSet()));
     args.addAll(List.of(options));
@@ -445,7 +496,7 @@ class RefusalsTest {
     Files.writeString(
         output().resolve("dataset/dataset.json"),
         """
-        {"schema_version": 1, %s,
+        {"schema_version": 1, "rows": {}, %s,
          "train": {"sequences": 100, "largest_token_id": 5,
                    "files": [{"name": "part-00000.arrow", "sequences": 100, "bytes": 1}]},
          "eval": {"sequences": 0, "largest_token_id": -1, "files": []}}

@@ -13,6 +13,8 @@ import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -49,16 +51,84 @@ class SubmitScriptIT {
 
   @Test
   void saysWhyAJavaDoesNotStart() throws Exception {
+    for (String name : List.of("JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS")) {
+      assertRefused(
+          submit(Map.of(name, "-Xmx1x"), "run"),
+          "does not start (Invalid maximum heap size: -Xmx1x",
+          "correct what " + name + " says");
+    }
     assertRefused(
-        submit(Map.of("JAVA_TOOL_OPTIONS", "-Xmx1x"), "run"),
-        "does not start (Invalid maximum heap size: -Xmx1x",
-        "JAVA_TOOL_OPTIONS");
+        execute(
+            "bash",
+            Map.of(),
+            "-c",
+            "mkdir gone && cd gone && rmdir ../gone && exec %s run 2> >(grep -v ^shell-init: >&2)"
+                .formatted(SCRIPT)),
+        "the working directory is gone");
+  }
+
+  /** Options that a JVM does not take twice, or not beside those that the script adds. */
+  @ParameterizedTest
+  @CsvSource({
+    "JAVA_TOOL_OPTIONS, -XX:+UseG1GC -Xms512m",
+    "_JAVA_OPTIONS, -XX:+UseParallelGC",
+    "JDK_JAVA_OPTIONS, -Xshare:off",
+  })
+  void takesTheUsersOptionsOfJava(String name, String options) throws Exception {
+    Said said = submit(Map.of(name, options), "run", "--set", "lora.rank=8");
+    assertThat(said.code()).as(said.text()).isEqualTo(2);
+    assertThat(said.text()).contains("did you mean lora.r?");
+  }
+
+  @Test
+  void takesTheUsersCollectorOfTheDriver() throws Exception {
+    String option = "spark.driver.extraJavaOptions=-XX:+UseG1GC";
+    assertRefused(
+        submit(Map.of(), "run", "--set", "lora.rank=8", "--conf", option), "did you mean lora.r?");
+  }
+
+  @Test
+  void saysThatTheLauncherOfSparkHasSaidNothing() throws Exception {
+    Path bin = Files.createDirectories(folder.resolve("java/bin"));
+    String real = ProcessHandle.current().info().command().orElseThrow();
+    Path java =
+        Files.writeString(
+            bin.resolve("java"),
+            "#!/bin/sh\ncase \"$*\" in *launcher.Main*) exit 0 ;; *) exec %s \"$@\" ;; esac"
+                .formatted(real));
+    assertThat(java.toFile().setExecutable(true)).isTrue();
+    Said said = submit(Map.of("JAVA_HOME", folder.resolve("java").toString()), "run");
+    assertThat(said.code()).isEqualTo(1);
+    assertThat(said.text().strip())
+        .isEqualTo("anneal: Spark's launcher has failed, and what it says stands above.");
+  }
+
+  @Test
+  void isFoundInAFolderWhoseNameIsAPattern() throws Exception {
+    Path spark = folder.resolve("spark [1]*?");
+    Files.move(sparkThatPrintsItsWords(), spark);
+    assertThat(submit(Map.of("SPARK_HOME", spark.toString()), "run").code()).isZero();
+    assertRefused(
+        submit(Map.of("TMPDIR", folder.resolve("a:b").toString()), "run"), "a:b'", "class paths");
+  }
+
+  @Test
+  void theExitCodeIsTheRunsWhateverCannotBeRemoved() throws Exception {
+    Path bin = Files.createDirectories(folder.resolve("bin"));
+    Path rm = Files.writeString(bin.resolve("rm"), "#!/bin/sh\nexit 1");
+    assertThat(rm.toFile().setExecutable(true)).isTrue();
+    String path = bin + ":" + System.getenv("PATH");
+    assertRefused(
+        submit(Map.of("PATH", path), "run", "--set", "lora.rank=8", "--conf", "a.b=c"),
+        "did you mean lora.r?");
   }
 
   @ParameterizedTest
   @CsvSource({
     "ulimit -n 256, 256 open files",
     "ulimit -v 4000000, 3906 MiB of address space",
+    "ulimit -d 1000000, 976 MiB of data in memory",
+    "ulimit -f 102400, write files of 100 MiB",
   })
   void refusesLimitsThatSparkDoesNotGetAlongWith(String limit, String words) throws Exception {
     Said said = execute("bash", Map.of(), "-c", limit + "; exec " + SCRIPT + " run");
@@ -78,12 +148,79 @@ class SubmitScriptIT {
     assertRefused(submit(Map.of("TMPDIR", "/none"), "run"), "'/none'", "set TMPDIR");
   }
 
+  /** Numbers of an Arabic locale are written with other digits. */
   @Test
-  void worksInAFolderWithAnyNameInAnyLocale() throws Exception {
-    Path scratch = Files.createDirectories(folder.resolve("böse ✓"));
-    Said said = submit(Map.of("TMPDIR", scratch.toString(), "LC_ALL", "C", "LANG", "C"), "run");
-    // the request itself is refused, by Anneal
-    assertRefused(said, "model.path");
+  void preparesUnderAnyNameInAnyLocale() throws Exception {
+    assertThat(anywhere("prep", "--show", "1").text()).contains("[");
+    assertThat(folder.resolve("böse ✓/résultat/dataset/part-00000.arrow")).exists();
+  }
+
+  @Test
+  @Tag("faults")
+  void trainsUnderAnyNameInAnyLocale() throws Exception {
+    assertThat(anywhere("run").text()).contains("step 4/4");
+    assertThat(folder.resolve("böse ✓/résultat/adapter/adapter_model.safetensors")).exists();
+    assertThat(folder.resolve("böse ✓/résultat/checkpoints/step-00000004/manifest.json")).exists();
+  }
+
+  /** Carries a command out where nothing has a name in ASCII. */
+  private Said anywhere(String... command) throws Exception {
+    Path place = Files.createDirectories(folder.resolve("böse ✓"));
+    Path tiny = SubmittedJob.recipe().resolveSibling("tiny");
+    Path model = Files.createDirectories(place.resolve("模型"));
+    try (Stream<Path> files = Files.list(tiny.resolve("model"))) {
+      for (Path file : files.toList()) {
+        Files.copy(file, model.resolve(file.getFileName()));
+      }
+    }
+    Files.copy(tiny.resolve("instructions.json"), place.resolve("строки.json"));
+    String recipe =
+        Files.readString(SubmittedJob.recipe())
+            .replace("${conf}/tiny/model", model.toString())
+            .replace("${conf}/tiny/instructions.json", place.resolve("строки.json").toString());
+    Path config = Files.writeString(place.resolve("réglage.yaml"), recipe);
+    String arabic = "-Duser.language=ar -Duser.country=EG -Duser.extensions=u-nu-arab";
+    List<String> args = new ArrayList<>(List.of(command));
+    args.addAll(List.of("--config", config.toString(), "--set", "training.max_steps=4"));
+    args.addAll(List.of("--set", "output.path=" + place.resolve("résultat")));
+    args.addAll(List.of("--set", "checkpoint.every_steps=2"));
+    args.addAll(List.of("--conf", "spark.driver.extraJavaOptions=" + arabic));
+    args.addAll(List.of("--conf", "spark.executor.extraJavaOptions=" + arabic));
+    Said said =
+        submit(
+            Map.of("TMPDIR", place.toString(), "LC_ALL", "C", "LANG", "C"),
+            args.toArray(String[]::new));
+    assertThat(said.code()).as(said.text()).isZero();
+    return said;
+  }
+
+  @Test
+  void namesACacheThatCannotBeUsed() throws Exception {
+    Path home = Files.createFile(folder.resolve("home"));
+    Said said =
+        submit(
+            Map.of("DJL_CACHE_DIR", home.toString()),
+            "prep",
+            "--config=" + SubmittedJob.recipe(),
+            "--set=output.path=out");
+    assertThat(said.code()).as(said.text()).isEqualTo(1);
+    assertThat(said.text().lines()).singleElement().asString().startsWith("anneal: ");
+    assertThat(said.text()).contains("below " + home, "set DJL_CACHE_DIR to a folder");
+  }
+
+  @Test
+  void readsNoPipe() throws Exception {
+    String run = "mkfifo pipe; exec timeout 60 %s run --set output.path=out ".formatted(SCRIPT);
+    for (String option :
+        List.of(
+            "--config <(echo)",
+            "--config pipe",
+            "--config %s --set data.source=pipe".formatted(SubmittedJob.recipe()))) {
+      Said said = execute("bash", Map.of(), "-c", run + option);
+      assertThat(said.code()).as(said.text()).isEqualTo(2);
+      assertThat(said.text()).contains("no regular file");
+      Files.delete(folder.resolve("pipe"));
+    }
   }
 
   @Test

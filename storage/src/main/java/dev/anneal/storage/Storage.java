@@ -144,11 +144,23 @@ public final class Storage implements Serializable {
   /**
    * Makes sure that reading a local file comes to an end, as it may not with a pipe or a device.
    *
-   * @throws IOException if there is something else than a file or a folder
+   * @throws NotRegularException if there is something else than a file or a folder
    */
   public static void requireRegular(java.nio.file.Path file) throws IOException {
     if (Files.exists(file) && !Files.isRegularFile(file) && !Files.isDirectory(file)) {
-      throw new IOException("it is no regular file, but a pipe, a socket or a device");
+      throw new NotRegularException("it", null);
+    }
+  }
+
+  /** Something is a pipe, a socket or a device. */
+  public static final class NotRegularException extends IOException {
+    private static final long serialVersionUID = 1L;
+
+    /**
+     * @param what its name
+     */
+    public NotRegularException(String what, IOException cause) {
+      super(what + " is no regular file, but a pipe, a socket or a device", cause);
     }
   }
 

@@ -1,10 +1,12 @@
 package dev.anneal.data.hub;
 
+import dev.anneal.data.error.InvalidDataException;
 import dev.anneal.storage.Sha256;
 import dev.anneal.storage.Storage;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
+import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -33,7 +35,7 @@ final class HubDownload {
     if (storage.exists(location) && storage.size(location) == file.bytes()) {
       return;
     }
-    Files.createDirectories(cache);
+    makeCache();
     try (PartialFile partial = PartialFile.claim(cache, nameOf(file))) {
       Path part = partial.path();
       complete(part, file);
@@ -43,6 +45,20 @@ final class HubDownload {
       }
       storage.write(location, out -> Files.copy(part, out));
       Files.delete(part);
+    }
+  }
+
+  private void makeCache() {
+    try {
+      Files.createDirectories(cache);
+      if (!Files.isWritable(cache)) {
+        throw new AccessDeniedException(cache.toString());
+      }
+    } catch (IOException e) {
+      throw new InvalidDataException(
+          "The folder %s, which files of the hub come through, cannot be made or written (%s): let this user write there, or name another in spark.hadoop.%s."
+              .formatted(cache, e, HubSource.CACHE_KEY),
+          e);
     }
   }
 

@@ -6,6 +6,7 @@ import dev.anneal.storage.Storage.FileInfo;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.URI;
+import java.net.URISyntaxException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -33,10 +34,30 @@ public final class HubSource {
     return source.startsWith(HubName.SCHEME);
   }
 
-  /** The hub that data sets come from. */
+  /**
+   * The hub that data sets come from.
+   *
+   * @throws InvalidDataException if what is set is no address
+   */
   public static URI endpoint(Configuration conf) {
     String named = System.getenv().getOrDefault("HF_ENDPOINT", DEFAULT_ENDPOINT);
-    return URI.create(conf.get(ENDPOINT_KEY, named));
+    String address = conf.get(ENDPOINT_KEY, named);
+    try {
+      URI endpoint = new URI(address.strip());
+      if (endpoint.getHost() != null && String.valueOf(endpoint.getScheme()).matches("https?")) {
+        return endpoint;
+      }
+      throw noAddress(address, null);
+    } catch (URISyntaxException e) {
+      throw noAddress(address, e);
+    }
+  }
+
+  private static InvalidDataException noAddress(String address, Exception cause) {
+    return new InvalidDataException(
+        "The address of the hub is '%s', which is none: set HF_ENDPOINT to one such as %s, or unset it."
+            .formatted(address, DEFAULT_ENDPOINT),
+        cause);
   }
 
   /**

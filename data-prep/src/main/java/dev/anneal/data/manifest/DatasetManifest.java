@@ -197,6 +197,9 @@ public record DatasetManifest(
   }
 
   private void requireSound(String location) {
+    if (spec == null || rows == null) {
+      throw noManifest(location, null);
+    }
     for (Split split : Split.values()) {
       Part part = part(split);
       if (part == null || part.files() == null) {
@@ -210,6 +213,15 @@ public record DatasetManifest(
         throw new IllegalArgumentException(
             "it counts %s sequences, and %s in its files".formatted(part.sequences(), sequences));
       }
+      if (part.rows() < 0 || part.targetTokens() < 0 || part.targetTokens() > part.tokens()) {
+        throw new IllegalArgumentException("the numbers of a split are absurd");
+      }
+    }
+    // of a row that is split, every piece counts
+    if (rows.split() == 0 && rows.kept() != train.rows() + eval.rows()) {
+      throw new IllegalArgumentException(
+          "it counts %s rows, and %s in its splits"
+              .formatted(rows.kept(), train.rows() + eval.rows()));
     }
   }
 

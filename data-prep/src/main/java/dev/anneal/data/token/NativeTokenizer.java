@@ -3,6 +3,10 @@ package dev.anneal.data.token;
 import ai.djl.huggingface.tokenizers.jni.CharSpan;
 import ai.djl.huggingface.tokenizers.jni.LibUtils;
 import ai.djl.huggingface.tokenizers.jni.TokenizersLibrary;
+import ai.djl.util.Utils;
+import dev.anneal.data.error.OneLine;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.lang.ref.Cleaner;
 import java.lang.ref.Reference;
 import java.util.Arrays;
@@ -12,15 +16,30 @@ import java.util.Arrays;
  * directly: DJL's own wrapper truncates by default, reports home, and copies eight arrays per text.
  */
 final class NativeTokenizer implements TextEncoder, AutoCloseable {
-  private static final TokenizersLibrary LIBRARY = load();
+  private static final Library LOADED = load();
+  private static final TokenizersLibrary LIBRARY = LOADED.library();
 
   // An executor keeps its copy until the broadcast goes, and then nobody is there to close it.
   private static final Cleaner CLEANER = Cleaner.create();
 
+  /**
+   * The library as it could be loaded.
+   *
+   * @param library {@code null} where it could not
+   * @param failure {@code null} where it could
+   */
+  private record Library(TokenizersLibrary library, Exception failure) {}
+
   private final long handle;
   private final Cleaner.Cleanable release;
 
+  /**
+   * @throws UncheckedIOException if the library cannot be unpacked or loaded
+   */
   NativeTokenizer(String tokenizerJson) {
+    if (LIBRARY == null) {
+      throw unusable(LOADED.failure());
+    }
     long created = LIBRARY.createTokenizerFromString(tokenizerJson);
     handle = created;
     release = CLEANER.register(this, () -> LIBRARY.deleteTokenizer(created));
@@ -29,12 +48,28 @@ final class NativeTokenizer implements TextEncoder, AutoCloseable {
   }
 
   // Without a flavor DJL looks for a GPU and downloads a CUDA build of the library.
-  private static TokenizersLibrary load() {
+  private static Library load() {
     if (System.getProperty("RUST_FLAVOR") == null) {
       System.setProperty("RUST_FLAVOR", "cpu");
     }
-    LibUtils.checkStatus();
-    return TokenizersLibrary.LIB;
+    try {
+      LibUtils.checkStatus();
+      return new Library(TokenizersLibrary.LIB, null);
+    } catch (RuntimeException e) {
+      return new Library(null, e);
+    }
+  }
+
+  private static UncheckedIOException unusable(Exception failure) {
+    Throwable cause = failure;
+    while (cause.getCause() != null) {
+      cause = cause.getCause();
+    }
+    return new UncheckedIOException(
+        OneLine.of(
+            "The tokenizers library cannot be unpacked below %s or loaded from there (%s): set DJL_CACHE_DIR to a folder that this user can write to and run libraries from."
+                .formatted(Utils.getEngineCacheDir(), cause)),
+        new IOException(failure));
   }
 
   @Override

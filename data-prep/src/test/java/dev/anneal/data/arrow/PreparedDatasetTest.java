@@ -81,12 +81,43 @@ class PreparedDatasetTest {
   }
 
   @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "{\"schema_version\":1,\"rows\":{},\"train\":{\"files\":[]},\"eval\":{\"files\":[]}}",
+        "{\"schema_version\":1,\"spec\":{},\"train\":{\"files\":[]},\"eval\":{\"files\":[]}}",
+      })
+  void aManifestHasAllItsParts(String json) throws IOException {
+    Files.writeString(dir.resolve("dataset.json"), json);
+    assertThatThrownBy(
+            () ->
+                PreparedDataset.open(dir.toString(), Split.TRAIN, new Storage(new Configuration())))
+        .isInstanceOf(InvalidDataException.class)
+        .hasMessageContaining("is not a data set's manifest");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"9", "-1"})
+  void aManifestCountsItsRows(String rows) throws IOException {
+    Files.writeString(
+        dir.resolve("dataset.json"),
+        """
+        {"schema_version":1,"spec":{},"rows":{"kept":7},"train":{"rows":%s,"files":[]},
+         "eval":{"files":[]}}"""
+            .formatted(rows));
+    assertThatThrownBy(
+            () ->
+                PreparedDataset.open(dir.toString(), Split.TRAIN, new Storage(new Configuration())))
+        .isInstanceOf(InvalidDataException.class)
+        .hasMessageContaining(rows.equals("9") ? "it counts 7 rows, and 9" : "absurd");
+  }
+
+  @ParameterizedTest
   @ValueSource(strings = {"../part-00000.arrow", "/etc/passwd", "..", "s3a://b/x", ".hidden", ""})
   void aManifestNamesFilesOfItsFolderOnly(String name) throws IOException {
     Files.writeString(
         dir.resolve("dataset.json"),
         """
-        {"schema_version":1,"train":{"files":[{"name":"%s","sequences":1,"bytes":9}]},
+        {"schema_version":1,"spec":{},"rows":{},"train":{"files":[{"name":"%s","sequences":1,"bytes":9}]},
          "eval":{"files":[]}}"""
             .formatted(name));
     assertThatThrownBy(

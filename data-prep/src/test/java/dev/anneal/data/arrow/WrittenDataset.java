@@ -38,7 +38,7 @@ final class WrittenDataset {
     }
     Files.writeString(
         dir.resolve("dataset.json"),
-        "{\"schema_version\":1,\"train\":{\"sequences\":%s,\"files\":[%s]},\"eval\":{\"files\":[]}}"
+        "{\"schema_version\":1,\"spec\":{},\"rows\":{},\"train\":{\"sequences\":%s,\"files\":[%s]},\"eval\":{\"files\":[]}}"
             .formatted(all.size(), String.join(",", files)));
     return all;
   }

@@ -238,6 +238,26 @@ class HubSourceTest {
     }
   }
 
+  @Test
+  void namesACacheThatCannotBeMade() throws IOException {
+    server.file("a.json", LARGE);
+    Path home = Files.createFile(dir.resolve("cache"));
+    assertThatThrownBy(() -> fetch("hub:datasets/org/name"))
+        .isInstanceOf(InvalidDataException.class)
+        .hasMessageStartingWith("The folder " + home)
+        .hasMessageContaining("spark.hadoop.anneal.hub.cache");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"huggingface.co", "https://", "ftp://hub", "https://a b", "::"})
+  void refusesAnAddressThatIsNone(String address) {
+    Configuration conf = new Configuration();
+    conf.set(HubSource.ENDPOINT_KEY, address);
+    assertThatThrownBy(() -> HubSource.endpoint(conf))
+        .isInstanceOf(InvalidDataException.class)
+        .hasMessageContaining("'" + address + "', which is none: set HF_ENDPOINT");
+  }
+
   private List<FileInfo> fetch(String source) {
     return SourceFiles.find(source, dir + "/out", storage());
   }

@@ -17,7 +17,7 @@ class DatasetReportTest {
   void showsCountsAndHowLongRowsAre() throws Exception {
     String manifest =
         """
-        {"schema_version": 1, "token_lengths": {"1": 1, "32": 1200, "64": 2400},
+        {"schema_version": 1, "spec": {}, "token_lengths": {"1": 1, "32": 1200, "64": 2400},
          "rows": {"read": 3611, "kept": 3601, "truncated": 2, "split": 0,
                   "bad": {"field 'output' is empty": 4}, "dropped": {"no token is learned": 6}},
          "train": {"rows": 3501, "sequences": 40, "tokens": 163000, "target_tokens": 81500,

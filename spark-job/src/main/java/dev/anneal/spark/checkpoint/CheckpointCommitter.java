@@ -1,6 +1,8 @@
 package dev.anneal.spark.checkpoint;
 
+import dev.anneal.spark.BadRequestException;
 import dev.anneal.spark.storage.RunFolder;
+import dev.anneal.spark.storage.StoreRefusal;
 import dev.anneal.training.checkpoint.CheckpointManifest;
 import dev.anneal.training.checkpoint.CheckpointPart;
 import dev.anneal.training.checkpoint.InvalidCheckpointException;
@@ -107,16 +109,19 @@ public final class CheckpointCommitter implements AutoCloseable {
   }
 
   /**
-   * The newest complete checkpoint whose files are there.
+   * The newest complete checkpoint whose files are there; empty where none was ever complete.
    *
    * @param say told of each that is left out
+   * @throws BadRequestException if all that were complete are damaged or gone
    */
   public Optional<StoredCheckpoint> lastUsable(Consumer<String> say) {
+    String reason = null;
     for (Optional<StoredCheckpoint> last = last(); last.isPresent(); last = last()) {
       try {
         last.get().requireSizes();
         return last;
       } catch (InvalidCheckpointException e) {
+        reason = reason == null ? e.getMessage() : reason;
         say.accept("A checkpoint is left out: " + e.getMessage());
         synchronized (this) {
           complete.remove(last.get().step());
@@ -125,6 +130,9 @@ public final class CheckpointCommitter implements AutoCloseable {
         LOG.warn("{} cannot be looked at now", last.get().display(), e);
         return last;
       }
+    }
+    if (reason != null) {
+      throw CheckpointSearch.noneUsable(folder, reason);
     }
     return Optional.empty();
   }
@@ -190,7 +198,7 @@ public final class CheckpointCommitter implements AutoCloseable {
           return;
         } catch (IOException e) {
           if (System.nanoTime() > deadline || !isCurrent(author)) {
-            tell(step, e.getMessage());
+            tell(step, StoreRefusal.sentence(e).orElse(e.getMessage()));
             return;
           }
           LOG.warn("The checkpoint after step {} cannot be completed yet", step, e);

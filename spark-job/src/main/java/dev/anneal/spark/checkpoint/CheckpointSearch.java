@@ -68,7 +68,7 @@ public record CheckpointSearch(List<StoredCheckpoint> usable, List<String> leftO
   }
 
   /** A run that began anew would put its checkpoints in the place of those that are there. */
-  static BadRequestException noneUsable(RunFolder folder, String reason) {
+  public static BadRequestException noneUsable(RunFolder folder, String reason) {
     return new BadRequestException(
         "output.path %s holds checkpoints, and none of them can be used (%s): put their files back, choose another output.path, or start anew with --overwrite."
             .formatted(folder.display(), reason.replaceFirst("\\.$", "")));

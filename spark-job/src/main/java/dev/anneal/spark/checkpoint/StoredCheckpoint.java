@@ -29,12 +29,23 @@ public record StoredCheckpoint(RunFolder run, CheckpointManifest manifest) {
       return Optional.empty();
     }
     String where = RunFolder.display(run.child(file));
-    CheckpointManifest manifest = CheckpointManifest.parse(run.read(file), where);
+    CheckpointManifest manifest = CheckpointManifest.parse(content(run, file, where), where);
     if (manifest.step() != step) {
       throw new InvalidCheckpointException(
           "%s is that of step %s.".formatted(where, manifest.step()));
     }
     return Optional.of(new StoredCheckpoint(run, manifest));
+  }
+
+  /**
+   * What cannot be read for what it is costs this checkpoint; whatever else, the older ones too.
+   */
+  private static byte[] content(RunFolder run, String file, String where) throws IOException {
+    try {
+      return run.read(file);
+    } catch (Storage.NotRegularException | FileNotFoundException e) {
+      throw new InvalidCheckpointException(where + " is no regular file.", e);
+    }
   }
 
   /** Optimizer steps done when it was taken. */

@@ -2,12 +2,10 @@ package dev.anneal.spark.cli;
 
 import dev.anneal.spark.AnnealVersion;
 import dev.anneal.spark.BadRequestException;
-import dev.anneal.spark.JobFailedException;
+import dev.anneal.spark.FailureSentence;
 import dev.anneal.spark.Redaction;
-import dev.anneal.spark.storage.StoreRefusal;
 import java.io.PrintStream;
 import java.io.PrintWriter;
-import java.io.StringWriter;
 import java.nio.charset.StandardCharsets;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -75,17 +73,13 @@ public final class CommandLineInterface implements Runnable {
   }
 
   private int fail(Exception e, CommandLine command, ParseResult parsed) {
-    String sentence = masked(StoreRefusal.sentence(e).orElse(String.valueOf(e.getMessage())));
-    say(command, sentence);
+    failure = FailureSentence.failure(e, Redaction.ofProcess());
+    say(command, failure.getMessage());
     if (command.getParseResult().hasMatchedOption("--debug")) {
-      StringWriter trace = new StringWriter();
-      e.printStackTrace(new PrintWriter(trace, true));
-      command.getErr().print(masked(trace.toString()));
+      command.getErr().print(masked(FailureSentence.trace(e)));
       command.getErr().flush();
     }
-    boolean refused = e instanceof BadRequestException;
-    failure = refused ? new BadRequestException(sentence, e) : new JobFailedException(sentence, e);
-    return refused ? BAD_REQUEST : FAILURE;
+    return failure instanceof BadRequestException ? BAD_REQUEST : FAILURE;
   }
 
   private static void say(CommandLine command, String sentence) {

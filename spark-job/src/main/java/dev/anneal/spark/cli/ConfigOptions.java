@@ -5,6 +5,7 @@ import dev.anneal.spark.config.ConfigContext;
 import dev.anneal.spark.config.ConfigLoader;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Consumer;
 import picocli.CommandLine.Option;
 
 /** The options that give a configuration. */
@@ -28,6 +29,18 @@ final class ConfigOptions {
   }
 
   AnnealConfig load() {
-    return new ConfigLoader(ConfigContext.ofProcess()).file(config).sets(sets).load();
+    return load(note -> {});
+  }
+
+  /**
+   * The configuration.
+   *
+   * @param say told what somebody should look at in it
+   */
+  AnnealConfig load(Consumer<String> say) {
+    ConfigLoader loader = new ConfigLoader(ConfigContext.ofProcess()).file(config).sets(sets);
+    AnnealConfig loaded = loader.load();
+    loader.notes().forEach(say);
+    return loaded;
   }
 }

@@ -21,16 +21,16 @@ final class RequestOptions {
 
   /** Carries the command out: in the session of whoever calls, or in one of its own. */
   void execute(Request.Command command, int shownRows, PrintWriter out) {
-    Request request = request(command, shownRows);
+    Request request = request(command, shownRows, out);
     try (RunSession session = RunSession.forRequest(request)) {
       Run.execute(request, session, out);
     }
   }
 
-  private Request request(Request.Command command, int shownRows) {
+  private Request request(Request.Command command, int shownRows, PrintWriter out) {
     return new Request(
         command,
-        config.load(),
+        config.load(note -> out.println("Note: " + note)),
         overwrite ? Request.Existing.REPLACE : Request.Existing.KEEP,
         debug ? Request.Detail.STACK_TRACES : Request.Detail.SENTENCE,
         shownRows,

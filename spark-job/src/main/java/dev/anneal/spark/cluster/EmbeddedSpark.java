@@ -7,7 +7,10 @@ import org.apache.spark.SparkConf;
 
 /** The Spark that {@code submit.sh} brings along: what it starts is for one run on this machine. */
 final class EmbeddedSpark {
-  /** Set by {@code submit.sh} where nobody has named a master. */
+  /** Set by {@code submit.sh} where there is no {@code SPARK_HOME}. */
+  static final String OURS = "spark.anneal.ours";
+
+  /** Set by {@code submit.sh} where, in addition, nobody has named a master. */
   static final String KEY = "spark.anneal.embedded";
 
   /** Set by {@code submit.sh} where executors have MKL in the place of OpenBLAS. */
@@ -20,7 +23,16 @@ final class EmbeddedSpark {
 
   /** Where it runs, and that nobody else on this machine takes part in it or ends it. */
   static void settle(SparkConf conf, Request request) {
-    conf.set("spark.master", master(request, Runtime.getRuntime().availableProcessors()));
+    if (conf.getBoolean(KEY, false)) {
+      conf.set("spark.master", master(request, Runtime.getRuntime().availableProcessors()));
+    }
+    // a cluster that somebody else has started knows no secret of ours
+    if (Slots.isOneMachine(conf)) {
+      close(conf);
+    }
+  }
+
+  private static void close(SparkConf conf) {
     byte[] secret = new byte[SECRET_BYTES];
     new SecureRandom().nextBytes(secret);
     conf.set("spark.authenticate", "true");

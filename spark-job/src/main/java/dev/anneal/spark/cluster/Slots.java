@@ -1,5 +1,6 @@
 package dev.anneal.spark.cluster;
 
+import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -14,6 +15,9 @@ public final class Slots {
   private static final Pattern LOCAL_CLUSTER =
       Pattern.compile("local-cluster\\[\\s*(\\d+)\\s*,\\s*(\\d+)\\s*,\\s*(\\d+)\\s*]");
 
+  private static final String CORES = "spark.executor.cores";
+  private static final int MAX = Integer.MAX_VALUE;
+
   private Slots() {}
 
   /** The number of slots; empty where only the running cluster knows. */
@@ -25,28 +29,59 @@ public final class Slots {
     }
     Matcher cluster = LOCAL_CLUSTER.matcher(master);
     if (cluster.matches()) {
-      return OptionalInt.of(Integer.parseInt(cluster.group(1)));
+      return OptionalInt.of(executors(cluster, conf));
     }
     if (master.startsWith("yarn") || master.startsWith("k8s")) {
       // both start two executors when nobody says otherwise
       return OptionalInt.of(conf.getInt("spark.executor.instances", 2));
     }
-    if (conf.contains("spark.cores.max") && conf.contains("spark.executor.cores")) {
-      return OptionalInt.of(
-          conf.getInt("spark.cores.max", 0) / conf.getInt("spark.executor.cores", 1));
+    if (conf.contains("spark.cores.max") && conf.contains(CORES)) {
+      return OptionalInt.of(conf.getInt("spark.cores.max", 0) / conf.getInt(CORES, 1));
     }
     return OptionalInt.empty();
+  }
+
+  private static int executors(Matcher cluster, SparkConf conf) {
+    int workers = Integer.parseInt(cluster.group(1));
+    int workerCores = Integer.parseInt(cluster.group(2));
+    int cores = conf.getInt(CORES, workerCores);
+    long memory = Math.max(1, conf.getSizeAsMb("spark.executor.memory", "1g"));
+    // more memory than a worker has Spark itself refuses
+    long byMemory = Math.max(1, Integer.parseInt(cluster.group(3)) / memory);
+    long executors = workers * Math.min(workerCores / Math.max(1, cores), byMemory);
+    return (int) Math.min(executors, conf.getInt("spark.cores.max", MAX) / Math.max(1, cores));
+  }
+
+  /** Why Spark would wait for ever for an executor, and say nothing; empty where it would not. */
+  public static Optional<String> neverFits(SparkConf conf) {
+    Matcher cluster = LOCAL_CLUSTER.matcher(master(conf));
+    OptionalInt cores = executorCores(conf);
+    if (cores.isEmpty() || !(cluster.matches() || master(conf).startsWith("spark://"))) {
+      return Optional.empty();
+    }
+    if (cluster.matches() && cores.getAsInt() > Integer.parseInt(cluster.group(2))) {
+      return Optional.of(
+          "%s is %s, and a worker of Spark's master %s has %s, so that no executor would ever start: set it to %s at most."
+              .formatted(
+                  CORES, cores.getAsInt(), master(conf), cluster.group(2), cluster.group(2)));
+    }
+    int most = conf.getInt("spark.cores.max", MAX);
+    return most < cores.getAsInt()
+        ? Optional.of(
+            "spark.cores.max is %s, and an executor takes %s cores (%s), so that none would ever start: raise the one or lower the other."
+                .formatted(most, cores.getAsInt(), CORES))
+        : Optional.empty();
   }
 
   /** Cores of an executor process; empty where the driver is the executor or nobody says. */
   public static OptionalInt executorCores(SparkConf conf) {
     Matcher cluster = LOCAL_CLUSTER.matcher(master(conf));
     if (cluster.matches()) {
-      return OptionalInt.of(Integer.parseInt(cluster.group(2)));
+      return OptionalInt.of(conf.getInt(CORES, Integer.parseInt(cluster.group(2))));
     }
-    return isLocal(conf) || !conf.contains("spark.executor.cores")
+    return isLocal(conf) || !conf.contains(CORES)
         ? OptionalInt.empty()
-        : OptionalInt.of(conf.getInt("spark.executor.cores", 1));
+        : OptionalInt.of(conf.getInt(CORES, 1));
   }
 
   /** Whether every process of the cluster runs on the driver's machine. */

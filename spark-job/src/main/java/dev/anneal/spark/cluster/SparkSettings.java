@@ -24,7 +24,7 @@ public final class SparkSettings {
     int timeout = config.cluster().timeout();
     SparkConf conf = given.clone();
     conf.setIfMissing("spark.app.name", "Anneal");
-    if (conf.getBoolean(EmbeddedSpark.KEY, false)) {
+    if (conf.getBoolean(EmbeddedSpark.OURS, false)) {
       EmbeddedSpark.settle(conf, request);
     }
     conf.setIfMissing("spark.master", "local[*]");
@@ -43,6 +43,10 @@ public final class SparkSettings {
     // a task that does not end when it is told to takes its process along
     conf.setIfMissing("spark.task.reaper.enabled", "true");
     conf.setIfMissing("spark.task.reaper.killTimeout", TASK_END_SECONDS + "s");
+    if (!conf.contains("spark.executorEnv.LANG")) {
+      // Java has no file names outside ASCII in a locale without such letters
+      conf.setIfMissing("spark.executorEnv.LC_ALL", "C.UTF-8");
+    }
     // a second copy of a slow rank would be a rank too many
     conf.set("spark.speculation", "false");
     limitFailures(conf, config.cluster());

@@ -9,6 +9,7 @@ import dev.anneal.spark.BadRequestException;
 import dev.anneal.spark.Redaction;
 import dev.anneal.training.io.Excerpt;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -30,6 +31,7 @@ public final class ConfigLoader {
   /** What refers to something, by key. */
   private final Map<String, Setting> open = new LinkedHashMap<>();
 
+  private final List<String> notes = new ArrayList<>();
   private Optional<String> folder = Optional.empty();
 
   public ConfigLoader(ConfigContext context) {
@@ -59,7 +61,7 @@ public final class ConfigLoader {
     if (location != null) {
       ConfigFile file = new ConfigReader(context).read(location);
       folder = file.folder();
-      CutValues.refuse(file.text(), file.name());
+      notes.addAll(CutValues.refuse(file.text(), file.name(), context.workingFolder()));
       overlay(parse(file.text(), file.name()), file.name());
     }
     return this;
@@ -87,6 +89,11 @@ public final class ConfigLoader {
       overlay(keyed(value.getKey(), tree(value.getKey(), value.getValue())), PROGRAM);
     }
     return this;
+  }
+
+  /** What somebody should look at in files that were laid over, a sentence each. */
+  public List<String> notes() {
+    return List.copyOf(notes);
   }
 
   /**
@@ -245,7 +252,7 @@ public final class ConfigLoader {
         if (key.name().equals("output.path") && !Locations.canBeWritten(resolved)) {
           throw new BadRequestException(
               "output.path '%s' has a colon in a name, which Hadoop takes for the end of a scheme: choose another name."
-                  .formatted(Excerpt.of(location)));
+                  .formatted(Excerpt.of(Locations.localPath(resolved))));
         }
         put(key, YAML.getNodeFactory().textNode(resolved));
       }

@@ -1,5 +1,6 @@
 package dev.anneal.spark.job;
 
+import dev.anneal.spark.BadRequestException;
 import dev.anneal.spark.JobFailedException;
 import dev.anneal.spark.checkpoint.CheckpointCommitter;
 import dev.anneal.spark.checkpoint.StoredCheckpoint;
@@ -165,13 +166,21 @@ final class TrainingStage {
       }
       String cause = end instanceof End.Failed failed ? failed.cause() : "It was told to end.";
       record.attemptEnded(cause);
-      Optional<StoredCheckpoint> next = checkpoints.lastUsable(display::line);
+      Optional<StoredCheckpoint> next = usable(checkpoints, cause);
       inVain = next.isPresent() && !next.equals(from) ? 0 : inVain + 1;
       lastCheckpoint = stepOf(next);
       boolean again = repeated.is(end, metrics.log().lastStep() > stepOf(from));
       requireAnother(end, cause, again ? plan.config().cluster().attempts() : inVain);
       again(cause, end, inVain, metrics, lastCheckpoint);
       from = next;
+    }
+  }
+
+  private Optional<StoredCheckpoint> usable(CheckpointCommitter checkpoints, String cause) {
+    try {
+      return checkpoints.lastUsable(display::line);
+    } catch (BadRequestException e) {
+      throw new JobFailedException(cause + " " + e.getMessage(), e);
     }
   }
 

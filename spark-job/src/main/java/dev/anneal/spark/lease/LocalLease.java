@@ -91,8 +91,7 @@ final class LocalLease implements OutputLease {
 
   /** What is written there must not go through a link to a file of somebody else's. */
   private static FileChannel open(RunFolder folder, Path file) throws IOException {
-    if (Files.exists(file, LinkOption.NOFOLLOW_LINKS)
-        && !Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS)) {
+    if (Files.exists(file, LinkOption.NOFOLLOW_LINKS) && !isOfItsOwn(file)) {
       throw new BadRequestException(
           "output.path %s: run.lock is a link or something else that is no file of its own: remove it, or choose another output.path."
               .formatted(folder.display()));
@@ -103,6 +102,11 @@ final class LocalLease implements OutputLease {
         StandardOpenOption.READ,
         StandardOpenOption.WRITE,
         LinkOption.NOFOLLOW_LINKS);
+  }
+
+  private static boolean isOfItsOwn(Path file) throws IOException {
+    return Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS)
+        && (int) Files.getAttribute(file, "unix:nlink", LinkOption.NOFOLLOW_LINKS) == 1;
   }
 
   private static boolean tryLock(RunFolder folder, FileChannel channel) {

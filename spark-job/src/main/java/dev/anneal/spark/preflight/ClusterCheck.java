@@ -11,11 +11,25 @@ public final class ClusterCheck {
   private ClusterCheck() {}
 
   /**
+   * Checks that executors can start at all.
+   *
+   * @throws BadRequestException if not
+   */
+  static void checkExecutors(SparkConf conf) {
+    Slots.neverFits(conf)
+        .ifPresent(
+            sentence -> {
+              throw new BadRequestException(sentence);
+            });
+  }
+
+  /**
    * Checks it.
    *
    * @throws BadRequestException if not
    */
   public static void check(AnnealConfig config, SparkConf conf) {
+    checkExecutors(conf);
     if (conf.getBoolean("spark.dynamicAllocation.enabled", false)) {
       throw new BadRequestException(
           "spark.dynamicAllocation.enabled is true, but all nodes of a training run must stay:"

@@ -10,6 +10,7 @@ import dev.anneal.spark.checkpoint.RunIdentity;
 import dev.anneal.spark.storage.RunFolder;
 import dev.anneal.spark.train.Specs;
 import dev.anneal.storage.Storage;
+import dev.anneal.training.checkpoint.CheckpointManifest;
 import dev.anneal.training.checkpoint.InvalidCheckpointException;
 import java.io.IOException;
 import java.util.List;
@@ -35,12 +36,19 @@ final class EarlierRun {
       if (run.isEmpty()) {
         return Optional.empty();
       }
-      requireIndex(run.get(), folder);
+      JsonNode told = run.get().at("/checkpoints/last_complete_step");
+      if (told.isIntegralNumber()) {
+        requireIndex(told.longValue(), folder);
+      }
       Optional<DatasetManifest> dataset = dataset(request, folder, tokenizer);
-      return Optional.of(
-          dataset.isEmpty()
-              ? new ResumeState(null, NO_CHECKPOINTS)
-              : new ResumeState(dataset.get(), checkpoints(request, folder, model, dataset.get())));
+      if (dataset.isEmpty()) {
+        return Optional.of(new ResumeState(null, NO_CHECKPOINTS));
+      }
+      CheckpointSearch found = checkpoints(request, folder, model, dataset.get());
+      if (told.isIntegralNumber() && found.usable().isEmpty()) {
+        throw CheckpointSearch.noneUsable(folder, lost(told.longValue()));
+      }
+      return Optional.of(new ResumeState(dataset.get(), found));
     } catch (InvalidCheckpointException e) {
       throw new BadRequestException(e.getMessage(), e);
     } catch (IOException e) {
@@ -72,16 +80,24 @@ final class EarlierRun {
   }
 
   /** Checkpoints that cannot be found are not to be replaced. */
-  private static void requireIndex(JsonNode run, RunFolder folder) throws IOException {
-    JsonNode step = run.at("/checkpoints/last_complete_step");
-    if (step.isIntegralNumber() && !CheckpointSearch.mayFindAny(folder)) {
+  private static void requireIndex(long step, RunFolder folder) throws IOException {
+    if (!CheckpointSearch.mayFindAny(folder)) {
       throw new BadRequestException(
           String.format(
               Locale.ROOT,
               "output.path %s: run.json tells of a checkpoint after step %,d, but %s/index.json is gone: put it back, or start anew with --overwrite.",
               folder.display(),
-              step.longValue(),
+              step,
               RunFolder.CHECKPOINTS));
     }
+  }
+
+  private static String lost(long step) {
+    return String.format(
+        Locale.ROOT,
+        "run.json tells of one after step %,d, but no step in %s/index.json has its %s",
+        step,
+        RunFolder.CHECKPOINTS,
+        CheckpointManifest.FILE);
   }
 }

@@ -1,6 +1,5 @@
 package dev.anneal.spark.preflight;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.anneal.data.manifest.DatasetManifest;
@@ -18,6 +17,14 @@ final class OutputCheck {
   private OutputCheck() {}
 
   static void checkFree(Request request, RunFolder folder) {
+    folder
+        .linkAmong(RunFolder.writtenBy(request.command()))
+        .ifPresent(
+            name -> {
+              throw new BadRequestException(
+                  "output.path %s: %s there is a link, and nothing is written through one: remove it, or choose another output.path."
+                      .formatted(folder.display(), name));
+            });
     if (request.existing() == Request.Existing.REPLACE) {
       return;
     }
@@ -107,7 +114,8 @@ final class OutputCheck {
     byte[] json = folder.read(RunFolder.RECORD);
     try {
       return Optional.of(new ObjectMapper().readTree(json));
-    } catch (JsonProcessingException e) {
+    } catch (IOException e) {
+      // also of an encoding that it does not have
       throw new BadRequestException(
           "output.path %s: run.json is damaged, so what else is there cannot be told: put it back, choose another output.path, or replace everything with --overwrite."
               .formatted(folder.display()),

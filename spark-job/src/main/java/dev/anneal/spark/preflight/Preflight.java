@@ -97,6 +97,7 @@ public final class Preflight {
   }
 
   private Plan check() {
+    ClusterCheck.checkExecutors(spark);
     if (request.command().trains()) {
       BuildCheck.check(config);
       ClusterCheck.check(config, spark);

@@ -2,14 +2,19 @@ package dev.anneal.spark.session;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
+import dev.anneal.data.error.OneLine;
+import dev.anneal.spark.BadRequestException;
 import dev.anneal.spark.DeployMode;
+import dev.anneal.spark.JobFailedException;
 import dev.anneal.spark.Request;
+import dev.anneal.spark.cluster.Slots;
 import dev.anneal.spark.cluster.SparkSettings;
 import dev.anneal.spark.storage.ObjectStoreDefaults;
 import java.io.OutputStream;
 import java.io.PrintStream;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.SparkConf;
+import org.apache.spark.SparkException;
 import org.apache.spark.deploy.SparkHadoopUtil;
 import org.apache.spark.sql.SparkSession;
 
@@ -30,12 +35,23 @@ public final class OwnSession implements RunSession {
   /** For a request, with what {@code spark-submit} has set. */
   public static OwnSession of(Request request) {
     SparkConf submitted = ObjectStoreDefaults.addTo(new SparkConf());
-    OwnSession own = new OwnSession(request, SparkSettings.of(submitted, request));
+    OwnSession own = new OwnSession(request, settings(submitted, request));
     if (DeployMode.of(own.conf) == DeployMode.CLUSTER) {
       // YARN gives an application 100 s for its context, and the checks may take longer
       own.open();
     }
     return own;
+  }
+
+  private static SparkConf settings(SparkConf submitted, Request request) {
+    try {
+      return SparkSettings.of(submitted, request);
+    } catch (IllegalArgumentException e) {
+      throw new BadRequestException(
+          "Spark's options cannot be read (%s): correct them."
+              .formatted(OneLine.of(String.valueOf(e.getMessage()))),
+          e);
+    }
   }
 
   @Override
@@ -51,9 +67,24 @@ public final class OwnSession implements RunSession {
   @Override
   public synchronized SparkSession open() {
     if (session == null) {
-      session = SparkSession.builder().config(conf).getOrCreate();
+      session = begin();
     }
     return session;
+  }
+
+  private SparkSession begin() {
+    try {
+      return SparkSession.builder().config(conf).getOrCreate();
+    } catch (Exception e) {
+      // Spark's are checked exceptions that no signature tells of
+      String says = OneLine.of(String.valueOf(e.getMessage())).replaceFirst("[.\\s]+$", "");
+      if (e instanceof IllegalArgumentException
+          || (e instanceof SparkException && Slots.isOneMachine(conf))) {
+        throw new BadRequestException(
+            "Spark does not start with these options (%s): correct them.".formatted(says), e);
+      }
+      throw new JobFailedException("Spark does not start: " + says + ".", e);
+    }
   }
 
   @Override

@@ -8,11 +8,13 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.io.Serializable;
+import java.nio.file.Files;
 import java.security.DigestInputStream;
 import java.security.MessageDigest;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.stream.Stream;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FSDataOutputStream;
@@ -31,6 +33,9 @@ public final class RunFolder implements Serializable {
   public static final String METRICS = "metrics.jsonl";
   public static final String RECORD = "run.json";
   public static final String LOCK = "run.lock";
+
+  /** Copies of data sets of the hub. */
+  private static final String HUB = "hub";
 
   /** Checkpoints, a folder each. */
   public static final String CHECKPOINTS = "checkpoints";
@@ -87,6 +92,21 @@ public final class RunFolder implements Serializable {
         : trained;
   }
 
+  /** Everything in it that a command writes, or writes below. */
+  public static List<String> writtenBy(Request.Command command) {
+    Stream<String> made = Stream.concat(foldersMadeBy(command).stream(), filesMade().stream());
+    return command.prepares() ? Stream.concat(made, Stream.of(HUB)).toList() : made.toList();
+  }
+
+  /** The first of these names that is a link, where the folder is local. */
+  public Optional<String> linkAmong(List<String> names) {
+    return isLocal()
+        ? names.stream()
+            .filter(name -> Files.isSymbolicLink(java.nio.file.Path.of(display(child(name)))))
+            .findFirst()
+        : Optional.empty();
+  }
+
   /** The files in it that every command makes anew. */
   public static List<String> filesMade() {
     return List.of(RECORD, METRICS);
@@ -127,6 +147,8 @@ public final class RunFolder implements Serializable {
   public byte[] read(String name) throws IOException {
     try (InputStream in = storage().open(child(name))) {
       return in.readAllBytes();
+    } catch (Storage.NotRegularException e) {
+      throw new Storage.NotRegularException(name, e);
     }
   }
 

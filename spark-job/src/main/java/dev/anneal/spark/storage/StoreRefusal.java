@@ -1,5 +1,6 @@
 package dev.anneal.spark.storage;
 
+import java.util.List;
 import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -7,6 +8,10 @@ import java.util.stream.Stream;
 
 /** What it means that an object store refuses credentials. */
 public final class StoreRefusal {
+  /** As the second version of Amazon's library says it, and as the first. */
+  private static final Pattern FORBIDDEN =
+      Pattern.compile("Service: (?:Amazon )?S3[,;] Status Code: 403");
+
   private static final Pattern PLACE = Pattern.compile("s3a?://[^\\s:,'\")]+");
 
   private StoreRefusal() {}
@@ -16,8 +21,19 @@ public final class StoreRefusal {
    * text, so the text of the store's answer is looked at, not the type of the exception.
    */
   public static Optional<String> sentence(Throwable failure) {
-    for (Throwable t = failure; t != null; t = t.getCause()) {
-      String text = t.toString();
+    return sentence(
+        Stream.iterate(failure, t -> t != null, Throwable::getCause)
+            .map(Throwable::toString)
+            .toList());
+  }
+
+  /** The same of what somebody has said of a failure. */
+  public static Optional<String> sentence(String said) {
+    return sentence(List.of(said));
+  }
+
+  private static Optional<String> sentence(List<String> texts) {
+    for (String text : texts) {
       if (text.contains("ExpiredToken") || text.contains("token has expired")) {
         return Optional.of(
             "The credentials for the object store have expired and nothing renews them: run the same command again with new ones, or let Spark find a provider that renews them.");
@@ -31,9 +47,8 @@ public final class StoreRefusal {
             "The object store does not know these credentials: correct them, or the endpoint that they are meant for.");
       }
     }
-    return Stream.iterate(failure, t -> t != null, Throwable::getCause)
-        .map(Throwable::toString)
-        .filter(text -> text.contains("Service: S3, Status Code: 403"))
+    return texts.stream()
+        .filter(text -> FORBIDDEN.matcher(text).find())
         .map(StoreRefusal::forbidden)
         .findFirst();
   }

@@ -22,7 +22,7 @@ import org.apache.spark.TaskKilledException;
 /** What a rank tells of the exception that ends it. */
 final class RankFailure {
   private static final Pattern FULL_DISK =
-      Pattern.compile("No space left on device|Disk quota exceeded");
+      Pattern.compile("No space left on device|Disk quota exceeded|File too large");
 
   /** Spark's words where a barrier is not reached by all tasks. */
   private static final Pattern LATE_RANKS =
@@ -35,6 +35,10 @@ final class RankFailure {
   }
 
   private static String sentence(int rank, Throwable failure) {
+    return StoreRefusal.sentence(failure).orElseGet(() -> own(rank, failure));
+  }
+
+  private static String own(int rank, Throwable failure) {
     Throwable telling = failure;
     while (telling.getMessage() == null && telling.getCause() != null) {
       telling = telling.getCause();

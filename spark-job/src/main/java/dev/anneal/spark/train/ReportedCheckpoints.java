@@ -2,6 +2,7 @@ package dev.anneal.spark.train;
 
 import dev.anneal.spark.progress.RankChannel;
 import dev.anneal.spark.progress.RankEvent;
+import dev.anneal.spark.storage.StoreRefusal;
 import dev.anneal.training.checkpoint.CheckpointPart;
 import dev.anneal.training.checkpoint.CheckpointSink;
 import dev.anneal.training.io.OutputFolder;
@@ -21,7 +22,8 @@ record ReportedCheckpoints(Attempt attempt, RankChannel channel) implements Chec
 
   @Override
   public void failed(long step, int rank, String reason) {
-    lost(step, "rank %s could not write its part: %s".formatted(rank, reason));
+    String why = StoreRefusal.sentence(String.valueOf(reason)).orElse(reason);
+    lost(step, "rank %s could not write its part: %s".formatted(rank, why));
   }
 
   @Override

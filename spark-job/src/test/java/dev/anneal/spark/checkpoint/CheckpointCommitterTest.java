@@ -1,7 +1,9 @@
 package dev.anneal.spark.checkpoint;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.anneal.spark.BadRequestException;
 import dev.anneal.spark.storage.RunFolder;
 import dev.anneal.training.checkpoint.CheckpointManifest;
 import dev.anneal.training.io.WrittenFile;
@@ -180,6 +182,20 @@ class CheckpointCommitterTest {
           .asString()
           .matches("A checkpoint is left out: .*step-00000020 lacks a-1/rank-00001-of-00002.*");
       assertThat(committer.last().orElseThrow().step()).isEqualTo(10);
+    }
+  }
+
+  @Test
+  void doesNotBeginAnewWhereAllThatWereCompleteAreGone() throws Exception {
+    try (CheckpointCommitter committer = run.committer(2)) {
+      committer.begin("a-1");
+      assertThat(committer.lastUsable(sentence -> {})).isEmpty();
+      run.take(committer, "a-1", 10);
+      Files.delete(manifest(10).resolveSibling("a-1/rank-00001-of-00002.safetensors"));
+      assertThatThrownBy(() -> committer.lastUsable(sentence -> {}))
+          .isInstanceOf(BadRequestException.class)
+          .hasMessageContaining("none of them can be used (")
+          .hasMessageContaining("step-00000010 lacks a-1/rank-00001-of-00002");
     }
   }
 

@@ -70,6 +70,18 @@ class CheckpointSearchTest {
   }
 
   @Test
+  void leavesOutOneWhoseManifestIsNoFile() throws Exception {
+    Files.delete(manifest(30));
+    new ProcessBuilder("mkfifo", manifest(30).toString()).start().waitFor();
+    Files.delete(manifest(20));
+    Files.createDirectory(manifest(20));
+    assertThat(run.usable()).containsExactly(10L);
+    assertThat(run.search().leftOut())
+        .anyMatch(reason -> reason.contains("step-00000030/manifest.json is no regular file"))
+        .anyMatch(reason -> reason.contains("step-00000020/manifest.json is no regular file"));
+  }
+
+  @Test
   void leavesOutOneThatLiesInTheFolderOfAnotherStep() throws Exception {
     Files.copy(manifest(20), manifest(30), StandardCopyOption.REPLACE_EXISTING);
     assertThat(run.usable()).containsExactly(20L, 10L);

@@ -59,6 +59,26 @@ class SparkSettingsTest {
     assertThat(EmbeddedSpark.master(request, cores)).isEqualTo(master);
   }
 
+  @Test
+  void whatSubmitShStartsOnThisMachineIsForThisRunAloneWhoeverNamesItsMaster() {
+    for (String master : List.of("local-cluster[2,1,1024]", "local[2]", "local[*]")) {
+      SparkConf conf = settings(ours().set("spark.master", master));
+      assertThat(conf.get("spark.authenticate")).isEqualTo("true");
+      assertThat(conf.get("spark.authenticate.secret")).hasSize(64);
+      assertThat(conf.get("spark.ui.filters")).isEqualTo(NoPages.class.getName());
+      assertThat(conf.get("spark.ui.killEnabled")).isEqualTo("false");
+      assertThat(conf.get("spark.master")).isEqualTo(master);
+    }
+    SparkConf theirs = settings(ours().set("spark.master", "spark://host:7077"));
+    assertThat(theirs.contains("spark.authenticate")).isFalse();
+    assertThat(settings(ours().set("spark.anneal.embedded", "true")).get("spark.master"))
+        .startsWith("local-cluster[2,");
+  }
+
+  private static SparkConf ours() {
+    return new SparkConf(false).set("spark.anneal.ours", "true");
+  }
+
   private static SparkConf settings(SparkConf given) {
     List<String> set = List.of("cluster.nodes=2", "cluster.attempts=3");
     return SparkSettings.of(

@@ -172,7 +172,8 @@ class ConfigLoaderTest {
   void refusesAnOutputThatHadoopCannotMake(String output) throws IOException {
     write("");
     assertThatThrownBy(() -> load("output.path=" + output))
-        .hasMessageStartingWith("output.path '%s' has a colon in a name", output);
+        .hasMessageStartingWith("output.path '")
+        .hasMessageContaining(output + "' has a colon in a name");
     assertThat(load("output.path=hdfs://name:8020/out").output().path())
         .isEqualTo("hdfs://name:8020/out");
     assertThat(load("output.path=s3a://runs/10:30").output().path()).isEqualTo("s3a://runs/10:30");
@@ -180,11 +181,21 @@ class ConfigLoaderTest {
 
   @Test
   void refusesAValueThatYamlCuts() throws IOException {
-    write("data:\n  source: /rows #2.json\n");
+    Path rows = Files.createFile(folder.resolve("rows #2.json"));
+    write("data:\n  source: %s\n".formatted(rows));
     assertThatThrownBy(this::load)
         .hasMessage(
-            "%s line 2: source is '/rows', since what stands behind a '#' is a comment in YAML: put quotes around the whole value, or a space behind the '#'.",
+            "%s line 2: source is '"
+                + folder
+                + "/rows', since what stands behind a '#' is a comment in YAML: put quotes around the whole value, or a space behind the '#'.",
             file());
+    write("data:\n  source: /rows.json #of today\n");
+    ConfigLoader loader = new ConfigLoader(ConfigContext.ofProcess()).file(file().toString());
+    assertThat(loader.load().data().rows().source()).isEqualTo("file:/rows.json");
+    assertThat(loader.notes())
+        .singleElement()
+        .asString()
+        .contains("line 2: source is '/rows.json'", "put quotes around the whole value");
     write("data:\n  source: /rows.json # of today\n  format: alpaca #or chat\n");
     assertThat(load().data().rows().source()).isEqualTo("file:/rows.json");
     assertThatThrownBy(() -> load("data.source=/rows # 2.json")).hasMessageContaining("'/rows'");

@@ -46,7 +46,7 @@ class DatasetFuzzTest {
     Files.writeString(
         dir.resolve("dataset.json"),
         """
-        {"schema_version":1,"train":{"sequences":5,"files":[{"name":"part-00000.arrow","sequences":5,"bytes":%s}]},
+        {"schema_version":1,"spec":{},"rows":{},"train":{"sequences":5,"files":[{"name":"part-00000.arrow","sequences":5,"bytes":%s}]},
          "eval":{"files":[]}}"""
             .formatted(arrow.length));
     try (PreparedDataset train = PreparedDataset.open(dir.toString(), Split.TRAIN, storage)) {
@@ -61,7 +61,7 @@ class DatasetFuzzTest {
     String manifest =
         """
         {"schema_version":1,"tokenizer_sha256":null,"spec":{"source":"x","columns":{"a":"b"}},
-         "rows":{"read":5,"bad":{"x":1}},"train":{"sequences":5,"rows":5,"largest_token_id":7,
+         "rows":{"read":5,"kept":5,"bad":{"x":1}},"train":{"sequences":5,"rows":5,"largest_token_id":7,
          "files":[{"name":"part-00000.arrow","sequences":5,"bytes":100}]},
          "eval":{"files":[]},"token_lengths":{"64":5}}""";
     List<String> words = List.of("\"files\":", "\"train\":", "\"name\":", "\"../x\"", "\"eval\":");

@@ -29,6 +29,7 @@ public final class FaultyStore implements AutoCloseable {
   private final Queue<StoreRequest> requests = new ConcurrentLinkedQueue<>();
   private final Set<Socket> connections = ConcurrentHashMap.newKeySet();
   private final Set<String> expired = ConcurrentHashMap.newKeySet();
+  private final Set<String> forbidden = ConcurrentHashMap.newKeySet();
   private final Random random = new Random(7);
   private final InetAddress address;
   private final int port;
@@ -87,9 +88,15 @@ public final class FaultyStore implements AutoCloseable {
     expired.add(accessKey);
   }
 
+  /** Answers what this access key signs with 403 AccessDenied from now on. */
+  public void forbid(String accessKey) {
+    forbidden.add(accessKey);
+  }
+
   /** Takes every access key again. */
   public void renew() {
     expired.clear();
+    forbidden.clear();
   }
 
   /** Breaks all connections and refuses new ones. */
@@ -156,6 +163,9 @@ public final class FaultyStore implements AutoCloseable {
   private Fate fateOf(String accessKey) {
     if (expired.contains(accessKey)) {
       return Fate.EXPIRED;
+    }
+    if (forbidden.contains(accessKey)) {
+      return Fate.FORBIDDEN;
     }
     double drawn;
     synchronized (random) {

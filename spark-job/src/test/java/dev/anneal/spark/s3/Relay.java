@@ -51,6 +51,7 @@ final class Relay {
         case THROTTLED -> answer(request, "503 Slow Down", "SlowDown", "Reduce your request rate.");
         case EXPIRED ->
             answer(request, "400 Bad Request", "ExpiredToken", "The provided token has expired.");
+        case FORBIDDEN -> answer(request, "403 Forbidden", "AccessDenied", "Access Denied");
         case BROKEN -> {
           exchange(request, head, Math.max(1, request.contentLength() / 2));
           open = false;

@@ -19,6 +19,7 @@ public record StoreRequest(String method, String target, Map<String, String> hea
     PASSED,
     THROTTLED,
     EXPIRED,
+    FORBIDDEN,
     BROKEN
   }
 

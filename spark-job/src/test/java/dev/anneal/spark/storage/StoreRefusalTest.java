@@ -42,6 +42,16 @@ class StoreRefusalTest {
             "The object store refuses access to s3a://runs/one/run.json (403 Forbidden): correct the credentials, or let them read and write there.");
   }
 
+  /** As the library of Spark 3.5 says it. */
+  @Test
+  void knowsTheFirstVersionOfTheLibrary() {
+    assertThat(
+            StoreRefusal.sentence(
+                "getFileStatus on s3a://runs/one: com.amazonaws.services.s3.model.AmazonS3Exception: Forbidden (Service: Amazon S3; Status Code: 403; Error Code: 403 Forbidden; Request ID: 1)"))
+        .hasValueSatisfying(
+            sentence -> assertThat(sentence).contains("refuses access to s3a://runs/one (403"));
+  }
+
   @Test
   void isSilentAboutOtherFailures() {
     assertThat(StoreRefusal.sentence(new IOException("No space left on device"))).isEmpty();

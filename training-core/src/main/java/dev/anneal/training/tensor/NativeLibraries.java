@@ -59,8 +59,8 @@ public final class NativeLibraries {
 
   private static UncheckedIOException unwritable(IOException e) {
     return new UncheckedIOException(
-        "The native libraries cannot be unpacked (%s): name a writable folder with -Dorg.bytedeco.javacpp.cachedir=..."
-            .formatted(e.getMessage()),
+        "The native libraries cannot be unpacked (%s): name a folder that can be written with --conf spark.driver.extraJavaOptions=-Dorg.bytedeco.javacpp.cachedir=DIR, for executors in spark.executor.extraJavaOptions."
+            .formatted(e),
         e);
   }
 
