@@ -48,7 +48,11 @@ public final class Doctor {
    */
   public static AnnealConfig anyRun() {
     int nodes = Slots.of(new SparkConf()).orElse(1);
-    List<String> sets = List.of("cluster.gpus_per_node=0", "cluster.nodes=" + Math.max(1, nodes));
+    List<String> sets =
+        List.of(
+            "cluster.gpus_per_node=0",
+            "compute.matmul=bf16",
+            "cluster.nodes=" + Math.max(1, nodes));
     return ConfigLoader.load(null, sets, Path.of("").toAbsolutePath());
   }
 

@@ -26,6 +26,14 @@ class SettingsChecksTest {
   }
 
   @Test
+  void findNothingWhereNobodySaysWhatWillRun() {
+    Looks looks = new Looks();
+    SparkConf conf = new SparkConf(false).set("spark.master", "local[*]");
+    SettingsChecks.addTo(looks, Doctor.anyRun(), conf, new Configuration());
+    assertThat(looks.found().values()).isNotEmpty().containsOnly(Finding.of("fits"));
+  }
+
+  @Test
   void sayWhatARunWouldBeRefusedFor() throws Exception {
     Path model = Files.createDirectories(folder.resolve("model"));
     Files.copy(HOME.resolve("conf/tiny/model/config.json"), model.resolve("config.json"));

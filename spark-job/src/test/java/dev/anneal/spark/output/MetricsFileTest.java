@@ -270,7 +270,7 @@ class MetricsFileTest {
       long millis = (System.nanoTime() - begun) / 1_000_000;
       System.out.printf(
           "%,d lines: a flush writes %,d bytes in %,d ms%n", lines, Files.size(path()), millis);
-      assertThat(lines(path())).isLessThan(2 * segment);
+      assertThat(lines(path())).isLessThan(2L * segment);
     }
   }
 
