@@ -236,11 +236,35 @@ driver_options=
 # ---- a Spark of the user's
 if [[ -n ${SPARK_HOME:-} ]]; then
   spark_conf=${SPARK_CONF_DIR:-$SPARK_HOME/conf}
-  in_defaults() { grep -qsE "^\s*$1" "$spark_conf/spark-defaults.conf"; }
+  # the value that spark-submit is given for one of its options
+  option() {
+    local i value=
+    for i in "${!spark_args[@]}"; do
+      if [[ ${spark_args[i]} == "$1" ]]; then value=${spark_args[i + 1]}; fi
+      if [[ ${spark_args[i]} == "$1="* ]]; then value=${spark_args[i]#*=}; fi
+    done
+    echo "$value"
+  }
+  # the files of settings that Spark reads, the one that decides last
+  settings_files=()
+  properties_file=$(option --properties-file)
+  [[ $properties_file && " ${spark_args[*]} " != *" --load-spark-defaults "* ]] || settings_files+=("$spark_conf/spark-defaults.conf")
+  [[ -z $properties_file ]] || settings_files+=("$properties_file")
+  # the value that command or files have for a key, whose other names follow a |
+  setting() {
+    { cat -- "${settings_files[@]}" 2>/dev/null || true; echo; printf '%s\n' "${spark_args[@]}"; } \
+      | sed -nE "s/^(--conf=)?[[:space:]]*(${1//./\\.})[[:space:]=:]+(.*[^[:space:]])[[:space:]]*$/\3/p" | tail -1
+  }
+  # a --conf goes before every file, so it is only for what none of them has
+  default() {
+    [[ $(setting "$1") ]] || spark_args=(--conf "${1%%|*}=$2" "${spark_args[@]}")
+  }
+  master=$(option --master)
+  master=${master:-$(setting spark.master)}
+  deploy_mode=$(option --deploy-mode)
   driver_in_cluster=
   standalone=
-  if [[ " ${spark_args[*]} " =~ (--deploy-mode[ =]|spark\.submit\.deployMode=)cluster ]] \
-    || in_defaults 'spark\.submit\.deployMode[ =\t]+cluster'; then
+  if [[ ${deploy_mode:-$(setting spark.submit.deployMode)} == cluster ]]; then
     driver_in_cluster=yes
     # a file of this machine reaches the driver within the command
     for i in "${!anneal_args[@]}"; do
@@ -251,18 +275,22 @@ if [[ -n ${SPARK_HOME:-} ]]; then
       fi
     done
     # the exit code is to tell how the run ended, as it does on YARN
-    spark_args=(--conf spark.standalone.submit.waitAppCompletion=true "${spark_args[@]}")
-    if [[ " ${spark_args[*]}" == *spark://* ]] || in_defaults 'spark\.master[ =\t]+spark://'; then
+    default spark.standalone.submit.waitAppCompletion true
+    if [[ $master == spark://* ]]; then
       standalone=yes
       # a worker gives its driver none of the options that Spark's own launcher has for Arrow
-      in_defaults 'spark\.driver\.extraJavaOptions' \
-        || spark_args=(--conf "spark.driver.extraJavaOptions=--add-opens=java.base/java.nio=ALL-UNNAMED" "${spark_args[@]}")
+      default spark.driver.extraJavaOptions --add-opens=java.base/java.nio=ALL-UNNAMED
+    elif [[ $master == yarn ]]; then
+      # an application master reads these before it calls Anneal, which cannot set them in time: it is to give up
+      # after cluster.attempts, and not to repeat a request that was refused
+      default 'spark.executor.maxNumFailures|spark.yarn.max.executor.failures' 1000
+      default 'spark.executor.failuresValidityInterval|spark.yarn.executor.failuresValidityInterval' 1h
+      default spark.yarn.maxAppAttempts 1
     fi
   fi
-  log_args=()
   # spark.log.level counts only from the session on; before it Spark's own default is INFO
   if ! built "$spark_conf/log4j2.*"; then
-    log_args=(--conf spark.log.level=WARN)
+    default spark.log.level WARN
     [[ $driver_in_cluster ]] || driver_options+=" -Dlog4j2.configurationFile=\"file:$home/conf/log4j2-client.properties\""
   fi
   native_args=()
@@ -280,7 +308,7 @@ if [[ -n ${SPARK_HOME:-} ]]; then
   jars=$app_jars
   ((${#sent[@]} == 0)) || jars+=$(find "${sent[@]}" -name '*.jar' -printf '%p,')
   jars+=${user_jars#,}
-  submit=("$SPARK_HOME/bin/spark-submit" --class dev.anneal.spark.Anneal "${log_args[@]}" \
+  submit=("$SPARK_HOME/bin/spark-submit" --class dev.anneal.spark.Anneal \
     ${driver_options:+--conf "spark.driver.defaultJavaOptions=${driver_options# }"} \
     "${native_args[@]}" ${jars:+--jars "${jars%,}"} "${spark_args[@]}" "$main_jar" "${anneal_args[@]}")
   [[ $driver_in_cluster ]] || exec "${submit[@]}"

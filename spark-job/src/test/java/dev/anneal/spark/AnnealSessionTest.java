@@ -1,13 +1,19 @@
 package dev.anneal.spark;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.anneal.data.AnnealDataset;
 import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 import org.apache.spark.sql.SparkSession;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -85,6 +91,74 @@ class AnnealSessionTest {
           .hasMessageContaining("did you mean lora.r?");
       assertThat(spark.range(7).count()).isEqualTo(7);
     }
+  }
+
+  @Test
+  void rowsThatExecutorsFindToBeBadAreAFailureAndNotARefusal() throws IOException {
+    try (SparkSession spark = session()) {
+      AnnealSession anneal = Anneal.on(spark);
+      spark
+          .sql("select 'Say hello.' as instruction, id % 2 as output from range(8)")
+          .selectExpr("instruction", "if(output = 0, 'Hello!', null) as output")
+          .createOrReplaceTempView("half");
+      assertThatThrownBy(() -> anneal.prep(prep("table:half")))
+          .isInstanceOf(JobFailedException.class)
+          .hasMessageContaining("data.max_bad_rows");
+      assertThatThrownBy(() -> anneal.prep(prep("table:none")))
+          .as("a table that is not there costs nothing")
+          .isInstanceOf(BadRequestException.class)
+          .hasMessageContaining("table:none");
+      assertThat(spark.range(7).count()).isEqualTo(7);
+    }
+  }
+
+  private Map<String, Object> prep(String source) {
+    return Map.of(
+        "data.source", source,
+        "model.tokenizer", CONF.resolve("tiny/model").toString(),
+        "output.path", dir.resolve("out").toString());
+  }
+
+  @Test
+  void aTokenizerThatIsLostWhileItTrainsIsAFailureAndNotARefusal() throws IOException {
+    Path model = Files.createDirectories(dir.resolve("model"));
+    try (Stream<Path> files = Files.list(CONF.resolve("tiny/model"))) {
+      for (Path file : files.toList()) {
+        Files.copy(file, model.resolve(file.getFileName()));
+      }
+    }
+    Map<String, Object> config = new HashMap<>();
+    config.put("model.path", model.toString());
+    config.put("output.path", dir.resolve("out").toString());
+    config.put("data.max_length", 128);
+    config.put("data.packing", false);
+    config.put("data.eval_rows", 0);
+    config.put("training.micro_batch_size", 1);
+    config.put("training.max_steps", 3);
+    config.put("cluster.nodes", 1);
+    String recipe = CONF.resolve("tiny.yaml").toString();
+    try (SparkSession spark = session()) {
+      // what shows the answers reads it again
+      PrintWriter out = deleting(model.resolve("tokenizer.json"), "Training 3 steps");
+      AnnealSession anneal = Anneal.on(spark).printTo(out);
+      assertThatThrownBy(() -> anneal.run(recipe, config))
+          .isInstanceOf(JobFailedException.class)
+          .hasMessageContaining("tokenizer.json");
+      assertThat(spark.range(7).count()).isEqualTo(7);
+    }
+  }
+
+  /** Takes a file away when it is told these words. */
+  private static PrintWriter deleting(Path file, String words) {
+    return new PrintWriter(
+        new StringWriter() {
+          @Override
+          public void flush() {
+            if (toString().contains(words)) {
+              assertThatCode(() -> Files.deleteIfExists(file)).doesNotThrowAnyException();
+            }
+          }
+        });
   }
 
   private static SparkSession session() {

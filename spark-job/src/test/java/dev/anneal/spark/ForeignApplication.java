@@ -1,6 +1,7 @@
 package dev.anneal.spark;
 
 import java.io.PrintStream;
+import java.util.HashMap;
 import java.util.Map;
 import org.apache.spark.sql.SparkSession;
 
@@ -39,6 +40,15 @@ public final class ForeignApplication {
       Anneal.main(new String[] {"run", "--config", recipe, "--set", "lora.rank=8"});
     } catch (BadRequestException e) {
       System.out.println("refused: " + e.getMessage());
+    }
+    Map<String, Object> diverging = new HashMap<>(config);
+    diverging.put("output.path", args[1] + "/diverged");
+    diverging.put("optimizer.learning_rate", 1e30);
+    diverging.put("data.eval_rows", 0);
+    try {
+      Anneal.on(spark).run(recipe, diverging);
+    } catch (JobFailedException e) {
+      System.out.println("failed: " + e.getMessage());
     }
     boolean same = err == System.err && spark == SparkSession.active();
     System.out.println("still here: " + spark.range(7).count() + " rows, same session " + same);

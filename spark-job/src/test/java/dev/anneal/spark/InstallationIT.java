@@ -24,14 +24,42 @@ class InstallationIT {
   @BeforeAll
   static void install() throws Exception {
     installation = folder.resolve("opt anneal");
+    assertThat(install(installation, null)).isZero();
+  }
+
+  private static int install(Path place, Path spark) throws Exception {
     List<String> command = new ArrayList<>();
     command.add(HOME.resolve("deploy/docker/install.sh").toString());
-    command.add(installation.toString());
+    command.add(place.toString());
     command.add(archive("dist/target"));
     command.add(archive("natives/cpu/target"));
     ProcessBuilder install = new ProcessBuilder(command).inheritIO();
     install.environment().remove("SPARK_HOME");
-    assertThat(install.start().waitFor()).isZero();
+    if (spark != null) {
+      install.environment().put("SPARK_HOME", spark.toString());
+    }
+    return install.start().waitFor();
+  }
+
+  @Test
+  void inAnImageWithASparkItsJarHasOneName() throws Exception {
+    Path image = folder.resolve("image");
+    Path spark = UnchangedSpark.home("4.1");
+    assertThat(install(image, spark)).isZero();
+    Path jar = image.resolve("anneal.jar");
+    assertThat(jar.toRealPath().getFileName().toString())
+        .startsWith("anneal-spark-runtime-4.1_2.13-");
+    assertThat(image.resolve("spark")).as("the embedded one").doesNotExist();
+    ProcessBuilder submit =
+        new ProcessBuilder(
+            spark.resolve("bin/spark-submit").toString(),
+            "--class",
+            Anneal.class.getName(),
+            jar.toString());
+    try (SubmittedJob job = SubmittedJob.startCommand(folder, submit, List.of("--version"))) {
+      assertThat(job.await()).as(job.out() + job.err()).isZero();
+      assertThat(job.out()).startsWith("anneal ");
+    }
   }
 
   @Test
@@ -63,7 +91,10 @@ class InstallationIT {
       assertThat(files)
           .extracting(file -> file.getFileName().toString())
           .contains("bin", "jars", "spark", "conf", "deploy", "docs", "natives")
-          .contains("LICENSE", "NOTICE", "README.md", "CHANGELOG.md");
+          .contains("LICENSE", "NOTICE", "README.md", "CHANGELOG.md", "CONTRIBUTING.md");
+    }
+    for (String linked : List.of("notebooks/fine-tune.ipynb", "docs/tiny-model/generate.py")) {
+      assertThat(installation.resolve(linked)).exists();
     }
     assertThat(installation.resolve("conf/gpu-discovery.sh")).isExecutable();
     assertThat(installation.resolve("deploy/docker/install.sh")).isExecutable();

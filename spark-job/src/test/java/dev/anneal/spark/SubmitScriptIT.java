@@ -10,6 +10,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -353,6 +354,72 @@ class SubmitScriptIT {
         .contains(elsewhere);
     Files.writeString(recipe, " ".repeat(70_000));
     assertRefused(submit(spark, "run", "--deploy-mode=cluster", "--config", given), "64 KiB");
+  }
+
+  @Test
+  void givesAnApplicationMasterWhatItReadsBeforeAnneal() throws Exception {
+    Path spark = sparkThatPrintsItsWords();
+    Map<String, String> environment = Map.of("SPARK_HOME", spark.toString());
+    String failures = "spark.executor.maxNumFailures=";
+    String within = "spark.executor.failuresValidityInterval=1h";
+    String once = "spark.yarn.maxAppAttempts=1";
+    String[] asked = {"run", "--master", "yarn", "--deploy-mode", "cluster"};
+    assertThat(submit(environment, asked).text()).contains(failures + "1000", within, once);
+    assertThat(submit(environment, "run", "--master", "yarn").text())
+        .as("a client reads what Anneal sets")
+        .doesNotContain(failures, within, once);
+
+    Path mine =
+        Files.writeString(
+            folder.resolve("my.conf"),
+            """
+            spark.master\tyarn
+              spark.submit.deployMode : cluster\r
+            spark.yarn.max.executor.failures = 7
+            spark.yarn.maxAppAttempts 2
+            spark.log.level\tERROR
+            """);
+    Said said = submit(environment, "run", "--properties-file", mine.toString());
+    assertThat(said.text())
+        .contains(within)
+        .doesNotContain(failures, once, "spark.log.level=", "configurationFile");
+    assertThat(
+            submit(environment, "run", "--properties-file=" + mine, "--deploy-mode=client").text())
+        .contains("configurationFile");
+
+    Path defaults = Files.createDirectories(spark.resolve("conf")).resolve("spark-defaults.conf");
+    Files.copy(mine, defaults);
+    assertThat(submit(environment, "run", "--conf=spark.executor.maxNumFailures=9").text())
+        .contains(within)
+        .containsOnlyOnce(failures);
+    Files.writeString(mine, "");
+    assertThat(submit(environment, "run", "--properties-file", mine.toString()).text())
+        .as("a file in the place of the defaults")
+        .doesNotContain(within);
+    assertThat(
+            submit(
+                    environment,
+                    "run",
+                    "--properties-file",
+                    mine.toString(),
+                    "--load-spark-defaults")
+                .text())
+        .contains(within)
+        .doesNotContain(once);
+  }
+
+  @Test
+  void leavesADriverOnAWorkerTheOptionsThatAFileHas() throws Exception {
+    Map<String, String> environment = Map.of("SPARK_HOME", sparkThatPrintsItsWords().toString());
+    Path mine =
+        Files.writeString(
+            folder.resolve("my.conf"),
+            "spark.submit.deployMode\tcluster\nspark.master\tspark://m:7077\n");
+    String[] words = {"run", "--properties-file", mine.toString()};
+    String option = "spark.driver.extraJavaOptions=";
+    assertThat(submit(environment, words).text()).contains(option + "--add-opens=");
+    Files.writeString(mine, "spark.driver.extraJavaOptions\t-Xss8m\n", StandardOpenOption.APPEND);
+    assertThat(submit(environment, words).text()).doesNotContain(option);
   }
 
   @Test

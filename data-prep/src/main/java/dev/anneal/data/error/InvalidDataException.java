@@ -4,7 +4,7 @@ package dev.anneal.data.error;
  * Input that Anneal refuses; the message is one sentence that says what, where and what to do, in
  * one line whatever of the input it quotes.
  */
-public final class InvalidDataException extends RuntimeException {
+public sealed class InvalidDataException extends RuntimeException permits LateRefusalException {
   private static final long serialVersionUID = 1L;
 
   public InvalidDataException(String message) {

@@ -1,6 +1,7 @@
 package dev.anneal.data.prep;
 
 import dev.anneal.data.error.InvalidDataException;
+import dev.anneal.data.error.LateRefusalException;
 import dev.anneal.data.format.TokenizedRow;
 import dev.anneal.data.manifest.DatasetManifest;
 import dev.anneal.data.manifest.DatasetManifest.Part;
@@ -26,6 +27,7 @@ import java.util.List;
 import java.util.Objects;
 import java.util.Spliterators;
 import java.util.function.Predicate;
+import java.util.function.Supplier;
 import java.util.stream.StreamSupport;
 import org.apache.spark.api.java.JavaPairRDD;
 import org.apache.spark.api.java.JavaRDD;
@@ -49,6 +51,7 @@ public final class PrepJob {
   private final RowPreparer preparer;
   private final Storage storage;
   private final String folder;
+  private boolean executorsWork;
 
   private PrepJob(SparkSession spark, PrepSpec spec, RowPreparer preparer) {
     this.spark = spark;
@@ -62,7 +65,8 @@ public final class PrepJob {
   /**
    * Writes the data set into {@link PrepSpec#datasetUri()}, over what an earlier run left there.
    *
-   * @throws InvalidDataException if the source or the tokenizer cannot be used
+   * @throws InvalidDataException if the source or the tokenizer cannot be used; a {@link
+   *     LateRefusalException} once executors have worked on it
    * @throws UncheckedIOException if reading or writing fails on the way
    */
   public static DatasetManifest run(SparkSession spark, PrepSpec spec) {
@@ -72,11 +76,15 @@ public final class PrepJob {
   }
 
   static DatasetManifest run(SparkSession spark, PrepSpec spec, RowPreparer preparer) {
+    return new PrepJob(spark, spec, preparer).sayingWhy();
+  }
+
+  private DatasetManifest sayingWhy() {
     try {
-      return new PrepJob(spark, spec, preparer).run();
+      return run();
     } catch (Exception e) {
       // Spark throws checked exceptions that it does not declare.
-      throw sayable(e, spec);
+      throw sayable(e);
     }
   }
 
@@ -88,8 +96,12 @@ public final class PrepJob {
             : new ArrayList<>(SourceFiles.find(spec.rows().source(), spec.output(), storage));
     // taken before the files are read, so that a change on the way is noticed
     SourceFingerprint fingerprint = table ? null : spec.fingerprint(files, storage);
-    NumberedRows source =
-        table ? TableSource.rows(spark, spec, storage) : SourceScan.rows(sc, spec, files, storage);
+    Supplier<NumberedRows> opened =
+        table
+            ? TableSource.open(spark, spec, storage)
+            : () -> SourceScan.rows(sc, spec, files, storage);
+    executorsWork = true;
+    NumberedRows source = opened.get();
     if (source.count() == 0) {
       throw Refusals.noRows(spec);
     }
@@ -233,10 +245,12 @@ public final class PrepJob {
   }
 
   /** What stopped the job or one of its tasks, as an exception whose message is a sentence. */
-  private static RuntimeException sayable(Exception failure, PrepSpec spec) {
+  private RuntimeException sayable(Exception failure) {
     for (Cause cause : TaskFailure.causes(failure)) {
       if (cause.is(InvalidDataException.class)) {
-        return new InvalidDataException(cause.message(), failure);
+        return executorsWork
+            ? new LateRefusalException(cause.message(), failure)
+            : new InvalidDataException(cause.message(), failure);
       }
       if (cause.is(UncheckedIOException.class)) {
         return new UncheckedIOException(cause.message(), new IOException(failure));

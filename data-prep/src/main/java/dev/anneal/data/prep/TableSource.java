@@ -33,13 +33,14 @@ final class TableSource {
     return source.startsWith(SourceFiles.TABLE_SCHEME);
   }
 
-  static NumberedRows rows(SparkSession spark, PrepSpec spec, Storage storage) {
+  /** Finds the table; its rows are read and counted when they are asked for. */
+  static Supplier<NumberedRows> open(SparkSession spark, PrepSpec spec, Storage storage) {
     String source = spec.rows().source();
     return LakeTable.at(source, storage)
-        .map(table -> rows(spec, () -> load(spark, table), e -> unreadable(source, table, e)))
+        .map(table -> open(spec, () -> load(spark, table), e -> unreadable(source, table, e)))
         .orElseGet(
             () ->
-                rows(
+                open(
                     spec,
                     () -> spark.table(source.substring(SourceFiles.TABLE_SCHEME.length())),
                     e -> sentence(source, e)));
@@ -55,24 +56,33 @@ final class TableSource {
         .formatted(source, table.format(), first, table.format());
   }
 
-  private static NumberedRows rows(
+  private static Supplier<NumberedRows> open(
       PrepSpec spec, Supplier<Dataset<Row>> table, Function<Exception, String> sentence) {
-    String source = spec.rows().source();
+    Dataset<Row> found = saying(sentence, table);
+    return () -> saying(sentence, () -> rows(spec, found));
+  }
+
+  private static <T> T saying(Function<Exception, String> sentence, Supplier<T> read) {
     try {
-      JavaRDD<String> texts = table.get().toJSON().javaRDD();
-      JavaRDD<String> ordered =
-          texts.sortBy(text -> text, true, Math.max(1, texts.getNumPartitions()));
-      long limit = spec.rows().limit() == null ? Long.MAX_VALUE : spec.rows().limit();
-      JavaRDD<SourceRow> rows =
-          ordered
-              .zipWithIndex()
-              .filter(row -> row._2() < limit)
-              .map(row -> new SourceRow(row._2(), source, row._2() + 1, row._1()));
-      return new NumberedRows(rows, Math.min(limit, ordered.count()));
+      return read.get();
     } catch (Exception e) {
       // Spark throws checked exceptions that it does not declare
       throw new InvalidDataException(sentence.apply(e), e);
     }
+  }
+
+  private static NumberedRows rows(PrepSpec spec, Dataset<Row> table) {
+    String source = spec.rows().source();
+    JavaRDD<String> texts = table.toJSON().javaRDD();
+    JavaRDD<String> ordered =
+        texts.sortBy(text -> text, true, Math.max(1, texts.getNumPartitions()));
+    long limit = spec.rows().limit() == null ? Long.MAX_VALUE : spec.rows().limit();
+    JavaRDD<SourceRow> rows =
+        ordered
+            .zipWithIndex()
+            .filter(row -> row._2() < limit)
+            .map(row -> new SourceRow(row._2(), source, row._2() + 1, row._1()));
+    return new NumberedRows(rows, Math.min(limit, ordered.count()));
   }
 
   private static String sentence(String source, Exception failure) {

@@ -2,7 +2,6 @@ package dev.anneal.spark.doctor;
 
 import dev.anneal.data.task.TaskResults;
 import dev.anneal.spark.Redaction;
-import dev.anneal.spark.Request;
 import dev.anneal.spark.cluster.BarrierStage;
 import dev.anneal.spark.cluster.Slots;
 import dev.anneal.spark.config.AnnealConfig;
@@ -49,14 +48,17 @@ public final class Doctor {
    */
   public static AnnealConfig anyRun() {
     int nodes = Slots.of(new SparkConf()).orElse(1);
-    List<String> sets = List.of("cluster.gpus_per_node=0", "cluster.nodes=" + Math.max(1, nodes));
+    List<String> sets =
+        List.of(
+            "cluster.gpus_per_node=0",
+            "compute.matmul=bf16",
+            "cluster.nodes=" + Math.max(1, nodes));
     return ConfigLoader.load(null, sets, Path.of("").toAbsolutePath());
   }
 
   /** Looks, in a session as a run would have it. */
   public static Diagnosis examine(AnnealConfig config) {
-    Request run = Request.of(Request.Command.TRAIN, config, Request.Existing.KEEP);
-    try (RunSession session = RunSession.forRequest(run)) {
+    try (RunSession session = RunSession.forRequest(SettingsChecks.request(config))) {
       Diagnosis diagnosis = new Doctor(session, config).examine();
       if (diagnosis.stops().isEmpty()) {
         session.succeeded();
@@ -70,10 +72,11 @@ public final class Doctor {
     Looks looks = new Looks();
     List<PlaceReport> executors = new ArrayList<>();
     try {
-      HostChecks.addTo(looks, spark.getConf());
+      HostChecks.addForDriver(looks, spark.getConf());
       LibraryChecks.addForDriver(looks);
       StorageChecks.addForDriver(looks, places);
       HubCheck.addForDriver(looks, places);
+      SettingsChecks.addTo(looks, config, given, session.hadoop());
       int tasks = new SlotChecks(spark, config, given).addTo(looks);
       if (tasks > 0) {
         executors.addAll(executors(places, tasks));

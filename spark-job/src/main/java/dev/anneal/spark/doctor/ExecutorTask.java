@@ -15,7 +15,7 @@ record ExecutorTask(Places places) implements BarrierStage.Task<String> {
     BarrierTaskContext context = BarrierTaskContext.get();
     String host = BarrierStage.host(context);
     Looks looks = new Looks();
-    HostChecks.addTo(looks, SparkEnv.get().conf());
+    HostChecks.addForExecutor(looks, SparkEnv.get().conf());
     LibraryChecks.addForRanks(looks, places.config().cluster().gpusPerNode());
     StorageChecks.addForExecutor(looks, places);
     HubCheck.addForExecutor(looks, places);

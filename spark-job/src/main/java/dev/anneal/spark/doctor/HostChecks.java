@@ -19,22 +19,33 @@ import org.apache.spark.util.Utils;
 final class HostChecks {
   private static final Duration LIMIT = Duration.ofSeconds(5);
 
-  /** What libtorch's build and its C++ library are linked against. */
-  private static final int LEAST_GLIBC_MINOR = 28;
+  /** What the symbols of {@code libtorch_cpu.so} ask for. */
+  static final int GLIBC_TO_TRAIN = 35;
+
+  /** What the tokenizer of a driver asks for, which does not train. */
+  static final int GLIBC_TO_PREPARE = 34;
 
   private static final Pattern GLIBC = Pattern.compile("glibc (2\\.(\\d+))");
 
   private HostChecks() {}
 
-  static void addTo(Looks looks, SparkConf spark) {
+  static void addForDriver(Looks looks, SparkConf spark) {
+    add(looks, spark, GLIBC_TO_PREPARE);
+  }
+
+  static void addForExecutor(Looks looks, SparkConf spark) {
+    add(looks, spark, GLIBC_TO_TRAIN);
+  }
+
+  private static void add(Looks looks, SparkConf spark, int leastGlibc) {
     looks.add("java", () -> System.getProperty("java.version"));
     looks.require(
         "glibc",
         LIMIT,
-        HostChecks::glibc,
+        () -> glibc(Commands.output(List.of("getconf", "GNU_LIBC_VERSION")), leastGlibc),
         cause ->
             "glibc 2.%s or newer is needed, but %s: use an image with it."
-                .formatted(LEAST_GLIBC_MINOR, cause));
+                .formatted(leastGlibc, cause));
     looks.add("kernel", () -> System.getProperty("os.version"));
     looks.add("spark", () -> org.apache.spark.package$.MODULE$.SPARK_VERSION());
     looks.add("scala", scala.util.Properties::versionNumberString);
@@ -48,19 +59,16 @@ final class HostChecks {
     looks.add("gpus", HostChecks::gpus);
   }
 
-  private static String glibc() throws IOException, InterruptedException {
-    return glibc(Commands.output(List.of("getconf", "GNU_LIBC_VERSION")));
-  }
-
   /**
    * The version, as {@code 2.36}.
    *
    * @param told what {@code getconf} prints
+   * @param leastMinor the least version that will do, behind its {@code 2.}
    * @throws IOException if it is none that will do
    */
-  static String glibc(String told) throws IOException {
+  static String glibc(String told, int leastMinor) throws IOException {
     Matcher version = GLIBC.matcher(told);
-    if (!version.lookingAt() || Integer.parseInt(version.group(2)) < LEAST_GLIBC_MINOR) {
+    if (!version.lookingAt() || Integer.parseInt(version.group(2)) < leastMinor) {
       throw new IOException("this is " + told);
     }
     return version.group(1);

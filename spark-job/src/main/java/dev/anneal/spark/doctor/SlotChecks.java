@@ -1,13 +1,9 @@
 package dev.anneal.spark.doctor;
 
-import dev.anneal.spark.BadRequestException;
 import dev.anneal.spark.cluster.Slots;
 import dev.anneal.spark.config.AnnealConfig;
-import dev.anneal.spark.preflight.ClusterCheck;
-import dev.anneal.spark.preflight.GpuCheck;
 import java.time.Duration;
 import java.util.OptionalInt;
-import java.util.function.BiConsumer;
 import org.apache.spark.SparkConf;
 import org.apache.spark.api.java.JavaSparkContext;
 
@@ -34,8 +30,6 @@ final class SlotChecks {
   /** Adds them, when as many executors have come as a run needs, or no more come. */
   int addTo(Looks looks) throws InterruptedException {
     looks.put("dynamic allocation", Finding.of(allocation()));
-    addSettings(looks, "settings", ClusterCheck::check);
-    addSettings(looks, "gpu settings", GpuCheck::check);
     int wanted = config.cluster().nodes();
     OptionalInt known = Slots.of(given);
     int slots = isLocal() ? known.orElse(1) : executors(Math.min(wanted, known.orElse(wanted)));
@@ -45,15 +39,6 @@ final class SlotChecks {
 
   private String allocation() {
     return given.getBoolean("spark.dynamicAllocation.enabled", false) ? "on" : "off";
-  }
-
-  private void addSettings(Looks looks, String name, BiConsumer<AnnealConfig, SparkConf> check) {
-    try {
-      check.accept(config, given);
-      looks.put(name, Finding.of("fit"));
-    } catch (BadRequestException e) {
-      looks.put(name, Finding.stopping(e.getMessage()));
-    }
   }
 
   private boolean isLocal() {

@@ -2,6 +2,7 @@ package dev.anneal.spark.job;
 
 import dev.anneal.data.RowSamples;
 import dev.anneal.data.error.InvalidDataException;
+import dev.anneal.data.error.LateRefusalException;
 import dev.anneal.data.manifest.DatasetManifest;
 import dev.anneal.data.token.ChatTokenizer;
 import dev.anneal.spark.BadRequestException;
@@ -87,9 +88,9 @@ public final class Run {
    * Carries out a request.
    *
    * @param out told how it goes on, and what came of it
-   * @throws BadRequestException before anything starts, if it cannot be carried out as it is, or if
-   *     preparing the data shows that
-   * @throws JobFailedException if it fails on the way
+   * @throws BadRequestException if it cannot be carried out as it is, before executors have worked
+   *     on it
+   * @throws JobFailedException if it fails on the way, by what they find in the data, too
    */
   public static Result execute(Request request, RunSession session, PrintWriter out) {
     try (BackgroundWriter background = new BackgroundWriter(out)) {
@@ -206,11 +207,15 @@ public final class Run {
     }
     display.line(Summary.dataset(dataset));
     dataset.notes().forEach(display::line);
-    DatasetCheck.check(plan.config(), plan.vocabSize(), dataset);
+    // a request is refused before it costs anything; what is found out now is a failure
+    try {
+      DatasetCheck.check(plan.config(), plan.vocabSize(), dataset);
+    } catch (BadRequestException e) {
+      throw new JobFailedException(e.getMessage(), e);
+    }
     try {
       return trained(spark, record, dataset, summary);
     } catch (InvalidDataException | InvalidModelException e) {
-      // a request is refused before it costs anything; what is found out now is a failure
       throw new JobFailedException(e.getMessage(), e);
     }
   }
@@ -281,6 +286,8 @@ public final class Run {
     display.line("Preparing " + RunFolder.display(plan.prep().spec().rows().source()) + " ...");
     try {
       return plan.prep().run(spark);
+    } catch (LateRefusalException e) {
+      throw new JobFailedException(e.getMessage(), e);
     } catch (InvalidDataException e) {
       throw e;
     } catch (Exception e) {

@@ -4,6 +4,8 @@ import dev.anneal.spark.storage.RunFolder;
 import dev.anneal.training.trainer.StepMetrics;
 import java.io.IOException;
 import java.time.Duration;
+import java.util.Collections;
+import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.ExecutionException;
@@ -18,16 +20,19 @@ import org.slf4j.LoggerFactory;
  * {@code metrics.jsonl} as the world sees it: a copy of a {@link MetricsLog}, brought up to date by
  * a thread of its own, so that a slow or absent store holds nobody up. Where a file can be appended
  * to, a line is there as soon as it is told. Elsewhere, and after a failure or a {@link #rewind},
- * the file is written anew as a whole: now and then, and at {@link #flush}; the longer that takes,
- * the more seldom.
+ * the file is written anew: now and then, and at {@link #flush}; the longer that takes, the more
+ * seldom. Where it can never be appended to, the first of very many lines lie in {@link
+ * MetricsSegments} until {@link #requireComplete}.
  */
 public final class MetricsFile implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(MetricsFile.class);
   private static final Duration REWRITE_EVERY = Duration.ofSeconds(30);
   private static final Duration LAST_WRITE = Duration.ofSeconds(10);
+  private static final int SEGMENT_LINES = 50_000;
 
   private final MetricsLog log;
   private final PublishedLines published;
+  private final MetricsSegments segments;
   private final Duration rewriteEvery;
   private final ScheduledThreadPoolExecutor writer;
 
@@ -35,14 +40,17 @@ public final class MetricsFile implements AutoCloseable {
   private Future<?> next;
   // the file may hold what the log does not
   private boolean outdated = true;
+  // the first line by which it differs from the log; null behind all that were written
+  private MetricsLine changed;
   private IOException failure;
 
   // only the writer's thread knows it
   private MetricsLine written;
 
-  MetricsFile(RunFolder folder, MetricsLog log, Duration rewriteEvery) {
+  MetricsFile(RunFolder folder, MetricsLog log, Duration rewriteEvery, int segmentLines) {
     this.log = log;
     this.published = new PublishedLines(folder);
+    this.segments = new MetricsSegments(folder, segmentLines);
     this.rewriteEvery = rewriteEvery;
     this.writer = new ScheduledThreadPoolExecutor(1, MetricsFile::daemon);
     writer.setExecuteExistingDelayedTasksAfterShutdownPolicy(false);
@@ -66,7 +74,7 @@ public final class MetricsFile implements AutoCloseable {
    * @throws IOException if it cannot be written
    */
   public static MetricsFile open(RunFolder folder, MetricsLog log) throws IOException {
-    MetricsFile file = new MetricsFile(folder, log, REWRITE_EVERY);
+    MetricsFile file = new MetricsFile(folder, log, REWRITE_EVERY, SEGMENT_LINES);
     try {
       file.requireComplete();
       return file;
@@ -90,21 +98,28 @@ public final class MetricsFile implements AutoCloseable {
   }
 
   private synchronized void put(MetricsLine line) {
-    outdated |= !log.put(line);
+    if (!log.put(line)) {
+      changed(line);
+    }
     schedule();
+  }
+
+  private void changed(MetricsLine from) {
+    outdated = true;
+    changed = changed == null || from.compareTo(changed) < 0 ? from : changed;
   }
 
   /** Forgets what came after a step, because the run goes on from there. */
   public synchronized void rewind(long step) {
     log.rewind(step);
-    outdated = true;
+    changed(MetricsLog.end(step));
     schedule();
   }
 
   private void schedule() {
     if (next == null) {
       long wait = published.grows() ? 0 : published.pause(rewriteEvery).toNanos();
-      next = writer.schedule(this::publish, wait, TimeUnit.NANOSECONDS);
+      next = writer.schedule(() -> publish(Extent.END), wait, TimeUnit.NANOSECONDS);
     }
   }
 
@@ -114,20 +129,12 @@ public final class MetricsFile implements AutoCloseable {
    * is closed, as it may be while a checkpoint is still being completed.
    */
   public void flush() {
-    try {
-      writer.submit(this::publish).get();
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-    } catch (RejectedExecutionException | CancellationException e) {
-      LOG.debug("{} is closed", RunFolder.METRICS, e);
-    } catch (ExecutionException e) {
-      ended(new IOException(e.getCause()));
-    }
+    publishNow(Extent.END);
   }
 
-  /** Brings the file up to date; throws what stands in the way of that. */
+  /** Brings the file up to date, as one of all lines; throws what stands in the way of that. */
   public void requireComplete() throws IOException {
-    flush();
+    publishNow(Extent.WHOLE);
     synchronized (this) {
       if (failure != null) {
         throw new IOException(RunFolder.METRICS + ": " + failure.getMessage(), failure);
@@ -135,26 +142,52 @@ public final class MetricsFile implements AutoCloseable {
     }
   }
 
-  private void publish() {
+  /** What of the lines the file is to hold. */
+  private enum Extent {
+    /** Those behind the segments. */
+    END,
+    WHOLE
+  }
+
+  private void publishNow(Extent extent) {
+    try {
+      writer.submit(() -> publish(extent)).get();
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    } catch (RejectedExecutionException | CancellationException e) {
+      LOG.debug("{} is closed", RunFolder.METRICS, e);
+    } catch (ExecutionException e) {
+      ended(new IOException(e.getCause()), null);
+    }
+  }
+
+  private void publish(Extent extent) {
     MetricsLine last;
+    MetricsLine from;
     boolean anew;
-    byte[] lines;
+    List<MetricsLine> lines;
     synchronized (this) {
       next = null;
       last = log.last();
-      if (!outdated && Objects.equals(last, written)) {
+      boolean asItIs = extent == Extent.END || segments.areNone();
+      if (!outdated && asItIs && Objects.equals(last, written)) {
         return;
       }
       anew = outdated || !published.grows();
       lines = log.after(anew ? null : written);
+      from = changed;
       outdated = false;
+      changed = null;
     }
     IOException thrown = null;
     try {
-      if (anew) {
-        published.replace(lines);
+      if (!anew) {
+        published.append(out -> MetricsLog.write(lines, out));
+      } else if (extent == Extent.WHOLE || published.canGrow()) {
+        published.replace(out -> MetricsLog.write(lines, out));
+        segments.remove();
       } else {
-        published.append(lines);
+        replaceEnd(lines, from);
       }
       written = last;
     } catch (IOException e) {
@@ -163,13 +196,28 @@ public final class MetricsFile implements AutoCloseable {
       // an Error too: nobody hears of what a scheduled task throws
       thrown = new IOException(e);
     }
-    ended(thrown);
+    ended(thrown, from);
   }
 
-  private synchronized void ended(IOException thrown) {
+  private void replaceEnd(List<MetricsLine> lines, MetricsLine from) throws IOException {
+    if (from != null) {
+      segments.removeFrom(from);
+    }
+    int closed = segments.areNone() ? 0 : Collections.binarySearch(lines, segments.end()) + 1;
+    List<MetricsLine> rest = segments.close(lines.subList(closed, lines.size()));
+    published.replace(out -> MetricsLog.write(rest, out));
+  }
+
+  private synchronized void ended(IOException thrown, MetricsLine from) {
     failure = thrown;
+    if (thrown == null) {
+      return;
+    }
     // nobody knows how much of the last lines has arrived
-    outdated |= thrown != null;
+    outdated = true;
+    if (from != null) {
+      changed(from);
+    }
   }
 
   /** Writes nothing more; what was not flushed may be missing. */

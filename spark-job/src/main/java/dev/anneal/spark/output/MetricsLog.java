@@ -4,18 +4,26 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 
 import dev.anneal.training.checkpoint.InvalidCheckpointException;
 import dev.anneal.training.trainer.StepMetrics;
+import java.io.BufferedOutputStream;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.io.UncheckedIOException;
+import java.util.ArrayList;
 import java.util.Collection;
+import java.util.List;
 import java.util.NavigableSet;
 import java.util.TreeSet;
 import java.util.function.BiConsumer;
 import java.util.function.Consumer;
-import java.util.stream.Collectors;
 
 /**
  * Everything measured in a run so far, over all its attempts: a line for every step and every
  * evaluation, in the order of the steps. A step that is told again replaces what was told before.
  */
 public final class MetricsLog {
+  private static final int BUFFER_BYTES = 1 << 16;
+
   private final NavigableSet<MetricsLine> lines = new TreeSet<>();
 
   /**
@@ -104,19 +112,32 @@ public final class MetricsLog {
   }
 
   /** The lines behind one, all of them behind {@code null}. */
-  synchronized byte[] after(MetricsLine line) {
-    return bytes(line == null ? lines : lines.tailSet(line, false));
+  synchronized List<MetricsLine> after(MetricsLine line) {
+    return new ArrayList<>(line == null ? lines : lines.tailSet(line, false));
+  }
+
+  /** Writes lines one after the other, so that none of a long log is in memory twice. */
+  static void write(Collection<MetricsLine> lines, OutputStream to) throws IOException {
+    OutputStream out = new BufferedOutputStream(to, BUFFER_BYTES);
+    for (MetricsLine line : lines) {
+      out.write(line.text().getBytes(UTF_8));
+      out.write('\n');
+    }
+    out.flush();
   }
 
   // no line of the step comes behind its evaluation
-  private static MetricsLine end(long step) {
+  static MetricsLine end(long step) {
     return MetricsLine.of(step, Double.NaN);
   }
 
   private static byte[] bytes(Collection<MetricsLine> lines) {
-    return lines.stream()
-        .map(line -> line.text() + "\n")
-        .collect(Collectors.joining())
-        .getBytes(UTF_8);
+    ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+    try {
+      write(lines, bytes);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+    return bytes.toByteArray();
   }
 }

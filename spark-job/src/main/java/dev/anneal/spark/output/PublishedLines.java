@@ -1,6 +1,7 @@
 package dev.anneal.spark.output;
 
 import dev.anneal.spark.storage.RunFolder;
+import dev.anneal.storage.Storage;
 import java.io.IOException;
 import java.time.Duration;
 import org.apache.hadoop.fs.FSDataOutputStream;
@@ -43,11 +44,16 @@ final class PublishedLines implements AutoCloseable {
     return Duration.ofNanos(atMostNow - (System.nanoTime() - rewrittenAt));
   }
 
+  /** Whether the file can be made to grow, as far as is known. */
+  boolean canGrow() {
+    return canAppend;
+  }
+
   /** Adds to the file, where it {@link #grows}; it grows no more once that has failed. */
-  void append(byte[] lines) throws IOException {
+  void append(Storage.Content lines) throws IOException {
     boolean added = false;
     try {
-      end.write(lines);
+      lines.writeTo(end);
       end.hflush();
       added = true;
     } finally {
@@ -58,7 +64,7 @@ final class PublishedLines implements AutoCloseable {
   }
 
   /** Makes the file anew, whole or not at all. */
-  void replace(byte[] lines) throws IOException {
+  void replace(Storage.Content lines) throws IOException {
     disconnect();
     rewrittenAt = System.nanoTime();
     folder.write(RunFolder.METRICS, lines);

@@ -79,6 +79,36 @@ public final class Preflight {
         plan.notes());
   }
 
+  /**
+   * A check that needs neither a cluster nor rows.
+   *
+   * @param name of what it looks at
+   * @param place the key whose place it reads; {@code null} for none, or one that nobody else reads
+   * @param check throws as {@link #check} does
+   */
+  public record Part(String name, String place, Runnable check) {}
+
+  /** The checks that can be made each by itself, of what is set. */
+  public static List<Part> parts(Request request, SparkConf spark, Configuration hadoop) {
+    AnnealConfig config = request.config();
+    Preflight preflight = new Preflight(request, spark, hadoop);
+    List<Part> parts = new ArrayList<>();
+    parts.add(new Part("jvm", null, JvmCheck::check));
+    parts.add(new Part("settings", null, () -> ClusterCheck.check(config, spark)));
+    parts.add(new Part("gpu settings", null, () -> GpuCheck.check(config, spark)));
+    parts.add(new Part("combination", null, preflight::checkCombination));
+    if (config.output().path() != null) {
+      parts.add(new Part("output free", "output.path", preflight::checkOutput));
+    }
+    if (config.model().path() != null) {
+      ModelLocation model = ModelLocation.of(config.model().path());
+      parts.add(new Part("weights", "model.path", () -> preflight.checkModel(model)));
+      String place = config.model().tokenizer() == null ? "model.path" : null;
+      parts.add(new Part("tokenizer", place, () -> preflight.checkTokenizer(model)));
+    }
+    return parts;
+  }
+
   private static void requireKeys(Request request) {
     if (request.command().trains() || request.config().model().tokenizer() == null) {
       require("model.path", request.config().model().path());
@@ -99,17 +129,11 @@ public final class Preflight {
   private Plan check() {
     ClusterCheck.checkExecutors(spark);
     if (request.command().trains()) {
-      BuildCheck.check(config);
+      checkCombination();
       ClusterCheck.check(config, spark);
       GpuCheck.check(config, spark);
-      if (trainsAdapters()) {
-        // a regular expression that is not understood needs no model to be refused
-        Specs.lora(config);
-      }
     }
-    OutputPlaceCheck.check(folder, spark);
-    InputsCheck.checkKept(request, folder);
-    OutputCheck.checkFree(request, folder);
+    checkOutput();
     String path = config.model().path();
     ModelLocation model = path == null ? null : ModelLocation.of(path);
     String tokenizer = tokenizer(model);
@@ -130,6 +154,28 @@ public final class Preflight {
     OutputCheck.checkWritable(folder);
     return new Plan(
         config, prep, tokenizer, vocabSize, fingerprint, adapters, folder, earlier, notes);
+  }
+
+  private void checkCombination() {
+    BuildCheck.check(config);
+    if (trainsAdapters()) {
+      // a regular expression that is not understood needs no model to be refused
+      Specs.lora(config);
+    }
+  }
+
+  private void checkOutput() {
+    OutputPlaceCheck.check(folder, spark);
+    InputsCheck.checkKept(request, folder);
+    OutputCheck.checkFree(request, folder);
+  }
+
+  private void checkTokenizer(ModelLocation model) {
+    String location = tokenizer(model);
+    if (location != null) {
+      String template = config.data().rows().template();
+      ChatTokenizer.of(TokenizerFiles.read(location, template, storage)).close();
+    }
   }
 
   private String fingerprint(ModelLocation location, LlamaConfig shape) {

@@ -31,6 +31,10 @@ public final class RunFolder implements Serializable {
   public static final String ADAPTER = "adapter";
   public static final String MODEL = "model";
   public static final String METRICS = "metrics.jsonl";
+
+  /** Where the first lines of a long {@link #METRICS} lie while a run goes on. */
+  public static final String METRICS_SEGMENTS = "metrics.segments";
+
   public static final String RECORD = "run.json";
   public static final String LOCK = "run.lock";
 
@@ -107,9 +111,9 @@ public final class RunFolder implements Serializable {
         : Optional.empty();
   }
 
-  /** The files in it that every command makes anew. */
+  /** What else in it every command makes anew. */
   public static List<String> filesMade() {
-    return List.of(RECORD, METRICS);
+    return List.of(RECORD, METRICS, METRICS_SEGMENTS);
   }
 
   /** A location as a person writes it: a local one as a plain path. */

@@ -49,9 +49,13 @@ class HostChecksTest {
 
   @Test
   void asksForAGlibcThatLibtorchLoadsWith() throws IOException {
-    assertThat(HostChecks.glibc("glibc 2.36")).isEqualTo("2.36");
-    assertThatThrownBy(() -> HostChecks.glibc("glibc 2.17")).hasMessage("this is glibc 2.17");
-    assertThatThrownBy(() -> HostChecks.glibc("musl")).hasMessage("this is musl");
+    int train = HostChecks.GLIBC_TO_TRAIN;
+    assertThat(HostChecks.glibc("glibc 2.35", train)).isEqualTo("2.35");
+    // Amazon Linux 2023, where data can be prepared
+    assertThatThrownBy(() -> HostChecks.glibc("glibc 2.34", train))
+        .hasMessage("this is glibc 2.34");
+    assertThat(HostChecks.glibc("glibc 2.34", HostChecks.GLIBC_TO_PREPARE)).isEqualTo("2.34");
+    assertThatThrownBy(() -> HostChecks.glibc("musl", train)).hasMessage("this is musl");
   }
 
   @Test

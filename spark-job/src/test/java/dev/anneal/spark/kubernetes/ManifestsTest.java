@@ -15,6 +15,7 @@ import dev.anneal.spark.kubernetes.SparkApplication.RestartType;
 import java.io.IOException;
 import java.io.Reader;
 import java.io.StringReader;
+import java.util.List;
 import java.util.Properties;
 import org.junit.jupiter.api.Test;
 
@@ -57,6 +58,21 @@ class ManifestsTest {
         .isEqualTo(properties.get("spark.executor.memoryOverhead"));
     assertThat(spec.executor().terminationGracePeriodSeconds() + "")
         .isEqualTo(properties.get("spark.kubernetes.executor.terminationGracePeriodSeconds"));
+    assertThat(spec.image()).isEqualTo(properties.get("spark.kubernetes.container.image"));
+  }
+
+  @Test
+  void theLibrariesThatAreNamedAreThoseOfTheImage() throws Exception {
+    String image = "spark.kubernetes.container.image";
+    for (String classPath :
+        List.of("spark.driver.extraClassPath", "spark.executor.extraClassPath")) {
+      Properties cpus = properties("spark.conf");
+      assertThat(cpus.getProperty(classPath)).isEqualTo("/opt/anneal/natives/cpu/*");
+      assertThat(cpus.getProperty(image)).doesNotEndWith("-gpu");
+      Properties gpus = properties("spark.conf", "spark-gpu.conf");
+      assertThat(gpus.getProperty(classPath)).isEqualTo("/opt/anneal/natives/gpu/*");
+      assertThat(gpus.getProperty(image)).isEqualTo(cpus.getProperty(image) + "-gpu");
+    }
   }
 
   @Test

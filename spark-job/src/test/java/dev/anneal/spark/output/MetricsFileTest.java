@@ -1,14 +1,18 @@
 package dev.anneal.spark.output;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.anneal.spark.storage.RunFolder;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.List;
+import java.util.stream.Stream;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileSystem;
 import org.junit.jupiter.api.Test;
@@ -144,7 +148,7 @@ class MetricsFileTest {
   @Test
   void writesAnObjectAsAWholeNowAndThenAndAtAFlush() throws Exception {
     Duration every = Duration.ofMillis(500);
-    try (MetricsFile file = new MetricsFile(inStore(), new MetricsLog(), every)) {
+    try (MetricsFile file = new MetricsFile(inStore(), new MetricsLog(), every, 1_000)) {
       file.requireComplete();
       Instant begun = Instant.now();
       file.evaluation(0, 2.5);
@@ -170,6 +174,131 @@ class MetricsFileTest {
       file.requireComplete();
       assertThat(Files.getAttribute(path(), "unix:ino")).isEqualTo(inode);
       assertThat(Files.getAttribute(path(), "unix:ctime")).isEqualTo(written);
+    }
+  }
+
+  @Test
+  void writesTheFirstOfManyLinesOfAnObjectOnce() throws Exception {
+    try (MetricsFile file = inSegments(10)) {
+      file.requireComplete();
+      file.evaluation(0, 2.5);
+      for (int step = 1; step <= 44; step++) {
+        file.step(Measured.step(step));
+        file.flush();
+        assertThat(together()).as("after step " + step).isEqualTo(Measured.log(step).upTo(step));
+        assertThat(lines(path())).isLessThan(20);
+      }
+      assertThat(segments()).hasSize(3);
+      Object first = Files.getLastModifiedTime(segments().get(0));
+
+      file.rewind(15);
+      file.flush();
+      assertThat(together()).isEqualTo(Measured.log(15).upTo(15));
+      for (int step = 16; step <= 32; step++) {
+        file.step(Measured.step(step));
+      }
+      file.flush();
+      assertThat(together()).isEqualTo(Measured.log(32).upTo(32));
+      assertThat(segments()).hasSize(2);
+      assertThat(Files.getLastModifiedTime(segments().get(0))).isEqualTo(first);
+
+      // told again, and differently
+      file.step(Measured.skipped(3));
+      file.flush();
+      MetricsLog other = Measured.log(32);
+      other.step(Measured.skipped(3));
+      assertThat(together()).isEqualTo(other.upTo(32));
+      file.requireComplete();
+      assertContent(other, 32);
+      assertThat(dir.resolve("metrics.segments")).doesNotExist();
+    }
+  }
+
+  @Test
+  void beginsInOneObjectWhateverSegmentsARunHasLeft() throws Exception {
+    try (MetricsFile file = inSegments(10)) {
+      file.requireComplete();
+      for (int step = 1; step <= 25; step++) {
+        file.step(Measured.step(step));
+      }
+      file.flush();
+    }
+    assertThat(segments()).hasSize(1);
+    MetricsLog log = MetricsLog.restore(Measured.log(15).upTo(15));
+    try (MetricsFile file = MetricsFile.open(inStore(), log)) {
+      assertContent(Measured.log(15), 15);
+      assertThat(dir.resolve("metrics.segments")).doesNotExist();
+    }
+  }
+
+  @Test
+  void makesUpForSegmentsThatItCouldNotWrite() throws Exception {
+    try (MetricsFile file = inSegments(10)) {
+      file.requireComplete();
+      for (int step = 1; step <= 25; step++) {
+        file.step(Measured.step(step));
+      }
+      Path inTheWay = Files.createFile(dir.resolve("metrics.segments"));
+      file.flush();
+      file.rewind(22);
+      file.flush();
+      assertThat(path()).isEmptyFile();
+      Files.delete(inTheWay);
+      file.flush();
+      assertThat(new String(together(), UTF_8).lines()).hasSize(22);
+      assertThat(segments()).hasSize(1);
+    }
+  }
+
+  /**
+   * What it costs: {@code -Dmetrics.lines=1000000 -Dmetrics.segment=50000}, and 500001 for none.
+   */
+  @Test
+  void aLaterLineOfAnObjectCostsNoMoreThanAnEarlierOne() throws Exception {
+    int lines = Integer.getInteger("metrics.lines", 20_000);
+    int segment = Integer.getInteger("metrics.segment", 1_000);
+    try (MetricsFile file = inSegments(segment)) {
+      file.requireComplete();
+      for (int step = 1; step <= lines; step++) {
+        file.step(Measured.step(step));
+      }
+      // makes the segments
+      file.flush();
+      file.step(Measured.step(lines + 1));
+      long begun = System.nanoTime();
+      file.flush();
+      long millis = (System.nanoTime() - begun) / 1_000_000;
+      System.out.printf(
+          "%,d lines: a flush writes %,d bytes in %,d ms%n", lines, Files.size(path()), millis);
+      assertThat(lines(path())).isLessThan(2L * segment);
+    }
+  }
+
+  private MetricsFile inSegments(int lines) {
+    return new MetricsFile(inStore(), new MetricsLog(), Duration.ofHours(1), lines);
+  }
+
+  private List<Path> segments() throws IOException {
+    try (Stream<Path> files = Files.list(dir.resolve("metrics.segments"))) {
+      return files.sorted().toList();
+    }
+  }
+
+  /** What a reader of segments and file sees. */
+  private byte[] together() throws IOException {
+    ByteArrayOutputStream all = new ByteArrayOutputStream();
+    if (Files.exists(dir.resolve("metrics.segments"))) {
+      for (Path segment : segments()) {
+        all.write(Files.readAllBytes(segment));
+      }
+    }
+    all.write(Files.readAllBytes(path()));
+    return all.toByteArray();
+  }
+
+  private static long lines(Path file) throws IOException {
+    try (Stream<String> lines = Files.lines(file)) {
+      return lines.count();
     }
   }
 

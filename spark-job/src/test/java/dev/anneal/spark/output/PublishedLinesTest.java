@@ -49,8 +49,8 @@ class PublishedLinesTest {
     try (PublishedLines lines = new PublishedLines(new RunFolder("oss://" + dir, hadoop))) {
       assertThat(lines.pause(LEAST)).isLessThanOrEqualTo(LEAST);
       // the first file also loads classes
-      lines.replace(new byte[] {'\n'});
-      lines.replace(new byte[] {'\n'});
+      lines.replace(out -> out.write('\n'));
+      lines.replace(out -> out.write('\n'));
       assertThat(lines.pause(LEAST)).isGreaterThan(CONNECTION.multipliedBy(10));
     }
   }

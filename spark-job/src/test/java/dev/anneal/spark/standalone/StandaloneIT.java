@@ -40,7 +40,19 @@ class StandaloneIT {
         assertThat(job.await()).as(said(job, cluster)).isEqualTo(1);
         assertThat(job.err()).containsPattern("anneal: state of driver driver-\\S+ is FAILED: ");
       }
+      // weights that are no numbers after a step or two
+      String failed = hdfs.uri("failed");
+      try (SubmittedJob job =
+          submit(cluster, "output.path=" + failed, "optimizer.learning_rate=1.0e+30")) {
+        assertThat(job.await()).as(said(job, cluster)).isEqualTo(1);
+        assertThat(job.err()).containsPattern("anneal: state of driver driver-\\S+ is FAILED: ");
+      }
+      JsonNode failure = new ObjectMapper().readTree(read(hdfs, failed + "/run.json"));
+      assertThat(failure.path("state").asText()).isEqualTo("failed");
+      assertThat(failure.path("error").asText()).contains("the loss is NaN");
+
       assertThat(cluster.drivers())
+          .contains("anneal: ", "the loss is NaN")
           .containsOnlyOnce("lies on the machine that the cluster has chosen for the driver");
       assertThat(cluster.log()).contains("FINISHED", "FAILED");
     }

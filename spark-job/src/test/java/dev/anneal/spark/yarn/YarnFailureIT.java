@@ -40,9 +40,17 @@ class YarnFailureIT {
 
   @Test
   void aBadRequestToAnApplicationMasterIsNotRepeated() throws Exception {
-    try (YarnRun run = YarnRun.start(cluster, Mode.CLUSTER, "bad", "--set", NO_ROWS)) {
+    try (YarnRun run = YarnRun.start(cluster, Mode.CLUSTER_FILES, "bad", "--set", NO_ROWS)) {
       run.assertExit(1);
       assertFailed(run, NO_ROWS_SAID);
+    }
+  }
+
+  @Test
+  void aConfigurationThatIsWrongIsRefusedByTheApplicationMaster() throws Exception {
+    try (YarnRun run = YarnRun.start(cluster, Mode.CLUSTER, "key", "--set", "lora.rank=8")) {
+      run.assertExit(1);
+      assertFailed(run, "did you mean lora.r?");
     }
   }
 
@@ -58,7 +66,7 @@ class YarnFailureIT {
   }
 
   @ParameterizedTest
-  @EnumSource
+  @EnumSource(names = {"CLIENT", "CLUSTER"})
   void aFailureIsSaidAndNotRepeated(Mode mode) throws Exception {
     // weights that are no numbers after a step or two
     try (YarnRun run =

@@ -30,7 +30,7 @@ class YarnIT {
   }
 
   @ParameterizedTest
-  @EnumSource
+  @EnumSource(names = {"CLIENT", "CLUSTER"})
   void succeedsInOneAttempt(Mode mode) throws Exception {
     try (YarnRun run = YarnRun.start(cluster, mode, mode.name())) {
       run.assertExit(0);

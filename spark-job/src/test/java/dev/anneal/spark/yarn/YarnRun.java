@@ -20,7 +20,11 @@ record YarnRun(YarnCluster cluster, SubmittedJob job, YarnApplication applicatio
   /** Where the driver runs. */
   enum Mode {
     CLIENT,
-    CLUSTER
+    CLUSTER,
+    /**
+     * The same with the configuration as a file of the application, in the place of its command.
+     */
+    CLUSTER_FILES
   }
 
   /** Processes that live for seconds spend most of their time on the second compiler. */
@@ -62,11 +66,14 @@ record YarnRun(YarnCluster cluster, SubmittedJob job, YarnApplication applicatio
             "output.path=" + output);
     List<String> words = new ArrayList<>(List.of("run"));
     Path recipe = SubmittedJob.recipe();
-    if (mode == Mode.CLIENT) {
-      words.addAll(List.of("--config", recipe.toString()));
-    } else {
-      words.addAll(List.of("--deploy-mode", "cluster", "--files", recipe.toString()));
+    if (mode != Mode.CLIENT) {
+      words.addAll(List.of("--deploy-mode", "cluster"));
+    }
+    if (mode == Mode.CLUSTER_FILES) {
+      words.addAll(List.of("--files", recipe.toString()));
       words.addAll(List.of("--config", recipe.getFileName().toString()));
+    } else {
+      words.addAll(List.of("--config", recipe.toString()));
     }
     sets.forEach(set -> words.addAll(List.of("--set", set)));
     String defaults = HOME.resolve("deploy/yarn/spark.conf").toString();

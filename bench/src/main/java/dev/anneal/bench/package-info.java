@@ -1,0 +1,2 @@
+/** Programs that measure; nobody's run needs them. */
+package dev.anneal.bench;
