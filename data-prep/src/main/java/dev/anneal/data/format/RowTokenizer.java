@@ -76,15 +76,16 @@ public final class RowTokenizer {
 
   private TokenizedRow text(String text) {
     int[] ids = tokenizer.encode(text);
-    IntStream bos = without(tokenizer.bosId(), ids.length > 0 ? ids[0] : -1).stream();
-    IntStream eos = without(tokenizer.eosId(), ids.length > 0 ? ids[ids.length - 1] : -1).stream();
-    return learnedFrom(
-        IntStream.concat(bos, IntStream.concat(IntStream.of(ids), eos)).toArray(), 1);
-  }
-
-  // A text that brings the token itself does not get it twice.
-  private static OptionalInt without(OptionalInt token, int present) {
-    return token.isPresent() && token.getAsInt() == present ? OptionalInt.empty() : token;
+    int[] before = tokenizer.idsBeforeTexts();
+    OptionalInt eos = tokenizer.eosId();
+    // a text that brings them itself does not get them twice
+    boolean begins = Arrays.equals(before, Arrays.copyOf(ids, Math.min(before.length, ids.length)));
+    boolean ends = ids.length > 0 && eos.equals(OptionalInt.of(ids[ids.length - 1]));
+    IntStream.Builder all = IntStream.builder();
+    Arrays.stream(begins ? new int[0] : before).forEach(all);
+    Arrays.stream(ids).forEach(all);
+    (ends ? OptionalInt.empty() : eos).ifPresent(all);
+    return learnedFrom(all.build().toArray(), 1);
   }
 
   private TokenizedRow tokens(Example.Tokens tokens) throws BadRowException {
