@@ -37,16 +37,13 @@ public final class RowTokenizer {
   public TokenizedRow tokenize(Example example) throws BadRowException {
     if (learnedPart == LearnedPart.WHOLE_ROW
         && example instanceof Example.Chat chat
-        && chat.messages().stream().anyMatch(turn -> isLeftOut(turn))) {
+        && chat.messages().stream().anyMatch(turn -> turn.part() == Message.Part.LEFT_OUT)) {
       throw new BadRowException(
-          "a turn of an assistant is not to be learned, but data.train_on_prompt learns every turn");
+          "a turn of an assistant is not to be learned, but data.train_on_prompt learns every"
+              + " turn");
     }
     TokenizedRow row = whole(example);
     return learnedPart == LearnedPart.WHOLE_ROW ? learnedFrom(row.ids(), 1) : row;
-  }
-
-  private static boolean isLeftOut(Message turn) {
-    return turn.role().equals("assistant") && !turn.learned();
   }
 
   private TokenizedRow whole(Example example) throws BadRowException {
@@ -62,7 +59,10 @@ public final class RowTokenizer {
   private TokenizedRow chat(Example.Chat chat) throws BadRowException {
     try {
       if (learnedPart == LearnedPart.WHOLE_ROW) {
-        return learnedFrom(tokenizer.encode(rendered(chat)), 1);
+        String text =
+            tokenizer.render(chat.messages(), chat.variables(), GenerationPrompt.OMIT).text();
+        requireWholeCharacters(text);
+        return learnedFrom(tokenizer.encode(text), 1);
       }
       return answers.find(chat);
     } catch (TemplateRefusalException e) {
@@ -70,8 +70,11 @@ public final class RowTokenizer {
     }
   }
 
-  private String rendered(Example.Chat chat) {
-    return tokenizer.render(chat.messages(), chat.variables(), GenerationPrompt.OMIT).text();
+  /** Whatever field they came from. */
+  static void requireWholeCharacters(String rendered) throws BadRowException {
+    if (Fields.hasUnpairedSurrogate(rendered)) {
+      throw new BadRowException("the rendered conversation holds half a character");
+    }
   }
 
   private TokenizedRow text(String text) {

@@ -15,6 +15,7 @@ import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.concurrent.ConcurrentHashMap;
 
 /**
  * A model's own tokenizer with its own chat template. Safe for use by several threads; closing
@@ -30,6 +31,8 @@ public final class ChatTokenizer implements AutoCloseable {
   private final ChatTemplate toolTemplate;
   private final int vocabSize;
   private final int[] idsBeforeTexts;
+  private final Map<String, Boolean> readFields = new ConcurrentHashMap<>();
+  private final Set<Integer> addedIds;
   private final Set<Integer> specialIds;
 
   private ChatTokenizer(TokenizerFiles files, TokenizerJson json) {
@@ -41,6 +44,7 @@ public final class ChatTokenizer implements AutoCloseable {
         files.templates().withTools() == null ? null : new ChatTemplate(files.withTools());
     this.vocabSize = json.idBound();
     this.idsBeforeTexts = json.idsBeforeTexts();
+    this.addedIds = json.addedIds();
     this.specialIds = json.specialIds();
   }
 
@@ -112,14 +116,6 @@ public final class ChatTokenizer implements AutoCloseable {
   }
 
   /**
-   * Whether a token ends a turn where a template puts it: a special one, as it is not part of any
-   * text.
-   */
-  public boolean isSpecial(int id) {
-    return specialIds.contains(id);
-  }
-
-  /**
    * Whether generation may stop at a token that stands behind what the assistant says: {@code
    * eos_token}, one that {@code generation_config.json} names, and any mark but that of the
    * beginning, as {@code <|im_end|>} is one.
@@ -128,13 +124,23 @@ public final class ChatTokenizer implements AutoCloseable {
     if (files.stopIds().contains(id) || eosId().equals(OptionalInt.of(id))) {
       return true;
     }
-    return !idOf(files.bosToken()).equals(OptionalInt.of(id)) && (isSpecial(id) || isMark(id));
+    return !idOf(files.bosToken()).equals(OptionalInt.of(id))
+        && (specialIds.contains(id) || isMark(id));
   }
 
   // some tokenizers do not call their marks special
   private boolean isMark(int id) {
+    if (!addedIds.contains(id)) {
+      return false;
+    }
     String text = decode(new int[] {id}, SpecialTokens.KEEP);
     return text.length() > 2 && text.startsWith("<") && text.endsWith(">");
+  }
+
+  /** Whether a chat template may read this field of a turn: whether it names it. */
+  public boolean mayRead(String field) {
+    return readFields.computeIfAbsent(
+        field, name -> ChatTemplate.namesOf(name).stream().anyMatch(files.templates()::mentions));
   }
 
   /** Ids of the text as it stands: nothing is put in front or behind, nothing is cut. */

@@ -12,10 +12,11 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.Predicate;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 
 /**
@@ -103,15 +104,22 @@ final class TokenizerJson {
     return largestId + 1;
   }
 
+  /** Ids of the added tokens. */
+  Set<Integer> addedIds() {
+    return ids(token -> true);
+  }
+
   /** Ids of the added tokens that are special. */
   Set<Integer> specialIds() {
-    Set<Integer> ids = new HashSet<>();
-    for (JsonNode token : addedTokens()) {
-      if (token.path("special").asBoolean()) {
-        ids.add(token.path("id").intValue());
-      }
-    }
-    return Set.copyOf(ids);
+    return ids(token -> token.path("special").asBoolean());
+  }
+
+  private Set<Integer> ids(Predicate<JsonNode> which) {
+    return addedTokens()
+        .valueStream()
+        .filter(which)
+        .map(token -> token.path("id").intValue())
+        .collect(Collectors.toUnmodifiableSet());
   }
 
   /** Ids that the post-processor puts before a text. */
