@@ -240,7 +240,9 @@ class RowMeaningTest {
 
     assertThatThrownBy(() -> PrepJob.run(spark, fixture(RowFormat.TEXT).source(delta).spec()))
         .isInstanceOf(InvalidDataException.class)
-        .hasMessageContaining("is a table of delta, which this Spark cannot read");
+        .hasMessageContaining(
+            "is a table of delta, which this Spark cannot read (nothing on its class path knows the"
+                + " format): start it");
     assertThatThrownBy(() -> PrepJob.run(spark, fixture(RowFormat.TEXT).source(iceberg).spec()))
         .isInstanceOf(InvalidDataException.class)
         .hasMessageContaining("is a table of iceberg, which this Spark cannot read");
