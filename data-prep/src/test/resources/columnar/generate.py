@@ -49,7 +49,9 @@ def main():
             "timestamp_us": column(pa.timestamp("us"), MOMENTS),
             "timestamp_ns": column(pa.timestamp("ns"), recent),
             "timestamp_utc": column(pa.timestamp("us", tz="UTC"), MOMENTS),
-            "half": column(pa.float16(), [0.5, -2.0, 65504.0, 0.0]),
+            "half": column(pa.float16(), [0.5, -2.0, 65504.0, 0.1]),
+            "float": column(pa.float32(), [0.1, -2.5, 3.4028234e38, 1e-45]),
+            "double": column(pa.float64(), [0.1, -2.5, 1.7976931348623157e308, 5e-324]),
         }
     )
     pq.write_table(table, HERE / "types.parquet", store_decimal_as_integer=True)
@@ -60,6 +62,17 @@ def main():
     assert found == ipc.open_file(bytes_of).read_all().to_pylist()
     rows = [json.loads(json.dumps(row, default=str)) for row in found]
     (HERE / "types.json").write_text(json.dumps(rows, indent=1) + "\n")
+    # Parquet itself has none
+    spans = [dt.timedelta(minutes=1), dt.timedelta(days=-1, seconds=3), dt.timedelta(days=400, milliseconds=5),
+             dt.timedelta(0)]
+    spans = pa.table({"s": column(pa.duration("s"), [dt.timedelta(days=s.days, seconds=s.seconds) for s in spans]),
+                      "ms": column(pa.duration("ms"), spans),
+                      "us": column(pa.duration("us"), [s + dt.timedelta(microseconds=7) for s in spans]),
+                      "ns": column(pa.duration("ns"), spans)})
+    with ipc.new_file(HERE / "durations.arrow", spans.schema) as out:
+        out.write_table(spans)
+    rows = [json.loads(json.dumps(row, default=str)) for row in spans.to_pylist()]
+    (HERE / "durations.json").write_text(json.dumps(rows, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import transformers
 from transformers import AutoTokenizer
 
 TEXT = "a<b>c <c> d"
+CLASS_TEXT = "a 12<b>c <s> a</s>  c<|endoftext|>d</s>a é e\u0301 <x>\n12"
 FAST = {"tokenizer_class": "PreTrainedTokenizerFast"}
 
 
@@ -71,6 +72,81 @@ def marks():
         **FAST, "added_tokens_decoder": {"24": added("<c>", normalized=True, special=False)}, "eos_token": "<c>"}}
 
 
+def pairs():
+    """As Llama 2 and its kin have it: characters, a sign for the space, and bytes for what is left."""
+    file = tokenizer()
+    vocab = ["<unk>", "<s>", "</s>", *[f"<0x{i:02X}>" for i in range(256)], *"▁abcdxy<>/1 ", "▁a", "▁c", "▁▁"]
+    prepend = {"type": "Sequence", "normalizers": [
+        {"type": "Prepend", "prepend": "▁"}, {"type": "Replace", "pattern": {"String": " "}, "content": "▁"}]}
+    decoder = {"type": "Sequence", "decoders": [
+        {"type": "Replace", "pattern": {"String": "▁"}, "content": " "}, {"type": "ByteFallback"}, {"type": "Fuse"},
+        {"type": "Strip", "content": " ", "start": 1, "stop": 0}]}
+    return {**file, "added_tokens": [added("<unk>", 0), added("<s>", 1), added("</s>", 2)], "normalizer": prepend,
+            "pre_tokenizer": None, "decoder": decoder, "post_processor": front("<s>", 1),
+            "model": {**file["model"], "unk_token": "<unk>", "fuse_unk": True, "byte_fallback": True,
+                      "vocab": {c: i for i, c in enumerate(vocab)},
+                      "merges": ["▁ a", "▁ c", "▁ ▁"]}}
+
+
+def digits(*tokens):
+    """As SmolLM2 has it: digits apart, and a merge of two that only other rules find."""
+    file = tokenizer(*tokens)
+    file["pre_tokenizer"] = {"type": "Sequence", "pretokenizers": [
+        {"type": "Digits", "individual_digits": True}, file["pre_tokenizer"]]}
+    vocab = {**file["model"]["vocab"], "1": 24, "2": 25, "12": 26, "Ġ1": 27, "é": 28, "Ã": 29, "©": 30, "Ì": 31,
+             "ģ": 32, "Ã©": 33, "Ċ": 34}
+    file["model"] = {**file["model"], "vocab": vocab, "merges": ["1 2", "Ġ 1", "Ã ©"]}
+    return file
+
+
+def classes():
+    """tokenizer_class: most names stand for the file, some for rules of their own."""
+    def config(name, **more):
+        return {"tokenizer_config.json": {"tokenizer_class": name, **more}}
+
+    marks = [added("<b>", 35), added("<|endoftext|>", 36)]
+    for name in ("PreTrainedTokenizerFast", "LlamaTokenizer", "LlamaTokenizerFast", "NoSuchTokenizer"):
+        yield name + " of pairs", pairs(), config(name)
+    yield "no class of pairs", pairs(), {}
+    yield "class of the model", pairs(), {"config.json": {"model_type": "llama", "tokenizer_class": "LlamaTokenizer"}}
+    yield "class beside a model", pairs(), {**config("LlamaTokenizer"), "config.json": {"model_type": "llama"}}
+    yield "legacy", pairs(), config("LlamaTokenizer", legacy=True)
+    yield "not legacy", pairs(), config("LlamaTokenizerFast", legacy=False, add_prefix_space=True)
+    yield "legacy is null", pairs(), config("LlamaTokenizer", legacy=None, add_prefix_space=None)
+    yield "no prefix", pairs(), config("LlamaTokenizer", add_prefix_space=False)
+    yield "no begin", pairs(), config("LlamaTokenizer", bos_token=None)
+    yield "keys for begin and end", pairs(), config("LlamaTokenizer", add_bos_token=False, add_eos_token=True)
+    yield "keys for begin and end of the file", digits(*marks), config(
+        "PreTrainedTokenizerFast", bos_token="<b>", add_bos_token=True, add_eos_token=True, eos_token="<b>")
+    yield "other end", pairs(), config("LlamaTokenizer", eos_token="<x>")
+    yield "list of the config", pairs(), config(
+        "LlamaTokenizer", added_tokens_decoder={"1": added("<s>"), "2": added("</s>", rstrip=True)})
+    yield "no pieces of their own", {**pairs(), "added_tokens": [added("<c>", 279), added("</s>", 2)]}, config(
+        "LlamaTokenizer")
+    for name in ("LlamaTokenizerFast", "GPT2Tokenizer", "GPT2TokenizerFast", "Qwen2Tokenizer", "GPTNeoXTokenizerFast"):
+        yield name + " of bytes", digits(*marks), config(name)
+        yield name + " of bytes, null", digits(*marks), config(name, bos_token=None, eos_token=None)
+    yield "GPT-2 without its token", digits(), config("GPT2Tokenizer")
+    yield "GPT-2 with a list", digits(*marks), config("GPT2Tokenizer", added_tokens_decoder={"40": added("<c>")})
+    yield "GPT-2 with a prefix", digits(*marks), config("GPT2Tokenizer", add_prefix_space=True)
+    yield "GPT-2 with a begin", {**digits(*marks), "post_processor": front("<b>", 35)}, config("GPT2Tokenizer")
+    yield "NeoX with a begin", {**digits(*marks), "post_processor": front("<b>", 35)}, config("GPTNeoXTokenizer")
+    yield "begin without a role", {**digits(*marks), "post_processor": front("<b>", 35)}, config(
+        "PreTrainedTokenizerFast")
+    yield "begin and end without a role", {**digits(*marks), "post_processor": {
+        "type": "RobertaProcessing", "cls": ["<b>", 35], "sep": ["<|endoftext|>", 36], "trim_offsets": True,
+        "add_prefix_space": False}}, config("PreTrainedTokenizerFast")
+    yield "a begin of two", {**digits(*marks), "post_processor": {"type": "Sequence", "processors": [
+        {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": False, "use_regex": True},
+        {"type": "TemplateProcessing", "single": [
+            {"SpecialToken": {"id": "two", "type_id": 0}}, {"SpecialToken": {"id": "<b>", "type_id": 0}},
+            {"Sequence": {"id": "A", "type_id": 0}}, {"SpecialToken": {"id": "<b>", "type_id": 0}}],
+         "pair": [{"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 1}}],
+         "special_tokens": {"<b>": {"id": "<b>", "ids": [35], "tokens": ["<b>"]},
+                            "two": {"id": "two", "ids": [1, 2], "tokens": ["b", "c"]}}}]}}, config(
+        "PreTrainedTokenizerFast", bos_token="<b>")
+
+
 def name(text):
     return "T:" + text + "{% if tools %}+tools{% endif %}"
 
@@ -123,6 +199,14 @@ for title, *rest in marks():
     loaded = load(files)
     cases.append({"name": title, "files": files, "ids": loaded(TEXT, add_special_tokens=False)["input_ids"],
                   "bos": loaded.bos_token, "eos": loaded.eos_token})
+for title, file, rest in classes():
+    files = {"tokenizer.json": file, **rest}
+    loaded = load(files)
+    ids = loaded(CLASS_TEXT, add_special_tokens=False)["input_ids"]
+    around = loaded(CLASS_TEXT)["input_ids"]
+    before = next(i for i in range(len(around)) if around[i:i + len(ids)] == ids)
+    cases.append({"name": title, "files": files, "text": CLASS_TEXT, "ids": ids, "before": around[:before],
+                  "decoded": loaded.decode(ids), "bos": loaded.bos_token, "eos": loaded.eos_token})
 for title, rest in templates():
     files = {"tokenizer.json": tokenizer(), **rest}
     loaded = load(files)

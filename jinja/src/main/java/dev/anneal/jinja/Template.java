@@ -29,6 +29,11 @@ public final class Template {
     return new Template(Program.of(text));
   }
 
+  /** Whether the template marks what the assistant says, by {@code {% generation %}}. */
+  public boolean marksGenerations() {
+    return program.marksGenerations();
+  }
+
   /**
    * What a rendering depends on beside the variables.
    *

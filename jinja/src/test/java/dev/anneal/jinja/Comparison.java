@@ -24,7 +24,7 @@ final class Comparison {
   private final List<String> differences = new ArrayList<>();
   private int equal;
   private int failed;
-  private int unsupported;
+  private final Refusals refusals = new Refusals();
 
   /** A case as Python writes it, with a text or without one, then with what was raised. */
   private record Case(
@@ -49,13 +49,15 @@ final class Comparison {
     }
   }
 
-  static Comparison of(Path cases) throws IOException {
+  static Comparison of(Path cases) throws IOException, InterruptedException {
     Comparison comparison = new Comparison();
     try (BufferedReader lines = Files.newBufferedReader(cases)) {
       for (String line = lines.readLine(); line != null; line = lines.readLine()) {
         comparison.compare(Case.of(line), line);
       }
     }
+    comparison.refusals.explain();
+    comparison.differences.addAll(comparison.refusals.unexplained());
     return comparison;
   }
 
@@ -71,10 +73,10 @@ final class Comparison {
         equal++;
       }
     } catch (TemplateException e) {
-      if (e.kind() == TemplateException.Kind.UNSUPPORTED) {
-        unsupported++;
-      } else if (expected.text() == null) {
+      if (expected.text() == null) {
         failed++;
+      } else if (e.kind() == TemplateException.Kind.UNSUPPORTED) {
+        refusals.add(line, expected.text(), e.getMessage());
       } else {
         differences.add(line + " but it fails: " + e.getMessage());
       }
@@ -99,18 +101,18 @@ final class Comparison {
     return equal;
   }
 
-  /** How many are refused for what Python makes anew each time. */
-  int unsupported() {
-    return unsupported;
+  /** Those that Python renders and this engine refuses. */
+  Refusals refusals() {
+    return refusals;
   }
 
   int cases() {
-    return equal + failed + unsupported + differences.size();
+    return equal + failed + refusals.count() + differences.size() - refusals.unexplained().size();
   }
 
   @Override
   public String toString() {
-    return "%s renderings: %s equal, %s fail in both, %s refused as unsupported, %s different"
-        .formatted(cases(), equal, failed, unsupported, differences.size());
+    return "%s renderings: %s equal, %s fail in both, %s, %s different"
+        .formatted(cases(), equal, failed, refusals, differences.size());
   }
 }

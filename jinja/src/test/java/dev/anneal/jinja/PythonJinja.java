@@ -20,7 +20,13 @@ final class PythonJinja {
    */
   static Path cases(String script, List<String> arguments)
       throws IOException, InterruptedException {
-    Path python = environment(script).resolve("bin/python");
+    return cases(script, script, arguments);
+  }
+
+  /** Same as above, in the environment of another script. */
+  static Path cases(String environment, String script, List<String> arguments)
+      throws IOException, InterruptedException {
+    Path python = environment(environment).resolve("bin/python");
     List<String> command = new ArrayList<>();
     command.add(python.toString());
     command.add(SCRIPTS.resolve(script + ".py").toString());

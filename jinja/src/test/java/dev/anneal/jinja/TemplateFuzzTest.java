@@ -8,8 +8,8 @@ import org.junit.jupiter.api.Test;
 
 /**
  * Generated templates with generated values, rendered by Jinja2 itself and here: the same text, an
- * error on both sides, or a refusal of what Python makes anew each time. {@code
- * src/test/python/fuzz.py} makes them.
+ * error on both sides, or a refusal of what Python makes anew each time or of a few named
+ * constructs. {@code src/test/python/fuzz.py} makes them.
  */
 class TemplateFuzzTest {
   private static final int CASES = Integer.getInteger("fuzz.cases", 3_000);
@@ -23,6 +23,6 @@ class TemplateFuzzTest {
     assertThat(comparison.differences()).isEmpty();
     assertThat(comparison.cases()).isEqualTo(CASES);
     assertThat(comparison.equal()).isGreaterThan(CASES / 3);
-    assertThat(comparison.unsupported()).isLessThan(CASES / 20);
+    assertThat(comparison.refusals().ofConstructs()).isLessThan(CASES / 50);
   }
 }

@@ -29,6 +29,7 @@ final class AnswerFinder {
   /** The whole conversation as tokens, with its answers as what is learned. */
   TokenizedRow find(Example.Chat chat) throws BadRowException {
     RenderedChat whole = render(chat, chat.messages().size(), GenerationPrompt.OMIT);
+    RowTokenizer.requireWholeCharacters(whole.text());
     EncodedText encoded = tokenizer.encodeWithOffsets(whole.text());
     int[] spans =
         whole.marked().isPresent()
@@ -137,7 +138,7 @@ final class AnswerFinder {
     IntStream.Builder kept = IntStream.builder();
     for (int i = 0; i < spans.length; i += 2) {
       int last = spans[i + 1] - 1;
-      while (last >= spans[i] && !tokenizer.isSpecial(encoded.ids()[last])) {
+      while (last >= spans[i] && !tokenizer.stopsGeneration(encoded.ids()[last])) {
         last--;
       }
       int end =

@@ -52,15 +52,19 @@ public final class Columns implements Serializable {
     ObjectNode rest = JsonNodeFactory.instance.objectNode();
     rest.setAll((ObjectNode) row);
     Map<String, JsonNode> values = new LinkedHashMap<>();
+    Set<String> columns = new TreeSet<>();
     for (Map.Entry<String, String> mapping : columnOfField.entrySet()) {
       String name = mapping.getValue();
       JsonNode value = column(row, name);
       values.put(mapping.getKey(), value);
       if (!value.isMissingNode()) {
         mapped.add(name);
-        rest.remove(row.has(name) ? name : name.substring(0, name.indexOf('.')));
+        String column = row.has(name) ? name : name.substring(0, name.indexOf('.'));
+        rest.remove(column);
+        columns.add(column);
       }
     }
+    columns.forEach(column -> nameOthers(row.get(column), column, unread));
     values.forEach(
         (field, value) -> {
           JsonNode own = rest.remove(field);
@@ -73,6 +77,21 @@ public final class Columns implements Serializable {
           }
         });
     return rest;
+  }
+
+  /** What a nested column holds beside what is mapped. */
+  private void nameOthers(JsonNode column, String name, Set<String> unread) {
+    if (columnOfField.containsValue(name)) {
+      return;
+    }
+    for (Map.Entry<String, JsonNode> field : column.properties()) {
+      String nested = name + "." + field.getKey();
+      if (columnOfField.values().stream().anyMatch(mapped -> mapped.startsWith(nested + "."))) {
+        nameOthers(field.getValue(), nested, unread);
+      } else if (!columnOfField.containsValue(nested) && Fields.isGiven(column, field.getKey())) {
+        unread.add(nested);
+      }
+    }
   }
 
   private static JsonNode column(JsonNode row, String name) {

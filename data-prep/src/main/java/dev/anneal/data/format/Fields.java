@@ -5,6 +5,8 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.anneal.data.source.JsonRows;
 import java.io.IOException;
+import java.util.LinkedHashMap;
+import java.util.Map;
 
 /** Checked access to the fields of a row. */
 final class Fields {
@@ -45,6 +47,11 @@ final class Fields {
     return JSON.convertValue(value, new TypeReference<Object>() {});
   }
 
+  /** An object's fields in lists, maps, texts and numbers, in their order. */
+  static Map<String, Object> object(JsonNode value) {
+    return JSON.convertValue(value, new TypeReference<LinkedHashMap<String, Object>>() {});
+  }
+
   /** A list or object, which may also be written as text, as files of plain columns have it. */
   static JsonNode json(JsonNode row, String name) {
     JsonNode value = row.path(name);
@@ -69,7 +76,7 @@ final class Fields {
     return text;
   }
 
-  private static boolean hasUnpairedSurrogate(String text) {
+  static boolean hasUnpairedSurrogate(String text) {
     for (int i = 0; i < text.length(); i++) {
       char c = text.charAt(i);
       if (Character.isHighSurrogate(c)

@@ -19,7 +19,8 @@ final class InstructionRows {
       ### Input:
       %s
 
-      ### Response:""";
+      ### Response:\
+      """;
 
   private static final String WITHOUT_INPUT =
       """
@@ -29,7 +30,8 @@ final class InstructionRows {
       ### Instruction:
       %s
 
-      ### Response:""";
+      ### Response:\
+      """;
 
   // How the raw files of Alpaca and its kin say that there is none.
   private static final String NO_INPUT = "<noinput>";
@@ -71,7 +73,7 @@ final class InstructionRows {
   private static List<Message> turns(JsonNode prompt, JsonNode completion) throws BadRowException {
     List<Message> messages = new ArrayList<>();
     for (Message turn : ConversationRows.turns(prompt, "prompt")) {
-      messages.add(turn.notLearned());
+      messages.add(turn.asPrompt());
     }
     messages.addAll(ConversationRows.turns(completion, "completion"));
     ConversationRows.checkRoles(messages);

@@ -1,6 +1,7 @@
 package dev.anneal.data.format;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import dev.anneal.data.token.Message;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -27,7 +28,7 @@ final class LearnedTurn {
     return List.copyOf(fields);
   }
 
-  static boolean of(JsonNode turn, String role) throws BadRowException {
+  static Message.Part of(JsonNode turn, String role) throws BadRowException {
     for (String name : UNKNOWN) {
       if (Fields.isGiven(turn, name)) {
         throw new BadRowException(
@@ -55,7 +56,10 @@ final class LearnedTurn {
         }
       }
     }
-    return assistant && (learned == null || learned);
+    if (!assistant) {
+      return Message.Part.PROMPT;
+    }
+    return learned == null || learned ? Message.Part.ANSWER : Message.Part.LEFT_OUT;
   }
 
   private static boolean said(JsonNode value, String name) throws BadRowException {

@@ -1,6 +1,7 @@
 package dev.anneal.data.format;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import dev.anneal.data.token.ContentParts;
 import dev.anneal.data.token.Message;
 import java.util.ArrayList;
 import java.util.List;
@@ -14,6 +15,8 @@ final class RowContext {
       List.of("loss_mask", "completion_mask", "assistant_masks");
   private static final List<String> SYSTEM_PROMPTS = List.of("system_prompt", "system_message");
   private static final List<String> VERDICTS = List.of("label", "kto_tag");
+  private static final List<String> LEARNED =
+      List.of("weight", "train", "training", "trainable", "loss");
 
   private RowContext() {}
 
@@ -24,7 +27,8 @@ final class RowContext {
       return turns;
     }
     if (!turns.isEmpty() && turns.get(0).role().equals("system")) {
-      if (system.equals(turns.get(0).content())) {
+      Object said = turns.get(0).content();
+      if (system.equals(said instanceof ContentParts parts ? parts.text() : said)) {
         return turns;
       }
       throw new BadRowException("field 'system' and the system turn say different things");
@@ -81,11 +85,20 @@ final class RowContext {
           "fields 'chosen' and 'rejected' hold preferences, which are not learned: map the one to"
               + " learn with data.columns");
     }
+    for (String name : LEARNED) {
+      if (isNo(row.path(name))) {
+        throw new BadRowException("field '" + name + "' says that the row is not learned");
+      }
+    }
     for (String name : VERDICTS) {
       if (row.path(name).isBoolean() && !row.path(name).booleanValue()) {
         throw new BadRowException("field '" + name + "' says that the answer is a bad one");
       }
     }
+  }
+
+  private static boolean isNo(JsonNode value) {
+    return value.isBoolean() ? !value.booleanValue() : value.isNumber() && value.doubleValue() == 0;
   }
 
   /** Fields that are looked at, though no format asks for them. */

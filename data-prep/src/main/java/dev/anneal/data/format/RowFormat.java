@@ -66,7 +66,8 @@ public enum RowFormat {
       "assistant_masks",
       "loss_mask",
       "attention_mask",
-      "position_ids");
+      "position_ids",
+      "seq_lengths");
 
   private final String configName;
 

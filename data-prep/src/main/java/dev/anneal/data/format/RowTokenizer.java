@@ -37,16 +37,13 @@ public final class RowTokenizer {
   public TokenizedRow tokenize(Example example) throws BadRowException {
     if (learnedPart == LearnedPart.WHOLE_ROW
         && example instanceof Example.Chat chat
-        && chat.messages().stream().anyMatch(turn -> isLeftOut(turn))) {
+        && chat.messages().stream().anyMatch(turn -> turn.part() == Message.Part.LEFT_OUT)) {
       throw new BadRowException(
-          "a turn of an assistant is not to be learned, but data.train_on_prompt learns every turn");
+          "a turn of an assistant is not to be learned, but data.train_on_prompt learns every"
+              + " turn");
     }
     TokenizedRow row = whole(example);
     return learnedPart == LearnedPart.WHOLE_ROW ? learnedFrom(row.ids(), 1) : row;
-  }
-
-  private static boolean isLeftOut(Message turn) {
-    return turn.role().equals("assistant") && !turn.learned();
   }
 
   private TokenizedRow whole(Example example) throws BadRowException {
@@ -62,7 +59,10 @@ public final class RowTokenizer {
   private TokenizedRow chat(Example.Chat chat) throws BadRowException {
     try {
       if (learnedPart == LearnedPart.WHOLE_ROW) {
-        return learnedFrom(tokenizer.encode(rendered(chat)), 1);
+        String text =
+            tokenizer.render(chat.messages(), chat.variables(), GenerationPrompt.OMIT).text();
+        requireWholeCharacters(text);
+        return learnedFrom(tokenizer.encode(text), 1);
       }
       return answers.find(chat);
     } catch (TemplateRefusalException e) {
@@ -70,21 +70,25 @@ public final class RowTokenizer {
     }
   }
 
-  private String rendered(Example.Chat chat) {
-    return tokenizer.render(chat.messages(), chat.variables(), GenerationPrompt.OMIT).text();
+  /** Whatever field they came from. */
+  static void requireWholeCharacters(String rendered) throws BadRowException {
+    if (Fields.hasUnpairedSurrogate(rendered)) {
+      throw new BadRowException("the rendered conversation holds half a character");
+    }
   }
 
   private TokenizedRow text(String text) {
     int[] ids = tokenizer.encode(text);
-    IntStream bos = without(tokenizer.bosId(), ids.length > 0 ? ids[0] : -1).stream();
-    IntStream eos = without(tokenizer.eosId(), ids.length > 0 ? ids[ids.length - 1] : -1).stream();
-    return learnedFrom(
-        IntStream.concat(bos, IntStream.concat(IntStream.of(ids), eos)).toArray(), 1);
-  }
-
-  // A text that brings the token itself does not get it twice.
-  private static OptionalInt without(OptionalInt token, int present) {
-    return token.isPresent() && token.getAsInt() == present ? OptionalInt.empty() : token;
+    int[] before = tokenizer.idsBeforeTexts();
+    OptionalInt eos = tokenizer.eosId();
+    // a text that brings them itself does not get them twice
+    boolean begins = Arrays.equals(before, Arrays.copyOf(ids, Math.min(before.length, ids.length)));
+    boolean ends = ids.length > 0 && eos.equals(OptionalInt.of(ids[ids.length - 1]));
+    IntStream.Builder all = IntStream.builder();
+    Arrays.stream(begins ? new int[0] : before).forEach(all);
+    Arrays.stream(ids).forEach(all);
+    (ends ? OptionalInt.empty() : eos).ifPresent(all);
+    return learnedFrom(all.build().toArray(), 1);
   }
 
   private TokenizedRow tokens(Example.Tokens tokens) throws BadRowException {

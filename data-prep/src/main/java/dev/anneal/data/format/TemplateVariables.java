@@ -14,7 +14,21 @@ final class TemplateVariables {
 
   /** Arguments that choose how is rendered and are no variables. */
   private static final List<String> NOT_VARIABLES =
-      List.of("chat_template", "messages", "conversation", "continue_final_message", "tokenize");
+      List.of(
+          "chat_template",
+          "messages",
+          "conversation",
+          "add_generation_prompt",
+          "continue_final_message",
+          "tokenize",
+          "sanitize_control_tokens",
+          "padding",
+          "truncation",
+          "max_length",
+          "return_tensors",
+          "return_dict",
+          "return_assistant_tokens_mask",
+          "tokenizer_kwargs");
 
   private TemplateVariables() {}
 

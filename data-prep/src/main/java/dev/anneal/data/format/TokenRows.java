@@ -75,6 +75,12 @@ final class TokenRows {
         throw new BadRowException("field 'attention_mask' is not as long as 'input_ids'");
       }
     }
+    if (Fields.isGiven(row, "seq_lengths")) {
+      JsonNode lengths = Fields.json(row, "seq_lengths");
+      if (!lengths.isArray() || lengths.size() != 1 || lengths.get(0).asInt() != length) {
+        throw new BadRowException("field 'seq_lengths' tells of several texts: give a row a text");
+      }
+    }
     if (Fields.isGiven(row, "position_ids")) {
       JsonNode positions = Fields.json(row, "position_ids");
       boolean plain = positions.isArray() && positions.size() == length;

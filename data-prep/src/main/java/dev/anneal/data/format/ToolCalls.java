@@ -8,6 +8,8 @@ import java.util.Map;
 
 /** What a model calls, in the form that chat templates know. */
 final class ToolCalls {
+  private static final List<String> OF_CALLS = List.of("id", "type", "index");
+
   private ToolCalls() {}
 
   /** A call {@code {"name", "arguments"}}, or a list of them. */
@@ -18,10 +20,19 @@ final class ToolCalls {
       if (!function.path("name").isTextual() || !function.has("arguments")) {
         throw new BadRowException("a call of a function is not JSON with 'name' and 'arguments'");
       }
-      Map<String, Object> named = new LinkedHashMap<>();
-      named.put("name", function.path("name").textValue());
+      Map<String, Object> named = Fields.object(function);
       named.put("arguments", Fields.plain(Fields.json(function, "arguments")));
-      all.add(wrapped(named));
+      Map<String, Object> wrapped = wrapped(named);
+      if (function == call) {
+        // what names the call does not belong to the function
+        OF_CALLS.stream().filter(call::has).forEach(key -> wrapped.put(key, named.remove(key)));
+      } else {
+        Map<String, Object> whole = Fields.object(call);
+        whole.putIfAbsent("type", "function");
+        whole.put("function", named);
+        wrapped.putAll(whole);
+      }
+      all.add(wrapped);
     }
     if (all.isEmpty()) {
       throw new BadRowException("a call of a function is empty");

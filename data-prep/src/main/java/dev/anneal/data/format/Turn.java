@@ -2,7 +2,9 @@ package dev.anneal.data.format;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.anneal.data.error.OneLine;
+import dev.anneal.data.token.ContentParts;
 import dev.anneal.data.token.Message;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -16,16 +18,16 @@ final class Turn {
   private static final String CALL = "function_call";
   private static final String TOOL = "tool";
   private static final String TOOL_CALLS = "tool_calls";
-  private static final List<String> OWN = List.of("role", "from", "content", "value");
+
+  /** Fields that have the same name whatever the row calls them. */
+  private static final Map<String, String> OWN =
+      Map.of("role", "role", "from", "role", "content", "content", "value", "content");
+
   private static final List<String> MEDIA =
       List.of("images", "image", "videos", "video", "audios", "audio");
 
-  /** Names of what a model thought before it answered; transformers takes the first. */
-  private static final List<String> REASONING =
-      List.of("reasoning_content", "thinking", "reasoning");
-
   private final JsonNode turn;
-  private final Map<String, Object> more = new LinkedHashMap<>();
+  private final Map<String, Object> fields = new LinkedHashMap<>();
 
   private Turn(JsonNode turn) {
     this.turn = turn;
@@ -39,22 +41,26 @@ final class Turn {
     String role = role(Fields.text(turn, key("role", "from")));
     for (Map.Entry<String, JsonNode> field : turn.properties()) {
       // columnar files hold a null for whatever a turn does not have
-      if (!OWN.contains(field.getKey()) && !field.getValue().isNull()) {
-        more.put(field.getKey(), Fields.plain(field.getValue()));
+      if (!field.getValue().isNull()) {
+        String name = OWN.getOrDefault(field.getKey(), field.getKey());
+        fields.put(name, Fields.plain(field.getValue()));
       }
     }
     requireText();
-    aliasReasoning();
-    boolean learned = LearnedTurn.of(turn, role.equals(CALL) ? ASSISTANT : role);
-    more.keySet().removeAll(LearnedTurn.FIELDS);
+    Message.Part part = LearnedTurn.of(turn, role.equals(CALL) ? ASSISTANT : role);
+    fields.keySet().removeAll(LearnedTurn.FIELDS);
     if (role.equals(CALL)) {
-      more.put(TOOL_CALLS, ToolCalls.of(Fields.json(turn, key("content", "value"))));
-      return new Message(ASSISTANT, null, more, learned);
+      fields.put("role", ASSISTANT);
+      fields.put("content", null);
+      fields.put(TOOL_CALLS, ToolCalls.of(Fields.json(turn, key("content", "value"))));
+      return new Message(fields, part);
     }
-    if (more.containsKey(CALL)) {
+    if (fields.containsKey(CALL)) {
       takeFunctionCall();
     }
-    return new Message(role, content(role), more, learned);
+    fields.put("role", role);
+    fields.put("content", content(role));
+    return new Message(fields, part);
   }
 
   private String key(String name, String other) throws BadRowException {
@@ -91,37 +97,25 @@ final class Turn {
     }
   }
 
-  private void aliasReasoning() {
-    REASONING.stream()
-        .filter(more::containsKey)
-        .findFirst()
-        .map(more::get)
-        .ifPresent(
-            reasoning -> {
-              more.putIfAbsent("thinking", reasoning);
-              more.put("reasoning_content", reasoning);
-            });
-  }
-
   /** OpenAI's older way to say what a model calls. */
   private void takeFunctionCall() throws BadRowException {
-    if (more.containsKey(TOOL_CALLS)) {
+    if (fields.containsKey(TOOL_CALLS)) {
       throw new BadRowException("a turn has both 'function_call' and 'tool_calls'");
     }
-    more.remove(CALL);
-    more.put(TOOL_CALLS, ToolCalls.of(Fields.json(turn, CALL)));
+    fields.remove(CALL);
+    fields.put(TOOL_CALLS, ToolCalls.of(Fields.json(turn, CALL)));
   }
 
   private Object content(String role) throws BadRowException {
     String name = key("content", "value");
     JsonNode content = turn.path(name);
     if (content.isArray() && !content.isEmpty() && content.get(0).has("type")) {
-      return texts(content);
+      return parts(content);
     }
     if (content.isContainerNode() && role.equals(TOOL)) {
       return Fields.plain(content);
     }
-    boolean calls = more.get(TOOL_CALLS) instanceof List<?> list && !list.isEmpty();
+    boolean calls = fields.get(TOOL_CALLS) instanceof List<?> list && !list.isEmpty();
     if (calls && (content.isMissingNode() || content.isNull())) {
       return null;
     }
@@ -130,19 +124,22 @@ final class Turn {
     return mayBeEmpty ? Fields.optionalText(turn, name) : Fields.text(turn, name);
   }
 
-  /** OpenAI's other form, a list of parts. */
-  private static String texts(JsonNode parts) throws BadRowException {
-    StringBuilder text = new StringBuilder();
-    for (JsonNode part : parts) {
+  private static ContentParts parts(JsonNode content) throws BadRowException {
+    List<Map<String, Object>> parts = new ArrayList<>();
+    for (JsonNode part : content) {
       String type = part.path("type").asText();
       if (!type.equals("text")) {
         throw new BadRowException("field 'content' holds a part of type '" + type + "'");
       }
-      text.append(Fields.optionalText(part, "text"));
+      if (!part.path("text").isTextual()) {
+        throw new BadRowException("field 'content' holds a part of type 'text' without 'text'");
+      }
+      parts.add(Fields.object(part));
     }
-    if (text.toString().isBlank()) {
+    ContentParts all = new ContentParts(List.copyOf(parts));
+    if (all.text().isBlank()) {
       throw new BadRowException("field 'content' is empty");
     }
-    return text.toString();
+    return all;
   }
 }

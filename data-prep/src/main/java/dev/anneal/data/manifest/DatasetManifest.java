@@ -24,7 +24,8 @@ import java.util.regex.Pattern;
  * it is incomplete.
  *
  * @param schemaVersion of this file and of the Arrow columns
- * @param tokenizerSha256 of {@code tokenizer.json}; null for rows that came tokenized
+ * @param tokenizerSha256 of {@code tokenizer.json} and the tokens with a role; null for rows that
+ *     came tokenized
  * @param templateSha256 of the chat template; null where none was used
  * @param templateDate the date that the template wrote into its text; null where it writes none
  * @param spec what was asked for

@@ -4,6 +4,7 @@ import dev.anneal.data.error.InvalidDataException;
 import dev.anneal.data.format.BadRowException;
 import dev.anneal.data.format.Columns;
 import dev.anneal.data.format.Columns.Parsed;
+import dev.anneal.data.format.Example;
 import dev.anneal.data.format.FieldUse;
 import dev.anneal.data.format.LearnedPart;
 import dev.anneal.data.format.RowTokenizer;
@@ -13,6 +14,7 @@ import dev.anneal.data.manifest.DatasetManifest;
 import dev.anneal.data.source.JsonRows;
 import dev.anneal.data.source.SourceRow;
 import dev.anneal.data.token.ChatTokenizer;
+import dev.anneal.data.token.Message;
 import dev.anneal.data.token.SpecialTokens;
 import dev.anneal.data.token.TokenizerFiles;
 import dev.anneal.storage.Storage;
@@ -21,6 +23,8 @@ import java.io.Serializable;
 import java.time.LocalDate;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
 
 /**
  * Takes a row from JSON to tokens. It travels to executors as a broadcast, so that each of their
@@ -104,10 +108,26 @@ final class RowPreparer implements Serializable {
       throw new BadRowException(row.fault());
     }
     try {
-      return columns.parse(JsonRows.parse(row.json()), spec.rows().format());
+      return withTurns(columns.parse(JsonRows.parse(row.json()), spec.rows().format()));
     } catch (IOException e) {
       throw new BadRowException("the row is not JSON");
     }
+  }
+
+  /** With what turns hold that no chat template names, among what nothing reads. */
+  private Parsed withTurns(Parsed parsed) {
+    if (!(parsed.example() instanceof Example.Chat chat)) {
+      return parsed;
+    }
+    Set<String> unread = new TreeSet<>(parsed.fields().unread());
+    for (Message turn : chat.messages()) {
+      for (String field : turn.more()) {
+        if (!tokenizer().mayRead(field)) {
+          unread.add("%s of a turn".formatted(field));
+        }
+      }
+    }
+    return new Parsed(parsed.example(), new FieldUse(unread, parsed.fields().mapped()));
   }
 
   Outcome prepare(SourceRow row) {

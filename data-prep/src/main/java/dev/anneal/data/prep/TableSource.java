@@ -6,9 +6,12 @@ import dev.anneal.data.source.SourceFiles;
 import dev.anneal.data.source.SourceRow;
 import dev.anneal.storage.Storage;
 import java.util.List;
+import java.util.Locale;
 import java.util.Objects;
 import java.util.function.Function;
 import java.util.function.Supplier;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.apache.hadoop.security.AccessControlException;
 import org.apache.spark.api.java.JavaRDD;
@@ -22,6 +25,9 @@ import org.apache.spark.sql.SparkSession;
  * Rows of the same text are interchangeable.
  */
 final class TableSource {
+  /** As in {@code [TABLE_OR_VIEW_NOT_FOUND] The table ...}. */
+  private static final Pattern NAME = Pattern.compile("^\\[([A-Z][A-Z0-9_.]+)\\]");
+
   private TableSource() {}
 
   /** Whether Spark SQL reads the source: a table of a catalog, or a folder that is a table. */
@@ -51,9 +57,8 @@ final class TableSource {
   }
 
   private static String unreadable(String source, LakeTable table, Exception failure) {
-    String first = String.valueOf(failure.getMessage()).lines().findFirst().orElse("").strip();
     return "data.source '%s' is a table of %s, which this Spark cannot read (%s): start it with the packages and settings of %s, or write the rows to files of their own, since the table's files hold deleted rows too."
-        .formatted(source, table.format(), first, table.format());
+        .formatted(source, table.format(), reason(failure), table.format());
   }
 
   private static Supplier<NumberedRows> open(
@@ -90,12 +95,32 @@ final class TableSource {
     if (causes.stream().anyMatch(TableSource::isDenied)) {
       return "No permission to read data.source '" + source + "': grant it or name another table.";
     }
-    String first = String.valueOf(failure.getMessage()).lines().findFirst().orElse("").strip();
     return "data.source '"
         + source
         + "' cannot be read ("
-        + first
+        + reason(failure)
         + "): check the name of the table and Spark's catalogs.";
+  }
+
+  /** In words of our own, by the name that Spark gives to what failed. */
+  private static String reason(Exception failure) {
+    String name =
+        causes(failure).stream()
+            .map(cause -> NAME.matcher(String.valueOf(cause.getMessage())))
+            .filter(Matcher::find)
+            .map(found -> found.group(1))
+            .findFirst()
+            .orElse("");
+    return switch (name) {
+      case "DATA_SOURCE_NOT_FOUND" -> "nothing on its class path knows the format";
+      case "TABLE_OR_VIEW_NOT_FOUND" -> "there is no such table";
+      case "SCHEMA_NOT_FOUND" -> "there is no such schema";
+      case "CATALOG_NOT_FOUND" -> "no such catalog is configured";
+      case "PARSE_SYNTAX_ERROR", "INVALID_SQL_SYNTAX", "REQUIRES_SINGLE_PART_NAMESPACE" ->
+          "it is not the name of a table";
+      case "" -> "it failed on the way";
+      default -> name.toLowerCase(Locale.ROOT).replaceFirst("\\..*", "").replace('_', ' ');
+    };
   }
 
   private static boolean isDenied(Throwable cause) {

@@ -131,6 +131,10 @@ final class ArrowRowReader extends RowReader {
   }
 
   private static String damage(Exception e) {
+    if (e instanceof OutOfMemoryException && e.getCause() instanceof OutOfMemoryError exhausted) {
+      // the process has no more, whatever the file asks for
+      throw exhausted;
+    }
     return e instanceof OutOfMemoryException
         ? "it asks for more memory than a file of its size can fill"
         : Damage.of(e);

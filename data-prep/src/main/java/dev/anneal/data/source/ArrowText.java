@@ -3,6 +3,7 @@ package dev.anneal.data.source;
 import java.util.concurrent.TimeUnit;
 import org.apache.arrow.vector.DateDayVector;
 import org.apache.arrow.vector.DateMilliVector;
+import org.apache.arrow.vector.DurationVector;
 import org.apache.arrow.vector.TimeMicroVector;
 import org.apache.arrow.vector.TimeMilliVector;
 import org.apache.arrow.vector.TimeNanoVector;
@@ -32,6 +33,8 @@ final class ArrowText {
     } else if (vector instanceof TimeStampVector moments) {
       ArrowType.Timestamp type = (ArrowType.Timestamp) vector.getField().getType();
       return PythonText.timestamp(moments.get(row), unit(type), type.getTimezone());
+    } else if (vector instanceof DurationVector durations) {
+      return PythonText.duration(durations.getObject(row));
     }
     return vector.getObject(row).toString();
   }

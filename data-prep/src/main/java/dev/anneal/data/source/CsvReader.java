@@ -75,6 +75,7 @@ final class CsvReader extends RowReader {
         }
       } while (lines.isBlank());
       String fault = null;
+      String lineEnd = null;
       while (true) {
         String line = lines.text();
         if (lines.isCut()) {
@@ -82,10 +83,15 @@ final class CsvReader extends RowReader {
         } else if (!lines.isUtf8(line)) {
           fault = "the row is not UTF-8";
         }
-        record.add(line);
+        if (lineEnd == null) {
+          record.add(line);
+        } else {
+          record.add(lineEnd, line);
+        }
         if (!record.isOpen()) {
           break;
         }
+        lineEnd = lines.end();
         if (!lines.next() || record.length() > LineReader.MAX_LINE_BYTES) {
           throw broken(file, "row " + row, "a quote is never closed", null);
         }

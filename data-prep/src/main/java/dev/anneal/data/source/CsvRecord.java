@@ -23,11 +23,14 @@ final class CsvRecord {
     this.delimiter = delimiter;
   }
 
+  /** Goes on within a quote that is open. */
+  void add(String lineEnd, String line) {
+    field.append(lineEnd);
+    text.append(lineEnd);
+    add(line);
+  }
+
   void add(String line) {
-    if (place == Place.QUOTED) {
-      field.append('\n');
-      text.append('\n');
-    }
     text.append(line);
     for (int i = 0; i < line.length(); i++) {
       add(line.charAt(i));

@@ -4,10 +4,12 @@ import dev.anneal.data.error.InvalidDataException;
 import dev.anneal.storage.Storage;
 import dev.anneal.storage.Storage.FileInfo;
 import java.io.IOException;
+import java.nio.file.AccessDeniedException;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import org.apache.hadoop.security.AccessControlException;
 
 /**
  * A folder of Parquet files that is a table of Delta Lake, Iceberg or Hudi: its files hold deleted
@@ -17,7 +19,6 @@ import java.util.Set;
  */
 public record LakeTable(String format, String folder) {
   private static final List<String> COLUMNAR = List.of(".parquet", ".orc", ".avro");
-  private static final int LEVELS_ABOVE = 4;
 
   /**
    * The table that a source is the folder of.
@@ -50,8 +51,9 @@ public record LakeTable(String format, String folder) {
         continue;
       }
       String folder = parent(file.uri());
-      for (int i = 0; i < LEVELS_ABOVE && folder != null && seen.add(folder); i++) {
-        Optional<String> format = format(folder, storage);
+      // partitions may be nested to any depth; above a folder that was seen all were
+      while (folder != null && seen.add(folder)) {
+        Optional<String> format = formatIfReadable(folder, storage);
         if (format.isPresent()) {
           throw new InvalidDataException(
               "'%s' is a file of the %s table '%s' and may hold deleted rows: set data.source to the folder of the table."
@@ -59,6 +61,16 @@ public record LakeTable(String format, String folder) {
         }
         folder = parent(folder);
       }
+    }
+  }
+
+  private static Optional<String> formatIfReadable(String folder, Storage storage)
+      throws IOException {
+    try {
+      return format(folder, storage);
+    } catch (AccessDeniedException | AccessControlException e) {
+      // who may read a table may read its metadata
+      return Optional.empty();
     }
   }
 

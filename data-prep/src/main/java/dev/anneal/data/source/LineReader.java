@@ -24,6 +24,7 @@ final class LineReader implements Closeable {
   private byte[] line = new byte[1 << 12];
   private int length;
   private boolean cut;
+  private boolean carriageReturn;
 
   /**
    * Reads from the stream's place on.
@@ -55,10 +56,16 @@ final class LineReader implements Closeable {
         break;
       }
     } while (fill());
-    if (length > 0 && line[length - 1] == '\r') {
+    carriageReturn = length > 0 && line[length - 1] == '\r';
+    if (carriageReturn) {
       length--;
     }
     return true;
+  }
+
+  /** What stands behind the line. */
+  String end() {
+    return carriageReturn ? "\r\n" : "\n";
   }
 
   /** Whether the line holds nothing but blanks. */

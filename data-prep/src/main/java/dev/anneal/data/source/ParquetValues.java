@@ -35,7 +35,7 @@ final class ParquetValues {
       case INT32 -> writeInteger(out, meaning, group.getInteger(field, i), 0xffff_ffffL);
       case INT64 -> writeInteger(out, meaning, group.getLong(field, i), -1);
       case BOOLEAN -> out.writeBoolean(group.getBoolean(field, i));
-      case FLOAT -> out.writeNumber(group.getFloat(field, i));
+      case FLOAT -> out.writeNumber((double) group.getFloat(field, i));
       case DOUBLE -> out.writeNumber(group.getDouble(field, i));
       case INT96 -> out.writeString(timestamp(NanoTime.fromBinary(group.getInt96(field, i))));
       case FIXED_LEN_BYTE_ARRAY -> writeFixed(out, type, group, field, i);
@@ -89,7 +89,8 @@ final class ParquetValues {
     LogicalTypeAnnotation meaning = type.getLogicalTypeAnnotation();
     // the Parquet of Spark 3.5 has no class for it
     if (meaning != null && meaning.toString().equals("FLOAT16")) {
-      out.writeNumber(Float.parseFloat(type.stringifier().stringify(group.getBinary(field, i))));
+      String half = type.stringifier().stringify(group.getBinary(field, i));
+      out.writeNumber((double) Float.parseFloat(half));
     } else if (meaning instanceof UUIDLogicalTypeAnnotation) {
       out.writeString(type.stringifier().stringify(group.getBinary(field, i)));
     } else {

@@ -2,6 +2,7 @@ package dev.anneal.data.source;
 
 import java.math.BigDecimal;
 import java.math.BigInteger;
+import java.time.Duration;
 import java.time.Instant;
 import java.time.LocalDate;
 import java.time.LocalDateTime;
@@ -19,6 +20,8 @@ final class PythonText {
   private static final DateTimeFormatter SECONDS =
       DateTimeFormatter.ofPattern("HH:mm:ss", Locale.ROOT);
   private static final DateTimeFormatter OFFSET = DateTimeFormatter.ofPattern("xxx", Locale.ROOT);
+
+  private static final long SECONDS_OF_DAY = TimeUnit.DAYS.toSeconds(1);
 
   private PythonText() {}
 
@@ -51,6 +54,15 @@ final class PythonText {
     LocalDateTime local = told.toLocalDateTime();
     String text = local.toLocalDate() + " " + text(local.toLocalTime());
     return zone == null ? text : text + OFFSET.format(told);
+  }
+
+  /** {@code datetime.timedelta}. */
+  static String duration(Duration duration) {
+    long days = Math.floorDiv(duration.getSeconds(), SECONDS_OF_DAY);
+    int seconds = (int) Math.floorMod(duration.getSeconds(), SECONDS_OF_DAY);
+    String text = text(LocalTime.ofSecondOfDay(seconds).withNano(duration.getNano()));
+    String ofDay = text.charAt(0) == '0' ? text.substring(1) : text;
+    return days == 0 ? ofDay : days + (Math.abs(days) == 1 ? " day, " : " days, ") + ofDay;
   }
 
   /** Microseconds where there are some, nanoseconds as pandas has them. */

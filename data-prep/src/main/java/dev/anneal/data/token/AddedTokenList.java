@@ -41,11 +41,6 @@ final class AddedTokenList {
     return list;
   }
 
-  /** Whether it is in the list or in the vocabulary. */
-  boolean knows(String content) {
-    return has(content) || tokenizer.vocabulary().containsKey(content);
-  }
-
   /** Whether it is in the list. */
   boolean has(String content) {
     return marks.containsKey(content);

@@ -12,7 +12,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
-import java.util.regex.Pattern;
 
 /**
  * A chat template, rendered as Hugging Face's {@code apply_chat_template} renders it. Safe for use
@@ -24,9 +23,6 @@ final class ChatTemplate {
 
   private static final int MAX_TEMPLATE = 1 << 20;
 
-  /** By which transformers finds out whether a template marks what the assistant says. */
-  private static final Pattern GENERATION = Pattern.compile("\\{%-?\\s*generation\\s*-?%\\}");
-
   /** Under these names a turn brings what the assistant thinks; templates read the first. */
   private static final List<String> REASONING =
       List.of("reasoning_content", "thinking", "reasoning");
@@ -35,6 +31,7 @@ final class ChatTemplate {
   private final String where;
   private final Template.Settings settings;
   private final Map<String, Object> constants;
+  private final ContentForms forms = new ContentForms(this::attempt);
   // read when it is needed first, and then by one thread or the other
   private volatile Template template;
 
@@ -48,9 +45,9 @@ final class ChatTemplate {
     constants.put("documents", null);
   }
 
-  /** Whether the template itself marks what is learned. */
-  private boolean marksAnswers() {
-    return GENERATION.matcher(text).find();
+  /** The names under which a template finds a field of a turn. */
+  static List<String> namesOf(String field) {
+    return REASONING.contains(field) ? REASONING : List.of(field);
   }
 
   /**
@@ -62,17 +59,37 @@ final class ChatTemplate {
    */
   RenderedChat render(
       List<Message> messages, Map<String, Object> rowVariables, GenerationPrompt generationPrompt) {
-    Map<String, Object> variables = new HashMap<>(constants);
-    variables.putAll(rowVariables);
-    variables.put("messages", messages.stream().map(ChatTemplate::toMap).toList());
-    variables.put("add_generation_prompt", generationPrompt == GenerationPrompt.ADD);
     try {
-      Template.Rendering rendering = template().render(variables, settings);
-      return new RenderedChat(
-          rendering.text(),
-          marksAnswers() ? Optional.of(rendering.generations()) : Optional.empty());
+      return rendered(
+          messages.stream().map(turn -> toMap(turn, forms.of(turn))).toList(),
+          rowVariables,
+          generationPrompt);
     } catch (TemplateException e) {
       throw failure(e);
+    }
+  }
+
+  private RenderedChat rendered(
+      List<Map<String, Object>> turns,
+      Map<String, Object> rowVariables,
+      GenerationPrompt generationPrompt) {
+    Map<String, Object> variables = new HashMap<>(constants);
+    variables.putAll(rowVariables);
+    variables.put("messages", turns);
+    variables.put("add_generation_prompt", generationPrompt == GenerationPrompt.ADD);
+    Template.Rendering rendering = template().render(variables, settings);
+    return new RenderedChat(
+        rendering.text(),
+        template().marksGenerations() ? Optional.of(rendering.generations()) : Optional.empty());
+  }
+
+  private Optional<String> attempt(List<Message> messages) {
+    try {
+      List<Map<String, Object>> turns =
+          messages.stream().map(turn -> toMap(turn, turn.content())).toList();
+      return Optional.of(rendered(turns, Map.of(), GenerationPrompt.OMIT).text());
+    } catch (TemplateException e) {
+      return Optional.empty();
     }
   }
 
@@ -105,11 +122,9 @@ final class ChatTemplate {
   }
 
   // transformers takes away what is null and gives reasoning the names that templates read
-  private static Map<String, Object> toMap(Message message) {
-    Map<String, Object> turn = new LinkedHashMap<>();
-    turn.put("role", message.role());
-    turn.put("content", message.content());
-    turn.putAll(message.more());
+  private static Map<String, Object> toMap(Message message, Object content) {
+    Map<String, Object> turn = new LinkedHashMap<>(message.fields());
+    turn.put("content", content);
     turn.values().removeIf(Objects::isNull);
     Object reasoning =
         REASONING.stream().map(turn::get).filter(Objects::nonNull).findFirst().orElse(null);

@@ -1,16 +1,21 @@
 package dev.anneal.data.token;
 
+import static java.util.stream.Collectors.joining;
+
 import dev.anneal.data.error.InvalidDataException;
 import dev.anneal.storage.Sha256;
 import dev.anneal.storage.Storage;
 import java.io.IOException;
 import java.time.LocalDate;
 import java.time.ZoneOffset;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
+import java.util.TreeMap;
+import java.util.concurrent.ConcurrentHashMap;
 
 /**
  * A model's own tokenizer with its own chat template. Safe for use by several threads; closing
@@ -25,7 +30,9 @@ public final class ChatTokenizer implements AutoCloseable {
   // null where conversations with tools have none of their own
   private final ChatTemplate toolTemplate;
   private final int vocabSize;
-  private final OptionalInt bosId;
+  private final int[] idsBeforeTexts;
+  private final Map<String, Boolean> readFields = new ConcurrentHashMap<>();
+  private final Set<Integer> addedIds;
   private final Set<Integer> specialIds;
 
   private ChatTokenizer(TokenizerFiles files, TokenizerJson json) {
@@ -36,7 +43,8 @@ public final class ChatTokenizer implements AutoCloseable {
     this.toolTemplate =
         files.templates().withTools() == null ? null : new ChatTemplate(files.withTools());
     this.vocabSize = json.idBound();
-    this.bosId = bosBeforeTexts();
+    this.idsBeforeTexts = json.idsBeforeTexts();
+    this.addedIds = json.addedIds();
     this.specialIds = json.specialIds();
   }
 
@@ -56,11 +64,7 @@ public final class ChatTokenizer implements AutoCloseable {
       TextEncoders.requireLoadable(json);
       return new ChatTokenizer(files, json);
     } catch (IOException | RuntimeException e) {
-      throw new InvalidDataException(
-          "tokenizer.json in '"
-              + files.folder()
-              + "' is not a Hugging Face tokenizer: copy it again from the model.",
-          e);
+      throw TokenizerFiles.noTokenizer(files.folder(), e);
     }
   }
 
@@ -112,14 +116,6 @@ public final class ChatTokenizer implements AutoCloseable {
   }
 
   /**
-   * Whether a token ends a turn where a template puts it: a special one, as it is not part of any
-   * text.
-   */
-  public boolean isSpecial(int id) {
-    return specialIds.contains(id);
-  }
-
-  /**
    * Whether generation may stop at a token that stands behind what the assistant says: {@code
    * eos_token}, one that {@code generation_config.json} names, and any mark but that of the
    * beginning, as {@code <|im_end|>} is one.
@@ -128,13 +124,23 @@ public final class ChatTokenizer implements AutoCloseable {
     if (files.stopIds().contains(id) || eosId().equals(OptionalInt.of(id))) {
       return true;
     }
-    return !idOf(files.bosToken()).equals(OptionalInt.of(id)) && (isSpecial(id) || isMark(id));
+    return !idOf(files.bosToken()).equals(OptionalInt.of(id))
+        && (specialIds.contains(id) || isMark(id));
   }
 
   // some tokenizers do not call their marks special
   private boolean isMark(int id) {
+    if (!addedIds.contains(id)) {
+      return false;
+    }
     String text = decode(new int[] {id}, SpecialTokens.KEEP);
     return text.length() > 2 && text.startsWith("<") && text.endsWith(">");
+  }
+
+  /** Whether a chat template may read this field of a turn: whether it names it. */
+  public boolean mayRead(String field) {
+    return readFields.computeIfAbsent(
+        field, name -> ChatTemplate.namesOf(name).stream().anyMatch(files.templates()::mentions));
   }
 
   /** Ids of the text as it stands: nothing is put in front or behind, nothing is cut. */
@@ -151,29 +157,23 @@ public final class ChatTokenizer implements AutoCloseable {
     return tokenizer.decode(ids, specialTokens);
   }
 
-  /** Id of the begin-of-text token; empty where the tokenizer puts none before a text. */
-  public OptionalInt bosId() {
-    return bosId;
-  }
-
-  private OptionalInt bosBeforeTexts() {
-    int[] around = tokenizer.encodeBetweenItsOwn("");
-    OptionalInt bos = idOf(files.bosToken());
-    return around.length > 0 && bos.isPresent() && around[0] == bos.getAsInt()
-        ? bos
-        : OptionalInt.empty();
+  /** Ids that the tokenizer itself puts before a text, such as that of the begin-of-text token. */
+  public int[] idsBeforeTexts() {
+    return idsBeforeTexts.clone();
   }
 
   /** In a sentence: the tokens that a text begins and ends with. */
   public String description() {
     return "Begin of text: %s; end of text: %s."
         .formatted(
-            named(files.bosToken(), bosId(), "none is put before a text"),
-            named(files.eosToken(), eosId(), "none"));
+            idsBeforeTexts.length == 0
+                ? "none is put before a text"
+                : Arrays.stream(idsBeforeTexts).mapToObj(this::named).collect(joining(" ")),
+            eosId().isPresent() ? named(eosId().getAsInt()) : "none");
   }
 
-  private static String named(String token, OptionalInt id, String none) {
-    return id.isPresent() ? "%s (%s)".formatted(token, id.getAsInt()) : none;
+  private String named(int id) {
+    return "%s (%s)".formatted(decode(new int[] {id}, SpecialTokens.KEEP), id);
   }
 
   /** Id of the end-of-text token; empty where the tokenizer has none. */
@@ -181,9 +181,15 @@ public final class ChatTokenizer implements AutoCloseable {
     return idOf(files.eosToken());
   }
 
-  /** SHA-256 of {@code tokenizer.json}, in hexadecimal. */
+  /**
+   * SHA-256 of {@code tokenizer.json} as it was taken and of the tokens with a role, in
+   * hexadecimal.
+   */
   public String tokenizerSha256() {
-    return Sha256.of(files.tokenizerJson());
+    Sha256 sha256 = new Sha256();
+    sha256.addLine(files.tokenizerJson());
+    new TreeMap<>(files.specialTokens()).forEach(sha256::addLine);
+    return sha256.hex();
   }
 
   /** SHA-256 of the chat template, in hexadecimal; empty where there is none. */

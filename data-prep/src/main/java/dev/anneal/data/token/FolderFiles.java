@@ -15,6 +15,7 @@ import java.nio.charset.StandardCharsets;
 record FolderFiles(String folder, Storage storage) {
   static final String TOKENIZER = "tokenizer.json";
   static final String CONFIG = "tokenizer_config.json";
+  static final String MODEL = "config.json";
 
   private static final JsonMapper JSON =
       JsonMapper.builder().enable(JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS).build();

@@ -83,17 +83,6 @@ final class NativeTokenizer implements TextEncoder, AutoCloseable {
     }
   }
 
-  /** Same as {@link #ids}, with what the tokenizer itself puts before and behind a text. */
-  int[] encodeBetweenItsOwn(String text) {
-    long encoding = LIBRARY.encode(handle, text, true);
-    try {
-      return toInts(LIBRARY.getTokenIds(encoding));
-    } finally {
-      LIBRARY.deleteEncoding(encoding);
-      Reference.reachabilityFence(this);
-    }
-  }
-
   @Override
   public EncodedText encode(String text) {
     long encoding = LIBRARY.encode(handle, text, false);

@@ -127,15 +127,17 @@ public record TokenizerFiles(
               + "' sets split_special_tokens, under which the marks of a chat template are no"
               + " tokens: set it to false.");
     }
-    TokenizerMarks marks = marks(files, config);
-    AddedTokenList tokens = tokens(tokenizerJson, marks, folder);
+    TokenizerJson file = parsed(tokenizerJson, folder);
+    TokenizerClass rules = TokenizerClass.of(config, files, file);
+    TokenizerMarks marks = marks(files, config, rules);
+    AddedTokenList tokens = tokens(rules.apply(file), marks, folder);
     return new TokenizerFiles(
         folder,
         tokens.tokenizerJson(),
         templateFile == null
             ? new TemplateFiles(files).read(config)
             : TemplateChoice.of(userTemplate(templateFile, storage), templateFile),
-        marks.roles(tokens),
+        marks.roles(),
         stopIds(files),
         Instant.now());
   }
@@ -148,9 +150,9 @@ public record TokenizerFiles(
         .collect(Collectors.toSet());
   }
 
-  private static TokenizerMarks marks(FolderFiles files, JsonNode config) {
+  private static TokenizerMarks marks(FolderFiles files, JsonNode config, TokenizerClass rules) {
     try {
-      return TokenizerMarks.read(files, config);
+      return TokenizerMarks.read(files, config, rules.defaults());
     } catch (NumberFormatException e) {
       throw new InvalidDataException(
           "added_tokens_decoder in '"
@@ -160,18 +162,30 @@ public record TokenizerFiles(
     }
   }
 
-  private static AddedTokenList tokens(String json, TokenizerMarks marks, String folder) {
+  private static TokenizerJson parsed(String json, String folder) {
     try {
-      AddedTokenList tokens = AddedTokenList.of(TokenizerJson.parse(json));
+      return TokenizerJson.parse(json);
+    } catch (IOException e) {
+      throw noTokenizer(folder, e);
+    }
+  }
+
+  private static AddedTokenList tokens(TokenizerJson json, TokenizerMarks marks, String folder) {
+    try {
+      AddedTokenList tokens = AddedTokenList.of(json);
       marks.addTo(tokens);
       return tokens;
     } catch (IOException e) {
-      throw new InvalidDataException(
-          "tokenizer.json in '"
-              + folder
-              + "' is not a Hugging Face tokenizer: copy it again from the model.",
-          e);
+      throw noTokenizer(folder, e);
     }
+  }
+
+  static InvalidDataException noTokenizer(String folder, Exception cause) {
+    return new InvalidDataException(
+        "tokenizer.json in '"
+            + folder
+            + "' is not a Hugging Face tokenizer: copy it again from the model.",
+        cause);
   }
 
   private static String userTemplate(String file, Storage storage) {

@@ -10,10 +10,14 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
+import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.HashSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.Predicate;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 
 /**
  * What a {@code tokenizer.json} says, read in one go: of the megabytes of vocabulary and merges no
@@ -37,16 +41,22 @@ final class TokenizerJson {
           .build();
 
   private final String text;
-  private final ObjectNode rules = JSON.createObjectNode();
-  private final Map<String, Integer> vocabulary = new HashMap<>();
+  private final ObjectNode rules;
+  private final Map<String, Integer> vocabulary;
+  private final List<Place> pairs = new ArrayList<>();
   private int vocabularySize;
   private int largestId = -1;
   private int addedStart = -1;
   private int addedEnd = -1;
 
-  private TokenizerJson(String text) {
+  private TokenizerJson(String text, ObjectNode rules, Map<String, Integer> vocabulary) {
     this.text = text;
+    this.rules = rules;
+    this.vocabulary = vocabulary;
   }
+
+  /** Where the value of a field of the model stands in the text. */
+  private record Place(String field, int start, int end) {}
 
   /**
    * Reads the text of a file.
@@ -54,7 +64,7 @@ final class TokenizerJson {
    * @throws IOException if it is not a JSON object that the tokenizers library can parse
    */
   static TokenizerJson parse(String text) throws IOException {
-    TokenizerJson json = new TokenizerJson(text);
+    TokenizerJson json = new TokenizerJson(text, JSON.createObjectNode(), new HashMap<>());
     try (JsonParser parser = STRICT.createParser(text)) {
       json.read(parser);
     }
@@ -94,15 +104,78 @@ final class TokenizerJson {
     return largestId + 1;
   }
 
+  /** Ids of the added tokens. */
+  Set<Integer> addedIds() {
+    return ids(token -> true);
+  }
+
   /** Ids of the added tokens that are special. */
   Set<Integer> specialIds() {
-    Set<Integer> ids = new HashSet<>();
-    for (JsonNode token : addedTokens()) {
-      if (token.path("special").asBoolean()) {
-        ids.add(token.path("id").intValue());
+    return ids(token -> token.path("special").asBoolean());
+  }
+
+  private Set<Integer> ids(Predicate<JsonNode> which) {
+    return addedTokens()
+        .valueStream()
+        .filter(which)
+        .map(token -> token.path("id").intValue())
+        .collect(Collectors.toUnmodifiableSet());
+  }
+
+  /** Ids that the post-processor puts before a text. */
+  int[] idsBeforeTexts() {
+    IntStream.Builder ids = IntStream.builder();
+    idsBefore(rules.path("post_processor"), ids);
+    return ids.build().toArray();
+  }
+
+  private static void idsBefore(JsonNode processor, IntStream.Builder ids) {
+    switch (processor.path("type").asText()) {
+      case "Sequence" -> {
+        // the last one stands outside
+        JsonNode steps = processor.path("processors");
+        for (int i = steps.size() - 1; i >= 0; i--) {
+          idsBefore(steps.get(i), ids);
+        }
       }
+      case "TemplateProcessing" -> {
+        for (JsonNode piece : processor.path("single")) {
+          if (piece.has("Sequence")) {
+            break;
+          }
+          String name = piece.path("SpecialToken").path("id").asText();
+          processor
+              .path("special_tokens")
+              .path(name)
+              .path("ids")
+              .forEach(id -> ids.add(id.asInt()));
+        }
+      }
+      case "BertProcessing", "RobertaProcessing" -> ids.add(processor.path("cls").path(1).asInt());
+      default -> {}
     }
-    return Set.copyOf(ids);
+  }
+
+  /** The same vocabulary and merges under other rules. */
+  TokenizerJson with(ObjectNode others) {
+    ObjectNode rest = others.deepCopy();
+    String added = "{\"" + ADDED_TOKENS + "\":" + rest.remove(ADDED_TOKENS);
+    String model = rest.remove("model").toString();
+    StringBuilder all = new StringBuilder(text.length()).append(added).append(",\"model\":");
+    all.append(model, 0, model.length() - 1);
+    for (Place place : pairs) {
+      all.append(",\"")
+          .append(place.field())
+          .append("\":")
+          .append(text, place.start(), place.end());
+    }
+    all.append("},").append(rest.toString().substring(1));
+    TokenizerJson same = new TokenizerJson(all.toString(), others, vocabulary);
+    same.vocabularySize = vocabularySize;
+    same.largestId = largestId;
+    same.addedStart = added.indexOf(':') + 1;
+    same.addedEnd = added.length();
+    return same;
   }
 
   /** The text with another list of added tokens. */
@@ -141,13 +214,24 @@ final class TokenizerJson {
     while (next(parser) == JsonToken.FIELD_NAME) {
       String name = parser.currentName();
       JsonToken first = next(parser);
+      int start = (int) parser.currentTokenLocation().getCharOffset();
       switch (name) {
-        case "vocab" -> readVocabulary(parser, first);
-        case "merges" -> skip(parser);
+        case "vocab" -> {
+          readVocabulary(parser, first);
+          keep(name, start, parser);
+        }
+        case "merges" -> {
+          skip(parser);
+          keep(name, start, parser);
+        }
         default -> model.set(name, tree(parser));
       }
     }
     return model;
+  }
+
+  private void keep(String name, int start, JsonParser parser) {
+    pairs.add(new Place(name, start, (int) parser.currentLocation().getCharOffset()));
   }
 
   private void readVocabulary(JsonParser parser, JsonToken first) throws IOException {

@@ -16,7 +16,8 @@ import java.util.TreeMap;
  * added_tokens.json}.
  */
 final class TokenizerMarks {
-  private static final String DECODER = "added_tokens_decoder";
+  static final String DECODER = "added_tokens_decoder";
+
   private static final String EXTRA = "extra_special_tokens";
   private static final String ADDITIONAL = "additional_special_tokens";
 
@@ -30,23 +31,12 @@ final class TokenizerMarks {
           "cls_token",
           "mask_token");
 
-  /** Roles that classes of transformers fill where the files do not. */
-  private static final Map<String, Map<String, String>> DEFAULTS =
-      Map.of(
-          "LlamaTokenizer", Map.of("bos_token", "<s>", "eos_token", "</s>"),
-          "LlamaTokenizerFast", Map.of("bos_token", "<s>", "eos_token", "</s>"),
-          "GPT2Tokenizer", Map.of("bos_token", "<|endoftext|>", "eos_token", "<|endoftext|>"),
-          "GPT2TokenizerFast", Map.of("bos_token", "<|endoftext|>", "eos_token", "<|endoftext|>"),
-          "Qwen2Tokenizer", Map.of("eos_token", "<|endoftext|>"),
-          "Qwen2TokenizerFast", Map.of("eos_token", "<|endoftext|>"));
-
   private final Map<String, Mark> roles = new LinkedHashMap<>();
-  private final Map<String, String> defaults;
   private final List<Mark> added = new ArrayList<>();
   private final List<Mark> extra = new ArrayList<>();
 
-  private TokenizerMarks(FolderFiles files, JsonNode config) {
-    defaults = DEFAULTS.getOrDefault(config.path("tokenizer_class").asText(), Map.of());
+  private TokenizerMarks(FolderFiles files, JsonNode config, Map<String, String> defaults) {
+    defaults.forEach((role, content) -> roles.put(role, Mark.special(content)));
     takeRoles(config);
     JsonNode extras = config.path(EXTRA);
     boolean given = extras.isContainerNode() && !extras.isEmpty();
@@ -62,20 +52,19 @@ final class TokenizerMarks {
     }
   }
 
-  static TokenizerMarks read(FolderFiles files, JsonNode config) {
-    return new TokenizerMarks(files, config);
+  /**
+   * Reads the files.
+   *
+   * @param defaults tokens with a role where the files say nothing, not even null
+   */
+  static TokenizerMarks read(FolderFiles files, JsonNode config, Map<String, String> defaults) {
+    return new TokenizerMarks(files, config, defaults);
   }
 
   /** The tokens with a role and their content, such as {@code eos_token}. */
-  Map<String, String> roles(AddedTokenList tokens) {
+  Map<String, String> roles() {
     Map<String, String> contents = new TreeMap<>();
     roles.forEach((role, mark) -> contents.put(role, mark.content()));
-    defaults.forEach(
-        (role, content) -> {
-          if (tokens.knows(content)) {
-            contents.putIfAbsent(role, content);
-          }
-        });
     return contents;
   }
 

@@ -36,6 +36,62 @@ class AnswerFinderTest {
   }
 
   @Test
+  void aMarkThatIsNotSpecialEndsATurnToo() throws Exception {
+    TinyTokenizer.write(folder);
+    Path config = folder.resolve("tokenizer_config.json");
+    Files.writeString(
+        config,
+        Files.readString(config)
+            .replaceFirst(
+                "\\{",
+                "{\"added_tokens_decoder\":{\"258\":{\"content\":\"<|im_end|>\",\"special\":false}},"));
+    String chatMl =
+        "{% for m in messages %}{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
+            + "{% if add_generation_prompt %}assistant\n{% endif %}";
+    assertThat(learnedUnder(chatMl, QUESTION, ANSWER)).containsExactly("a<|im_end|>");
+  }
+
+  @Test
+  void marksAreFoundHoweverTheyAreWritten() throws Exception {
+    String marking =
+        "{% for m in messages %}{{ m.role }}:{%+ generation +%}{{ m.content }}{%+ endgeneration"
+            + " %}{% endfor %}";
+    assertThat(learned(marking, QUESTION, ANSWER)).containsExactly("q", "a");
+    String commented =
+        "{# {% generation %} #}{% for m in messages %}{{ m.content }}</s>{% endfor %}";
+    assertThat(learned(commented, QUESTION, ANSWER)).containsExactly("a</s>");
+  }
+
+  @Test
+  void halfACharacterIsFoundWhereverItStands() {
+    String template =
+        "{% for m in messages %}{{ m.reasoning_content }}{{ m.content }}</s>{% endfor %}";
+    Message half = new Message("assistant", "a", Map.of("thinking", "\ud83d"));
+    assertThatThrownBy(() -> learned(template, QUESTION, half))
+        .isInstanceOf(BadRowException.class)
+        .hasMessage("the rendered conversation holds half a character");
+  }
+
+  @Test
+  void aPromptPutsNothingInTheWayOfLearningItAll() throws Exception {
+    TinyTokenizer.write(folder);
+    try (ChatTokenizer tokenizer =
+        ChatTokenizer.load(folder.toString(), new Storage(new Configuration()))) {
+      RowTokenizer all = new RowTokenizer(tokenizer, LearnedPart.WHOLE_ROW);
+      Message before = new Message("assistant", "b").asPrompt();
+      TokenizedRow row =
+          all.tokenize(new Example.Chat(List.of(QUESTION, before, QUESTION, ANSWER)));
+      assertThat(row.targetTokens()).isEqualTo(row.length() - 1);
+
+      Message leftOut = new Message(before.fields(), Message.Part.LEFT_OUT);
+      assertThatThrownBy(
+              () -> all.tokenize(new Example.Chat(List.of(QUESTION, leftOut.asPrompt()))))
+          .isInstanceOf(BadRowException.class)
+          .hasMessageContaining("is not to be learned, but data.train_on_prompt learns every turn");
+    }
+  }
+
+  @Test
   void aPromptMayBeginTheThoughtOfAnAnswer() throws Exception {
     String reasoning =
         "{% for m in messages %}<s>{{ m.role }}:{{ m.content }}</s>{% endfor %}"
@@ -52,7 +108,7 @@ class AnswerFinderTest {
             + "{% generation %}{{ m.content }}</s>\n{% endgeneration %}"
             + "{% else %}{{ m.content }}</s>{% endif %}{% endfor %}";
     assertThat(learned(marking, QUESTION, ANSWER)).containsExactly("a</s>\n");
-    Message before = new Message("assistant", "b").notLearned();
+    Message before = new Message("assistant", "b").asPrompt();
     assertThat(learned(marking, QUESTION, before, QUESTION, ANSWER)).containsExactly("a</s>\n");
   }
 
@@ -61,7 +117,7 @@ class AnswerFinderTest {
     String marksTheLast =
         "{% for m in messages %}{% if loop.last %}{% generation %}{{ m.content }}"
             + "{% endgeneration %}{% else %}{{ m.content }}{% endif %}{% endfor %}";
-    Message before = new Message("assistant", "b").notLearned();
+    Message before = new Message("assistant", "b").asPrompt();
     assertThatThrownBy(() -> learned(marksTheLast, QUESTION, before, QUESTION, ANSWER))
         .isInstanceOf(BadRowException.class)
         .hasMessageContaining("marks 1 parts of 2 turns");
@@ -70,6 +126,11 @@ class AnswerFinderTest {
   private List<String> learned(String template, Message... turns)
       throws IOException, BadRowException {
     TinyTokenizer.write(folder);
+    return learnedUnder(template, turns);
+  }
+
+  private List<String> learnedUnder(String template, Message... turns)
+      throws IOException, BadRowException {
     Files.writeString(folder.resolve("chat_template.jinja"), template);
     try (ChatTokenizer tokenizer =
         ChatTokenizer.load(folder.toString(), new Storage(new Configuration()))) {

@@ -76,6 +76,17 @@ class RowTokenizerTest {
   }
 
   @Test
+  void putsBeforeTextsWhatTheTokenizerDoesWhateverItsRole(@TempDir Path dir) throws Exception {
+    try (ChatTokenizer withoutRoles = withTemplate(dir, "x")) {
+      RowTokenizer rows = new RowTokenizer(withoutRoles, LearnedPart.ANSWERS);
+
+      assertThat(rows.tokenize(new Example.Text("Once")).ids()).containsExactly(128_000, 12_805);
+      assertThat(withoutRoles.description())
+          .isEqualTo("Begin of text: <|begin_of_text|> (128000); end of text: none.");
+    }
+  }
+
+  @Test
   void learnsTheCallOfAToolButNotItsAnswer(@TempDir Path dir) throws Exception {
     String template =
         Files.readString(

@@ -156,6 +156,12 @@ class PreparedBeforeTest {
     Files.writeString(template, "{% for m in messages %}{{ m.content }}{% endfor %}");
     assertDifference(alpaca, "The chat template has changed since the data set was prepared.");
     Files.delete(template);
+    Path config = tokenizer.resolve("tokenizer_config.json");
+    String before = Files.readString(config);
+    Files.writeString(config, before.replace("<|eot_id|>\",", "<|end_of_text|>\","));
+    assertThat(config).content().isNotEqualTo(before);
+    assertDifference(alpaca, "The tokenizer has changed since the data set was prepared.");
+    Files.writeString(config, before);
     Files.writeString(tokenizer.resolve("tokenizer.json"), "\n", StandardOpenOption.APPEND);
     assertDifference(alpaca, "The tokenizer has changed since the data set was prepared.");
   }

@@ -188,6 +188,24 @@ class RowMeaningTest {
   }
 
   @Test
+  void namesFieldsOfTurnsThatNoTemplateNames() throws Exception {
+    RowPreparer preparer = RowPreparer.load(fixture(RowFormat.CHAT).spec(), STORAGE);
+    String turns =
+        "{'messages':[{'role':'user','content':'Hi','name':'Ann','weight':1},"
+            + "{'role':'assistant','content':'Hello','tool_calls':[],'mood':null}]}";
+    try {
+      assertThat(
+              preparer
+                  .parse(new dev.anneal.data.source.SourceRow(0, "f", 1, json(turns)))
+                  .fields()
+                  .unread())
+          .containsExactly("name of a turn");
+    } finally {
+      preparer.close();
+    }
+  }
+
+  @Test
   void stopsAtATokenThatTheModelDoesNotEmbed() throws Exception {
     Files.writeString(
         dir.resolve("rows.jsonl"), json("{'text':'plain'}") + json("{'text':'with <s>'}"));
@@ -222,7 +240,9 @@ class RowMeaningTest {
 
     assertThatThrownBy(() -> PrepJob.run(spark, fixture(RowFormat.TEXT).source(delta).spec()))
         .isInstanceOf(InvalidDataException.class)
-        .hasMessageContaining("is a table of delta, which this Spark cannot read");
+        .hasMessageContaining(
+            "is a table of delta, which this Spark cannot read (nothing on its class path knows the"
+                + " format): start it");
     assertThatThrownBy(() -> PrepJob.run(spark, fixture(RowFormat.TEXT).source(iceberg).spec()))
         .isInstanceOf(InvalidDataException.class)
         .hasMessageContaining("is a table of iceberg, which this Spark cannot read");

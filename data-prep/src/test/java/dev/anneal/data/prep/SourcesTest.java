@@ -126,7 +126,8 @@ class SourcesTest {
     PrepFixture fixture = PrepFixture.alpaca(dir);
     assertThatThrownBy(() -> run(fixture.source("table:nobody.knows").spec()))
         .isInstanceOf(InvalidDataException.class)
-        .hasMessageContaining("data.source 'table:nobody.knows' cannot be read")
+        .hasMessageContaining(
+            "data.source 'table:nobody.knows' cannot be read (there is no such table)")
         .hasMessageContaining("check the name of the table");
     assertThatThrownBy(() -> run(fixture.source("table:locked.hr.salaries").spec()))
         .isInstanceOf(InvalidDataException.class)

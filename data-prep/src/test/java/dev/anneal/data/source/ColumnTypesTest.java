@@ -20,7 +20,7 @@ class ColumnTypesTest {
   private static final ObjectMapper JSON = new ObjectMapper();
 
   @ParameterizedTest
-  @ValueSource(strings = {"types.parquet", "types.arrow"})
+  @ValueSource(strings = {"types.parquet", "types.arrow", "durations.arrow"})
   void areReadAsPyarrowReadsThem(String name) throws Exception {
     Path file = resource(name);
     Storage storage = new Storage(new Configuration());
@@ -34,7 +34,9 @@ class ColumnTypesTest {
       }
     }
 
-    assertThat(rows).containsExactlyElementsOf(JSON.readTree(resource("types.json").toFile()));
+    assertThat(rows)
+        .containsExactlyElementsOf(
+            JSON.readTree(resource(name.replaceFirst("\\..*", ".json")).toFile()));
   }
 
   private static Path resource(String name) throws Exception {

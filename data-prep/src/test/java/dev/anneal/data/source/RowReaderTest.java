@@ -99,6 +99,8 @@ class RowReaderTest {
             "{\"instruction\":\"Say hi\",\"input\":\"\",\"output\":\"Hi, \\\"you\\\"\"}",
             "{\"instruction\":\"Two\\nlines\",\"input\":\"5\\\" wide\",\"output\":\"x\"}");
     assertThat(jsons("rows.tsv", "a\tb\n1,2\t3\n")).containsExactly("{\"a\":\"1,2\",\"b\":\"3\"}");
+    assertThat(jsons("rows.csv", "a,b\r\n\"x\r\ny\nz\r\n\",\"\"\"\r\n\"\r\n"))
+        .containsExactly("{\"a\":\"x\\r\\ny\\nz\\r\\n\",\"b\":\"\\\"\\r\\n\"}");
     assertThat(jsons("rows.csv", "")).isEmpty();
     assertThat(jsons("rows.csv", "a,b\n")).isEmpty();
   }

@@ -88,7 +88,7 @@ class GoldenTokensTest {
   @Test
   void knowsTheVocabularyAndItsSpecialTokens() {
     assertThat(tokenizer.vocabSize()).isEqualTo(128_256);
-    assertThat(tokenizer.bosId()).hasValue(128_000);
+    assertThat(tokenizer.idsBeforeTexts()).containsExactly(128_000);
     assertThat(tokenizer.eosId()).hasValue(128_009);
   }
 

@@ -34,7 +34,7 @@ class TokenizerFolderTest {
   @TestFactory
   Stream<DynamicTest> asInTransformers() throws IOException {
     JsonNode all = cases();
-    assertThat(all.path("cases").size()).isGreaterThan(30);
+    assertThat(all.path("cases").size()).isGreaterThan(60);
     return all.path("cases")
         .valueStream()
         .map(
@@ -46,8 +46,16 @@ class TokenizerFolderTest {
   private void compare(JsonNode expected, String text) throws IOException {
     try (ChatTokenizer tokenizer = load(expected.path("files"))) {
       if (expected.has("ids")) {
-        assertThat(tokenizer.encode(text))
-            .isEqualTo(JSON.convertValue(expected.path("ids"), int[].class));
+        String encoded = expected.path("text").asText(text);
+        int[] ids = JSON.convertValue(expected.path("ids"), int[].class);
+        assertThat(tokenizer.encode(encoded)).isEqualTo(ids);
+        assertThat(tokenizer.encodeWithOffsets(encoded).ids()).isEqualTo(ids);
+        if (expected.has("before")) {
+          assertThat(tokenizer.idsBeforeTexts())
+              .isEqualTo(JSON.convertValue(expected.path("before"), int[].class));
+          assertThat(tokenizer.decode(ids, SpecialTokens.KEEP))
+              .isEqualTo(expected.path("decoded").textValue());
+        }
         TokenizerFiles files = TokenizerFiles.read(dir.toString(), STORAGE);
         assertThat(files.bosToken()).isEqualTo(expected.path("bos").textValue());
         assertThat(files.eosToken()).isEqualTo(expected.path("eos").textValue());
@@ -104,6 +112,9 @@ class TokenizerFolderTest {
     assertThatThrownBy(
             () -> load(with("{'tokenizer_config.json':{'added_tokens_decoder':{'x':'y'}}}")))
         .hasMessageContaining("a key that is no token id");
+    assertThatThrownBy(
+            () -> load(with("{'tokenizer_config.json':{'tokenizer_class':'CodeLlamaTokenizer'}}")))
+        .hasMessageContaining("'CodeLlamaTokenizer', whose rules are not known here");
   }
 
   private JsonNode with(String files) throws IOException {

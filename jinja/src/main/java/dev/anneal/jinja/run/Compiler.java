@@ -26,6 +26,7 @@ final class Compiler {
   private FunctionScope function;
   private Escape escape = Escape.OFF;
   private int loops;
+  private boolean generates;
 
   private Compiler() {}
 
@@ -58,7 +59,8 @@ final class Compiler {
   }
 
   /** A template that is ready to be run. */
-  record Compiled(FunctionScope function, Action body, Map<String, BlockCode> blocks) {}
+  record Compiled(
+      FunctionScope function, Action body, Map<String, BlockCode> blocks, boolean generates) {}
 
   static Compiled compile(List<Statement> template) {
     return new Compiler().template(template);
@@ -77,7 +79,7 @@ final class Compiler {
     actions.add(body(template, scope));
     blocks.forEach((name, block) -> blockCodes.put(name, block(block)));
     variables.forEach(Variable::resolve);
-    return new Compiled(root, Action.all(actions), blockCodes);
+    return new Compiled(root, Action.all(actions), blockCodes, generates);
   }
 
   private void registerBlock(Node node) {
@@ -128,6 +130,11 @@ final class Compiler {
       actions.add(statements.compile(statement, scope));
     }
     return Action.all(actions);
+  }
+
+  /** Notes that the template marks what the assistant says. */
+  void noteGeneration() {
+    generates = true;
   }
 
   // -- functions

@@ -47,6 +47,7 @@ final class MacroCompiler {
   }
 
   Action generation(Statement.Generation generation, Scope scope) {
+    compiler.noteGeneration();
     MacroCode code = code(null, NONE, generation.body(), generation, scope);
     return (frame, out) -> {
       String text = new Macro(code, frame).render(frame.run.budget(), Arguments.NONE);

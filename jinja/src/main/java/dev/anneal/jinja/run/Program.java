@@ -31,6 +31,11 @@ public final class Program {
     }
   }
 
+  /** Whether the template has the {@code generation} tag. */
+  public boolean marksGenerations() {
+    return compiled.generates();
+  }
+
   /**
    * What a template printed.
    *

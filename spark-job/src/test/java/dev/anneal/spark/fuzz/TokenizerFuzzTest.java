@@ -144,7 +144,7 @@ class TokenizerFuzzTest {
             tokenizer.encodeWithOffsets("Hi hello <s>");
             tokenizer.decode(ids, SpecialTokens.SKIP);
             tokenizer.decode(new int[] {0, 7, 1 << 30}, SpecialTokens.KEEP);
-            tokenizer.bosId();
+            tokenizer.idsBeforeTexts();
           }
         },
         InvalidDataException.class);
