@@ -397,7 +397,7 @@ if [[ $line == "$default_line" && -z "${spark_args[*]}$user_jars" && ! $java_opt
     jvm_options+=("-XX:SharedArchiveFile=$archive")
     archive=
   else
-    rm -f "$archives"/*.jsa
+    rm -f "$archives"/*.jsa || true
     jvm_options+=("-XX:ArchiveClassesAtExit=$scratch/classes.jsa")
   fi
 fi
@@ -434,7 +434,7 @@ done < <(without_variables "$java" -Xmx128m -XX:TieredStopAtLevel=1 -XX:+UseSeri
   --conf spark.ui.enabled=false \
   --conf "spark.sql.warehouse.dir=$scratch/warehouse" \
   ${user_jars:+--jars "${user_jars#,}"} "${spark_args[@]}" "$main_jar" "${anneal_args[@]}")
-wait $! && ((${#command[@]})) || { echo "anneal: Spark's launcher has failed, and what it says stands above." >&2; exit 1; }
+wait $! && ((${#command[@]})) || { echo "anneal: Spark's launcher has failed: what it says, if anything, stands above." >&2; exit 1; }
 # a JVM takes one collector: that of the user, where one is chosen
 if [[ $collector && ! "$java_options ${command[*]}" =~ -XX:[+]Use[A-Za-z0-9]+GC ]]; then
   command=("${command[0]}" "$collector" "${command[@]:1}")

@@ -50,6 +50,7 @@ def tools(arguments, answer):
     ]
 
 
+PARTS = [{"type": "text", "text": "Who?"}, {"type": "text", "text": "And\u00e9"}]
 ARGUMENTS = {"city": "Köln", "days": 2}
 CASES = [
     ("llama31", HELLO, {}),
@@ -68,6 +69,8 @@ CASES = [
     ("llama32_date", HELLO, {}),
     ("llama32_date", HELLO, {"date_string": "x"}),
     ("chatml", SYSTEM, {}),
+    ("order", [{"content": "Hi", "name": "Ann", "role": "user"}, {"weight": 1, "role": "assistant", "content": "Ho"}], {}),
+    ("parts", [{"role": "user", "content": PARTS}, {"role": "assistant", "content": PARTS[1:]}], {}),
     ("constructs", SYSTEM, {"data": {"a": [1, "é\u2028\u0001"], "b": {}, "c": "d"}}),
 ]
 

@@ -17,6 +17,7 @@ import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -29,14 +30,28 @@ class EmbeddedStrangerIT {
 
   @Test
   void seesNoPageAndEndsNothing() throws Exception {
+    assertSeesAndEndsNothing();
+  }
+
+  @Test
+  @Tag("faults")
+  void noMoreWhereTheUserNamesTheMaster() throws Exception {
+    assertSeesAndEndsNothing("--master=local-cluster[2,1,1024]");
+  }
+
+  private void assertSeesAndEndsNothing(String... more) throws Exception {
     HttpClient stranger = HttpClient.newHttpClient();
     try (SubmittedJob job =
         SubmittedJob.start(
             folder,
-            "run",
-            "--config=" + SubmittedJob.recipe(),
-            "--set=training.max_steps=60",
-            "--set=output.path=out")) {
+            Stream.concat(
+                    Stream.of(
+                        "run",
+                        "--config=" + SubmittedJob.recipe(),
+                        "--set=training.max_steps=60",
+                        "--set=output.path=out"),
+                    Stream.of(more))
+                .toArray(String[]::new))) {
       job.awaitOutput("step ");
       String application =
           new ObjectMapper()

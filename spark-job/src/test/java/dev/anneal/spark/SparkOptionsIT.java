@@ -28,7 +28,7 @@ class SparkOptionsIT {
         "spark.executor.heartbeatInterval=500s | spark.network.timeout",
         "spark.executor.memory=4g | 1024 MiB/worker",
         "spark.executor.extraJavaOptions=-Xmx1g | max heap",
-        "spark.executor.cores=many | spark.executor.cores",
+        "spark.network.timeout=soon | soon",
       })
   void areRefusedInOneSentence(String options, String words) throws Exception {
     List<String> args = new ArrayList<>(List.of("run", "--config=" + SubmittedJob.recipe()));

@@ -16,14 +16,15 @@ final class ToolCalls {
   static List<Object> of(JsonNode calls) throws BadRowException {
     List<Object> all = new ArrayList<>();
     for (JsonNode call : calls.isArray() ? calls : List.of(calls)) {
-      JsonNode function = call.path("function").isObject() ? call.path("function") : call;
+      boolean bare = !call.path("function").isObject();
+      JsonNode function = bare ? call : call.path("function");
       if (!function.path("name").isTextual() || !function.has("arguments")) {
         throw new BadRowException("a call of a function is not JSON with 'name' and 'arguments'");
       }
       Map<String, Object> named = Fields.object(function);
       named.put("arguments", Fields.plain(Fields.json(function, "arguments")));
       Map<String, Object> wrapped = wrapped(named);
-      if (function == call) {
+      if (bare) {
         // what names the call does not belong to the function
         OF_CALLS.stream().filter(call::has).forEach(key -> wrapped.put(key, named.remove(key)));
       } else {

@@ -59,6 +59,7 @@ public final class ChatTokenizer implements AutoCloseable {
 
   /** Same as {@link #load}, from files that were read before. */
   public static ChatTokenizer of(TokenizerFiles files) {
+    NativeTokenizer.requireLibrary();
     try {
       TokenizerJson json = TokenizerJson.parse(files.tokenizerJson());
       TextEncoders.requireLoadable(json);

@@ -33,18 +33,23 @@ final class NativeTokenizer implements TextEncoder, AutoCloseable {
   private final long handle;
   private final Cleaner.Cleanable release;
 
-  /**
-   * @throws UncheckedIOException if the library cannot be unpacked or loaded
-   */
   NativeTokenizer(String tokenizerJson) {
-    if (LIBRARY == null) {
-      throw unusable(LOADED.failure());
-    }
     long created = LIBRARY.createTokenizerFromString(tokenizerJson);
     handle = created;
     release = CLEANER.register(this, () -> LIBRARY.deleteTokenizer(created));
     LIBRARY.disableTruncation(handle);
     LIBRARY.disablePadding(handle);
+  }
+
+  /**
+   * To be asked before the first of them is made.
+   *
+   * @throws UncheckedIOException if the library cannot be unpacked or loaded
+   */
+  static void requireLibrary() {
+    if (LIBRARY == null) {
+      throw unusable(LOADED.failure());
+    }
   }
 
   // Without a flavor DJL looks for a GPU and downloads a CUDA build of the library.

@@ -40,9 +40,9 @@ class TemplateCasesTest {
         new ChatTemplate(new TokenizerFiles("here", "{}", text, "<s>", "</s>", now));
     List<Message> messages = new ArrayList<>();
     for (JsonNode turn : expected.get("messages")) {
-      Map<String, Object> more = JSON.convertValue(turn, MAP);
-      Object content = more.remove("content");
-      messages.add(new Message((String) more.remove("role"), content, more));
+      Map<String, Object> fields = JSON.convertValue(turn, MAP);
+      fields.computeIfPresent("content", (key, content) -> parts(content));
+      messages.add(new Message(fields, Message.Part.PROMPT));
     }
     Map<String, Object> variables = JSON.convertValue(expected.get("variables"), MAP);
     GenerationPrompt prompt =
@@ -57,6 +57,15 @@ class TemplateCasesTest {
           .isInstanceOf(TemplateRefusalException.class)
           .hasMessage(expected.get("refusal").textValue());
     }
+  }
+
+  @SuppressWarnings("unchecked")
+  private static Object parts(Object content) {
+    boolean parts =
+        content instanceof List<?> list
+            && list.get(0) instanceof Map<?, ?> part
+            && part.containsKey("type");
+    return parts ? new ContentParts((List<Map<String, Object>>) content) : content;
   }
 
   private static String resource(String name) throws IOException {
