@@ -9,6 +9,7 @@ import dev.anneal.spark.checkpoint.CheckpointSearch;
 import dev.anneal.spark.config.AnnealConfig;
 import dev.anneal.spark.output.RunState;
 import dev.anneal.spark.storage.RunFolder;
+import dev.anneal.storage.Storage;
 import java.io.IOException;
 import java.util.Optional;
 
@@ -111,7 +112,15 @@ final class OutputCheck {
     if (!folder.has(RunFolder.RECORD)) {
       return Optional.empty();
     }
-    byte[] json = folder.read(RunFolder.RECORD);
+    byte[] json;
+    try {
+      json = folder.read(RunFolder.RECORD);
+    } catch (Storage.NotRegularException e) {
+      throw new BadRequestException(
+          "output.path %s: %s: remove it, choose another output.path, or replace everything with --overwrite."
+              .formatted(folder.display(), e.getMessage()),
+          e);
+    }
     try {
       return Optional.of(new ObjectMapper().readTree(json));
     } catch (IOException e) {
