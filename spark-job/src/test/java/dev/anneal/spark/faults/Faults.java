@@ -96,15 +96,21 @@ final class Faults implements AutoCloseable {
    * @param more options for {@code submit.sh}
    */
   SubmittedJob start(String command, Output output, String... more) throws IOException {
-    return start(command, output, "", more);
+    return start("", command, output, more);
   }
 
   /** Starts a run whose first process that enters a phase stays there. */
   SubmittedJob start(String command, Output output, Held held, String... more) throws IOException {
-    return start(command, output, held.javaAgent(), more);
+    return start(held.javaAgent(), command, output, more);
   }
 
-  private SubmittedJob start(String command, Output output, String javaOptions, String... more)
+  /** Starts a run at the pace. */
+  SubmittedJob start(String command, Output output, Paced paced, String... more)
+      throws IOException {
+    return start(paced.javaAgent(), command, output, more);
+  }
+
+  private SubmittedJob start(String javaOptions, String command, Output output, String... more)
       throws IOException {
     return cluster.submit(folder, words(command, output, more), javaOptions);
   }

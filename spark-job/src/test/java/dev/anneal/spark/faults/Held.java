@@ -42,30 +42,37 @@ final class Held {
   /** Prepares it, with files of its own in {@code parent}. */
   static Held in(Phase phase, Path parent) throws IOException {
     Path folder = Files.createTempDirectory(parent, "held");
-    Path rules =
-        Files.writeString(
-            folder.resolve("rules.btm"),
-            """
-            RULE hold
-            CLASS %s
-            METHOD %s
-            HELPER %s
-            AT ENTRY
-            IF comes("%s", %s)
-            DO hold("%s")
-            ENDRULE
-            """
-                .formatted(
-                    phase.type(),
-                    phase.method(),
-                    HoldHelper.class.getName(),
-                    phase.thread(),
-                    phase.time(),
-                    folder));
-    return new Held(
-        folder,
-        "-javaagent:%s=script:%s,sys:%s"
-            .formatted(byteman(), rules, jar(folder.resolve("helper.jar"), HoldHelper.class)));
+    String rule =
+        """
+        RULE hold
+        CLASS %s
+        METHOD %s
+        HELPER %s
+        AT ENTRY
+        IF comes("%s", %s)
+        DO hold("%s")
+        ENDRULE
+        """
+            .formatted(
+                phase.type(),
+                phase.method(),
+                HoldHelper.class.getName(),
+                phase.thread(),
+                phase.time(),
+                folder);
+    return new Held(folder, javaAgent(folder, rule, HoldHelper.class));
+  }
+
+  /**
+   * The option of a JVM in which Byteman follows a rule.
+   *
+   * @param folder for its files
+   * @param helper that the rule calls
+   */
+  static String javaAgent(Path folder, String rule, Class<?> helper) throws IOException {
+    Path rules = Files.writeString(folder.resolve("rules.btm"), rule);
+    return "-javaagent:%s=script:%s,sys:%s"
+        .formatted(byteman(), rules, jar(folder.resolve("helper.jar"), helper));
   }
 
   /** What the JVMs are to be started with. */

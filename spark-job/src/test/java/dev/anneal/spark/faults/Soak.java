@@ -18,11 +18,13 @@ import java.util.stream.Stream;
 /** One long run that is disturbed again and again, and started again when its driver was ended. */
 final class Soak implements AutoCloseable {
   private static final Duration PATIENCE = Duration.ofMinutes(4);
+  private static final Duration END = Duration.ofMinutes(20);
   private static final int FAILURE = 1;
 
   private final Faults faults;
   private final SoakPlace place;
   private final String[] options;
+  private final Paced paced;
   private final Random random;
   private SubmittedJob job;
   private final List<String> heard = new ArrayList<>();
@@ -35,6 +37,7 @@ final class Soak implements AutoCloseable {
     this.options =
         Stream.concat(settings.stream(), place.options().stream()).toArray(String[]::new);
     this.random = random;
+    this.paced = Paced.in(faults.folder());
     start();
   }
 
@@ -98,7 +101,7 @@ final class Soak implements AutoCloseable {
   }
 
   private void start() throws Exception {
-    job = faults.start("run", place.output(), options);
+    job = faults.start("run", place.output(), paced, options);
     outHeard = 0;
     errHeard = 0;
   }
@@ -158,7 +161,8 @@ final class Soak implements AutoCloseable {
 
   /** Asserts that the run, which nobody disturbs any more, comes to its end. */
   void awaitEnd() throws Exception {
-    assertThat(job.await()).as(job.out() + job.err()).isZero();
+    paced.release();
+    assertThat(job.await(END)).as(job.out() + job.err()).isZero();
   }
 
   @Override

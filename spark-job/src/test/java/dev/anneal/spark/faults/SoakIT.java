@@ -29,8 +29,8 @@ class SoakIT {
   private static final String SHARE = System.getProperty("soak.share", "1/1");
 
   private static final int EVERY_STEPS = 3;
-  // from a fault to the next it gets by about twenty of them
-  private static final int STEPS_A_FAULT = 30;
+  // from a fault to the next it gets by about twenty-five of them
+  private static final int STEPS_A_FAULT = 45;
   private static final int LONGEST_PEACE_MILLIS = 1000;
 
   // of what can be done to both
