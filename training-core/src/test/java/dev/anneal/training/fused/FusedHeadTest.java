@@ -42,11 +42,12 @@ class FusedHeadTest {
     Tensor state = Tensors.normal(Tensors.empty(ScalarType.Float, 1, config.hiddenSize()), 1, 3);
     // many chunks
     FusedHead head = new FusedHead(model, new PlainKernels(), 37 * (1L << 14));
+    // a row alone may be multiplied in another order; a sum in fp32 would be off by a thousandth
     double expected = TOKENS * head.loss(state.expand(2, -1), one).item_double();
 
     assertThat(head.loss(state.expand(TOKENS + 1, -1), many).item_double())
-        .isCloseTo(expected, withPercentage(1e-10));
+        .isCloseTo(expected, withPercentage(1e-4));
     assertThat(head.lossAndGradient(state.expand(TOKENS + 1, -1), many).loss().item_double())
-        .isCloseTo(expected, withPercentage(1e-10));
+        .isCloseTo(expected, withPercentage(1e-4));
   }
 }

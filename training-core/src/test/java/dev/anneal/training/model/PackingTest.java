@@ -22,7 +22,7 @@ import org.junit.jupiter.api.extension.ExtendWith;
 /** Rows give the same loss and gradients alone, side by side, and packed end to end. */
 @ExtendWith(InTensorScope.class)
 class PackingTest {
-  private static final double TOLERANCE = 1e-6;
+  private static final double TOLERANCE = 5e-6;
   private static final List<TokenSequence> ROWS = Rows.random(37, 7, 9, 1, 6, 2, 13);
 
   private LoraModel model;

@@ -13,9 +13,11 @@ import dev.anneal.training.collective.RendezvousStore;
 import dev.anneal.training.collective.StoreAddress;
 import java.io.IOException;
 import java.net.ServerSocket;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -24,6 +26,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 /** A rank whose peer goes away in the middle of training does not wait for it forever. */
 class LostPeerTest {
   private static final Duration TIMEOUT = Duration.ofSeconds(6);
+  private static final Duration START = Duration.ofSeconds(40);
 
   @TempDir Path folder;
 
@@ -115,10 +118,24 @@ class LostPeerTest {
   }
 
   private JavaProcess startPeer(RendezvousStore store, Scenario scenario) throws IOException {
-    return JavaProcess.start(
-        PeerRank.class,
-        folder.resolve("peer.log"),
-        List.of("-Xmx256m"),
-        List.of(store.address().toText(), "30", folder.toString(), scenario.name()));
+    JavaProcess peer =
+        JavaProcess.start(
+            PeerRank.class,
+            folder.resolve("peer.log"),
+            List.of("-Xmx256m"),
+            List.of(store.address().toText(), "30", folder.toString(), scenario.name()));
+    awaitConnected(peer);
+    return peer;
+  }
+
+  /** A process may take longer to start than ranks wait for each other. */
+  private void awaitConnected(JavaProcess peer) throws IOException {
+    long deadline = System.nanoTime() + START.toNanos();
+    while (!Files.exists(PeerRank.connected(folder))) {
+      if (System.nanoTime() > deadline) {
+        throw new AssertionError("the peer does not start: " + peer.output());
+      }
+      LockSupport.parkNanos(Duration.ofMillis(50).toNanos());
+    }
   }
 }

@@ -20,6 +20,11 @@ final class PeerRank {
     return folder.resolve(scenario + ".report");
   }
 
+  /** There as soon as the process has reached the store of rank 0. */
+  static Path connected(Path folder) {
+    return folder.resolve("connected");
+  }
+
   private PeerRank() {}
 
   /**
@@ -30,8 +35,15 @@ final class PeerRank {
   public static void main(String[] args) throws IOException {
     Duration timeout = Duration.ofSeconds(Long.parseLong(args[1]));
     Path folder = Path.of(args[2]);
-    try (RendezvousStore store = RendezvousStore.connect(StoreAddress.parse(args[0]), timeout);
-        Collectives collectives = GlooCollectives.join(store, HOST, 1, 2, timeout)) {
+    try (RendezvousStore store = RendezvousStore.connect(StoreAddress.parse(args[0]), timeout)) {
+      Files.writeString(connected(folder), "");
+      run(store, timeout, folder, args);
+    }
+  }
+
+  private static void run(RendezvousStore store, Duration timeout, Path folder, String[] args)
+      throws IOException {
+    try (Collectives collectives = GlooCollectives.join(store, HOST, 1, 2, timeout)) {
       for (int i = 3; i < args.length; i++) {
         Scenario scenario = Scenario.valueOf(args[i]);
         RecordingListener listener = new RecordingListener();
