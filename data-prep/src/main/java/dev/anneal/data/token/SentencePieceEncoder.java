@@ -67,7 +67,7 @@ final class SentencePieceEncoder implements TextEncoder {
   }
 
   private static Optional<Prefix> prefix(JsonNode normalizer, JsonNode preTokenizer) {
-    if (TextEncoders.isAbsent(normalizer)) {
+    if (TextEncoders.steps(normalizer, "normalizers").isEmpty()) {
       return TextEncoders.isType(preTokenizer, "Metaspace")
               && preTokenizer.path("replacement").asText().equals(SPACE)
           ? switch (preTokenizer.path("prepend_scheme").asText()) {

@@ -32,10 +32,12 @@ final class TextEncoders {
   /** An encoder where tokens are made of bytes; empty where they are not. */
   private static Optional<TextEncoder> byteLevel(
       TokenizerJson json, NativeTokenizer library, List<AddedTokens.Token> added) {
-    JsonNode normalizer = json.rules().path("normalizer");
-    boolean composes = isType(normalizer, "NFC");
-    List<JsonNode> steps = steps(json.rules().path("pre_tokenizer"));
-    if (!(isAbsent(normalizer) || composes) || !isByteLevel(steps.get(steps.size() - 1))) {
+    List<JsonNode> normalizers = steps(json.rules().path("normalizer"), "normalizers");
+    boolean composes = normalizers.size() == 1 && isType(normalizers.get(0), "NFC");
+    List<JsonNode> steps = steps(json.rules().path("pre_tokenizer"), "pretokenizers");
+    if (!(normalizers.isEmpty() || composes)
+        || steps.isEmpty()
+        || !isByteLevel(steps.get(steps.size() - 1))) {
       return Optional.empty();
     }
     TextEncoder encoder =
@@ -100,13 +102,20 @@ final class TextEncoders {
         : Optional.empty();
   }
 
-  private static List<JsonNode> steps(JsonNode preTokenizer) {
-    JsonNode several = preTokenizer.path("pretokenizers");
-    if (several.isEmpty()) {
-      return List.of(preTokenizer);
+  /**
+   * The steps of a rule, one after the other; none where there is no rule, or one of nothing.
+   *
+   * @param several the name of the list of a {@code Sequence}, which may hold others
+   */
+  static List<JsonNode> steps(JsonNode rule, String several) {
+    if (isAbsent(rule)) {
+      return List.of();
+    }
+    if (!isType(rule, "Sequence")) {
+      return List.of(rule);
     }
     List<JsonNode> steps = new ArrayList<>();
-    several.forEach(steps::add);
+    rule.path(several).forEach(step -> steps.addAll(steps(step, several)));
     return steps;
   }
 

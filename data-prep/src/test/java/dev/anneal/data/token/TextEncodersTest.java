@@ -42,6 +42,8 @@ class TextEncodersTest {
     LLAMA_3(PieceTokenizer.class, null, split(LLAMA), bytes(false)),
     QWEN(null, "NFC", split(LLAMA.replace("{1,3}", "")), bytes(false)),
     GPT_2(PieceTokenizer.class, null, bytes(true)),
+    /** As transformers writes one that it has made from GGUF. */
+    GPT_2_CONVERTED(PieceTokenizer.class, "Sequence", bytes(true)),
     SMOL_LM(PieceTokenizer.class, null, digits(true), bytes(true)),
     DIGITS_TOGETHER(PieceTokenizer.class, null, digits(false), bytes(true)),
     GPT_4O(ByteLevelEncoder.class, null, split(GPT4O), bytes(false)),
@@ -88,11 +90,11 @@ class TextEncodersTest {
     /** Llama's vocabulary under these rules. */
     private String tokenizerJson() throws IOException {
       ObjectNode tree = (ObjectNode) JSON.readTree(llama);
-      tree.set(
-          "normalizer",
-          normalizer == null
-              ? NullNode.getInstance()
-              : JSON.createObjectNode().put("type", normalizer));
+      tree.set("normalizer", NullNode.getInstance());
+      if (normalizer != null) {
+        // only a sequence looks at the list
+        tree.putObject("normalizer").put("type", normalizer).putArray("normalizers");
+      }
       tree.set("pre_tokenizer", JSON.readTree(preTokenizer));
       return JSON.writeValueAsString(tree);
     }
