@@ -387,8 +387,10 @@ jvm_options=("-Dlog4j2.configurationFile=file:$home/conf/log4j2.properties")
 archives=$home/spark-job/target/archives
 [[ ! $installed ]] || archives=$home/archives
 archive=
-# (what goes to spark-submit may change the class path, to one with folders, of which no JVM makes an archive)
-if [[ $line == "$default_line" && -z "${spark_args[*]}$user_jars" && ! $java_options =~ -Xshare|Archive ]] && mkdir -p "$archives" 2>/dev/null && [[ -w $archives ]]; then
+# (what goes to spark-submit may change the class path, to one with folders, of which no JVM makes an archive; one that
+# has none of its own classes, as jlink makes it, makes none either and ends if it is asked to)
+java_home=$(sed -n 's/^ *java\.home = //p' <<<"$java_says")
+if [[ $line == "$default_line" && -z "${spark_args[*]}$user_jars" && ! $java_options =~ -Xshare|Archive && -f $java_home/lib/server/classes.jsa ]] && mkdir -p "$archives" 2>/dev/null && [[ -w $archives ]]; then
   jars=$(tr ':' '\n' <<<"$class_path:$spark_jars" | sed 's,/\*$,,' | xargs -d '\n' ls -lL --time-style=+%s 2>&1 || true)
   archive=$archives/$( (grep -E ' java\.(home|vm\.[a-z]+) = ' <<<"$java_says"; echo "$jars") | cksum | tr ' ' -).jsa
   # what it does not fit to a JVM passes over without a word

@@ -104,6 +104,27 @@ class SubmitScriptIT {
         .isEqualTo("anneal: Spark's launcher has failed: what it says, if anything, stands above.");
   }
 
+  /** As a small image has it; it ends if it is asked to archive classes. */
+  @Test
+  @Tag("faults")
+  void runsOnAJavaThatHasNoArchiveOfItsOwnClasses() throws Exception {
+    Path java = folder.resolve("java");
+    String jlink = Path.of(System.getProperty("java.home"), "bin", "jlink").toString();
+    Said linked =
+        execute(jlink, Map.of(), "--add-modules", "ALL-MODULE-PATH", "--output", java.toString());
+    assertThat(linked.code()).as(linked.text()).isZero();
+    assertThat(java.resolve("lib/server/classes.jsa")).doesNotExist();
+    Said said =
+        submit(
+            Map.of("JAVA_HOME", java.toString()),
+            "prep",
+            "--config",
+            SubmittedJob.recipe().toString(),
+            "--set",
+            "output.path=" + folder.resolve("out"));
+    assertThat(said.code()).as(said.text()).isZero();
+  }
+
   @Test
   void isFoundInAFolderWhoseNameIsAPattern() throws Exception {
     Path spark = folder.resolve("spark [1]*?");

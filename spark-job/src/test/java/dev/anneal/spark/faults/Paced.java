@@ -4,7 +4,9 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 
-/** A run whose steps take longer than they need, so that enough can be done to it on any machine. */
+/**
+ * A run whose steps take longer than they need, so that enough can be done to it on any machine.
+ */
 final class Paced {
   private final Path folder;
   private final String javaAgent;
