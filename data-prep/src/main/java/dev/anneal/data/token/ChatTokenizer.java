@@ -207,6 +207,7 @@ public final class ChatTokenizer implements AutoCloseable {
 
   @Override
   public void close() {
+    encoder.close();
     tokenizer.close();
   }
 

@@ -15,7 +15,7 @@ import java.util.Arrays;
  * Hugging Face's {@code tokenizers} library through DJL's native binding. The binding is used
  * directly: DJL's own wrapper truncates by default, reports home, and copies eight arrays per text.
  */
-final class NativeTokenizer implements TextEncoder, AutoCloseable {
+final class NativeTokenizer implements TextEncoder {
   private static final Library LOADED = load();
   private static final TokenizersLibrary LIBRARY = LOADED.library();
 

@@ -8,23 +8,49 @@ import java.util.Arrays;
  * instead of once a text. Safe for use by several threads.
  */
 final class PieceTokenizer implements TextEncoder {
-  private final NativeTokenizer library;
+  private final TextEncoder alone;
   private final PreTokenizer preTokenizer;
   private final AddedTokens addedTokens;
+  private final SpacePrefix prefix;
+  // null where every text can be cut
+  private final TextEncoder whole;
   private final PieceTable pieces = new PieceTable();
+  private final PieceTable prefixed = new PieceTable();
 
+  /** Of a tokenizer whose pieces depend on the kinds of characters. */
   PieceTokenizer(NativeTokenizer library, PreTokenizer preTokenizer, AddedTokens addedTokens) {
-    this.library = library;
+    this(library, preTokenizer, addedTokens, SpacePrefix.NOWHERE, library);
+  }
+
+  /**
+   * Of a tokenizer whose pieces begin with spaces.
+   *
+   * @param alone what a piece becomes that has no space in front of it that is not its own
+   */
+  PieceTokenizer(
+      TextEncoder alone, PreTokenizer preTokenizer, AddedTokens addedTokens, SpacePrefix prefix) {
+    this(alone, preTokenizer, addedTokens, prefix, null);
+  }
+
+  private PieceTokenizer(
+      TextEncoder alone,
+      PreTokenizer preTokenizer,
+      AddedTokens addedTokens,
+      SpacePrefix prefix,
+      TextEncoder whole) {
+    this.alone = alone;
     this.preTokenizer = preTokenizer;
     this.addedTokens = addedTokens;
+    this.prefix = prefix;
+    this.whole = whole;
   }
 
   @Override
   public EncodedText encode(String text) {
     // characters of an array are read faster than those of a string
     char[] chars = text.toCharArray();
-    if (!CharacterKind.covers(chars)) {
-      return library.encode(text);
+    if (whole != null && !CharacterKind.covers(chars)) {
+      return whole.encode(text);
     }
     Growing encoded = new Growing(16 + chars.length / 3);
     int position = 0;
@@ -40,30 +66,46 @@ final class PieceTokenizer implements TextEncoder {
     return encoded.finish();
   }
 
+  @Override
+  public void close() {
+    alone.close();
+  }
+
   private void encode(char[] text, int start, int limit, Growing encoded) {
     int position = start;
     while (position < limit) {
       int end = preTokenizer.end(text, position, limit);
-      encoded.add(piece(text, position, end));
+      boolean hasPrefix = position == start && prefix.isBefore(text[start], start == 0);
+      encoded.add(piece(text, position, end, hasPrefix));
       position = end;
     }
   }
 
-  private PieceTable.Piece piece(char[] text, int start, int end) {
+  private PieceTable.Piece piece(char[] text, int start, int end, boolean hasPrefix) {
+    PieceTable table = hasPrefix ? prefixed : pieces;
     int hash = PieceTable.hash(text, start, end);
-    PieceTable.Piece known = pieces.find(text, start, end, hash);
+    PieceTable.Piece known = table.find(text, start, end, hash);
     if (known != null) {
       return known;
     }
     char[] chars = Arrays.copyOfRange(text, start, end);
-    PieceTable.Piece piece =
+    String piece = new String(chars);
+    PieceTable.Piece made =
         new PieceTable.Piece(
             chars,
             hash,
-            library.encode(new String(chars)),
+            hasPrefix ? withoutSpace(alone.encode(" " + piece)) : alone.encode(piece),
             Character.codePointCount(chars, 0, chars.length));
-    pieces.add(piece);
-    return piece;
+    table.add(made);
+    return made;
+  }
+
+  /** The places without the space in front, which stands for the character behind it. */
+  private static EncodedText withoutSpace(EncodedText spaced) {
+    return new EncodedText(
+        spaced.ids(),
+        Arrays.stream(spaced.starts()).map(start -> Math.max(0, start - 1)).toArray(),
+        Arrays.stream(spaced.ends()).map(end -> Math.max(1, end - 1)).toArray());
   }
 
   /** Tokens of the text so far. */

@@ -1,6 +1,7 @@
 package dev.anneal.data.token;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Optional;
@@ -8,33 +9,26 @@ import java.util.regex.Pattern;
 
 /**
  * Byte pairs as SentencePiece makes them, of characters, where a space is {@code ▁} and what has no
- * token becomes the tokens of its bytes. The library tokenizes a whole text, and the places of the
- * tokens are told from their lengths, as {@link ByteLevelEncoder} does.
+ * token becomes the tokens of its bytes. The library tokenizes a whole text, or each of its words
+ * where a vocabulary has none of two, and the places of the tokens are told from their lengths, as
+ * {@link ByteLevelEncoder} does.
  */
 final class SentencePieceEncoder implements TextEncoder {
-  private static final String SPACE = "▁";
+  private static final String SPACE = Character.toString(SpacePrefix.SPACE);
   private static final int SPACE_BYTES = 3;
   private static final Pattern BYTE = Pattern.compile("<0x[0-9A-F]{2}>");
 
-  /** Where a space that is not in the text stands in front of it. */
-  private enum Prefix {
-    NOWHERE,
-    /** Before all text between added tokens. */
-    EVERYWHERE,
-    /** The same, but not before a space. */
-    WHERE_NONE_IS,
-    /** At the begin of the whole text, but not before a space. */
-    AT_THE_BEGIN
-  }
-
   private final NativeTokenizer library;
-  private final Prefix prefix;
+  private final SpacePrefix prefix;
   // by id: bytes in UTF-8, and 0 for what no text becomes; of added tokens the text
   private final int[] bytes;
   private final String[] added;
 
   private SentencePieceEncoder(
-      NativeTokenizer library, Prefix prefix, TokenizerJson json, List<AddedTokens.Token> added) {
+      NativeTokenizer library,
+      SpacePrefix prefix,
+      TokenizerJson json,
+      List<AddedTokens.Token> added) {
     this.library = library;
     this.prefix = prefix;
     this.bytes = new int[json.idBound()];
@@ -62,18 +56,46 @@ final class SentencePieceEncoder implements TextEncoder {
             && json.vocabulary().keySet().stream().filter(BYTE.asMatchPredicate()).count() == 256;
     return bytesHaveTokens
         ? prefix(rules.path("normalizer"), rules.path("pre_tokenizer"))
-            .map(prefix -> new SentencePieceEncoder(library, prefix, json, added))
+            .map(prefix -> encoder(library, prefix, json, added))
         : Optional.empty();
   }
 
-  private static Optional<Prefix> prefix(JsonNode normalizer, JsonNode preTokenizer) {
+  private static TextEncoder encoder(
+      NativeTokenizer library,
+      SpacePrefix prefix,
+      TokenizerJson json,
+      List<AddedTokens.Token> added) {
+    boolean wholeWords = json.rules().path("model").path("ignore_merges").asBoolean();
+    if (wholeWords || !SpacePattern.cuts(json.vocabulary().keySet())) {
+      return new SentencePieceEncoder(library, prefix, json, added);
+    }
+    boolean each = json.rules().path("pre_tokenizer").path("split").asBoolean();
+    TokenizerJson bare = json.with(withoutPrefix(json.rules(), each));
+    NativeTokenizer pieces = new NativeTokenizer(bare.text());
+    TextEncoder alone = new SentencePieceEncoder(pieces, SpacePrefix.NOWHERE, bare, added);
+    return new PieceTokenizer(alone, new SpacePattern(each), new AddedTokens(added), prefix);
+  }
+
+  /** The rules that make of a piece what the whole rules make of it within a text. */
+  private static ObjectNode withoutPrefix(ObjectNode rules, boolean each) {
+    ObjectNode bare = rules.deepCopy();
+    bare.putNull("normalizer");
+    bare.putObject("pre_tokenizer")
+        .put("type", "Metaspace")
+        .put("replacement", SPACE)
+        .put("prepend_scheme", "never")
+        .put("split", each);
+    return bare;
+  }
+
+  private static Optional<SpacePrefix> prefix(JsonNode normalizer, JsonNode preTokenizer) {
     if (TextEncoders.steps(normalizer, "normalizers").isEmpty()) {
       return TextEncoders.isType(preTokenizer, "Metaspace")
               && preTokenizer.path("replacement").asText().equals(SPACE)
           ? switch (preTokenizer.path("prepend_scheme").asText()) {
-            case "always" -> Optional.of(Prefix.WHERE_NONE_IS);
-            case "first" -> Optional.of(Prefix.AT_THE_BEGIN);
-            case "never" -> Optional.of(Prefix.NOWHERE);
+            case "always" -> Optional.of(SpacePrefix.WHERE_NONE_IS);
+            case "first" -> Optional.of(SpacePrefix.AT_THE_BEGIN);
+            case "never" -> Optional.of(SpacePrefix.NOWHERE);
             default -> Optional.empty();
           }
           : Optional.empty();
@@ -85,7 +107,7 @@ final class SentencePieceEncoder implements TextEncoder {
             && steps.get(0).path("prepend").asText().equals(SPACE)
             && replacesSpaces(steps.get(1));
     return prepends && TextEncoders.isAbsent(preTokenizer)
-        ? Optional.of(Prefix.EVERYWHERE)
+        ? Optional.of(SpacePrefix.EVERYWHERE)
         : Optional.empty();
   }
 
@@ -111,6 +133,11 @@ final class SentencePieceEncoder implements TextEncoder {
       ends[i] = walk.passed();
     }
     return walk.isAtEnd() ? new EncodedText(ids, starts, ends) : library.encode(text);
+  }
+
+  @Override
+  public void close() {
+    library.close();
   }
 
   @Override
@@ -140,7 +167,7 @@ final class SentencePieceEncoder implements TextEncoder {
       index += token.length();
       codePoint += token.codePointCount(0, token.length());
       last = codePoint - 1;
-      mayPrefix = prefix != Prefix.AT_THE_BEGIN;
+      mayPrefix = true;
       return true;
     }
 
@@ -177,11 +204,7 @@ final class SentencePieceEncoder implements TextEncoder {
     }
 
     private boolean isPrefixed() {
-      if (!mayPrefix || prefix == Prefix.NOWHERE) {
-        return false;
-      }
-      char first = text.charAt(index);
-      return prefix == Prefix.EVERYWHERE || (first != ' ' && first != SPACE.charAt(0));
+      return mayPrefix && prefix.isBefore(text.charAt(index), index == 0);
     }
 
     /** The character that the next token begins with or within. */

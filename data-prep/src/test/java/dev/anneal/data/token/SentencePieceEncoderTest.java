@@ -52,12 +52,27 @@ class SentencePieceEncoderTest {
     TokenizerJson json = TokenizerJson.parse(tokenizer(written));
     try (NativeTokenizer library = new NativeTokenizer(json.text())) {
       TextEncoder encoder = TextEncoders.of(json, library);
-      assertThat(encoder).isInstanceOf(SentencePieceEncoder.class);
+      assertThat(encoder).isInstanceOf(PieceTokenizer.class);
       EncoderCheck check = new EncoderCheck(library, encoder);
       check.everyAlpacaText();
       check.anyText();
       check.everyCharacter(20);
       check.addedTokens("<s>", "</s>");
+    }
+  }
+
+  @Test
+  void doesNotCutWhereATokenHoldsASpace() throws IOException {
+    String crossing = tokenizer(METASPACE).replace("\"vocab\":{", "\"vocab\":{\"e▁t\":5000,");
+    crossing = crossing.replace("\"merges\":[", "\"merges\":[[\"e▁\",\"t\"],");
+    crossing = crossing.replace("\"merges\":[", "\"merges\":[[\"e\",\"▁\"],");
+    crossing = crossing.replace("\"vocab\":{", "\"vocab\":{\"e▁\":5001,");
+    TokenizerJson json = TokenizerJson.parse(crossing);
+    try (NativeTokenizer library = new NativeTokenizer(json.text())) {
+      TextEncoder encoder = TextEncoders.of(json, library);
+      assertThat(encoder).isInstanceOf(SentencePieceEncoder.class);
+      assertThat(encoder.ids("the thing")).contains(5000);
+      new EncoderCheck(library, encoder).anyText();
     }
   }
 
