@@ -67,6 +67,7 @@ class DriverFaultsIT {
   }
 
   @Test
+  @Tag("faults")
   void aSecondRunOnTheSameOutputIsRefused() throws Exception {
     RunOutput output = faults.prepared("twice");
     Held held = Held.in(Phases.forward(1, 2), faults.folder());
