@@ -58,6 +58,9 @@ class SentencePieceEncoderTest {
       check.anyText();
       check.everyCharacter(20);
       check.addedTokens("<s>", "</s>");
+      for (String text : List.of("▁", "a▁b ▁▁c▁ d ▁", " ▁a", "▁ a", "<s>▁the", "<s> ▁<s>a")) {
+        check.assertSame(text);
+      }
     }
   }
 
