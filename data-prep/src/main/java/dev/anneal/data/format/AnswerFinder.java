@@ -29,7 +29,7 @@ final class AnswerFinder {
   /** The whole conversation as tokens, with its answers as what is learned. */
   TokenizedRow find(Example.Chat chat) throws BadRowException {
     RenderedChat whole = render(chat, chat.messages().size(), GenerationPrompt.OMIT);
-    RowTokenizer.requireWholeCharacters(whole.text());
+    Fields.requireWholeCharacters(whole.text());
     EncodedText encoded = tokenizer.encodeWithOffsets(whole.text());
     int[] spans =
         whole.marked().isPresent()

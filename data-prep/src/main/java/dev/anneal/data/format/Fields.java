@@ -76,7 +76,14 @@ final class Fields {
     return text;
   }
 
-  static boolean hasUnpairedSurrogate(String text) {
+  /** Of what was rendered, whatever field it came from. */
+  static void requireWholeCharacters(String rendered) throws BadRowException {
+    if (hasUnpairedSurrogate(rendered)) {
+      throw new BadRowException("the rendered conversation holds half a character");
+    }
+  }
+
+  private static boolean hasUnpairedSurrogate(String text) {
     for (int i = 0; i < text.length(); i++) {
       char c = text.charAt(i);
       if (Character.isHighSurrogate(c)

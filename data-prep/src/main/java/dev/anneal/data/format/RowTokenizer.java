@@ -61,19 +61,12 @@ public final class RowTokenizer {
       if (learnedPart == LearnedPart.WHOLE_ROW) {
         String text =
             tokenizer.render(chat.messages(), chat.variables(), GenerationPrompt.OMIT).text();
-        requireWholeCharacters(text);
+        Fields.requireWholeCharacters(text);
         return learnedFrom(tokenizer.encode(text), 1);
       }
       return answers.find(chat);
     } catch (TemplateRefusalException e) {
       throw new BadRowException("the chat template refuses the row: " + e.getMessage());
-    }
-  }
-
-  /** Whatever field they came from. */
-  static void requireWholeCharacters(String rendered) throws BadRowException {
-    if (Fields.hasUnpairedSurrogate(rendered)) {
-      throw new BadRowException("the rendered conversation holds half a character");
     }
   }
 

@@ -119,14 +119,17 @@ final class RowPreparer implements Serializable {
     if (!(parsed.example() instanceof Example.Chat chat)) {
       return parsed;
     }
-    Set<String> unread = new TreeSet<>(parsed.fields().unread());
-    for (Message turn : chat.messages()) {
-      for (String field : turn.more()) {
-        if (!tokenizer().mayRead(field)) {
-          unread.add("%s of a turn".formatted(field));
-        }
-      }
+    List<String> ofTurns =
+        chat.messages().stream()
+            .flatMap(Message::more)
+            .filter(field -> !tokenizer().mayRead(field))
+            .map("%s of a turn"::formatted)
+            .toList();
+    if (ofTurns.isEmpty()) {
+      return parsed;
     }
+    Set<String> unread = new TreeSet<>(parsed.fields().unread());
+    unread.addAll(ofTurns);
     return new Parsed(parsed.example(), new FieldUse(unread, parsed.fields().mapped()));
   }
 

@@ -21,11 +21,12 @@ final class LlamaPattern implements PreTokenizer {
   private static final String BEHIND_NUMBERS =
       "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
 
+  /** Qwen's, as {@code tokenizer.json} writes it. */
+  static final String QWEN = BEFORE_NUMBERS + "\\p{N}" + BEHIND_NUMBERS;
+
   /** Digits of a piece by the pattern as {@code tokenizer.json} writes it. */
   private static final Map<String, Integer> DIGITS =
-      Map.of(
-          BEFORE_NUMBERS + "\\p{N}{1,3}" + BEHIND_NUMBERS, 3,
-          BEFORE_NUMBERS + "\\p{N}" + BEHIND_NUMBERS, 1);
+      Map.of(BEFORE_NUMBERS + "\\p{N}{1,3}" + BEHIND_NUMBERS, 3, QWEN, 1);
 
   private final int digits;
 

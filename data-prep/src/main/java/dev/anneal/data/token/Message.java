@@ -4,8 +4,7 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Objects;
-import java.util.Set;
-import java.util.TreeSet;
+import java.util.stream.Stream;
 
 /**
  * One turn of a conversation.
@@ -63,11 +62,8 @@ public record Message(Map<String, Object> fields, Part part) {
   }
 
   /** Names of what the turn has beside role and content. */
-  public Set<String> more() {
-    Set<String> names = new TreeSet<>(fields.keySet());
-    names.remove(ROLE);
-    names.remove(CONTENT);
-    return names;
+  public Stream<String> more() {
+    return fields.keySet().stream().filter(name -> !name.equals(ROLE) && !name.equals(CONTENT));
   }
 
   /** Whether the turn is an answer to learn. */

@@ -89,7 +89,8 @@ final class SentencePieceEncoder implements TextEncoder {
   }
 
   private static Optional<SpacePrefix> prefix(JsonNode normalizer, JsonNode preTokenizer) {
-    if (TextEncoders.steps(normalizer, "normalizers").isEmpty()) {
+    List<JsonNode> steps = TokenizerJson.steps(normalizer, "normalizers");
+    if (steps.isEmpty()) {
       return TextEncoders.isType(preTokenizer, "Metaspace")
               && preTokenizer.path("replacement").asText().equals(SPACE)
           ? switch (preTokenizer.path("prepend_scheme").asText()) {
@@ -100,7 +101,6 @@ final class SentencePieceEncoder implements TextEncoder {
           }
           : Optional.empty();
     }
-    JsonNode steps = normalizer.path("normalizers");
     boolean prepends =
         steps.size() == 2
             && TextEncoders.isType(steps.get(0), "Prepend")

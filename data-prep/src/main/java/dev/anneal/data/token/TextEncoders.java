@@ -32,9 +32,10 @@ final class TextEncoders {
   /** An encoder where tokens are made of bytes; empty where they are not. */
   private static Optional<TextEncoder> byteLevel(
       TokenizerJson json, NativeTokenizer library, List<AddedTokens.Token> added) {
-    List<JsonNode> normalizers = steps(json.rules().path("normalizer"), "normalizers");
+    List<JsonNode> normalizers =
+        TokenizerJson.steps(json.rules().path("normalizer"), "normalizers");
     boolean composes = normalizers.size() == 1 && isType(normalizers.get(0), "NFC");
-    List<JsonNode> steps = steps(json.rules().path("pre_tokenizer"), "pretokenizers");
+    List<JsonNode> steps = TokenizerJson.steps(json.rules().path("pre_tokenizer"), "pretokenizers");
     if (!(normalizers.isEmpty() || composes)
         || steps.isEmpty()
         || !isByteLevel(steps.get(steps.size() - 1))) {
@@ -102,23 +103,6 @@ final class TextEncoders {
         : Optional.empty();
   }
 
-  /**
-   * The steps of a rule, one after the other; none where there is no rule, or one of nothing.
-   *
-   * @param several the name of the list of a {@code Sequence}, which may hold others
-   */
-  static List<JsonNode> steps(JsonNode rule, String several) {
-    if (isAbsent(rule)) {
-      return List.of();
-    }
-    if (!isType(rule, "Sequence")) {
-      return List.of(rule);
-    }
-    List<JsonNode> steps = new ArrayList<>();
-    rule.path(several).forEach(step -> steps.addAll(steps(step, several)));
-    return steps;
-  }
-
   private static boolean isByteLevel(JsonNode step) {
     return isType(step, "ByteLevel") && isFalse(step.path("add_prefix_space"));
   }
@@ -134,19 +118,11 @@ final class TextEncoders {
 
   // what is put in front or behind is not asked for, but offsets may be changed on the way
   private static boolean keepsOffsets(JsonNode postProcessor) {
-    return switch (postProcessor.path("type").asText()) {
-      case "Sequence" -> {
-        for (JsonNode step : postProcessor.path("processors")) {
-          if (!keepsOffsets(step)) {
-            yield false;
-          }
-        }
-        yield true;
-      }
-      case "ByteLevel" -> isFalse(postProcessor.path("trim_offsets"));
-      case "TemplateProcessing" -> true;
-      default -> isAbsent(postProcessor);
-    };
+    return TokenizerJson.steps(postProcessor, "processors").stream()
+        .allMatch(
+            step ->
+                isType(step, "TemplateProcessing")
+                    || (isType(step, "ByteLevel") && isFalse(step.path("trim_offsets"))));
   }
 
   private static boolean isPlainBytePairs(JsonNode model) {

@@ -27,10 +27,6 @@ final class TokenizerClass {
   private static final String GPT_NEOX = "GPTNeoXTokenizer";
   private static final String QWEN2 = "Qwen2Tokenizer";
 
-  private static final String QWEN2_PATTERN =
-      "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}|"
-          + " ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
-
   /** Roles that the classes fill where the files do not. */
   private static final Map<String, Map<String, String>> DEFAULTS =
       Map.of(
@@ -181,7 +177,7 @@ final class TokenizerClass {
 
   private ObjectNode qwen2() {
     ObjectNode split = typed("Split").put("behavior", "Isolated").put("invert", false);
-    split.putObject("pattern").put("Regex", QWEN2_PATTERN);
+    split.putObject("pattern").put("Regex", LlamaPattern.QWEN);
     ObjectNode all = typed("Sequence");
     all.putArray("pretokenizers").add(split).add(byteLevel(prefixSpace(false), true, false));
     return all;

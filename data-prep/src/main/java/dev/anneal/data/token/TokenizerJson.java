@@ -125,19 +125,16 @@ final class TokenizerJson {
   /** Ids that the post-processor puts before a text. */
   int[] idsBeforeTexts() {
     IntStream.Builder ids = IntStream.builder();
-    idsBefore(rules.path("post_processor"), ids);
+    List<JsonNode> processors = steps(rules.path("post_processor"), "processors");
+    // the last one stands outside
+    for (int i = processors.size() - 1; i >= 0; i--) {
+      idsBefore(processors.get(i), ids);
+    }
     return ids.build().toArray();
   }
 
   private static void idsBefore(JsonNode processor, IntStream.Builder ids) {
     switch (processor.path("type").asText()) {
-      case "Sequence" -> {
-        // the last one stands outside
-        JsonNode steps = processor.path("processors");
-        for (int i = steps.size() - 1; i >= 0; i--) {
-          idsBefore(steps.get(i), ids);
-        }
-      }
       case "TemplateProcessing" -> {
         for (JsonNode piece : processor.path("single")) {
           if (piece.has("Sequence")) {
@@ -154,6 +151,23 @@ final class TokenizerJson {
       case "BertProcessing", "RobertaProcessing" -> ids.add(processor.path("cls").path(1).asInt());
       default -> {}
     }
+  }
+
+  /**
+   * The steps of a rule, one after the other; none where there is no rule, or one of nothing.
+   *
+   * @param several the name of the list of a {@code Sequence}, which may hold others
+   */
+  static List<JsonNode> steps(JsonNode rule, String several) {
+    if (rule.isNull() || rule.isMissingNode()) {
+      return List.of();
+    }
+    if (!rule.path("type").asText().equals("Sequence")) {
+      return List.of(rule);
+    }
+    List<JsonNode> steps = new ArrayList<>();
+    rule.path(several).forEach(step -> steps.addAll(steps(step, several)));
+    return steps;
   }
 
   /** The same vocabulary and merges under other rules. */

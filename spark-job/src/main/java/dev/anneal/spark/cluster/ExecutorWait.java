@@ -1,24 +1,23 @@
 package dev.anneal.spark.cluster;
 
 import java.time.Duration;
-import java.util.Optional;
 import java.util.Set;
 import java.util.function.BooleanSupplier;
 import java.util.function.IntConsumer;
 import java.util.function.Supplier;
 
-/** Waits until there are as many executors as ranks need, without one that is being replaced. */
+/** Waits until there are as many executors as ranks need, without those that are being replaced. */
 public final class ExecutorWait {
   private static final Duration LOOK = Duration.ofMillis(200);
 
   private final Supplier<Set<String>> executors;
-  private final Optional<String> replaced;
+  private final Set<String> replaced;
 
   /**
    * @param executors ids of those that Spark counts
-   * @param replaced one that is told to end: Spark counts it until it has
+   * @param replaced those that were told to end: Spark counts them until they have
    */
-  public ExecutorWait(Supplier<Set<String>> executors, Optional<String> replaced) {
+  public ExecutorWait(Supplier<Set<String>> executors, Set<String> replaced) {
     this.executors = executors;
     this.replaced = replaced;
   }
@@ -41,7 +40,6 @@ public final class ExecutorWait {
   }
 
   private int count() {
-    Set<String> there = executors.get();
-    return there.size() - (replaced.filter(there::contains).isPresent() ? 1 : 0);
+    return (int) executors.get().stream().filter(executor -> !replaced.contains(executor)).count();
   }
 }

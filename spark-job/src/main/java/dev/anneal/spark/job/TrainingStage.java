@@ -244,13 +244,9 @@ final class TrainingStage {
     metrics.rewind(step);
     outcome.rewind(metrics.log());
     record.rewind(metrics.log());
-    Optional<String> hung =
-        end instanceof End.Failed failed ? failed.hungExecutor() : Optional.empty();
-    hung.ifPresent(
-        executor -> {
-          replaced.add(executor);
-          Executors.replace(spark, executor);
-        });
+    if (end instanceof End.Failed failed) {
+      failed.hungExecutor().ifPresent(this::replace);
+    }
     Duration pause = pause(inVain);
     display.line(
         "Beginning again %s in %s s ..."
@@ -261,15 +257,20 @@ final class TrainingStage {
                 pause.toSeconds()));
     try {
       Thread.sleep(pause.toMillis());
-      awaitExecutors(hung);
+      awaitExecutors();
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new JobFailedException(cause, e);
     }
   }
 
+  private void replace(String executor) {
+    replaced.add(executor);
+    Executors.replace(spark, executor);
+  }
+
   /** A replacement may take longer than an attempt would wait for it, and that is no failure. */
-  private void awaitExecutors(Optional<String> replaced) throws InterruptedException {
+  private void awaitExecutors() throws InterruptedException {
     if (Slots.isLocal(spark.conf())) {
       return;
     }

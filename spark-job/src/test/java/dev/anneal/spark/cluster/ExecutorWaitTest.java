@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
@@ -25,7 +24,7 @@ class ExecutorWaitTest {
                   case 3 -> Set.of("0");
                   default -> Set.of("0", "2");
                 },
-            Optional.of("1"));
+            Set.of("1"));
     wait.until(2, Duration.ofMinutes(5), () -> true, waited::add);
     assertThat(waited).containsExactly(1);
     assertThat(looks.get()).isGreaterThan(4);
@@ -33,17 +32,16 @@ class ExecutorWaitTest {
 
   @Test
   void takesAnotherThatIsThereBeforeTheHungOneIsGone() throws InterruptedException {
-    new ExecutorWait(() -> Set.of("0", "1", "2"), Optional.of("1"))
+    new ExecutorWait(() -> Set.of("0", "1", "2"), Set.of("1"))
         .until(2, Duration.ofMinutes(5), () -> true, waited::add);
     assertThat(waited).isEmpty();
   }
 
   @Test
   void endsWhereNoneComes() throws InterruptedException {
-    new ExecutorWait(() -> Set.of("1"), Optional.of("1"))
+    new ExecutorWait(() -> Set.of("1"), Set.of("1"))
         .until(1, Duration.ofMillis(300), () -> true, waited::add);
-    new ExecutorWait(Set::of, Optional.empty())
-        .until(1, Duration.ofMinutes(5), () -> false, waited::add);
+    new ExecutorWait(Set::of, Set.of()).until(1, Duration.ofMinutes(5), () -> false, waited::add);
     assertThat(waited).containsExactly(0, 0);
   }
 }

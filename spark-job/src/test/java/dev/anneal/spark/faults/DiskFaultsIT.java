@@ -3,8 +3,6 @@ package dev.anneal.spark.faults;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.anneal.spark.SubmittedJob;
-import java.io.IOException;
-import java.io.OutputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -30,6 +28,7 @@ class DiskFaultsIT {
   @Tag("faults")
   void aFullOutputDiskEndsTheRunWhichGoesOnWhenThereIsRoom() throws Exception {
     Path disk = Files.createDirectory(folder.resolve("disk"));
+    Filler filler = new Filler(disk.resolve("filler"));
     Shell.run("mount -t tmpfs -o size=%s tmpfs %s".formatted(ROOM, disk));
     try {
       RunOutput output = faults.prepared(disk.resolve("full"));
@@ -38,7 +37,7 @@ class DiskFaultsIT {
         held.await();
         List<ProcessHandle> processes = job.processes();
         output.awaitCheckpoint(3);
-        fill(disk.resolve("filler"));
+        filler.fill();
         held.release();
         assertThat(job.await()).as(job.out() + job.err()).isEqualTo(1);
         assertThat(job.out())
@@ -52,7 +51,7 @@ class DiskFaultsIT {
         assertThat(output.folder().resolve("adapter")).doesNotExist();
         job.assertNothingLeft(processes);
       }
-      Files.delete(disk.resolve("filler"));
+      filler.empty();
       try (SubmittedJob again = faults.startEmbedded("train", output)) {
         assertThat(again.await()).as(again.out() + again.err()).isZero();
         assertThat(again.out()).contains("Going on after step 3 ...");
@@ -106,17 +105,5 @@ class DiskFaultsIT {
       assertThat(job.await()).as(job.out() + job.err()).isZero();
     }
     output.assertSameAs(faults.undisturbed());
-  }
-
-  /** Takes all the room that is left. */
-  private static void fill(Path file) throws IOException {
-    byte[] block = new byte[4096];
-    try (OutputStream out = Files.newOutputStream(file)) {
-      while (true) {
-        out.write(block);
-      }
-    } catch (IOException full) {
-      assertThat(full).hasMessageContaining("No space left");
-    }
   }
 }

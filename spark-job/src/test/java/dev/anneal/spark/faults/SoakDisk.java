@@ -3,7 +3,6 @@ package dev.anneal.spark.faults;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
-import java.io.OutputStream;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
@@ -18,11 +17,11 @@ final class SoakDisk implements SoakPlace {
   private static final ObjectMapper JSON = new ObjectMapper();
   private static final String STEP = "step-";
 
-  private final Path filler;
+  private final Filler filler;
   private final RunOutput output;
 
   SoakDisk(Path disk) {
-    this.filler = disk.resolve("filler");
+    this.filler = new Filler(disk.resolve("filler"));
     this.output = new RunOutput(disk.resolve("soak"));
   }
 
@@ -36,23 +35,8 @@ final class SoakDisk implements SoakPlace {
     return List.of();
   }
 
-  /** Takes all the room that is left. */
-  void fill() throws IOException {
-    byte[] block = new byte[4096];
-    try (OutputStream out = Files.newOutputStream(filler)) {
-      while (true) {
-        out.write(block);
-      }
-    } catch (IOException full) {
-      if (!full.getMessage().contains("No space left")) {
-        throw full;
-      }
-    }
-  }
-
-  /** Gives the room back. */
-  void empty() throws IOException {
-    Files.deleteIfExists(filler);
+  Filler filler() {
+    return filler;
   }
 
   @Override
@@ -91,6 +75,6 @@ final class SoakDisk implements SoakPlace {
 
   @Override
   public void close() throws IOException {
-    empty();
+    filler.empty();
   }
 }

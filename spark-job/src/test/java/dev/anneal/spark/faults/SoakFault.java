@@ -138,12 +138,7 @@ enum SoakFault {
       return NOBODY;
     }
   },
-  STORE_AWAY(12, Effect.DELAY, "the object store away for 5 s") {
-    @Override
-    boolean happensAt(SoakPlace place) {
-      return place instanceof SoakStore;
-    }
-
+  STORE_AWAY(12, Effect.DELAY, "the object store away for 5 s", SoakStore.class) {
     @Override
     Set<String> inject(Soak soak) throws Exception {
       soak.store().goAway();
@@ -152,12 +147,7 @@ enum SoakFault {
       return NOBODY;
     }
   },
-  STORE_THROTTLES(12, Effect.DELAY, "half of all requests answered 503 for 5 s") {
-    @Override
-    boolean happensAt(SoakPlace place) {
-      return place instanceof SoakStore;
-    }
-
+  STORE_THROTTLES(12, Effect.DELAY, "half of all requests answered 503 for 5 s", SoakStore.class) {
     @Override
     Set<String> inject(Soak soak) throws Exception {
       soak.store().failing(0.5);
@@ -166,12 +156,8 @@ enum SoakFault {
       return NOBODY;
     }
   },
-  KEYS_REFUSED(11, Effect.MAY_END, "the store refuses the keys for 5 s, same command") {
-    @Override
-    boolean happensAt(SoakPlace place) {
-      return place instanceof SoakStore;
-    }
-
+  KEYS_REFUSED(
+      11, Effect.MAY_END, "the store refuses the keys for 5 s, same command", SoakStore.class) {
     @Override
     Set<String> inject(Soak soak) throws Exception {
       soak.store().expire(SoakStore.ACCESS_KEY);
@@ -180,17 +166,12 @@ enum SoakFault {
       return NOBODY;
     }
   },
-  DISK_FULL(11, Effect.MAY_END, "the output disk full for 5 s, same command") {
-    @Override
-    boolean happensAt(SoakPlace place) {
-      return place instanceof SoakDisk;
-    }
-
+  DISK_FULL(11, Effect.MAY_END, "the output disk full for 5 s, same command", SoakDisk.class) {
     @Override
     Set<String> inject(Soak soak) throws Exception {
-      soak.disk().fill();
+      soak.disk().filler().fill();
       Thread.sleep(SHORT.toMillis());
-      soak.disk().empty();
+      soak.disk().filler().empty();
       return NOBODY;
     }
   };
@@ -212,11 +193,17 @@ enum SoakFault {
   private final int share;
   private final Effect effect;
   private final String words;
+  private final Class<? extends SoakPlace> place;
 
   SoakFault(int share, Effect effect, String words) {
+    this(share, effect, words, SoakPlace.class);
+  }
+
+  SoakFault(int share, Effect effect, String words, Class<? extends SoakPlace> place) {
     this.share = share;
     this.effect = effect;
     this.words = words;
+    this.place = place;
   }
 
   Effect effect() {
@@ -229,8 +216,8 @@ enum SoakFault {
   }
 
   /** Whether it can be done to a run that writes there. */
-  boolean happensAt(SoakPlace place) {
-    return true;
+  boolean happensAt(SoakPlace written) {
+    return place.isInstance(written);
   }
 
   /**
