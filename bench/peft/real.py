@@ -1,10 +1,11 @@
 """Trains a real model with Anneal and with PEFT from the same adapter on the same rows, on the CPU in
 fp32, and compares token ids, learned parts, losses, gradient norms, adapters and greedy texts.
 
-usage: real.py MODEL ROWS WORK [--count 300] [--steps 12]
+usage: real.py MODEL ROWS WORK [--count 300] [--steps 12] [--threads 1]
        MODEL  a Llama folder of Hugging Face's with a chat template, such as ../shared/real-model/make.py makes
        ROWS   Alpaca rows as a JSON array; the first --count of them are taken
        WORK   a new folder
+       both compute with as many threads, which should be as many as there are cores (taskset)
 needs torch, transformers, peft and pyarrow; prints a table and exits with 1 where the two differ
 """
 
@@ -59,7 +60,8 @@ def anneal(arguments, rows, initial, run):
         "cluster.nodes": 1,
         "output.path": run,
     }
-    command = [HOME / "submit.sh", "run", "--config", HOME / "conf/tiny.yaml", "--master", "local-cluster[1,1,2048]"]
+    master = f"local-cluster[1,{arguments.threads},2048]"
+    command = [HOME / "submit.sh", "run", "--config", HOME / "conf/tiny.yaml", "--master", master]
     for key, value in keys.items():
         command += ["--set", f"{key}={value}"]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
@@ -151,10 +153,12 @@ def main():
     parser.add_argument("work", type=Path)
     parser.add_argument("--count", type=int, default=300)
     parser.add_argument("--steps", type=int, default=12)
+    parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
     arguments.work.mkdir(parents=True)
     work = arguments.work.resolve()
     torch.manual_seed(0)
+    torch.set_num_threads(arguments.threads)
 
     rows = json.loads(arguments.rows.read_text())[: arguments.count]
     (work / "rows.json").write_text(json.dumps(rows))
@@ -201,7 +205,7 @@ def main():
     rates = sorted(line["tokens_per_second"] for line in steps), sorted(line["rate"] for line in theirs)
     ours_rate, theirs_rate = (rate[len(rate) // 2] for rate in rates)
     print(
-        f"tokens/s  Anneal {ours_rate:.0f} (one thread), PEFT {theirs_rate:.0f} ({torch.get_num_threads()} threads): "
+        f"tokens/s  Anneal {ours_rate:.0f}, PEFT {theirs_rate:.0f} with {arguments.threads} threads each: "
         f"{ours_rate / theirs_rate:.2f}"
     )
     failed = same < len(ours) + len(held) or equal_texts < len(texts)

@@ -19,7 +19,7 @@ public final class RankChannel {
    * The channel of the ranks of an attempt, on their executor.
    *
    * @param runId of the {@link DriverChannel} at the other end
-   * @throws RuntimeException Spark's, if the driver does not answer
+   * @throws RuntimeException Spark's, if no answer comes from the driver
    */
   public static RankChannel connect(String runId, String attempt) {
     SparkEnv env = SparkEnv.get();
@@ -35,7 +35,7 @@ public final class RankChannel {
   /**
    * Returns when the driver has the event.
    *
-   * @throws IllegalStateException if it does not answer
+   * @throws IllegalStateException if no answer comes
    */
   public DriverCommand deliver(RankEvent event) {
     try {
@@ -45,7 +45,7 @@ public final class RankChannel {
       return DriverCommand.valueOf(command);
     } catch (Exception e) {
       // Spark's are checked exceptions that no signature tells of
-      throw new IllegalStateException("The driver does not answer.", e);
+      throw new IllegalStateException("no answer came from the driver", e);
     }
   }
 }

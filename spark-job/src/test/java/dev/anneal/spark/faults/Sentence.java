@@ -23,6 +23,9 @@ enum Sentence {
   TOLD_TO_END(
       "Told to end: the ranks leave with a checkpoint \\.\\.\\.|(?:anneal: )?The run was interrupted\\..*"),
   DRIVER_STOOD_STILL("The driver stood still for \\d+ s, and the ranks left it.*"),
+  NO_ANSWER(
+      Sentence.NO_CHECKPOINT
+          + "rank \\d+ could not write its part: no answer came from the driver\\.?"),
   STORE_FAILED(
       Sentence.NO_CHECKPOINT
           + "(?!.*damaged).*(?:S3|SlowDown|503|[Cc]onnect|[Uu]nable to execute).*"),
@@ -70,15 +73,17 @@ enum Sentence {
               UNHEARD_EXECUTOR,
               UNHEARD_WORKER,
               EXECUTOR_TOLD_TO_END,
+              NO_ANSWER,
               LATE_RANKS,
               STILL_WRITING);
       case KILL_DRIVER -> EnumSet.of(DRIVER_KILLED, STILL_WRITING);
       case TERMINATE_DRIVER -> EnumSet.of(TOLD_TO_END, STILL_WRITING);
-      case STOP_DRIVER -> EnumSet.of(DRIVER_STOOD_STILL, STILL_WRITING);
+      case STOP_DRIVER -> EnumSet.of(DRIVER_STOOD_STILL, NO_ANSWER, STILL_WRITING);
       case STORE_AWAY, STORE_THROTTLES -> EnumSet.of(STORE_FAILED, STILL_WRITING);
       case KEYS_REFUSED -> EnumSet.of(KEYS_REFUSED, STILL_WRITING);
       case DISK_FULL -> EnumSet.of(NO_ROOM, STILL_WRITING);
-      case PAUSE_EXECUTOR, CUT_SHORTLY -> EnumSet.of(STILL_WRITING);
+      case CUT_SHORTLY -> EnumSet.of(NO_ANSWER, STILL_WRITING);
+      case PAUSE_EXECUTOR -> EnumSet.of(STILL_WRITING);
     };
   }
 
