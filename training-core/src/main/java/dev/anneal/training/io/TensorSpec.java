@@ -1,11 +1,14 @@
 package dev.anneal.training.io;
 
+import java.io.Serializable;
+
 /**
  * Name, element type and shape of a tensor in a safetensors file.
  *
  * @param shape sizes of the dimensions, outermost first; empty for a scalar
  */
-public record TensorSpec(String name, SafetensorsDType dtype, long... shape) {
+public record TensorSpec(String name, SafetensorsDType dtype, long... shape)
+    implements Serializable {
 
   /**
    * Number of elements.

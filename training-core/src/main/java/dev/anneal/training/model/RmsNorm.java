@@ -6,7 +6,7 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /** Root mean square layer normalization (<a href="https://arxiv.org/abs/1910.07467">paper</a>). */
-final class RmsNorm {
+public final class RmsNorm {
   private RmsNorm() {}
 
   /**
@@ -15,7 +15,7 @@ final class RmsNorm {
    * @param x {@code [T, D]}
    * @param weight {@code [D]}
    */
-  static Tensor rmsNorm(Tensor x, Tensor weight, double eps) {
+  public static Tensor rmsNorm(Tensor x, Tensor weight, double eps) {
     Tensor x32 = x.to(ScalarType.Float);
     Tensor variance = x32.mul(x32).mean(new long[] {-1}, true, new ScalarTypeOptional());
     Tensor normed = x32.mul(variance.add(Tensors.scalar(eps)).rsqrt());

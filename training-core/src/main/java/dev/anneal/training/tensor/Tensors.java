@@ -7,6 +7,7 @@ import org.bytedeco.pytorch.Generator;
 import org.bytedeco.pytorch.GeneratorOptional;
 import org.bytedeco.pytorch.MemoryFormatOptional;
 import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.ScalarOptional;
 import org.bytedeco.pytorch.ScalarTypeOptional;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorVector;
@@ -118,6 +119,16 @@ public final class Tensors {
 
   public static Scalar scalar(double value) {
     return new Scalar(value);
+  }
+
+  /** {@code tensor} with every value cut to {@code [-bound, bound]}. */
+  public static Tensor clamp(Tensor tensor, double bound) {
+    return tensor.clamp(new ScalarOptional(scalar(-bound)), new ScalarOptional(scalar(bound)));
+  }
+
+  /** Whether all values are finite numbers. */
+  public static boolean areFinite(Tensor tensor) {
+    return tensor.isfinite().all().item_bool();
   }
 
   /** A leaf of a new graph that shares {@code tensor}'s memory. */

@@ -13,13 +13,17 @@ import dev.anneal.training.io.CheckpointIndex;
 import dev.anneal.training.io.LocalModelFolder;
 import dev.anneal.training.lora.LoraSpec;
 import dev.anneal.training.lora.PeftConfig;
+import dev.anneal.training.merge.MergeInputs;
+import dev.anneal.training.merge.MergePiece;
+import dev.anneal.training.merge.MergePlan;
+import dev.anneal.training.merge.MergedTensors;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
-import dev.anneal.training.tensor.NoGrad;
 import dev.anneal.training.tensor.Tensors;
 import dev.anneal.training.weights.CheckpointWeights;
 import dev.anneal.training.weights.WeightReader;
 import java.io.IOException;
+import java.io.OutputStream;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Files;
@@ -31,6 +35,7 @@ import java.util.stream.LongStream;
 import org.bytedeco.pytorch.Tensor;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.api.io.TempDir;
 
 /** Logits of transformers and PEFT, to the fourth digit behind the point. */
 @ExtendWith(InTensorScope.class)
@@ -62,26 +67,16 @@ class LogitsTest {
   }
 
   @Test
-  void mergedWeights() throws IOException {
-    try (NoGrad noGrad = new NoGrad();
-        WeightReader base = open("model", CheckpointIndex.MODEL_FILE);
-        WeightReader adapter = open("adapter_final", CheckpointIndex.ADAPTER_FILE)) {
-      FullModel model = TinyModels.full(config(), base);
-      // alpha / r of the reference's recipe
-      double scale = 16.0 / 8;
-      for (int layer = 0; layer < config().numHiddenLayers(); layer++) {
-        for (LinearModule module : LinearModule.values()) {
-          Tensor a =
-              adapter.read(module.loraAName(layer), DType.FP32, 8, module.inFeatures(config()));
-          Tensor b =
-              adapter.read(module.loraBName(layer), DType.FP32, module.outFeatures(config()), 8);
-          model
-              .parameters()
-              .compute(module.weightName(layer))
-              .add_(b.matmul(a), Tensors.scalar(scale));
-        }
-      }
-      assertEqual("merged_logits", logits(model));
+  void mergedWeights(@TempDir Path folder) throws IOException {
+    MergeInputs inputs = MergeInputs.check(Golden.folder("model"), Golden.folder("adapter_final"));
+    MergePiece piece = MergePlan.of(inputs, null, Long.MAX_VALUE).pieces().get(0);
+    try (MergedTensors merged = MergedTensors.open(inputs);
+        OutputStream out = Files.newOutputStream(folder.resolve(piece.file()))) {
+      merged.write(piece, out);
+    }
+    try (WeightReader weights =
+        CheckpointWeights.open(new LocalModelFolder(folder), CheckpointIndex.MODEL_FILE)) {
+      assertEqual("merged_logits", logits(TinyModels.full(config(), weights)));
     }
   }
 

@@ -1,0 +1,164 @@
+package dev.anneal.training.merge;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.anneal.training.InvalidModelException;
+import dev.anneal.training.io.CheckpointIndex;
+import dev.anneal.training.io.JsonObject;
+import dev.anneal.training.io.SafetensorsDType;
+import dev.anneal.training.io.TensorEntry;
+import dev.anneal.training.io.TensorSpec;
+import dev.anneal.training.model.LinearModule;
+import dev.anneal.training.model.LlamaConfig;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.Set;
+
+/**
+ * The files that a merged model consists of. Every tensor of the base model is in one of them, also
+ * what no Llama reads, in the order in which the base model's files have them.
+ *
+ * @param parameters how many there are, without scales
+ * @param dtype what weights are written as; {@code null} for each as it is in the base model
+ */
+public record MergePlan(List<MergePiece> pieces, long parameters, MergeDType dtype) {
+  public MergePlan {
+    pieces = List.copyOf(pieces);
+  }
+
+  private record Placed(String file, TensorEntry entry) {}
+
+  /**
+   * Plans from the headers of the base model's weights.
+   *
+   * @param dtype {@code null} for that of the base model, tensor by tensor
+   * @param maxBytes that the tensors of a file may have together; one that alone has more gets a
+   *     file of its own
+   */
+  public static MergePlan of(MergeInputs inputs, MergeDType dtype, long maxBytes)
+      throws IOException {
+    List<TensorSpec> tensors = new ArrayList<>();
+    long parameters = 0;
+    Set<String> linears = linears(inputs.config());
+    try (CheckpointIndex index = CheckpointIndex.open(inputs.base(), CheckpointIndex.MODEL_FILE)) {
+      index.open(index.names());
+      for (Placed placed : inOrder(index)) {
+        TensorEntry entry = placed.entry();
+        parameters += entry.elements();
+        boolean linear = linears.contains(entry.name());
+        SafetensorsDType written = written(entry.dtype(), dtype, linear);
+        tensors.add(new TensorSpec(entry.name(), written, entry.shape()));
+        if (written == SafetensorsDType.F8_E4M3 && linear) {
+          tensors.add(CompressedTensors.scale(entry));
+        }
+      }
+    }
+    return new MergePlan(pieces(tensors, maxBytes), parameters, dtype);
+  }
+
+  private static List<Placed> inOrder(CheckpointIndex index) throws IOException {
+    List<Placed> placed = new ArrayList<>();
+    for (String name : index.names()) {
+      placed.add(new Placed(index.where(name), index.entry(name)));
+    }
+    placed.sort(
+        Comparator.comparing(Placed::file).thenComparingLong(tensor -> tensor.entry().begin()));
+    return placed;
+  }
+
+  private static SafetensorsDType written(
+      SafetensorsDType stored, MergeDType dtype, boolean linear) {
+    if (dtype == null || !stored.isWeight()) {
+      return stored;
+    }
+    return linear ? dtype.linear() : dtype.other();
+  }
+
+  private static Set<String> linears(LlamaConfig config) {
+    Set<String> names = new HashSet<>();
+    for (int layer = 0; layer < config.numHiddenLayers(); layer++) {
+      for (LinearModule module : LinearModule.values()) {
+        names.add(module.weightName(layer));
+      }
+    }
+    return names;
+  }
+
+  private static List<MergePiece> pieces(List<TensorSpec> tensors, long maxBytes) {
+    List<List<TensorSpec>> files = new ArrayList<>();
+    long bytes = 0;
+    for (TensorSpec tensor : tensors) {
+      // the scales of a weight are read with it
+      boolean fits = bytes + tensor.byteSize() <= maxBytes || CompressedTensors.isScale(tensor);
+      if (files.isEmpty() || !fits) {
+        files.add(new ArrayList<>());
+        bytes = 0;
+      }
+      files.get(files.size() - 1).add(tensor);
+      bytes += tensor.byteSize();
+    }
+    List<MergePiece> pieces = new ArrayList<>();
+    for (int i = 0; i < files.size(); i++) {
+      String file =
+          files.size() == 1
+              ? CheckpointIndex.MODEL_FILE
+              : String.format(Locale.ROOT, "model-%05d-of-%05d.safetensors", i + 1, files.size());
+      pieces.add(new MergePiece(file, files.get(i)));
+    }
+    return pieces;
+  }
+
+  /** Bytes of all tensors. */
+  public long bytes() {
+    return pieces.stream().mapToLong(MergePiece::bytes).sum();
+  }
+
+  /** The index that says which tensor is in which file; none where there is one file. */
+  public Optional<String> index() {
+    if (pieces.size() == 1) {
+      return Optional.empty();
+    }
+    ObjectNode json = JsonObject.create();
+    json.putObject("metadata").put("total_parameters", parameters).put("total_size", bytes());
+    ObjectNode files = json.putObject("weight_map");
+    for (MergePiece piece : pieces) {
+      piece.tensors().forEach(tensor -> files.put(tensor.name(), piece.file()));
+    }
+    return Optional.of(JsonObject.print(json));
+  }
+
+  /**
+   * What a user gives as the largest size of a file: {@code 5GB}, {@code 500MB}, {@code 2GiB}, or
+   * bytes, as in Hugging Face's {@code max_shard_size}.
+   *
+   * @throws InvalidModelException if it is something else
+   */
+  public static long bytes(String size) {
+    String text = size.strip().toUpperCase(Locale.ROOT);
+    String[] units = {"GIB", "MIB", "KIB", "GB", "MB", "KB"};
+    long[] factors = {1L << 30, 1L << 20, 1L << 10, 1_000_000_000, 1_000_000, 1_000};
+    long factor = 1;
+    for (int i = 0; i < units.length; i++) {
+      if (text.endsWith(units[i])) {
+        factor = factors[i];
+        text = text.substring(0, text.length() - units[i].length()).strip();
+        break;
+      }
+    }
+    try {
+      long bytes = Math.multiplyExact(Long.parseLong(text), factor);
+      if (bytes > 0) {
+        return bytes;
+      }
+    } catch (ArithmeticException | NumberFormatException e) {
+      // told below
+    }
+    throw new InvalidModelException(
+        "The size of a file is '%s', but must be a whole number of KB, MB, GB, KiB, MiB or GiB, such as 5GB."
+            .formatted(size));
+  }
+}
