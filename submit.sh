@@ -11,6 +11,7 @@ usage() {
   run      prepare the data, train, and publish the adapter: one Spark application
   prep     prepare the data only
   train    train on the data set that an earlier prep left in output.path
+  merge    put an adapter into its base model (see merge --help)
   doctor   look on driver and executors for what would stop a run
 
   --config FILE       the configuration (see conf/)
@@ -83,13 +84,17 @@ natives=cpu
 native_dir=${ANNEAL_NATIVE_DIR:-}
 while (($#)); do
   case $1 in
-    -h | --help) usage && exit 0 ;;
-    --config | --set | --show)
+    -h | --help)
+      # a verb with options of its own tells them itself
+      if ((${#anneal_args[@]})) && [[ ${anneal_args[0]} == merge ]]; then anneal_args+=(--help); else usage && exit 0; fi
+      ;;
+    --config | --set | --show | --adapter | --model | --output | --dtype | --max-shard-size)
       (($# > 1)) || refuse "$1 needs a value: see $self --help."
       anneal_args+=("$1" "$2")
       shift
       ;;
-    --config=* | --set=* | --show=* | --overwrite | --json | --debug | --version) anneal_args+=("$1") ;;
+    --config=* | --set=* | --show=* | --adapter=* | --model=* | --output=* | --dtype=* | --max-shard-size=*) anneal_args+=("$1") ;;
+    --verify | --dry-run | --overwrite | --json | --debug | --version) anneal_args+=("$1") ;;
     --gpu) natives=gpu ;;
     --native-dir)
       (($# > 1)) || refuse "$1 needs a value: see $self --help."

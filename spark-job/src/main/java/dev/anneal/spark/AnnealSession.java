@@ -6,6 +6,9 @@ import dev.anneal.spark.config.AnnealConfig;
 import dev.anneal.spark.config.ConfigContext;
 import dev.anneal.spark.config.ConfigLoader;
 import dev.anneal.spark.job.Run;
+import dev.anneal.spark.merge.MergeJob;
+import dev.anneal.spark.merge.MergeRequest;
+import dev.anneal.spark.progress.ProgressDisplay;
 import dev.anneal.spark.session.CallersSession;
 import dev.anneal.spark.storage.RunFolder;
 import java.io.PrintWriter;
@@ -29,6 +32,9 @@ import org.apache.spark.sql.types.StructType;
 public final class AnnealSession {
   private static final StructType ANSWERS =
       StructType.fromDDL("prompt STRING, before STRING, after STRING");
+
+  private static final List<String> MERGE_OPTIONS =
+      List.of("model", "dtype", "max_shard_size", "verify");
 
   private final SparkSession spark;
   private final Request.Existing existing;
@@ -94,6 +100,47 @@ public final class AnnealSession {
    */
   public DatasetManifest prep(String file, Map<String, ?> config) {
     return execute(Command.PREP, load(file, config)).dataset();
+  }
+
+  /**
+   * Puts an adapter into its base model.
+   *
+   * @param adapter path or URI of a PEFT adapter
+   * @param output path or URI of an empty folder
+   * @param options {@code model} (a path or URI, if it is not the one that the adapter names),
+   *     {@code dtype} ({@code fp32}, {@code fp16}, {@code bf16} or {@code fp8}), {@code
+   *     max_shard_size} and {@code verify}
+   * @return where the merged model is
+   */
+  public String merge(String adapter, String output, Map<String, ?> options) {
+    MergeRequest request =
+        MergeRequest.of(
+            adapter,
+            text(options, "model", null),
+            output,
+            text(options, "dtype", null),
+            text(options, "max_shard_size", MergeRequest.DEFAULT_SHARD_SIZE),
+            Boolean.parseBoolean(text(options, "verify", "false")),
+            existing);
+    for (String option : options.keySet()) {
+      if (!MERGE_OPTIONS.contains(option)) {
+        throw new BadRequestException(
+            "A merge has no option '%s': choose among %s."
+                .formatted(option, String.join(", ", MERGE_OPTIONS)));
+      }
+    }
+    try (CallersSession session = new CallersSession(spark)) {
+      try {
+        return MergeJob.execute(request, session, out, ProgressDisplay.Medium.FILE);
+      } catch (RuntimeException e) {
+        throw FailureSentence.failure(e, Redaction.of(session.conf(), session.hadoop()));
+      }
+    }
+  }
+
+  private static String text(Map<String, ?> options, String name, String missing) {
+    Object value = options.get(name);
+    return value == null ? missing : value.toString();
   }
 
   private RunResult train(Command command, AnnealConfig config) {

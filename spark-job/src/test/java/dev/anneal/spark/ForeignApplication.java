@@ -25,6 +25,10 @@ public final class ForeignApplication {
         Map.of("output.path", args[1] + "/api", "training.max_steps", 3, "cluster.nodes", 2);
     RunResult result = Anneal.on(spark).run(recipe, config);
     System.out.println("api: " + result.metrics().where("loss is not null").count() + " steps");
+    String merged =
+        Anneal.on(spark)
+            .merge(result.adapter(), args[1] + "/merged", Map.of("dtype", "bf16", "verify", true));
+    System.out.println("merged: " + merged);
     Anneal.main(
         new String[] {
           "run",

@@ -36,7 +36,11 @@ class ForeignApplicationIT {
     try (SubmittedJob job = SubmittedJob.startCommand(folder, spark, args)) {
       assertThat(job.await()).as(job.out() + job.err()).isZero();
       assertThat(job.out().lines())
-          .contains("api: 3 steps", "main: returned", "still here: 7 rows, same session true")
+          .contains(
+              "api: 3 steps",
+              "merged: " + folder + "/out/merged",
+              "main: returned",
+              "still here: 7 rows, same session true")
           .anyMatch(line -> line.startsWith("refused: ") && line.contains("did you mean lora.r?"))
           .anyMatch(line -> line.startsWith("failed: ") && line.contains("the loss is NaN"));
     }

@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
@@ -62,6 +63,7 @@ class LinesIT {
             RuntimeJars.natives().toString(),
             RuntimeJars.of(line).toString());
     spark.environment().put("SPARK_LOCAL_IP", "127.0.0.1");
+    List<String> submit = List.copyOf(spark.command());
     try (SubmittedJob job = SubmittedJob.startCommand(folder, spark, request())) {
       job.awaitFile(output.resolve("checkpoints/step-00000004/manifest.json"));
       job.executors().get(0).destroyForcibly();
@@ -70,6 +72,26 @@ class LinesIT {
     }
     assertTrained(line);
     assertThat(record().path("attempts")).hasSize(2);
+    spark.command(new ArrayList<>(submit));
+    assertMerges(spark);
+  }
+
+  private void assertMerges(ProcessBuilder spark) throws Exception {
+    List<String> request =
+        List.of(
+            "merge",
+            "--adapter",
+            output + "/adapter",
+            "--output",
+            folder + "/merged",
+            "--max-shard-size",
+            "1MB",
+            "--verify");
+    try (SubmittedJob job = SubmittedJob.startCommand(folder, spark, request)) {
+      assertThat(job.await()).as(job.out() + job.err()).isZero();
+      assertThat(job.out()).contains("as written (SHA-256)", "likeliest tokens equal");
+    }
+    assertThat(folder.resolve("merged/model.safetensors.index.json")).exists();
   }
 
   private List<String> request() {

@@ -8,7 +8,7 @@ import java.util.regex.Pattern;
  * path, relative to the working directory, and so is one of Spark's scheme {@code local:}; anything
  * else is a Hadoop URI and stays as it is.
  */
-final class Locations {
+public final class Locations {
   private static final String RANDOM = "random:";
   private static final String FILE = "file:";
   private static final String LOCAL = "local:";
@@ -18,7 +18,12 @@ final class Locations {
 
   private Locations() {}
 
-  static String resolve(String location, Path workingFolder) {
+  /**
+   * The location as every machine understands it.
+   *
+   * @param workingFolder what a relative path is relative to
+   */
+  public static String resolve(String location, Path workingFolder) {
     if (SHAPE.matcher(location).matches()) {
       return location;
     }

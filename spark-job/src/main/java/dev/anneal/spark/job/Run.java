@@ -249,6 +249,7 @@ public final class Run {
 
   private Outcome train(SparkSession spark, RunRecord record, DatasetManifest dataset)
       throws IOException {
+    record.model(plan.model());
     long steps = Batches.steps(plan.config(), dataset.train().sequences());
     SortedMap<String, String> identity = RunIdentity.of(plan.config(), plan.model(), dataset);
     List<StoredCheckpoint> found =

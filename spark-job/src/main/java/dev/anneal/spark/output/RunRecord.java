@@ -84,6 +84,15 @@ public final class RunRecord {
     return record;
   }
 
+  /**
+   * What was trained on, so that a merge knows its base model.
+   *
+   * @param fingerprint see {@link dev.anneal.training.model.ModelFingerprint}
+   */
+  public synchronized void model(String fingerprint) {
+    root.put("model_fingerprint", fingerprint);
+  }
+
   public synchronized void dataset(DatasetManifest dataset) {
     root.putObject("dataset")
         .put("train_sequences", dataset.train().sequences())

@@ -10,17 +10,22 @@ import java.nio.file.Path;
 import org.apache.spark.SparkConf;
 
 /** Whether what a driver in the cluster writes can be found again. */
-final class OutputPlaceCheck {
+public final class OutputPlaceCheck {
   private OutputPlaceCheck() {}
 
-  static void check(RunFolder folder, SparkConf spark) {
+  /**
+   * Refuses a place that is lost with the driver.
+   *
+   * @param name what the user calls it
+   */
+  public static void check(String name, RunFolder folder, SparkConf spark) {
     if (DeployMode.of(spark) == DeployMode.CLUSTER
         && !Slots.isOneMachine(spark)
         && folder.isLocal()
         && isLost(folder.display(), spark)) {
       throw new BadRequestException(
-          "output.path %s lies on the machine that the cluster has chosen for the driver, where nobody finds it: choose a place that every machine reaches, as hdfs:, s3a: or a mounted share."
-              .formatted(folder.display()));
+          "%s %s lies on the machine that the cluster has chosen for the driver, where nobody finds it: choose a place that every machine reaches, as hdfs:, s3a: or a mounted share."
+              .formatted(name, folder.display()));
     }
   }
 

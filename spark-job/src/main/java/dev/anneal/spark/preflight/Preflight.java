@@ -165,7 +165,7 @@ public final class Preflight {
   }
 
   private void checkOutput() {
-    OutputPlaceCheck.check(folder, spark);
+    OutputPlaceCheck.check("output.path", folder, spark);
     InputsCheck.checkKept(request, folder);
     OutputCheck.checkFree(request, folder);
   }

@@ -1,6 +1,11 @@
 package dev.anneal.spark.session;
 
 import dev.anneal.spark.Request;
+import dev.anneal.spark.config.AnnealConfig;
+import dev.anneal.spark.config.ConfigLoader;
+import dev.anneal.spark.progress.ProgressDisplay;
+import java.nio.file.Path;
+import java.util.List;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.SparkConf;
 import org.apache.spark.SparkContext$;
@@ -14,6 +19,22 @@ public sealed interface RunSession extends AutoCloseable permits OwnSession, Cal
     return SparkContext$.MODULE$.getActive().isDefined()
         ? new CallersSession(SparkSession.builder().getOrCreate())
         : OwnSession.of(request);
+  }
+
+  /**
+   * The same for work that needs neither a configuration nor ranks: tasks, as a preparation has.
+   */
+  static RunSession forTasks(Request.Detail detail) {
+    List<String> noGpus = List.of("cluster.gpus_per_node=0", "compute.matmul=bf16");
+    AnnealConfig defaults = ConfigLoader.load(null, noGpus, Path.of("").toAbsolutePath());
+    return forRequest(
+        new Request(
+            Request.Command.PREP,
+            defaults,
+            Request.Existing.KEEP,
+            detail,
+            0,
+            ProgressDisplay.Medium.FILE));
   }
 
   /** Spark's configuration, also before there is a session. */

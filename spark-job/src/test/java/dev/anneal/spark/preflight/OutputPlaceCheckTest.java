@@ -56,13 +56,14 @@ class OutputPlaceCheckTest {
   }
 
   private static void assertRefused(Path place, SparkConf spark) {
-    assertThatThrownBy(() -> OutputPlaceCheck.check(output("file:" + place), spark))
+    assertThatThrownBy(() -> OutputPlaceCheck.check("output.path", output("file:" + place), spark))
         .isInstanceOf(BadRequestException.class)
         .hasMessageStartingWith("output.path " + place + " lies on the machine that the cluster");
   }
 
   private static void assertTaken(String place, SparkConf spark) {
-    assertThatCode(() -> OutputPlaceCheck.check(output(place), spark)).doesNotThrowAnyException();
+    assertThatCode(() -> OutputPlaceCheck.check("output.path", output(place), spark))
+        .doesNotThrowAnyException();
   }
 
   private static RunFolder output(String place) {

@@ -117,6 +117,18 @@ public record MergePlan(List<MergePiece> pieces, long parameters, MergeDType dty
     return pieces.stream().mapToLong(MergePiece::bytes).sum();
   }
 
+  /** The type of weights that rounds most. */
+  public MergeDType coarsest() {
+    return pieces.stream()
+        .flatMap(piece -> piece.tensors().stream())
+        .filter(tensor -> !CompressedTensors.isScale(tensor))
+        .map(TensorSpec::dtype)
+        .filter(stored -> stored.isWeight() || stored == SafetensorsDType.F8_E4M3)
+        .map(MergeDType::of)
+        .max(Comparator.naturalOrder())
+        .orElse(MergeDType.FP32);
+  }
+
   /** The index that says which tensor is in which file; none where there is one file. */
   public Optional<String> index() {
     if (pieces.size() == 1) {

@@ -137,9 +137,14 @@ public record MergeProof(double[] layers, double logits, int sameTokens, int pos
     return found.sub(expected).norm().item_double() / expected.norm().item_double();
   }
 
+  /** The largest distance of hidden states. */
+  public double largestOfLayers() {
+    return Arrays.stream(layers).max().orElse(0);
+  }
+
   /** The largest of all distances. */
   public double largest() {
-    return Math.max(logits, Arrays.stream(layers).max().orElse(0));
+    return Math.max(logits, largestOfLayers());
   }
 
   /**

@@ -5,6 +5,7 @@ import dev.anneal.training.io.Concurrently;
 import dev.anneal.training.io.ModelFolder;
 import dev.anneal.training.io.Sha256;
 import dev.anneal.training.io.TensorEntry;
+import dev.anneal.training.lora.PeftConfig;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
@@ -44,13 +45,22 @@ public final class ModelFingerprint {
     if (source instanceof ModelSource.Random random) {
       digest.update(ByteBuffer.allocate(Long.BYTES).putLong(random.seed()).flip());
     } else if (source instanceof ModelSource.Folder model) {
-      addValues(model.folder(), digest);
+      addValues(model.folder(), CheckpointIndex.MODEL_FILE, digest);
     }
     return HexFormat.of().formatHex(digest.digest());
   }
 
-  private static void addValues(ModelFolder folder, MessageDigest digest) throws IOException {
-    try (CheckpointIndex index = CheckpointIndex.open(folder, CheckpointIndex.MODEL_FILE)) {
+  /** The same of an adapter in PEFT's form, by its settings and values. */
+  public static String ofAdapter(ModelFolder adapter) throws IOException {
+    MessageDigest digest = Sha256.digest();
+    digest.update(PeftConfig.read(adapter).lora().toString().getBytes(StandardCharsets.UTF_8));
+    addValues(adapter, CheckpointIndex.ADAPTER_FILE, digest);
+    return HexFormat.of().formatHex(digest.digest());
+  }
+
+  private static void addValues(ModelFolder folder, String file, MessageDigest digest)
+      throws IOException {
+    try (CheckpointIndex index = CheckpointIndex.open(folder, file)) {
       List<String> chosen = chosen(index);
       index.open(chosen);
       Map<String, ByteBuffer> values = new ConcurrentHashMap<>();

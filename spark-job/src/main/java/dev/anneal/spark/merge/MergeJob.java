@@ -1,0 +1,286 @@
+package dev.anneal.spark.merge;
+
+import dev.anneal.data.task.ObjectBytes;
+import dev.anneal.data.task.TaskFailure;
+import dev.anneal.data.task.TaskResults;
+import dev.anneal.spark.BadRequestException;
+import dev.anneal.spark.JobFailedException;
+import dev.anneal.spark.Redaction;
+import dev.anneal.spark.cluster.Slots;
+import dev.anneal.spark.job.RootCause;
+import dev.anneal.spark.progress.ProgressDisplay;
+import dev.anneal.spark.progress.RankEvent;
+import dev.anneal.spark.session.RunSession;
+import dev.anneal.spark.storage.RunFolder;
+import dev.anneal.training.InvalidModelException;
+import dev.anneal.training.io.CheckpointIndex;
+import dev.anneal.training.io.WrittenFile;
+import dev.anneal.training.merge.MergePiece;
+import dev.anneal.training.merge.MergePlan;
+import dev.anneal.training.merge.MergeProof;
+import dev.anneal.training.merge.MergedConfig;
+import dev.anneal.training.model.LlamaConfig;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.spark.SparkConf;
+import org.apache.spark.api.java.JavaRDD;
+import org.apache.spark.api.java.JavaSparkContext;
+
+/** One merge from its checks to its result, in a Spark session. */
+public final class MergeJob {
+  private static final int LINE_OF_LAYERS = 10;
+
+  private final MergeRequest request;
+  private final MergeCheck.Checked checked;
+  private final ProgressDisplay display;
+  private final RunFolder output;
+
+  private MergeJob(MergeRequest request, MergeCheck.Checked checked, ProgressDisplay display) {
+    this.request = request;
+    this.checked = checked;
+    this.output = checked.output();
+    this.display = display;
+  }
+
+  /**
+   * Says what a request comes to, and does nothing.
+   *
+   * @throws BadRequestException if it cannot be carried out as it is
+   */
+  public static void plan(
+      MergeRequest request, SparkConf spark, Configuration hadoop, PrintWriter out) {
+    MergeCheck.Checked checked = MergeCheck.check(request, spark, hadoop);
+    Redaction redaction = Redaction.of(spark, hadoop);
+    ProgressDisplay display =
+        new ProgressDisplay(out, ProgressDisplay.Medium.FILE, System::nanoTime, redaction::mask);
+    new MergeJob(request, checked, display).tellPlan();
+    checked
+        .plan()
+        .pieces()
+        .forEach(piece -> out.println("  " + piece.file() + "  " + Sizes.of(piece.bytes())));
+  }
+
+  /**
+   * Carries out a request.
+   *
+   * @param medium where progress is shown
+   * @return the location of the merged model, as a person writes it
+   * @throws BadRequestException if it cannot be carried out as it is
+   * @throws JobFailedException if it fails on the way
+   */
+  public static String execute(
+      MergeRequest request, RunSession session, PrintWriter out, ProgressDisplay.Medium medium) {
+    MergeCheck.Checked checked = MergeCheck.check(request, session.conf(), session.hadoop());
+    Redaction redaction = Redaction.of(session.conf(), session.hadoop());
+    ProgressDisplay display = new ProgressDisplay(out, medium, System::nanoTime, redaction::mask);
+    try {
+      new MergeJob(request, checked, display).run(session);
+      session.succeeded();
+      return checked.output().display();
+    } catch (InvalidModelException e) {
+      throw new JobFailedException(e.getMessage(), e);
+    } catch (IOException e) {
+      throw new JobFailedException(
+          "The merged model in %s cannot be written (%s): free space or permit it, and run the same command again."
+              .formatted(checked.output().display(), e.getMessage()),
+          e);
+    }
+  }
+
+  private void run(RunSession session) throws IOException {
+    tellPlan();
+    say("Starting Spark on " + Slots.master(session.conf()) + " ...");
+    JavaSparkContext spark = JavaSparkContext.fromSparkContext(session.open().sparkContext());
+    List<WrittenFile> files = write(spark, begin());
+    finish(files);
+    if (request.verify()) {
+      verify(spark, files);
+    }
+    say("Merged model " + output.display());
+    say("Next: vllm serve " + output.display());
+  }
+
+  private void tellPlan() {
+    checked.inputs().notes().forEach(note -> say("Note: " + note));
+    MergePlan plan = checked.plan();
+    say(
+        "%,d parameters of %s with the adapter %s: %s in %s, weights %s"
+            .formatted(
+                plan.parameters(),
+                RunFolder.display(checked.model()),
+                RunFolder.display(request.adapter()),
+                Sizes.of(plan.bytes()),
+                count(plan.pieces().size(), "file"),
+                request.dtype() == null
+                    ? "as the base model has them"
+                    : "in " + request.dtype().name().toLowerCase(Locale.ROOT)));
+  }
+
+  /** The files that an earlier merge of the same has left; the record, where there is none. */
+  private List<WrittenFile> begin() throws IOException {
+    List<WrittenFile> there = new ArrayList<>();
+    if (checked.replaces()) {
+      MergeCheck.clear(output);
+    }
+    if (!output.has(MergeRecord.FILE)) {
+      output.write(MergeRecord.FILE, MergeRecord.begin(checked.identity()).bytes());
+      return there;
+    }
+    for (MergePiece piece : checked.plan().pieces()) {
+      MergeRecord.written(output, piece).ifPresent(there::add);
+    }
+    if (!there.isEmpty()) {
+      say("Going on: %s of the files are there.".formatted(there.size()));
+    }
+    return there;
+  }
+
+  private List<WrittenFile> write(JavaSparkContext spark, List<WrittenFile> there) {
+    List<WrittenFile> files = new ArrayList<>(there);
+    List<byte[]> missing = new ArrayList<>();
+    long bytes = 0;
+    for (MergePiece piece : checked.plan().pieces()) {
+      if (there.stream().noneMatch(file -> file.name().equals(piece.file()))) {
+        missing.add(ObjectBytes.of(piece));
+        bytes += piece.bytes();
+      }
+    }
+    if (!missing.isEmpty()) {
+      long start = System.nanoTime();
+      MergeTask task = new MergeTask(checked.model(), request.adapter(), output);
+      JavaRDD<WrittenFile> written =
+          spark
+              .parallelize(missing, missing.size())
+              .map(
+                  piece ->
+                      TaskFailure.readable(() -> task.write((MergePiece) ObjectBytes.read(piece))));
+      long total = bytes;
+      display.phase("Merging");
+      try (TaskProgress progress =
+          new TaskProgress(spark, missing.size(), done -> show(total, done, missing.size()))) {
+        files.addAll(collect(written, "merged"));
+      }
+      double seconds = Duration.ofNanos(System.nanoTime() - start).toMillis() / 1e3;
+      say(
+          "Wrote %s in %s s, %s a second"
+              .formatted(
+                  Sizes.of(bytes),
+                  String.format(Locale.ROOT, "%.1f", seconds),
+                  Sizes.of((long) (bytes / Math.max(seconds, 1e-3)))));
+    }
+    return files;
+  }
+
+  private void show(long bytes, int done, int tasks) {
+    long doneBytes = bytes / tasks * done;
+    display.progress(new RankEvent.Progress("merging", doneBytes, bytes));
+  }
+
+  private <T> List<T> collect(JavaRDD<T> results, String done) {
+    try {
+      return TaskResults.collect(results);
+    } catch (Exception e) {
+      // Spark's are checked exceptions that no signature tells of
+      throw new JobFailedException(
+          "Not all files could be %s (%s): what is done stays, and the same command goes on from there."
+              .formatted(done, RootCause.sentence(e).replaceFirst("[.\\s]+$", "")),
+          e);
+    }
+  }
+
+  /** What else belongs to the model; its configuration comes last, and then it can be loaded. */
+  private void finish(List<WrittenFile> files) throws IOException {
+    SideFiles.copy(checked.model(), output);
+    Optional<String> index = checked.plan().index();
+    if (index.isPresent()) {
+      write(CheckpointIndex.MODEL_FILE + ".index.json", index.get());
+    }
+    write(LlamaConfig.FILE, MergedConfig.of(checked.inputs().base(), request.dtype()));
+    MergeRecord record =
+        MergeRecord.find(output).orElseGet(() -> MergeRecord.begin(checked.identity()));
+    output.write(MergeRecord.FILE, record.done(files).bytes());
+    output.delete(MergeRecord.NOTES);
+  }
+
+  private void write(String name, String text) throws IOException {
+    output.write(name, text.getBytes(StandardCharsets.UTF_8));
+  }
+
+  private void verify(JavaSparkContext spark, List<WrittenFile> files) throws IOException {
+    MergeTask task = new MergeTask(checked.model(), request.adapter(), output);
+    List<byte[]> each = files.stream().map(ObjectBytes::of).toList();
+    List<String> damaged =
+        collect(
+            spark
+                .parallelize(each, each.size())
+                .flatMap(
+                    bytes ->
+                        TaskFailure.readable(
+                            () -> {
+                              WrittenFile file = (WrittenFile) ObjectBytes.read(bytes);
+                              return (task.isIntact(file)
+                                      ? List.<String>of()
+                                      : List.of(file.name()))
+                                  .iterator();
+                            })),
+            "read again");
+    if (!damaged.isEmpty()) {
+      throw new JobFailedException(
+          "%s in %s is not as it was written: look at the disk or the store, and merge again with --overwrite."
+              .formatted(damaged.get(0), output.display()),
+          null);
+    }
+    say("Verified: %s as written (SHA-256)".formatted(count(files.size(), "file")));
+    long needed = MergeProof.bytes(checked.inputs().config());
+    if (needed > MergeCheck.freeMemory()) {
+      say(
+          "Logits not compared: a layer of this model takes %s of memory, and this machine has %s free."
+              .formatted(Sizes.of(needed), Sizes.of(MergeCheck.freeMemory())));
+      return;
+    }
+    compareLogits();
+  }
+
+  private void compareLogits() throws IOException {
+    int layers = checked.inputs().config().numHiddenLayers();
+    MergeProof proof =
+        MergeProof.of(
+            checked.inputs(),
+            checked.merged(),
+            layer -> {
+              if ((layer + 1) % LINE_OF_LAYERS == 0) {
+                say("  layer %s/%s compared".formatted(layer + 1, layers));
+              }
+            });
+    String found =
+        String.format(
+            Locale.ROOT,
+            "hidden states within %.1e, logits within %.1e of base and adapter in fp32, %d of %d likeliest tokens equal",
+            proof.largestOfLayers(),
+            proof.logits(),
+            proof.sameTokens(),
+            proof.positions());
+    if (!proof.holds(checked.plan().coarsest())) {
+      throw new JobFailedException(
+          "The merged model in %s is not base and adapter (%s), which rounding does not explain: report it, and do not use it."
+              .formatted(output.display(), found),
+          null);
+    }
+    say("Verified: " + found);
+  }
+
+  private static String count(int count, String what) {
+    return count == 1 ? "one " + what : count + " " + what + "s";
+  }
+
+  private void say(String line) {
+    display.line(line);
+  }
+}

@@ -1,0 +1,81 @@
+package dev.anneal.spark.merge;
+
+import dev.anneal.spark.BadRequestException;
+import dev.anneal.spark.Request;
+import dev.anneal.spark.config.Locations;
+import dev.anneal.training.InvalidModelException;
+import dev.anneal.training.merge.MergeDType;
+import dev.anneal.training.merge.MergePlan;
+import java.nio.file.Path;
+import java.util.Arrays;
+
+/**
+ * What the user asked for.
+ *
+ * @param adapter location of a PEFT adapter
+ * @param model location of its base model; {@code null} for the one that the adapter names
+ * @param output location of the merged model
+ * @param dtype {@code null} for that of the base model
+ * @param maxShardBytes that the tensors of a file may have
+ * @param verify whether the result is read again and held against base and adapter
+ * @param existing what becomes of a merged model that is there
+ */
+public record MergeRequest(
+    String adapter,
+    String model,
+    String output,
+    MergeDType dtype,
+    long maxShardBytes,
+    boolean verify,
+    Request.Existing existing) {
+
+  /** As in Hugging Face's {@code save_pretrained}. */
+  public static final String DEFAULT_SHARD_SIZE = "5GB";
+
+  /**
+   * A request as users give it.
+   *
+   * @param adapter path or URI, as {@code model} and {@code output}
+   * @param model {@code null} for the one that the adapter names
+   * @param dtype {@code fp32}, {@code fp16}, {@code bf16} or {@code fp8}; {@code null} for that of
+   *     the base model
+   * @param maxShardSize such as {@code 5GB}
+   * @throws BadRequestException if a value is not one of these
+   */
+  public static MergeRequest of(
+      String adapter,
+      String model,
+      String output,
+      String dtype,
+      String maxShardSize,
+      boolean verify,
+      Request.Existing existing) {
+    try {
+      return new MergeRequest(
+          location(adapter),
+          model == null ? null : location(model),
+          location(output),
+          dtype == null ? null : dtype(dtype),
+          MergePlan.bytes(maxShardSize),
+          verify,
+          existing);
+    } catch (InvalidModelException e) {
+      throw new BadRequestException(e.getMessage(), e);
+    }
+  }
+
+  private static String location(String location) {
+    return Locations.resolve(location, Path.of("")).replaceFirst("(?<=[^/:])/+$", "");
+  }
+
+  private static MergeDType dtype(String name) {
+    return Arrays.stream(MergeDType.values())
+        .filter(dtype -> dtype.name().equalsIgnoreCase(name))
+        .findFirst()
+        .orElseThrow(
+            () ->
+                new BadRequestException(
+                    "The dtype of a merged model is '%s', but must be fp32, fp16, bf16 or fp8."
+                        .formatted(name)));
+  }
+}
