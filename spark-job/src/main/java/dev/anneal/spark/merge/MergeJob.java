@@ -111,16 +111,17 @@ public final class MergeJob {
     checked.inputs().notes().forEach(note -> say("Note: " + note));
     MergePlan plan = checked.plan();
     say(
-        "%,d parameters of %s with the adapter %s: %s in %s, weights %s"
-            .formatted(
-                plan.parameters(),
-                RunFolder.display(checked.model()),
-                RunFolder.display(request.adapter()),
-                Sizes.of(plan.bytes()),
-                count(plan.pieces().size(), "file"),
-                request.dtype() == null
-                    ? "as the base model has them"
-                    : "in " + request.dtype().name().toLowerCase(Locale.ROOT)));
+        String.format(
+            Locale.ROOT,
+            "%,d parameters of %s with the adapter %s: %s in %s, weights %s",
+            plan.parameters(),
+            RunFolder.display(checked.model()),
+            RunFolder.display(request.adapter()),
+            Sizes.of(plan.bytes()),
+            count(plan.pieces().size(), "file"),
+            request.dtype() == null
+                ? "as the base model has them"
+                : "in " + request.dtype().name().toLowerCase(Locale.ROOT)));
   }
 
   /** The files that an earlier merge of the same has left; the record, where there is none. */

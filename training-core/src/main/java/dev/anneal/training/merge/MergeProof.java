@@ -55,7 +55,7 @@ public record MergeProof(double[] layers, double logits, int sameTokens, int pos
       layer += (long) module.inFeatures(config) * module.outFeatures(config);
     }
     long head = (long) config.vocabSize() * config.hiddenSize();
-    return 3 * DType.FP32.bytes() * Math.max(layer, head);
+    return 3L * DType.FP32.bytes() * Math.max(layer, head);
   }
 
   /**
