@@ -111,7 +111,6 @@ final class MergeCheck {
           e);
     }
     boolean replaces = isToBeCleared(identity);
-    requireRoom(plan.bytes());
     return new Checked(model, inputs, plan, identity, output, replaces);
   }
 
@@ -206,24 +205,27 @@ final class MergeCheck {
     output.delete(MergeRecord.FILE);
   }
 
-  private void requireRoom(long bytes) {
+  /** What a local disk lacks of the room that the merged model takes, in a sentence. */
+  static Optional<String> lackOfRoom(Checked checked) {
+    RunFolder output = checked.output();
     if (!output.isLocal()) {
-      return;
+      return Optional.empty();
     }
     Path place = Path.of(output.display()).toAbsolutePath();
+    while (!Files.exists(place)) {
+      place = place.getParent();
+    }
+    long bytes = checked.plan().bytes();
     try {
-      while (!Files.exists(place)) {
-        place = place.getParent();
-      }
       long room = Files.getFileStore(place).getUsableSpace();
-      for (FileInfo file : storage.list(output.child(""))) {
+      for (FileInfo file : output.storage().list(output.child(""))) {
         room += file.bytes();
       }
-      if (room < bytes) {
-        throw new BadRequestException(
-            "The merged model takes %s, and there is room for %s at --output %s: free space there, or choose another place."
-                .formatted(Sizes.of(bytes), Sizes.of(room), output.display()));
-      }
+      return room >= bytes
+          ? Optional.empty()
+          : Optional.of(
+              "The merged model takes %s, and there is room for %s at --output %s: free space there, or choose another place."
+                  .formatted(Sizes.of(bytes), Sizes.of(room), output.display()));
     } catch (IOException e) {
       throw new BadRequestException(
           "--output %s cannot be read (%s): choose a folder that this user can reach."

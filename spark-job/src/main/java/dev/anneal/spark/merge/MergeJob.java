@@ -61,6 +61,7 @@ public final class MergeJob {
     ProgressDisplay display =
         new ProgressDisplay(out, ProgressDisplay.Medium.FILE, System::nanoTime, redaction::mask);
     new MergeJob(request, checked, display).tellPlan();
+    MergeCheck.lackOfRoom(checked).ifPresent(sentence -> display.line("Note: " + sentence));
     checked
         .plan()
         .pieces()
@@ -78,6 +79,11 @@ public final class MergeJob {
   public static String execute(
       MergeRequest request, RunSession session, PrintWriter out, ProgressDisplay.Medium medium) {
     MergeCheck.Checked checked = MergeCheck.check(request, session.conf(), session.hadoop());
+    MergeCheck.lackOfRoom(checked)
+        .ifPresent(
+            sentence -> {
+              throw new BadRequestException(sentence);
+            });
     Redaction redaction = Redaction.of(session.conf(), session.hadoop());
     ProgressDisplay display = new ProgressDisplay(out, medium, System::nanoTime, redaction::mask);
     try {
