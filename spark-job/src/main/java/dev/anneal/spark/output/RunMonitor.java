@@ -3,6 +3,7 @@ package dev.anneal.spark.output;
 import dev.anneal.spark.progress.FailureLog;
 import dev.anneal.spark.progress.ProgressDisplay;
 import dev.anneal.spark.progress.RankEvent;
+import java.time.Duration;
 import java.util.function.Consumer;
 
 /** Takes what the ranks of an attempt measure on the driver to everybody who wants to know. */
@@ -52,9 +53,7 @@ public final class RunMonitor implements Consumer<RankEvent> {
     } else if (event instanceof RankEvent.Sample sample) {
       outcome.sample(sample);
     } else if (event instanceof RankEvent.ToldToEnd told) {
-      display.line(
-          "The process of rank %s on %s was told to end: all ranks leave with a checkpoint."
-              .formatted(told.rank(), told.host()));
+      display.line(ends(told, failures.standstill()));
     } else if (event instanceof RankEvent.Alive alive) {
       failures.alive(alive.executor());
     } else if (event instanceof RankEvent.DriverSilent silent) {
@@ -62,5 +61,14 @@ public final class RunMonitor implements Consumer<RankEvent> {
     } else if (event instanceof RankEvent.Failed failed) {
       failures.failed(failed);
     }
+  }
+
+  /** An executor ends in the same way when it hears nothing of the driver. */
+  private static String ends(RankEvent.ToldToEnd told, Duration standstill) {
+    String process = "The process of rank %s on %s".formatted(told.rank(), told.host());
+    return standstill.isZero()
+        ? process + " was told to end: all ranks leave with a checkpoint."
+        : "%s ends: it was told to, or has heard nothing of the driver, which stood still for %s s. All ranks leave with a checkpoint."
+            .formatted(process, standstill.toSeconds());
   }
 }

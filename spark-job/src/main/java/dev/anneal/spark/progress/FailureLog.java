@@ -87,6 +87,11 @@ public final class FailureLog extends SparkListener {
     pausedFor(driverPause.apply(Duration.ofSeconds(silent.seconds())));
   }
 
+  /** For how long the driver has stood still lately, if executors may have given it up for that. */
+  public Duration standstill() {
+    return driverPause.apply(networkTimeout);
+  }
+
   /** Takes a failure down. */
   public synchronized void failed(RankEvent.Failed failure) {
     if (!failure.cause().isLoss() && lostProcess == null && ownFailure().isEmpty()) {

@@ -13,6 +13,8 @@ enum Sentence {
   TERMINATED(Sentence.LOST + "(?:Command exited with code 143|Remote RPC client disassociated).*"),
   EXECUTOR_TOLD_TO_END(
       "The process of rank \\d+ on (\\S+) was told to end: all ranks leave with a checkpoint\\."),
+  ENDS_AFTER_STANDSTILL(
+      "The process of rank \\d+ on \\S+ ends: it was told to, or has heard nothing of the driver, which stood still for \\d+ s\\. .*"),
   STANDS_STILL(
       "The process of rank \\d+ on (\\S+) did not answer its peers in time and has given no sign of life for \\d+ s: process \\d+ there stands still, or its node cannot be reached\\."),
   UNHEARD_EXECUTOR(Sentence.UNHEARD + "\\(Executor heartbeat timed out.*"),
@@ -78,7 +80,8 @@ enum Sentence {
               STILL_WRITING);
       case KILL_DRIVER -> EnumSet.of(DRIVER_KILLED, STILL_WRITING);
       case TERMINATE_DRIVER -> EnumSet.of(TOLD_TO_END, STILL_WRITING);
-      case STOP_DRIVER -> EnumSet.of(DRIVER_STOOD_STILL, NO_ANSWER, STILL_WRITING);
+      case STOP_DRIVER ->
+          EnumSet.of(DRIVER_STOOD_STILL, ENDS_AFTER_STANDSTILL, NO_ANSWER, STILL_WRITING);
       case STORE_AWAY, STORE_THROTTLES -> EnumSet.of(STORE_FAILED, STILL_WRITING);
       case KEYS_REFUSED -> EnumSet.of(KEYS_REFUSED, STILL_WRITING);
       case DISK_FULL -> EnumSet.of(NO_ROOM, STILL_WRITING);

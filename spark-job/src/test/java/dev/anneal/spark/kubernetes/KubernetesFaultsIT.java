@@ -95,6 +95,19 @@ class KubernetesFaultsIT {
   }
 
   @Test
+  void whatFailsInClusterModeIsTheContainersExitCode() throws Exception {
+    String[] diverging = {"--set", "optimizer.learning_rate=1e30", "--set", "data.eval_rows=0"};
+    try (Submission submission = runs.submit("failed", diverging)) {
+      Pod driver = runs.cluster().await("failed");
+      driver = runs.cluster().awaitEnd(driver, KubernetesRuns.PATIENCE);
+      assertThat(driver.exitCode()).as(runs.cluster().log(driver)).isEqualTo(1);
+      assertThat(runs.cluster().log(driver)).contains("the loss is NaN");
+      assertThat(submission.await(KubernetesRuns.PATIENCE)).as(submission.said()).isZero();
+      assertThat(submission.said()).contains("exit code: 1");
+    }
+  }
+
+  @Test
   void podsAskForTheGpusOfTheVendor() throws Exception {
     // the pods find no GPU here, so only data is prepared; Spark's script counts this variable
     try (SubmittedJob job =
