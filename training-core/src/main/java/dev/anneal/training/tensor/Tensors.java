@@ -5,9 +5,11 @@ import org.bytedeco.javacpp.DoublePointer;
 import org.bytedeco.javacpp.LongPointer;
 import org.bytedeco.pytorch.Generator;
 import org.bytedeco.pytorch.GeneratorOptional;
+import org.bytedeco.pytorch.LongOptional;
 import org.bytedeco.pytorch.MemoryFormatOptional;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.ScalarTypeOptional;
+import org.bytedeco.pytorch.T_TensorTensor_T;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
@@ -93,6 +95,13 @@ public final class Tensors {
     return values;
   }
 
+  /** The values of a contiguous int64 tensor on the host. */
+  public static long[] longs(Tensor tensor) {
+    long[] values = new long[Math.toIntExact(tensor.numel())];
+    new LongPointer(tensor.data_ptr()).get(values);
+    return values;
+  }
+
   /** The bytes behind a contiguous tensor on the host, from {@code offset} on. */
   public static BytePointer bytes(Tensor tensor, long offset) {
     BytePointer memory = new BytePointer(tensor.data_ptr());
@@ -114,6 +123,40 @@ public final class Tensors {
 
   public static Tensor cat(long dim, Tensor... parts) {
     return torch.cat(new TensorVector(parts), dim);
+  }
+
+  /** Where the last dimension's largest value is, the first of equals; int64. */
+  public static Tensor argmax(Tensor tensor) {
+    return tensor.argmax(new LongOptional(-1), false);
+  }
+
+  /** The largest values of the last dimension. */
+  public static Tensor amax(Tensor tensor) {
+    return tensor.amax(new long[] {-1}, false);
+  }
+
+  /** The sums over the last dimension; of bool the counts in int64. */
+  public static Tensor sum(Tensor tensor) {
+    return tensor.sum(-1);
+  }
+
+  /** The {@code k} largest values of the last dimension, the largest first. */
+  public static Tensor largest(Tensor tensor, long k) {
+    // elements of a tuple are borrowed: a tensor of our own outlives it
+    return new Tensor(torch.topk(tensor, k, -1, true, true).get0());
+  }
+
+  /**
+   * The result of {@link #sort}.
+   *
+   * @param indices where the values were, int64
+   */
+  public record Sorted(Tensor values, Tensor indices) {}
+
+  /** Sorts the last dimension, the smallest value first. */
+  public static Sorted sort(Tensor tensor) {
+    T_TensorTensor_T sorted = torch.sort(tensor, -1, false);
+    return new Sorted(new Tensor(sorted.get0()), new Tensor(sorted.get1()));
   }
 
   public static Scalar scalar(double value) {
