@@ -207,14 +207,12 @@ public final class Generator {
           int token = (int) chosen[i];
           Ending ending = ending(sequences.get(i), token);
           decided[i] = token;
-          decided[count + i] = ending == null ? -1 : ending.ordinal();
+          decided[count + i] = Ending.code(ending);
         }
       }
       decided = rankZeros(decided, logits);
       for (int i = 0; i < count; i++) {
-        long ending = decided[count + i];
-        apply(
-            sequences.get(i), (int) decided[i], ending < 0 ? null : Ending.values()[(int) ending]);
+        apply(sequences.get(i), (int) decided[i], Ending.of(decided[count + i]));
       }
     }
 
