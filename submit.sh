@@ -11,6 +11,7 @@ usage() {
   run      prepare the data, train, and publish the adapter: one Spark application
   prep     prepare the data only
   train    train on the data set that an earlier prep left in output.path
+  generate go on from prompts with a model and an adapter, a JSON object a line
   doctor   look on driver and executors for what would stop a run
 
   --config FILE       the configuration (see conf/)
@@ -20,6 +21,9 @@ usage() {
                       (default: $ANNEAL_NATIVE_DIR)
   --show N            prep: print the first N prepared rows, what is learned in brackets
   --json              doctor: print JSON in place of a table
+  --model BASE, --adapter DIR, --prompt TEXT, --prompts FILE, --max-tokens N, --temperature T, --top-p P, --top-k K,
+  --repetition-penalty P, --seed N, --stop TEXT, --batch-size N, --output FILE
+                      generate: see README.md
   --overwrite         replace a finished run in output.path
   --debug             print stack traces and keep the executors' logs
   --help, --version
@@ -89,6 +93,14 @@ while (($#)); do
       anneal_args+=("$1" "$2")
       shift
       ;;
+    --model | --adapter | --prompt | --prompts | --max-tokens | --temperature | --top-p | --top-k | --repetition-penalty \
+      | --seed | --stop | --batch-size | --output)
+      (($# > 1)) || refuse "$1 needs a value: see $self --help."
+      anneal_args+=("$1" "$2")
+      shift
+      ;;
+    --model=* | --adapter=* | --prompt=* | --prompts=* | --max-tokens=* | --temperature=* | --top-p=* | --top-k=* \
+      | --repetition-penalty=* | --seed=* | --stop=* | --batch-size=* | --output=*) anneal_args+=("$1") ;;
     --config=* | --set=* | --show=* | --overwrite | --json | --debug | --version) anneal_args+=("$1") ;;
     --gpu) natives=gpu ;;
     --native-dir)

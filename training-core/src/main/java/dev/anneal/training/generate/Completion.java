@@ -1,5 +1,7 @@
 package dev.anneal.training.generate;
 
+import java.io.Serializable;
+
 /**
  * How a model goes on from a prompt.
  *
@@ -7,7 +9,7 @@ package dev.anneal.training.generate;
  *     among them
  * @param ending why there are no more
  */
-public record Completion(Prompt prompt, int[] tokens, Ending ending) {
+public record Completion(Prompt prompt, int[] tokens, Ending ending) implements Serializable {
 
   /** Why a continuation has ended. */
   public enum Ending {

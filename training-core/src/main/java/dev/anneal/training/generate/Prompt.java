@@ -1,5 +1,7 @@
 package dev.anneal.training.generate;
 
+import java.io.Serializable;
+
 /**
  * What a model goes on from.
  *
@@ -7,4 +9,4 @@ package dev.anneal.training.generate;
  *     index gives the same continuation, whatever is generated beside it
  * @param ids its tokens, one or more
  */
-public record Prompt(long index, int[] ids) {}
+public record Prompt(long index, int[] ids) implements Serializable {}
