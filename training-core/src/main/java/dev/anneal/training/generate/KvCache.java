@@ -36,6 +36,9 @@ final class KvCache implements AutoCloseable {
     }
   }
 
+  /** A copy each is less than what GPUs sort for {@code index_copy_} to give the same bits. */
+  private static final int FEW_ROWS = 8;
+
   private final Llama llama;
   private final LlamaConfig config;
   private final CacheReader reader;
@@ -149,11 +152,22 @@ final class KvCache implements AutoCloseable {
     CacheReader.Reading reading = reader.on(rows, like);
     return (layer, q, k, v) -> {
       try (TensorScope scope = new TensorScope()) {
-        keys.get(layer).index_copy_(0, to, k);
-        values.get(layer).index_copy_(0, to, v);
+        write(keys.get(layer), k, rows, to);
+        write(values.get(layer), v, rows, to);
         return scope.keep(reading.attend(q, keys.get(layer), values.get(layer)));
       }
     };
+  }
+
+  private static void write(Tensor into, Tensor tokens, List<CacheReader.Row> rows, Tensor places) {
+    if (rows.size() > FEW_ROWS) {
+      into.index_copy_(0, places, tokens);
+      return;
+    }
+    for (CacheReader.Row row : rows) {
+      long first = row.keyStart() + row.keys() - row.queries();
+      into.narrow(0, first, row.queries()).copy_(tokens.narrow(0, row.queryStart(), row.queries()));
+    }
   }
 
   /** Tokens that there is room for, of all sequences together. */

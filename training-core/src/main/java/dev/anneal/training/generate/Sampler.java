@@ -10,10 +10,15 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
-/** Chooses the next tokens of several sequences by their logits. */
+/**
+ * Chooses the next tokens of several sequences by their logits. Probabilities are summed as whole
+ * numbers: libtorch has no sums of others on GPUs that are the same in every run.
+ */
 final class Sampler {
-  /** Of the draws' random numbers: with one more, a number could be rounded up to 1. */
+  /** Of the draws' random numbers, and of probabilities as whole numbers. */
   private static final int BITS = 52;
+
+  private static final double ONE = Math.scalb(1.0, BITS);
 
   private final Sampling sampling;
 
@@ -72,15 +77,30 @@ final class Sampler {
     return without(scores, scores.lt(last));
   }
 
-  /** {@code TopPLogitsWarper}: the likeliest token stays whatever its probability. */
+  /**
+   * {@code TopPLogitsWarper}: the likeliest token stays whatever its probability. Equals of the
+   * last that stays do so too.
+   */
   private Tensor topP(Tensor scores) {
     if (sampling.topP() == 1) {
       return scores;
     }
-    Tensors.Sorted sorted = Tensors.sort(scores);
-    Tensor below = sorted.values().softmax(-1).cumsum(-1).le(Tensors.scalar(1 - sampling.topP()));
-    below.narrow(1, below.size(1) - 1, 1).fill_(Tensors.scalar(0));
-    return without(scores, below.scatter(1, sorted.indices(), below));
+    Tensor ascending = Tensors.sort(scores);
+    long rest = (long) ((1 - sampling.topP()) * ONE);
+    // how many of the least likely are out, but never all
+    Tensor out =
+        Tensors.sum(cumulative(ascending.softmax(-1)).le(Tensors.whole(rest)))
+            .clamp_max(Tensors.whole(scores.size(1) - 1));
+    return without(scores, scores.lt(ascending.gather(1, out.unsqueeze(1))));
+  }
+
+  /** The sums of the first probabilities, in units of {@code 1 / ONE}: int64. */
+  private static Tensor cumulative(Tensor probabilities) {
+    return probabilities
+        .to(ScalarType.Double)
+        .mul(Tensors.scalar(ONE))
+        .to(ScalarType.Long)
+        .cumsum(-1);
   }
 
   private static Tensor without(Tensor scores, Tensor those) {
@@ -93,11 +113,12 @@ final class Sampler {
     for (int i = 0; i < numbers.length; i++) {
       Sequence sequence = sequences.get(i);
       long bits = Seeds.mix(sampling.seed(), sequence.prompt().index(), sequence.generated());
-      numbers[i] = (bits >>> (Long.SIZE - BITS)) * Math.scalb(1.0, -BITS);
+      // below 1 also as a product
+      numbers[i] = (bits >>> (Long.SIZE - BITS)) / ONE;
     }
-    Tensor cumulative = probabilities.to(ScalarType.Double).cumsum(-1);
-    Tensor total = cumulative.narrow(1, cumulative.size(1) - 1, 1);
+    Tensor cumulative = cumulative(probabilities);
+    Tensor total = cumulative.narrow(1, cumulative.size(1) - 1, 1).to(ScalarType.Double);
     Tensor drawn = total.mul(Tensors.like(probabilities, Tensors.of(numbers)).unsqueeze(1));
-    return Tensors.sum(cumulative.le(drawn));
+    return Tensors.sum(cumulative.le(drawn.to(ScalarType.Long)));
   }
 }

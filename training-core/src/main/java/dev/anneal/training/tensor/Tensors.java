@@ -9,7 +9,6 @@ import org.bytedeco.pytorch.LongOptional;
 import org.bytedeco.pytorch.MemoryFormatOptional;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.ScalarTypeOptional;
-import org.bytedeco.pytorch.T_TensorTensor_T;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
@@ -146,20 +145,17 @@ public final class Tensors {
     return new Tensor(torch.topk(tensor, k, -1, true, true).get0());
   }
 
-  /**
-   * The result of {@link #sort}.
-   *
-   * @param indices where the values were, int64
-   */
-  public record Sorted(Tensor values, Tensor indices) {}
-
-  /** Sorts the last dimension, the smallest value first. */
-  public static Sorted sort(Tensor tensor) {
-    T_TensorTensor_T sorted = torch.sort(tensor, -1, false);
-    return new Sorted(new Tensor(sorted.get0()), new Tensor(sorted.get1()));
+  /** The values of the last dimension, the smallest first. */
+  public static Tensor sort(Tensor tensor) {
+    return new Tensor(torch.sort(tensor, -1, false).get0());
   }
 
   public static Scalar scalar(double value) {
+    return new Scalar(value);
+  }
+
+  /** For operators on whole numbers, which a floating-point one would be rounded for. */
+  public static Scalar whole(long value) {
     return new Scalar(value);
   }
 

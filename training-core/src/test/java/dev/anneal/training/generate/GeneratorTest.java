@@ -102,6 +102,17 @@ class GeneratorTest {
   }
 
   @Test
+  void manySequencesGiveWhatEachGivesAlone() {
+    Llama llama = Models.fp32();
+    List<Prompt> many = Models.prompts(5, 1, 8, 2, 9, 4, 4, 17, 3, 6, 12, 30);
+    List<List<Integer>> alone = new ArrayList<>();
+    for (Prompt prompt : many) {
+      alone.addAll(Models.tokens(Models.generate(llama, List.of(prompt), Models.sampled(9, 4))));
+    }
+    assertThat(Models.tokens(Models.generate(llama, many, Models.sampled(9, 4)))).isEqualTo(alone);
+  }
+
+  @Test
   void sizesOfRoomsAndPassesChangeNothing() {
     Llama llama = Models.fp32();
     GenerationSpec spec = Models.sampled(25, 1);

@@ -57,6 +57,14 @@ class SamplerTest {
   }
 
   @Test
+  void equalsOfTheLastThatTopPLeavesStay() {
+    Tensor scores = rows(new double[] {2, 2, 2, 2}, new double[] {2, 2, 2, 2});
+    Tensor found = new Sampler(new Sampling(1, 0, 0.3, 1, 0)).probabilities(scores);
+    assertThat(row(found.select(0, 1)))
+        .containsExactly(new double[] {0.25, 0.25, 0.25, 0.25}, EXACT);
+  }
+
+  @Test
   void penaltyDividesWhatIsPositiveAndMultipliesTheRest() {
     Sampler sampler = new Sampler(new Sampling(0, 0, 1, 2, 0));
     Tensor logits = rows(new double[] {1, -1, 0.5, 3, 0}, new double[] {1, -1, 0.5, 3, 0});

@@ -162,7 +162,7 @@ class GenerationRunTest {
         new GenerationSpec(NEW_TOKENS, Sampling.GREEDY, Set.of(2)));
   }
 
-  private static PhaseListener phases(boolean cancelled) {
+  static PhaseListener phases(boolean cancelled) {
     return new PhaseListener() {
       @Override
       public void onPhase(String phase) {}
