@@ -23,7 +23,7 @@ usage() {
   --json              doctor: print JSON in place of a table
   --model BASE, --adapter DIR, --prompt TEXT, --prompts FILE, --max-tokens N, --temperature T, --top-p P, --top-k K,
   --repetition-penalty P, --seed N, --stop TEXT, --batch-size N, --output FILE
-                      generate: see README.md
+                      generate: see docs/generate.md
   --overwrite         replace a finished run in output.path
   --debug             print stack traces and keep the executors' logs
   --help, --version

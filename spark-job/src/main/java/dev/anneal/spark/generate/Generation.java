@@ -191,7 +191,7 @@ public final class Generation {
   private List<Completion> generate(GenerationTask task) {
     SparkContext spark = session.open().sparkContext();
     try {
-      List<ArrayList<Completion>> ofTasks =
+      List<List<Completion>> ofTasks =
           TaskResults.collect(
               BarrierStage.of(
                   JavaSparkContext.fromSparkContext(spark),

@@ -10,6 +10,8 @@ import dev.anneal.spark.RunResult;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -89,6 +91,39 @@ class GenerationTest {
                   "base_weights.dtype=" + dtype)
               .lines();
       assertThat(found).as(dtype).isEqualTo(expected);
+    }
+  }
+
+  @Test
+  void ranksWithWholeWeightsShareThePrompts() throws IOException {
+    Path prompts =
+        prompts("{\"prompt\": \"Sing.\"}", "{\"prompt\": \"Say hello.\"}", "{\"prompt\": \"Go.\"}");
+    String[] asked = {
+      "--prompts", prompts.toString(), "--temperature", "1", "--seed", "3", "--stop", "never said"
+    };
+    List<JsonNode> alone = generate(asked).lines();
+    assertThat(generate(with(asked, "--set", "cluster.nodes=2")).lines()).isEqualTo(alone);
+    // fewer prompts than ranks
+    assertThat(generate("--prompt", "Sing.", "--set", "cluster.nodes=2").lines())
+        .isEqualTo(generate("--prompt", "Sing.").lines());
+  }
+
+  @Test
+  void whatEndsARankIsSaid() throws IOException {
+    Path model = Files.createDirectory(dir.resolve("model"));
+    for (String file : List.of("config.json", "tokenizer.json", "tokenizer_config.json")) {
+      Files.copy(Path.of(MODEL, file), model.resolve(file));
+    }
+    // every weight NaN behind the header
+    byte[] weights = Files.readAllBytes(Path.of(MODEL, "model.safetensors"));
+    int header = ByteBuffer.wrap(weights).order(ByteOrder.LITTLE_ENDIAN).getInt();
+    Arrays.fill(weights, Long.BYTES + header, weights.length, (byte) 0xff);
+    Files.write(model.resolve("model.safetensors"), weights);
+    for (String nodes : List.of("1", "2")) {
+      Executed executed =
+          generate("--model", model.toString(), "--prompt", "a", "--set", "cluster.nodes=" + nodes);
+      assertThat(executed.code()).isEqualTo(1);
+      assertThat(executed.err()).contains("Generation failed: After token", "logits are NaN");
     }
   }
 
@@ -205,7 +240,8 @@ class GenerationTest {
   private static Executed generate(String... args) {
     ByteArrayOutputStream out = new ByteArrayOutputStream();
     ByteArrayOutputStream err = new ByteArrayOutputStream();
-    String[] all = with(new String[] {"generate", "--model", MODEL, "--max-tokens", "24"}, args);
+    String[] model = Arrays.asList(args).contains("--model") ? args : with(args, "--model", MODEL);
+    String[] all = with(new String[] {"generate", "--max-tokens", "24"}, model);
     int code =
         Anneal.execute(all, new PrintStream(out, true, UTF_8), new PrintStream(err, true, UTF_8));
     return new Executed(code, out.toString(UTF_8), err.toString(UTF_8));

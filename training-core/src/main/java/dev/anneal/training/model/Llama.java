@@ -108,7 +108,7 @@ public final class Llama {
    * @return {@code [N, vocab_size]} in fp32, in the current tensor scope
    */
   public Tensor logits(TokenBatch onHost, Tensor positions) {
-    return logits(onHost, positions, batch -> layers.on(batch, Dropout.NONE));
+    return logitsBy(onHost, positions, batch -> layers.on(batch, Dropout.NONE));
   }
 
   /**
@@ -117,10 +117,10 @@ public final class Llama {
    * @param attention what the tokens see
    */
   public Tensor logits(TokenBatch onHost, Tensor positions, CachedAttention attention) {
-    return logits(onHost, positions, batch -> layers.after(batch, attention));
+    return logitsBy(onHost, positions, batch -> layers.after(batch, attention));
   }
 
-  private Tensor logits(
+  private Tensor logitsBy(
       TokenBatch onHost, Tensor positions, Function<TokenBatch, LayerStack.Forward> pass) {
     try (TensorScope scope = new TensorScope();
         NoGrad noGrad = new NoGrad()) {
