@@ -11,8 +11,11 @@ usage() {
   run      prepare the data, train, and publish the adapter: one Spark application
   prep     prepare the data only
   train    train on the data set that an earlier prep left in output.path
-  merge    put an adapter into its base model (see merge --help)
+  generate ask a model, with or without an adapter: a JSON object a line
+  merge    put an adapter into its base model, as a new model
   doctor   look on driver and executors for what would stop a run
+
+generate and merge have options of their own: COMMAND --help tells them.
 
   --config FILE       the configuration (see conf/)
   --set KEY=VALUE     override one key; the value is YAML; may be repeated, the last one wins
@@ -82,19 +85,28 @@ spark_args=()
 user_jars=
 natives=cpu
 native_dir=${ANNEAL_NATIVE_DIR:-}
+# those of Anneal that have a value, and those that have none
+declare -A kind
+for option in config set show model adapter output dtype max-shard-size prompt prompts max-tokens temperature top-p top-k \
+  repetition-penalty seed stop batch-size; do kind[--$option]=valued; done
+for option in overwrite json debug version verify dry-run; do kind[--$option]=flag; done
 while (($#)); do
+  if [[ $1 == --?* && ${kind[${1%%=*}]:-} ]]; then
+    anneal_args+=("$1")
+    if [[ $1 != *=* && ${kind[$1]} == valued ]]; then
+      (($# > 1)) || refuse "$1 needs a value: see $self --help."
+      anneal_args+=("$2")
+      shift
+    fi
+    shift
+    continue
+  fi
   case $1 in
     -h | --help)
       # a verb with options of its own tells them itself
-      if ((${#anneal_args[@]})) && [[ ${anneal_args[0]} == merge ]]; then anneal_args+=(--help); else usage && exit 0; fi
+      [[ ${anneal_args[0]:-} =~ ^(merge|generate)$ ]] || { usage && exit 0; }
+      anneal_args+=(--help)
       ;;
-    --config | --set | --show | --adapter | --model | --output | --dtype | --max-shard-size)
-      (($# > 1)) || refuse "$1 needs a value: see $self --help."
-      anneal_args+=("$1" "$2")
-      shift
-      ;;
-    --config=* | --set=* | --show=* | --adapter=* | --model=* | --output=* | --dtype=* | --max-shard-size=*) anneal_args+=("$1") ;;
-    --verify | --dry-run | --overwrite | --json | --debug | --version) anneal_args+=("$1") ;;
     --gpu) natives=gpu ;;
     --native-dir)
       (($# > 1)) || refuse "$1 needs a value: see $self --help."

@@ -13,7 +13,9 @@ import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.weights.FrozenWeights;
+import dev.anneal.training.weights.LoadProgress;
 import dev.anneal.training.weights.WeightReader;
+import dev.anneal.training.weights.WholeTensors;
 import java.util.List;
 import org.bytedeco.pytorch.Tensor;
 
@@ -49,23 +51,36 @@ public final class TinyModels {
   /** The weights of {@code base}, frozen, under the adapters of {@code adapter}. */
   public static LoraModel lora(
       LlamaConfig config, WeightReader base, LoraSpec spec, WeightReader adapter) {
-    LoraLayout layout = LoraLayout.of(spec, config);
-    Parameters parameters = parameters(LoraModel.shapes(config, layout), DType.FP32);
-    copy(adapter, parameters);
-    FrozenWeights decoder =
-        FrozenWeights.load(
-            config,
-            new FrozenWeights.Placement(Device.CPU, DType.FP32, DType.FP32, new SingleRank(), 0),
-            base);
-    String head = config.tieWordEmbeddings() ? TensorNames.EMBED_TOKENS : TensorNames.LM_HEAD;
-    return new LoraModel(
+    return lora(
         config,
-        layout,
-        parameters,
-        decoder,
-        vocabulary(config, base, TensorNames.EMBED_TOKENS),
-        base.read(TensorNames.NORM, DType.FP32, config.hiddenSize()),
-        vocabulary(config, base, head));
+        base,
+        spec,
+        adapter,
+        new FrozenWeights.Placement(Device.CPU, DType.FP32, DType.FP32, new SingleRank(), 0));
+  }
+
+  /** The same, with the frozen layers kept and computed as {@code placement} says. */
+  public static LoraModel lora(
+      LlamaConfig config,
+      WeightReader base,
+      LoraSpec spec,
+      WeightReader adapter,
+      FrozenWeights.Placement placement) {
+    LoraLayout layout = LoraLayout.of(spec, config);
+    DType compute = placement.compute();
+    Parameters parameters =
+        new Parameters(
+            LoraModel.shapes(config, layout), compute, placement.device(), new SingleRank());
+    copy(adapter, parameters);
+    FrozenWeights decoder = FrozenWeights.load(config, placement, base);
+    WholeTensors whole = new WholeTensors(placement.device(), compute);
+    long[] vocabulary = {config.vocabSize(), config.hiddenSize()};
+    Tensor embedTokens = whole.want(TensorNames.EMBED_TOKENS, vocabulary);
+    Tensor lmHead =
+        config.tieWordEmbeddings() ? embedTokens : whole.want(TensorNames.LM_HEAD, vocabulary);
+    Tensor norm = whole.want(TensorNames.NORM, config.hiddenSize());
+    base.stream(whole.wanted(), placement.device(), LoadProgress.IGNORED);
+    return new LoraModel(config, layout, parameters, decoder, embedTokens, norm, lmHead);
   }
 
   /** A model all of whose weights, from {@code weights}, train. */
@@ -78,10 +93,6 @@ public final class TinyModels {
   /** Parameters of a rank on its own on the host. */
   public static Parameters parameters(List<List<Parameters.Shape>> buckets, DType dtype) {
     return new Parameters(buckets, dtype, Device.CPU, new SingleRank());
-  }
-
-  private static Tensor vocabulary(LlamaConfig config, WeightReader weights, String name) {
-    return weights.read(name, DType.FP32, config.vocabSize(), config.hiddenSize());
   }
 
   private static void copy(WeightReader weights, Parameters parameters) {

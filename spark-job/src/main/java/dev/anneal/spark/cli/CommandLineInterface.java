@@ -24,6 +24,7 @@ import picocli.CommandLine.ParseResult;
       PrepCommand.class,
       TrainCommand.class,
       MergeCommand.class,
+      GenerateCommand.class,
       DoctorCommand.class
     })
 public final class CommandLineInterface implements Runnable {
@@ -67,7 +68,7 @@ public final class CommandLineInterface implements Runnable {
   @Override
   public void run() {
     throw new ParameterException(
-        spec.commandLine(), "There is no command: choose run, prep, train, merge or doctor");
+        spec.commandLine(), "There is no command: choose run, prep, train, merge, generate or doctor");
   }
 
   private int refuse(ParameterException e, String[] args) {

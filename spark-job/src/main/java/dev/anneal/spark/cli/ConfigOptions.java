@@ -5,6 +5,7 @@ import dev.anneal.spark.config.ConfigContext;
 import dev.anneal.spark.config.ConfigLoader;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.function.Consumer;
 import picocli.CommandLine.Option;
 
@@ -30,6 +31,20 @@ final class ConfigOptions {
 
   AnnealConfig load() {
     return load(note -> {});
+  }
+
+  /**
+   * The configuration with values that decide over it.
+   *
+   * @param without what holds where no file is named, before the options, as they are written
+   * @param values by key
+   */
+  AnnealConfig load(List<String> without, Map<String, ?> values) {
+    ConfigLoader loader = new ConfigLoader(ConfigContext.ofProcess()).file(config);
+    if (config == null) {
+      loader.sets(without);
+    }
+    return loader.sets(sets).values(values).load();
   }
 
   /**

@@ -33,7 +33,6 @@ import java.util.function.Function;
 import org.apache.spark.BarrierTaskContext;
 import org.apache.spark.SparkContext$;
 import org.apache.spark.SparkEnv;
-import org.apache.spark.resource.ResourceInformation;
 
 /** What one barrier task does: it runs the ranks of its node, a thread each. */
 public final class NodeTask implements BarrierStage.Task<Integer> {
@@ -49,9 +48,6 @@ public final class NodeTask implements BarrierStage.Task<Integer> {
     this.config = config;
     this.attempt = attempt;
   }
-
-  /** A rank's place; {@code gpu} is {@code null} on the CPU. */
-  private record Place(Device device, Gpu gpu) {}
 
   /** Runs this task's ranks; returns the number of the first. */
   @Override
@@ -84,7 +80,7 @@ public final class NodeTask implements BarrierStage.Task<Integer> {
       int gpus = config.cluster().gpusPerNode();
       List<Gpu> seen = gpus == 0 ? List.of() : Gpus.require(gpus);
       Rendezvous rendezvous = Rendezvous.hold(context, config.worldSize(), timeout());
-      List<Place> places = places(context, rendezvous, seen);
+      List<RankPlace> places = RankPlace.of(context, rendezvous, gpus, seen);
       for (int i = 0; i < count; i++) {
         channel.send(started(firstRank + i, host, places.get(i).gpu()));
       }
@@ -122,19 +118,6 @@ public final class NodeTask implements BarrierStage.Task<Integer> {
 
   private Duration timeout() {
     return Duration.ofSeconds(config.cluster().timeout());
-  }
-
-  private List<Place> places(BarrierTaskContext context, Rendezvous rendezvous, List<Gpu> seen) {
-    int count = config.cluster().gpusPerNode();
-    if (count == 0) {
-      return List.of(new Place(Device.CPU, null));
-    }
-    ResourceInformation assigned = context.resourcesJMap().get("gpu");
-    List<Gpu> mine =
-        assigned == null
-            ? GpuDivision.shared(rendezvous.places(), context.partitionId(), count, seen)
-            : GpuDivision.assigned(assigned.addresses(), count, seen);
-    return mine.stream().map(gpu -> new Place(Device.gpu(gpu.index()), gpu)).toList();
   }
 
   private void run(

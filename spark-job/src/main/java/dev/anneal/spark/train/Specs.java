@@ -5,6 +5,7 @@ import dev.anneal.data.prep.LongRows;
 import dev.anneal.data.prep.PrepSpec;
 import dev.anneal.spark.config.AnnealConfig;
 import dev.anneal.spark.config.AnnealConfig.Precision;
+import dev.anneal.training.generate.GenerationSpec;
 import dev.anneal.training.kernel.Matmul;
 import dev.anneal.training.lora.LoraSpec;
 import dev.anneal.training.lora.TargetModules;
@@ -12,6 +13,7 @@ import dev.anneal.training.model.Llama;
 import dev.anneal.training.optim.AdamWSpec;
 import dev.anneal.training.optim.LearningRateSchedule;
 import dev.anneal.training.tensor.DType;
+import dev.anneal.training.trainer.GenerationRun;
 import dev.anneal.training.trainer.TrainingSpec;
 import dev.anneal.training.weights.FrozenWeights;
 import java.util.TreeMap;
@@ -87,20 +89,35 @@ public final class Specs {
         lora.alphaPattern());
   }
 
+  /**
+   * What a model is asked for, held as training would hold it.
+   *
+   * @param batchSize most prompts side by side
+   */
+  public static GenerationRun.Spec generation(
+      AnnealConfig config, int batchSize, GenerationSpec generation) {
+    return new GenerationRun.Spec(
+        weights(config), dtype(config.compute().dtype()), matmul(config), batchSize, generation);
+  }
+
+  private static TrainingSpec.Weights weights(AnnealConfig config) {
+    return new TrainingSpec.Weights(
+        dtype(config.baseWeights().dtype()), shard(config), config.baseWeights().offloadRatio());
+  }
+
+  private static Matmul matmul(AnnealConfig config) {
+    return config.compute().matmul() == Precision.FP8 ? Matmul.FP8 : Matmul.COMPUTE;
+  }
+
   static TrainingSpec training(AnnealConfig config, long sequences) {
     AnnealConfig.Training training = config.training();
     long steps = Batches.steps(config, sequences);
     return new TrainingSpec(
         training.mode(),
         training.mode() == TrainingSpec.Mode.LORA ? lora(config) : null,
-        new TrainingSpec.Weights(
-            dtype(config.baseWeights().dtype()),
-            shard(config),
-            config.baseWeights().offloadRatio()),
+        weights(config),
         new TrainingSpec.Compute(
-            dtype(config.compute().dtype()),
-            config.compute().matmul() == Precision.FP8 ? Matmul.FP8 : Matmul.COMPUTE,
-            activations(config.activations())),
+            dtype(config.compute().dtype()), matmul(config), activations(config.activations())),
         new TrainingSpec.Batches(
             training.microBatchSize(),
             training.gradientAccumulation(),

@@ -2,14 +2,15 @@ package dev.anneal.training.fused;
 
 import dev.anneal.training.kernel.Kernels;
 import dev.anneal.training.lora.LoraModel;
+import dev.anneal.training.model.CachedAttention;
 import dev.anneal.training.model.Dropout;
 import dev.anneal.training.model.LayerStack;
-import dev.anneal.training.model.LlamaConfig;
 import dev.anneal.training.model.Rope;
 import dev.anneal.training.model.TokenBatch;
 import dev.anneal.training.tensor.NoGrad;
 import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.tensor.Tensors;
+import java.util.function.IntFunction;
 import org.bytedeco.pytorch.Tensor;
 
 /**
@@ -37,18 +38,27 @@ final class FusedLayers implements LayerStack {
     if (dropout.p() > 0) {
       throw new IllegalArgumentException("fused layers have no dropout");
     }
-    LlamaConfig config = model.config();
-    Tensor angles = Rope.angles(batch.positions(), config);
-    return new FusedPass(batch, Tensors.cat(-1, angles.cos(), angles.sin()));
+    return new FusedPass(batch, layer -> attention);
+  }
+
+  @Override
+  public Forward after(TokenBatch batch, CachedAttention cached) {
+    return new FusedPass(batch, layer -> new CachedRowAttention(cached, layer));
   }
 
   private final class FusedPass implements Pass {
     private final TokenBatch batch;
+    private final IntFunction<RowAttention> attentions;
     private final Tensor angles;
 
-    FusedPass(TokenBatch batch, Tensor angles) {
+    /**
+     * @param attentions each layer's
+     */
+    FusedPass(TokenBatch batch, IntFunction<RowAttention> attentions) {
       this.batch = batch;
-      this.angles = angles;
+      this.attentions = attentions;
+      Tensor radians = Rope.angles(batch.positions(), model.config());
+      this.angles = Tensors.cat(-1, radians.cos(), radians.sin());
     }
 
     @Override
@@ -81,7 +91,7 @@ final class FusedLayers implements LayerStack {
           model.config(),
           kernels,
           products,
-          attention,
+          attentions.apply(layer),
           model.decoder().use(layer, next),
           adapters.layer(layer),
           batch,

@@ -80,6 +80,12 @@ public record LoraLayout(LoraSpec spec, List<Map<LinearModule, Adapter>> layers)
     return new LoraLayout(spec, layers);
   }
 
+  /** No module of a model of shape {@code config} has one. */
+  public static LoraLayout none(LlamaConfig config) {
+    LoraSpec nothing = new LoraSpec(1, 1, 0, false, List.of());
+    return new LoraLayout(nothing, Collections.nCopies(config.numHiddenLayers(), Map.of()));
+  }
+
   /** The value of the first regular expression that ends a module's name, as PEFT looks it up. */
   private static <T> Function<String, Optional<T>> lookup(Map<String, T> byPattern) {
     Map<Pattern, T> compiled = new LinkedHashMap<>();

@@ -19,6 +19,18 @@ public record AutogradLayers(TrainableModel model, DType computeDtype) implement
     return new AutogradPass(rope, batch.rowLengths(), dropout);
   }
 
+  @Override
+  public Forward after(TokenBatch batch, CachedAttention attention) {
+    Rope rope = Rope.at(batch.positions(), model.config(), computeDtype);
+    return (layer, next, x) -> {
+      try (TensorScope scope = new TensorScope();
+          NoGrad noGrad = new NoGrad()) {
+        LlamaLayer block = model.layer(layer, Dropout.NONE, new Leaves(model.parameters()));
+        return scope.keep(block.forward(x, rope, (q, k, v) -> attention.attend(layer, q, k, v)));
+      }
+    };
+  }
+
   private final class AutogradPass implements Pass {
     private final Rope rope;
     private final int[] rowLengths;

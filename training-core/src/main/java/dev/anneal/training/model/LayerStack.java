@@ -8,10 +8,15 @@ public interface LayerStack {
   Pass on(TokenBatch batch, Dropout dropout);
 
   /**
-   * The layers on one micro-batch. {@code next} is the layer that follows in the order of
-   * computation, or {@link FrozenLayers#NONE}.
+   * Readies the layers for tokens that go on from earlier ones, in the current tensor scope.
+   *
+   * @param batch the new tokens, at their positions
+   * @param attention what they see
    */
-  interface Pass {
+  Forward after(TokenBatch batch, CachedAttention attention);
+
+  /** The layers without their backward. {@code next} is as in {@link Pass}. */
+  interface Forward {
     /**
      * A layer's output, of which nothing is kept for a backward.
      *
@@ -19,8 +24,14 @@ public interface LayerStack {
      * @return {@code [T, hidden_size]} in the current tensor scope
      */
     Tensor forward(int layer, int next, Tensor x);
+  }
 
-    /** The same, keeping what the backward needs. */
+  /**
+   * The layers on one micro-batch. {@code next} is the layer that follows in the order of
+   * computation, or {@link FrozenLayers#NONE}.
+   */
+  interface Pass extends Forward {
+    /** A layer's output, keeping what the backward needs. */
     Tape record(int layer, int next, Tensor x);
 
     /** Computes again what the backward needs, and no more. */

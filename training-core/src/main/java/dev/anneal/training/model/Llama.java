@@ -8,6 +8,7 @@ import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.tensor.Tensors;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.function.Function;
 import java.util.function.IntConsumer;
 import java.util.function.Supplier;
 import org.bytedeco.pytorch.Tensor;
@@ -96,7 +97,7 @@ public final class Llama {
   public double loss(TokenBatch onHost) {
     try (TensorScope scope = new TensorScope()) {
       TokenBatch batch = onHost.on(device);
-      return head.loss(hidden(batch), batch).item_double();
+      return head.loss(hidden(batch, layers.on(batch, Dropout.NONE)), batch).item_double();
     }
   }
 
@@ -107,19 +108,46 @@ public final class Llama {
    * @return {@code [N, vocab_size]} in fp32, in the current tensor scope
    */
   public Tensor logits(TokenBatch onHost, Tensor positions) {
+    return logitsBy(onHost, positions, batch -> layers.on(batch, Dropout.NONE));
+  }
+
+  /**
+   * The same of tokens that go on from earlier ones.
+   *
+   * @param attention what the tokens see
+   */
+  public Tensor logits(TokenBatch onHost, Tensor positions, CachedAttention attention) {
+    return logitsBy(onHost, positions, batch -> layers.after(batch, attention));
+  }
+
+  private Tensor logitsBy(
+      TokenBatch onHost, Tensor positions, Function<TokenBatch, LayerStack.Forward> pass) {
     try (TensorScope scope = new TensorScope();
         NoGrad noGrad = new NoGrad()) {
       Leaves leaves = new Leaves(model.parameters());
-      Tensor last = hidden(onHost.on(device)).index_select(0, Tensors.to(device, positions));
+      TokenBatch batch = onHost.on(device);
+      Tensor last = hidden(batch, pass.apply(batch)).index_select(0, Tensors.to(device, positions));
       Tensor normed = RmsNorm.rmsNorm(last, model.norm(leaves), model.config().rmsNormEps());
       return scope.keep(torch.linear(normed, model.lmHead(leaves)).to(ScalarType.Float));
     }
   }
 
-  /** Output of the last layer without gradients, {@code [T, hidden_size]}. */
-  private Tensor hidden(TokenBatch batch) {
+  /** The model's shape. */
+  public LlamaConfig config() {
+    return model.config();
+  }
+
+  /** An uninitialized tensor of the activations' dtype, where they are. */
+  public Tensor emptyActivations(long... shape) {
     try (TensorScope scope = new TensorScope()) {
-      LayerStack.Pass pass = layers.on(batch, Dropout.NONE);
+      Tensor like = model.embedTokens(new Leaves(model.parameters()));
+      return scope.keep(Tensors.emptyLike(like, shape));
+    }
+  }
+
+  /** Output of the last layer without gradients, {@code [T, hidden_size]}. */
+  private Tensor hidden(TokenBatch batch, LayerStack.Forward pass) {
+    try (TensorScope scope = new TensorScope()) {
       Tensor hidden = embed(batch.inputIds());
       for (int layer = 0; layer < layerCount(); layer++) {
         Tensor input = hidden;
@@ -130,7 +158,7 @@ public final class Llama {
     }
   }
 
-  private Tensor forward(LayerStack.Pass pass, int layer, Tensor input) {
+  private Tensor forward(LayerStack.Forward pass, int layer, Tensor input) {
     return naming(layer, "forward", () -> pass.forward(layer, above(layer), input));
   }
 

@@ -20,16 +20,26 @@ public record LlamaLayer(LlamaConfig config, LayerWeights weights, LayerAdapters
    * @return {@code [T, hidden_size]}
    */
   Tensor forward(Tensor x, Rope rope, int[] rowLengths) {
+    return forward(x, rope, (q, k, v) -> attention(q, k, v, rowLengths));
+  }
+
+  /** How the tokens of {@code x} see others; as {@link Attention#attention} without the rows. */
+  interface Seen {
+    Tensor attend(Tensor q, Tensor k, Tensor v);
+  }
+
+  /** The same, of tokens that see what {@code seen} says. */
+  Tensor forward(Tensor x, Rope rope, Seen seen) {
     double eps = config.rmsNormEps();
-    Tensor h = x.add(selfAttn(rmsNorm(x, weights.inputLayernorm(), eps), rope, rowLengths));
+    Tensor h = x.add(selfAttn(rmsNorm(x, weights.inputLayernorm(), eps), rope, seen));
     return h.add(mlp(rmsNorm(h, weights.postAttentionLayernorm(), eps)));
   }
 
-  private Tensor selfAttn(Tensor x, Rope rope, int[] rowLengths) {
+  private Tensor selfAttn(Tensor x, Rope rope, Seen seen) {
     Tensor q = rope.rotate(heads(linear(LinearModule.Q_PROJ, x)));
     Tensor k = rope.rotate(heads(linear(LinearModule.K_PROJ, x)));
     Tensor v = heads(linear(LinearModule.V_PROJ, x));
-    return linear(LinearModule.O_PROJ, attention(q, k, v, rowLengths));
+    return linear(LinearModule.O_PROJ, seen.attend(q, k, v));
   }
 
   /** SwiGLU (<a href="https://arxiv.org/abs/2002.05202">Shazeer 2020</a>). */

@@ -67,6 +67,32 @@ public record TokenBatch(
         Tensors.of(Arrays.copyOf(targets, learned)));
   }
 
+  /**
+   * Rows that go on from earlier tokens, on the host; none of their tokens is learned.
+   *
+   * @param firstPositions the position of each row's first token
+   */
+  public static TokenBatch after(List<int[]> rows, int[] firstPositions) {
+    int[] rowLengths = rows.stream().mapToInt(row -> row.length).toArray();
+    int tokens = Arrays.stream(rowLengths).sum();
+    long[] ids = new long[tokens];
+    long[] positions = new long[tokens];
+    int at = 0;
+    for (int row = 0; row < rowLengths.length; row++) {
+      for (int i = 0; i < rowLengths[row]; i++, at++) {
+        ids[at] = rows.get(row)[i];
+        positions[at] = firstPositions[row] + (long) i;
+      }
+    }
+    return new TokenBatch(
+        Tensors.of(ids),
+        Tensors.of(positions),
+        rowStarts(rowLengths),
+        rowLengths,
+        Tensors.of(new long[0]),
+        Tensors.of(new long[0]));
+  }
+
   /** The same on {@code device}, copied without waiting for it. */
   public TokenBatch on(Device device) {
     return device.isGpu()

@@ -5,6 +5,7 @@ import org.bytedeco.javacpp.DoublePointer;
 import org.bytedeco.javacpp.LongPointer;
 import org.bytedeco.pytorch.Generator;
 import org.bytedeco.pytorch.GeneratorOptional;
+import org.bytedeco.pytorch.LongOptional;
 import org.bytedeco.pytorch.MemoryFormatOptional;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.ScalarOptional;
@@ -94,6 +95,13 @@ public final class Tensors {
     return values;
   }
 
+  /** The values of a contiguous int64 tensor on the host. */
+  public static long[] longs(Tensor tensor) {
+    long[] values = new long[Math.toIntExact(tensor.numel())];
+    new LongPointer(tensor.data_ptr()).get(values);
+    return values;
+  }
+
   /** The bytes behind a contiguous tensor on the host, from {@code offset} on. */
   public static BytePointer bytes(Tensor tensor, long offset) {
     BytePointer memory = new BytePointer(tensor.data_ptr());
@@ -117,6 +125,32 @@ public final class Tensors {
     return torch.cat(new TensorVector(parts), dim);
   }
 
+  /** Where the last dimension's largest value is, the first of equals; int64. */
+  public static Tensor argmax(Tensor tensor) {
+    return tensor.argmax(new LongOptional(-1), false);
+  }
+
+  /** The largest values of the last dimension. */
+  public static Tensor amax(Tensor tensor) {
+    return tensor.amax(new long[] {-1}, false);
+  }
+
+  /** The sums over the last dimension; of bool the counts in int64. */
+  public static Tensor sum(Tensor tensor) {
+    return tensor.sum(-1);
+  }
+
+  /** The {@code k} largest values of the last dimension, the largest first. */
+  public static Tensor largest(Tensor tensor, long k) {
+    // elements of a tuple are borrowed: a tensor of our own outlives it
+    return new Tensor(torch.topk(tensor, k, -1, true, true).get0());
+  }
+
+  /** The values of the last dimension, the smallest first. */
+  public static Tensor sort(Tensor tensor) {
+    return new Tensor(torch.sort(tensor, -1, false).get0());
+  }
+
   public static Scalar scalar(double value) {
     return new Scalar(value);
   }
@@ -129,6 +163,11 @@ public final class Tensors {
   /** Whether all values are finite numbers. */
   public static boolean areFinite(Tensor tensor) {
     return tensor.isfinite().all().item_bool();
+  }
+
+  /** For operators on whole numbers, which a floating-point one would be rounded for. */
+  public static Scalar whole(long value) {
+    return new Scalar(value);
   }
 
   /** A leaf of a new graph that shares {@code tensor}'s memory. */

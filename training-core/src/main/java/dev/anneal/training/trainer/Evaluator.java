@@ -2,6 +2,14 @@ package dev.anneal.training.trainer;
 
 import dev.anneal.training.data.SequenceSource;
 import dev.anneal.training.data.TokenSequence;
+import dev.anneal.training.generate.Completion;
+import dev.anneal.training.generate.GenerationListener;
+import dev.anneal.training.generate.GenerationSpec;
+import dev.anneal.training.generate.Generator;
+import dev.anneal.training.generate.Prompt;
+import dev.anneal.training.generate.Sampling;
+import dev.anneal.training.generate.StopStrings;
+import dev.anneal.training.generate.StopTokens;
 import dev.anneal.training.model.Llama;
 import dev.anneal.training.model.LlamaConfig;
 import dev.anneal.training.model.TokenBatch;
@@ -20,7 +28,8 @@ final class Evaluator {
   private final SequenceSource data;
   private final List<int[]> prompts;
   private final Llama llama;
-  private final GreedyGenerator generator;
+  private final Generator generator;
+  private final GenerationSpec generation;
   private final Ranks ranks;
   private final TrainingListener listener;
 
@@ -30,12 +39,16 @@ final class Evaluator {
       LlamaConfig config,
       Llama llama,
       Ranks ranks,
-      TrainingListener listener) {
+      TrainingListener listener)
+      throws IOException {
     this.spec = spec;
     this.data = inputs.eval();
     this.prompts = inputs.samplePrompts();
     this.llama = llama;
-    this.generator = new GreedyGenerator(llama, config.eosTokenIds(), ranks);
+    this.generator = new Generator(llama, ranks.world(), ranks::check);
+    this.generation =
+        new GenerationSpec(
+            spec.sampleTokens(), Sampling.GREEDY, StopTokens.of(inputs.model(), config));
     this.ranks = ranks;
     this.listener = listener;
   }
@@ -46,11 +59,7 @@ final class Evaluator {
       if (data != null && data.size() > 0) {
         listener.onEvaluation(step, loss(step));
       }
-      // sharded weights need every rank for every forward, so all generate the same
-      for (int i = 0; i < prompts.size(); i++) {
-        listener.onSample(
-            step, i, prompts.get(i), generator.generate(prompts.get(i), spec.sampleTokens()));
-      }
+      samples(step);
     } catch (NotFiniteException e) {
       throw e;
     } catch (RuntimeException | IOException e) {
@@ -58,6 +67,22 @@ final class Evaluator {
           "rank %s, evaluation after step %s, %s"
               .formatted(ranks.rank(), step, NativeErrors.firstLine(e)),
           e);
+    }
+  }
+
+  /** As many prompts at a time as training takes sequences, so that there is memory for them. */
+  private void samples(long step) {
+    int most = spec.batches().microBatchSize();
+    for (int first = 0; first < prompts.size(); first += most) {
+      List<Prompt> together = new ArrayList<>();
+      for (int i = first; i < Math.min(first + most, prompts.size()); i++) {
+        together.add(new Prompt(i, prompts.get(i)));
+      }
+      for (Completion completion :
+          generator.generate(together, generation, StopStrings.NONE, GenerationListener.NONE)) {
+        Prompt prompt = completion.prompt();
+        listener.onSample(step, (int) prompt.index(), prompt.ids(), completion.tokens());
+      }
     }
   }
 

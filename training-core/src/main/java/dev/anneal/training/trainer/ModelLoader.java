@@ -3,11 +3,14 @@ package dev.anneal.training.trainer;
 import dev.anneal.training.collective.Collectives;
 import dev.anneal.training.collective.SingleRank;
 import dev.anneal.training.io.CheckpointIndex;
+import dev.anneal.training.io.ModelFolder;
 import dev.anneal.training.lora.LoraLayout;
 import dev.anneal.training.lora.LoraModel;
+import dev.anneal.training.lora.PeftConfig;
 import dev.anneal.training.model.FullModel;
 import dev.anneal.training.model.LinearModule;
 import dev.anneal.training.model.LlamaConfig;
+import dev.anneal.training.model.ModelSource;
 import dev.anneal.training.model.TensorNames;
 import dev.anneal.training.model.TrainableModel;
 import dev.anneal.training.optim.Parameters;
@@ -22,12 +25,13 @@ import dev.anneal.training.weights.WantedRows;
 import dev.anneal.training.weights.WeightReader;
 import dev.anneal.training.weights.Weights;
 import dev.anneal.training.weights.WholeTensors;
+import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
-/** Builds the model that a run trains, in the current tensor scope. */
+/** Builds the model that a run trains or asks, in the current tensor scope. */
 final class ModelLoader {
   private ModelLoader() {}
 
@@ -63,22 +67,58 @@ final class ModelLoader {
       Ranks ranks,
       TrainingListener listener) {
     LoraLayout layout = LoraLayout.of(spec.lora(), config);
-    Parameters parameters =
-        new Parameters(
-            LoraModel.shapes(config, layout),
-            spec.compute().dtype(),
-            ranks.device(),
-            ranks.world());
+    Parameters parameters = parameters(config, layout, spec.compute().dtype(), ranks);
     if (inputs.initAdapter() == null) {
       initialize(parameters, config, layout, spec.seed());
     } else {
-      try (WeightReader adapter =
-          CheckpointWeights.open(inputs.initAdapter(), CheckpointIndex.ADAPTER_FILE)) {
-        copy(adapter, parameters);
-      }
+      copy(inputs.initAdapter(), parameters);
     }
     FrozenWeights decoder = new FrozenWeights(config, placement(spec, ranks));
-    WholeTensors whole = new WholeTensors(ranks.device(), spec.compute().dtype());
+    return frozen(config, layout, parameters, decoder, weights, listener);
+  }
+
+  /**
+   * A model that does not train.
+   *
+   * @param adapter in PEFT's form; {@code null} for none
+   */
+  static LoraModel loadFrozen(
+      ModelSource source,
+      ModelFolder adapter,
+      FrozenWeights.Placement placement,
+      Ranks ranks,
+      PhaseListener listener)
+      throws IOException {
+    LlamaConfig config = source.config();
+    try (WeightReader weights = Weights.open(source);
+        NoGrad noGrad = new NoGrad()) {
+      LoraLayout layout =
+          adapter == null
+              ? LoraLayout.none(config)
+              : LoraLayout.of(PeftConfig.read(adapter).lora(), config);
+      Parameters parameters = parameters(config, layout, placement.compute(), ranks);
+      if (adapter != null) {
+        copy(adapter, parameters);
+      }
+      FrozenWeights decoder = new FrozenWeights(config, placement);
+      return frozen(config, layout, parameters, decoder, weights, listener);
+    }
+  }
+
+  private static Parameters parameters(
+      LlamaConfig config, LoraLayout layout, DType compute, Ranks ranks) {
+    return new Parameters(LoraModel.shapes(config, layout), compute, ranks.device(), ranks.world());
+  }
+
+  private static LoraModel frozen(
+      LlamaConfig config,
+      LoraLayout layout,
+      Parameters parameters,
+      FrozenWeights decoder,
+      WeightReader weights,
+      PhaseListener listener) {
+    WholeTensors whole =
+        new WholeTensors(decoder.placement().device(), decoder.placement().compute());
     long[] vocabulary = {config.vocabSize(), config.hiddenSize()};
     Tensor embedTokens = whole.want(TensorNames.EMBED_TOKENS, vocabulary);
     Tensor lmHead =
@@ -86,20 +126,22 @@ final class ModelLoader {
     Tensor norm = whole.want(TensorNames.NORM, config.hiddenSize());
     List<WantedRows> wanted = new ArrayList<>(decoder.wanted());
     wanted.addAll(whole.wanted());
-    weights.stream(wanted, ranks.device(), new Progress(Progress.LOADING_WEIGHTS, listener));
+    weights.stream(
+        wanted, decoder.placement().device(), new Progress(Progress.LOADING_WEIGHTS, listener));
     decoder.complete();
     return new LoraModel(config, layout, parameters, decoder, embedTokens, norm, lmHead);
   }
 
   static FrozenWeights.Placement placement(TrainingSpec spec, Ranks ranks) {
+    return placement(spec.weights(), spec.compute().dtype(), ranks);
+  }
+
+  static FrozenWeights.Placement placement(
+      TrainingSpec.Weights weights, DType compute, Ranks ranks) {
     Collectives shard =
-        spec.weights().shard() == FrozenWeights.Shard.NONE ? new SingleRank() : ranks.shard();
+        weights.shard() == FrozenWeights.Shard.NONE ? new SingleRank() : ranks.shard();
     return new FrozenWeights.Placement(
-        ranks.device(),
-        spec.weights().dtype(),
-        spec.compute().dtype(),
-        shard,
-        spec.weights().offloadRatio());
+        ranks.device(), weights.dtype(), compute, shard, weights.offloadRatio());
   }
 
   /** As PEFT does: A uniform as {@code kaiming_uniform_(a=sqrt(5))} draws it, B zero. */
@@ -116,6 +158,12 @@ final class ModelLoader {
       }
     }
     parameters.publish();
+  }
+
+  private static void copy(ModelFolder adapter, Parameters parameters) {
+    try (WeightReader weights = CheckpointWeights.open(adapter, CheckpointIndex.ADAPTER_FILE)) {
+      copy(weights, parameters);
+    }
   }
 
   private static void copy(WeightReader weights, Parameters parameters) {

@@ -10,10 +10,10 @@ final class Progress implements LoadProgress {
   private static final long NANOS_BETWEEN = TimeUnit.SECONDS.toNanos(1);
 
   private final String phase;
-  private final TrainingListener listener;
+  private final PhaseListener listener;
   private long lastNanos = System.nanoTime();
 
-  Progress(String phase, TrainingListener listener) {
+  Progress(String phase, PhaseListener listener) {
     this.phase = phase;
     this.listener = listener;
   }

@@ -4,18 +4,7 @@ import dev.anneal.training.io.WrittenFile;
 import java.util.List;
 
 /** Hears of a rank's progress; every rank has one, and calls come from the rank's own thread. */
-public interface TrainingListener {
-
-  /** Something long begins, e.g. {@code loading weights}. */
-  void onPhase(String phase);
-
-  /**
-   * How far the phase is; told now and then, and at its end.
-   *
-   * @param doneBytes what this rank has read or made so far
-   * @param totalBytes what it will have in the end
-   */
-  default void onProgress(String phase, long doneBytes, long totalBytes) {}
+public interface TrainingListener extends PhaseListener {
 
   /** An optimizer step is done. */
   void onStep(StepMetrics metrics);
@@ -28,9 +17,6 @@ public interface TrainingListener {
 
   /** Rank 0 has written the result; names are relative to {@link TrainingRun.Inputs#output}. */
   default void onResult(List<WrittenFile> files) {}
-
-  /** Asked before every step: whether the run should stop with a {@link TrainingCancelled}. */
-  boolean cancelled();
 
   /**
    * Asked in every step: whether the run should leave in good order. One rank is enough: all take a

@@ -211,6 +211,11 @@ public final class FrozenWeights implements DecoderWeights {
     return buffers == null ? matrix.weight() : matrix.weight().clone();
   }
 
+  /** Where and how the layers are kept. */
+  public Placement placement() {
+    return placement;
+  }
+
   /** What the layers take. */
   public Holdings holdings() {
     return new Holdings(

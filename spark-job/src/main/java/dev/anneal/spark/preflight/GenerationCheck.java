@@ -1,0 +1,63 @@
+package dev.anneal.spark.preflight;
+
+import dev.anneal.spark.BadRequestException;
+import dev.anneal.spark.config.AnnealConfig;
+import dev.anneal.spark.storage.ModelLocation;
+import dev.anneal.spark.storage.StorageModelFolder;
+import dev.anneal.storage.Storage;
+import dev.anneal.training.InvalidModelException;
+import dev.anneal.training.lora.AdapterCheck;
+import dev.anneal.training.lora.LoraLayout;
+import dev.anneal.training.lora.PeftConfig;
+import dev.anneal.training.model.LlamaConfig;
+import dev.anneal.training.model.ModelCheck;
+import dev.anneal.training.model.ModelSource;
+import java.io.IOException;
+import org.apache.spark.SparkConf;
+
+/** Whether a model can be asked, with an adapter if there is one, before Spark starts. */
+public final class GenerationCheck {
+  private GenerationCheck() {}
+
+  /**
+   * Checks it.
+   *
+   * @return the model's shape
+   * @throws BadRequestException if the cluster or the configuration do not serve
+   * @throws InvalidModelException if model or adapter cannot be used
+   */
+  public static LlamaConfig check(AnnealConfig config, SparkConf spark, Storage storage) {
+    BuildCheck.check(config);
+    ClusterCheck.check(config, spark);
+    GpuCheck.check(config, spark);
+    ModelLocation location = ModelLocation.of(config.model().path());
+    try {
+      ModelSource source = location.open(storage, config.training().seed());
+      LlamaConfig shape =
+          source instanceof ModelSource.Folder model
+              ? ModelCheck.check(model.folder()).config()
+              : source.config();
+      BuildCheck.checkShape(config, shape);
+      if (config.lora().initFrom() != null) {
+        checkAdapter(new StorageModelFolder(config.lora().initFrom(), storage), shape);
+      }
+      return shape;
+    } catch (IOException e) {
+      throw new BadRequestException(
+          "The model %s or its adapter cannot be read (%s): check --model and --adapter."
+              .formatted(location.display(), e.getMessage()),
+          e);
+    }
+  }
+
+  private static void checkAdapter(StorageModelFolder adapter, LlamaConfig shape)
+      throws IOException {
+    if (!adapter.has(PeftConfig.FILE)) {
+      throw new InvalidModelException(
+          "There is no adapter in %s: it has no %s; name the folder of a PEFT adapter with --adapter."
+              .formatted(adapter.location(), PeftConfig.FILE));
+    }
+    LoraLayout layout = LoraLayout.of(PeftConfig.read(adapter).lora(), shape);
+    AdapterCheck.check(adapter, shape, layout);
+  }
+}
