@@ -68,7 +68,8 @@ public final class CommandLineInterface implements Runnable {
   @Override
   public void run() {
     throw new ParameterException(
-        spec.commandLine(), "There is no command: choose run, prep, train, merge, generate or doctor");
+        spec.commandLine(),
+        "There is no command: choose run, prep, train, merge, generate or doctor");
   }
 
   private int refuse(ParameterException e, String[] args) {

@@ -105,7 +105,7 @@ final class Models {
     int[] ids = Arrays.copyOf(prompt, prompt.length + count);
     System.arraycopy(completion.tokens(), 0, ids, prompt.length, count);
     TokenSequence row = new TokenSequence(ids, new int[] {ids.length}, new int[0]);
-    long first = prompt.length - 1;
+    long first = prompt.length - 1L;
     return llama.logits(
         TokenBatch.of(List.of(row)), Tensors.of(LongStream.range(first, first + count).toArray()));
   }
