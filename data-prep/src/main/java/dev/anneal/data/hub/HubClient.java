@@ -7,91 +7,134 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.net.ConnectException;
 import java.net.URI;
-import java.net.URLEncoder;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
-import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * The Hugging Face hub's HTTP interface, as far as data sets need it. The token goes to the hub
- * alone, never to a store that it redirects to.
+ * The Hugging Face hub's HTTP interface, as far as models and data sets are read. The token goes to
+ * the hub alone, never to a store that it redirects to. What the user can put right is refused with
+ * an {@link InvalidDataException}; anything else is an {@code IOException} and may pass.
  */
-final class HubClient {
+public final class HubClient {
   private static final ObjectMapper JSON = new ObjectMapper();
   private static final Pattern NEXT_PAGE = Pattern.compile("<([^>]+)>\\s*;\\s*rel=\"next\"");
   private static final Pattern COMMIT = Pattern.compile("[0-9a-f]{40}");
-  private static final String API = "/api/datasets/";
-  private static final String FILES = "/datasets/";
+  private static final Pattern SHA256 = Pattern.compile("[0-9a-f]{64}");
   private static final int MAX_REDIRECTS = 10;
+  private static final Duration ANSWER = Duration.ofMinutes(2);
+  private static final Duration SILENCE = Duration.ofSeconds(60);
 
-  private final HttpClient http =
-      HttpClient.newBuilder()
-          .followRedirects(HttpClient.Redirect.NEVER)
-          .connectTimeout(Duration.ofSeconds(30))
-          .build();
-  private final URI endpoint;
-  private final String token;
+  /** Answers of a store whose signed address is too old. */
+  private static final Set<Integer> STALE = Set.of(400, 401, 403, 404, 410);
 
-  /**
-   * @param token may be null: then only what is public can be read
-   */
-  HubClient(URI endpoint, String token) {
-    this.endpoint = endpoint;
-    this.token = token;
+  private final HubEnvironment environment;
+  private final Patience patience;
+  private final HttpClient http;
+
+  /** Where the content of a file lies, by its address on the hub. */
+  private final Map<URI, Place> places = new ConcurrentHashMap<>();
+
+  /** What the hub called the version of a file that came first, by its address there. */
+  private final Map<URI, String> versions = new ConcurrentHashMap<>();
+
+  /** A client with the usual patience. */
+  public HubClient(HubEnvironment environment) {
+    this(environment, Patience.USUAL);
   }
 
-  /**
-   * A stretch of a file.
-   *
-   * @param start place in the file of the stream's first byte
-   */
-  record Content(InputStream in, long start) {}
+  /** A client with a patience of its own. */
+  public HubClient(HubEnvironment environment, Patience patience) {
+    this.environment = environment;
+    this.patience = patience;
+    // over one connection of HTTP/2 all parts of a file would share its window
+    HttpClient.Builder builder =
+        HttpClient.newBuilder()
+            .version(HttpClient.Version.HTTP_1_1)
+            .followRedirects(HttpClient.Redirect.NEVER)
+            .connectTimeout(Duration.ofSeconds(30));
+    environment.proxies().selector().ifPresent(builder::proxy);
+    this.http = builder.build();
+  }
 
-  /** The commit that a revision stands for at the moment. */
-  String commit(HubName name) throws IOException {
-    URI uri = uri(API, name, "revision", name.revision());
-    try (InputStream in = get(uri, 0, name).body()) {
-      String commit = JSON.readTree(in).path("sha").asText();
-      if (!COMMIT.matcher(commit).matches()) {
-        throw new IOException("'" + commit + "' is no commit");
-      }
-      return commit;
+  private record Place(URI uri, String version) {}
+
+  private record Answer(HttpResponse<InputStream> response, String version) {}
+
+  /** A file is no longer what it was when its first bytes came. */
+  public static final class ChangedException extends IOException {
+    private static final long serialVersionUID = 1L;
+
+    ChangedException(String path) {
+      super("'" + path + "' has changed on the hub while it was fetched");
     }
   }
 
+  /** The hub asks to wait. */
+  static final class BusyException extends IOException {
+    private static final long serialVersionUID = 1L;
+
+    final transient Duration wait;
+
+    BusyException(int status, Duration wait) {
+      super("status %s, to be asked again in %s s".formatted(status, wait.toSeconds()));
+      this.wait = wait;
+    }
+  }
+
+  /** The commit that a revision stands for at the moment. */
+  public String commit(HubRepository repository, String revision) throws IOException {
+    URI uri = repository.api(environment.endpoint(), "revision", revision);
+    Asked asked = new Asked(repository, revision, null, environment);
+    String commit =
+        patience.insist(
+            () -> {
+              try (InputStream in = get(uri, null, asked).response.body()) {
+                return JSON.readTree(in).path("sha").asText();
+              }
+            });
+    if (!COMMIT.matcher(commit).matches()) {
+      throw new IOException("'" + commit + "' is no commit");
+    }
+    return commit;
+  }
+
   /** All files of a commit. */
-  List<HubFile> files(HubName name, String commit) throws IOException {
+  public List<HubFile> files(HubRepository repository, String commit) throws IOException {
     List<HubFile> files = new ArrayList<>();
-    URI page = URI.create(uri(API, name, "tree", commit) + "?recursive=true");
+    Asked asked = new Asked(repository, commit, null, environment);
+    URI page =
+        URI.create(repository.api(environment.endpoint(), "tree", commit) + "?recursive=true");
     while (page != null) {
-      HttpResponse<InputStream> response = get(page, 0, name);
-      try (InputStream in = response.body()) {
-        for (JsonNode entry : JSON.readTree(in)) {
-          if (entry.path("type").asText().equals("file")) {
-            files.add(file(entry));
-          }
-        }
-      }
-      page = nextPage(response, page);
+      URI current = page;
+      page = patience.insist(() -> list(current, asked, files));
     }
     return files;
   }
 
-  /** Opens a file at a place; the hub may choose to begin at 0 nevertheless. */
-  Content open(HubName name, String commit, HubFile file, long start) throws IOException {
-    String[] path = (commit + "/" + file.path()).split("/");
-    URI uri = uri(FILES, name, "resolve", path);
-    HttpResponse<InputStream> response = get(uri, start, name);
-    boolean partial = response.statusCode() == 206;
-    return new Content(response.body(), partial ? start : 0);
+  /** Adds the files of a page; returns the next one. */
+  private URI list(URI page, Asked asked, List<HubFile> files) throws IOException {
+    HttpResponse<InputStream> response = get(page, null, asked).response;
+    JsonNode entries;
+    try (InputStream in = response.body()) {
+      entries = JSON.readTree(in);
+    }
+    for (JsonNode entry : entries) {
+      if (entry.path("type").asText().equals("file")) {
+        files.add(file(entry));
+      }
+    }
+    return nextPage(response, page);
   }
 
   private static HubFile file(JsonNode entry) {
@@ -109,33 +152,138 @@ final class HubClient {
     return next.map(link -> page.resolve(link.group(1))).orElse(null);
   }
 
-  private HttpResponse<InputStream> get(URI uri, long start, HubName name) throws IOException {
+  /**
+   * A stretch of a file.
+   *
+   * @param start place in the file of the stream's first byte
+   */
+  public record Content(InputStream in, long start) {}
+
+  /**
+   * Opens a stretch of a file; the hub may choose to give the whole file nevertheless. To go on
+   * where an answer breaks off is the affair of {@link HubReader}.
+   *
+   * @param end behind the last byte
+   * @throws ChangedException if the file is another than at the first time
+   */
+  Content open(HubRepository repository, String commit, HubFile file, long start, long end)
+      throws IOException {
+    URI uri = repository.file(environment.endpoint(), commit, file.path());
+    boolean whole = start == 0 && end == file.bytes();
+    String range = whole ? null : "bytes=%s-%s".formatted(start, end - 1);
+    Answer answer = get(uri, range, new Asked(repository, commit, file.path(), environment));
+    InputStream in = answer.response.body();
+    try {
+      String version = versions.putIfAbsent(uri, answer.version);
+      if (version != null && !version.equals(answer.version)) {
+        throw new ChangedException(file.path());
+      }
+      long first = new ContentRange(answer.response).require(file, range == null ? 0 : start);
+      return new Content(StallGuard.around(in, SILENCE), first);
+    } catch (IOException | RuntimeException e) {
+      in.close();
+      throw e;
+    }
+  }
+
+  /** A reader of a file, which asks as often as it must. */
+  public HubReader reader(HubRepository repository, String commit, HubFile file) {
+    return new HubReader(this, patience, repository, commit, file);
+  }
+
+  /**
+   * The file with the SHA-256 that its content was sent with, where the listing has none; it is
+   * known when the first bytes have come.
+   */
+  public HubFile known(HubRepository repository, String commit, HubFile file) {
+    String version =
+        versions.getOrDefault(repository.file(environment.endpoint(), commit, file.path()), "");
+    return file.sha256() == null && SHA256.matcher(version).matches()
+        ? new HubFile(file.path(), file.bytes(), version, file.gitSha1())
+        : file;
+  }
+
+  private Answer get(URI uri, String range, Asked asked) throws IOException {
+    Place known = places.get(uri);
+    if (known != null) {
+      HttpResponse<InputStream> response = send(known.uri, range);
+      if (isContent(response)) {
+        return new Answer(response, known.version);
+      }
+      response.body().close();
+      if (!STALE.contains(response.statusCode())) {
+        throw asked.failure(response, false);
+      }
+      places.remove(uri, known);
+    }
+    return follow(uri, range, asked);
+  }
+
+  private Answer follow(URI uri, String range, Asked asked) throws IOException {
     URI target = uri;
+    String linked = null;
     for (int i = 0; i < MAX_REDIRECTS; i++) {
-      HttpResponse<InputStream> response = send(target, start);
-      int status = response.statusCode();
-      if (status == 200 || status == 206) {
-        return response;
+      HttpResponse<InputStream> response = send(target, range);
+      boolean ofHub = environment.isHub(target);
+      if (ofHub && linked == null) {
+        linked = tag(response, "X-Linked-Etag");
+      }
+      if (isContent(response)) {
+        String version = linked == null ? String.valueOf(tag(response, "ETag")) : linked;
+        if (!ofHub) {
+          // the hub counts how often it is asked, and a file may have hundreds of parts
+          places.put(uri, new Place(target, version));
+        }
+        return new Answer(response, version);
       }
       response.body().close();
       Optional<String> location = response.headers().firstValue("Location");
-      if (status / 100 != 3 || location.isEmpty()) {
-        throw failure(status, name);
+      if (response.statusCode() / 100 != 3 || location.isEmpty()) {
+        throw asked.failure(response, ofHub);
       }
-      target = target.resolve(location.get());
+      target = redirected(target, location.get());
     }
     throw new IOException("more than " + MAX_REDIRECTS + " redirects");
   }
 
-  private HttpResponse<InputStream> send(URI uri, long start) throws IOException {
+  private static boolean isContent(HttpResponse<?> response) {
+    return response.statusCode() == 200 || response.statusCode() == 206;
+  }
+
+  private static URI redirected(URI from, String location) throws IOException {
+    try {
+      URI target = from.resolve(location);
+      if (target.getHost() != null && String.valueOf(target.getScheme()).matches("https?")) {
+        return target;
+      }
+      throw new IOException("a redirect to '%s'".formatted(location));
+    } catch (IllegalArgumentException e) {
+      throw new IOException("a redirect to '%s'".formatted(location), e);
+    }
+  }
+
+  /** A version without the marks of HTTP; null where there is none. */
+  private static String tag(HttpResponse<?> response, String header) {
+    return response
+        .headers()
+        .firstValue(header)
+        .map(tag -> tag.replaceFirst("^W/", "").replace("\"", ""))
+        .orElse(null);
+  }
+
+  private HttpResponse<InputStream> send(URI uri, String range) throws IOException {
     HttpRequest.Builder request =
-        HttpRequest.newBuilder(uri).timeout(Duration.ofMinutes(2)).header("User-Agent", "anneal");
-    if (start > 0) {
-      request.header("Range", "bytes=" + start + "-");
+        HttpRequest.newBuilder(uri).timeout(ANSWER).header("User-Agent", "anneal");
+    if (range != null) {
+      request.header("Range", range);
     }
-    if (token != null && isHub(uri)) {
-      request.header("Authorization", "Bearer " + token);
+    if (environment.token() != null && environment.isHub(uri)) {
+      request.header("Authorization", "Bearer " + environment.token());
     }
+    environment
+        .proxies()
+        .authorization(uri)
+        .ifPresent(value -> request.header("Proxy-Authorization", value));
     try {
       return http.send(request.build(), BodyHandlers.ofInputStream());
     } catch (ConnectException e) {
@@ -144,41 +292,5 @@ final class HubClient {
       Thread.currentThread().interrupt();
       throw new IOException("interrupted", e);
     }
-  }
-
-  private boolean isHub(URI uri) {
-    return endpoint.getScheme().equals(uri.getScheme())
-        && endpoint.getAuthority().equals(uri.getAuthority());
-  }
-
-  /** Something that the user can put right is refused; anything else may pass. */
-  private IOException failure(int status, HubName name) {
-    String dataset = "The data set '" + name.repository() + "' of " + endpoint;
-    if (status == 401 || status == 403) {
-      throw new InvalidDataException(
-          dataset
-              + " may not be read (status "
-              + status
-              + "): set the environment variable HF_TOKEN to a token that may, and accept the terms"
-              + " of the data set if it has any.");
-    }
-    if (status == 404) {
-      throw new InvalidDataException(
-          dataset
-              + " with revision '"
-              + name.revision()
-              + "' is not there: check the name, or set HF_TOKEN if it is private.");
-    }
-    return new IOException("status " + status);
-  }
-
-  private URI uri(String kind, HubName name, String view, String... segments) {
-    StringBuilder uri = new StringBuilder(endpoint.toString().replaceFirst("/+$", ""));
-    uri.append(kind).append(name.repository()).append('/').append(view);
-    for (String segment : segments) {
-      uri.append('/')
-          .append(URLEncoder.encode(segment, StandardCharsets.UTF_8).replace("+", "%20"));
-    }
-    return URI.create(uri.toString());
   }
 }
