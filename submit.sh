@@ -11,6 +11,7 @@ usage() {
   run      prepare the data, train, and publish the adapter: one Spark application
   prep     prepare the data only
   train    train on the data set that an earlier prep left in output.path
+  fetch    bring a model or data set from the Hugging Face hub to a folder or an object store
   doctor   look on driver and executors for what would stop a run
 
   --config FILE       the configuration (see conf/)
@@ -20,6 +21,9 @@ usage() {
                       (default: $ANNEAL_NATIVE_DIR)
   --show N            prep: print the first N prepared rows, what is learned in brackets
   --json              doctor: print JSON in place of a table
+  fetch REPO --output URI [--revision R] [--type model|dataset] [--include GLOB]... [--exclude GLOB]...
+        [--connections N] [--dry-run]
+                      fetch: what, where to, and which files; --dry-run prints parameters, bytes and dtypes alone
   --overwrite         replace a finished run in output.path
   --debug             print stack traces and keep the executors' logs
   --help, --version
@@ -84,12 +88,13 @@ native_dir=${ANNEAL_NATIVE_DIR:-}
 while (($#)); do
   case $1 in
     -h | --help) usage && exit 0 ;;
-    --config | --set | --show)
+    --config | --set | --show | --output | --revision | --type | --include | --exclude | --connections)
       (($# > 1)) || refuse "$1 needs a value: see $self --help."
       anneal_args+=("$1" "$2")
       shift
       ;;
     --config=* | --set=* | --show=* | --overwrite | --json | --debug | --version) anneal_args+=("$1") ;;
+    --output=* | --revision=* | --type=* | --include=* | --exclude=* | --connections=* | --dry-run) anneal_args+=("$1") ;;
     --gpu) natives=gpu ;;
     --native-dir)
       (($# > 1)) || refuse "$1 needs a value: see $self --help."
@@ -105,6 +110,12 @@ while (($#)); do
       shift
       ;;
     *)
+      # fetch takes a repository beside its name, wherever it stands
+      if [[ ${anneal_args[0]:-} == fetch ]]; then
+        anneal_args+=("$1")
+        shift
+        continue
+      fi
       ((${#anneal_args[@]} == 0)) || [[ ${anneal_args[0]} == -* ]] \
         || refuse "'$1' stands alone: a configuration is given as --config FILE, a key as --set KEY=VALUE."
       anneal_args=("$1" "${anneal_args[@]}")

@@ -5,7 +5,11 @@ import dev.anneal.spark.Request.Command;
 import dev.anneal.spark.config.AnnealConfig;
 import dev.anneal.spark.config.ConfigContext;
 import dev.anneal.spark.config.ConfigLoader;
+import dev.anneal.spark.fetch.Fetch;
+import dev.anneal.spark.fetch.FetchRequest;
+import dev.anneal.spark.fetch.FetchResult;
 import dev.anneal.spark.job.Run;
+import dev.anneal.spark.progress.ProgressDisplay.Medium;
 import dev.anneal.spark.session.CallersSession;
 import dev.anneal.spark.storage.RunFolder;
 import java.io.PrintWriter;
@@ -94,6 +98,22 @@ public final class AnnealSession {
    */
   public DatasetManifest prep(String file, Map<String, ?> config) {
     return execute(Command.PREP, load(file, config)).dataset();
+  }
+
+  /**
+   * Brings a model or data set of the Hugging Face hub to a folder of the driver's machine, or by
+   * executors to an object store.
+   */
+  public FetchResult fetch(FetchRequest request) {
+    FetchRequest wanted =
+        existing == Request.Existing.REPLACE ? request.existing(existing) : request;
+    try (CallersSession session = new CallersSession(spark)) {
+      try {
+        return Fetch.execute(wanted, session, out, Medium.FILE);
+      } catch (RuntimeException e) {
+        throw FailureSentence.failure(e, Redaction.of(session.conf(), session.hadoop()));
+      }
+    }
   }
 
   private RunResult train(Command command, AnnealConfig config) {

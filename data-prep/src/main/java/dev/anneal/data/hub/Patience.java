@@ -1,6 +1,7 @@
 package dev.anneal.data.hub;
 
 import java.io.IOException;
+import java.io.Serializable;
 import java.time.Duration;
 
 /**
@@ -10,7 +11,8 @@ import java.time.Duration;
  * @param pause after the first of them; it doubles with each, up to half a minute
  * @param longest that the hub may ask to wait for
  */
-public record Patience(int attempts, Duration pause, Duration longest) {
+public record Patience(int attempts, Duration pause, Duration longest) implements Serializable {
+  private static final long serialVersionUID = 1L;
   private static final long LONGEST_PAUSE_MILLIS = 30_000;
 
   /** A minute in all where nobody answers, and as long as the hub's limits last. */

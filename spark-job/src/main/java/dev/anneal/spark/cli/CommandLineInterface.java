@@ -19,7 +19,13 @@ import picocli.CommandLine.ParseResult;
     description = "Fine-tunes Llama with LoRA as a Spark job.",
     mixinStandardHelpOptions = true,
     versionProvider = CommandLineInterface.Version.class,
-    subcommands = {RunCommand.class, PrepCommand.class, TrainCommand.class, DoctorCommand.class})
+    subcommands = {
+      RunCommand.class,
+      PrepCommand.class,
+      TrainCommand.class,
+      FetchCommand.class,
+      DoctorCommand.class
+    })
 public final class CommandLineInterface implements Runnable {
   private static final int FAILURE = 1;
   private static final int BAD_REQUEST = 2;
@@ -61,7 +67,7 @@ public final class CommandLineInterface implements Runnable {
   @Override
   public void run() {
     throw new ParameterException(
-        spec.commandLine(), "There is no command: choose run, prep, train or doctor");
+        spec.commandLine(), "There is no command: choose run, prep, train, fetch or doctor");
   }
 
   private int refuse(ParameterException e, String[] args) {
