@@ -4,6 +4,7 @@ import dev.anneal.data.error.InvalidDataException;
 import java.io.IOException;
 import java.net.http.HttpResponse;
 import java.time.Duration;
+import java.time.Instant;
 import java.time.ZonedDateTime;
 import java.time.format.DateTimeFormatter;
 import java.time.format.DateTimeParseException;
@@ -70,8 +71,8 @@ record Asked(HubRepository repository, String revision, String path, HubEnvironm
           header.matches("\\d{1,9}")
               ? Duration.ofSeconds(Long.parseLong(header))
               : Duration.between(
-                  ZonedDateTime.now(),
-                  ZonedDateTime.parse(header, DateTimeFormatter.RFC_1123_DATE_TIME));
+                  Instant.now(),
+                  ZonedDateTime.parse(header, DateTimeFormatter.RFC_1123_DATE_TIME).toInstant());
       return Optional.of(wait.isNegative() ? Duration.ZERO : wait);
     } catch (DateTimeParseException e) {
       return Optional.empty();

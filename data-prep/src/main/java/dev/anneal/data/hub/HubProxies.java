@@ -114,7 +114,7 @@ public record HubProxies(URI http, URI https, List<String> excluded) implements 
   private static long number(String ipv4) {
     return Arrays.stream(ipv4.split("\\."))
         .mapToLong(Long::parseLong)
-        .reduce(0, (number, part) -> number << 8 | part);
+        .reduce(0, (number, part) -> (number << 8) | part);
   }
 
   private static int port(URI uri) {

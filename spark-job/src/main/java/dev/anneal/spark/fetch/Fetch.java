@@ -256,14 +256,14 @@ public final class Fetch {
   private FetchResult done(FetchRecord record, List<HubFile> wanted, FetchTarget target) {
     long bytes = wanted.stream().mapToLong(HubFile::bytes).sum();
     progress.line(
-        "%s holds the %s at %s: %s files, %s; fetched now: %s."
+        "%s holds the %s at %s: %s files, %s%s."
             .formatted(
                 target.display(),
                 record.repository().display(),
                 record.commit(),
                 wanted.size(),
                 Bytes.of(bytes),
-                progress.summary()));
+                progress.fetched() == 0 ? "" : "; fetched now: " + progress.summary()));
     return new FetchResult(
         target.display(), record.commit(), wanted.size(), bytes, progress.fetched());
   }

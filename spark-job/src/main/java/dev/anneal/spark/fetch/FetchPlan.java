@@ -61,7 +61,13 @@ record FetchPlan(
             .filter(file -> !wanted.contains(file.path()))
             .toList();
     List<HubFile> all = new ArrayList<>(asked.files());
-    all.addAll(same ? others : List.of());
+    if (same) {
+      for (HubFile file : others) {
+        if (!unverified.contains(file.path()) && isThere(file, target, earlier)) {
+          all.add(file);
+        }
+      }
+    }
     return new FetchPlan(
         asked.with(all),
         asked.files(),

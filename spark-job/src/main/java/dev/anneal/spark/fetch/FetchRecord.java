@@ -50,7 +50,11 @@ record FetchRecord(
 
   /** Whether every file of the commit that such a selection wants is listed. */
   boolean covers(HubSelection wanted) {
-    return selection.equals(HubSelection.ALL) || selection.equals(wanted);
+    boolean isPart =
+        !wanted.include().isEmpty()
+            && selection.include().containsAll(wanted.include())
+            && selection.exclude().equals(wanted.exclude());
+    return selection.equals(HubSelection.ALL) || selection.equals(wanted) || isPart;
   }
 
   boolean isComplete() {

@@ -197,9 +197,7 @@ class FetchTest {
     Thread expiry =
         new Thread(
             () -> {
-              while (server.contents().size() < 6) {
-                Thread.onSpinWait();
-              }
+              awaitContents(6);
               server.expire();
             });
     expiry.setDaemon(true);
@@ -221,9 +219,7 @@ class FetchTest {
     Thread change =
         new Thread(
             () -> {
-              while (server.contents().size() < 5) {
-                Thread.onSpinWait();
-              }
+              awaitContents(5);
               byte[] other = WEIGHTS.clone();
               other[0]++;
               server.large("model-1.safetensors", other).expire();
@@ -397,6 +393,16 @@ class FetchTest {
     progress.add(3_999_999_999L);
     assertThat(said).hasToString("4.0 GB of 16.0 GB  400 MB/s  00:30 left\n");
     assertThat(progress.summary()).isEqualTo("4.0 GB in 00:10 (400 MB/s)");
+  }
+
+  private void awaitContents(int count) {
+    try {
+      while (server.contents().size() < count) {
+        Thread.sleep(2);
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
   }
 
   private FetchRequest model() {

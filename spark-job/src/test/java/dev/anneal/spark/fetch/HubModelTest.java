@@ -88,6 +88,8 @@ class HubModelTest {
             CONF.resolve("tiny/instructions.json").toString(),
             "data.format",
             "alpaca",
+            "data.max_length",
+            128,
             "model.path",
             "hub:org/name@main",
             "output.path",

@@ -49,7 +49,7 @@ public final class HubServer implements AutoCloseable {
   private volatile boolean lies;
   private volatile boolean ignoresRanges;
   private volatile long pauseMillis;
-  private volatile int signature;
+  private final AtomicInteger signature = new AtomicInteger();
   private volatile String broken = "";
 
   /** A request for a file: at the hub or at its store. */
@@ -154,7 +154,7 @@ public final class HubServer implements AutoCloseable {
 
   /** Addresses of the store that were given out before are answered with 403. */
   public HubServer expire() {
-    signature++;
+    signature.incrementAndGet();
     return this;
   }
 
