@@ -26,7 +26,9 @@ public final class HubReader {
   @FunctionalInterface
   public interface Sink {
     /**
-     * @param position in the file of the first byte
+     * Takes the next bytes.
+     *
+     * @param position in the file of the first of them
      */
     void write(byte[] bytes, int length, long position) throws IOException;
   }

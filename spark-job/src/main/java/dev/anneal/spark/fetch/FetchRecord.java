@@ -5,7 +5,6 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.anneal.data.hub.HubFile;
 import dev.anneal.data.hub.HubRepository;
-import dev.anneal.data.hub.HubRepository.Type;
 import dev.anneal.data.hub.HubSelection;
 import dev.anneal.spark.BadRequestException;
 import java.io.IOException;
@@ -112,7 +111,8 @@ record FetchRecord(
                 entry.path("git_sha1").textValue()));
       }
       return new FetchRecord(
-          new HubRepository(Type.valueOf(upper(json, "type")), json.path("repository").asText()),
+          new HubRepository(
+              HubRepository.Type.valueOf(upper(json, "type")), json.path("repository").asText()),
           json.path("endpoint").asText(),
           json.path("revision").asText(),
           json.path("commit").asText(),

@@ -20,15 +20,20 @@ final class JournalWriter implements AutoCloseable {
   private void write(long millis) {
     try {
       while (!closed.await(millis, TimeUnit.MILLISECONDS)) {
-        try {
-          journal.write();
-        } catch (IOException storeIsAway) {
-          // the next time may go better, and the work itself meets the same store
-          continue;
-        }
+        tryToWrite();
       }
     } catch (InterruptedException end) {
       Thread.currentThread().interrupt();
+    }
+  }
+
+  private boolean tryToWrite() {
+    try {
+      journal.write();
+      return true;
+    } catch (IOException storeIsAway) {
+      // the next time may go better, and the work itself meets the same store
+      return false;
     }
   }
 

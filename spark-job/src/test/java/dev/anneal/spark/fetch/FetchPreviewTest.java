@@ -41,7 +41,7 @@ class FetchPreviewTest {
   void countsLlama405BExactlyAndReadsNoWeights() throws IOException {
     weights("model-00001-of-00128.safetensors", embedding("model.embed_tokens.weight"));
     for (int layer = 0; layer < LAYERS; layer++) {
-      weights("model-%05d-of-00128.safetensors".formatted(layer + 2), layer(layer));
+      weights("model-layer-%s.safetensors".formatted(layer), layer(layer));
     }
     weights(
         "model-00128-of-00128.safetensors",
