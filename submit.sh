@@ -418,7 +418,8 @@ fi
 # threads of a collector
 collector=
 if ((${#master[@]})); then
-  jvm_options+=(-XX:TieredStopAtLevel=1)
+  # (only that compiler knows the processor's instructions for SHA-256, which fetch lives on)
+  [[ ${anneal_args[0]} == fetch ]] || jvm_options+=(-XX:TieredStopAtLevel=1)
   (($(nproc) > 4)) || collector=-XX:+UseSerialGC
 fi
 embedded_options=${cache:+"-Dorg.bytedeco.javacpp.cachedir=\"$cache\""}
