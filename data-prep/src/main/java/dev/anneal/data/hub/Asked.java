@@ -2,7 +2,6 @@ package dev.anneal.data.hub;
 
 import dev.anneal.data.error.InvalidDataException;
 import java.io.IOException;
-import java.net.http.HttpResponse;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.ZonedDateTime;
@@ -24,11 +23,11 @@ record Asked(HubRepository repository, String revision, String path, HubEnvironm
    * @return what may pass
    * @throws InvalidDataException for what the user can put right
    */
-  IOException failure(HttpResponse<?> response, boolean ofHub) {
-    int status = response.statusCode();
-    String code = response.headers().firstValue("X-Error-Code").orElse("");
+  IOException failure(HttpAnswer answer, boolean ofHub) {
+    int status = answer.status();
+    String code = answer.header("X-Error-Code").orElse("");
     if (!ofHub) {
-      return status == 416 ? shorter() : wait(response).orElseGet(() -> storesFailure(response));
+      return status == 416 ? shorter() : wait(answer).orElseGet(() -> storesFailure(answer));
     }
     if (code.equals("GatedRepo")) {
       throw gated(status);
@@ -39,16 +38,16 @@ record Asked(HubRepository repository, String revision, String path, HubEnvironm
     if (status == 404) {
       throw missing(code);
     }
-    return status == 416 ? shorter() : wait(response).orElseGet(() -> plain(status));
+    return status == 416 ? shorter() : wait(answer).orElseGet(() -> plain(status));
   }
 
   private static IOException plain(int status) {
     return new IOException("status " + status);
   }
 
-  private static IOException storesFailure(HttpResponse<?> response) {
+  private static IOException storesFailure(HttpAnswer answer) {
     return new IOException(
-        "status %s of %s".formatted(response.statusCode(), response.uri().getAuthority()));
+        "status %s of %s".formatted(answer.status(), answer.uri().getAuthority()));
   }
 
   /** There is no such range. */
@@ -56,12 +55,11 @@ record Asked(HubRepository repository, String revision, String path, HubEnvironm
     return new HubClient.ChangedException(path);
   }
 
-  private static Optional<IOException> wait(HttpResponse<?> response) {
-    return response
-        .headers()
-        .firstValue("Retry-After")
+  private static Optional<IOException> wait(HttpAnswer answer) {
+    return answer
+        .header("Retry-After")
         .flatMap(Asked::duration)
-        .map(wait -> new HubClient.BusyException(response.statusCode(), wait));
+        .map(wait -> new HubClient.BusyException(answer.status(), wait));
   }
 
   /** Seconds or a date. */

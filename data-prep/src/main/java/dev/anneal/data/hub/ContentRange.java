@@ -1,13 +1,11 @@
 package dev.anneal.data.hub;
 
 import java.io.IOException;
-import java.net.http.HttpResponse;
-import java.util.OptionalLong;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /** Which part of a file an answer holds. */
-record ContentRange(HttpResponse<?> response) {
+record ContentRange(HttpAnswer answer) {
   private static final Pattern RANGE = Pattern.compile("bytes (\\d+)-\\d+/(\\d+|\\*)");
 
   /**
@@ -16,14 +14,13 @@ record ContentRange(HttpResponse<?> response) {
    * @throws HubClient.ChangedException if the whole file is longer or shorter than it was listed
    */
   long require(HubFile file, long asked) throws IOException {
-    if (response.statusCode() != 206) {
-      OptionalLong length = response.headers().firstValueAsLong("Content-Length");
-      if (length.isPresent() && length.getAsLong() != file.bytes()) {
+    if (answer.status() != 206) {
+      if (answer.length() >= 0 && answer.length() != file.bytes()) {
         throw new HubClient.ChangedException(file.path());
       }
       return 0;
     }
-    String header = response.headers().firstValue("Content-Range").orElse("");
+    String header = answer.header("Content-Range").orElse("");
     Matcher range = RANGE.matcher(header);
     if (!range.matches() || Long.parseLong(range.group(1)) != asked) {
       throw new IOException(

@@ -4,15 +4,10 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.anneal.data.error.InvalidDataException;
 import java.io.IOException;
-import java.io.InputStream;
-import java.net.ConnectException;
 import java.net.URI;
-import java.net.http.HttpClient;
-import java.net.http.HttpRequest;
-import java.net.http.HttpResponse;
-import java.net.http.HttpResponse.BodyHandlers;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -32,15 +27,12 @@ public final class HubClient {
   private static final Pattern COMMIT = Pattern.compile("[0-9a-f]{40}");
   private static final Pattern SHA256 = Pattern.compile("[0-9a-f]{64}");
   private static final int MAX_REDIRECTS = 10;
-  private static final Duration ANSWER = Duration.ofMinutes(2);
-  private static final Duration SILENCE = Duration.ofSeconds(60);
 
   /** Answers of a store whose signed address is too old. */
   private static final Set<Integer> STALE = Set.of(400, 401, 403, 404, 410);
 
   private final HubEnvironment environment;
   private final Patience patience;
-  private final HttpClient http;
 
   /** Where the content of a file lies, by its address on the hub. */
   private final Map<URI, Place> places = new ConcurrentHashMap<>();
@@ -57,19 +49,11 @@ public final class HubClient {
   public HubClient(HubEnvironment environment, Patience patience) {
     this.environment = environment;
     this.patience = patience;
-    // over one connection of HTTP/2 all parts of a file would share its window
-    HttpClient.Builder builder =
-        HttpClient.newBuilder()
-            .version(HttpClient.Version.HTTP_1_1)
-            .followRedirects(HttpClient.Redirect.NEVER)
-            .connectTimeout(Duration.ofSeconds(30));
-    environment.proxies().selector().ifPresent(builder::proxy);
-    this.http = builder.build();
   }
 
   private record Place(URI uri, String version) {}
 
-  private record Answer(HttpResponse<InputStream> response, String version) {}
+  private record Answer(HttpAnswer response, String version) {}
 
   /** A file is no longer what it was when its first bytes came. */
   public static final class ChangedException extends IOException {
@@ -99,8 +83,8 @@ public final class HubClient {
     String commit =
         patience.insist(
             () -> {
-              try (InputStream in = get(uri, null, asked).response.body()) {
-                return JSON.readTree(in).path("sha").asText();
+              try (HttpAnswer answer = get(uri, null, asked).response) {
+                return JSON.readTree(answer.readAll()).path("sha").asText();
               }
             });
     if (!COMMIT.matcher(commit).matches()) {
@@ -124,17 +108,14 @@ public final class HubClient {
 
   /** Adds the files of a page; returns the next one. */
   private URI list(URI page, Asked asked, List<HubFile> files) throws IOException {
-    HttpResponse<InputStream> response = get(page, null, asked).response;
-    JsonNode entries;
-    try (InputStream in = response.body()) {
-      entries = JSON.readTree(in);
-    }
-    for (JsonNode entry : entries) {
-      if (entry.path("type").asText().equals("file")) {
-        files.add(file(entry));
+    try (HttpAnswer answer = get(page, null, asked).response) {
+      for (JsonNode entry : JSON.readTree(answer.readAll())) {
+        if (entry.path("type").asText().equals("file")) {
+          files.add(file(entry));
+        }
       }
+      return nextPage(answer, page);
     }
-    return nextPage(response, page);
   }
 
   private static HubFile file(JsonNode entry) {
@@ -146,18 +127,17 @@ public final class HubClient {
         entry.path("oid").textValue());
   }
 
-  private static URI nextPage(HttpResponse<?> response, URI page) {
-    Optional<Matcher> next =
-        response.headers().firstValue("Link").map(NEXT_PAGE::matcher).filter(Matcher::find);
+  private static URI nextPage(HttpAnswer answer, URI page) {
+    Optional<Matcher> next = answer.header("Link").map(NEXT_PAGE::matcher).filter(Matcher::find);
     return next.map(link -> page.resolve(link.group(1))).orElse(null);
   }
 
   /**
    * A stretch of a file.
    *
-   * @param start place in the file of the stream's first byte
+   * @param start place in the file of the answer's first byte
    */
-  public record Content(InputStream in, long start) {}
+  record Content(HttpAnswer answer, long start) {}
 
   /**
    * Opens a stretch of a file; the hub may choose to give the whole file nevertheless. To go on
@@ -172,16 +152,15 @@ public final class HubClient {
     boolean whole = start == 0 && end == file.bytes();
     String range = whole ? null : "bytes=%s-%s".formatted(start, end - 1);
     Answer answer = get(uri, range, new Asked(repository, commit, file.path(), environment));
-    InputStream in = answer.response.body();
     try {
       String version = versions.putIfAbsent(uri, answer.version);
       if (version != null && !version.equals(answer.version)) {
         throw new ChangedException(file.path());
       }
       long first = new ContentRange(answer.response).require(file, range == null ? 0 : start);
-      return new Content(StallGuard.around(in, SILENCE), first);
+      return new Content(answer.response, first);
     } catch (IOException | RuntimeException e) {
-      in.close();
+      answer.response.close();
       throw e;
     }
   }
@@ -206,13 +185,13 @@ public final class HubClient {
   private Answer get(URI uri, String range, Asked asked) throws IOException {
     Place known = places.get(uri);
     if (known != null) {
-      HttpResponse<InputStream> response = send(known.uri, range);
-      if (isContent(response)) {
-        return new Answer(response, known.version);
+      HttpAnswer answer = send(known.uri, range);
+      if (answer.isContent()) {
+        return new Answer(answer, known.version);
       }
-      response.body().close();
-      if (!STALE.contains(response.statusCode())) {
-        throw asked.failure(response, false);
+      answer.close();
+      if (!STALE.contains(answer.status())) {
+        throw asked.failure(answer, false);
       }
       places.remove(uri, known);
     }
@@ -223,31 +202,27 @@ public final class HubClient {
     URI target = uri;
     String linked = null;
     for (int i = 0; i < MAX_REDIRECTS; i++) {
-      HttpResponse<InputStream> response = send(target, range);
+      HttpAnswer answer = send(target, range);
       boolean ofHub = environment.isHub(target);
       if (ofHub && linked == null) {
-        linked = tag(response, "X-Linked-Etag");
+        linked = tag(answer, "X-Linked-Etag");
       }
-      if (isContent(response)) {
-        String version = linked == null ? String.valueOf(tag(response, "ETag")) : linked;
+      if (answer.isContent()) {
+        String version = linked == null ? String.valueOf(tag(answer, "ETag")) : linked;
         if (!ofHub) {
           // the hub counts how often it is asked, and a file may have hundreds of parts
           places.put(uri, new Place(target, version));
         }
-        return new Answer(response, version);
+        return new Answer(answer, version);
       }
-      response.body().close();
-      Optional<String> location = response.headers().firstValue("Location");
-      if (response.statusCode() / 100 != 3 || location.isEmpty()) {
-        throw asked.failure(response, ofHub);
+      answer.close();
+      Optional<String> location = answer.header("Location");
+      if (answer.status() / 100 != 3 || location.isEmpty()) {
+        throw asked.failure(answer, ofHub);
       }
       target = redirected(target, location.get());
     }
     throw new IOException("more than " + MAX_REDIRECTS + " redirects");
-  }
-
-  private static boolean isContent(HttpResponse<?> response) {
-    return response.statusCode() == 200 || response.statusCode() == 206;
   }
 
   private static URI redirected(URI from, String location) throws IOException {
@@ -263,34 +238,23 @@ public final class HubClient {
   }
 
   /** A version without the marks of HTTP; null where there is none. */
-  private static String tag(HttpResponse<?> response, String header) {
-    return response
-        .headers()
-        .firstValue(header)
+  private static String tag(HttpAnswer answer, String header) {
+    return answer
+        .header(header)
         .map(tag -> tag.replaceFirst("^W/", "").replace("\"", ""))
         .orElse(null);
   }
 
-  private HttpResponse<InputStream> send(URI uri, String range) throws IOException {
-    HttpRequest.Builder request =
-        HttpRequest.newBuilder(uri).timeout(ANSWER).header("User-Agent", "anneal");
+  private HttpAnswer send(URI uri, String range) throws IOException {
+    Map<String, String> headers = new HashMap<>(Map.of("User-Agent", "anneal", "Accept", "*/*"));
     if (range != null) {
-      request.header("Range", range);
+      headers.put("Range", range);
     }
     if (environment.token() != null && environment.isHub(uri)) {
-      request.header("Authorization", "Bearer " + environment.token());
+      headers.put("Authorization", "Bearer " + environment.token());
     }
-    environment
-        .proxies()
-        .authorization(uri)
-        .ifPresent(value -> request.header("Proxy-Authorization", value));
-    try {
-      return http.send(request.build(), BodyHandlers.ofInputStream());
-    } catch (ConnectException e) {
-      throw new IOException("no connection to " + uri.getAuthority(), e);
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      throw new IOException("interrupted", e);
-    }
+    HubProxies proxies = environment.proxies();
+    proxies.authorization(uri).ifPresent(value -> headers.put("Proxy-Authorization", value));
+    return HttpAnswer.get(uri, proxies.forJava(uri).orElse(null), headers);
   }
 }

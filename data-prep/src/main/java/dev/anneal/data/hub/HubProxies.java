@@ -1,12 +1,9 @@
 package dev.anneal.data.hub;
 
 import dev.anneal.data.error.InvalidDataException;
-import java.io.IOException;
 import java.io.Serializable;
 import java.net.InetSocketAddress;
 import java.net.Proxy;
-import java.net.ProxySelector;
-import java.net.SocketAddress;
 import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
@@ -124,9 +121,15 @@ public record HubProxies(URI http, URI https, List<String> excluded) implements 
     return "https".equals(uri.getScheme()) ? 443 : 80;
   }
 
-  /** What Java's client chooses by; empty where Java's own properties are to decide. */
-  Optional<ProxySelector> selector() {
-    return http == null && https == null ? Optional.empty() : Optional.of(new Selector(this));
+  /** The same as Java has it; empty where Java's own properties are to decide. */
+  Optional<Proxy> forJava(URI target) {
+    if (http == null && https == null) {
+      return Optional.empty();
+    }
+    return Optional.of(
+        proxyOf(target)
+            .map(p -> new Proxy(Proxy.Type.HTTP, new InetSocketAddress(p.getHost(), port(p))))
+            .orElse(Proxy.NO_PROXY));
   }
 
   /**
@@ -148,27 +151,5 @@ public record HubProxies(URI http, URI https, List<String> excluded) implements 
             "Basic "
                 + Base64.getEncoder()
                     .encodeToString(proxy.getUserInfo().getBytes(StandardCharsets.UTF_8)));
-  }
-
-  private static final class Selector extends ProxySelector {
-    private final HubProxies proxies;
-
-    Selector(HubProxies proxies) {
-      this.proxies = proxies;
-    }
-
-    @Override
-    public List<Proxy> select(URI target) {
-      return List.of(
-          proxies
-              .proxyOf(target)
-              .map(p -> new Proxy(Proxy.Type.HTTP, new InetSocketAddress(p.getHost(), port(p))))
-              .orElse(Proxy.NO_PROXY));
-    }
-
-    @Override
-    public void connectFailed(URI target, SocketAddress proxy, IOException failure) {
-      // whoever asked is told
-    }
   }
 }

@@ -75,26 +75,36 @@ public final class HubReader {
     long position = start;
     try {
       HubClient.Content content = client.open(repository, commit, file, start, end);
-      try (var in = content.in()) {
-        in.skipNBytes(start - content.start());
+      try (HttpAnswer answer = content.answer()) {
+        pass(answer, start - content.start(), buffer);
         while (position < end) {
-          int count = in.read(buffer, 0, (int) Math.min(buffer.length, end - position));
-          if (count < 0) {
-            throw new IOException(
-                "'%s' ended after %s of %s bytes".formatted(file.path(), position, file.bytes()));
-          }
+          int count = read(answer, buffer, end - position);
           give(buffer, count, position, sink);
           position += count;
+        }
+        if (position - content.start() == answer.length()) {
+          answer.becomesRead();
         }
       }
       return position;
     } catch (IOException e) {
-      if (position >= end) {
-        // all that was wanted has come, whatever closing the connection says
-        return position;
-      }
       throw new Broken(e, position);
     }
+  }
+
+  /** Reads past what was not asked for. */
+  private void pass(HttpAnswer answer, long bytes, byte[] buffer) throws IOException {
+    for (long left = bytes; left > 0; ) {
+      left -= read(answer, buffer, left);
+    }
+  }
+
+  private int read(HttpAnswer answer, byte[] buffer, long wanted) throws IOException {
+    int count = answer.read(buffer, (int) Math.min(buffer.length, wanted));
+    if (count < 0) {
+      throw new IOException("'%s' broke off".formatted(file.path()));
+    }
+    return count;
   }
 
   private static void give(byte[] buffer, int count, long position, Sink sink) {
