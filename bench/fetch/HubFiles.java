@@ -25,17 +25,21 @@ import java.util.stream.Stream;
 /**
  * The files of a folder as a model of the hub, {@code bench/files}: revision, listing and files by
  * range, which the kernel sends (sendfile), so that the cores are left to whoever fetches. Prints
- * its address.
+ * its address. Arguments: the folder, and at will the MB a second that a connection gets.
  */
 final class HubFiles {
   private static final String COMMIT = "0123456789abcdef0123456789abcdef01234567";
   private static final String RESOLVE = "/bench/files/resolve/" + COMMIT + "/";
 
+  private static final int CHUNK_BYTES = 1 << 20;
+
   private final Path folder;
   private final String listing;
+  private final double bytesPerSecond;
 
-  private HubFiles(Path folder) throws Exception {
+  private HubFiles(Path folder, double bytesPerSecond) throws Exception {
     this.folder = folder;
+    this.bytesPerSecond = bytesPerSecond;
     List<String> entries = new ArrayList<>();
     try (Stream<Path> files = Files.list(folder)) {
       for (Path file : files.sorted().toList()) {
@@ -59,7 +63,9 @@ final class HubFiles {
   }
 
   public static void main(String[] args) throws Exception {
-    HubFiles hub = new HubFiles(Path.of(args[0]));
+    HubFiles hub =
+        new HubFiles(
+            Path.of(args[0]), args.length > 1 ? Double.parseDouble(args[1]) * 1e6 : Double.MAX_VALUE);
     ExecutorService threads = Executors.newCachedThreadPool();
     ServerSocketChannel server = ServerSocketChannel.open();
     server.bind(new InetSocketAddress("127.0.0.1", 0));
@@ -97,7 +103,7 @@ final class HubFiles {
     }
   }
 
-  private static void file(SocketChannel client, Path file, String range) throws IOException {
+  private void file(SocketChannel client, Path file, String range) throws IOException {
     try (FileChannel content = FileChannel.open(file, StandardOpenOption.READ)) {
       long size = content.size();
       String[] ends = range == null ? null : range.strip().split("-");
@@ -107,8 +113,21 @@ final class HubFiles {
           client,
           "HTTP/1.1 %s\r\nContent-Length: %s\r\nContent-Range: bytes %s-%s/%s\r\n\r\n"
               .formatted(range == null ? "200 OK" : "206 Partial Content", end - start, start, end - 1, size));
+      long begin = System.nanoTime();
       for (long at = start; at < end; ) {
-        at += content.transferTo(at, end - at, client);
+        at += content.transferTo(at, Math.min(CHUNK_BYTES, end - at), client);
+        pace(begin, at - start);
+      }
+    }
+  }
+
+  private void pace(long begin, long bytes) throws IOException {
+    long early = (long) (bytes / bytesPerSecond * 1e3) - (System.nanoTime() - begin) / 1_000_000;
+    if (early > 0) {
+      try {
+        Thread.sleep(early);
+      } catch (InterruptedException e) {
+        throw new IOException(e);
       }
     }
   }

@@ -3,7 +3,6 @@ package dev.anneal.storage;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;
-import java.io.InterruptedIOException;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Method;
 import java.nio.ByteBuffer;
@@ -11,7 +10,6 @@ import java.util.Arrays;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
 import org.apache.hadoop.fs.BBPartHandle;
 import org.apache.hadoop.fs.BBUploadHandle;
@@ -54,11 +52,11 @@ public final class MultipartUpload implements AutoCloseable {
 
   /** Begins an upload; what tells it may be written down. */
   public byte[] start() throws IOException {
-    return await(uploader.startUpload(path)).toByteArray();
+    return Futures.await(uploader.startUpload(path)).toByteArray();
   }
 
   /**
-   * Sends a part, which takes its time; {@link #await} waits for it.
+   * Sends a part, which takes its time; {@link Futures#await} waits for it.
    *
    * @param number counted from 1
    * @param bytes must stay as they are until it is sent
@@ -100,31 +98,16 @@ public final class MultipartUpload implements AutoCloseable {
   public void complete(byte[] upload, Map<Integer, byte[]> parts) throws IOException {
     Map<Integer, PartHandle> handles = new TreeMap<>();
     parts.forEach((number, part) -> handles.put(number, BBPartHandle.from(ByteBuffer.wrap(part))));
-    await(uploader.complete(handle(upload), path, handles));
+    Futures.await(uploader.complete(handle(upload), path, handles));
   }
 
   /** Gives an upload up with all its parts. */
   public void abort(byte[] upload) throws IOException {
-    await(uploader.abort(handle(upload), path));
+    Futures.await(uploader.abort(handle(upload), path));
   }
 
   private static UploadHandle handle(byte[] upload) {
     return BBUploadHandle.from(ByteBuffer.wrap(upload));
-  }
-
-  /** Waits for something that was begun; fails as it does. */
-  public static <T> T await(Future<T> work) throws IOException {
-    try {
-      return work.get();
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      throw new InterruptedIOException("interrupted");
-    } catch (ExecutionException e) {
-      if (e.getCause() instanceof IOException failure) {
-        throw failure;
-      }
-      throw new IOException(e.getCause());
-    }
   }
 
   @Override

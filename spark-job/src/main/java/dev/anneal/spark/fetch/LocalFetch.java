@@ -3,14 +3,23 @@ package dev.anneal.spark.fetch;
 import dev.anneal.data.hub.HubClient;
 import dev.anneal.data.hub.HubFile;
 import dev.anneal.spark.BadRequestException;
+import dev.anneal.storage.Futures;
 import dev.anneal.training.io.Concurrently;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
 
 /** Fetches into a folder of this machine, several files and parts of a file at a time. */
 final class LocalFetch {
+  private static final int DIGESTS_AT_ONCE = 4;
+
   private final HubClient client;
   private final FetchRecord asked;
   private final WorkFolder work;
@@ -57,8 +66,15 @@ final class LocalFetch {
     progress.expect(missing);
     List<Part> parts = new ArrayList<>();
     parted.forEach(file -> file.missingParts().forEach(n -> parts.add(new Part(file, n))));
-    try {
-      Concurrently.forEach(parts, connections, this::fetch);
+    try (Digests digests = new Digests()) {
+      Concurrently.forEach(
+          parts,
+          connections,
+          part -> {
+            fetch(part);
+            digests.submit(part.file);
+          });
+      digests.await();
     } finally {
       for (PartedFile file : parted) {
         file.close();
@@ -79,7 +95,48 @@ final class LocalFetch {
     part.file.fetch(
         part.number,
         client.reader(asked.repository(), asked.commit(), part.file.file()),
-        asListed -> client.known(asked.repository(), asked.commit(), asListed),
         progress::add);
+  }
+
+  /** Checksums, in threads of their own: a connection is not to wait for one. */
+  private final class Digests implements AutoCloseable {
+    private final ExecutorService threads =
+        Executors.newFixedThreadPool(
+            Math.min(DIGESTS_AT_ONCE, Runtime.getRuntime().availableProcessors()));
+
+    private final Queue<Future<?>> results = new ConcurrentLinkedQueue<>();
+
+    void submit(PartedFile file) {
+      results.add(
+          threads.submit(
+              () -> {
+                file.digest(asListed -> client.known(asked.repository(), asked.commit(), asListed));
+                return null;
+              }));
+    }
+
+    void await() throws IOException {
+      for (Future<?> result : results) {
+        Futures.await(result);
+      }
+    }
+
+    /** Waits for what is under way, so that nobody closes a file beneath it. */
+    @Override
+    public void close() {
+      threads.shutdown();
+      boolean interrupted = false;
+      boolean ended = false;
+      while (!ended) {
+        try {
+          ended = threads.awaitTermination(1, TimeUnit.MINUTES);
+        } catch (InterruptedException e) {
+          interrupted = true;
+        }
+      }
+      if (interrupted) {
+        Thread.currentThread().interrupt();
+      }
+    }
   }
 }

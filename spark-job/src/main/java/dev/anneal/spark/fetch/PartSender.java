@@ -1,5 +1,6 @@
 package dev.anneal.spark.fetch;
 
+import dev.anneal.storage.Futures;
 import dev.anneal.storage.MultipartUpload;
 import java.io.IOException;
 import java.util.Map;
@@ -51,7 +52,7 @@ final class PartSender {
 
   private void awaitLast() throws IOException {
     if (underWay != null) {
-      sent.put(part - 1, MultipartUpload.await(underWay));
+      sent.put(part - 1, Futures.await(underWay));
       underWay = null;
     }
   }

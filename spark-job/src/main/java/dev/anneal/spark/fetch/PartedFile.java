@@ -13,7 +13,6 @@ import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.BitSet;
 import java.util.List;
-import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.LongConsumer;
 import java.util.function.UnaryOperator;
 import java.util.stream.IntStream;
@@ -32,12 +31,11 @@ final class PartedFile {
   private final Path journal;
   private final long partBytes;
   private final int parts;
+
+  /** Parts that have come; what connections share is guarded by it, the checksum by this. */
   private final BitSet done = new BitSet();
+
   private FileChannel channel;
-
-  /** Held by whoever takes the checksum of the parts at the beginning that have come. */
-  private final ReentrantLock digesting = new ReentrantLock();
-
   private HubDigest digest;
   private int digested;
 
@@ -98,13 +96,11 @@ final class PartedFile {
   }
 
   /**
-   * Fetches a part; with the last one the file gets its name.
+   * Fetches a part.
    *
-   * @param known adds a checksum that came with the content
    * @param fetched told of bytes as they come
    */
-  void fetch(int part, HubReader reader, UnaryOperator<HubFile> known, LongConsumer fetched)
-      throws IOException {
+  void fetch(int part, HubReader reader, LongConsumer fetched) throws IOException {
     FileChannel out = channel();
     reader.read(
         start(part),
@@ -113,32 +109,52 @@ final class PartedFile {
           writeFully(out, ByteBuffer.wrap(bytes, 0, length), position);
           fetched.accept(length);
         });
-    boolean last = isLast(part);
-    if (last) {
-      digesting.lock();
-    } else if (!digesting.tryLock()) {
+    becomesDone(part);
+  }
+
+  /**
+   * Goes on with the checksum over the parts at the beginning that have come; when that are all of
+   * them, the file gets its name.
+   *
+   * @param known adds a checksum that came with the content
+   */
+  synchronized void digest(UnaryOperator<HubFile> known) throws IOException {
+    if (digested == parts) {
       return;
     }
-    try {
-      digestOn(known.apply(file), out);
-      if (last) {
-        finish();
+    if (digest == null) {
+      digest = new HubDigest(known.apply(file));
+    }
+    FileChannel in = channel();
+    ByteBuffer chunk = ByteBuffer.allocate(DIGEST_BYTES);
+    for (; digested < parts && has(digested); digested++) {
+      for (long position = start(digested); position < end(digested); ) {
+        chunk.clear().limit((int) Math.min(DIGEST_BYTES, end(digested) - position));
+        int read = in.read(chunk, position);
+        if (read < 0) {
+          throw new IOException("'%s' is shorter than what was written".formatted(content));
+        }
+        position += read;
+        digest.update(chunk.flip());
       }
-    } finally {
-      digesting.unlock();
+    }
+    if (digested == parts) {
+      finish();
     }
   }
 
-  private synchronized FileChannel channel() throws IOException {
-    if (channel == null) {
-      channel =
-          FileChannel.open(
-              content,
-              StandardOpenOption.CREATE,
-              StandardOpenOption.READ,
-              StandardOpenOption.WRITE);
+  private FileChannel channel() throws IOException {
+    synchronized (done) {
+      if (channel == null) {
+        channel =
+            FileChannel.open(
+                content,
+                StandardOpenOption.CREATE,
+                StandardOpenOption.READ,
+                StandardOpenOption.WRITE);
+      }
+      return channel;
     }
-    return channel;
   }
 
   private static void writeFully(FileChannel out, ByteBuffer bytes, long position)
@@ -149,33 +165,17 @@ final class PartedFile {
     }
   }
 
-  /** Writes down that a part has come; returns whether all have. */
-  private synchronized boolean isLast(int part) throws IOException {
-    Files.writeString(journal, part + "\n", StandardOpenOption.CREATE, StandardOpenOption.APPEND);
-    done.set(part);
-    return done.cardinality() == parts;
-  }
-
-  private synchronized boolean has(int part) {
-    return done.get(part);
-  }
-
-  private void digestOn(HubFile known, FileChannel in) throws IOException {
-    if (digest == null) {
-      digest = new HubDigest(known);
+  /** Writes down that a part has come. */
+  private void becomesDone(int part) throws IOException {
+    synchronized (done) {
+      Files.writeString(journal, part + "\n", StandardOpenOption.CREATE, StandardOpenOption.APPEND);
+      done.set(part);
     }
-    ByteBuffer chunk = ByteBuffer.allocate(DIGEST_BYTES);
-    for (; digested < parts && has(digested); digested++) {
-      long position = start(digested);
-      while (position < end(digested)) {
-        chunk.clear().limit((int) Math.min(DIGEST_BYTES, end(digested) - position));
-        int read = in.read(chunk, position);
-        if (read < 0) {
-          throw new IOException("'%s' is shorter than what was written".formatted(content));
-        }
-        position += read;
-        digest.update(chunk.flip());
-      }
+  }
+
+  private boolean has(int part) {
+    synchronized (done) {
+      return done.get(part);
     }
   }
 
@@ -192,9 +192,11 @@ final class PartedFile {
   }
 
   /** Closes it as far as it is open. */
-  synchronized void close() throws IOException {
-    if (channel != null) {
-      channel.close();
+  void close() throws IOException {
+    synchronized (done) {
+      if (channel != null) {
+        channel.close();
+      }
     }
   }
 }
