@@ -11,11 +11,12 @@ usage() {
   run      prepare the data, train, and publish the adapter: one Spark application
   prep     prepare the data only
   train    train on the data set that an earlier prep left in output.path
+  fetch    bring a model or data set from the Hugging Face hub to a folder or an object store
   generate ask a model, with or without an adapter: a JSON object a line
   merge    put an adapter into its base model, as a new model
   doctor   look on driver and executors for what would stop a run
 
-generate and merge have options of their own: COMMAND --help tells them.
+fetch, generate and merge have options of their own: COMMAND --help tells them.
 
   --config FILE       the configuration (see conf/)
   --set KEY=VALUE     override one key; the value is YAML; may be repeated, the last one wins
@@ -88,7 +89,7 @@ native_dir=${ANNEAL_NATIVE_DIR:-}
 # those of Anneal that have a value, and those that have none
 declare -A kind
 for option in config set show model adapter output dtype max-shard-size prompt prompts max-tokens temperature top-p top-k \
-  repetition-penalty seed stop batch-size; do kind[--$option]=valued; done
+  repetition-penalty seed stop batch-size revision type include exclude connections; do kind[--$option]=valued; done
 for option in overwrite json debug version verify dry-run; do kind[--$option]=flag; done
 while (($#)); do
   if [[ $1 == --?* && ${kind[${1%%=*}]:-} ]]; then
@@ -104,7 +105,7 @@ while (($#)); do
   case $1 in
     -h | --help)
       # a verb with options of its own tells them itself
-      [[ ${anneal_args[0]:-} =~ ^(merge|generate)$ ]] || { usage && exit 0; }
+      [[ ${anneal_args[0]:-} =~ ^(fetch|generate|merge)$ ]] || { usage && exit 0; }
       anneal_args+=(--help)
       ;;
     --gpu) natives=gpu ;;
@@ -122,6 +123,12 @@ while (($#)); do
       shift
       ;;
     *)
+      # fetch takes a repository beside its name, wherever it stands
+      if [[ ${anneal_args[0]:-} == fetch ]]; then
+        anneal_args+=("$1")
+        shift
+        continue
+      fi
       ((${#anneal_args[@]} == 0)) || [[ ${anneal_args[0]} == -* ]] \
         || refuse "'$1' stands alone: a configuration is given as --config FILE, a key as --set KEY=VALUE."
       anneal_args=("$1" "${anneal_args[@]}")
@@ -424,7 +431,8 @@ fi
 # threads of a collector
 collector=
 if ((${#master[@]})); then
-  jvm_options+=(-XX:TieredStopAtLevel=1)
+  # (only that compiler knows the processor's instructions for SHA-256, which fetch lives on)
+  [[ ${anneal_args[0]} == fetch ]] || jvm_options+=(-XX:TieredStopAtLevel=1)
   (($(nproc) > 4)) || collector=-XX:+UseSerialGC
 fi
 embedded_options=${cache:+"-Dorg.bytedeco.javacpp.cachedir=\"$cache\""}

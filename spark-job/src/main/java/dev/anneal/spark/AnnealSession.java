@@ -5,16 +5,20 @@ import dev.anneal.spark.Request.Command;
 import dev.anneal.spark.config.AnnealConfig;
 import dev.anneal.spark.config.ConfigContext;
 import dev.anneal.spark.config.ConfigLoader;
+import dev.anneal.spark.fetch.Fetch;
+import dev.anneal.spark.fetch.FetchRequest;
+import dev.anneal.spark.fetch.FetchResult;
 import dev.anneal.spark.job.Run;
 import dev.anneal.spark.merge.MergeJob;
 import dev.anneal.spark.merge.MergeRequest;
-import dev.anneal.spark.progress.ProgressDisplay;
+import dev.anneal.spark.progress.ProgressDisplay.Medium;
 import dev.anneal.spark.session.CallersSession;
 import dev.anneal.spark.storage.RunFolder;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Function;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
@@ -103,6 +107,16 @@ public final class AnnealSession {
   }
 
   /**
+   * Brings a model or data set of the Hugging Face hub to a folder of the driver's machine, or by
+   * executors to an object store.
+   */
+  public FetchResult fetch(FetchRequest request) {
+    FetchRequest wanted =
+        existing == Request.Existing.REPLACE ? request.existing(existing) : request;
+    return inSession(session -> Fetch.execute(wanted, session, out, Medium.FILE));
+  }
+
+  /**
    * Puts an adapter into its base model.
    *
    * @param adapter path or URI of a PEFT adapter
@@ -113,6 +127,13 @@ public final class AnnealSession {
    * @return where the merged model is
    */
   public String merge(String adapter, String output, Map<String, ?> options) {
+    for (String option : options.keySet()) {
+      if (!MERGE_OPTIONS.contains(option)) {
+        throw new BadRequestException(
+            "A merge has no option '%s': choose among %s."
+                .formatted(option, String.join(", ", MERGE_OPTIONS)));
+      }
+    }
     MergeRequest request =
         MergeRequest.of(
             adapter,
@@ -122,20 +143,7 @@ public final class AnnealSession {
             text(options, "max_shard_size", MergeRequest.DEFAULT_SHARD_SIZE),
             Boolean.parseBoolean(text(options, "verify", "false")),
             existing);
-    for (String option : options.keySet()) {
-      if (!MERGE_OPTIONS.contains(option)) {
-        throw new BadRequestException(
-            "A merge has no option '%s': choose among %s."
-                .formatted(option, String.join(", ", MERGE_OPTIONS)));
-      }
-    }
-    try (CallersSession session = new CallersSession(spark)) {
-      try {
-        return MergeJob.execute(request, session, out, ProgressDisplay.Medium.FILE);
-      } catch (RuntimeException e) {
-        throw FailureSentence.failure(e, Redaction.of(session.conf(), session.hadoop()));
-      }
-    }
+    return inSession(session -> MergeJob.execute(request, session, out, Medium.FILE));
   }
 
   private static String text(Map<String, ?> options, String name, String missing) {
@@ -157,9 +165,13 @@ public final class AnnealSession {
   }
 
   private Run.Result execute(Command command, AnnealConfig config) {
+    return inSession(session -> Run.execute(Request.of(command, config, existing), session, out));
+  }
+
+  private <T> T inSession(Function<CallersSession, T> work) {
     try (CallersSession session = new CallersSession(spark)) {
       try {
-        return Run.execute(Request.of(command, config, existing), session, out);
+        return work.apply(session);
       } catch (RuntimeException e) {
         throw FailureSentence.failure(e, Redaction.of(session.conf(), session.hadoop()));
       }

@@ -24,6 +24,11 @@ public record Request(
     return new Request(command, config, existing, Detail.SENTENCE, 0, Medium.FILE);
   }
 
+  /** The same with another place of the model. */
+  public Request withModelPath(String path) {
+    return new Request(command, config.withModelPath(path), existing, detail, shownRows, medium);
+  }
+
   /** Which stages run. */
   public enum Command {
     RUN,

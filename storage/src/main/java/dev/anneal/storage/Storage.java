@@ -329,7 +329,7 @@ public final class Storage implements Serializable {
   }
 
   // The checksum file that Hadoop puts beside every local file would clutter the output folder.
-  private FileSystem fileSystem(Path path) throws IOException {
+  FileSystem fileSystem(Path path) throws IOException {
     try {
       FileSystem fs = path.getFileSystem(conf);
       return fs instanceof LocalFileSystem local ? local.getRawFileSystem() : fs;

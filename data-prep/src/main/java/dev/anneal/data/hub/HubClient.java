@@ -4,94 +4,118 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.anneal.data.error.InvalidDataException;
 import java.io.IOException;
-import java.io.InputStream;
-import java.net.ConnectException;
 import java.net.URI;
-import java.net.URLEncoder;
-import java.net.http.HttpClient;
-import java.net.http.HttpRequest;
-import java.net.http.HttpResponse;
-import java.net.http.HttpResponse.BodyHandlers;
-import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * The Hugging Face hub's HTTP interface, as far as data sets need it. The token goes to the hub
- * alone, never to a store that it redirects to.
+ * The Hugging Face hub's HTTP interface, as far as models and data sets are read. The token goes to
+ * the hub alone, never to a store that it redirects to. What the user can put right is refused with
+ * an {@link InvalidDataException}; anything else is an {@code IOException} and may pass.
  */
-final class HubClient {
+public final class HubClient {
   private static final ObjectMapper JSON = new ObjectMapper();
   private static final Pattern NEXT_PAGE = Pattern.compile("<([^>]+)>\\s*;\\s*rel=\"next\"");
   private static final Pattern COMMIT = Pattern.compile("[0-9a-f]{40}");
-  private static final String API = "/api/datasets/";
-  private static final String FILES = "/datasets/";
+  private static final Pattern SHA256 = Pattern.compile("[0-9a-f]{64}");
   private static final int MAX_REDIRECTS = 10;
 
-  private final HttpClient http =
-      HttpClient.newBuilder()
-          .followRedirects(HttpClient.Redirect.NEVER)
-          .connectTimeout(Duration.ofSeconds(30))
-          .build();
-  private final URI endpoint;
-  private final String token;
+  /** Answers of a store whose signed address is too old. */
+  private static final Set<Integer> STALE = Set.of(400, 401, 403, 404, 410);
 
-  /**
-   * @param token may be null: then only what is public can be read
-   */
-  HubClient(URI endpoint, String token) {
-    this.endpoint = endpoint;
-    this.token = token;
+  private final HubEnvironment environment;
+  private final Patience patience;
+
+  /** Where the content of a file lies, by its address on the hub. */
+  private final Map<URI, Place> places = new ConcurrentHashMap<>();
+
+  /** What the hub called the version of a file that came first, by its address there. */
+  private final Map<URI, String> versions = new ConcurrentHashMap<>();
+
+  /** A client with the usual patience. */
+  public HubClient(HubEnvironment environment) {
+    this(environment, Patience.USUAL);
   }
 
-  /**
-   * A stretch of a file.
-   *
-   * @param start place in the file of the stream's first byte
-   */
-  record Content(InputStream in, long start) {}
+  /** A client with a patience of its own. */
+  public HubClient(HubEnvironment environment, Patience patience) {
+    this.environment = environment;
+    this.patience = patience;
+  }
 
-  /** The commit that a revision stands for at the moment. */
-  String commit(HubName name) throws IOException {
-    URI uri = uri(API, name, "revision", name.revision());
-    try (InputStream in = get(uri, 0, name).body()) {
-      String commit = JSON.readTree(in).path("sha").asText();
-      if (!COMMIT.matcher(commit).matches()) {
-        throw new IOException("'" + commit + "' is no commit");
-      }
-      return commit;
+  private record Place(URI uri, String version) {}
+
+  private record Answer(HttpAnswer response, String version) {}
+
+  /** A file is no longer what it was when its first bytes came. */
+  public static final class ChangedException extends IOException {
+    private static final long serialVersionUID = 1L;
+
+    ChangedException(String path) {
+      super("'" + path + "' has changed on the hub while it was fetched");
     }
   }
 
+  /** The hub asks to wait. */
+  static final class BusyException extends IOException {
+    private static final long serialVersionUID = 1L;
+
+    final transient Duration wait;
+
+    BusyException(int status, Duration wait) {
+      super("status %s, to be asked again in %s s".formatted(status, wait.toSeconds()));
+      this.wait = wait;
+    }
+  }
+
+  /** The commit that a revision stands for at the moment. */
+  public String commit(HubRepository repository, String revision) throws IOException {
+    URI uri = repository.api(environment.endpoint(), "revision", revision);
+    Asked asked = new Asked(repository, revision, null, environment);
+    String commit =
+        patience.insist(
+            () -> {
+              try (HttpAnswer answer = get(uri, null, asked).response) {
+                return JSON.readTree(answer.readAll()).path("sha").asText();
+              }
+            });
+    if (!COMMIT.matcher(commit).matches()) {
+      throw new IOException("'" + commit + "' is no commit");
+    }
+    return commit;
+  }
+
   /** All files of a commit. */
-  List<HubFile> files(HubName name, String commit) throws IOException {
+  public List<HubFile> files(HubRepository repository, String commit) throws IOException {
     List<HubFile> files = new ArrayList<>();
-    URI page = URI.create(uri(API, name, "tree", commit) + "?recursive=true");
+    Asked asked = new Asked(repository, commit, null, environment);
+    URI page =
+        URI.create(repository.api(environment.endpoint(), "tree", commit) + "?recursive=true");
     while (page != null) {
-      HttpResponse<InputStream> response = get(page, 0, name);
-      try (InputStream in = response.body()) {
-        for (JsonNode entry : JSON.readTree(in)) {
-          if (entry.path("type").asText().equals("file")) {
-            files.add(file(entry));
-          }
-        }
-      }
-      page = nextPage(response, page);
+      URI current = page;
+      page = patience.insist(() -> list(current, asked, files));
     }
     return files;
   }
 
-  /** Opens a file at a place; the hub may choose to begin at 0 nevertheless. */
-  Content open(HubName name, String commit, HubFile file, long start) throws IOException {
-    String[] path = (commit + "/" + file.path()).split("/");
-    URI uri = uri(FILES, name, "resolve", path);
-    HttpResponse<InputStream> response = get(uri, start, name);
-    boolean partial = response.statusCode() == 206;
-    return new Content(response.body(), partial ? start : 0);
+  /** Adds the files of a page; returns the next one. */
+  private URI list(URI page, Asked asked, List<HubFile> files) throws IOException {
+    try (HttpAnswer answer = get(page, null, asked).response) {
+      for (JsonNode entry : JSON.readTree(answer.readAll())) {
+        if (entry.path("type").asText().equals("file")) {
+          files.add(file(entry));
+        }
+      }
+      return nextPage(answer, page);
+    }
   }
 
   private static HubFile file(JsonNode entry) {
@@ -103,82 +127,134 @@ final class HubClient {
         entry.path("oid").textValue());
   }
 
-  private static URI nextPage(HttpResponse<?> response, URI page) {
-    Optional<Matcher> next =
-        response.headers().firstValue("Link").map(NEXT_PAGE::matcher).filter(Matcher::find);
+  private static URI nextPage(HttpAnswer answer, URI page) {
+    Optional<Matcher> next = answer.header("Link").map(NEXT_PAGE::matcher).filter(Matcher::find);
     return next.map(link -> page.resolve(link.group(1))).orElse(null);
   }
 
-  private HttpResponse<InputStream> get(URI uri, long start, HubName name) throws IOException {
+  /**
+   * A stretch of a file.
+   *
+   * @param start place in the file of the answer's first byte
+   */
+  record Content(HttpAnswer answer, long start) {}
+
+  /**
+   * Opens a stretch of a file; the hub may choose to give the whole file nevertheless. To go on
+   * where an answer breaks off is the affair of {@link HubReader}.
+   *
+   * @param end behind the last byte
+   * @throws ChangedException if the file is another than at the first time
+   */
+  Content open(HubRepository repository, String commit, HubFile file, long start, long end)
+      throws IOException {
+    URI uri = repository.file(environment.endpoint(), commit, file.path());
+    boolean whole = start == 0 && end == file.bytes();
+    String range = whole ? null : "bytes=%s-%s".formatted(start, end - 1);
+    Answer answer = get(uri, range, new Asked(repository, commit, file.path(), environment));
+    try {
+      String version = versions.putIfAbsent(uri, answer.version);
+      if (version != null && !version.equals(answer.version)) {
+        throw new ChangedException(file.path());
+      }
+      long first = new ContentRange(answer.response).require(file, range == null ? 0 : start);
+      return new Content(answer.response, first);
+    } catch (IOException | RuntimeException e) {
+      answer.response.close();
+      throw e;
+    }
+  }
+
+  /** A reader of a file, which asks as often as it must. */
+  public HubReader reader(HubRepository repository, String commit, HubFile file) {
+    return new HubReader(this, patience, repository, commit, file);
+  }
+
+  /**
+   * The file with the SHA-256 that its content was sent with, where the listing has none; it is
+   * known when the first bytes have come.
+   */
+  public HubFile known(HubRepository repository, String commit, HubFile file) {
+    String version =
+        versions.getOrDefault(repository.file(environment.endpoint(), commit, file.path()), "");
+    return file.sha256() == null && SHA256.matcher(version).matches()
+        ? new HubFile(file.path(), file.bytes(), version, file.gitSha1())
+        : file;
+  }
+
+  private Answer get(URI uri, String range, Asked asked) throws IOException {
+    Place known = places.get(uri);
+    if (known != null) {
+      HttpAnswer answer = send(known.uri, range);
+      if (answer.isContent()) {
+        return new Answer(answer, known.version);
+      }
+      answer.close();
+      if (!STALE.contains(answer.status())) {
+        throw asked.failure(answer, false);
+      }
+      places.remove(uri, known);
+    }
+    return follow(uri, range, asked);
+  }
+
+  private Answer follow(URI uri, String range, Asked asked) throws IOException {
     URI target = uri;
+    String linked = null;
     for (int i = 0; i < MAX_REDIRECTS; i++) {
-      HttpResponse<InputStream> response = send(target, start);
-      int status = response.statusCode();
-      if (status == 200 || status == 206) {
-        return response;
+      HttpAnswer answer = send(target, range);
+      boolean ofHub = environment.isHub(target);
+      if (ofHub && linked == null) {
+        linked = tag(answer, "X-Linked-Etag");
       }
-      response.body().close();
-      Optional<String> location = response.headers().firstValue("Location");
-      if (status / 100 != 3 || location.isEmpty()) {
-        throw failure(status, name);
+      if (answer.isContent()) {
+        String version = linked == null ? String.valueOf(tag(answer, "ETag")) : linked;
+        if (!ofHub) {
+          // the hub counts how often it is asked, and a file may have hundreds of parts
+          places.put(uri, new Place(target, version));
+        }
+        return new Answer(answer, version);
       }
-      target = target.resolve(location.get());
+      answer.close();
+      Optional<String> location = answer.header("Location");
+      if (answer.status() / 100 != 3 || location.isEmpty()) {
+        throw asked.failure(answer, ofHub);
+      }
+      target = redirected(target, location.get());
     }
     throw new IOException("more than " + MAX_REDIRECTS + " redirects");
   }
 
-  private HttpResponse<InputStream> send(URI uri, long start) throws IOException {
-    HttpRequest.Builder request =
-        HttpRequest.newBuilder(uri).timeout(Duration.ofMinutes(2)).header("User-Agent", "anneal");
-    if (start > 0) {
-      request.header("Range", "bytes=" + start + "-");
-    }
-    if (token != null && isHub(uri)) {
-      request.header("Authorization", "Bearer " + token);
-    }
+  private static URI redirected(URI from, String location) throws IOException {
     try {
-      return http.send(request.build(), BodyHandlers.ofInputStream());
-    } catch (ConnectException e) {
-      throw new IOException("no connection to " + uri.getAuthority(), e);
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      throw new IOException("interrupted", e);
+      URI target = from.resolve(location);
+      if (target.getHost() != null && String.valueOf(target.getScheme()).matches("https?")) {
+        return target;
+      }
+      throw new IOException("a redirect to '%s'".formatted(location));
+    } catch (IllegalArgumentException e) {
+      throw new IOException("a redirect to '%s'".formatted(location), e);
     }
   }
 
-  private boolean isHub(URI uri) {
-    return endpoint.getScheme().equals(uri.getScheme())
-        && endpoint.getAuthority().equals(uri.getAuthority());
+  /** A version without the marks of HTTP; null where there is none. */
+  private static String tag(HttpAnswer answer, String header) {
+    return answer
+        .header(header)
+        .map(tag -> tag.replaceFirst("^W/", "").replace("\"", ""))
+        .orElse(null);
   }
 
-  /** Something that the user can put right is refused; anything else may pass. */
-  private IOException failure(int status, HubName name) {
-    String dataset = "The data set '" + name.repository() + "' of " + endpoint;
-    if (status == 401 || status == 403) {
-      throw new InvalidDataException(
-          dataset
-              + " may not be read (status "
-              + status
-              + "): set the environment variable HF_TOKEN to a token that may, and accept the terms"
-              + " of the data set if it has any.");
+  private HttpAnswer send(URI uri, String range) throws IOException {
+    Map<String, String> headers = new HashMap<>(Map.of("User-Agent", "anneal", "Accept", "*/*"));
+    if (range != null) {
+      headers.put("Range", range);
     }
-    if (status == 404) {
-      throw new InvalidDataException(
-          dataset
-              + " with revision '"
-              + name.revision()
-              + "' is not there: check the name, or set HF_TOKEN if it is private.");
+    if (environment.token() != null && environment.isHub(uri)) {
+      headers.put("Authorization", "Bearer " + environment.token());
     }
-    return new IOException("status " + status);
-  }
-
-  private URI uri(String kind, HubName name, String view, String... segments) {
-    StringBuilder uri = new StringBuilder(endpoint.toString().replaceFirst("/+$", ""));
-    uri.append(kind).append(name.repository()).append('/').append(view);
-    for (String segment : segments) {
-      uri.append('/')
-          .append(URLEncoder.encode(segment, StandardCharsets.UTF_8).replace("+", "%20"));
-    }
-    return URI.create(uri.toString());
+    HubProxies proxies = environment.proxies();
+    proxies.authorization(uri).ifPresent(value -> headers.put("Proxy-Authorization", value));
+    return HttpAnswer.get(uri, proxies.forJava(uri).orElse(null), headers);
   }
 }

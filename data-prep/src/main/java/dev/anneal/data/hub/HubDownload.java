@@ -4,7 +4,6 @@ import dev.anneal.data.error.InvalidDataException;
 import dev.anneal.storage.Sha256;
 import dev.anneal.storage.Storage;
 import java.io.IOException;
-import java.io.InputStream;
 import java.io.OutputStream;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
@@ -13,9 +12,6 @@ import java.nio.file.StandardOpenOption;
 
 /** Copies files of one commit: to a local file first, which is checked, then to their place. */
 final class HubDownload {
-  private static final int MAX_FRUITLESS_ATTEMPTS = 5;
-  private static final long PAUSE_MILLIS = 200;
-
   private final HubClient client;
   private final HubName name;
   private final String commit;
@@ -39,9 +35,9 @@ final class HubDownload {
     try (PartialFile partial = PartialFile.claim(cache, nameOf(file))) {
       Path part = partial.path();
       complete(part, file);
-      if (!file.isIn(part)) {
+      if (!client.known(name.repository(), commit, file).isIn(part)) {
         Files.delete(part);
-        throw new IOException("'" + file.path() + "' came with another checksum than the hub says");
+        throw HubDigest.mismatch(file);
       }
       storage.write(location, out -> Files.copy(part, out));
       Files.delete(part);
@@ -62,50 +58,24 @@ final class HubDownload {
     }
   }
 
-  /** Fetches what is missing of the file, again and again as long as something comes. */
+  /** Fetches what is missing of the file. */
   private void complete(Path part, HubFile file) throws IOException {
-    int fruitless = 0;
-    while (Files.size(part) != file.bytes()) {
-      long before = Files.size(part);
-      try {
-        append(part, file, before > file.bytes() ? 0 : before);
-      } catch (IOException e) {
-        fruitless = Files.size(part) > before ? 0 : fruitless + 1;
-        if (fruitless == MAX_FRUITLESS_ATTEMPTS) {
-          throw e;
-        }
-        pause(fruitless);
-      }
-    }
-  }
-
-  private void append(Path part, HubFile file, long start) throws IOException {
-    HubClient.Content content = client.open(name, commit, file, start);
-    boolean goesOn = start > 0 && content.start() == start;
+    long there = Files.size(part);
+    boolean goesOn = there <= file.bytes();
     StandardOpenOption option =
         goesOn ? StandardOpenOption.APPEND : StandardOpenOption.TRUNCATE_EXISTING;
-    try (InputStream in = content.in();
-        OutputStream out = Files.newOutputStream(part, StandardOpenOption.WRITE, option)) {
-      in.transferTo(out);
-    }
-    if (Files.size(part) != file.bytes()) {
-      throw new IOException(
-          "'%s' came with %s bytes, but the hub says %s"
-              .formatted(file.path(), Files.size(part), file.bytes()));
+    try (OutputStream out = Files.newOutputStream(part, StandardOpenOption.WRITE, option)) {
+      client
+          .reader(name.repository(), commit, file)
+          .read(
+              goesOn ? there : 0,
+              file.bytes(),
+              (bytes, length, position) -> out.write(bytes, 0, length));
     }
   }
 
   // A digest of all that decides the content, so that no file name of the hub is used here.
   private String nameOf(HubFile file) {
-    return Sha256.of(String.join("\n", name.repository(), commit, file.path()));
-  }
-
-  private static void pause(int fruitless) throws IOException {
-    try {
-      Thread.sleep(PAUSE_MILLIS << fruitless);
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      throw new IOException("interrupted", e);
-    }
+    return Sha256.of(String.join("\n", name.repository().name(), commit, file.path()));
   }
 }

@@ -11,16 +11,16 @@ import org.apache.hadoop.fs.GlobPattern;
 /**
  * {@code hub:datasets/<org>/<name>[@<revision>][/<path or glob>]}.
  *
- * @param repository {@code <org>/<name>}
+ * @param repository a data set
  * @param revision branch, tag or commit; slashes in it are written as {@code %2F}
  * @param glob of the files that are wanted; null for those that look like the training split
  */
-record HubName(String repository, String revision, String glob) {
+record HubName(HubRepository repository, String revision, String glob) {
   static final String SCHEME = "hub:";
 
-  private static final String WORD = "[A-Za-z0-9_][A-Za-z0-9_.-]*";
+  private static final String ORG_AND_NAME = HubRepository.WORD + "/" + HubRepository.WORD;
   private static final Pattern NAME =
-      Pattern.compile("hub:datasets/(" + WORD + "/" + WORD + ")(?:@([^/@]+))?(?:/(.+))?");
+      Pattern.compile("hub:datasets/(" + ORG_AND_NAME + ")(?:@([^/@]+))?(?:/(.+))?");
   private static final Pattern DATA_FILE =
       Pattern.compile(".*\\.(json|jsonl|ndjson|parquet|arrow|csv|tsv)(\\.gz)?");
   private static final Pattern TRAIN = part("train");
@@ -38,7 +38,7 @@ record HubName(String repository, String revision, String glob) {
               + " @REVISION and /PATH if needed.");
     }
     return new HubName(
-        name.group(1),
+        new HubRepository(HubRepository.Type.DATASET, name.group(1)),
         name.group(2) == null ? "main" : name.group(2).replaceAll("(?i)%2f", "/"),
         name.group(3));
   }

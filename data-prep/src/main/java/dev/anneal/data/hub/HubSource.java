@@ -6,12 +6,11 @@ import dev.anneal.storage.Storage.FileInfo;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.URI;
-import java.net.URISyntaxException;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
-import java.util.Optional;
 import org.apache.hadoop.conf.Configuration;
 
 /**
@@ -25,7 +24,8 @@ public final class HubSource {
   /** Hadoop configuration: local folder of unfinished copies. */
   static final String CACHE_KEY = "anneal.hub.cache";
 
-  private static final String DEFAULT_ENDPOINT = "https://huggingface.co";
+  private static final Patience PATIENCE =
+      new Patience(5, Duration.ofMillis(400), Duration.ofMinutes(10));
 
   private HubSource() {}
 
@@ -40,24 +40,7 @@ public final class HubSource {
    * @throws InvalidDataException if what is set is no address
    */
   public static URI endpoint(Configuration conf) {
-    String named = System.getenv().getOrDefault("HF_ENDPOINT", DEFAULT_ENDPOINT);
-    String address = conf.get(ENDPOINT_KEY, named);
-    try {
-      URI endpoint = new URI(address.strip());
-      if (endpoint.getHost() != null && String.valueOf(endpoint.getScheme()).matches("https?")) {
-        return endpoint;
-      }
-      throw noAddress(address, null);
-    } catch (URISyntaxException e) {
-      throw noAddress(address, e);
-    }
-  }
-
-  private static InvalidDataException noAddress(String address, Exception cause) {
-    return new InvalidDataException(
-        "The address of the hub is '%s', which is none: set HF_ENDPOINT to one such as %s, or unset it."
-            .formatted(address, DEFAULT_ENDPOINT),
-        cause);
+    return HubEnvironment.ofProcess(conf).endpoint();
   }
 
   /**
@@ -69,8 +52,7 @@ public final class HubSource {
    */
   public static List<FileInfo> fetch(String source, String output, Storage storage) {
     Configuration conf = storage.configuration();
-    String token = Optional.ofNullable(System.getenv("HF_TOKEN")).orElse("").strip();
-    HubClient client = new HubClient(endpoint(conf), token.isEmpty() ? null : token);
+    HubClient client = new HubClient(HubEnvironment.ofProcess(conf), PATIENCE);
     Path cache =
         Path.of(conf.get(CACHE_KEY, System.getProperty("user.home") + "/.cache/anneal/hub"));
     return fetch(HubName.parse(source), output, client, cache, storage);
@@ -79,13 +61,13 @@ public final class HubSource {
   static List<FileInfo> fetch(
       HubName name, String output, HubClient client, Path cache, Storage storage) {
     try {
-      String commit = client.commit(name);
-      List<HubFile> files = new ArrayList<>(name.choose(client.files(name, commit)));
+      String commit = client.commit(name.repository(), name.revision());
+      List<HubFile> files = new ArrayList<>(name.choose(client.files(name.repository(), commit)));
       files.sort(Comparator.comparing(HubFile::path));
       if (files.isEmpty()) {
         throw new InvalidDataException(
             "The data set '"
-                + name.repository()
+                + name.repository().name()
                 + "' has no file "
                 + (name.glob() == null ? "of rows" : "that '" + name.glob() + "' matches")
                 + ": name the files behind it, as in hub:datasets/ORG/NAME/data/*.parquet.");
@@ -93,7 +75,7 @@ public final class HubSource {
       String folder =
           (output.endsWith("/") ? output : output + "/")
               + "hub/"
-              + name.repository()
+              + name.repository().name()
               + "/"
               + commit;
       HubDownload download = new HubDownload(client, name, commit, cache, storage);
@@ -107,7 +89,7 @@ public final class HubSource {
     } catch (IOException e) {
       throw new UncheckedIOException(
           "The data set '"
-              + name.repository()
+              + name.repository().name()
               + "' could not be fetched from the hub ("
               + e.getMessage()
               + "): run again, and it goes on from there.",

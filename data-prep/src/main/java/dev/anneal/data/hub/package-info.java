@@ -1,2 +1,5 @@
-/** Fetches files of the Hugging Face hub into a cache that all runs of a machine share. */
+/**
+ * The Hugging Face hub: how it is reached, what it lists, reading its files by range, and data sets
+ * of it as the source of a preparation.
+ */
 package dev.anneal.data.hub;

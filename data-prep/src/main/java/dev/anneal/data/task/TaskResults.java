@@ -1,5 +1,6 @@
 package dev.anneal.data.task;
 
+import java.io.Serializable;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Iterator;
@@ -7,8 +8,14 @@ import java.util.List;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.function.Consumer;
 import org.apache.spark.api.java.JavaFutureAction;
 import org.apache.spark.api.java.JavaRDD;
+import org.apache.spark.rdd.RDD;
+import scala.Function1;
+import scala.Function2;
+import scala.reflect.ClassTag$;
+import scala.runtime.BoxedUnit;
 
 /** Brings what tasks have made to the driver, as bytes: see {@link ObjectBytes}. */
 public final class TaskResults {
@@ -48,6 +55,29 @@ public final class TaskResults {
     } finally {
       bytes.cancel(true);
     }
+  }
+
+  /**
+   * Hands over the elements of each partition as soon as it is done, in any order; returns with the
+   * last one.
+   *
+   * @param elements serializable
+   * @param taker called in Spark's own thread, and so quick
+   */
+  public static <T> void forEachPartition(JavaRDD<T> elements, Consumer<List<T>> taker) {
+    RDD<byte[]> bytes = elements.mapPartitions(TaskResults::toBytes).rdd();
+    bytes
+        .context()
+        .<byte[], byte[]>runJob(
+            bytes,
+            (Function1<scala.collection.Iterator<byte[]>, byte[]> & Serializable)
+                partition -> partition.hasNext() ? partition.next() : null,
+            (Function2<Object, byte[], BoxedUnit> & Serializable)
+                (number, result) -> {
+                  taker.accept(result == null ? List.of() : read(List.of(result)));
+                  return BoxedUnit.UNIT;
+                },
+            ClassTag$.MODULE$.apply(byte[].class));
   }
 
   private static <T> Iterator<byte[]> toBytes(Iterator<T> partition) {

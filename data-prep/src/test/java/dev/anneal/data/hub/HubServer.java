@@ -171,9 +171,16 @@ final class HubServer implements AutoCloseable {
       return;
     }
     byte[] content = files.get(path);
-    int start = range == null ? 0 : Integer.parseInt(range.replaceAll("bytes=(\\d+)-", "$1"));
-    int sent = Math.min(content.length - start, bytesBeforeCut);
-    exchange.sendResponseHeaders(start == 0 ? 200 : 206, Math.max(1, content.length - start));
+    String[] ends = range == null ? null : range.substring("bytes=".length()).split("-");
+    int start = range == null ? 0 : Integer.parseInt(ends[0]);
+    int length = (range == null ? content.length : Integer.parseInt(ends[1]) + 1) - start;
+    int sent = Math.min(length, bytesBeforeCut);
+    if (range != null) {
+      exchange
+          .getResponseHeaders()
+          .add("Content-Range", "bytes %s-%s/%s".formatted(ends[0], ends[1], content.length));
+    }
+    exchange.sendResponseHeaders(range == null ? 200 : 206, Math.max(1, length));
     exchange.getResponseBody().write(content, start, sent);
     exchange.close();
   }

@@ -23,8 +23,9 @@ import picocli.CommandLine.ParseResult;
       RunCommand.class,
       PrepCommand.class,
       TrainCommand.class,
-      MergeCommand.class,
+      FetchCommand.class,
       GenerateCommand.class,
+      MergeCommand.class,
       DoctorCommand.class
     })
 public final class CommandLineInterface implements Runnable {
@@ -69,7 +70,7 @@ public final class CommandLineInterface implements Runnable {
   public void run() {
     throw new ParameterException(
         spec.commandLine(),
-        "There is no command: choose run, prep, train, merge, generate or doctor");
+        "There is no command: choose run, prep, train, fetch, generate, merge or doctor");
   }
 
   private int refuse(ParameterException e, String[] args) {

@@ -33,6 +33,24 @@ public record AnnealConfig(
     Output output)
     implements Serializable {
 
+  /** The same with another place of the model. */
+  public AnnealConfig withModelPath(String path) {
+    return new AnnealConfig(
+        new Model(path, model.tokenizer()),
+        data,
+        lora,
+        baseWeights,
+        compute,
+        activations,
+        training,
+        optimizer,
+        schedule,
+        checkpoint,
+        evaluation,
+        cluster,
+        output);
+  }
+
   /** In what numbers weights are stored or computed. */
   public enum Precision {
     FP8,

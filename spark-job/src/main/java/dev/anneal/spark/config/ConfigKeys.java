@@ -37,7 +37,8 @@ final class ConfigKeys {
 
   static final List<ConfigKey> ALL =
       List.of(
-          key("model.path", "Hugging Face folder, or random:llama3.1-405b").location(),
+          key("model.path", "Hugging Face folder, hub:org/name, or random:llama3.1-405b")
+              .location(),
           key("model.tokenizer", "folder of the tokenizer where it is not model.path").location(),
           key(
                   "data.source",

@@ -1,6 +1,7 @@
 package dev.anneal.spark.doctor;
 
 import dev.anneal.data.hub.HubSource;
+import dev.anneal.spark.storage.ModelLocation;
 import java.io.IOException;
 import java.net.ConnectException;
 import java.net.URI;
@@ -19,15 +20,18 @@ final class HubCheck {
   static void addForDriver(Looks looks, Places places) {
     String source = places.config().data().rows().source();
     URI hub = HubSource.endpoint(places.storage().configuration());
-    boolean needed = source != null && HubSource.isHub(source);
+    String model = places.config().model().path();
+    boolean rows = source != null && HubSource.isHub(source);
+    boolean needed = rows || (model != null && ModelLocation.isHub(model));
+    String what = rows ? "data.source " + source : "model.path " + model;
     looks.require(
         "hub",
         LIMIT.plusSeconds(1),
         () -> ask(hub),
         cause ->
             needed
-                ? "data.source %s is on the hub, and %s does not answer (%s): let the driver reach it, or name another in HF_ENDPOINT."
-                    .formatted(source, hub, cause)
+                ? "%s is on the hub, and %s does not answer (%s): let the driver reach it, or name another in HF_ENDPOINT."
+                    .formatted(what, hub, cause)
                 : null);
   }
 

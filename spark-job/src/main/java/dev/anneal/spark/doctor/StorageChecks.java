@@ -70,6 +70,9 @@ final class StorageChecks {
     if (location instanceof ModelLocation.Folder folder) {
       return readable(folder.location() + "/config.json");
     }
+    if (location instanceof ModelLocation.Hub) {
+      return "on the hub";
+    }
     return location instanceof ModelLocation.RandomFile file ? readable(file.location()) : "random";
   }
 

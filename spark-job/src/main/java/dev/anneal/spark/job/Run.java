@@ -13,6 +13,7 @@ import dev.anneal.spark.checkpoint.CheckpointAudit;
 import dev.anneal.spark.checkpoint.RunIdentity;
 import dev.anneal.spark.checkpoint.StoredCheckpoint;
 import dev.anneal.spark.cluster.Slots;
+import dev.anneal.spark.fetch.HubModel;
 import dev.anneal.spark.output.Answer;
 import dev.anneal.spark.output.Outcome;
 import dev.anneal.spark.output.RunRecord;
@@ -94,12 +95,14 @@ public final class Run {
    */
   public static Result execute(Request request, RunSession session, PrintWriter out) {
     try (BackgroundWriter background = new BackgroundWriter(out)) {
-      Plan checked = Preflight.check(request, session.conf(), session.hadoop());
+      Preflight.checkBeforeModel(request, session.conf(), session.hadoop());
+      Request located = HubModel.located(request, session, new PrintWriter(background));
+      Plan checked = Preflight.check(located, session.conf(), session.hadoop());
       String runId = Long.toHexString(new SecureRandom().nextLong());
       try (LeasedFolder held = new LeasedFolder(checked.folder(), runId)) {
         // another run may have come to its end in the meantime
-        Plan plan = Preflight.again(request, checked.in(held.folder()));
-        return new Run(request, plan, runId, held, session, background).run();
+        Plan plan = Preflight.again(located, checked.in(held.folder()));
+        return new Run(located, plan, runId, held, session, background).run();
       }
     } catch (InvalidDataException | InvalidModelException e) {
       throw new BadRequestException(e.getMessage(), e);

@@ -62,6 +62,17 @@ public final class Preflight {
     return new Preflight(request, spark, hadoop).check();
   }
 
+  /**
+   * Checks what is known without the model, before one is fetched.
+   *
+   * @throws BadRequestException if the request cannot be carried out
+   */
+  public static void checkBeforeModel(Request request, SparkConf spark, Configuration hadoop) {
+    requireKeys(request);
+    JvmCheck.check();
+    new Preflight(request, spark, hadoop).checkSettings();
+  }
+
   /** Looks at the output folder again, now that nobody else writes to it. */
   public static Plan again(Request request, Plan plan) {
     OutputCheck.checkFree(request, plan.folder());
@@ -100,7 +111,8 @@ public final class Preflight {
     if (config.output().path() != null) {
       parts.add(new Part("output free", "output.path", preflight::checkOutput));
     }
-    if (config.model().path() != null) {
+    // one of the hub has no files before a run fetches them
+    if (config.model().path() != null && !ModelLocation.isHub(config.model().path())) {
       ModelLocation model = ModelLocation.of(config.model().path());
       parts.add(new Part("weights", "model.path", () -> preflight.checkModel(model)));
       String place = config.model().tokenizer() == null ? "model.path" : null;
@@ -126,7 +138,7 @@ public final class Preflight {
     }
   }
 
-  private Plan check() {
+  private void checkSettings() {
     ClusterCheck.checkExecutors(spark);
     if (request.command().trains()) {
       checkCombination();
@@ -134,6 +146,10 @@ public final class Preflight {
       GpuCheck.check(config, spark);
     }
     checkOutput();
+  }
+
+  private Plan check() {
+    checkSettings();
     String path = config.model().path();
     ModelLocation model = path == null ? null : ModelLocation.of(path);
     String tokenizer = tokenizer(model);

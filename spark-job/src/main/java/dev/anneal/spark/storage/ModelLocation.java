@@ -14,6 +14,14 @@ public sealed interface ModelLocation extends Serializable {
   /** What a path begins with that names a shape and no weights. */
   String RANDOM = "random:";
 
+  /** What a path begins with that names a model of the hub. */
+  String HUB = "hub:";
+
+  /** Whether a run has to fetch it first. */
+  static boolean isHub(String path) {
+    return path.startsWith(HUB);
+  }
+
   /** What to call it in a message. */
   String display();
 
@@ -22,6 +30,9 @@ public sealed interface ModelLocation extends Serializable {
 
   /** Reads {@code model.path}. */
   static ModelLocation of(String path) {
+    if (isHub(path)) {
+      return new Hub(path);
+    }
     if (!path.startsWith(RANDOM)) {
       return new Folder(path);
     }
@@ -39,6 +50,14 @@ public sealed interface ModelLocation extends Serializable {
     @Override
     public ModelSource open(Storage storage, long seed) {
       return new ModelSource.Folder(new StorageModelFolder(location, storage));
+    }
+  }
+
+  /** A model of the hub, in whose place a run has the folder that it was fetched to. */
+  record Hub(String display) implements ModelLocation {
+    @Override
+    public ModelSource open(Storage storage, long seed) throws IOException {
+      throw new IOException("it is fetched when a run begins");
     }
   }
 

@@ -1,0 +1,108 @@
+package dev.anneal.spark.fetch;
+
+import dev.anneal.spark.BadRequestException;
+import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.nio.channels.OverlappingFileLockException;
+import java.nio.file.DirectoryNotEmptyException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+
+/**
+ * Where files of a local fetch wait until they are complete: {@code .anneal-fetch} in the folder
+ * that they are fetched to, and so on the same disk. It is one process's at a time, by a lock of
+ * the kernel that ends with the process.
+ */
+final class WorkFolder implements AutoCloseable {
+  private static final String LOCK = "lock";
+
+  private final Path target;
+  private final Path path;
+  private final FileChannel lock;
+  private final boolean isNewTarget;
+
+  private WorkFolder(Path target, Path path, FileChannel lock, boolean isNewTarget) {
+    this.target = target;
+    this.path = path;
+    this.lock = lock;
+    this.isNewTarget = isNewTarget;
+  }
+
+  /**
+   * Takes it, with what an earlier fetch has left in it.
+   *
+   * @throws BadRequestException if another process has it, or nobody can write there
+   */
+  static WorkFolder take(Path target) {
+    boolean isNewTarget = !Files.exists(target);
+    Path path = target.resolve(".anneal-fetch");
+    try {
+      Files.createDirectories(path);
+      FileChannel lock =
+          FileChannel.open(path.resolve(LOCK), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+      if (!isFree(lock)) {
+        lock.close();
+        throw new BadRequestException(
+            "Another fetch is at work in %s: wait for it, or choose another folder."
+                .formatted(target));
+      }
+      return new WorkFolder(target, path, lock, isNewTarget);
+    } catch (IOException e) {
+      throw new BadRequestException(
+          "%s cannot be written (%s): choose a folder that this user can write to."
+              .formatted(target, e),
+          e);
+    }
+  }
+
+  private static boolean isFree(FileChannel lock) throws IOException {
+    try {
+      // the lock ends with its channel
+      return lock.tryLock() != null;
+    } catch (OverlappingFileLockException ofThisProcess) {
+      return false;
+    }
+  }
+
+  /** The folder that everything is fetched to. */
+  Path target() {
+    return target;
+  }
+
+  Path path() {
+    return path;
+  }
+
+  /** Removes what waits here; nobody needs it any more. */
+  void clear() throws IOException {
+    try (DirectoryStream<Path> files = Files.newDirectoryStream(path)) {
+      for (Path file : files) {
+        if (!file.endsWith(LOCK)) {
+          Files.delete(file);
+        }
+      }
+    }
+  }
+
+  /** Leaves what waits here to the next fetch, and nothing where nothing waits. */
+  @Override
+  public void close() throws IOException {
+    try (lock;
+        DirectoryStream<Path> files = Files.newDirectoryStream(path)) {
+      for (Path file : files) {
+        if (!file.endsWith(LOCK)) {
+          return;
+        }
+      }
+      Files.delete(path.resolve(LOCK));
+      Files.delete(path);
+      if (isNewTarget) {
+        Files.delete(target);
+      }
+    } catch (DirectoryNotEmptyException hasFilesNow) {
+      return;
+    }
+  }
+}
