@@ -243,7 +243,7 @@ class CheckpointRunTest {
 
   @Test
   void sinkThatHangsHoldsUpNobodyWhoIsToldToStop() {
-    CountDownLatch never = new CountDownLatch(1);
+    CountDownLatch over = new CountDownLatch(1);
     LocalCheckpoints checkpoints = checkpoints();
     // waits for the checkpoint of the stop, which cannot be written
     RecordingListener listener =
@@ -258,7 +258,7 @@ class CheckpointRunTest {
             return steps().size() == 2;
           }
         };
-    CheckpointPlan plan = new CheckpointPlan(2, new Deaf(checkpoints, never), null);
+    CheckpointPlan plan = new CheckpointPlan(2, new Deaf(checkpoints, over), null);
     Throwable thrown =
         assertTimeoutPreemptively(
             Duration.ofSeconds(30),
@@ -271,7 +271,7 @@ class CheckpointRunTest {
     assertThat(thrown).isInstanceOf(TrainingCancelled.class);
     assertThat(checkpoints.parts()).isEmpty();
     assertThat(checkpoints.failures()).isEmpty();
-    never.countDown();
+    over.countDown();
   }
 
   private LocalCheckpoints checkpoints() {
@@ -328,19 +328,20 @@ class CheckpointRunTest {
 
   /** Hangs, and does not even notice that it is interrupted. */
   private static final class Deaf extends Delegate {
-    private final CountDownLatch released;
+    private final CountDownLatch over;
 
-    Deaf(CheckpointSink sink, CountDownLatch released) {
+    Deaf(CheckpointSink sink, CountDownLatch over) {
       super(sink);
-      this.released = released;
+      this.over = over;
     }
 
     @Override
     public OutputFolder folder(long step) {
-      while (released.getCount() > 0) {
+      while (over.getCount() > 0) {
         Thread.onSpinWait();
       }
-      return super.folder(step);
+      // its thread outlives the test, whose folder is being removed
+      throw new IllegalStateException("nobody waits for it any more");
     }
   }
 }
