@@ -439,13 +439,13 @@ embedded_options=${cache:+"-Dorg.bytedeco.javacpp.cachedir=\"$cache\""}
 command=()
 # Spark's own launcher knows the options its JVMs need; its answer is NUL-separated.
 while IFS= read -r -d '' word; do
-  word=${word#$'\n'}
-  # an incubator module that only Spark's linear algebra uses, and Java warns of
-  [[ -z $word || $word == --add-modules=jdk.incubator.vector ]] && continue
   if ((${#command[@]} == 0)); then
-    command=("$word" "${jvm_options[@]}")
+    word=${word#$'\n'}
+    [[ -z $word ]] || command=("$word" "${jvm_options[@]}")
     continue
   fi
+  # an incubator module that only Spark's linear algebra uses, and Java warns of
+  [[ $word == --add-modules=jdk.incubator.vector ]] && continue
   if [[ ${command[-1]} == -cp ]]; then
     # with a folder, or with names that are new each time, it could not be archived
     word=${word//"$scratch/conf/:"/}
@@ -460,8 +460,10 @@ done < <(without_variables "$java" -Xmx128m -XX:TieredStopAtLevel=1 -XX:+UseSeri
   --conf "spark.executor.defaultJavaOptions=$embedded_options $mkl_options" "${mkl[@]}" \
   --conf spark.ui.enabled=false \
   --conf "spark.sql.warehouse.dir=$scratch/warehouse" \
-  ${user_jars:+--jars "${user_jars#,}"} "${spark_args[@]}" "$main_jar" "${anneal_args[@]}")
+  ${user_jars:+--jars "${user_jars#,}"} "${spark_args[@]}" "$main_jar")
 wait $! && ((${#command[@]})) || { echo "anneal: Spark's launcher has failed: what it says, if anything, stands above." >&2; exit 1; }
+# not by the launcher, which cuts a line feed from their ends
+command+=("${anneal_args[@]}")
 # a JVM takes one collector: that of the user, where one is chosen
 if [[ $collector && ! "$java_options ${command[*]}" =~ -XX:[+]Use[A-Za-z0-9]+GC ]]; then
   command=("${command[0]}" "$collector" "${command[@]:1}")

@@ -158,9 +158,8 @@ final class GenerateCommand implements Callable<Integer> {
   private AnnealConfig config() {
     Map<String, Object> values = new HashMap<>();
     values.put("model.path", model);
-    if (adapter != null) {
-      values.put("lora.init_from", adapter);
-    }
+    // also where the configuration names one to start training from
+    values.put("lora.init_from", adapter);
     return config.load(WITHOUT_CONFIG, values);
   }
 

@@ -14,6 +14,7 @@ import dev.anneal.spark.cluster.Slots;
 import dev.anneal.spark.config.AnnealConfig;
 import dev.anneal.spark.job.RootCause;
 import dev.anneal.spark.preflight.GenerationCheck;
+import dev.anneal.spark.preflight.OutputPlaceCheck;
 import dev.anneal.spark.progress.ExecutorLogs;
 import dev.anneal.spark.session.RunSession;
 import dev.anneal.spark.storage.ModelLocation;
@@ -98,14 +99,24 @@ public final class Generation {
 
   private void requireFreeOutput() {
     String output = request.output();
+    if (output == null) {
+      return;
+    }
+    OutputPlaceCheck.check("--output", new RunFolder(output, session.hadoop()), session.conf());
     try {
-      if (output != null && storage.exists(output)) {
+      if (storage.exists(output)) {
         throw new BadRequestException(
             "%s is there already: remove it, or name another file with --output."
                 .formatted(RunFolder.display(output)));
       }
+      String probe = output + ".probe";
+      storage.write(probe, out -> {});
+      storage.delete(probe);
     } catch (IOException e) {
-      throw new BadRequestException(Storage.cannotRead(output, e), e);
+      throw new BadRequestException(
+          "--output %s cannot be written (%s): choose a place that this user can write to."
+              .formatted(RunFolder.display(output), e.getMessage()),
+          e);
     }
   }
 

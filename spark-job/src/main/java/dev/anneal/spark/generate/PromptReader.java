@@ -12,6 +12,7 @@ import dev.anneal.storage.Storage;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
+import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
@@ -27,6 +28,7 @@ final class PromptReader {
       JsonMapper.builder().enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS).build();
   private static final String PROMPT = "prompt";
   private static final String MESSAGES = "messages";
+  private static final String BYTE_ORDER_MARK = "\uFEFF";
 
   private PromptReader() {}
 
@@ -53,16 +55,26 @@ final class PromptReader {
     boolean json = file.endsWith(".jsonl") || file.endsWith(".json");
     List<AskedPrompt> prompts = new ArrayList<>();
     try (BufferedReader lines =
-        new BufferedReader(new InputStreamReader(storage.open(file), StandardCharsets.UTF_8))) {
+        new BufferedReader(
+            // of what is no UTF-8 an exception, and not another text
+            new InputStreamReader(storage.open(file), StandardCharsets.UTF_8.newDecoder()))) {
       int number = 0;
       for (String line = lines.readLine(); line != null; line = lines.readLine()) {
         number++;
+        if (number == 1 && line.startsWith(BYTE_ORDER_MARK)) {
+          line = line.substring(BYTE_ORDER_MARK.length());
+        }
         if (!line.isBlank()) {
           String place = "line %s of %s".formatted(number, display(file));
           prompts.add(json ? ofRow(place, line) : ofText(place, line));
         }
       }
       return prompts;
+    } catch (CharacterCodingException e) {
+      throw new BadRequestException(
+          "%s is not UTF-8 behind its first %s prompts: convert it."
+              .formatted(display(file), prompts.size()),
+          e);
     } catch (IOException e) {
       throw new BadRequestException(Storage.cannotRead(file, e), e);
     }

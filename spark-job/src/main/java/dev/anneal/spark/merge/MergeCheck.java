@@ -7,6 +7,7 @@ import dev.anneal.spark.BadRequestException;
 import dev.anneal.spark.Request;
 import dev.anneal.spark.config.Locations;
 import dev.anneal.spark.preflight.OutputPlaceCheck;
+import dev.anneal.spark.storage.ModelLocation;
 import dev.anneal.spark.storage.RunFolder;
 import dev.anneal.spark.storage.StorageModelFolder;
 import dev.anneal.storage.Storage;
@@ -41,11 +42,21 @@ final class MergeCheck {
     this.output = new RunFolder(request.output(), hadoop);
   }
 
+  /** How a merge begins. */
+  enum Start {
+    NEW,
+    /** With what an earlier one of the same has left. */
+    GO_ON,
+    /** It is there, and is only looked at again. */
+    VERIFY,
+    REPLACE
+  }
+
   /**
    * What is to be done.
    *
    * @param model location of the base model
-   * @param replaces whether something of ours is removed from the output folder first
+   * @param start what there is in the output folder, and what becomes of it
    */
   record Checked(
       String model,
@@ -53,7 +64,7 @@ final class MergeCheck {
       MergePlan plan,
       MergeRecord.Identity identity,
       RunFolder output,
-      boolean replaces) {
+      Start start) {
 
     /** The folder of the result. */
     ModelFolder merged() {
@@ -71,6 +82,12 @@ final class MergeCheck {
     OutputPlaceCheck.check("--output", check.output, spark);
     try {
       return check.check();
+    } catch (IllegalArgumentException e) {
+      // Hadoop's, of a location that is none
+      throw new BadRequestException(
+          "--adapter, --model or --output is no path or URI (%s): correct it."
+              .formatted(e.getMessage()),
+          e);
     } catch (InvalidModelException e) {
       throw new BadRequestException(e.getMessage(), e);
     }
@@ -80,7 +97,7 @@ final class MergeCheck {
     ModelFolder adapter = new StorageModelFolder(request.adapter(), storage);
     String model = request.model() == null ? namedBy(adapter) : request.model();
     for (String input : List.of(model, request.adapter())) {
-      if (RunFolder.display(input).equals(output.display())) {
+      if (isSame(input, request.output())) {
         throw new BadRequestException(
             "--output is %s, which is what is merged: choose another folder."
                 .formatted(output.display()));
@@ -101,8 +118,7 @@ final class MergeCheck {
               fingerprint,
               RunFolder.display(request.adapter()),
               ModelFingerprint.ofAdapter(adapter),
-              request.dtype(),
-              request.maxShardBytes());
+              plan.fingerprint());
     } catch (IOException e) {
       throw new BadRequestException(
           "The model in %s or the adapter in %s cannot be read (%s): check both."
@@ -110,8 +126,29 @@ final class MergeCheck {
                   RunFolder.display(model), RunFolder.display(request.adapter()), e.getMessage()),
           e);
     }
-    boolean replaces = isToBeCleared(identity);
-    return new Checked(model, inputs, plan, identity, output, replaces);
+    return new Checked(model, inputs, plan, identity, output, start(identity));
+  }
+
+  private boolean isSame(String input, String result) {
+    try {
+      return storage.qualify(input).equals(storage.qualify(result))
+          || (RunFolder.isLocal(input)
+              && RunFolder.isLocal(result)
+              && real(input).equals(real(result)));
+    } catch (IOException e) {
+      // what is wrong with it is told by whoever reads it
+      return false;
+    }
+  }
+
+  /** A local place without links, as far as it is there. */
+  private static Path real(String location) throws IOException {
+    Path place = Path.of(RunFolder.display(location)).toAbsolutePath().normalize();
+    Path there = place;
+    while (!Files.exists(there)) {
+      there = there.getParent();
+    }
+    return there.toRealPath().resolve(there.relativize(place));
   }
 
   /** The base model that an adapter names. */
@@ -122,6 +159,11 @@ final class MergeCheck {
         throw new BadRequestException(
             "The adapter in %s names no base model: name it with --model."
                 .formatted(adapter.location()));
+      }
+      if (name.startsWith(ModelLocation.RANDOM)) {
+        throw new BadRequestException(
+            "The adapter in %s was trained on %s, weights that nobody has: name a base model with --model."
+                .formatted(adapter.location(), name));
       }
       String model = Locations.resolve(name, Path.of(""));
       if (!name.isEmpty() && !storage.exists(model)) {
@@ -160,29 +202,35 @@ final class MergeCheck {
     }
   }
 
-  /** Whether there is a merged model, or a part of one, that is not this one's. */
-  private boolean isToBeCleared(MergeRecord.Identity identity) {
+  private Start start(MergeRecord.Identity identity) {
     try {
-      Optional<MergeRecord> there = MergeRecord.find(output);
-      if (there.isEmpty()) {
+      Optional<MergeRecord> found = MergeRecord.find(output);
+      if (found.isEmpty()) {
         if (!storage.list(output.child("")).isEmpty()) {
           throw new BadRequestException(
               "--output %s holds files that no %s tells of: choose an empty folder."
                   .formatted(output.display(), MergeRecord.FILE));
         }
-        return false;
+        return Start.NEW;
       }
-      boolean goesOn = !there.get().isDone() && there.get().identity().makesTheSameAs(identity);
-      if (!goesOn && request.existing() == Request.Existing.KEEP) {
-        throw new BadRequestException(
-            "--output %s already holds %s of %s and %s: choose another folder, or add --overwrite to replace it."
-                .formatted(
-                    output.display(),
-                    there.get().isDone() ? "a merged model" : "a part of a merged model",
-                    there.get().identity().model(),
-                    there.get().identity().adapter()));
+      MergeRecord there = found.get();
+      if (request.existing() == Request.Existing.REPLACE) {
+        return Start.REPLACE;
       }
-      return !goesOn || request.existing() == Request.Existing.REPLACE;
+      boolean same = there.identity().makesTheSameAs(identity);
+      if (same && !there.isDone()) {
+        return Start.GO_ON;
+      }
+      if (same && request.verify()) {
+        return Start.VERIFY;
+      }
+      throw new BadRequestException(
+          "--output %s already holds %s of %s and %s: choose another folder, or add --overwrite to replace it."
+              .formatted(
+                  output.display(),
+                  there.isDone() ? "a merged model" : "a part of a merged model",
+                  there.identity().model(),
+                  there.identity().adapter()));
     } catch (IOException e) {
       throw new BadRequestException(
           "--output %s cannot be read (%s): choose a folder that this user can reach."
@@ -191,18 +239,28 @@ final class MergeCheck {
     }
   }
 
-  /** Removes what a merge has made. */
+  /** Removes what the merge that a record is of has made, and nothing else. */
   static void clear(RunFolder output) throws IOException {
-    for (FileInfo file : output.storage().list(output.child(""))) {
-      String name = file.uri().substring(file.uri().lastIndexOf('/') + 1);
-      if (!name.equals(MergeRecord.FILE)) {
+    Optional<MergeRecord> record = MergeRecord.find(output);
+    for (String name : record.map(MergeRecord::names).orElse(List.of())) {
+      output.delete(name);
+    }
+    output.delete(MergeRecord.NOTES);
+    removeParts(output);
+    // last, so that the folder stays known as ours until then
+    output.delete(MergeRecord.FILE);
+  }
+
+  /** Removes what killed tasks have left of files. */
+  static void removeParts(RunFolder output) throws IOException {
+    var folder = new org.apache.hadoop.fs.Path(output.child(""));
+    var fs = folder.getFileSystem(output.storage().configuration());
+    for (var file : fs.listStatus(folder)) {
+      String name = file.getPath().getName();
+      if (name.startsWith(".model") && name.contains(".safetensors.")) {
         output.delete(name);
       }
     }
-    output.delete(MergeRecord.NOTES);
-    output.delete(SideFiles.TEMPLATES);
-    // last, so that the folder stays known as ours until it is empty
-    output.delete(MergeRecord.FILE);
   }
 
   /** What a local disk lacks of the room that the merged model takes, in a sentence. */
@@ -234,8 +292,17 @@ final class MergeCheck {
     }
   }
 
-  /** Bytes of this machine that nobody uses. */
+  /** Bytes of this machine that are free or can be had. */
   static long freeMemory() {
+    try {
+      for (String line : Files.readAllLines(Path.of("/proc/meminfo"))) {
+        if (line.startsWith("MemAvailable:")) {
+          return Long.parseLong(line.replaceAll("\\D", "")) << 10;
+        }
+      }
+    } catch (IOException | NumberFormatException e) {
+      // the JVM knows less of it
+    }
     return ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class).getFreeMemorySize();
   }
 }

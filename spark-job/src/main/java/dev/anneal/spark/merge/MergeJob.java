@@ -35,6 +35,7 @@ import org.apache.spark.api.java.JavaSparkContext;
 
 /** One merge from its checks to its result, in a Spark session. */
 public final class MergeJob {
+  private static final String INDEX = CheckpointIndex.MODEL_FILE + ".index.json";
   private static final int LINE_OF_LAYERS = 10;
 
   private final MergeRequest request;
@@ -94,7 +95,7 @@ public final class MergeJob {
       throw new JobFailedException(e.getMessage(), e);
     } catch (IOException e) {
       throw new JobFailedException(
-          "The merged model in %s cannot be written (%s): free space or permit it, and run the same command again."
+          "The merged model in %s cannot be written or read (%s): free space or permit it, and run the same command again."
               .formatted(checked.output().display(), e.getMessage()),
           e);
     }
@@ -104,8 +105,14 @@ public final class MergeJob {
     tellPlan();
     say("Starting Spark on " + Slots.master(session.conf()) + " ...");
     JavaSparkContext spark = JavaSparkContext.fromSparkContext(session.open().sparkContext());
-    List<WrittenFile> files = write(spark, begin());
-    finish(files);
+    List<WrittenFile> files;
+    if (checked.start() == MergeCheck.Start.VERIFY) {
+      files = MergeRecord.find(output).orElseThrow().files();
+    } else {
+      files = write(spark, begin());
+      requireSeen(files);
+      finish(files);
+    }
     if (request.verify()) {
       verify(spark, files);
     }
@@ -133,12 +140,19 @@ public final class MergeJob {
   /** The files that an earlier merge of the same has left; the record, where there is none. */
   private List<WrittenFile> begin() throws IOException {
     List<WrittenFile> there = new ArrayList<>();
-    if (checked.replaces()) {
+    if (checked.start() == MergeCheck.Start.REPLACE) {
       MergeCheck.clear(output);
     }
     if (!output.has(MergeRecord.FILE)) {
-      output.write(MergeRecord.FILE, MergeRecord.begin(checked.identity()).bytes());
+      output.createNew(MergeRecord.FILE, MergeRecord.begin(checked.identity(), names()).bytes());
       return there;
+    }
+    MergeRecord record = MergeRecord.find(output).orElseThrow();
+    if (record.isDone() || !record.identity().makesTheSameAs(checked.identity())) {
+      throw new JobFailedException(
+          "Another merge has begun in %s meanwhile: choose another folder."
+              .formatted(output.display()),
+          null);
     }
     for (MergePiece piece : checked.plan().pieces()) {
       MergeRecord.written(output, piece).ifPresent(there::add);
@@ -147,6 +161,28 @@ public final class MergeJob {
       say("Going on: %s of the files are there.".formatted(there.size()));
     }
     return there;
+  }
+
+  private List<String> names() throws IOException {
+    List<String> names = new ArrayList<>();
+    checked.plan().pieces().forEach(piece -> names.add(piece.file()));
+    names.add(INDEX);
+    names.add(LlamaConfig.FILE);
+    names.addAll(SideFiles.names(checked.model(), output.storage()));
+    return names;
+  }
+
+  /** An executor on another machine may have written to a disk of its own. */
+  private void requireSeen(List<WrittenFile> files) throws IOException {
+    for (WrittenFile file : files) {
+      if (!output.has(file.name())
+          || output.storage().size(output.child(file.name())) != file.bytes()) {
+        throw new JobFailedException(
+            "%s was written, but is not in %s as the driver sees it: --output must be the same shared folder on every node, or a store."
+                .formatted(file.name(), output.display()),
+            null);
+      }
+    }
   }
 
   private List<WrittenFile> write(JavaSparkContext spark, List<WrittenFile> there) {
@@ -196,7 +232,7 @@ public final class MergeJob {
     } catch (Exception e) {
       // Spark's are checked exceptions that no signature tells of
       throw new JobFailedException(
-          "Not all files could be %s (%s): what is done stays, and the same command goes on from there."
+          "Not all files could be %s (%s): the same command goes on from there."
               .formatted(done, RootCause.sentence(e).replaceFirst("[.\\s]+$", "")),
           e);
     }
@@ -207,13 +243,13 @@ public final class MergeJob {
     SideFiles.copy(checked.model(), output);
     Optional<String> index = checked.plan().index();
     if (index.isPresent()) {
-      write(CheckpointIndex.MODEL_FILE + ".index.json", index.get());
+      write(INDEX, index.get());
     }
     write(LlamaConfig.FILE, MergedConfig.of(checked.inputs().base(), request.dtype()));
-    MergeRecord record =
-        MergeRecord.find(output).orElseGet(() -> MergeRecord.begin(checked.identity()));
+    MergeRecord record = MergeRecord.begin(checked.identity(), names());
     output.write(MergeRecord.FILE, record.done(files).bytes());
     output.delete(MergeRecord.NOTES);
+    MergeCheck.removeParts(output);
   }
 
   private void write(String name, String text) throws IOException {

@@ -6,11 +6,11 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.anneal.spark.AnnealVersion;
 import dev.anneal.spark.storage.RunFolder;
 import dev.anneal.training.io.WrittenFile;
-import dev.anneal.training.merge.MergeDType;
 import dev.anneal.training.merge.MergePiece;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 
@@ -29,6 +29,9 @@ final class MergeRecord {
   private static final String STATE = "state";
   private static final String RUNNING = "running";
   private static final String SUCCEEDED = "succeeded";
+  private static final String MODEL_FINGERPRINT = "model_fingerprint";
+  private static final String NAMES = "names";
+  private static final String FILES = "files";
 
   private final ObjectNode json;
 
@@ -42,36 +45,39 @@ final class MergeRecord {
    * @param model where its base model lies
    * @param modelFingerprint see {@link dev.anneal.training.model.ModelFingerprint}
    * @param adapter where the adapter lies
+   * @param plan see {@link dev.anneal.training.merge.MergePlan#fingerprint}
    */
   record Identity(
       String model,
       String modelFingerprint,
       String adapter,
       String adapterFingerprint,
-      MergeDType dtype,
-      long maxShardBytes) {
+      String plan) {
 
     /** Whether they make the same files, wherever model and adapter lie now. */
     boolean makesTheSameAs(Identity other) {
       return modelFingerprint.equals(other.modelFingerprint)
           && adapterFingerprint.equals(other.adapterFingerprint)
-          && dtype == other.dtype
-          && maxShardBytes == other.maxShardBytes;
+          && plan.equals(other.plan);
     }
   }
 
-  /** The record of a merge that begins. */
-  static MergeRecord begin(Identity identity) {
+  /**
+   * The record of a merge that begins.
+   *
+   * @param names of everything that it writes
+   */
+  static MergeRecord begin(Identity identity, List<String> names) {
     ObjectNode json = JSON.createObjectNode();
     json.put(STATE, RUNNING);
     json.put("anneal", AnnealVersion.anneal());
     json.put("started_at", Instant.now().toString());
     json.put("model", identity.model());
-    json.put("model_fingerprint", identity.modelFingerprint());
+    json.put(MODEL_FINGERPRINT, identity.modelFingerprint());
     json.put("adapter", identity.adapter());
     json.put("adapter_fingerprint", identity.adapterFingerprint());
-    json.put("dtype", identity.dtype() == null ? null : identity.dtype().name());
-    json.put("max_shard_bytes", identity.maxShardBytes());
+    json.put("plan", identity.plan());
+    names.forEach(json.putArray(NAMES)::add);
     return new MergeRecord(json);
   }
 
@@ -84,7 +90,9 @@ final class MergeRecord {
     if (!output.has(FILE)) {
       return Optional.empty();
     }
-    if (JSON.readTree(output.read(FILE)) instanceof ObjectNode json && json.has(STATE)) {
+    if (JSON.readTree(output.read(FILE)) instanceof ObjectNode json
+        && json.has(STATE)
+        && json.has(MODEL_FINGERPRINT)) {
       return Optional.of(new MergeRecord(json));
     }
     throw new IOException(FILE + " is not Anneal's");
@@ -95,14 +103,28 @@ final class MergeRecord {
   }
 
   Identity identity() {
-    String dtype = json.path("dtype").asText(null);
     return new Identity(
         json.path("model").asText(),
-        json.path("model_fingerprint").asText(),
+        json.path(MODEL_FINGERPRINT).asText(),
         json.path("adapter").asText(),
         json.path("adapter_fingerprint").asText(),
-        dtype == null ? null : MergeDType.valueOf(dtype),
-        json.path("max_shard_bytes").asLong());
+        json.path("plan").asText());
+  }
+
+  /** Names of what the merge writes, has written or would have. */
+  List<String> names() {
+    List<String> names = new ArrayList<>();
+    json.path(NAMES).forEach(name -> names.add(name.asText()));
+    return names;
+  }
+
+  /** The files of tensors, of a model that is whole. */
+  List<WrittenFile> files() {
+    List<WrittenFile> files = new ArrayList<>();
+    for (JsonNode file : json.path(FILES)) {
+      files.add(written(file.path("name").asText(), file));
+    }
+    return files;
   }
 
   byte[] bytes() {
@@ -115,7 +137,7 @@ final class MergeRecord {
     whole.put(STATE, SUCCEEDED);
     whole.put("ended_at", Instant.now().toString());
     for (WrittenFile file : files) {
-      whole.withArrayProperty("files").add(entry(file));
+      whole.withArrayProperty(FILES).add(entry(file));
     }
     return new MergeRecord(whole);
   }
@@ -131,11 +153,14 @@ final class MergeRecord {
       return Optional.empty();
     }
     JsonNode note = JSON.readTree(output.read(note(piece.file())));
-    WrittenFile file =
-        new WrittenFile(piece.file(), note.path("bytes").asLong(), note.path("sha256").asText());
+    WrittenFile file = written(piece.file(), note);
     return output.storage().size(output.child(piece.file())) == file.bytes()
         ? Optional.of(file)
         : Optional.empty();
+  }
+
+  private static WrittenFile written(String name, JsonNode entry) {
+    return new WrittenFile(name, entry.path("bytes").asLong(), entry.path("sha256").asText());
   }
 
   private static String note(String file) {

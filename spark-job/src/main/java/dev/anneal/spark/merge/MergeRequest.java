@@ -3,6 +3,7 @@ package dev.anneal.spark.merge;
 import dev.anneal.spark.BadRequestException;
 import dev.anneal.spark.Request;
 import dev.anneal.spark.config.Locations;
+import dev.anneal.spark.storage.ModelLocation;
 import dev.anneal.training.InvalidModelException;
 import dev.anneal.training.merge.MergeDType;
 import dev.anneal.training.merge.MergePlan;
@@ -65,6 +66,11 @@ public record MergeRequest(
   }
 
   private static String location(String location) {
+    if (location.startsWith(ModelLocation.RANDOM) || location.startsWith("hub:")) {
+      throw new BadRequestException(
+          "A merge takes and makes folders, and %s is none: fetch the model first, and name its folder."
+              .formatted(location));
+    }
     return Locations.resolve(location, Path.of("")).replaceFirst("(?<=[^/:])/+$", "");
   }
 

@@ -2,10 +2,10 @@ package dev.anneal.spark.merge;
 
 import dev.anneal.spark.storage.RunFolder;
 import dev.anneal.storage.Storage;
-import dev.anneal.storage.Storage.FileInfo;
 import dev.anneal.training.model.LlamaConfig;
 import java.io.IOException;
 import java.io.InputStream;
+import java.util.ArrayList;
 import java.util.List;
 
 /** What a model folder has beside its weights: tokenizer, chat templates, licence and others. */
@@ -29,27 +29,35 @@ final class SideFiles {
 
   private SideFiles() {}
 
-  /** Copies them. */
-  static void copy(String model, RunFolder output) throws IOException {
-    copy(model, "", output);
-    if (output.storage().exists(model + "/" + TEMPLATES)) {
-      copy(model + "/" + TEMPLATES, TEMPLATES + "/", output);
+  /** Their names, below the folder. */
+  static List<String> names(String model, Storage storage) throws IOException {
+    List<String> names = new ArrayList<>(names(model, "", storage));
+    if (storage.exists(model + "/" + TEMPLATES)) {
+      names.addAll(names(model + "/" + TEMPLATES, TEMPLATES + "/", storage));
     }
+    return names;
   }
 
-  private static void copy(String from, String into, RunFolder output) throws IOException {
+  private static List<String> names(String folder, String into, Storage storage)
+      throws IOException {
+    return storage.list(folder).stream()
+        .map(file -> file.uri().substring(file.uri().lastIndexOf('/') + 1))
+        .filter(SideFiles::belongs)
+        .map(name -> into + name)
+        .toList();
+  }
+
+  /** Copies them. */
+  static void copy(String model, RunFolder output) throws IOException {
     Storage storage = output.storage();
-    for (FileInfo file : storage.list(from)) {
-      String name = file.uri().substring(file.uri().lastIndexOf('/') + 1);
-      if (belongs(name)) {
-        output.write(
-            into + name,
-            out -> {
-              try (InputStream in = storage.open(file.uri())) {
-                in.transferTo(out);
-              }
-            });
-      }
+    for (String name : names(model, storage)) {
+      output.write(
+          name,
+          out -> {
+            try (InputStream in = storage.open(model + "/" + name)) {
+              in.transferTo(out);
+            }
+          });
     }
   }
 

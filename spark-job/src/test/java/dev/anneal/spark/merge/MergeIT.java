@@ -74,11 +74,17 @@ class MergeIT {
       assertThat(again.await()).isEqualTo(2);
       assertThat(again.err()).contains("already holds a merged model", "--overwrite");
     }
+    Files.writeString(merged.resolve("notes.txt"), "mine");
+    try (SubmittedJob verified = mergeGolden("merged", "--verify")) {
+      assertEnds(verified);
+      assertThat(verified.out()).contains("one file as written").doesNotContain("Wrote ");
+    }
     try (SubmittedJob fp8 = mergeGolden("merged", "--overwrite", "--dtype", "fp8", "--verify")) {
       assertEnds(fp8);
       assertThat(fp8.out()).contains("weights in fp8", "likeliest tokens equal");
     }
     assertThat(merged.resolve("config.json")).content().contains("compressed-tensors");
+    assertThat(merged.resolve("notes.txt")).hasContent("mine");
   }
 
   /** Killed in the middle on an object store, the same command goes on to the same model. */

@@ -110,6 +110,8 @@ class MergeRefusalsTest {
     assertThat(refusal("--model", folder + "/none")).contains(folder + "/none", "config.json");
     assertThat(refusal("--adapter", folder + "/none", "--model", GOLDEN + "/model"))
         .contains("There is no adapter in " + folder + "/none");
+    assertThat(refusal("--model", "random:llama3.1-8b")).contains("fetch the model first");
+    assertThat(refusal("--model", "s3a:no")).contains("no path or URI");
     assertThat(refusal("--model", GOLDEN + "/model", "--dtype", "int4"))
         .contains("'int4'", "fp32, fp16, bf16 or fp8");
     assertThat(refusal("--model", GOLDEN + "/model", "--max-shard-size", "much"))
@@ -124,7 +126,10 @@ class MergeRefusalsTest {
     assertThat(refusal("--model", GOLDEN + "/model", "--overwrite"))
         .contains("choose an empty folder");
     assertThat(output().resolve("config.json")).hasContent("{}");
-    assertThat(refusal("--model", GOLDEN + "/model", "--output", GOLDEN + "/model"))
-        .contains("which is what is merged");
+    Path link = Files.createSymbolicLink(folder.resolve("link"), GOLDEN.resolve("model"));
+    for (String same : List.of(GOLDEN + "/model", GOLDEN + "//model", link.toString())) {
+      assertThat(refusal("--model", GOLDEN + "/model", "--output", same))
+          .contains("which is what is merged");
+    }
   }
 }

@@ -5,14 +5,20 @@ import dev.anneal.training.InvalidModelException;
 import dev.anneal.training.io.CheckpointIndex;
 import dev.anneal.training.io.JsonObject;
 import dev.anneal.training.io.SafetensorsDType;
+import dev.anneal.training.io.Sha256;
 import dev.anneal.training.io.TensorEntry;
 import dev.anneal.training.io.TensorSpec;
 import dev.anneal.training.model.LinearModule;
 import dev.anneal.training.model.LlamaConfig;
+import dev.anneal.training.model.TensorNames;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Comparator;
 import java.util.HashSet;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
@@ -44,13 +50,18 @@ public record MergePlan(List<MergePiece> pieces, long parameters, MergeDType dty
     List<TensorSpec> tensors = new ArrayList<>();
     long parameters = 0;
     Set<String> linears = linears(inputs.config());
+    Set<String> weights = new HashSet<>(TensorNames.shapes(inputs.config()).keySet());
+    // also where the embedding is the head
+    weights.add(TensorNames.LM_HEAD);
     try (CheckpointIndex index = CheckpointIndex.open(inputs.base(), CheckpointIndex.MODEL_FILE)) {
       index.open(index.names());
       for (Placed placed : inOrder(index)) {
         TensorEntry entry = placed.entry();
         parameters += entry.elements();
         boolean linear = linears.contains(entry.name());
-        SafetensorsDType written = written(entry.dtype(), dtype, linear);
+        // what no Llama reads stays as it is
+        SafetensorsDType written =
+            weights.contains(entry.name()) ? written(entry.dtype(), dtype, linear) : entry.dtype();
         tensors.add(new TensorSpec(entry.name(), written, entry.shape()));
         if (written == SafetensorsDType.F8_E4M3 && linear) {
           tensors.add(CompressedTensors.scale(entry));
@@ -115,6 +126,20 @@ public record MergePlan(List<MergePiece> pieces, long parameters, MergeDType dty
   /** Bytes of all tensors. */
   public long bytes() {
     return pieces.stream().mapToLong(MergePiece::bytes).sum();
+  }
+
+  /** SHA-256 in hexadecimal digits of what is in which file, the same for the same files alone. */
+  public String fingerprint() {
+    MessageDigest digest = Sha256.digest();
+    for (MergePiece piece : pieces) {
+      digest.update((piece.file() + "\n").getBytes(StandardCharsets.UTF_8));
+      for (TensorSpec tensor : piece.tensors()) {
+        String line =
+            tensor.name() + " " + tensor.dtype() + " " + Arrays.toString(tensor.shape()) + "\n";
+        digest.update(line.getBytes(StandardCharsets.UTF_8));
+      }
+    }
+    return HexFormat.of().formatHex(digest.digest());
   }
 
   /** The type of weights that rounds most. */

@@ -33,8 +33,10 @@ public final class MergedConfig {
     if (dtype == null || !(JSON.readTree(text) instanceof ObjectNode config)) {
       return text;
     }
-    String key = DTYPES.stream().filter(config::has).findFirst().orElse(DTYPES.get(1));
-    config.put(key, dtype.torchName());
+    List<String> keys = DTYPES.stream().filter(config::has).toList();
+    for (String key : keys.isEmpty() ? DTYPES.subList(1, 2) : keys) {
+      config.put(key, dtype.torchName());
+    }
     if (dtype == MergeDType.FP8) {
       CompressedTensors.describe(config);
     }

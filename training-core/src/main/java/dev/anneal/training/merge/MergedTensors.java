@@ -27,9 +27,9 @@ import org.bytedeco.pytorch.Tensor;
  */
 public final class MergedTensors implements SafetensorsWriter.TensorData, AutoCloseable {
   /** Of rows that are computed at a time. */
-  private static final int ELEMENTS = 1 << 24;
+  private static final int ELEMENTS = 1 << 22;
 
-  private static final int COPY_BYTES = 1 << 24;
+  private static final int COPY_BYTES = 1 << 20;
 
   private final CheckpointIndex index;
   private final CheckpointWeights base;
