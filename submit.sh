@@ -432,7 +432,7 @@ fi
 collector=
 if ((${#master[@]})); then
   # (only that compiler knows the processor's instructions for SHA-256, which fetch lives on)
-  [[ ${anneal_args[0]} == fetch ]] || jvm_options+=(-XX:TieredStopAtLevel=1)
+  [[ ${anneal_args[0]} =~ ^(fetch|merge)$ ]] || jvm_options+=(-XX:TieredStopAtLevel=1)
   (($(nproc) > 4)) || collector=-XX:+UseSerialGC
 fi
 embedded_options=${cache:+"-Dorg.bytedeco.javacpp.cachedir=\"$cache\""}
