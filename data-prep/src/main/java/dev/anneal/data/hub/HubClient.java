@@ -8,6 +8,7 @@ import java.net.URI;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -99,7 +100,11 @@ public final class HubClient {
     Asked asked = new Asked(repository, commit, null, environment);
     URI page =
         URI.create(repository.api(environment.endpoint(), "tree", commit) + "?recursive=true");
+    Set<URI> seen = new HashSet<>();
     while (page != null) {
+      if (!seen.add(page)) {
+        throw new IOException("the list of files of commit %s has no end".formatted(commit));
+      }
       URI current = page;
       page = patience.insist(() -> list(current, asked, files));
     }

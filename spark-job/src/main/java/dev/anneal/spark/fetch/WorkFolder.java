@@ -37,7 +37,7 @@ final class WorkFolder implements AutoCloseable {
    */
   static WorkFolder take(Path target) {
     boolean isNewTarget = !Files.exists(target);
-    Path path = target.resolve(".anneal-fetch");
+    Path path = target.resolve(FetchTarget.WORK);
     try {
       Files.createDirectories(path);
       FileChannel lock =
