@@ -77,6 +77,11 @@ public final class HubClient {
     }
   }
 
+  /** Whether nobody must be asked. */
+  boolean isOffline() {
+    return environment.offline();
+  }
+
   /** The commit that a revision stands for at the moment. */
   public String commit(HubRepository repository, String revision) throws IOException {
     URI uri = repository.api(environment.endpoint(), "revision", revision);
