@@ -171,7 +171,11 @@ class FetchTest {
 
   @ParameterizedTest
   @CsvSource({
-    "503,", "500,", "429, 1", "429, '\"resolvers\";r=0;t=1'", "503, 'Wed, 21 Oct 2015 07:28:00 GMT'"
+    "503,",
+    "500,",
+    "429, 1",
+    "429, '\"resolvers\";r=0;t=1'",
+    "503, 'Wed, 21 Oct 2015 07:28:00 GMT'"
   })
   void asksAgain(int status, String retryAfter) throws IOException {
     server.fail(2, status, retryAfter);
@@ -363,8 +367,7 @@ class FetchTest {
         .commit(OTHER_COMMIT)
         .large("model-1.safetensors", other)
         .breakFile("model-1.safetensors");
-    assertThatThrownBy(
-            () -> fetch(model().exclude("original/").existing(Existing.REPLACE)))
+    assertThatThrownBy(() -> fetch(model().exclude("original/").existing(Existing.REPLACE)))
         .isInstanceOf(JobFailedException.class);
     assertThat(out("model-1.safetensors")).doesNotExist();
     assertThat(out("original/weights.pth")).doesNotExist();
