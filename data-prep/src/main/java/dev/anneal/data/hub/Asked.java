@@ -8,6 +8,8 @@ import java.time.ZonedDateTime;
 import java.time.format.DateTimeFormatter;
 import java.time.format.DateTimeParseException;
 import java.util.Optional;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /**
  * What the hub was asked for, and what it means that it does not give it.
@@ -15,6 +17,7 @@ import java.util.Optional;
  * @param path of a file; null for the repository itself
  */
 record Asked(HubRepository repository, String revision, String path, HubEnvironment environment) {
+  private static final Pattern RESET = Pattern.compile(";\\s*t=(\\d{1,9})");
 
   /**
    * The failure of an answer.
@@ -59,7 +62,17 @@ record Asked(HubRepository repository, String revision, String path, HubEnvironm
     return answer
         .header("Retry-After")
         .flatMap(Asked::duration)
+        .or(() -> answer.status() == 429 ? reset(answer) : Optional.empty())
         .map(wait -> new HubClient.BusyException(answer.status(), wait));
+  }
+
+  /** Seconds until the hub gives again, of which it tells with its limit. */
+  private static Optional<Duration> reset(HttpAnswer answer) {
+    return answer
+        .header("RateLimit")
+        .map(RESET::matcher)
+        .filter(Matcher::find)
+        .map(found -> Duration.ofSeconds(Long.parseLong(found.group(1))));
   }
 
   /** Seconds or a date. */

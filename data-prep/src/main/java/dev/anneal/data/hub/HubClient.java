@@ -8,6 +8,7 @@ import java.net.URI;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -76,6 +77,11 @@ public final class HubClient {
     }
   }
 
+  /** Whether nobody must be asked. */
+  boolean isOffline() {
+    return environment.offline();
+  }
+
   /** The commit that a revision stands for at the moment. */
   public String commit(HubRepository repository, String revision) throws IOException {
     URI uri = repository.api(environment.endpoint(), "revision", revision);
@@ -99,7 +105,11 @@ public final class HubClient {
     Asked asked = new Asked(repository, commit, null, environment);
     URI page =
         URI.create(repository.api(environment.endpoint(), "tree", commit) + "?recursive=true");
+    Set<URI> seen = new HashSet<>();
     while (page != null) {
+      if (!seen.add(page)) {
+        throw new IOException("the list of files of commit %s has no end".formatted(commit));
+      }
       URI current = page;
       page = patience.insist(() -> list(current, asked, files));
     }

@@ -8,6 +8,7 @@ import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.Base64;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -21,9 +22,12 @@ import java.util.stream.Stream;
  *
  * @param http for {@code http:} addresses, null for none
  * @param https for {@code https:} addresses, null for none
+ * @param unusable variables that name proxies of a kind that cannot be used, by the scheme of the
+ *     addresses: they are refused where one is needed
  * @param excluded hosts, domains, {@code host:port} and IPv4 networks that are reached without one
  */
-public record HubProxies(URI http, URI https, List<String> excluded) implements Serializable {
+public record HubProxies(URI http, URI https, Map<String, String> unusable, List<String> excluded)
+    implements Serializable {
   private static final long serialVersionUID = 1L;
 
   /** None but those that Java's own properties name. */
@@ -35,50 +39,72 @@ public record HubProxies(URI http, URI https, List<String> excluded) implements 
   /** Java sends no password to a proxy of https addresses unless this property is empty. */
   private static final String REFUSED_SCHEMES = "jdk.http.auth.tunneling.disabledSchemes";
 
+  /** Proxies that can be used. */
+  public HubProxies(URI http, URI https, List<String> excluded) {
+    this(http, https, Map.of(), excluded);
+  }
+
   static HubProxies of(Map<String, String> variables) {
-    String all = named(variables, "all_proxy").orElse("");
+    Map<String, URI> proxies = new HashMap<>();
+    Map<String, String> unusable = new HashMap<>();
+    for (String scheme : List.of("http", "https")) {
+      Optional<String> variable =
+          named(variables, scheme + "_proxy").or(() -> named(variables, "all_proxy"));
+      if (variable.isPresent()) {
+        Optional<URI> proxy = proxy(variables.get(variable.get()).strip());
+        proxy.ifPresentOrElse(
+            usable -> proxies.put(scheme, usable), () -> unusable.put(scheme, variable.get()));
+      }
+    }
+    String excluded = named(variables, "no_proxy").map(variables::get).orElse("");
     return new HubProxies(
-        proxy("HTTP_PROXY", named(variables, "http_proxy").orElse(all)),
-        proxy("HTTPS_PROXY", named(variables, "https_proxy").orElse(all)),
-        Arrays.stream(named(variables, "no_proxy").orElse("").split(","))
+        proxies.get("http"),
+        proxies.get("https"),
+        Map.copyOf(unusable),
+        Arrays.stream(excluded.split(","))
             .map(entry -> entry.strip().toLowerCase(Locale.ROOT))
             .filter(entry -> !entry.isEmpty())
             .toList());
   }
 
-  /** By the name in small letters, which goes first, or in capital ones. */
+  /**
+   * The variable that is set: of the name in small letters, which goes first, or in capital ones.
+   */
   private static Optional<String> named(Map<String, String> variables, String name) {
     return Stream.of(name, name.toUpperCase(Locale.ROOT))
-        .map(variant -> variables.getOrDefault(variant, "").strip())
-        .filter(value -> !value.isEmpty())
+        .filter(variant -> !variables.getOrDefault(variant, "").isBlank())
         .findFirst();
   }
 
-  private static URI proxy(String variable, String value) {
-    if (value.isEmpty()) {
-      return null;
-    }
+  private static Optional<URI> proxy(String value) {
     try {
       URI proxy = URI.create(value.contains("://") ? value : "http://" + value);
-      if ("http".equals(proxy.getScheme()) && proxy.getHost() != null) {
-        return proxy;
-      }
-    } catch (IllegalArgumentException e) {
-      throw noProxy(variable, e);
+      return "http".equals(proxy.getScheme()) && proxy.getHost() != null
+          ? Optional.of(proxy)
+          : Optional.empty();
+    } catch (IllegalArgumentException noAddress) {
+      return Optional.empty();
     }
-    throw noProxy(variable, null);
   }
 
-  private static InvalidDataException noProxy(String variable, Exception cause) {
-    return new InvalidDataException(
-        "%s names no proxy that can be used: write it as http://HOST:PORT.".formatted(variable),
-        cause);
-  }
-
-  /** The proxy that an address is reached through. */
+  /**
+   * The proxy that an address is reached through.
+   *
+   * @throws InvalidDataException if it is one that cannot be used
+   */
   Optional<URI> proxyOf(URI target) {
-    URI proxy = "https".equals(target.getScheme()) ? https : http;
-    return proxy == null || isExcluded(target) ? Optional.empty() : Optional.of(proxy);
+    String scheme = "https".equals(target.getScheme()) ? "https" : "http";
+    URI proxy = scheme.equals("https") ? https : http;
+    String refused = unusable.get(scheme);
+    if ((proxy == null && refused == null) || isExcluded(target)) {
+      return Optional.empty();
+    }
+    if (refused != null) {
+      throw new InvalidDataException(
+          "%s names no proxy that can be used: write it as http://HOST:PORT, or except %s in NO_PROXY."
+              .formatted(refused, target.getHost()));
+    }
+    return Optional.of(proxy);
   }
 
   private boolean isExcluded(URI target) {
@@ -123,7 +149,7 @@ public record HubProxies(URI http, URI https, List<String> excluded) implements 
 
   /** The same as Java has it; empty where Java's own properties are to decide. */
   Optional<Proxy> forJava(URI target) {
-    if (http == null && https == null) {
+    if (http == null && https == null && unusable.isEmpty()) {
       return Optional.empty();
     }
     return Optional.of(
@@ -143,7 +169,7 @@ public record HubProxies(URI http, URI https, List<String> excluded) implements 
         && "https".equals(target.getScheme())
         && !"".equals(System.getProperty(REFUSED_SCHEMES))) {
       throw new InvalidDataException(
-          "HTTPS_PROXY has a password, which Java keeps from proxies: start it with -D%s= (an empty value), as in JAVA_TOOL_OPTIONS."
+          "The proxy of https addresses has a password, which Java keeps from proxies: start it with -D%s= (an empty value), as in JAVA_TOOL_OPTIONS."
               .formatted(REFUSED_SCHEMES));
     }
     return asking.map(

@@ -1,7 +1,9 @@
 package dev.anneal.data.hub;
 
+import dev.anneal.data.error.InvalidDataException;
 import java.util.List;
 import java.util.regex.Pattern;
+import java.util.regex.PatternSyntaxException;
 
 /**
  * Which files of a repository are wanted, as the hub's own client chooses: a file is that matches
@@ -36,7 +38,7 @@ public record HubSelection(List<String> include, List<String> exclude) {
     return patterns.stream().anyMatch(pattern -> pattern.matcher(path).matches());
   }
 
-  /** Python's {@code fnmatch}. */
+  // Python's fnmatch
   private static Pattern pattern(String given) {
     String glob = given.endsWith("/") ? given + "*" : given;
     StringBuilder regex = new StringBuilder();
@@ -57,6 +59,12 @@ public record HubSelection(List<String> include, List<String> exclude) {
         regex.append(Pattern.quote(String.valueOf(c)));
       }
     }
-    return Pattern.compile(regex.toString(), Pattern.DOTALL);
+    try {
+      return Pattern.compile(regex.toString(), Pattern.DOTALL);
+    } catch (PatternSyntaxException e) {
+      throw new InvalidDataException(
+          "'%s' is no pattern of file names: look at what stands in its brackets.".formatted(given),
+          e);
+    }
   }
 }

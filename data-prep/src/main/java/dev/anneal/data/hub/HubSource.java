@@ -1,11 +1,14 @@
 package dev.anneal.data.hub;
 
 import dev.anneal.data.error.InvalidDataException;
+import dev.anneal.storage.Sha256;
 import dev.anneal.storage.Storage;
 import dev.anneal.storage.Storage.FileInfo;
 import java.io.IOException;
+import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.net.URI;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -61,6 +64,9 @@ public final class HubSource {
   static List<FileInfo> fetch(
       HubName name, String output, HubClient client, Path cache, Storage storage) {
     try {
+      if (client.isOffline()) {
+        return complete(name, output, storage);
+      }
       String commit = client.commit(name.repository(), name.revision());
       List<HubFile> files = new ArrayList<>(name.choose(client.files(name.repository(), commit)));
       files.sort(Comparator.comparing(HubFile::path));
@@ -72,12 +78,7 @@ public final class HubSource {
                 + (name.glob() == null ? "of rows" : "that '" + name.glob() + "' matches")
                 + ": name the files behind it, as in hub:datasets/ORG/NAME/data/*.parquet.");
       }
-      String folder =
-          (output.endsWith("/") ? output : output + "/")
-              + "hub/"
-              + name.repository().name()
-              + "/"
-              + commit;
+      String folder = folder(name, output) + "/" + commit;
       HubDownload download = new HubDownload(client, name, commit, cache, storage);
       List<FileInfo> copies = new ArrayList<>();
       for (HubFile file : files) {
@@ -85,6 +86,7 @@ public final class HubSource {
         download.copy(file, location);
         copies.add(new FileInfo(location, file.bytes()));
       }
+      write(commit, files, list(name, output), storage);
       return copies;
     } catch (IOException e) {
       throw new UncheckedIOException(
@@ -95,5 +97,57 @@ public final class HubSource {
               + "): run again, and it goes on from there.",
           e);
     }
+  }
+
+  private static String folder(HubName name, String output) {
+    return (output.endsWith("/") ? output : output + "/") + "hub/" + name.repository().name();
+  }
+
+  /** Where it is written down which files a complete copy has. */
+  private static String list(HubName name, String output) {
+    return folder(name, output) + "/.complete-" + Sha256.of(name.revision() + "\n" + name.glob());
+  }
+
+  private static void write(String commit, List<HubFile> files, String list, Storage storage)
+      throws IOException {
+    StringBuilder lines = new StringBuilder();
+    files.forEach(
+        file ->
+            lines
+                .append(file.bytes())
+                .append(' ')
+                .append(commit)
+                .append('/')
+                .append(file.path())
+                .append('\n'));
+    byte[] bytes = lines.toString().getBytes(StandardCharsets.UTF_8);
+    storage.write(list, out -> out.write(bytes));
+  }
+
+  /** A copy that needs no hub. */
+  private static List<FileInfo> complete(HubName name, String output, Storage storage)
+      throws IOException {
+    List<FileInfo> copies = new ArrayList<>();
+    String list = list(name, output);
+    if (storage.exists(list)) {
+      try (InputStream in = storage.open(list)) {
+        String lines = new String(in.readAllBytes(), StandardCharsets.UTF_8);
+        for (String line : lines.lines().toList()) {
+          String[] parts = line.split(" ", 2);
+          String location = storage.qualify(folder(name, output) + "/" + parts[1]);
+          copies.add(new FileInfo(location, Long.parseLong(parts[0])));
+        }
+      }
+    }
+    boolean isWhole = !copies.isEmpty();
+    for (FileInfo copy : copies) {
+      isWhole &= storage.exists(copy.uri()) && storage.size(copy.uri()) == copy.bytes();
+    }
+    if (!isWhole) {
+      throw new InvalidDataException(
+          "HF_HUB_OFFLINE is set, and %s has no complete copy of the data set '%s' at '%s': unset it."
+              .formatted(output, name.repository().name(), name.revision()));
+    }
+    return copies;
   }
 }

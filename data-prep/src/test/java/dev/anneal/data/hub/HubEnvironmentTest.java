@@ -104,9 +104,15 @@ class HubEnvironmentTest {
   @ParameterizedTest
   @ValueSource(strings = {"socks5://proxy", "https://proxy", "http://", "a b"})
   void refusesAProxyThatCannotBeUsed(String proxy) {
-    assertThatThrownBy(() -> of(Map.of("HTTPS_PROXY", proxy)))
+    HubProxies proxies = of(Map.of("HTTPS_PROXY", proxy, "NO_PROXY", "near")).proxies();
+    assertThatThrownBy(() -> proxies.forJava(URI.create("https://hub")))
         .isInstanceOf(InvalidDataException.class)
         .hasMessageStartingWith("HTTPS_PROXY names no proxy that can be used");
+    assertThat(proxies.proxyOf(URI.create("https://near"))).isEmpty();
+    assertThat(proxies.proxyOf(URI.create("http://hub"))).isEmpty();
+    assertThatThrownBy(
+            () -> of(Map.of("all_proxy", proxy)).proxies().proxyOf(URI.create("http://hub")))
+        .hasMessageStartingWith("all_proxy names no proxy that can be used");
   }
 
   @ParameterizedTest
@@ -135,6 +141,14 @@ class HubEnvironmentTest {
     assertThat(exclude.of(files).stream().map(HubFile::path))
         .doesNotContain(chosen.split(" "))
         .hasSize(files.size() - chosen.split(" ").length);
+  }
+
+  @Test
+  void refusesAPatternThatIsNone() {
+    HubSelection broken = new HubSelection(List.of("[z-a]"), List.of());
+    assertThatThrownBy(() -> broken.of(List.of()))
+        .isInstanceOf(InvalidDataException.class)
+        .hasMessageStartingWith("'[z-a]' is no pattern of file names");
   }
 
   private HubEnvironment of(Map<String, String> variables) {

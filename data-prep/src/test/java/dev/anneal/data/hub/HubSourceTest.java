@@ -72,6 +72,24 @@ class HubSourceTest {
   }
 
   @Test
+  void asksNobodyOffline() throws IOException {
+    server.file("large 1.json", LARGE);
+    HubName name = HubName.parse("hub:datasets/org/name");
+    HubClient offline =
+        new HubClient(new HubEnvironment(server.endpoint(), null, HubProxies.NONE, true));
+    Path cache = dir.resolve("cache");
+    assertThatThrownBy(() -> HubSource.fetch(name, dir + "/out", offline, cache, storage()))
+        .isInstanceOf(InvalidDataException.class)
+        .hasMessageStartingWith("HF_HUB_OFFLINE is set, and");
+    List<FileInfo> copies = fetch("hub:datasets/org/name");
+    server.close();
+    assertThat(HubSource.fetch(name, dir + "/out", offline, cache, storage())).isEqualTo(copies);
+    Files.delete(Path.of(copies.get(0).uri().substring("file:".length())));
+    assertThatThrownBy(() -> HubSource.fetch(name, dir + "/out", offline, cache, storage()))
+        .isInstanceOf(InvalidDataException.class);
+  }
+
+  @Test
   void takesTheFilesThatAreNamed() {
     server
         .file("en/a.json", "[]".getBytes(UTF_8))

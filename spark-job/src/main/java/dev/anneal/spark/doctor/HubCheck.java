@@ -37,8 +37,10 @@ final class HubCheck {
 
   /** Adds an executor's, by which no run ends. */
   static void addForExecutor(Looks looks, Places places) {
-    URI hub = HubSource.endpoint(places.storage().configuration());
-    looks.add("hub", LIMIT.plusSeconds(1), () -> ask(hub));
+    looks.add(
+        "hub",
+        LIMIT.plusSeconds(1),
+        () -> ask(HubSource.endpoint(places.storage().configuration())));
   }
 
   private static String ask(URI hub) throws IOException, InterruptedException {

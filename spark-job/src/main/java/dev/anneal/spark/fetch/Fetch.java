@@ -9,16 +9,18 @@ import dev.anneal.spark.BadRequestException;
 import dev.anneal.spark.JobFailedException;
 import dev.anneal.spark.Request.Existing;
 import dev.anneal.spark.cluster.Slots;
+import dev.anneal.spark.preflight.OutputPlaceCheck;
 import dev.anneal.spark.progress.ProgressDisplay.Medium;
 import dev.anneal.spark.session.RunSession;
+import dev.anneal.spark.storage.RunFolder;
 import dev.anneal.storage.Storage;
 import dev.anneal.training.InvalidModelException;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.SparkConf;
 import org.apache.spark.api.java.JavaSparkContext;
@@ -106,6 +108,7 @@ public final class Fetch {
     if (there.isPresent()) {
       return there.get();
     }
+    requireLasting("--output", target, session);
     requireOnline();
     FetchRecord asked = ask(commit(target));
     try {
@@ -119,6 +122,19 @@ public final class Fetch {
               .formatted(request.repository().display(), target.display(), reason(e)),
           e);
     }
+  }
+
+  /** Refuses a place that is lost with the driver. */
+  static void requireLasting(String name, FetchTarget target, RunSession session) {
+    if (session != null && target.isLocal()) {
+      OutputPlaceCheck.check(
+          name, new RunFolder(target.location(), target.storage().configuration()), session.conf());
+    }
+  }
+
+  /** What is complete already and needs no hub. */
+  Optional<FetchResult> found(Storage storage) throws IOException {
+    return thereWithoutAsking(FetchTarget.of(request.output(), storage));
   }
 
   private static String reason(IOException e) {
@@ -169,7 +185,14 @@ public final class Fetch {
   }
 
   private FetchRecord ask(String commit) throws IOException {
-    List<HubFile> wanted = request.selection().of(client.files(request.repository(), commit));
+    List<HubFile> listed = client.files(request.repository(), commit);
+    List<HubFile> others = listed.stream().filter(file -> !FetchTarget.isOwn(file.path())).toList();
+    if (others.size() < listed.size() && progress != null) {
+      progress.line(
+          "Note: files of the %s under %s and %s are left out, which are names of Anneal's own."
+              .formatted(request.repository().display(), FetchTarget.WORK, FetchRecord.NAME));
+    }
+    List<HubFile> wanted = request.selection().of(others);
     if (wanted.isEmpty()) {
       throw new BadRequestException(
           "The %s has no file that is wanted at %s: look at --include and --exclude."
@@ -188,11 +211,11 @@ public final class Fetch {
   private FetchResult toFolder(FetchRecord asked, FetchTarget target, Path folder)
       throws IOException {
     try (WorkFolder work = WorkFolder.take(folder)) {
-      FetchPlan plan = FetchPlan.of(asked, target, request.existing(), Set.of());
+      FetchPlan plan = FetchPlan.of(asked, target, request.existing(), Map.of());
       if (!plan.isDone()) {
         announce(plan, target);
         new LocalFetch(client, asked, work, progress, settings.partBytes())
-            .fetch(plan.missing(), request.connections(), () -> target.write(plan.record()));
+            .fetch(plan.missing(), request.connections(), () -> begin(plan, target));
         finish(plan, target);
         work.clear();
       }
@@ -206,7 +229,7 @@ public final class Fetch {
     FetchPlan plan = FetchPlan.of(asked, target, request.existing(), journal.unverified());
     if (!plan.isDone()) {
       announce(plan, target);
-      target.write(plan.record());
+      begin(plan, target);
       JavaSparkContext spark = JavaSparkContext.fromSparkContext(session.open().sparkContext());
       FetchTask task =
           new FetchTask(hub, fitting(session.conf()), request.repository(), asked.commit(), target);
@@ -237,10 +260,15 @@ public final class Fetch {
                 Bytes.of(plan.missingBytes())));
   }
 
-  private static void finish(FetchPlan plan, FetchTarget target) throws IOException {
+  /** A record tells of files that are right or not there, so others are removed before it. */
+  private static void begin(FetchPlan plan, FetchTarget target) throws IOException {
     for (String path : plan.obsolete()) {
       target.storage().delete(target.child(path));
     }
+    target.write(plan.record());
+  }
+
+  private static void finish(FetchPlan plan, FetchTarget target) throws IOException {
     target.write(plan.record().in(FetchRecord.State.COMPLETE));
   }
 

@@ -6,6 +6,7 @@ import dev.anneal.spark.Request.Existing;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
@@ -16,7 +17,8 @@ import java.util.stream.Collectors;
  * @param record what the folder is to hold
  * @param wanted files of the request
  * @param missing those of them that are not there yet
- * @param obsolete paths of files of another commit, to be removed when the others have come
+ * @param obsolete paths of what stands there and is not wanted, or not known to be right: to be
+ *     removed before the record tells of the new commit
  * @param isDone whether all of it was done before
  */
 record FetchPlan(
@@ -34,11 +36,12 @@ record FetchPlan(
    * Compares the request with the folder.
    *
    * @param asked the request, with its commit and the files that are wanted
-   * @param unverified paths of files that an earlier fetch has put there and not yet read again
+   * @param unverified paths of files that an earlier fetch may have put there and not yet read
+   *     again, with their checksums
    * @throws BadRequestException if something stands there that nobody has asked to replace
    */
   static FetchPlan of(
-      FetchRecord asked, FetchTarget target, Existing existing, Set<String> unverified)
+      FetchRecord asked, FetchTarget target, Existing existing, Map<String, String> unverified)
       throws IOException {
     Optional<FetchRecord> earlier = target.record();
     boolean same = earlier.map(record -> isSame(record, asked)).orElse(false);
@@ -47,13 +50,13 @@ record FetchPlan(
     }
     List<HubFile> missing = new ArrayList<>();
     for (HubFile file : asked.files()) {
-      if (unverified.contains(file.path()) || !isThere(file, target, earlier)) {
+      if (unverified.containsKey(file.path()) || !isThere(file, target, earlier)) {
         missing.add(file);
       }
     }
     if (existing == Existing.KEEP) {
       requireFree(
-          target, missing.stream().filter(file -> !unverified.contains(file.path())).toList());
+          target, missing.stream().filter(file -> !unverified.containsKey(file.path())).toList());
     }
     Set<String> wanted = asked.files().stream().map(HubFile::path).collect(Collectors.toSet());
     List<HubFile> others =
@@ -63,16 +66,28 @@ record FetchPlan(
     List<HubFile> all = new ArrayList<>(asked.files());
     if (same) {
       for (HubFile file : others) {
-        if (!unverified.contains(file.path()) && isThere(file, target, earlier)) {
+        if (!unverified.containsKey(file.path()) && isThere(file, target, earlier)) {
           all.add(file);
         }
+      }
+    }
+    List<String> obsolete = new ArrayList<>();
+    for (HubFile file : others) {
+      if (!same || unverified.containsKey(file.path())) {
+        obsolete.add(file.path());
+      }
+    }
+    for (HubFile file : missing) {
+      // what an upload of the same content has left is read again
+      if (!file.checksum().equals(unverified.get(file.path())) && target.size(file) >= 0) {
+        obsolete.add(file.path());
       }
     }
     return new FetchPlan(
         asked.with(all),
         asked.files(),
         missing,
-        same ? List.of() : others.stream().map(HubFile::path).toList(),
+        obsolete,
         same && missing.isEmpty() && earlier.get().isComplete());
   }
 
@@ -81,7 +96,7 @@ record FetchPlan(
         && earlier.commit().equals(asked.commit());
   }
 
-  // names appear only when their content has been checked
+  // names appear only when their content has been checked, and what stood there was removed before
   private static boolean isThere(HubFile file, FetchTarget target, Optional<FetchRecord> earlier)
       throws IOException {
     return earlier.isPresent() && earlier.get().has(file) && target.size(file) == file.bytes();
@@ -95,7 +110,7 @@ record FetchPlan(
               .formatted(
                   target.display(), earlier.get().repository().display(), earlier.get().commit()));
     }
-    if (!target.storage().list(target.location()).isEmpty()) {
+    if (target.hasOthersFiles()) {
       throw new BadRequestException(
           "%s holds files that were not fetched: choose another folder, or add --overwrite to fetch into it."
               .formatted(target.display()));

@@ -8,7 +8,9 @@ import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.Serializable;
+import java.util.Arrays;
 import java.util.Optional;
+import org.apache.hadoop.fs.Path;
 
 /**
  * The folder that files of the hub are brought to.
@@ -18,9 +20,12 @@ import java.util.Optional;
 record FetchTarget(String location, Storage storage) implements Serializable {
   private static final long serialVersionUID = 1L;
 
+  /** Folder of what is under way. */
+  static final String WORK = ".anneal-fetch";
+
   static FetchTarget of(String output, Storage storage) {
     try {
-      return new FetchTarget(storage.qualify(output).replaceFirst("/+$", ""), storage);
+      return new FetchTarget(storage.qualify(output), storage);
     } catch (IOException e) {
       throw new BadRequestException(
           "--output %s is no place to write to (%s): name a folder or a URI."
@@ -38,7 +43,7 @@ record FetchTarget(String location, Storage storage) implements Serializable {
   }
 
   String child(String name) {
-    return location + "/" + name;
+    return location.endsWith("/") ? location + name : location + "/" + name;
   }
 
   FetchTarget below(String name) {
@@ -51,6 +56,23 @@ record FetchTarget(String location, Storage storage) implements Serializable {
       return storage.size(child(file.path()));
     } catch (FileNotFoundException e) {
       return -1;
+    }
+  }
+
+  /** Whether the first folder or file of a path is Anneal's own. */
+  static boolean isOwn(String path) {
+    String first = path.split("/", 2)[0];
+    return first.equals(FetchRecord.NAME) || first.equals(WORK);
+  }
+
+  /** Whether anything stands here that Anneal has no record of: files, folders, hidden ones. */
+  boolean hasOthersFiles() throws IOException {
+    Path folder = new Path(location);
+    try {
+      return Arrays.stream(folder.getFileSystem(storage.configuration()).listStatus(folder))
+          .anyMatch(file -> !isOwn(file.getPath().getName()));
+    } catch (FileNotFoundException e) {
+      return false;
     }
   }
 

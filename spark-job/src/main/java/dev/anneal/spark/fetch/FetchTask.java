@@ -10,7 +10,6 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.io.Serializable;
-import java.util.Map;
 
 /**
  * Moves bytes from the hub to an object store, on an executor and through its memory alone. It
@@ -39,8 +38,16 @@ record FetchTask(
     long end = work.end(work.first() + work.parts() - 1);
     try (MultipartUpload upload = MultipartUpload.of(target.storage(), target.child(file.path()))) {
       PartSender sender = new PartSender(upload, work);
-      client().reader(repository, commit, file).read(start, end, sender::write);
-      return new FetchWork.Outcome(file.path(), sender.finish(), end - start, true);
+      HubClient client = client();
+      client.reader(repository, commit, file).read(start, end, sender::write);
+      String sha256 =
+          file.sha256() == null ? client.known(repository, commit, file).sha256() : null;
+      return new FetchWork.Outcome(file.path(), sender.finish(), end - start, true, sha256);
+    } catch (IOException e) {
+      if (StoreFetch.isGone(e)) {
+        return new FetchWork.Outcome(file.path(), 0, false);
+      }
+      throw e;
     }
   }
 
@@ -56,13 +63,13 @@ record FetchTask(
         digest.update(chunk, 0, read);
       }
     }
-    return new FetchWork.Outcome(file.path(), Map.of(), 0, digest.matches());
+    return new FetchWork.Outcome(file.path(), 0, digest.matches());
   }
 
   private FetchWork.Outcome copy(HubFile file) throws IOException {
     HubClient client = client();
     target.storage().write(target.child(file.path()), out -> copy(client, file, out));
-    return new FetchWork.Outcome(file.path(), Map.of(), file.bytes(), true);
+    return new FetchWork.Outcome(file.path(), file.bytes(), true);
   }
 
   private void copy(HubClient client, HubFile file, OutputStream out) throws IOException {

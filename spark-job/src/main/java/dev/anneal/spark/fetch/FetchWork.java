@@ -50,10 +50,17 @@ sealed interface FetchWork extends Serializable {
    * @param path of the file
    * @param parts that were sent, with what tells them
    * @param fetchedBytes that came from the hub
-   * @param matches whether the checksum, if one was taken, is that of the hub
+   * @param matches whether the checksum, if one was taken, is that of the hub; of parts, whether
+   *     the store still knows their upload
+   * @param sha256 that the content came with, where the listing has none; else null
    */
-  record Outcome(String path, Map<Integer, byte[]> parts, long fetchedBytes, boolean matches)
+  record Outcome(
+      String path, Map<Integer, byte[]> parts, long fetchedBytes, boolean matches, String sha256)
       implements Serializable {
     private static final long serialVersionUID = 1L;
+
+    Outcome(String path, long fetchedBytes, boolean matches) {
+      this(path, Map.of(), fetchedBytes, matches, null);
+    }
   }
 }

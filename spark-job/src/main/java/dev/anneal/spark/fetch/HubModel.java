@@ -128,6 +128,10 @@ public final class HubModel {
       fetch.to(cache.storage(), session);
       return folder;
     }
+    if (fetch.found(cache.storage()).isPresent()) {
+      return folder;
+    }
+    Fetch.requireLasting("spark.hadoop." + CACHE_KEY, folder, session);
     Path lock = Path.of(folder.display() + ".lock");
     try (WaitingLock held = WaitingLock.take(lock, () -> progress.line(waiting(folder)))) {
       held.requireHeld();
@@ -155,8 +159,17 @@ public final class HubModel {
       return known(ref);
     }
     String commit = new HubClient(hub, settings.patience()).commit(repository, revision);
-    cache.storage().write(ref, out -> out.write(commit.getBytes(StandardCharsets.UTF_8)));
+    remember(ref, commit);
     return commit;
+  }
+
+  private void remember(String ref, String commit) {
+    try {
+      cache.storage().write(ref, out -> out.write(commit.getBytes(StandardCharsets.UTF_8)));
+    } catch (IOException cannotBeWritten) {
+      // it is of use offline alone, and a cache may be there to be read only
+      return;
+    }
   }
 
   private String known(String ref) throws IOException {

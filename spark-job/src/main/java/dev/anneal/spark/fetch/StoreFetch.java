@@ -3,6 +3,7 @@ package dev.anneal.spark.fetch;
 import dev.anneal.data.hub.HubDigest;
 import dev.anneal.data.hub.HubFile;
 import dev.anneal.data.task.ObjectBytes;
+import dev.anneal.data.task.TaskFailure;
 import dev.anneal.data.task.TaskResults;
 import dev.anneal.spark.job.RootCause;
 import dev.anneal.storage.MultipartUpload;
@@ -10,6 +11,9 @@ import dev.anneal.training.io.Concurrently;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Consumer;
 import org.apache.spark.api.java.JavaSparkContext;
 
@@ -27,7 +31,12 @@ final class StoreFetch {
 
   private static final int REQUESTS_AT_ONCE = 16;
   private static final int JOURNAL_MILLIS = 5_000;
-  private static final String NO_UPLOAD = "NoSuchUpload";
+
+  /** What S3 calls an upload that it has given up, and parts that are not those of the upload. */
+  private static final List<String> GONE = List.of("NoSuchUpload", "InvalidPart");
+
+  /** How often uploads are begun anew that the store has given up. */
+  private static final int MOST_ROUNDS = 3;
 
   private final FetchTask task;
   private final FetchTarget target;
@@ -54,23 +63,49 @@ final class StoreFetch {
     }
     journal.keepOnly(large).forEach(this::abort);
     try (JournalWriter writer = new JournalWriter(journal, JOURNAL_MILLIS)) {
-      Concurrently.forEach(large, REQUESTS_AT_ONCE, this::begin);
-      writer.writeNow();
-      List<FetchWork> uploads = uploads(large);
-      expect(uploads, small);
-      run(uploads, outcome -> journal.sent(outcome.path(), outcome.parts()));
-      Concurrently.forEach(large, REQUESTS_AT_ONCE, this::complete);
-      writer.writeNow();
+      small.forEach(file -> progress.expect(file.bytes()));
+      upload(large, writer);
       verify(large);
       run(small.stream().<FetchWork>map(FetchWork.Copy::new).toList(), outcome -> {});
-    } catch (IOException e) {
-      if (String.valueOf(e.getMessage()).contains(NO_UPLOAD)) {
-        // the store has given them up, so the next fetch begins others
-        journal.remove();
-      }
-      throw e;
     }
     journal.remove();
+  }
+
+  /** Makes files of all parts; an upload that the store has given up is begun anew. */
+  private void upload(List<HubFile> files, JournalWriter writer) throws IOException {
+    List<HubFile> left = files;
+    for (int round = 1; !left.isEmpty(); round++) {
+      Concurrently.forEach(left, REQUESTS_AT_ONCE, this::begin);
+      writer.writeNow();
+      List<FetchWork> uploads = uploads(left);
+      expect(uploads);
+      Set<String> gone = ConcurrentHashMap.newKeySet();
+      run(uploads, outcome -> take(outcome, gone));
+      List<HubFile> whole = left.stream().filter(file -> !gone.contains(file.path())).toList();
+      Concurrently.forEach(whole, REQUESTS_AT_ONCE, file -> complete(file, gone));
+      gone.forEach(journal::forget);
+      writer.writeNow();
+      left = left.stream().filter(file -> gone.contains(file.path())).toList();
+      if (round == MOST_ROUNDS && !left.isEmpty()) {
+        throw new IOException(
+            "the store has given up %s uploads of '%s'".formatted(round, left.get(0).path()));
+      }
+    }
+  }
+
+  private void take(FetchWork.Outcome outcome, Set<String> gone) {
+    if (outcome.matches()) {
+      journal.sent(outcome.path(), outcome.parts(), outcome.sha256());
+    } else {
+      gone.add(outcome.path());
+    }
+  }
+
+  /** Whether the store says that it has given up an upload. */
+  static boolean isGone(Exception failure) {
+    return TaskFailure.causes(failure).stream()
+        .map(cause -> cause.type() + ": " + cause.message())
+        .anyMatch(text -> GONE.stream().anyMatch(text::contains));
   }
 
   private void abort(String path, byte[] upload) {
@@ -84,7 +119,8 @@ final class StoreFetch {
   }
 
   private void begin(HubFile file) throws IOException {
-    if (journal.of(file).isPresent()) {
+    Optional<UploadJournal.Entry> begun = journal.of(file);
+    if (begun.isPresent() && (!begun.get().isFile() || target.size(file) == file.bytes())) {
       return;
     }
     long usual = task.settings().partBytes();
@@ -118,23 +154,30 @@ final class StoreFetch {
     return uploads;
   }
 
-  private void expect(List<FetchWork> uploads, List<HubFile> small) {
+  private void expect(List<FetchWork> uploads) {
     for (FetchWork work : uploads) {
       if (work instanceof FetchWork.Upload upload) {
         progress.expect(
             upload.end(upload.first() + upload.parts() - 1) - upload.start(upload.first()));
       }
     }
-    small.forEach(file -> progress.expect(file.bytes()));
   }
 
-  private void complete(HubFile file) throws IOException {
+  private void complete(HubFile file, Set<String> gone) throws IOException {
     UploadJournal.Entry entry = journal.of(file).orElseThrow();
-    // a driver that ended here may have completed it without writing so down
-    if (!entry.isFile() && target.size(file) != file.bytes()) {
+    if (!entry.isFile()) {
       try (MultipartUpload upload =
           MultipartUpload.of(target.storage(), target.child(file.path()))) {
         upload.complete(entry.upload(), entry.sent());
+      } catch (IOException e) {
+        // a driver that ended here may have completed it without writing so down
+        if (!isGone(e)) {
+          throw e;
+        }
+        if (target.size(file) != file.bytes()) {
+          gone.add(file.path());
+          return;
+        }
       }
     }
     entry.becomesFile();
@@ -143,7 +186,7 @@ final class StoreFetch {
   private void verify(List<HubFile> files) throws IOException {
     List<String> wrong = new ArrayList<>();
     run(
-        files.stream().<FetchWork>map(FetchWork.Verify::new).toList(),
+        files.stream().map(this::verification).toList(),
         outcome -> {
           if (!outcome.matches()) {
             wrong.add(outcome.path());
@@ -160,6 +203,10 @@ final class StoreFetch {
         throw HubDigest.mismatch(file);
       }
     }
+  }
+
+  private FetchWork verification(HubFile file) {
+    return new FetchWork.Verify(journal.of(file).orElseThrow().known(file));
   }
 
   private void run(List<FetchWork> work, Consumer<FetchWork.Outcome> taker) throws IOException {

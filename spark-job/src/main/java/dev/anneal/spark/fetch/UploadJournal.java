@@ -11,7 +11,6 @@ import java.util.Base64;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 import java.util.SortedMap;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentSkipListMap;
@@ -39,6 +38,7 @@ final class UploadJournal {
     private final byte[] upload;
     private final SortedMap<Integer, byte[]> sent = new ConcurrentSkipListMap<>();
     private volatile boolean isFile;
+    private volatile String sha256;
 
     private Entry(String checksum, long partBytes, byte[] upload) {
       this.checksum = checksum;
@@ -56,6 +56,13 @@ final class UploadJournal {
 
     SortedMap<Integer, byte[]> sent() {
       return sent;
+    }
+
+    /** The file with the SHA-256 that its content came with, where the listing has none. */
+    HubFile known(HubFile file) {
+      return file.sha256() == null && sha256 != null
+          ? new HubFile(file.path(), file.bytes(), sha256, file.gitSha1())
+          : file;
     }
 
     int parts(HubFile file) {
@@ -96,6 +103,7 @@ final class UploadJournal {
       entry.sent.put(part.path("number").asInt(), part.path("part").binaryValue());
     }
     entry.isFile = json.path("is_file").asBoolean();
+    entry.sha256 = json.path("sha256").textValue();
     entries.put(json.path("path").asText(), entry);
   }
 
@@ -110,6 +118,9 @@ final class UploadJournal {
           upload.put("part_bytes", entry.partBytes);
           upload.put("upload", base64.encodeToString(entry.upload));
           upload.put("is_file", entry.isFile);
+          if (entry.sha256 != null) {
+            upload.put("sha256", entry.sha256);
+          }
           entry.sent.forEach(
               (number, part) ->
                   upload
@@ -122,18 +133,19 @@ final class UploadJournal {
     target.storage().write(target.child(NAME), out -> out.write(bytes));
   }
 
-  /** Removes what was written down. */
+  /** Removes what was written down; all of it is done. */
   synchronized void remove() throws IOException {
     entries.clear();
     target.storage().delete(target.child(NAME));
   }
 
-  /** Files that stand in the store, and that nobody has read again yet. */
-  Set<String> unverified() {
+  /**
+   * Checksums of files by their paths: they may stand in the store, also without a word of it here,
+   * and nobody has read them again yet.
+   */
+  Map<String, String> unverified() {
     return entries.entrySet().stream()
-        .filter(entry -> entry.getValue().isFile)
-        .map(Map.Entry::getKey)
-        .collect(Collectors.toSet());
+        .collect(Collectors.toMap(Map.Entry::getKey, entry -> entry.getValue().checksum));
   }
 
   Optional<Entry> of(HubFile file) {
@@ -146,8 +158,17 @@ final class UploadJournal {
     return entry;
   }
 
-  void sent(String path, Map<Integer, byte[]> parts) {
-    entries.get(path).sent.putAll(parts);
+  /**
+   * Parts of a file have been sent.
+   *
+   * @param sha256 that the content came with; may be null
+   */
+  void sent(String path, Map<Integer, byte[]> parts, String sha256) {
+    Entry entry = entries.get(path);
+    entry.sent.putAll(parts);
+    if (sha256 != null) {
+      entry.sha256 = sha256;
+    }
   }
 
   void forget(String path) {

@@ -1,5 +1,6 @@
 package dev.anneal.spark.fetch;
 
+import dev.anneal.spark.BadRequestException;
 import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.nio.channels.FileChannel;
@@ -25,11 +26,10 @@ final class WaitingLock implements AutoCloseable {
    * Takes it as soon as nobody has it.
    *
    * @param waiting done once, if somebody has it
+   * @throws BadRequestException if its folder cannot be written
    */
   static WaitingLock take(Path file, Runnable waiting) throws IOException {
-    Files.createDirectories(file.getParent());
-    FileChannel channel =
-        FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+    FileChannel channel = open(file);
     try {
       boolean told = false;
       while (!isTaken(channel)) {
@@ -47,6 +47,18 @@ final class WaitingLock implements AutoCloseable {
     } catch (IOException | RuntimeException e) {
       channel.close();
       throw e;
+    }
+  }
+
+  private static FileChannel open(Path file) {
+    try {
+      Files.createDirectories(file.getParent());
+      return FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+    } catch (IOException e) {
+      throw new BadRequestException(
+          "%s cannot be written (%s): let this user write there, or choose another folder."
+              .formatted(file.getParent(), e),
+          e);
     }
   }
 

@@ -7,8 +7,10 @@ import java.nio.channels.OverlappingFileLockException;
 import java.nio.file.DirectoryNotEmptyException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.BasicFileAttributes;
 
 /**
  * Where files of a local fetch wait until they are complete: {@code .anneal-fetch} in the folder
@@ -37,23 +39,40 @@ final class WorkFolder implements AutoCloseable {
    */
   static WorkFolder take(Path target) {
     boolean isNewTarget = !Files.exists(target);
-    Path path = target.resolve(".anneal-fetch");
+    Path path = target.resolve(FetchTarget.WORK);
     try {
-      Files.createDirectories(path);
-      FileChannel lock =
-          FileChannel.open(path.resolve(LOCK), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
-      if (!isFree(lock)) {
+      Path file = path.resolve(LOCK);
+      while (true) {
+        Files.createDirectories(path);
+        Object before = key(file);
+        FileChannel lock =
+            FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+        if (!isFree(lock)) {
+          lock.close();
+          throw new BadRequestException(
+              "Another fetch is at work in %s: wait for it, or choose another folder."
+                  .formatted(target));
+        }
+        // a fetch that has ended meanwhile removed the file, and a lock on that one is nobody's
+        if (before != null && before.equals(key(file))) {
+          return new WorkFolder(target, path, lock, isNewTarget);
+        }
         lock.close();
-        throw new BadRequestException(
-            "Another fetch is at work in %s: wait for it, or choose another folder."
-                .formatted(target));
       }
-      return new WorkFolder(target, path, lock, isNewTarget);
     } catch (IOException e) {
       throw new BadRequestException(
           "%s cannot be written (%s): choose a folder that this user can write to."
               .formatted(target, e),
           e);
+    }
+  }
+
+  /** Tells the file from others that had its name; null where there is none. */
+  private static Object key(Path file) throws IOException {
+    try {
+      return Files.readAttributes(file, BasicFileAttributes.class).fileKey();
+    } catch (NoSuchFileException e) {
+      return null;
     }
   }
 

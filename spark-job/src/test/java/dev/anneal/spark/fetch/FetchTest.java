@@ -170,14 +170,20 @@ class FetchTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"503,", "500,", "429, 1", "503, 'Wed, 21 Oct 2015 07:28:00 GMT'"})
+  @CsvSource({
+    "503,",
+    "500,",
+    "429, 1",
+    "429, '\"resolvers\";r=0;t=1'",
+    "503, 'Wed, 21 Oct 2015 07:28:00 GMT'"
+  })
   void asksAgain(int status, String retryAfter) throws IOException {
     server.fail(2, status, retryAfter);
     long start = System.nanoTime();
     fetch(model());
 
     assertThat(out("model-1.safetensors")).hasBinaryContent(WEIGHTS);
-    if ("1".equals(retryAfter)) {
+    if (status == 429) {
       assertThat(Duration.ofNanos(System.nanoTime() - start)).isGreaterThan(Duration.ofSeconds(1));
     }
   }
@@ -350,6 +356,57 @@ class FetchTest {
     assertThat(out("original/weights.pth")).doesNotExist();
     assertThat(server.contents()).singleElement().extracting("path").isEqualTo("config.json");
     assertThat(out(".anneal-fetch.json")).content().contains(OTHER_COMMIT);
+  }
+
+  @Test
+  void takesNothingOfAnotherCommitForItsOwnAfterAnInterruption() throws IOException {
+    fetch(model());
+    byte[] other = WEIGHTS.clone();
+    other[0]++;
+    server
+        .commit(OTHER_COMMIT)
+        .large("model-1.safetensors", other)
+        .breakFile("model-1.safetensors");
+    assertThatThrownBy(() -> fetch(model().exclude("original/").existing(Existing.REPLACE)))
+        .isInstanceOf(JobFailedException.class);
+    assertThat(out("model-1.safetensors")).doesNotExist();
+    assertThat(out("original/weights.pth")).doesNotExist();
+
+    server.breakFile("");
+    fetch(model().exclude("original/"));
+    assertThat(out("model-1.safetensors")).hasBinaryContent(other);
+  }
+
+  @Test
+  void leavesOutNamesOfItsOwn() throws IOException {
+    server.small(".anneal-fetch/lock", "x").small(".anneal-fetch.json", "{}");
+    assertThat(fetch(model()).files()).isEqualTo(5);
+    assertThat(said.toString()).contains("Note: files of the model 'org/name' under .anneal-fetch");
+    assertThat(fetch(model()).fetchedBytes()).isZero();
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"folder/file", ".hidden"})
+  void seesWhateverStandsThere(String name) throws IOException {
+    Files.createDirectories(out(name).getParent());
+    Files.writeString(out(name), "mine");
+    assertThatThrownBy(() -> fetch(model()))
+        .isInstanceOf(BadRequestException.class)
+        .hasMessageContaining("holds files that were not fetched");
+  }
+
+  @Test
+  void keepsTheRootOfABucket() {
+    assertThat(new FetchTarget("s3a://bucket/", null).child("x")).isEqualTo("s3a://bucket/x");
+    assertThat(new FetchTarget("s3a://bucket/a", null).child("x")).isEqualTo("s3a://bucket/a/x");
+  }
+
+  @Test
+  void saysThatALocksFolderCannotBeWritten() throws IOException {
+    Path file = Files.createFile(dir.resolve("file"));
+    assertThatThrownBy(() -> WaitingLock.take(file.resolve("x.lock"), () -> {}))
+        .isInstanceOf(BadRequestException.class)
+        .hasMessageContaining("cannot be written");
   }
 
   @Test

@@ -274,7 +274,8 @@ public final class HubServer implements AutoCloseable {
       return false;
     }
     if (retryAfter != null) {
-      exchange.getResponseHeaders().add("Retry-After", retryAfter);
+      String header = retryAfter.startsWith("\"") ? "RateLimit" : "Retry-After";
+      exchange.getResponseHeaders().add(header, retryAfter);
     }
     answer(exchange, failure, new byte[0]);
     return true;

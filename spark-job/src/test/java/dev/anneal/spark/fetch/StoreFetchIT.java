@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.anneal.data.hub.HubEnvironment;
+import dev.anneal.data.hub.HubFile;
 import dev.anneal.spark.BadRequestException;
 import dev.anneal.spark.JobFailedException;
 import dev.anneal.spark.Request.Existing;
@@ -12,12 +13,14 @@ import dev.anneal.spark.s3.FaultyStore;
 import dev.anneal.spark.s3.S3Server;
 import dev.anneal.spark.s3.StoreConfiguration;
 import dev.anneal.spark.session.CallersSession;
+import dev.anneal.storage.MultipartUpload;
 import dev.anneal.storage.Storage;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import org.apache.hadoop.conf.Configuration;
@@ -129,6 +132,42 @@ class StoreFetchIT {
     assertThat(hub.contents()).noneMatch(asked -> asked.path().equals("model-1.safetensors"));
     assertThat(read("model-1.safetensors")).isEqualTo(FIRST);
     assertThat(read("model-2.safetensors")).isEqualTo(SECOND);
+  }
+
+  @Test
+  void beginsAnewWhatTheStoreHasGivenUp() throws IOException {
+    hub.breakFile("model-2.safetensors");
+    assertThatThrownBy(() -> fetch(model())).isInstanceOf(JobFailedException.class);
+    HubFile first = new HubFile("model-1.safetensors", FIRST.length, null, "0");
+    HubFile second = new HubFile("model-2.safetensors", SECOND.length, null, "0");
+    UploadJournal journal = UploadJournal.read(new FetchTarget(output, storage));
+    assertThat(journal.unverified()).containsOnlyKeys(first.path(), second.path());
+    for (HubFile file : List.of(first, second)) {
+      try (MultipartUpload upload = MultipartUpload.of(storage, output + "/" + file.path())) {
+        upload.abort(journal.of(file).orElseThrow().upload());
+      }
+    }
+    hub.breakFile("");
+
+    fetch(model());
+    assertThat(read("model-1.safetensors")).isEqualTo(FIRST);
+    assertThat(read("model-2.safetensors")).isEqualTo(SECOND);
+  }
+
+  @Test
+  void replacesAFileOfTheSameSize() throws IOException {
+    fetch(model());
+    byte[] other = FIRST.clone();
+    other[0]++;
+    hub.commit("f".repeat(40)).large("model-1.safetensors", other).breakFile("model-1.safetensors");
+    FetchRequest replacing = model().exclude("model-2*").existing(Existing.REPLACE);
+    assertThatThrownBy(() -> fetch(replacing)).isInstanceOf(JobFailedException.class);
+    assertThat(storage.exists(output + "/model-1.safetensors")).isFalse();
+    assertThat(storage.exists(output + "/model-2.safetensors")).isFalse();
+    hub.breakFile("");
+
+    fetch(model().exclude("model-2*"));
+    assertThat(read("model-1.safetensors")).isEqualTo(other);
   }
 
   @Test
