@@ -12,6 +12,10 @@ public final class StoreRefusal {
   private static final Pattern FORBIDDEN =
       Pattern.compile("Service: (?:Amazon )?S3[,;] Status Code: 403");
 
+  /** The answer to a look at an object has no room for the reason, so an expired token is this. */
+  private static final Pattern BAD_REQUEST =
+      Pattern.compile("Bad Request \\(Service: (?:Amazon )?S3[,;] Status Code: 400");
+
   private static final Pattern PLACE = Pattern.compile("s3a?://[^\\s:,'\")]+");
 
   private StoreRefusal() {}
@@ -48,15 +52,24 @@ public final class StoreRefusal {
       }
     }
     return texts.stream()
-        .filter(text -> FORBIDDEN.matcher(text).find())
-        .map(StoreRefusal::forbidden)
+        .filter(text -> FORBIDDEN.matcher(text).find() || BAD_REQUEST.matcher(text).find())
+        .map(text -> FORBIDDEN.matcher(text).find() ? forbidden(text) : badRequest(text))
         .findFirst();
+  }
+
+  private static String badRequest(String text) {
+    return "The object store refuses a look at %s (400 Bad Request): the credentials have expired, or its region is another; run the same command again with new ones, or correct it."
+        .formatted(place(text).orElse("an object"));
   }
 
   /** A look at an object brings no more than the number. */
   private static String forbidden(String text) {
-    Matcher place = PLACE.matcher(text);
     return "The object store refuses access%s (403 Forbidden): correct the credentials, or let them read and write there."
-        .formatted(place.find() ? " to " + place.group() : "");
+        .formatted(place(text).map(place -> " to " + place).orElse(""));
+  }
+
+  private static Optional<String> place(String text) {
+    Matcher place = PLACE.matcher(text);
+    return place.find() ? Optional.of(place.group()) : Optional.empty();
   }
 }

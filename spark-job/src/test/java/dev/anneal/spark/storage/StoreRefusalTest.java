@@ -42,6 +42,18 @@ class StoreRefusalTest {
             "The object store refuses access to s3a://runs/one/run.json (403 Forbidden): correct the credentials, or let them read and write there.");
   }
 
+  /** As the soak met it: the answer to a HEAD has no body. */
+  @Test
+  void knowsCredentialsThatExpiredBeforeALook() {
+    assertThat(
+            StoreRefusal.sentence(
+                "step 682, 's3a://runs/part-00000.arrow' cannot be read (getFileStatus on s3a://runs/part-00000.arrow: software.amazon.awssdk.services.s3.model.S3Exception: Bad Request (Service: S3, Status Code: 400, Request ID: null):null"))
+        .hasValueSatisfying(
+            sentence ->
+                assertThat(sentence)
+                    .contains("a look at s3a://runs/part-00000.arrow (400", "have expired"));
+  }
+
   /** As the library of Spark 3.5 says it. */
   @Test
   void knowsTheFirstVersionOfTheLibrary() {
