@@ -27,7 +27,7 @@ import org.junit.jupiter.api.io.TempDir;
 /** The verb {@code merge} through {@code submit.sh}, on local disks and on an S3 server. */
 class MergeIT {
   private static final Path GOLDEN =
-      Path.of(System.getProperty("anneal.shared"), "golden", "tiny-llama31");
+      Path.of(System.getProperty("anneal.shared"), "golden", "tiny-llama31").normalize();
   private static final String SHARDS = "20KB";
   private static final ObjectMapper JSON = new ObjectMapper();
 

@@ -19,9 +19,9 @@ import org.junit.jupiter.api.io.TempDir;
 /** What a merge that cannot be carried out gets before Spark starts, and what a plan says. */
 class MergeRefusalsTest {
   private static final Path GOLDEN =
-      Path.of(System.getProperty("anneal.shared"), "golden", "tiny-llama31");
+      Path.of(System.getProperty("anneal.shared"), "golden", "tiny-llama31").normalize();
   private static final Path TINY =
-      Path.of(System.getProperty("anneal.home"), "conf", "tiny", "model");
+      Path.of(System.getProperty("anneal.home"), "conf", "tiny", "model").normalize();
 
   @TempDir Path folder;
 
