@@ -306,7 +306,8 @@ class GeneratorTest {
     for (int i = 0; i < 3; i++) {
       Models.generate(llama, Models.PROMPTS, spec);
     }
-    assertThat(Pointer.totalCount()).as("handles").isEqualTo(handles);
-    assertThat(Pointer.totalBytes()).as("bytes").isEqualTo(bytes);
+    // handles of earlier tests may be collected meanwhile
+    assertThat(Pointer.totalCount()).as("handles").isLessThanOrEqualTo(handles);
+    assertThat(Pointer.totalBytes()).as("bytes").isLessThanOrEqualTo(bytes);
   }
 }
