@@ -3,7 +3,6 @@ package dev.anneal.storage;
 import java.io.EOFException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
-import java.nio.channels.NonWritableChannelException;
 import java.nio.channels.SeekableByteChannel;
 import org.apache.hadoop.fs.FSDataInputStream;
 import org.apache.hadoop.fs.StreamCapabilities;
@@ -12,29 +11,27 @@ import org.apache.hadoop.fs.StreamCapabilities;
  * A remote file as a channel that can be positioned. A read asks the store for as many bytes as the
  * target takes, in one request, whatever was read before.
  */
-final class HadoopChannel implements SeekableByteChannel {
+final class HadoopChannel extends ReadOnlyChannel {
   private static final int CHUNK_BYTES = 1 << 20;
   private static final int MAX_EARLY_ENDS = 5;
 
   private final FSDataInputStream in;
   private final String location;
-  private final long size;
   private final boolean asksAhead;
   private int asked;
   private byte[] chunk = new byte[0];
-  private boolean open = true;
 
   HadoopChannel(FSDataInputStream in, String location, long size) {
+    super(size);
     this.in = in;
     this.location = location;
-    this.size = size;
     this.asksAhead = in.hasCapability(StreamCapabilities.READAHEAD);
   }
 
   /** Fills the target, but for the file's end. */
   @Override
   public int read(ByteBuffer target) throws IOException {
-    long left = size - in.getPos();
+    long left = size() - in.getPos();
     if (left <= 0) {
       return -1;
     }
@@ -52,7 +49,7 @@ final class HadoopChannel implements SeekableByteChannel {
         read += count;
       } else if (++earlyEnds > MAX_EARLY_ENDS) {
         throw new EOFException(
-            "'%s' has %s bytes, but ends at %s".formatted(location, size, in.getPos()));
+            "'%s' has %s bytes, but ends at %s".formatted(location, size(), in.getPos()));
       }
     }
     return read;
@@ -78,28 +75,8 @@ final class HadoopChannel implements SeekableByteChannel {
   }
 
   @Override
-  public long size() {
-    return size;
-  }
-
-  @Override
-  public int write(ByteBuffer source) {
-    throw new NonWritableChannelException();
-  }
-
-  @Override
-  public SeekableByteChannel truncate(long length) {
-    throw new NonWritableChannelException();
-  }
-
-  @Override
-  public boolean isOpen() {
-    return open;
-  }
-
-  @Override
   public void close() throws IOException {
-    open = false;
+    super.close();
     in.close();
   }
 }

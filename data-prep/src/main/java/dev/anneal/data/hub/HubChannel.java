@@ -1,35 +1,33 @@
 package dev.anneal.data.hub;
 
+import dev.anneal.storage.ReadOnlyChannel;
 import java.io.IOException;
 import java.nio.ByteBuffer;
-import java.nio.channels.NonWritableChannelException;
 import java.nio.channels.SeekableByteChannel;
 
 /** A file of the hub that is read by range, a little ahead: for headers, not for contents. */
-public final class HubChannel implements SeekableByteChannel {
+public final class HubChannel extends ReadOnlyChannel {
   private static final int AHEAD_BYTES = 1 << 16;
 
   private final HubReader reader;
-  private final long size;
   private byte[] window = new byte[0];
   private long windowStart;
   private long position;
-  private boolean open = true;
 
   /** At the start of the file. */
   public HubChannel(HubReader reader, HubFile file) {
+    super(file.bytes());
     this.reader = reader;
-    this.size = file.bytes();
   }
 
   @Override
   public int read(ByteBuffer target) throws IOException {
-    if (position >= size) {
+    if (position >= size()) {
       return -1;
     }
     if (position < windowStart || position >= windowStart + window.length) {
       long wanted = Math.max(target.remaining(), AHEAD_BYTES);
-      fill((int) Math.min(wanted, size - position));
+      fill((int) Math.min(wanted, size() - position));
     }
     int from = (int) (position - windowStart);
     int count = Math.min(target.remaining(), window.length - from);
@@ -58,30 +56,5 @@ public final class HubChannel implements SeekableByteChannel {
   public SeekableByteChannel position(long newPosition) {
     position = newPosition;
     return this;
-  }
-
-  @Override
-  public long size() {
-    return size;
-  }
-
-  @Override
-  public int write(ByteBuffer source) {
-    throw new NonWritableChannelException();
-  }
-
-  @Override
-  public SeekableByteChannel truncate(long length) {
-    throw new NonWritableChannelException();
-  }
-
-  @Override
-  public boolean isOpen() {
-    return open;
-  }
-
-  @Override
-  public void close() {
-    open = false;
   }
 }

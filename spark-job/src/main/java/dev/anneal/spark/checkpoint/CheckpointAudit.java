@@ -1,17 +1,9 @@
 package dev.anneal.spark.checkpoint;
 
-import dev.anneal.data.task.TaskResults;
 import dev.anneal.spark.BadRequestException;
+import dev.anneal.spark.storage.FileAudit;
 import dev.anneal.spark.storage.RunFolder;
-import dev.anneal.storage.Storage;
-import dev.anneal.training.io.Sha256;
 import dev.anneal.training.io.WrittenFile;
-import java.io.IOException;
-import java.io.InputStream;
-import java.io.Serializable;
-import java.security.DigestInputStream;
-import java.security.MessageDigest;
-import java.util.HexFormat;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Consumer;
@@ -19,11 +11,7 @@ import org.apache.spark.api.java.JavaSparkContext;
 
 /** Reads the files of checkpoints again, on the cluster, to see whether they are as written. */
 public final class CheckpointAudit {
-  private static final int BUFFER_BYTES = 1 << 20;
-
   private CheckpointAudit() {}
-
-  private record Suspect(String location, String sha256) implements Serializable {}
 
   /**
    * The usable checkpoints from the newest on that is as it was written.
@@ -54,26 +42,10 @@ public final class CheckpointAudit {
   private static Optional<String> firstAltered(
       JavaSparkContext spark, StoredCheckpoint checkpoint) {
     List<WrittenFile> files = checkpoint.manifest().files();
-    List<Suspect> suspects =
+    List<FileAudit.Suspect> suspects =
         files.stream()
-            .map(file -> new Suspect(checkpoint.locationOf(file), file.sha256()))
+            .map(file -> new FileAudit.Suspect(checkpoint.locationOf(file), file.sha256()))
             .toList();
-    Storage storage = checkpoint.run().storage();
-    return TaskResults.collect(
-            spark
-                .parallelize(suspects, suspects.size())
-                .filter(suspect -> !sha256(storage, suspect.location()).equals(suspect.sha256()))
-                .map(Suspect::location))
-        .stream()
-        .findFirst();
-  }
-
-  private static String sha256(Storage storage, String location) throws IOException {
-    MessageDigest digest = Sha256.digest();
-    try (InputStream in = new DigestInputStream(storage.open(location), digest)) {
-      byte[] buffer = new byte[BUFFER_BYTES];
-      while (in.read(buffer) >= 0) {}
-    }
-    return HexFormat.of().formatHex(digest.digest());
+    return FileAudit.firstAltered(spark, checkpoint.run().storage(), suspects);
   }
 }

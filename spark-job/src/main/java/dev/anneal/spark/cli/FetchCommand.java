@@ -100,7 +100,7 @@ final class FetchCommand implements Callable<Integer> {
         out.print(Fetch.preview(request(), session.hadoop()));
         out.flush();
       } else {
-        Fetch.execute(request(), session, out, medium());
+        Fetch.execute(request(), session, out, ProgressDisplay.Medium.ofProcess());
       }
       session.succeeded();
     }
@@ -119,11 +119,5 @@ final class FetchCommand implements Callable<Integer> {
 
   private Request.Detail detail() {
     return debug ? Request.Detail.STACK_TRACES : Request.Detail.SENTENCE;
-  }
-
-  private static ProgressDisplay.Medium medium() {
-    return Boolean.getBoolean("anneal.terminal")
-        ? ProgressDisplay.Medium.TERMINAL
-        : ProgressDisplay.Medium.FILE;
   }
 }

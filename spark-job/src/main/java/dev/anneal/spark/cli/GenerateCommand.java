@@ -2,6 +2,7 @@ package dev.anneal.spark.cli;
 
 import dev.anneal.spark.Request;
 import dev.anneal.spark.config.AnnealConfig;
+import dev.anneal.spark.config.Locations;
 import dev.anneal.spark.generate.Generation;
 import dev.anneal.spark.generate.GenerationRequest;
 import dev.anneal.spark.session.RunSession;
@@ -181,10 +182,7 @@ final class GenerateCommand implements Callable<Integer> {
     }
   }
 
-  /** A path becomes one that means the same everywhere on this machine. */
   private static String located(String path) {
-    return path == null || path.matches("[a-zA-Z][a-zA-Z0-9+.-]+:.*")
-        ? path
-        : "file:" + Path.of(path).toAbsolutePath().normalize();
+    return path == null ? null : Locations.resolve(path, Path.of(""));
   }
 }

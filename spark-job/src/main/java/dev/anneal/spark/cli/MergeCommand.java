@@ -80,10 +80,6 @@ final class MergeCommand implements Callable<Integer> {
             verify,
             overwrite ? Request.Existing.REPLACE : Request.Existing.KEEP);
     PrintWriter out = spec.commandLine().getOut();
-    ProgressDisplay.Medium medium =
-        Boolean.getBoolean("anneal.terminal")
-            ? ProgressDisplay.Medium.TERMINAL
-            : ProgressDisplay.Medium.FILE;
     if (dryRun) {
       ConfigContext process = ConfigContext.ofProcess();
       MergeJob.plan(request, process.spark(), process.hadoop().get(), out);
@@ -91,7 +87,7 @@ final class MergeCommand implements Callable<Integer> {
     }
     Request.Detail detail = debug ? Request.Detail.STACK_TRACES : Request.Detail.SENTENCE;
     try (RunSession session = RunSession.forTasks(detail)) {
-      MergeJob.execute(request, session, out, medium);
+      MergeJob.execute(request, session, out, ProgressDisplay.Medium.ofProcess());
     }
     return 0;
   }

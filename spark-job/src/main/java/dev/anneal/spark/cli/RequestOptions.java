@@ -34,8 +34,6 @@ final class RequestOptions {
         overwrite ? Request.Existing.REPLACE : Request.Existing.KEEP,
         debug ? Request.Detail.STACK_TRACES : Request.Detail.SENTENCE,
         shownRows,
-        Boolean.getBoolean("anneal.terminal")
-            ? ProgressDisplay.Medium.TERMINAL
-            : ProgressDisplay.Medium.FILE);
+        ProgressDisplay.Medium.ofProcess());
   }
 }

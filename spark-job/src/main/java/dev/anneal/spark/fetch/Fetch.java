@@ -11,6 +11,7 @@ import dev.anneal.spark.Request.Existing;
 import dev.anneal.spark.cluster.Slots;
 import dev.anneal.spark.preflight.OutputPlaceCheck;
 import dev.anneal.spark.progress.ProgressDisplay.Medium;
+import dev.anneal.spark.progress.Sizes;
 import dev.anneal.spark.session.RunSession;
 import dev.anneal.spark.storage.RunFolder;
 import dev.anneal.storage.Storage;
@@ -257,7 +258,7 @@ public final class Fetch {
                 target.display(),
                 plan.missing().size(),
                 plan.wanted().size(),
-                Bytes.of(plan.missingBytes())));
+                Sizes.of(plan.missingBytes())));
   }
 
   /** A record tells of files that are right or not there, so others are removed before it. */
@@ -281,7 +282,7 @@ public final class Fetch {
                 record.repository().display(),
                 record.commit(),
                 wanted.size(),
-                Bytes.of(bytes),
+                Sizes.of(bytes),
                 progress.fetched() == 0 ? "" : "; fetched now: " + progress.summary()));
     return new FetchResult(
         target.display(), record.commit(), wanted.size(), bytes, progress.fetched());

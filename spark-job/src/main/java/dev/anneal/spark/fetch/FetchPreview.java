@@ -3,6 +3,7 @@ package dev.anneal.spark.fetch;
 import dev.anneal.data.hub.HubChannel;
 import dev.anneal.data.hub.HubClient;
 import dev.anneal.data.hub.HubFile;
+import dev.anneal.spark.progress.Sizes;
 import dev.anneal.training.io.Concurrently;
 import dev.anneal.training.io.SafetensorsDType;
 import dev.anneal.training.io.SafetensorsHeader;
@@ -62,13 +63,13 @@ final class FetchPreview {
     if (others > 0) {
       text.append(
           "Not counted above: %s in other weight files (%s and the like); --exclude leaves files out.\n"
-              .formatted(Bytes.of(others), otherWeights(weights).get(0).path()));
+              .formatted(Sizes.of(others), otherWeights(weights).get(0).path()));
     }
     text.append(
         "%s files, %s (%s bytes) to fetch\n"
             .formatted(
                 asked.files().size(),
-                Bytes.of(bytes(asked.files())),
+                Sizes.of(bytes(asked.files())),
                 number(bytes(asked.files()))));
     return text.toString();
   }

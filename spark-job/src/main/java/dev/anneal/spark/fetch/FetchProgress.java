@@ -1,6 +1,7 @@
 package dev.anneal.spark.fetch;
 
 import dev.anneal.spark.progress.ProgressDisplay.Medium;
+import dev.anneal.spark.progress.Sizes;
 import java.io.PrintWriter;
 import java.time.Duration;
 import java.util.function.LongSupplier;
@@ -68,10 +69,10 @@ final class FetchProgress {
     long left = (long) ((double) nanos * Math.max(0, total - fetched) / Math.max(1, fetched));
     return "%s of %s  %s  %s left"
         .formatted(
-            Bytes.of(fetched),
-            Bytes.of(total),
-            Bytes.rate(fetched, nanos),
-            Bytes.time(Duration.ofNanos(left)));
+            Sizes.of(fetched),
+            Sizes.of(total),
+            Sizes.rate(fetched, nanos),
+            Sizes.time(Duration.ofNanos(left)));
   }
 
   /** How much has come in all, and how fast. */
@@ -79,7 +80,7 @@ final class FetchProgress {
     long nanos = nanoClock.getAsLong() - startedAt;
     return "%s in %s (%s)"
         .formatted(
-            Bytes.of(fetched), Bytes.time(Duration.ofNanos(nanos)), Bytes.rate(fetched, nanos));
+            Sizes.of(fetched), Sizes.time(Duration.ofNanos(nanos)), Sizes.rate(fetched, nanos));
   }
 
   synchronized long fetched() {

@@ -134,7 +134,6 @@ public final class HubModel {
     Fetch.requireLasting("spark.hadoop." + CACHE_KEY, folder, session);
     Path lock = Path.of(folder.display() + ".lock");
     try (WaitingLock held = WaitingLock.take(lock, () -> progress.line(waiting(folder)))) {
-      held.requireHeld();
       fetch.to(cache.storage(), session);
       return folder;
     }

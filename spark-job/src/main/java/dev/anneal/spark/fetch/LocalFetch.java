@@ -3,6 +3,7 @@ package dev.anneal.spark.fetch;
 import dev.anneal.data.hub.HubClient;
 import dev.anneal.data.hub.HubFile;
 import dev.anneal.spark.BadRequestException;
+import dev.anneal.spark.progress.Sizes;
 import dev.anneal.storage.Futures;
 import dev.anneal.training.io.Concurrently;
 import java.io.IOException;
@@ -87,7 +88,7 @@ final class LocalFetch {
     if (room < bytes) {
       throw new BadRequestException(
           "%s has room for %s, and %s are to come: free space there, or choose another folder."
-              .formatted(work.target(), Bytes.of(room), Bytes.of(bytes)));
+              .formatted(work.target(), Sizes.of(room), Sizes.of(bytes)));
     }
   }
 

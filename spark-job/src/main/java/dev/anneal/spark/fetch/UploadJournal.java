@@ -22,7 +22,7 @@ import java.util.stream.Collectors;
  */
 final class UploadJournal {
   private static final ObjectMapper JSON = new ObjectMapper();
-  private static final String NAME = ".anneal-fetch/uploads.json";
+  private static final String NAME = FetchTarget.WORK + "/uploads.json";
 
   private final FetchTarget target;
   private final Map<String, Entry> entries = new ConcurrentHashMap<>();

@@ -62,18 +62,12 @@ final class WaitingLock implements AutoCloseable {
     }
   }
 
-  private static boolean isTaken(FileChannel channel) throws IOException {
+  /** Takes the lock of a channel, with which it ends, where nobody has it. */
+  static boolean isTaken(FileChannel channel) throws IOException {
     try {
       return channel.tryLock() != null;
     } catch (OverlappingFileLockException ofThisProcess) {
       return false;
-    }
-  }
-
-  /** Fails if it is no longer held. */
-  void requireHeld() throws IOException {
-    if (!channel.isOpen()) {
-      throw new IOException("the lock is gone");
     }
   }
 

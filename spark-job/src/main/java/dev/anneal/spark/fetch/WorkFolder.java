@@ -3,7 +3,6 @@ package dev.anneal.spark.fetch;
 import dev.anneal.spark.BadRequestException;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
-import java.nio.channels.OverlappingFileLockException;
 import java.nio.file.DirectoryNotEmptyException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
@@ -47,7 +46,7 @@ final class WorkFolder implements AutoCloseable {
         Object before = key(file);
         FileChannel lock =
             FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
-        if (!isFree(lock)) {
+        if (!WaitingLock.isTaken(lock)) {
           lock.close();
           throw new BadRequestException(
               "Another fetch is at work in %s: wait for it, or choose another folder."
@@ -73,15 +72,6 @@ final class WorkFolder implements AutoCloseable {
       return Files.readAttributes(file, BasicFileAttributes.class).fileKey();
     } catch (NoSuchFileException e) {
       return null;
-    }
-  }
-
-  private static boolean isFree(FileChannel lock) throws IOException {
-    try {
-      // the lock ends with its channel
-      return lock.tryLock() != null;
-    } catch (OverlappingFileLockException ofThisProcess) {
-      return false;
     }
   }
 

@@ -7,6 +7,8 @@ import dev.anneal.spark.BadRequestException;
 import dev.anneal.spark.Request;
 import dev.anneal.spark.config.Locations;
 import dev.anneal.spark.preflight.OutputPlaceCheck;
+import dev.anneal.spark.progress.Sizes;
+import dev.anneal.spark.storage.LocalPlace;
 import dev.anneal.spark.storage.ModelLocation;
 import dev.anneal.spark.storage.RunFolder;
 import dev.anneal.spark.storage.StorageModelFolder;
@@ -64,13 +66,7 @@ final class MergeCheck {
       MergePlan plan,
       MergeRecord.Identity identity,
       RunFolder output,
-      Start start) {
-
-    /** The folder of the result. */
-    ModelFolder merged() {
-      return new StorageModelFolder(output.child(""), output.storage());
-    }
-  }
+      Start start) {}
 
   /**
    * Checks a request.
@@ -141,14 +137,8 @@ final class MergeCheck {
     }
   }
 
-  /** A local place without links, as far as it is there. */
   private static Path real(String location) throws IOException {
-    Path place = Path.of(RunFolder.display(location)).toAbsolutePath().normalize();
-    Path there = place;
-    while (!Files.exists(there)) {
-      there = there.getParent();
-    }
-    return there.toRealPath().resolve(there.relativize(place));
+    return LocalPlace.real(Path.of(RunFolder.display(location)));
   }
 
   /** The base model that an adapter names. */
@@ -269,10 +259,7 @@ final class MergeCheck {
     if (!output.isLocal()) {
       return Optional.empty();
     }
-    Path place = Path.of(output.display()).toAbsolutePath();
-    while (!Files.exists(place)) {
-      place = place.getParent();
-    }
+    Path place = LocalPlace.there(Path.of(output.display()));
     long bytes = checked.plan().bytes();
     try {
       long room = Files.getFileStore(place).getUsableSpace();

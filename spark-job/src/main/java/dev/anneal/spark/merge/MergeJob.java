@@ -10,8 +10,11 @@ import dev.anneal.spark.cluster.Slots;
 import dev.anneal.spark.job.RootCause;
 import dev.anneal.spark.progress.ProgressDisplay;
 import dev.anneal.spark.progress.RankEvent;
+import dev.anneal.spark.progress.Sizes;
 import dev.anneal.spark.session.RunSession;
+import dev.anneal.spark.storage.FileAudit;
 import dev.anneal.spark.storage.RunFolder;
+import dev.anneal.spark.storage.StorageModelFolder;
 import dev.anneal.training.InvalidModelException;
 import dev.anneal.training.io.CheckpointIndex;
 import dev.anneal.training.io.WrittenFile;
@@ -28,6 +31,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
+import java.util.function.Supplier;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.SparkConf;
 import org.apache.spark.api.java.JavaRDD;
@@ -109,9 +113,11 @@ public final class MergeJob {
     if (checked.start() == MergeCheck.Start.VERIFY) {
       files = MergeRecord.find(output).orElseThrow().files();
     } else {
-      files = write(spark, begin());
+      List<String> sides = SideFiles.names(checked.model(), output.storage());
+      MergeRecord record = MergeRecord.begin(checked.identity(), names(sides));
+      files = write(spark, begin(record));
       requireSeen(files);
-      finish(files);
+      finish(record, files, sides);
     }
     if (request.verify()) {
       verify(spark, files);
@@ -138,13 +144,13 @@ public final class MergeJob {
   }
 
   /** The files that an earlier merge of the same has left; the record, where there is none. */
-  private List<WrittenFile> begin() throws IOException {
+  private List<WrittenFile> begin(MergeRecord begun) throws IOException {
     List<WrittenFile> there = new ArrayList<>();
     if (checked.start() == MergeCheck.Start.REPLACE) {
       MergeCheck.clear(output);
     }
     if (!output.has(MergeRecord.FILE)) {
-      output.createNew(MergeRecord.FILE, MergeRecord.begin(checked.identity(), names()).bytes());
+      output.createNew(MergeRecord.FILE, begun.bytes());
       return there;
     }
     MergeRecord record = MergeRecord.find(output).orElseThrow();
@@ -163,12 +169,13 @@ public final class MergeJob {
     return there;
   }
 
-  private List<String> names() throws IOException {
+  /** What is written, with these files beside the weights. */
+  private List<String> names(List<String> sides) {
     List<String> names = new ArrayList<>();
     checked.plan().pieces().forEach(piece -> names.add(piece.file()));
     names.add(INDEX);
     names.add(LlamaConfig.FILE);
-    names.addAll(SideFiles.names(checked.model(), output.storage()));
+    names.addAll(sides);
     return names;
   }
 
@@ -208,7 +215,7 @@ public final class MergeJob {
       display.phase("Merging");
       try (TaskProgress progress =
           new TaskProgress(spark, missing.size(), done -> show(total, done, missing.size()))) {
-        files.addAll(collect(written, "merged"));
+        files.addAll(onCluster(() -> TaskResults.collect(written), "merged"));
       }
       double seconds = Duration.ofNanos(System.nanoTime() - start).toMillis() / 1e3;
       say(
@@ -226,9 +233,9 @@ public final class MergeJob {
     display.progress(new RankEvent.Progress("merging", doneBytes, bytes));
   }
 
-  private <T> List<T> collect(JavaRDD<T> results, String done) {
+  private <T> T onCluster(Supplier<T> work, String done) {
     try {
-      return TaskResults.collect(results);
+      return work.get();
     } catch (Exception e) {
       // Spark's are checked exceptions that no signature tells of
       throw new JobFailedException(
@@ -239,14 +246,14 @@ public final class MergeJob {
   }
 
   /** What else belongs to the model; its configuration comes last, and then it can be loaded. */
-  private void finish(List<WrittenFile> files) throws IOException {
-    SideFiles.copy(checked.model(), output);
+  private void finish(MergeRecord record, List<WrittenFile> files, List<String> sides)
+      throws IOException {
+    SideFiles.copy(sides, checked.model(), output);
     Optional<String> index = checked.plan().index();
     if (index.isPresent()) {
       write(INDEX, index.get());
     }
     write(LlamaConfig.FILE, MergedConfig.of(checked.inputs().base(), request.dtype()));
-    MergeRecord record = MergeRecord.begin(checked.identity(), names());
     output.write(MergeRecord.FILE, record.done(files).bytes());
     output.delete(MergeRecord.NOTES);
     MergeCheck.removeParts(output);
@@ -257,27 +264,16 @@ public final class MergeJob {
   }
 
   private void verify(JavaSparkContext spark, List<WrittenFile> files) throws IOException {
-    MergeTask task = new MergeTask(checked.model(), request.adapter(), output);
-    List<byte[]> each = files.stream().map(ObjectBytes::of).toList();
-    List<String> damaged =
-        collect(
-            spark
-                .parallelize(each, each.size())
-                .flatMap(
-                    bytes ->
-                        TaskFailure.readable(
-                            () -> {
-                              WrittenFile file = (WrittenFile) ObjectBytes.read(bytes);
-                              return (task.isIntact(file)
-                                      ? List.<String>of()
-                                      : List.of(file.name()))
-                                  .iterator();
-                            })),
-            "read again");
-    if (!damaged.isEmpty()) {
+    List<FileAudit.Suspect> suspects =
+        files.stream()
+            .map(file -> new FileAudit.Suspect(output.child(file.name()), file.sha256()))
+            .toList();
+    Optional<String> altered =
+        onCluster(() -> FileAudit.firstAltered(spark, output.storage(), suspects), "read again");
+    if (altered.isPresent()) {
       throw new JobFailedException(
-          "%s in %s is not as it was written: look at the disk or the store, and merge again with --overwrite."
-              .formatted(damaged.get(0), output.display()),
+          "%s is not as it was written: look at the disk or the store, and merge again with --overwrite."
+              .formatted(RunFolder.display(altered.get())),
           null);
     }
     say("Verified: %s as written (SHA-256)".formatted(count(files.size(), "file")));
@@ -296,7 +292,7 @@ public final class MergeJob {
     MergeProof proof =
         MergeProof.of(
             checked.inputs(),
-            checked.merged(),
+            new StorageModelFolder(request.output(), output.storage()),
             layer -> {
               if ((layer + 1) % LINE_OF_LAYERS == 0) {
                 say("  layer %s/%s compared".formatted(layer + 1, layers));

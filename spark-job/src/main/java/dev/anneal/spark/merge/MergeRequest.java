@@ -66,7 +66,7 @@ public record MergeRequest(
   }
 
   private static String location(String location) {
-    if (location.startsWith(ModelLocation.RANDOM) || location.startsWith("hub:")) {
+    if (location.startsWith(ModelLocation.RANDOM) || ModelLocation.isHub(location)) {
       throw new BadRequestException(
           "A merge takes and makes folders, and %s is none: fetch the model first, and name its folder."
               .formatted(location));

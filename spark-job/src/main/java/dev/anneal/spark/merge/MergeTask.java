@@ -9,10 +9,8 @@ import dev.anneal.training.merge.MergeInputs;
 import dev.anneal.training.merge.MergePiece;
 import dev.anneal.training.merge.MergedTensors;
 import java.io.IOException;
-import java.io.InputStream;
 import java.io.OutputStream;
 import java.io.Serializable;
-import java.security.DigestInputStream;
 import java.security.DigestOutputStream;
 import java.security.MessageDigest;
 import java.util.HexFormat;
@@ -55,15 +53,5 @@ final class MergeTask implements Serializable {
             HexFormat.of().formatHex(digest.digest()));
     MergeRecord.note(output, written);
     return written;
-  }
-
-  /** Whether the file is as it was written. */
-  boolean isIntact(WrittenFile file) throws IOException {
-    MessageDigest digest = Sha256.digest();
-    try (InputStream in =
-        new DigestInputStream(output.storage().open(output.child(file.name())), digest)) {
-      in.transferTo(OutputStream.nullOutputStream());
-    }
-    return HexFormat.of().formatHex(digest.digest()).equals(file.sha256());
   }
 }

@@ -47,10 +47,10 @@ final class SideFiles {
         .toList();
   }
 
-  /** Copies them. */
-  static void copy(String model, RunFolder output) throws IOException {
+  /** Copies those of these names. */
+  static void copy(List<String> names, String model, RunFolder output) throws IOException {
     Storage storage = output.storage();
-    for (String name : names(model, storage)) {
+    for (String name : names) {
       output.write(
           name,
           out -> {

@@ -1,5 +1,6 @@
 package dev.anneal.spark.preflight;
 
+import dev.anneal.spark.storage.LocalPlace;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -30,11 +31,7 @@ record Mount(Path point, String type) {
   }
 
   static Mount of(Path place, List<String> mountinfo) throws IOException {
-    Path there = place.toAbsolutePath().normalize();
-    while (!Files.exists(there)) {
-      there = there.getParent();
-    }
-    Path real = there.toRealPath();
+    Path real = LocalPlace.there(place).toRealPath();
     Mount holding = null;
     for (String line : mountinfo) {
       Matcher fields = LINE.matcher(line);

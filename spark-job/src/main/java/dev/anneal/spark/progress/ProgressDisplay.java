@@ -19,7 +19,12 @@ public final class ProgressDisplay {
   /** Where the lines go. */
   public enum Medium {
     TERMINAL,
-    FILE
+    FILE;
+
+    /** Where this process's standard output goes, as {@code submit.sh} has found. */
+    public static Medium ofProcess() {
+      return Boolean.getBoolean("anneal.terminal") ? TERMINAL : FILE;
+    }
   }
 
   private final PrintWriter out;

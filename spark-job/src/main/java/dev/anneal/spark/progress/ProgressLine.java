@@ -28,7 +28,7 @@ final class ProgressLine {
         metrics.loss(),
         metrics.tokensPerSecond(),
         bytes(metrics.peakMemoryBytes()),
-        left == null ? "--:--" : duration(left));
+        left == null ? "--:--" : Sizes.time(left));
   }
 
   /**
@@ -45,19 +45,12 @@ final class ProgressLine {
         progress.phase(),
         progress.doneBytes() / unit,
         progress.totalBytes() / unit,
-        left == null ? "--:--" : duration(left));
+        left == null ? "--:--" : Sizes.time(left));
   }
 
   static String bytes(long bytes) {
     return bytes < 1024 * MIB
         ? "%s MiB".formatted(bytes / MIB)
         : String.format(Locale.ROOT, "%.1f GiB", bytes / (1024.0 * MIB));
-  }
-
-  static String duration(Duration time) {
-    return time.toHours() > 0
-        ? String.format(
-            Locale.ROOT, "%s:%02d:%02d", time.toHours(), time.toMinutesPart(), time.toSecondsPart())
-        : String.format(Locale.ROOT, "%02d:%02d", time.toMinutesPart(), time.toSecondsPart());
   }
 }

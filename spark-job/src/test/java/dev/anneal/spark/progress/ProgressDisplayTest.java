@@ -18,7 +18,7 @@ class ProgressDisplayTest {
     assertThat(ProgressLine.of(step(7), 100, Duration.ofSeconds(93)))
         .isEqualTo("step   7/100  loss 2.5000  1,234 tokens/s  1.5 GiB  01:33 left");
     assertThat(ProgressLine.of(step(7), 7, null)).endsWith("--:-- left");
-    assertThat(ProgressLine.duration(Duration.ofMinutes(61))).isEqualTo("1:01:00");
+    assertThat(Sizes.time(Duration.ofMinutes(61))).isEqualTo("1:01:00");
     assertThat(ProgressLine.bytes(800L << 20)).isEqualTo("800 MiB");
   }
 

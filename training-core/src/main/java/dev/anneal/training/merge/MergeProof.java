@@ -24,7 +24,6 @@ import dev.anneal.training.weights.CheckpointWeights;
 import dev.anneal.training.weights.Fp8;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.nio.ByteBuffer;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
@@ -184,12 +183,7 @@ public record MergeProof(double[] layers, double logits, int sameTokens, int pos
   private static Tensor stored(CheckpointIndex index, String name) throws IOException {
     TensorEntry entry = index.entry(name);
     Tensor tensor = Tensors.empty(MergeDType.scalarType(entry.dtype()), entry.elements());
-    int chunk = 1 << 28;
-    for (long offset = 0; offset < entry.byteSize(); offset += chunk) {
-      long end = Math.min(entry.byteSize(), offset + chunk);
-      ByteBuffer memory = Tensors.bytes(tensor, offset).limit(end).asByteBuffer();
-      index.read(name, offset / entry.dtype().bytes(), memory);
-    }
+    CheckpointWeights.fill(tensor, index, name, 0);
     return tensor;
   }
 }

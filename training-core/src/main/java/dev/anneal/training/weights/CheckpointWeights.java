@@ -44,7 +44,7 @@ public final class CheckpointWeights implements WeightReader {
   public Tensor read(String name, long first, long count, DType dtype) {
     try (TensorScope scope = new TensorScope()) {
       Tensor stored = Tensors.empty(scalarType(index.entry(name).dtype()), count);
-      fill(stored, name, first);
+      fill(stored, index, name, first);
       return scope.keep(stored.to(dtype.scalarType()));
     } catch (IOException e) {
       throw unreadable(index.where(name), e);
@@ -61,7 +61,14 @@ public final class CheckpointWeights implements WeightReader {
     }
   }
 
-  private void fill(Tensor stored, String name, long first) throws IOException {
+  /**
+   * Fills a tensor on the host with what is stored of tensor {@code name}, from its element {@code
+   * first} on.
+   *
+   * @param stored contiguous, of the type that the tensor is stored in
+   */
+  public static void fill(Tensor stored, CheckpointIndex index, String name, long first)
+      throws IOException {
     long elementBytes = index.entry(name).dtype().bytes();
     for (long offset = 0; offset < stored.nbytes(); offset += CHUNK_BYTES) {
       long length = Math.min(CHUNK_BYTES, stored.nbytes() - offset);
