@@ -16,6 +16,7 @@ import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -51,6 +52,9 @@ public final class HubServer implements AutoCloseable {
   private volatile long pauseMillis;
   private final AtomicInteger signature = new AtomicInteger();
   private volatile String broken = "";
+
+  /** What share of each answer that is under way has been sent. */
+  private final Map<HttpExchange, Double> underWay = new ConcurrentHashMap<>();
 
   /** A request for a file: at the hub or at its store. */
   public record Asked(String path, String range, String token, boolean ofHub) {}
@@ -168,6 +172,13 @@ public final class HubServer implements AutoCloseable {
     return requests.stream()
         .filter(asked -> !asked.ofHub() || !files.get(asked.path()).isLarge())
         .toList();
+  }
+
+  /** Whether so many contents are being sent now, and all of them for a good while longer. */
+  public boolean isInTheMiddleOf(int contents) {
+    List<Double> shares = List.copyOf(underWay.values());
+    return shares.size() == contents
+        && shares.stream().allMatch(share -> share > 0.1 && share < 0.8);
   }
 
   @Override
@@ -309,6 +320,7 @@ public final class HubServer implements AutoCloseable {
       // whoever asked has had enough
       return;
     } finally {
+      underWay.remove(exchange);
       exchange.close();
     }
   }
@@ -323,6 +335,7 @@ public final class HubServer implements AutoCloseable {
         System.arraycopy(content.head(), (int) at, chunk, 0, known);
       }
       exchange.getResponseBody().write(chunk);
+      underWay.put(exchange, (double) (at - start) / (end - start));
     }
   }
 
