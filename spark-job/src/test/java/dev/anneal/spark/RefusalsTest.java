@@ -394,6 +394,10 @@ class RefusalsTest {
     assertThat(refusal(sets(fp8, "base_weights.dtype=fp8", "training.mode=full")))
         .contains("but training.mode is full");
     assertThat(
+            refusal("--set", "training.mode=full", "--set", "base_weights.dtype=fp8"))
+        .isEqualTo(
+            "base_weights.dtype is fp8, but with training.mode=full it is what the trained model is written in: set base_weights.dtype=bf16 or fp32.");
+    assertThat(
             refusal(
                 sets(
                     new String[] {"cluster.gpus_per_node=1"},

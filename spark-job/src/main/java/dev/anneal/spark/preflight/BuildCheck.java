@@ -27,9 +27,19 @@ final class BuildCheck {
           "base_weights.shard is %s, but with activations.checkpoint=none every rank keeps the layers that it gathers: set activations.checkpoint=layer."
               .formatted(name(config.baseWeights().shard())));
     }
-    if (config.training().mode() == TrainingSpec.Mode.FULL && config.lora().initFrom() != null) {
+    if (config.training().mode() == TrainingSpec.Mode.FULL) {
+      checkFullTuning(config);
+    }
+  }
+
+  private static void checkFullTuning(AnnealConfig config) {
+    if (config.lora().initFrom() != null) {
       throw new BadRequestException(
           "lora.init_from names an adapter, but training.mode is full: set one of them otherwise.");
+    }
+    if (config.baseWeights().dtype() == Precision.FP8) {
+      throw new BadRequestException(
+          "base_weights.dtype is fp8, but with training.mode=full it is what the trained model is written in: set base_weights.dtype=bf16 or fp32.");
     }
   }
 

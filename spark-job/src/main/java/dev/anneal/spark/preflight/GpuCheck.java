@@ -3,8 +3,15 @@ package dev.anneal.spark.preflight;
 import dev.anneal.spark.BadRequestException;
 import dev.anneal.spark.cluster.Slots;
 import dev.anneal.spark.config.AnnealConfig;
+import dev.anneal.spark.config.AnnealConfig.Precision;
+import dev.anneal.training.cuda.Gpu;
 import dev.anneal.training.cuda.GpuException;
 import dev.anneal.training.cuda.Gpus;
+import dev.anneal.training.model.LlamaConfig;
+import dev.anneal.training.tensor.DType;
+import dev.anneal.training.trainer.FullTuningMemory;
+import dev.anneal.training.trainer.TrainingSpec;
+import java.util.List;
 import org.apache.spark.SparkConf;
 
 /** Whether there are the GPUs that a run asks for, as far as the driver can tell. */
@@ -38,10 +45,35 @@ public final class GpuCheck {
     }
   }
 
+  /**
+   * Checks whether a model all of whose weights train fits the GPUs, where the driver sees them.
+   *
+   * @throws BadRequestException if not
+   */
+  static void checkFits(AnnealConfig config, LlamaConfig shape, SparkConf conf) {
+    boolean full = config.training().mode() == TrainingSpec.Mode.FULL;
+    int gpus = config.cluster().nodes() * config.cluster().gpusPerNode();
+    if (full && gpus > 0 && Slots.isOneMachine(conf)) {
+      requireFits(config, shape, requireHere(gpus));
+    }
+  }
+
+  /** Checks it of the first of {@code gpus}, which the run takes. */
+  static void requireFits(AnnealConfig config, LlamaConfig shape, List<Gpu> gpus) {
+    int taken = config.cluster().nodes() * config.cluster().gpusPerNode();
+    long smallest = gpus.stream().limit(taken).mapToLong(Gpu::memoryBytes).min().orElse(0);
+    DType dtype = config.compute().dtype() == Precision.FP32 ? DType.FP32 : DType.BF16;
+    FullTuningMemory.lacking(shape, dtype, taken, smallest)
+        .ifPresent(
+            sentence -> {
+              throw new BadRequestException(sentence);
+            });
+  }
+
   /** Every process of the cluster runs on this machine, so its GPUs are those of the run. */
-  private static void requireHere(int gpus) {
+  private static List<Gpu> requireHere(int gpus) {
     try {
-      Gpus.find(gpus);
+      return Gpus.find(gpus);
     } catch (GpuException e) {
       throw new BadRequestException(e.getMessage(), e);
     }

@@ -216,6 +216,7 @@ public final class Preflight {
       }
       if (request.command().trains()) {
         BuildCheck.checkShape(config, shape);
+        GpuCheck.checkFits(config, shape, spark);
       }
       if (trainsAdapters()) {
         checkAdapters(shape);

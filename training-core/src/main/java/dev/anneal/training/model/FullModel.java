@@ -5,20 +5,47 @@ import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Predicate;
 import org.bytedeco.pytorch.Tensor;
 
 /**
- * A Llama all of whose weights train, held whole by every rank: for small models. The parameters
- * carry the names of the state dict.
+ * A Llama all of whose weights train. Every rank computes with all of them and holds their whole
+ * gradient. The parameters carry the names of the state dict.
  */
 public record FullModel(LlamaConfig config, Parameters parameters) implements TrainableModel {
 
-  /** The parameters of a model of this shape, in one bucket, in the order of the state dict. */
+  /**
+   * The parameters of a model of this shape: a bucket a layer, as adapters have, then one with the
+   * embedding, whose gradient is complete last, and one with the final norm and the head.
+   */
   public static List<List<Parameters.Shape>> shapes(LlamaConfig config) {
-    List<Parameters.Shape> shapes = new ArrayList<>();
-    TensorNames.shapes(config)
-        .forEach((name, dims) -> shapes.add(new Parameters.Shape(name, dims)));
-    return List.of(shapes);
+    Map<String, long[]> shapes = TensorNames.shapes(config);
+    List<List<Parameters.Shape>> buckets = new ArrayList<>();
+    for (int layer = 0; layer < config.numHiddenLayers(); layer++) {
+      String prefix = TensorNames.layer(layer) + ".";
+      buckets.add(bucket(shapes, name -> name.startsWith(prefix)));
+    }
+    buckets.add(bucket(shapes, name -> name.equals(TensorNames.EMBED_TOKENS)));
+    buckets.add(
+        bucket(
+            shapes, name -> name.equals(TensorNames.NORM) || name.equals(TensorNames.LM_HEAD)));
+    return buckets;
+  }
+
+  private static List<Parameters.Shape> bucket(
+      Map<String, long[]> shapes, Predicate<String> isIn) {
+    return shapes.entrySet().stream()
+        .filter(shape -> isIn.test(shape.getKey()))
+        .map(shape -> new Parameters.Shape(shape.getKey(), shape.getValue()))
+        .toList();
+  }
+
+  /** How many parameters a model of this shape has. */
+  public static long count(LlamaConfig config) {
+    return shapes(config).stream()
+        .flatMap(List::stream)
+        .mapToLong(Parameters.Shape::numel)
+        .sum();
   }
 
   @Override

@@ -189,9 +189,9 @@ public final class Parameters implements AutoCloseable {
     }
   }
 
-  /** Sums all buckets that {@code reduce} was not called for one by one. */
-  public void reduceAll() {
-    for (int bucket = 0; bucket < buckets.size(); bucket++) {
+  /** {@link #reduce} of bucket {@code first} and all after it. */
+  public void reduceFrom(int first) {
+    for (int bucket = first; bucket < buckets.size(); bucket++) {
       reduce(bucket);
     }
   }
@@ -239,17 +239,26 @@ public final class Parameters implements AutoCloseable {
    * Writes {@code values}, of the parameter's shape, into the fp32 values where they are its own.
    */
   public void assign(String name, Tensor values) {
+    assign(name, 0, values);
+  }
+
+  /**
+   * The same of a part of the parameter.
+   *
+   * @param first the first of its elements that {@code values} hold, counted through its rows
+   */
+  public void assign(String name, long first, Tensor values) {
     try (TensorScope scope = new TensorScope();
         NoGrad noGrad = new NoGrad()) {
       Slot slot = slots.get(name);
-      Tensor flat = values.reshape(slot.shape().numel());
+      Tensor flat = values.reshape(values.numel());
       Tensor own = own(master, slot.bucket());
       long start = buckets.get(slot.bucket()).offset() + world.rank() * own.numel();
-      long from = Math.max(start, slot.offset());
-      long to = Math.min(start + own.numel(), slot.offset() + slot.shape().numel());
+      long at = slot.offset() + first;
+      long from = Math.max(start, at);
+      long to = Math.min(start + own.numel(), at + flat.numel());
       if (from < to) {
-        own.narrow(0, from - start, to - from)
-            .copy_(flat.narrow(0, from - slot.offset(), to - from));
+        own.narrow(0, from - start, to - from).copy_(flat.narrow(0, from - at, to - from));
       }
     }
   }

@@ -45,18 +45,40 @@ final class ModelLoader {
         NoGrad noGrad = new NoGrad()) {
       return switch (spec.mode()) {
         case LORA -> lora(spec, inputs, config, weights, ranks, listener);
-        case FULL -> full(spec, config, weights, ranks);
+        case FULL -> full(spec, config, weights, ranks, listener);
       };
     }
   }
 
   private static TrainableModel full(
-      TrainingSpec spec, LlamaConfig config, WeightReader weights, Ranks ranks) {
+      TrainingSpec spec,
+      LlamaConfig config,
+      WeightReader weights,
+      Ranks ranks,
+      PhaseListener listener) {
+    DType compute = spec.compute().dtype();
+    FullTuningMemory.require(config, compute, ranks);
     Parameters parameters =
-        new Parameters(
-            FullModel.shapes(config), spec.compute().dtype(), ranks.device(), ranks.world());
-    copy(weights, parameters);
+        new Parameters(FullModel.shapes(config), compute, ranks.device(), ranks.world());
+    weights.stream(
+        parameters.names().stream().map(name -> wanted(name, parameters)).toList(),
+        ranks.device(),
+        new Progress(Progress.LOADING_WEIGHTS, listener));
+    parameters.publish();
     return new FullModel(config, parameters);
+  }
+
+  /** All of a parameter; a vector is one row. */
+  private static WantedRows wanted(String name, Parameters parameters) {
+    long[] shape = parameters.shape(name);
+    long rows = shape.length == 1 ? 1 : shape[0];
+    long columns = shape[shape.length - 1];
+    return new WantedRows(
+        name,
+        0,
+        rows,
+        columns,
+        (row, values) -> parameters.assign(name, row * columns, values));
   }
 
   private static TrainableModel lora(

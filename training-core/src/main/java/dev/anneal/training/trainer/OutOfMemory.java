@@ -5,6 +5,7 @@ import static java.util.Locale.ROOT;
 import dev.anneal.training.cuda.GpuMemory;
 import dev.anneal.training.lora.LoraLayout;
 import dev.anneal.training.lora.LoraModel;
+import dev.anneal.training.model.FullModel;
 import dev.anneal.training.model.Llama.Activations;
 import dev.anneal.training.model.LlamaConfig;
 import dev.anneal.training.optim.Parameters;
@@ -12,7 +13,6 @@ import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.NativeErrors;
 import dev.anneal.training.weights.FrozenWeights;
 import dev.anneal.training.weights.FrozenWeights.Shard;
-import java.util.ArrayList;
 import java.util.List;
 
 /** What to tell a user whose GPU is full: what each part holds, and which setting to change. */
@@ -51,24 +51,32 @@ final class OutOfMemory {
   }
 
   private String sentence() {
-    List<String> parts = new ArrayList<>();
-    long vocabulary =
-        (config.tieWordEmbeddings() ? 1L : 2L) * config.vocabSize() * config.hiddenSize();
-    parts.add(part("embedding and head", vocabulary * spec.compute().dtype().bytes()));
-    if (spec.lora() != null) {
-      FrozenWeights.Holdings frozen =
-          FrozenWeights.holdings(config, ModelLoader.placement(spec, ranks));
-      parts.add(0, part("frozen layers", frozen.deviceBytes() + frozen.bufferBytes()));
-      parts.add(part("adapters and optimizer", adapterBytes()));
-    }
     GpuMemory memory = new GpuMemory(ranks.device());
     return "%s is out of memory: it has %s, of which tensors held %s; %s; the rest is activations. %s."
         .formatted(
             ranks.device(),
             gigabytes(memory.totalBytes()),
             gigabytes(memory.peakAllocatedBytes()),
-            String.join(", ", parts),
+            String.join(", ", spec.mode() == TrainingSpec.Mode.FULL ? trained() : frozen()),
             remedy());
+  }
+
+  private List<String> trained() {
+    long bytes =
+        Parameters.bytes(
+            FullModel.count(config), spec.compute().dtype(), ranks.world().worldSize());
+    return List.of(part("weights, gradient and optimizer", bytes));
+  }
+
+  private List<String> frozen() {
+    FrozenWeights.Holdings frozen =
+        FrozenWeights.holdings(config, ModelLoader.placement(spec, ranks));
+    long vocabulary =
+        (config.tieWordEmbeddings() ? 1L : 2L) * config.vocabSize() * config.hiddenSize();
+    return List.of(
+        part("frozen layers", frozen.deviceBytes() + frozen.bufferBytes()),
+        part("embedding and head", vocabulary * spec.compute().dtype().bytes()),
+        part("adapters and optimizer", adapterBytes()));
   }
 
   private long adapterBytes() {
@@ -84,14 +92,16 @@ final class OutOfMemory {
     if (spec.compute().activations() == Activations.KEEP) {
       return "Set activations.checkpoint=layer";
     }
-    if (spec.weights().dtype() != DType.FP8) {
-      return "Set base_weights.dtype=fp8";
-    }
-    if (spec.weights().shard() == Shard.NONE && ranks.world().worldSize() > 1) {
-      return "Set base_weights.shard=node";
-    }
-    if (spec.weights().offloadRatio() < 1) {
-      return "Raise base_weights.offload_ratio (now %s)".formatted(spec.weights().offloadRatio());
+    if (spec.mode() == TrainingSpec.Mode.LORA) {
+      if (spec.weights().dtype() != DType.FP8) {
+        return "Set base_weights.dtype=fp8";
+      }
+      if (spec.weights().shard() == Shard.NONE && ranks.world().worldSize() > 1) {
+        return "Set base_weights.shard=node";
+      }
+      if (spec.weights().offloadRatio() < 1) {
+        return "Raise base_weights.offload_ratio (now %s)".formatted(spec.weights().offloadRatio());
+      }
     }
     if (spec.compute().activations() == Activations.CHECKPOINT) {
       return "Set activations.offload=true";

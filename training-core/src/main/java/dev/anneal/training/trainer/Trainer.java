@@ -16,7 +16,6 @@ import java.io.IOException;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Set;
-import java.util.function.IntConsumer;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
@@ -126,16 +125,15 @@ final class Trainer {
           TokenBatch rows = TokenBatch.of(batch.get(a));
           Tensor loss =
               llama.forwardBackward(
-                  rows, batches.dropout(step, a), last ? reduction() : Llama.UNNOTICED);
+                  rows, batches.dropout(step, a), last ? parameters::reduce : Llama.UNNOTICED);
           losses.narrow(0, a, 1).copy_(loss);
           lossSum.add_(loss);
           targetTokens += rows.targetTokens();
           tokens += rows.tokens();
         }
       }
-      if (spec.mode() == TrainingSpec.Mode.FULL) {
-        parameters.reduceAll();
-      }
+      // what belongs to no layer
+      parameters.reduceFrom(llama.config().numHiddenLayers());
       parameters.awaitReductions();
       Tensor squares = GradientNorm.squares(parameters.ownGradient());
       Tensor measured = Tensors.cat(lossSum, squares);
@@ -172,14 +170,6 @@ final class Trainer {
       signs.add(StepTotals.Sign.STOP);
     }
     return signs;
-  }
-
-  /** Adapters reduce layer by layer, beside the backward of the layers below. */
-  private IntConsumer reduction() {
-    return switch (spec.mode()) {
-      case LORA -> parameters::reduce;
-      case FULL -> Llama.UNNOTICED;
-    };
   }
 
   private StepMetrics metrics(long step, Step done, double seconds) {

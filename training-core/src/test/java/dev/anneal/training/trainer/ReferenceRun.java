@@ -18,18 +18,35 @@ import dev.anneal.training.optim.AdamWSpec;
 import dev.anneal.training.optim.LearningRateSchedule;
 import dev.anneal.training.tensor.DType;
 import java.io.IOException;
+import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 
-/** The reference run of transformers and PEFT, set up for Anneal. */
+/**
+ * A reference run of transformers, set up for Anneal: of adapters with PEFT, or of every weight
+ * ({@code bench/peft/full.py}).
+ */
 record ReferenceRun(Path folder, JsonNode reference) {
   private static final ObjectMapper JSON = new ObjectMapper();
 
   static ReferenceRun load() throws IOException {
     Path folder = Golden.path("model").getParent();
     return new ReferenceRun(folder, JSON.readTree(folder.resolve("reference.json").toFile()));
+  }
+
+  /** The run of every weight. */
+  static ReferenceRun loadFull() throws IOException {
+    Path folder = Golden.path("model").getParent();
+    try (InputStream json =
+        ReferenceRun.class.getResourceAsStream("full_tuning_reference.json")) {
+      return new ReferenceRun(folder, JSON.readTree(json));
+    }
+  }
+
+  private boolean isFull() {
+    return !reference.has("lora");
   }
 
   LocalModelFolder model() {
@@ -49,8 +66,8 @@ record ReferenceRun(Path folder, JsonNode reference) {
     JsonNode recipe = reference.get("recipe");
     long steps = recipe.get("total_steps").asLong();
     return new TrainingSpec(
-        TrainingSpec.Mode.LORA,
-        lora(),
+        isFull() ? TrainingSpec.Mode.FULL : TrainingSpec.Mode.LORA,
+        isFull() ? null : lora(),
         TrainingSpec.Weights.whole(DType.FP32),
         new TrainingSpec.Compute(DType.FP32, Matmul.COMPUTE, Activations.CHECKPOINT),
         new TrainingSpec.Batches(
@@ -91,7 +108,7 @@ record ReferenceRun(Path folder, JsonNode reference) {
     return rows;
   }
 
-  /** Trains from the reference's first adapter and returns every step's metrics. */
+  /** Trains from the reference's first adapter, or every weight, and returns every step's metrics. */
   List<StepMetrics> train(TrainingSpec spec, Collectives collectives, Path output)
       throws IOException {
     return train(spec, Ranks.onCpu(collectives), output);
@@ -99,7 +116,8 @@ record ReferenceRun(Path folder, JsonNode reference) {
 
   List<StepMetrics> train(TrainingSpec spec, Ranks ranks, Path output) throws IOException {
     RecordingListener listener = new RecordingListener();
-    TrainingRun.run(spec, inputs(adapter("adapter_init"), rows(), output), ranks, listener);
+    LocalModelFolder adapter = isFull() ? null : adapter("adapter_init");
+    TrainingRun.run(spec, inputs(adapter, rows(), output), ranks, listener);
     return listener.steps();
   }
 

@@ -1,0 +1,118 @@
+package dev.anneal.training.trainer;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import dev.anneal.training.Deviation;
+import dev.anneal.training.collective.SingleRank;
+import dev.anneal.training.io.CheckpointIndex;
+import dev.anneal.training.io.LocalModelFolder;
+import dev.anneal.training.tensor.DType;
+import dev.anneal.training.tensor.TensorScope;
+import dev.anneal.training.tensor.Tensors;
+import dev.anneal.training.weights.CheckpointWeights;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.Iterator;
+import java.util.List;
+import java.util.Map;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Every weight trained as transformers trains it, step by step, to the fifth digit. */
+class FullTuningReferenceTest {
+  @TempDir Path output;
+
+  @Test
+  void everyStepAndTheFinalModelEqualTheReference() throws IOException {
+    ReferenceRun reference = ReferenceRun.loadFull();
+    assertReference("one rank", reference.train(reference.spec(1), new SingleRank(), output));
+  }
+
+  @Test
+  void twoRanksEqualTheReference() throws Exception {
+    ReferenceRun reference = ReferenceRun.loadFull();
+    List<RecordingListener> listeners = List.of(new RecordingListener(), new RecordingListener());
+    List<Throwable> thrown =
+        GlooRanks.run(
+            2,
+            world ->
+                TrainingRun.run(
+                    reference.spec(2),
+                    reference.inputs(null, reference.rows(), output),
+                    Ranks.onCpu(world),
+                    listeners.get(world.rank())));
+    assertThat(thrown).containsOnlyNulls();
+    assertReference("two ranks", listeners.get(0).steps());
+    assertThat(listeners.get(1).steps())
+        .usingRecursiveFieldByFieldElementComparatorIgnoringFields(
+            "tokensPerSecond", "peakMemoryBytes")
+        .isEqualTo(listeners.get(0).steps());
+  }
+
+  @Test
+  void bf16ComputeIsCloseToTheReference() throws IOException {
+    ReferenceRun reference = ReferenceRun.loadFull();
+    TrainingSpec spec = Recipe.from(reference.spec(1)).computeDtype(DType.BF16).spec();
+    List<StepMetrics> steps = reference.train(spec, new SingleRank(), output);
+    double loss = ReferenceRunTest.Deviation.of(steps, reference.reference().get("steps")).loss();
+    System.out.printf("full tuning, bf16 compute: loss %.2e relative%n", loss);
+    assertThat(loss).isPositive().isLessThan(2e-2);
+  }
+
+  private void assertReference(String what, List<StepMetrics> steps) throws IOException {
+    ReferenceRun reference = ReferenceRun.loadFull();
+    ReferenceRunTest.Deviation deviation =
+        ReferenceRunTest.Deviation.of(steps, reference.reference().get("steps"));
+    double model = modelDeviation(reference, output);
+    System.out.printf(
+        "full tuning, %s: loss %.2e relative, grad_norm %.2e relative, model %.2e relative%n",
+        what, deviation.loss(), deviation.gradNorm(), model);
+    assertThat(deviation.loss()).isLessThan(1e-5);
+    assertThat(deviation.gradNorm()).isLessThan(1e-4);
+    assertThat(model).isLessThan(1e-4);
+  }
+
+  /**
+   * The largest deviation of what the reference tells of its final tensors, in parts of their
+   * norms.
+   */
+  static double modelDeviation(ReferenceRun reference, Path found) throws IOException {
+    LocalModelFolder folder = new LocalModelFolder(found);
+    JsonNode tensors = reference.reference().get("final");
+    double deviation = 0;
+    try (CheckpointIndex index = CheckpointIndex.open(folder, CheckpointIndex.MODEL_FILE);
+        CheckpointWeights weights = CheckpointWeights.open(folder, CheckpointIndex.MODEL_FILE)) {
+      assertThat(index.names()).hasSize(tensors.size());
+      for (Iterator<Map.Entry<String, JsonNode>> all = tensors.fields(); all.hasNext(); ) {
+        Map.Entry<String, JsonNode> expected = all.next();
+        try (TensorScope scope = new TensorScope()) {
+          String name = expected.getKey();
+          Tensor values =
+              weights
+                  .read(name, DType.FP32, index.entry(name).shape())
+                  .flatten()
+                  .to(ScalarType.Double);
+          double norm = expected.getValue().get("norm").asDouble();
+          double probe = expected.getValue().get("probe").asDouble();
+          deviation =
+              Math.max(deviation, Deviation.relative(values.norm().item_double(), norm));
+          deviation =
+              Math.max(
+                  deviation, Math.abs(values.mul(cosines(values)).sum().item_double() - probe) / norm);
+        }
+      }
+    }
+    return deviation;
+  }
+
+  /** {@code cos(i)} of every index. */
+  private static Tensor cosines(Tensor values) {
+    Tensor ones = Tensors.ones(ScalarType.Double, values.numel());
+    return torch.sub(ones.cumsum(0), new Scalar(1.0)).cos();
+  }
+}

@@ -1,0 +1,66 @@
+package dev.anneal.training.trainer;
+
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import dev.anneal.training.collective.Collectives;
+import dev.anneal.training.collective.NcclCollectives;
+import dev.anneal.training.collective.RendezvousStore;
+import dev.anneal.training.cuda.Gpus;
+import dev.anneal.training.tensor.Device;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+
+/** Ranks on a GPU each that are threads of the tests' process and talk NCCL. */
+final class NcclRanks {
+  private static final String HOST = "127.0.0.1";
+  private static final Duration TIMEOUT = Duration.ofSeconds(60);
+
+  private NcclRanks() {}
+
+  /** What a rank does. */
+  interface Work<T> {
+    T run(Ranks ranks) throws Exception;
+  }
+
+  /** Skips the test where there are fewer GPUs. */
+  static void assumeGpus(int count) {
+    int seen = Gpus.find(1).size();
+    assumeTrue(seen >= count, () -> "%s GPUs are needed, and there are %s".formatted(count, seen));
+  }
+
+  /** Does {@code work} as all ranks at a time and gives their results in order. */
+  static <T> List<T> run(int worldSize, Work<T> work) throws Exception {
+    Gpus.require(worldSize);
+    ExecutorService threads = Executors.newFixedThreadPool(worldSize);
+    try (RendezvousStore store = RendezvousStore.serve(HOST, TIMEOUT)) {
+      List<Future<T>> running = new ArrayList<>();
+      for (int i = 0; i < worldSize; i++) {
+        int rank = i;
+        running.add(threads.submit(() -> join(store, rank, worldSize, work)));
+      }
+      List<T> results = new ArrayList<>();
+      for (Future<T> rank : running) {
+        results.add(rank.get(TIMEOUT.toSeconds() * 2, TimeUnit.SECONDS));
+      }
+      return results;
+    } finally {
+      threads.shutdownNow();
+    }
+  }
+
+  private static <T> T join(RendezvousStore served, int rank, int worldSize, Work<T> work)
+      throws Exception {
+    Device device = Device.gpu(rank);
+    Gpus.bind(device);
+    try (RendezvousStore own = RendezvousStore.connect(served.address(), TIMEOUT);
+        Collectives world =
+            NcclCollectives.join(own, "world", device, rank, worldSize, TIMEOUT)) {
+      return work.run(new Ranks(device, world, world));
+    }
+  }
+}
