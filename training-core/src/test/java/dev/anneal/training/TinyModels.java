@@ -1,5 +1,6 @@
 package dev.anneal.training;
 
+import dev.anneal.training.collective.Collectives;
 import dev.anneal.training.collective.SingleRank;
 import dev.anneal.training.lora.LoraLayout;
 import dev.anneal.training.lora.LoraModel;
@@ -66,11 +67,21 @@ public final class TinyModels {
       LoraSpec spec,
       WeightReader adapter,
       FrozenWeights.Placement placement) {
+    return lora(config, base, spec, adapter, placement, new SingleRank());
+  }
+
+  /** The same, with the adapters cut for the ranks of {@code world}. */
+  public static LoraModel lora(
+      LlamaConfig config,
+      WeightReader base,
+      LoraSpec spec,
+      WeightReader adapter,
+      FrozenWeights.Placement placement,
+      Collectives world) {
     LoraLayout layout = LoraLayout.of(spec, config);
     DType compute = placement.compute();
     Parameters parameters =
-        new Parameters(
-            LoraModel.shapes(config, layout), compute, placement.device(), new SingleRank());
+        new Parameters(LoraModel.shapes(config, layout), compute, placement.device(), world);
     copy(adapter, parameters);
     FrozenWeights decoder = FrozenWeights.load(config, placement, base);
     WholeTensors whole = new WholeTensors(placement.device(), compute);
@@ -85,7 +96,13 @@ public final class TinyModels {
 
   /** A model all of whose weights, from {@code weights}, train. */
   public static FullModel full(LlamaConfig config, WeightReader weights) {
-    Parameters parameters = parameters(FullModel.shapes(config), DType.FP32);
+    return full(config, weights, DType.FP32, Device.CPU, new SingleRank());
+  }
+
+  /** The same on {@code device}, cut for the ranks of {@code world}. */
+  public static FullModel full(
+      LlamaConfig config, WeightReader weights, DType compute, Device device, Collectives world) {
+    Parameters parameters = new Parameters(FullModel.shapes(config), compute, device, world);
     copy(weights, parameters);
     return new FullModel(config, parameters);
   }

@@ -96,8 +96,7 @@ final class FrozenProducts {
     try (TensorScope scope = new TensorScope()) {
       Tensor weight = w.weight();
       if (w.scale() != null) {
-        ScalarType type = like.values().scalar_type();
-        weight = Fp8.dequantize(weight, w.scale()).to(type);
+        weight = Fp8.dequantize(weight, w.scale(), like.values().scalar_type());
       }
       return scope.keep(product.with(weight));
     }

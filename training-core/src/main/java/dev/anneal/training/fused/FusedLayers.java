@@ -7,6 +7,7 @@ import dev.anneal.training.model.Dropout;
 import dev.anneal.training.model.LayerStack;
 import dev.anneal.training.model.Rope;
 import dev.anneal.training.model.TokenBatch;
+import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.NoGrad;
 import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.tensor.Tensors;
@@ -23,14 +24,21 @@ final class FusedLayers implements LayerStack {
   private final FrozenProducts products;
   private final RowAttention attention;
   private final LayerAdapterViews adapters;
+  private final Tensor frequencies;
 
-  /** In the current tensor scope. */
-  FusedLayers(LoraModel model, Kernels kernels, FrozenProducts products, RowAttention attention) {
+  /** On {@code device}, in the current tensor scope. */
+  FusedLayers(
+      LoraModel model,
+      Device device,
+      Kernels kernels,
+      FrozenProducts products,
+      RowAttention attention) {
     this.model = model;
     this.kernels = kernels;
     this.products = products;
     this.attention = attention;
     this.adapters = new LayerAdapterViews(model);
+    this.frequencies = Rope.frequencies(model.config(), device);
   }
 
   @Override
@@ -57,7 +65,7 @@ final class FusedLayers implements LayerStack {
     FusedPass(TokenBatch batch, IntFunction<RowAttention> attentions) {
       this.batch = batch;
       this.attentions = attentions;
-      Tensor radians = Rope.angles(batch.positions(), model.config());
+      Tensor radians = Rope.angles(batch.positions(), frequencies);
       this.angles = Tensors.cat(-1, radians.cos(), radians.sin());
     }
 

@@ -44,7 +44,7 @@ public final class FusedLlama {
     return new Llama(
         model,
         device,
-        new FusedLayers(model, kernels, products, attention),
+        new FusedLayers(model, device, kernels, products, attention),
         new FusedHead(model, kernels, MAX_LOGITS),
         activations);
   }

@@ -15,7 +15,9 @@ import dev.anneal.training.model.LinearModule;
 import dev.anneal.training.model.LlamaConfig;
 import dev.anneal.training.model.RmsNorm;
 import dev.anneal.training.model.TokenBatch;
+import dev.anneal.training.model.TrainableModel;
 import dev.anneal.training.tensor.DType;
+import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.NativeLibraries;
 import dev.anneal.training.tensor.NoGrad;
 import dev.anneal.training.tensor.TensorScope;
@@ -85,11 +87,15 @@ public record MergeProof(double[] layers, double logits, int sameTokens, int pos
     }
   }
 
+  private static LayerStack.Pass pass(TrainableModel model, TokenBatch batch) {
+    return new AutogradLayers(model, Device.CPU, DType.FP32).on(batch, Dropout.NONE);
+  }
+
   private static MergeProof compare(
       StreamedModel expected, StreamedModel found, LlamaConfig config, IntConsumer layerDone) {
     TokenBatch batch = batch(config);
-    LayerStack.Pass there = new AutogradLayers(expected, DType.FP32).on(batch, Dropout.NONE);
-    LayerStack.Pass here = new AutogradLayers(found, DType.FP32).on(batch, Dropout.NONE);
+    LayerStack.Pass there = pass(expected, batch);
+    LayerStack.Pass here = pass(found, batch);
     Tensor wanted = embed(expected, batch);
     Tensor hidden = embed(found, batch);
     double[] layers = new double[config.numHiddenLayers()];

@@ -1,6 +1,7 @@
 package dev.anneal.training.model;
 
 import dev.anneal.training.tensor.DType;
+import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.Grads;
 import dev.anneal.training.tensor.NoGrad;
 import dev.anneal.training.tensor.TensorScope;
@@ -12,16 +13,27 @@ import org.bytedeco.pytorch.Tensor;
  * The reference: a layer's backward is libtorch's autograd over that one layer, on any device and
  * in any dtype.
  */
-public record AutogradLayers(TrainableModel model, DType computeDtype) implements LayerStack {
+public final class AutogradLayers implements LayerStack {
+  private final TrainableModel model;
+  private final DType computeDtype;
+  private final Tensor frequencies;
+
+  /** On {@code device}, in the current tensor scope. */
+  public AutogradLayers(TrainableModel model, Device device, DType computeDtype) {
+    this.model = model;
+    this.computeDtype = computeDtype;
+    this.frequencies = Rope.frequencies(model.config(), device);
+  }
+
   @Override
   public Pass on(TokenBatch batch, Dropout dropout) {
-    Rope rope = Rope.at(batch.positions(), model.config(), computeDtype);
+    Rope rope = Rope.at(batch.positions(), frequencies, computeDtype);
     return new AutogradPass(rope, batch.rowLengths(), dropout);
   }
 
   @Override
   public Forward after(TokenBatch batch, CachedAttention attention) {
-    Rope rope = Rope.at(batch.positions(), model.config(), computeDtype);
+    Rope rope = Rope.at(batch.positions(), frequencies, computeDtype);
     return (layer, next, x) -> {
       try (TensorScope scope = new TensorScope();
           NoGrad noGrad = new NoGrad()) {

@@ -48,13 +48,13 @@ public final class Llama {
     this.activations = activations;
   }
 
-  /** The reference: every gradient by libtorch's autograd. */
+  /** The reference, in the current tensor scope: every gradient by libtorch's autograd. */
   public static Llama reference(
       TrainableModel model, Device device, DType computeDtype, Activations activations) {
     return new Llama(
         model,
         device,
-        new AutogradLayers(model, computeDtype),
+        new AutogradLayers(model, device, computeDtype),
         new AutogradHead(model),
         activations);
   }

@@ -1,6 +1,7 @@
 package dev.anneal.training.model;
 
 import dev.anneal.training.tensor.DType;
+import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.Tensors;
 import org.bytedeco.javacpp.FloatPointer;
 import org.bytedeco.pytorch.Tensor;
@@ -18,17 +19,25 @@ public record Rope(Tensor cos, Tensor sin) {
 
   /**
    * @param positions {@code [T]} int64, the position of every token within its row
+   * @param frequencies as {@link #frequencies} gives them
    */
-  static Rope at(Tensor positions, LlamaConfig config, DType dtype) {
-    Tensor freqs = angles(positions, config);
+  static Rope at(Tensor positions, Tensor frequencies, DType dtype) {
+    Tensor freqs = angles(positions, frequencies);
     Tensor angles = Tensors.cat(-1, freqs, freqs).unsqueeze(1);
     return new Rope(angles.cos().to(dtype.scalarType()), angles.sin().to(dtype.scalarType()));
   }
 
-  /** {@code [T, head_dim / 2]} fp32 radians, on the device of {@code positions}. */
-  public static Tensor angles(Tensor positions, LlamaConfig config) {
-    Tensor frequencies = Tensors.like(positions, tensor(inverseFrequencies(config)));
+  /** {@code [T, head_dim / 2]} fp32 radians, without waiting for the device. */
+  public static Tensor angles(Tensor positions, Tensor frequencies) {
     return positions.to(ScalarType.Float).unsqueeze(1).mul(frequencies.unsqueeze(0));
+  }
+
+  /**
+   * {@code [head_dim / 2]} fp32 radians a position, on {@code device}, in the current tensor scope.
+   * A copy from ordinary memory waits for all that a GPU was given, so a model makes them once.
+   */
+  public static Tensor frequencies(LlamaConfig config, Device device) {
+    return Tensors.to(device, tensor(inverseFrequencies(config)));
   }
 
   /**

@@ -124,8 +124,12 @@ public final class Parameters implements AutoCloseable {
     return slots.get(name).shape().dims();
   }
 
-  /** The values that models compute with, {@code [n]} of all buckets with their padding. */
+  /**
+   * The values that models compute with, {@code [n]} of all buckets with their padding, which are
+   * there for what the current stream does next.
+   */
   public Tensor compute() {
+    exchange.awaitAll();
     return compute;
   }
 
@@ -134,8 +138,12 @@ public final class Parameters implements AutoCloseable {
     return slots.get(name).offset();
   }
 
-  /** The values of {@code name} in the compute dtype, in its shape. */
+  /**
+   * The values of {@code name} in the compute dtype, in its shape, which are there for what the
+   * current stream does next. Whoever keeps the view calls {@link #awaitCompute} before each use.
+   */
   public Tensor compute(String name) {
+    exchange.await(bucket(name));
     return view(compute, name);
   }
 
@@ -149,8 +157,9 @@ public final class Parameters implements AutoCloseable {
     return part(gradient, buckets.get(bucket));
   }
 
-  /** The values of a whole bucket in the compute dtype. */
+  /** The values of a whole bucket in the compute dtype; otherwise as {@link #compute(String)}. */
   public Tensor bucketCompute(int bucket) {
+    exchange.await(bucket);
     return part(compute, buckets.get(bucket));
   }
 
@@ -222,7 +231,10 @@ public final class Parameters implements AutoCloseable {
     }
   }
 
-  /** Makes the current stream wait until the values of {@code bucket} are there. */
+  /**
+   * Makes the current stream wait until the values of {@code bucket} are there, for views of them
+   * that are kept from one step to the next.
+   */
   public void awaitCompute(int bucket) {
     exchange.await(bucket);
   }

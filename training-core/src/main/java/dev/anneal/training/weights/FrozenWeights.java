@@ -202,7 +202,7 @@ public final class FrozenWeights implements DecoderWeights {
 
   private Tensor inComputeDtype(FrozenMatrix matrix) {
     if (matrix.scale() != null) {
-      return Fp8.dequantize(matrix.weight(), matrix.scale()).to(placement.compute().scalarType());
+      return Fp8.dequantize(matrix.weight(), matrix.scale(), placement.compute().scalarType());
     }
     if (placement.stored() != placement.compute()) {
       return matrix.weight().to(placement.compute().scalarType());

@@ -3,6 +3,7 @@ package dev.anneal.training.model;
 import static dev.anneal.training.model.RmsNorm.rmsNorm;
 
 import dev.anneal.training.tensor.DType;
+import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.Grads;
 import dev.anneal.training.tensor.TensorScope;
 import org.bytedeco.pytorch.Tensor;
@@ -20,7 +21,7 @@ final class WholeGraph {
   static double forwardBackward(TrainableModel model, TokenBatch batch, Dropout dropout) {
     try (TensorScope scope = new TensorScope()) {
       Leaves leaves = new Leaves(model.parameters());
-      Rope rope = Rope.at(batch.positions(), model.config(), DType.FP32);
+      Rope rope = Rope.at(batch.positions(), Rope.frequencies(model.config(), Device.CPU), DType.FP32);
       Tensor x = torch.embedding(model.embedTokens(leaves), batch.inputIds());
       for (int layer = 0; layer < model.config().numHiddenLayers(); layer++) {
         x = model.layer(layer, dropout, leaves).forward(x, rope, batch.rowLengths());

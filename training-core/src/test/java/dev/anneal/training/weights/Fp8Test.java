@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.anneal.training.InTensorScope;
 import dev.anneal.training.kernel.Quantized;
 import dev.anneal.training.tensor.Tensors;
+import java.util.List;
 import java.util.SplittableRandom;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -58,6 +59,20 @@ class Fp8Test {
     assertThat(doubles(restored.select(0, 0))).containsOnly(0);
     assertThat(doubles(restored.select(0, 1))).containsOnly(0.5f / 448 * 448);
     assertThat(restored.isfinite().all().item_bool()).isTrue();
+  }
+
+  @ParameterizedTest
+  @CsvSource({"1", "123", "124", "300", "100000"})
+  void piecesAreTheWhole(long pieceElements) {
+    Tensor weight = Tensors.normal(Tensors.empty(ScalarType.Float, 7, 123), 0.5, 3);
+    Quantized quantized = Fp8.quantize(weight);
+    Tensor scale = quantized.scale().view(7);
+    Tensor whole = Fp8.dequantize(quantized.bytes(), scale);
+    for (ScalarType type : List.of(ScalarType.Float, ScalarType.BFloat16)) {
+      Tensor found = Fp8.dequantize(quantized.bytes(), scale, type, pieceElements);
+      assertThat(found.scalar_type().intern()).isEqualTo(type);
+      assertThat(found.equal(whole.to(type))).as(type.name()).isTrue();
+    }
   }
 
   /** To the nearest, ties to even; below {@code 2^-6} the steps are those of {@code 2^-6}. */

@@ -28,6 +28,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
 
 /** Layers that copies overlap with are the layers that are resident. */
 @Tag("gpu")
@@ -150,6 +151,34 @@ class FrozenWeightsGpuTest {
               .isBetween(layers, layers * 33 / 32 + LAYERS * (64L << 10));
         }
       }
+    }
+  }
+
+  /** 24.1 million weights a layer; the largest matrix is 14.3 million. */
+  @ParameterizedTest
+  @EnumSource
+  void aLayerInTheComputeDtypeHoldsNothingElse(DType stored) {
+    GpuMemory memory = new GpuMemory(GPU);
+    FrozenWeights frozen = load(stored, new SingleRank(), 0);
+    frozen.layer(0);
+    torch_cuda.device_synchronize();
+    long before = memory.allocatedBytes();
+    memory.resetPeak();
+    try (TensorScope scope = new TensorScope()) {
+      frozen.layer(1);
+      long held = memory.allocatedBytes() - before;
+      long peak = memory.peakAllocatedBytes() - before;
+      long layer = (1536 + 1024 + 14_000 + 7000) * 1024L * DType.BF16.bytes();
+      System.out.printf(
+          "a layer of %.1f MB kept in %s: %.1f MB held, %.1f MB at most%n",
+          layer / 1e6, stored, held / 1e6, peak / 1e6);
+      assertThat(held)
+          .as("bytes of a layer kept in %s", stored)
+          .isBetween(0L, layer + (4L << 20));
+      // the fp32 values of a matrix and of their FP8 bytes, one matrix after the other
+      assertThat(peak)
+          .as("bytes while a layer kept in %s is brought", stored)
+          .isLessThan(layer + 2 * 14_000 * 1024L * Float.BYTES);
     }
   }
 

@@ -20,12 +20,14 @@ import dev.anneal.training.weights.FrozenWeights.Placement;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
+import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** Wherever the layers lie, they are the same. */
@@ -199,6 +201,22 @@ class FrozenWeightsTest {
     long layer = (50 * 24 + 24 * 30 + 80 * 24 + 24 * 40) * 2L;
     assertThat(planned.pinnedBytes()).isEqualTo(LAYERS * layer / 2);
     assertThat(planned.deviceBytes()).isBetween(LAYERS * layer / 2, LAYERS * (layer / 2 + 1024));
+  }
+
+  /** Its joined matrices in the compute dtype and a view for each module, and nothing dead. */
+  @ParameterizedTest
+  @EnumSource
+  void aLayerInTheComputeDtypeHoldsNothingElse(DType stored) {
+    FrozenWeights frozen =
+        load(new Placement(Device.CPU, stored, DType.BF16, new SingleRank(), 0.5));
+    try (TensorScope scope = new TensorScope()) {
+      frozen.layer(0);
+      long before = Pointer.totalCount();
+      frozen.layer(1);
+      assertThat(Pointer.totalCount() - before)
+          .as("native objects of a layer kept in %s", stored)
+          .isLessThanOrEqualTo(ModuleGroup.values().length + LinearModule.values().length);
+    }
   }
 
   private static Placement placement(DType stored, Collectives ranks, double ratio) {

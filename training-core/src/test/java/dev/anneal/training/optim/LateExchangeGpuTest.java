@@ -1,0 +1,201 @@
+package dev.anneal.training.optim;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.anneal.training.BusyGpu;
+import dev.anneal.training.InTensorScope;
+import dev.anneal.training.LoudWeights;
+import dev.anneal.training.Rows;
+import dev.anneal.training.TinyModels;
+import dev.anneal.training.collective.Collectives;
+import dev.anneal.training.collective.SingleRank;
+import dev.anneal.training.cuda.GpuMath;
+import dev.anneal.training.lora.LoraSpec;
+import dev.anneal.training.model.Dropout;
+import dev.anneal.training.model.Leaves;
+import dev.anneal.training.model.Llama;
+import dev.anneal.training.model.Llama.Activations;
+import dev.anneal.training.model.LlamaConfig;
+import dev.anneal.training.model.TokenBatch;
+import dev.anneal.training.model.TrainableModel;
+import dev.anneal.training.tensor.DType;
+import dev.anneal.training.tensor.Device;
+import dev.anneal.training.tensor.TensorScope;
+import dev.anneal.training.tensor.Tensors;
+import dev.anneal.training.weights.FrozenWeights.Placement;
+import java.util.List;
+import java.util.function.Function;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.bytedeco.pytorch.global.torch_cuda;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/**
+ * A rank whose peer's values come late, on the stream of the exchange, computes with them all the
+ * same. The peer is made up, so one GPU is enough.
+ */
+@Tag("gpu")
+@ExtendWith(InTensorScope.class)
+class LateExchangeGpuTest {
+  private static final Device GPU = Device.gpu(0);
+
+  /** One layer, whose kernels a stream takes while it waits. */
+  private static final LlamaConfig CONFIG =
+      new LlamaConfig(320, 64, 176, 1, 8, 2, 8, 1e-5, null, 10_000, 512, false, null, List.of());
+
+  private static final long SEED = 9;
+
+  /** How values are asked for. */
+  private enum Asked {
+    BY_NAME(parameters -> parameters.compute("b")),
+    AS_A_LEAF(parameters -> new Leaves(parameters).use("b").detach()),
+    AS_A_BUCKET(parameters -> parameters.bucketCompute(1).narrow(0, 0, 4096)),
+    AS_A_WHOLE(parameters -> parameters.compute().narrow(0, 4096, 4096));
+
+    private final Function<Parameters, Tensor> values;
+
+    Asked(Function<Parameters, Tensor> values) {
+      this.values = values;
+    }
+  }
+
+  @BeforeEach
+  void deterministic() {
+    GpuMath.deterministic();
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void whatIsAskedForIsThereForTheCurrentStream(Asked asked) {
+    try (BusyGpu busy = new BusyGpu(GPU);
+        Parameters parameters =
+            new Parameters(
+                List.of(
+                    List.of(new Parameters.Shape("a", 4096)),
+                    List.of(new Parameters.Shape("b", 4096))),
+                DType.BF16,
+                GPU,
+                new LatePeer(busy))) {
+      parameters.assign("b", Tensors.ones(ScalarType.Float, 4096));
+      torch_cuda.device_synchronize();
+      parameters.publish();
+      Tensor sum = asked.values.apply(parameters).clone().sum();
+      assertThat(busy.isDone()).as("the exchange is over before anybody could come early").isFalse();
+      // this rank has ones, and its peer half of that
+      assertThat(sum.item_double()).as("sum of the values in the end").isEqualTo(2048 + 1024);
+    }
+  }
+
+  @Test
+  void adaptersUnderDropoutAreThoseOfThePeerToo() {
+    assertWaits(DType.BF16, new Dropout(0.3, 5));
+  }
+
+  @Test
+  void adaptersInFp32AreThoseOfThePeerToo() {
+    assertWaits(DType.FP32, Dropout.NONE);
+  }
+
+  private static void assertWaits(DType dtype, Dropout dropout) {
+    try (BusyGpu busy = new BusyGpu(GPU)) {
+      LoraSpec spec = new LoraSpec(3, 6, dropout.p(), false, List.of("all-linear"));
+      Placement placement = new Placement(GPU, dtype, dtype, new SingleRank(), 0);
+      try (TrainableModel model =
+          TinyModels.lora(
+              CONFIG,
+              new LoudWeights(1),
+              spec,
+              new LoudWeights(2),
+              placement,
+              new LatePeer(busy))) {
+        assertWaits(busy, model, dtype, dropout);
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(
+      value = DType.class,
+      names = {"FP32", "BF16"})
+  void allWeightsAreThoseOfThePeerToo(DType dtype) {
+    try (BusyGpu busy = new BusyGpu(GPU);
+        TrainableModel model =
+            TinyModels.full(CONFIG, new LoudWeights(1), dtype, GPU, new LatePeer(busy))) {
+      assertWaits(busy, model, dtype, Dropout.NONE);
+    }
+  }
+
+  private static void assertWaits(
+      BusyGpu busy, TrainableModel model, DType dtype, Dropout dropout) {
+    Parameters parameters = model.parameters();
+    Llama llama = Llama.reference(model, GPU, dtype, Activations.CHECKPOINT);
+    TokenBatch batch = TokenBatch.of(Rows.random(CONFIG.vocabSize(), SEED, 17, 5));
+    double expected = llama.forwardBackward(batch, dropout, Llama.UNNOTICED).item_double();
+    torch_cuda.device_synchronize();
+    Tensor gradient = parameters.gradient().clone();
+
+    // whoever comes early finds zeros
+    parameters.compute().zero_();
+    parameters.zeroGradient();
+    torch_cuda.device_synchronize();
+    parameters.publish();
+    Tensor found = llama.forwardBackward(batch, dropout, Llama.UNNOTICED);
+    assertThat(busy.isDone())
+        .as("the exchange is over before anybody could come early")
+        .isFalse();
+    assertThat(found.item_double()).as("loss while the peer is late").isEqualTo(expected);
+    assertThat(parameters.gradient().equal(gradient)).as("gradient, bit for bit").isTrue();
+  }
+
+  /** Rank 0 of two, whose peer sends half of what this rank has, and late. */
+  private record LatePeer(BusyGpu busy) implements Collectives {
+    @Override
+    public int rank() {
+      return 0;
+    }
+
+    @Override
+    public int worldSize() {
+      return 2;
+    }
+
+    @Override
+    public void allGatherInto(Tensor whole, Tensor shard) {
+      try (TensorScope scope = new TensorScope()) {
+        busy.begin();
+        long n = shard.numel();
+        whole.narrow(0, 0, n).copy_(shard);
+        whole.narrow(0, n, n).copy_(shard.mul(Tensors.scalar(0.5)));
+      }
+    }
+
+    @Override
+    public Tensor allGather(Tensor shard) {
+      throw new UnsupportedOperationException();
+    }
+
+    @Override
+    public void allReduceSum(Tensor tensor) {
+      throw new UnsupportedOperationException();
+    }
+
+    @Override
+    public void reduceScatterSum(Tensor shard, Tensor whole) {
+      throw new UnsupportedOperationException();
+    }
+
+    @Override
+    public void abort() {}
+
+    @Override
+    public void barrier() {}
+
+    @Override
+    public void close() {}
+  }
+}
