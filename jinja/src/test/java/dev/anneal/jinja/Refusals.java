@@ -39,6 +39,7 @@ final class Refusals {
     // where the text does not show what is another each time, but its length or the like
     constructs.put("the place where it lies in memory", "places in memory");
     constructs.put("their places in memory", "places in memory");
+    constructs.put("elements of a set in another order each time", "order of sets");
     constructs.put("each time, and a data set is to be the same", "random and lipsum");
     return constructs;
   }

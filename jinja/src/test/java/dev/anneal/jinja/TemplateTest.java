@@ -47,6 +47,12 @@ class TemplateTest {
         "{{ x.translate(x.maketrans('ab', 'xy', 'c')) }} {{ (0.5).hex() }} @ xy 0x1.0000000000000p-1",
         "{{ {'b': 1, 'a': none} | pprint }}{{ namespace(a=x) }}{{ [7] | random }} @ `{'a': None, 'b': 1}<Namespace {'a': 'abc'}>7`",
         "{% autoescape x %}{{ ['<'] }}{{ messages[0].role ~ '<' }}{% endautoescape %} @ `['<']system&lt;`",
+        "{{ '{:z.1f}|{:z}|{:+z.0%}|{:z.1f}'.format(-0.04, -0.0, -0.001, -0.06) }} @ 0.0|0.0|+0%|-0.1",
+        "{{ messages[2].keys() - ['role', 'n'] }}{{ messages[0].items() - messages[0].items() }} @ {'content'}set()",
+        "{{ (messages[2].keys() - nothing) | length }}{{ x - {'a': 1}.keys() == {'b': 1, 'c': 1}.keys() }} @ 3True",
+        "{{ (messages[2].keys() - 'a') | sort }}{{ 'n' in messages[2].keys() - messages[1] }} @ `['content', 'n', 'role']True`",
+        "{{ messages[2].keys() - messages[1] < messages[2].keys() }}{{ {'a': 1} - {'a': 2}.items() }} @ `True{'a'}`",
+        "{{ 3 if true else ([{[1]: 2}] | first) }}{% if false %}{{ {[1]: 2} }}{% endif %} @ 3",
         "{{ 0.1 + 0.2 }} {{ 1e16 }} {{ 2 ** 70 }} {{ -7 // 2 }} @ 0.30000000000000004 1e+16 1180591620717411303424 -4",
       })
   void rendersAsJinja2(String template, String expected) {
@@ -85,6 +91,19 @@ class TemplateTest {
         "{{ messages | random }} @ random takes another element each time",
         "{{ messages | map('upper') }} @ the place where it lies in memory",
         "{{ x.encode() }} @ 'encode' makes bytes",
+        "{{ '{:z}'.format(5) }} @ Negative zero coercion (z) not allowed in integer format specifier",
+        "{{ '{:z}'.format(x) }} @ Negative zero coercion (z) not allowed in string format specifier",
+        "{{ messages[0].keys() - x }} @ `elements of a set in another order each time: sort them`",
+        "{{ ({'a': 1, 'A': 2}.keys() - x[3:]) | sort }} @ `elements of a set in another order each time`",
+        "{{ messages[0].values() - ['Be'] }} @ unsupported operand types for -: 'dict_values' and 'list'",
+        "{{ messages[0].keys() - 5 }} @ 'int' object is not iterable",
+        "{{ {'a': []}.items() - [] }} @ unhashable type: 'list'",
+        "{{ nothing - messages[0].keys() }} @ 'nothing' is undefined",
+        "{{ (messages[0].keys() - 'a').pop() }} @ is unsafe",
+        "{% if false %}{{ x if true else {[1]: 2} }}{% endif %} @ a key of the mapping is unhashable",
+        "{% if false %}{% filter replace({[1]: 2}, x) %}{% endfilter %}{% endif %} @ a key of the mapping is unhashable",
+        "{% if false %}{% call m({[1]: 2}) %}{% endcall %}{% endif %} @ a key of the mapping is unhashable",
+        "{% if false %}{% autoescape {[1]: 2} %}{% endautoescape %}{% endif %} @ a key of the mapping is unhashable",
         "{{ x ~ ((-2) ** 0.5) }} @ there are no complex numbers",
       })
   void saysWhatIsWrongAndWhere(String template, String message) {

@@ -95,7 +95,7 @@ final class LayoutFilters {
     if (Iteration.length(v[0]) <= Numbers.real(length) + Numbers.real(leeway)) {
       return v[0];
     }
-    Object kept = Slices.of(v[0], null, Operators.subtract(length, endLength), null);
+    Object kept = Slices.of(v[0], null, Operators.subtract(budget, length, endLength), null);
     if (Values.truth(v[2])) {
       return Operators.add(budget, kept, v[3]);
     }

@@ -9,6 +9,7 @@ import dev.anneal.jinja.python.Iteration;
 import dev.anneal.jinja.python.Key;
 import dev.anneal.jinja.python.Numbers;
 import dev.anneal.jinja.python.Ordering;
+import dev.anneal.jinja.python.PythonSet;
 import dev.anneal.jinja.python.Repr;
 import dev.anneal.jinja.python.Signature;
 import dev.anneal.jinja.python.Tuple;
@@ -69,7 +70,22 @@ final class OrderFilters {
 
   private static Object sort(Budget budget, Object[] v) {
     UnaryOperator<Object> key = Paths.getters(v[3], Paths.folding(v[2]));
-    return Ordering.sorted(budget, Iteration.list(budget, v[0]), key, reversed(v[1]));
+    List<Object> items = PythonSet.unordered(budget, v[0]);
+    List<Object> sorted = Ordering.sorted(budget, items, key, reversed(v[1]));
+    if (v[0] instanceof PythonSet) {
+      requireDistinct(sorted, key, reversed(v[1]));
+    }
+    return sorted;
+  }
+
+  // those of equal keys stay as they stood
+  private static void requireDistinct(
+      List<Object> sorted, UnaryOperator<Object> key, boolean reversed) {
+    for (int i = 1; i < sorted.size(); i++) {
+      Object before = key.apply(sorted.get(reversed ? i : i - 1));
+      Object after = key.apply(sorted.get(reversed ? i - 1 : i));
+      PythonSet.requireOrder(Ordering.less(before, after));
+    }
   }
 
   private static boolean reversed(Object value) {

@@ -3,7 +3,9 @@ package dev.anneal.jinja.filter;
 import dev.anneal.jinja.error.TemplateException;
 import dev.anneal.jinja.python.Budget;
 import dev.anneal.jinja.python.Group;
+import dev.anneal.jinja.python.Iteration;
 import dev.anneal.jinja.python.Ordering;
+import dev.anneal.jinja.python.PythonSet;
 import dev.anneal.jinja.python.Repr;
 import dev.anneal.jinja.python.Texts;
 import dev.anneal.jinja.python.Tuple;
@@ -47,6 +49,8 @@ final class PrettyPrint {
     } else if (isPlain(value)) {
       List<Object> items = ((Tuple) value).items();
       items("(", items, items.size() == 1 ? ",)" : ")", indent, allowance, level + 1);
+    } else if (value instanceof PythonSet set) {
+      items("{", Iteration.list(budget, set), "}", indent, allowance, level + 1);
     } else if (value instanceof String text && !text.isEmpty()) {
       text(text, line, indent, allowance, level + 1);
     } else {

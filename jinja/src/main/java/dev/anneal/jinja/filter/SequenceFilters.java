@@ -195,7 +195,7 @@ final class SequenceFilters {
     if (filling == null || !Ordering.less((long) batch.size(), count)) {
       return;
     }
-    int missing = Numbers.size(Operators.subtract(count, (long) batch.size()));
+    int missing = Numbers.size(Operators.subtract(budget, count, (long) batch.size()));
     budget.elements(missing);
     for (int i = 0; i < missing; i++) {
       batch.add(filling);

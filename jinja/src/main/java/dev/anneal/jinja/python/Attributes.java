@@ -14,6 +14,16 @@ public final class Attributes {
       Set.of("append", "clear", "pop", "reverse", "insert", "sort", "extend", "remove");
   private static final Set<String> OF_DICTS =
       Set.of("clear", "pop", "popitem", "setdefault", "update");
+  private static final Set<String> OF_SETS =
+      Set.of(
+          "add",
+          "clear",
+          "difference_update",
+          "discard",
+          "pop",
+          "remove",
+          "symmetric_difference_update",
+          "update");
 
   /** What every object of Python has, and mappings among them. */
   private static final Set<String> OF_ALL =
@@ -107,7 +117,8 @@ public final class Attributes {
       }
     }
     if ((object instanceof List && OF_LISTS.contains(name))
-        || (object instanceof Map && OF_DICTS.contains(name))) {
+        || (object instanceof Map && OF_DICTS.contains(name))
+        || (object instanceof PythonSet && OF_SETS.contains(name))) {
       return Undefined.unsafe(object, name);
     }
     Object own =

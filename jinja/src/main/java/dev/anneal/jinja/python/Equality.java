@@ -42,7 +42,7 @@ public final class Equality {
     if (a instanceof Callable) {
       return a.equals(b);
     }
-    return a instanceof DictView view && b instanceof DictView other && sameViews(view, other);
+    return PythonSet.isLike(a) && PythonSet.isLike(b) && sameSets(a, b);
   }
 
   private static boolean same(List<?> a, List<?> b) {
@@ -72,18 +72,9 @@ public final class Equality {
     return true;
   }
 
-  // keys and items are like sets
-  private static boolean sameViews(DictView a, DictView b) {
-    if (a.part() == DictView.Part.VALUES
-        || b.part() == DictView.Part.VALUES
-        || a.size() != b.size()) {
-      return false;
-    }
-    for (Object item : a) {
-      if (!b.contains(item)) {
-        return false;
-      }
-    }
-    return true;
+  private static boolean sameSets(Object a, Object b) {
+    // Python asks the set for what is in the view
+    return Iteration.size(a) == Iteration.size(b)
+        && (b instanceof DictView ? PythonSet.isSubset(b, a) : PythonSet.isSubset(a, b));
   }
 }

@@ -8,22 +8,45 @@ import java.util.Locale;
  * Python's format specification: {@code [[fill]align][sign][z][#][0][width][grouping][.precision]
  * [type]}.
  *
- * @param fill as text; null where none is named
- * @param align one of {@code <>=^}, 0 where none is named
+ * @param place where in how much room it stands
  * @param sign one of {@code +- }, 0 where none is named
+ * @param unsignedZero {@code z}: what is rounded to zero has no minus
  * @param grouping one of {@code ,_}, 0 where there is none
  * @param precision -1 where there is none
  * @param type 0 where none is named
  */
 record FormatSpec(
-    String fill,
-    char align,
+    Place place,
     char sign,
+    boolean unsignedZero,
     boolean alternate,
-    int width,
     char grouping,
     int precision,
     char type) {
+
+  /**
+   * Room for a text.
+   *
+   * @param fill as text; null where none is named
+   * @param align one of {@code <>=^}, 0 where none is named, {@code '0'} for zeros before a number
+   * @param width in characters, 0 where none is named
+   */
+  private record Place(String fill, char align, int width) {
+    String filling() {
+      return fill == null ? " " : fill;
+    }
+
+    String padded(Budget budget, String text, char align) {
+      long more = width - (long) Texts.length(text);
+      if (more <= 0) {
+        return text;
+      }
+      long left = align == '<' ? 0 : align == '^' ? more / 2 : more;
+      return Texts.repeat(budget, filling(), left)
+          + text
+          + Texts.repeat(budget, filling(), more - left);
+    }
+  }
 
   /** Python's {@code format}. */
   static String format(Budget budget, Object value, String spec) {
@@ -57,6 +80,8 @@ record FormatSpec(
     if (i < c.length && "+- ".indexOf(c[i]) >= 0) {
       sign = (char) c[i++];
     }
+    boolean unsignedZero = i < c.length && c[i] == 'z';
+    i += unsignedZero ? 1 : 0;
     boolean alternate = i < c.length && c[i] == '#';
     i += alternate ? 1 : 0;
     if (i < c.length && c[i] == '0') {
@@ -64,12 +89,10 @@ record FormatSpec(
       fill = fill == null ? "0" : fill;
       align = align == 0 ? '0' : align;
     }
-    int start = i;
     int width = 0;
     while (i < c.length && c[i] >= '0' && c[i] <= '9') {
       width = digit(width, c[i++]);
     }
-    boolean hasWidth = i > start;
     char grouping = 0;
     while (i < c.length && (c[i] == ',' || c[i] == '_')) {
       if (grouping != 0) {
@@ -79,7 +102,7 @@ record FormatSpec(
     }
     int precision = -1;
     if (i < c.length && c[i] == '.') {
-      start = ++i;
+      int start = ++i;
       precision = 0;
       while (i < c.length && c[i] >= '0' && c[i] <= '9') {
         precision = digit(precision, c[i++]);
@@ -92,11 +115,10 @@ record FormatSpec(
       throw TemplateException.value("Invalid format specifier '" + spec + "'");
     }
     return new FormatSpec(
-        fill,
-        align,
+        new Place(fill, align, width),
         sign,
+        unsignedZero,
         alternate,
-        hasWidth ? width : 0,
         grouping,
         precision,
         i < c.length ? (char) c[i] : 0);
@@ -120,10 +142,11 @@ record FormatSpec(
     if (sign != 0) {
       throw TemplateException.value("Sign not allowed in string format specifier");
     }
+    requireSignedZero("string format specifier");
     if (alternate) {
       throw TemplateException.value("Alternate form (#) not allowed in string format specifier");
     }
-    if (align == '=') {
+    if (place.align() == '=') {
       throw TemplateException.value("'=' alignment not allowed in string format specifier");
     }
     if (grouping != 0) {
@@ -131,7 +154,8 @@ record FormatSpec(
     }
     String cut =
         precision >= 0 && precision < Texts.length(value) ? Texts.part(value, 0, precision) : value;
-    return padded(budget, cut, align == 0 || align == '0' ? '<' : align);
+    boolean left = place.align() == 0 || place.align() == '0';
+    return place.padded(budget, cut, left ? '<' : place.align());
   }
 
   private TemplateException unknown(String what) {
@@ -139,14 +163,10 @@ record FormatSpec(
         "Unknown format code '" + type + "' for object of type '" + what + "'");
   }
 
-  private String padded(Budget budget, String text, char place) {
-    long more = width - (long) Texts.length(text);
-    if (more <= 0) {
-      return text;
+  private void requireSignedZero(String where) {
+    if (unsignedZero) {
+      throw TemplateException.value("Negative zero coercion (z) not allowed in " + where);
     }
-    String filling = fill == null ? " " : fill;
-    long left = place == '<' ? 0 : place == '^' ? more / 2 : more;
-    return Texts.repeat(budget, filling, left) + text + Texts.repeat(budget, filling, more - left);
   }
 
   private String number(Budget budget, Object value) {
@@ -166,9 +186,17 @@ record FormatSpec(
     double number = Numbers.real(value);
     budget.text(Math.max(0, precision));
     String digits = FloatFormat.absolute(number, type, precision, alternate);
+    // a percentage may be infinite where the number is not
+    boolean finite = Character.isDigit(digits.charAt(0));
     boolean negative = number < 0 || (number == 0 && 1 / number < 0);
-    return signed(
-        budget, negative, "", digits, !Double.isNaN(number) && !Double.isInfinite(number));
+    boolean shown = negative && !(unsignedZero && finite && isZero(digits));
+    return signed(budget, shown, "", digits, finite);
+  }
+
+  private static boolean isZero(String digits) {
+    int exponent = digits.toLowerCase(Locale.ROOT).indexOf('e');
+    String mantissa = exponent < 0 ? digits : digits.substring(0, exponent);
+    return mantissa.chars().noneMatch(c -> c >= '1' && c <= '9');
   }
 
   private boolean isOneOf(String types) {
@@ -180,6 +208,7 @@ record FormatSpec(
   }
 
   private String integer(Budget budget, BigInteger value) {
+    requireSignedZero("integer format specifier");
     if (precision >= 0) {
       throw TemplateException.value("Precision not allowed in integer format specifier");
     }
@@ -209,25 +238,30 @@ record FormatSpec(
     if (value.signum() < 0 || value.bitLength() > 21 || value.intValue() > 0x10ffff) {
       throw TemplateException.value("%c arg not in range(0x110000)");
     }
-    char place = align == 0 || align == '0' ? '<' : align == '=' ? '>' : align;
-    return padded(budget, Character.toString(value.intValue()), align == '0' ? '>' : place);
+    char align =
+        switch (place.align()) {
+          case 0 -> '<';
+          case '0', '=' -> '>';
+          default -> place.align();
+        };
+    return place.padded(budget, Character.toString(value.intValue()), align);
   }
 
   private String signed(
       Budget budget, boolean negative, String prefix, String digits, boolean finite) {
     String before = (negative ? "-" : sign == '+' || sign == ' ' ? "" + sign : "") + prefix;
     int every = isOneOf("boxX") ? 4 : 3;
-    boolean fills = align == '=' || align == '0';
-    boolean zeros = fills && "0".equals(fill);
+    boolean fills = place.align() == '=' || place.align() == '0';
+    boolean zeros = fills && "0".equals(place.fill());
     String body = digits;
     if (grouping != 0 && finite) {
-      body = grouped(digits, every, zeros ? width - Texts.length(before) : 0);
+      body = grouped(digits, every, zeros ? place.width() - Texts.length(before) : 0);
     }
     if (fills) {
-      long more = width - (long) Texts.length(before) - Texts.length(body);
-      return before + Texts.repeat(budget, fill == null ? " " : fill, more) + body;
+      long more = place.width() - (long) Texts.length(before) - Texts.length(body);
+      return before + Texts.repeat(budget, place.filling(), more) + body;
     }
-    return padded(budget, before + body, align == 0 ? '>' : align);
+    return place.padded(budget, before + body, place.align() == 0 ? '>' : place.align());
   }
 
   private String grouped(String digits, int every, int least) {

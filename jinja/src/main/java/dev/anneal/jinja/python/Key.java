@@ -54,7 +54,7 @@ public final class Key {
     }
     return !(key instanceof List)
         && !(key instanceof Map)
-        && !(key instanceof DictView view && view.part() != DictView.Part.VALUES);
+        && !PythonSet.isLike(key);
   }
 
   private static Object ofDouble(double number) {

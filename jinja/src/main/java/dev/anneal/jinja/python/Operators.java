@@ -40,9 +40,23 @@ public final class Operators {
     return sum;
   }
 
-  public static Object subtract(Object a, Object b) {
+  public static Object subtract(Budget budget, Object a, Object b) {
+    if (isSetDifference(a, b)) {
+      return PythonSet.difference(budget, a, b);
+    }
     requireNumbers("-", a, b);
     return Numbers.subtract(a, b);
+  }
+
+  // a view takes whatever has elements on its other side, a set only a set
+  private static boolean isSetDifference(Object a, Object b) {
+    if (a instanceof PythonSet && b instanceof PythonSet) {
+      return true;
+    }
+    boolean view =
+        (a instanceof DictView && PythonSet.isLike(a))
+            || (b instanceof DictView && PythonSet.isLike(b));
+    return view && !(a instanceof Undefined);
   }
 
   public static Object multiply(Budget budget, Object a, Object b) {
@@ -156,6 +170,9 @@ public final class Operators {
     }
     if (container instanceof DictView view) {
       return view.contains(item);
+    }
+    if (container instanceof PythonSet set) {
+      return set.contains(item);
     }
     if (!Iteration.isIterable(container)) {
       throw TemplateException.type(

@@ -51,6 +51,11 @@ public final class Ordering {
     if (a instanceof Tuple first && b instanceof Tuple second) {
       return listsHold(sign, first.items(), second.items());
     }
+    if (PythonSet.isLike(a) && PythonSet.isLike(b)) {
+      boolean less = sign == Sign.LT || sign == Sign.LTEQ;
+      return sign.holds(Integer.compare(Iteration.size(a), Iteration.size(b)))
+          && (less ? PythonSet.isSubset(a, b) : PythonSet.isSubset(b, a));
+    }
     if (a instanceof Undefined undefined) {
       throw undefined.error();
     }

@@ -65,6 +65,9 @@ public final class Repr {
     } else if (value instanceof DictView view) {
       text.append(Values.typeName(view));
       items(view.iterator(), "([", "])", text, depth);
+    } else if (value instanceof PythonSet set) {
+      boolean empty = set.size() == 0;
+      items(set.iterator(), empty ? "set(" : "{", empty ? ")" : "}", text, depth);
     } else if (value instanceof Range range) {
       text.append("range(").append(range.start()).append(", ").append(range.stop());
       text.append(range.step() == 1 ? "" : ", " + range.step()).append(')');

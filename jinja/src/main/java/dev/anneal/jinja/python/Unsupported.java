@@ -8,6 +8,17 @@ final class Unsupported {
   private static final Set<String> OF_INTEGERS = Set.of("from_bytes", "to_bytes");
   private static final Set<String> OF_MARKUP = Set.of("escape", "striptags", "unescape");
   private static final Set<String> OF_VIEWS = Set.of("isdisjoint", "mapping");
+  private static final Set<String> OF_SETS =
+      Set.of(
+          "copy",
+          "difference",
+          "intersection",
+          "intersection_update",
+          "isdisjoint",
+          "issubset",
+          "issuperset",
+          "symmetric_difference",
+          "union");
   private static final Set<String> OF_GENERATORS =
       Set.of("close", "gi_running", "gi_suspended", "gi_yieldfrom", "send", "throw");
 
@@ -24,6 +35,7 @@ final class Unsupported {
             || (value instanceof Double && name.equals("fromhex"))
             || (value instanceof Markup && OF_MARKUP.contains(name))
             || (value instanceof DictView view && has(view, name))
+            || (value instanceof PythonSet && OF_SETS.contains(name))
             || (value instanceof OneShot shot
                 && shot.isGenerator()
                 && OF_GENERATORS.contains(name));

@@ -143,6 +143,9 @@ public final class Values {
     if (value instanceof DictView view) {
       return "dict_" + view.part().name().toLowerCase(Locale.ROOT);
     }
+    if (value instanceof PythonSet) {
+      return "set";
+    }
     if (value instanceof OneShot shot) {
       return shot.isGenerator() ? "generator" : shot.type();
     }

@@ -174,6 +174,7 @@ final class CallCompiler {
   }
 
   ExpressionCompiler.CallCode callOfBlock(Expression.Call call, Scope scope) {
+    expressions.requireHashableKeys(call, scope);
     Code node = expressions.compile(call.node(), scope);
     ArgumentsCode arguments = arguments(call.arguments(), scope, Mode.RUNNING);
     return (frame, caller) -> {
@@ -241,6 +242,7 @@ final class CallCompiler {
   }
 
   ExpressionCompiler.TextCode blockFilter(Expression.Filter filter, Scope scope) {
+    expressions.requireHashableKeys(filter, scope);
     Compiler.Escape escape = expressions.escape();
     ExpressionCompiler.TextCode inner =
         filter.node() == null

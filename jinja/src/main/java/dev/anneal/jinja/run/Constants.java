@@ -105,10 +105,35 @@ final class Constants {
     NameSearch.forEach(
         expression,
         node -> {
-          if (node instanceof Expression.DictLiteral dict && fails(dict, constant)) {
-            throw Compiler.error("a key of the mapping is unhashable", dict);
+          if (node instanceof Expression.DictLiteral dict) {
+            requireHashable(dict, constant);
           }
         });
+  }
+
+  /** The same for a literal itself, whose elements are evaluated up to one that is no constant. */
+  static void requireHashableLiteral(Expression literal, Function<Expression, Object> constant) {
+    if (literal instanceof Expression.DictLiteral dict) {
+      requireHashable(dict, constant);
+      return;
+    }
+    List<Expression> items =
+        literal instanceof Expression.ListLiteral list
+            ? list.items()
+            : literal instanceof Expression.TupleLiteral tuple ? tuple.items() : List.of();
+    for (Expression item : items) {
+      requireHashableLiteral(item, constant);
+      if (constant.apply(item) == Attributes.ABSENT) {
+        return;
+      }
+    }
+  }
+
+  private static void requireHashable(
+      Expression.DictLiteral dict, Function<Expression, Object> constant) {
+    if (fails(dict, constant)) {
+      throw Compiler.error("a key of the mapping is unhashable", dict);
+    }
   }
 
   private static boolean fails(Expression.DictLiteral dict, Function<Expression, Object> constant) {

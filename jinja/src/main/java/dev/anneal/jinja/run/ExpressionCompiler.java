@@ -53,9 +53,6 @@ final class ExpressionCompiler {
     if (expression instanceof Expression.Constant constant) {
       return mode == Mode.BEFOREHAND ? frame -> constant.value() : written(constant.value());
     }
-    if (expression instanceof Expression.Conditional conditional) {
-      return conditional(conditional, scope, mode);
-    }
     if (expression instanceof Expression.TupleLiteral tuple) {
       Code[] items = all(tuple.items(), scope, mode);
       return frame -> new Tuple(values(items, frame));
@@ -63,6 +60,12 @@ final class ExpressionCompiler {
     if (expression instanceof Expression.ListLiteral list) {
       Code[] items = all(list.items(), scope, mode);
       return frame -> values(items, frame);
+    }
+    if (mode == Mode.RUNNING) {
+      requireHashableKeys(expression, scope);
+    }
+    if (expression instanceof Expression.Conditional conditional) {
+      return conditional(conditional, scope, mode);
     }
     Object known = mode == Mode.RUNNING ? known(expression, scope) : Attributes.ABSENT;
     if (known != Attributes.ABSENT) {
@@ -89,9 +92,20 @@ final class ExpressionCompiler {
         || !compiler.escape().isKnown()) {
       return Attributes.ABSENT;
     }
-    Object value =
-        Constants.value(constant(expression, scope), compiler.escape().escapesConstants());
+    Object value = valueBeforehand(expression, scope);
     return Constants.isPlain(value) ? value : Attributes.ABSENT;
+  }
+
+  /** Refuses what Jinja's optimizer fails on, which looks at any expression but a literal. */
+  void requireHashableKeys(Expression expression, Scope scope) {
+    if (!(expression instanceof Expression.DictLiteral) && compiler.escape().isKnown()) {
+      Constants.requireHashableKeys(expression, part -> valueBeforehand(part, scope));
+    }
+  }
+
+  /** The value as Jinja finds it beforehand; absent if it does not. */
+  Object valueBeforehand(Expression expression, Scope scope) {
+    return Constants.value(constant(expression, scope), compiler.escape().escapesConstants());
   }
 
   private Code failing(Expression expression, Scope scope, Mode mode) {
@@ -101,11 +115,6 @@ final class ExpressionCompiler {
     }
     if (expression instanceof Expression.Name name) {
       return name(name, scope);
-    }
-    if (!(expression instanceof Expression.DictLiteral) && compiler.escape().isKnown()) {
-      Constants.requireHashableKeys(
-          expression,
-          part -> Constants.value(constant(part, scope), compiler.escape().escapesConstants()));
     }
     if (expression instanceof Expression.Attribute attribute) {
       Code node = compile(attribute.node(), scope, mode);

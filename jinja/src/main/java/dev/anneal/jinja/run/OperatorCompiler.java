@@ -49,7 +49,8 @@ final class OperatorCompiler {
     Code right = expressions.compile(binary.right(), scope, mode);
     return switch (binary.operator()) {
       case ADD -> frame -> Operators.add(frame.run.budget(), left.value(frame), right.value(frame));
-      case SUB -> frame -> Operators.subtract(left.value(frame), right.value(frame));
+      case SUB ->
+          frame -> Operators.subtract(frame.run.budget(), left.value(frame), right.value(frame));
       case MUL ->
           frame -> Operators.multiply(frame.run.budget(), left.value(frame), right.value(frame));
       case DIV -> frame -> Operators.divide(left.value(frame), right.value(frame));

@@ -217,9 +217,9 @@ final class StatementCompiler {
     Action enter = compiler.enter(inner);
     Compiler.Escape before = compiler.escape();
     Code enabled = expressions.compile(autoescape.enabled(), inner);
-    Object known =
-        Constants.value(
-            expressions.constant(autoescape.enabled(), inner), before.escapesConstants());
+    Constants.requireHashableLiteral(
+        autoescape.enabled(), part -> expressions.valueBeforehand(part, inner));
+    Object known = expressions.valueBeforehand(autoescape.enabled(), inner);
     compiler.setEscape(known == Attributes.ABSENT ? before.unknown() : before.switchedTo(known));
     Action body = compiler.body(autoescape.body(), inner);
     compiler.setEscape(before);
