@@ -94,6 +94,9 @@ public final class Chat {
     }
     try (ModelService service =
         ModelService.start(session.open().sparkContext(), model, desk, true)) {
+      while (!terminal.hasLeft() && !desk.isReady(ROUND_MILLIS)) {
+        requireThere(service);
+      }
       Optional<String> line = terminal.line(() -> requireThere(service));
       while (line.isPresent() && !line.get().strip().matches("/(exit|quit)")) {
         take(line.get(), service);

@@ -8,12 +8,14 @@ import dev.anneal.training.generate.Prompt;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 
 /** Hands out one prompt after the other, and hears of each token of the answer. */
 final class ChatDesk implements PromptDesk {
   private final ProgressDisplay display;
+  private final CountDownLatch ready = new CountDownLatch(1);
   private final BlockingQueue<Heard> heard = new LinkedBlockingQueue<>();
   private Prompt asked;
   private boolean over;
@@ -33,6 +35,11 @@ final class ChatDesk implements PromptDesk {
    * @param completion the whole answer in the place of a token, or {@code null}
    */
   record Heard(int token, Completion completion) {}
+
+  /** Whether the model is there after so long a wait. */
+  boolean isReady(long millis) throws InterruptedException {
+    return ready.await(millis, TimeUnit.MILLISECONDS);
+  }
 
   /** Asks for the answer to a prompt, once that to the one before has come. */
   synchronized void ask(Prompt prompt) {
@@ -90,6 +97,7 @@ final class ChatDesk implements PromptDesk {
   public void phase(String phase) {
     if (phase.equals("generating")) {
       display.line("Ready: /help tells what there is beside talking.");
+      ready.countDown();
     } else {
       display.phase(Character.toUpperCase(phase.charAt(0)) + phase.substring(1));
     }

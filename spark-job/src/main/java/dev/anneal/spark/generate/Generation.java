@@ -56,7 +56,9 @@ public final class Generation {
     AnswerSink printed =
         (prompt, answer) -> {
           out.print(answer.line(prompt.given()) + "\n");
-          out.flush();
+          if (out.checkError()) {
+            throw new JobFailedException("Nobody reads the answers any more.", null);
+          }
         };
     execute(request, session, printed, notes, medium);
   }

@@ -33,8 +33,9 @@ public record GenerationOutput(String location, Form form) {
 
   /** The folder that it lies in. */
   String parent() {
-    int slash = location.lastIndexOf('/');
-    return slash <= 0 ? location.substring(0, slash + 1) : location.substring(0, slash);
+    String folder = location.substring(0, location.lastIndexOf('/') + 1);
+    // that of a root stays
+    return folder.matches("([a-zA-Z0-9+.-]+:)?/+") ? folder : folder.replaceFirst("/+$", "");
   }
 
   String name() {

@@ -156,7 +156,10 @@ final class PromptReader {
   private List<Message> messages(String place, ObjectNode row) {
     String name = column != null ? column : row.path(PROMPT).isTextual() ? PROMPT : MESSAGES;
     JsonNode value = row.path(name);
-    if (value.isTextual()) {
+    if (value.isTextual() && name.equals(MESSAGES)) {
+      // as files of plain columns have lists
+      value = parse(place, value.textValue());
+    } else if (value.isTextual()) {
       return List.of(new Message("user", value.textValue()));
     }
     List<Message> messages = new ArrayList<>();
