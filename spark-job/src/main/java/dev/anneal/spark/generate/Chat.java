@@ -103,7 +103,7 @@ public final class Chat {
         line = terminal.line(() -> requireThere(service));
       }
       desk.close();
-      if (!terminal.hasLeft()) {
+      if (desk.isReady(0)) {
         service.hasEnded(LEAVING);
       }
     } catch (InterruptedException e) {
