@@ -12,7 +12,7 @@ usage() {
   prep     prepare the data only
   train    train on the data set that an earlier prep left in output.path
   fetch    bring a model or data set from the Hugging Face hub to a folder or an object store
-  generate ask a model, with or without an adapter: a JSON object a line
+  generate ask a model, with or without an adapter: prompts, a file or table of them, or a chat
   merge    put an adapter into its base model, as a new model
   doctor   look on driver and executors for what would stop a run
 
@@ -86,14 +86,16 @@ spark_args=()
 user_jars=
 natives=cpu
 native_dir=${ANNEAL_NATIVE_DIR:-}
+chat=
 # those of Anneal that have a value, and those that have none
 declare -A kind
-for option in config set show model adapter output dtype max-shard-size prompt prompts max-tokens temperature top-p top-k \
-  repetition-penalty seed stop batch-size revision type include exclude connections; do kind[--$option]=valued; done
-for option in overwrite json debug version verify dry-run; do kind[--$option]=flag; done
+for option in config set show model adapter output dtype max-shard-size prompt prompts prompts-column max-tokens temperature top-p \
+  top-k repetition-penalty seed stop batch-size revision type include exclude connections; do kind[--$option]=valued; done
+for option in overwrite json debug version verify dry-run chat; do kind[--$option]=flag; done
 while (($#)); do
   if [[ $1 == --?* && ${kind[${1%%=*}]:-} ]]; then
     anneal_args+=("$1")
+    [[ $1 != --chat ]] || chat=yes
     if [[ $1 != *=* && ${kind[$1]} == valued ]]; then
       (($# > 1)) || refuse "$1 needs a value: see $self --help."
       anneal_args+=("$2")
@@ -256,6 +258,7 @@ inlined() {
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
 driver_options=
 [[ ! -t 1 ]] || driver_options=-Danneal.terminal=true
+[[ ! -t 0 || ! -t 1 ]] || driver_options+=" -Danneal.terminal.input=true"
 
 # ---- a Spark of the user's
 if [[ -n ${SPARK_HOME:-} ]]; then
@@ -469,12 +472,18 @@ if [[ $collector && ! "$java_options ${command[*]}" =~ -XX:[+]Use[A-Za-z0-9]+GC 
   command=("${command[0]}" "$collector" "${command[@]:1}")
 fi
 
-"${command[@]}" &
-child=$!
 code=0
-# bash would say "Killed" and the whole command
-wait "$child" 2>/dev/null || code=$?
-child=
+if [[ $chat ]]; then
+  # in the foreground it has this terminal, and Ctrl-C is its own affair: it may end an answer alone
+  trap : INT
+  "${command[@]}" || code=$?
+else
+  "${command[@]}" &
+  child=$!
+  # bash would say "Killed" and the whole command
+  wait "$child" 2>/dev/null || code=$?
+  child=
+fi
 [[ -z $archive || $code -ne 0 || ! -f $scratch/classes.jsa ]] || mv "$scratch/classes.jsa" "$archive" 2>/dev/null || true
 ((code != 137)) || echo "anneal: the driver was killed (kill -9, or no memory was left): the same command goes on after its last checkpoint." >&2
 exit "$code"

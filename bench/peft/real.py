@@ -1,5 +1,6 @@
 """Trains a real model with Anneal and with PEFT from the same adapter on the same rows, on the CPU in
-fp32, and compares token ids, learned parts, losses, gradient norms, adapters and greedy texts.
+fp32, and compares token ids, learned parts, losses, gradient norms, adapters and greedy texts; then asks both
+models by `generate` and by transformers, greedily, with and without a repetition penalty.
 
 usage: real.py MODEL ROWS WORK [--count 300] [--steps 12] [--threads 1]
        MODEL  a Llama folder of Hugging Face's with a chat template, such as ../shared/real-model/make.py makes
@@ -21,11 +22,13 @@ import pyarrow.ipc as ipc
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors.torch import load_file
-from transformers import AutoModelForCausalLM, AutoTokenizer, get_linear_schedule_with_warmup
+from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig, get_linear_schedule_with_warmup
 
 HOME = Path(__file__).resolve().parents[2]
 MODULES = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 BATCH, LEARNING_RATE, WARMUP, HELD_OUT, SAMPLES, NEW_TOKENS = 4, 1e-3, 2, 32, 4, 48
+# of `generate`
+PROMPTS, LONGEST, PENALTIES = 8, 64, [1.0, 1.3]
 # Stanford Alpaca's prompts
 WITH_INPUT = (
     "Below is an instruction that describes a task, paired with an input that provides further context. "
@@ -142,6 +145,81 @@ def greedy(model, tokenizer, row):
     return " ".join(tokenizer.decode(output[0, prompt.shape[1] :], skip_special_tokens=True).split())
 
 
+def asked(arguments, work, adapter, penalty):
+    """The lines that the command `generate` gives for the prompts of WORK/prompts.jsonl."""
+    output = work / f"answers-{'base' if adapter is None else 'adapter'}-{penalty}.jsonl"
+    master = f"local-cluster[1,{arguments.threads},2048]"
+    command = [HOME / "submit.sh", "generate", "--master", master, "--model", arguments.model.resolve()]
+    command += ["--prompts", work / "prompts.jsonl", "--max-tokens", str(LONGEST), "--output", output]
+    command += ["--repetition-penalty", str(penalty)]
+    command += [] if adapter is None else ["--adapter", adapter]
+    if subprocess.run(command).returncode:
+        sys.exit("generate has failed")
+    return [json.loads(line) for line in output.open()]
+
+
+def stop_tokens(model, tokenizer):
+    stops = {tokenizer.eos_token_id}
+    for config in model.config, model.generation_config:
+        named = config.eos_token_id
+        stops.update(named if isinstance(named, list) else [] if named is None else [named])
+    return stops
+
+
+def continuation(model, tokenizer, prompt, stops, penalty):
+    """What a line of `generate` says of a prompt, by transformers."""
+    user = {"role": "user", "content": prompt}
+    text = tokenizer.apply_chat_template([user], add_generation_prompt=True, tokenize=False)
+    ids = torch.tensor([tokenizer(text, add_special_tokens=False)["input_ids"]])
+    # in the model's own place, since whatever is missing would come from there; PEFT hands it down
+    model.generation_config = GenerationConfig(
+        max_new_tokens=LONGEST,
+        do_sample=False,
+        repetition_penalty=penalty,
+        eos_token_id=sorted(stops),
+        pad_token_id=min(stops),
+    )
+    output = model.generate(input_ids=ids, attention_mask=torch.ones_like(ids))
+    new = output[0, ids.shape[1] :].tolist()
+    stopped = new[-1] in stops
+    new = new[:-1] if stopped else new
+    return {
+        "text": tokenizer.decode(new, skip_special_tokens=True, clean_up_tokenization_spaces=False),
+        "finish_reason": "stop_token" if stopped else "max_tokens",
+        "prompt_tokens": ids.shape[1],
+        "tokens": len(new),
+    }
+
+
+def compare_generate(arguments, work, tokenizer, prompts, adapter):
+    """Prints how many continuations are equal: text letter for letter, number of tokens, end. Whether all are."""
+    lines = [json.dumps({"prompt": prompt}) for prompt in prompts]
+    (work / "prompts.jsonl").write_text("\n".join(lines) + "\n")
+    all_equal = True
+    for folder in None, adapter:
+        model = AutoModelForCausalLM.from_pretrained(arguments.model, dtype=torch.float32)
+        stops = stop_tokens(model, tokenizer)
+        model = model if folder is None else PeftModel.from_pretrained(model, folder)
+        model.eval()
+        for penalty in PENALTIES:
+            ours = asked(arguments, work, folder, penalty)
+            theirs = [continuation(model, tokenizer, prompt, stops, penalty) for prompt in prompts]
+            equal = 0
+            for line, expected in zip(ours, theirs, strict=True):
+                if {name: line[name] for name in expected} == expected:
+                    equal += 1
+                else:
+                    print(f"different: {line}\n           {expected}")
+            all_equal &= equal == len(prompts)
+            tokens = sum(expected["tokens"] for expected in theirs)
+            which = "the base model" if folder is None else "the adapter"
+            print(
+                f"generate  {equal} of {len(prompts)} continuations equal, {tokens} tokens, "
+                f"of {which} with repetition_penalty {penalty}"
+            )
+    return all_equal
+
+
 def relative(found, expected):
     return max(abs(a - b) / abs(b) for a, b in zip(found, expected, strict=True))
 
@@ -208,7 +286,9 @@ def main():
         f"tokens/s  Anneal {ours_rate:.0f}, PEFT {theirs_rate:.0f} with {arguments.threads} threads each: "
         f"{ours_rate / theirs_rate:.2f}"
     )
-    failed = same < len(ours) + len(held) or equal_texts < len(texts)
+    prompts = [(WITH_INPUT if row.get("input") else WITHOUT_INPUT).format(**row) for row in rows[:PROMPTS]]
+    same_answers = compare_generate(arguments, work, tokenizer, prompts, run / "adapter")
+    failed = same < len(ours) + len(held) or equal_texts < len(texts) or not same_answers
     sys.exit(failed or any(value > LIMITS[name] for name, value in found.items()))
 
 

@@ -8,6 +8,7 @@ import dev.anneal.spark.config.ConfigLoader;
 import dev.anneal.spark.fetch.Fetch;
 import dev.anneal.spark.fetch.FetchRequest;
 import dev.anneal.spark.fetch.FetchResult;
+import dev.anneal.spark.generate.GenerationFrames;
 import dev.anneal.spark.job.Run;
 import dev.anneal.spark.merge.MergeJob;
 import dev.anneal.spark.merge.MergeRequest;
@@ -20,6 +21,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.function.Function;
 import org.apache.hadoop.conf.Configuration;
+import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
 import org.apache.spark.sql.SparkSession;
@@ -36,6 +38,8 @@ import org.apache.spark.sql.types.StructType;
 public final class AnnealSession {
   private static final StructType ANSWERS =
       StructType.fromDDL("prompt STRING, before STRING, after STRING");
+
+  private static final StructType PROMPTS = StructType.fromDDL("prompt STRING");
 
   private static final List<String> MERGE_OPTIONS =
       List.of("model", "dtype", "max_shard_size", "verify");
@@ -144,6 +148,44 @@ public final class AnnealSession {
             Boolean.parseBoolean(text(options, "verify", "false")),
             existing);
     return inSession(session -> MergeJob.execute(request, session, out, Medium.FILE));
+  }
+
+  /**
+   * Asks a model.
+   *
+   * @param model path or URI of a Hugging Face model folder
+   * @param prompts what a user says, a text each
+   * @param options {@code adapter}, {@code max_tokens}, {@code temperature}, {@code top_k}, {@code
+   *     top_p}, {@code repetition_penalty}, {@code seed}, {@code stop} (a text or a list), {@code
+   *     batch_size}, {@code prompts_column}, {@code output}, {@code config} (a file), and values of
+   *     the configuration by key
+   * @return a row for each: {@code prompt}, {@code text}, {@code finish_reason}, {@code
+   *     prompt_tokens}, {@code tokens}
+   */
+  public Dataset<Row> generate(String model, List<String> prompts, Map<String, ?> options) {
+    List<Row> rows = prompts.stream().map(RowFactory::create).toList();
+    return generate(model, spark.createDataFrame(rows, PROMPTS), options);
+  }
+
+  /**
+   * Same as {@link #generate(String, List, Map)}, for the rows of a DataFrame with a column {@code
+   * prompt} or {@code messages}, which go through the driver.
+   *
+   * @return the rows in their order, with four columns more
+   */
+  public Dataset<Row> generate(String model, Dataset<Row> prompts, Map<String, ?> options) {
+    return inSession(
+        session -> GenerationFrames.ofRows(model, prompts, options, session, out));
+  }
+
+  /**
+   * Same as {@link #generate(String, List, Map)}, for what {@code data.source} takes: files, a
+   * table as {@code table:catalog.schema.name}, a data set of the hub. With {@code output} answers
+   * go there, and the same call goes on where one was cut off.
+   */
+  public Dataset<Row> generate(String model, String source, Map<String, ?> options) {
+    return inSession(
+        session -> GenerationFrames.ofSource(model, source, options, session, out));
   }
 
   private static String text(Map<String, ?> options, String name, String missing) {

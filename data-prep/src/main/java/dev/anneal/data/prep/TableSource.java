@@ -41,13 +41,26 @@ final class TableSource {
 
   /** Finds the table; its rows are read and counted when they are asked for. */
   static Supplier<NumberedRows> open(SparkSession spark, PrepSpec spec, Storage storage) {
-    String source = spec.rows().source();
+    Long limit = spec.rows().limit();
+    return open(spark, spec.rows().source(), limit == null ? Long.MAX_VALUE : limit, storage);
+  }
+
+  /**
+   * Same as above.
+   *
+   * @param limit the most rows that are wanted
+   */
+  static Supplier<NumberedRows> open(
+      SparkSession spark, String source, long limit, Storage storage) {
     return LakeTable.at(source, storage)
-        .map(table -> open(spec, () -> load(spark, table), e -> unreadable(source, table, e)))
+        .map(
+            table ->
+                open(source, limit, () -> load(spark, table), e -> unreadable(source, table, e)))
         .orElseGet(
             () ->
                 open(
-                    spec,
+                    source,
+                    limit,
                     () -> spark.table(source.substring(SourceFiles.TABLE_SCHEME.length())),
                     e -> sentence(source, e)));
   }
@@ -62,9 +75,12 @@ final class TableSource {
   }
 
   private static Supplier<NumberedRows> open(
-      PrepSpec spec, Supplier<Dataset<Row>> table, Function<Exception, String> sentence) {
+      String source,
+      long limit,
+      Supplier<Dataset<Row>> table,
+      Function<Exception, String> sentence) {
     Dataset<Row> found = saying(sentence, table);
-    return () -> saying(sentence, () -> rows(spec, found));
+    return () -> saying(sentence, () -> rows(source, limit, found));
   }
 
   private static <T> T saying(Function<Exception, String> sentence, Supplier<T> read) {
@@ -76,12 +92,10 @@ final class TableSource {
     }
   }
 
-  private static NumberedRows rows(PrepSpec spec, Dataset<Row> table) {
-    String source = spec.rows().source();
+  private static NumberedRows rows(String source, long limit, Dataset<Row> table) {
     JavaRDD<String> texts = table.toJSON().javaRDD();
     JavaRDD<String> ordered =
         texts.sortBy(text -> text, true, Math.max(1, texts.getNumPartitions()));
-    long limit = spec.rows().limit() == null ? Long.MAX_VALUE : spec.rows().limit();
     JavaRDD<SourceRow> rows =
         ordered
             .zipWithIndex()

@@ -86,6 +86,11 @@ public record TokenizerFiles(
     return new TokenizerFiles(folder, tokenizerJson, only, specialTokens, stopIds, renderedAt);
   }
 
+  /** The same files for templates that take {@code now} for now. */
+  public TokenizerFiles renderedAt(Instant now) {
+    return new TokenizerFiles(folder, tokenizerJson, templates, specialTokens, stopIds, now);
+  }
+
   /** Begin-of-text token; null where the tokenizer has none. */
   public String bosToken() {
     return specialTokens.get(BOS);

@@ -3,10 +3,18 @@ package dev.anneal.spark.cli;
 import dev.anneal.spark.Request;
 import dev.anneal.spark.config.AnnealConfig;
 import dev.anneal.spark.config.Locations;
+import dev.anneal.spark.generate.Chat;
+import dev.anneal.spark.generate.ChatTerminal;
+import dev.anneal.spark.generate.Decoding;
 import dev.anneal.spark.generate.Generation;
+import dev.anneal.spark.generate.GenerationOptions;
+import dev.anneal.spark.generate.GenerationOutput;
 import dev.anneal.spark.generate.GenerationRequest;
+import dev.anneal.spark.generate.PromptInput;
+import dev.anneal.spark.progress.ProgressDisplay.Medium;
 import dev.anneal.spark.session.RunSession;
 import dev.anneal.training.generate.Sampling;
+import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -25,16 +33,6 @@ import picocli.CommandLine.Option;
     mixinStandardHelpOptions = true,
     versionProvider = CommandLineInterface.Version.class)
 final class GenerateCommand implements Callable<Integer> {
-  /** Where no configuration says how the model is held: as transformers would on a CPU. */
-  private static final List<String> WITHOUT_CONFIG =
-      List.of(
-          "cluster.nodes=1",
-          "cluster.gpus_per_node=0",
-          "base_weights.dtype=fp32",
-          "base_weights.shard=none",
-          "compute.dtype=fp32",
-          "compute.matmul=fp32");
-
   @Mixin private ConfigOptions config;
 
   @Option(
@@ -62,10 +60,20 @@ final class GenerateCommand implements Callable<Integer> {
 
     @Option(
         names = "--prompts",
-        paramLabel = "FILE",
-        description = "A prompt a line; of *.jsonl an object with prompt or messages.")
-    private String file;
+        paramLabel = "SOURCE",
+        description =
+            "Rows with prompt or messages: what data.source takes, as JSON, CSV, Parquet or table:NAME; of another file each line is a prompt.")
+    private String source;
+
+    @Option(names = "--chat", description = "Talks with whoever types, a line a turn.")
+    private boolean chat;
   }
+
+  @Option(
+      names = "--prompts-column",
+      paramLabel = "NAME",
+      description = "The column of --prompts that holds the prompt: a text, or messages.")
+  private String promptsColumn;
 
   @Option(
       names = "--max-tokens",
@@ -124,7 +132,8 @@ final class GenerateCommand implements Callable<Integer> {
   @Option(
       names = "--output",
       paramLabel = "FILE",
-      description = "Where the lines go in the place of standard output.")
+      description =
+          "Where the lines go in the place of standard output; Parquet where it ends with / or .parquet. The same command goes on where one was cut off.")
   private String output;
 
   // the handler of failures asks the parser for it
@@ -136,24 +145,35 @@ final class GenerateCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    require(maxTokens >= 1, "--max-tokens is %s, but must be 1 or more".formatted(maxTokens));
-    require(batchSize >= 1, "--batch-size is %s, but must be 1 or more".formatted(batchSize));
-    require(stops.stream().noneMatch(String::isEmpty), "--stop is empty, but must be a text");
+    Decoding decoding = decoding();
+    require(
+        promptsColumn == null || prompts.source != null,
+        "--prompts-column names a column of --prompts, which is not given");
+    require(!prompts.chat || output == null, "--output is not for --chat: leave one of them out");
     GenerationRequest request =
         new GenerationRequest(
-            config(),
-            prompts.texts,
-            located(prompts.file),
-            maxTokens,
-            sampling(),
-            stops,
-            batchSize,
-            located(output));
+            config(), decoding, input(), output == null ? null : GenerationOutput.of(output));
+    PrintWriter out = spec.commandLine().getOut();
+    PrintWriter err = spec.commandLine().getErr();
     Request session = Request.of(Request.Command.TRAIN, request.config(), Request.Existing.KEEP);
     try (RunSession opened = RunSession.forRequest(session)) {
-      Generation.execute(request, opened, spec.commandLine().getOut(), spec.commandLine().getErr());
+      if (prompts.chat) {
+        boolean prompting = Boolean.getBoolean("anneal.terminal.input");
+        ChatTerminal terminal = new ChatTerminal(System.in, out, err, prompting);
+        Chat.execute(request.config(), decoding, opened, terminal, err);
+      } else {
+        // a line that renews itself would mix with the answers
+        Medium medium = output == null ? Medium.FILE : Medium.ofProcess();
+        Generation.execute(request, opened, out, err, medium);
+      }
     }
     return 0;
+  }
+
+  private PromptInput input() {
+    return prompts.source == null
+        ? new PromptInput.Texts(prompts.texts)
+        : new PromptInput.Source(Locations.resolve(prompts.source, Path.of("")), promptsColumn);
   }
 
   private AnnealConfig config() {
@@ -161,16 +181,21 @@ final class GenerateCommand implements Callable<Integer> {
     values.put("model.path", model);
     // also where the configuration names one to start training from
     values.put("lora.init_from", adapter);
-    return config.load(WITHOUT_CONFIG, values);
+    return config.load(GenerationOptions.WITHOUT_CONFIG, values);
   }
 
-  private Sampling sampling() {
+  private Decoding decoding() {
+    require(maxTokens >= 1, "--max-tokens is %s, but must be 1 or more".formatted(maxTokens));
+    require(batchSize >= 1, "--batch-size is %s, but must be 1 or more".formatted(batchSize));
+    require(stops.stream().noneMatch(String::isEmpty), "--stop is empty, but must be a text");
     require(
         temperature != null || (topK == 0 && topP == 1),
         "--top-p and --top-k draw, but nothing is drawn without --temperature: add --temperature 1");
     try {
-      return new Sampling(
-          temperature == null ? 0 : temperature, topK, topP, repetitionPenalty, seed);
+      Sampling sampling =
+          new Sampling(
+              temperature == null ? 0 : temperature, topK, topP, repetitionPenalty, seed);
+      return new Decoding(maxTokens, sampling, stops, batchSize);
     } catch (IllegalArgumentException e) {
       throw new CommandLine.ParameterException(spec.commandLine(), e.getMessage(), e);
     }
@@ -180,9 +205,5 @@ final class GenerateCommand implements Callable<Integer> {
     if (!holds) {
       throw new CommandLine.ParameterException(spec.commandLine(), otherwise);
     }
-  }
-
-  private static String located(String path) {
-    return path == null ? null : Locations.resolve(path, Path.of(""));
   }
 }

@@ -1,6 +1,5 @@
 package dev.anneal.spark.generate;
 
-import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.anneal.data.token.Message;
 import java.util.List;
 
@@ -8,7 +7,7 @@ import java.util.List;
  * A prompt as it was given.
  *
  * @param place where, for messages
- * @param given what its line of the result repeats
+ * @param given what its line of the result repeats: a JSON object
  * @param messages the conversation so far, which ends with what is to be answered
  */
-record AskedPrompt(String place, ObjectNode given, List<Message> messages) {}
+record AskedPrompt(String place, String given, List<Message> messages) {}

@@ -1,58 +1,41 @@
 package dev.anneal.spark.generate;
 
-import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.anneal.data.error.InvalidDataException;
-import dev.anneal.data.task.TaskResults;
-import dev.anneal.data.token.ChatTokenizer;
-import dev.anneal.data.token.GenerationPrompt;
-import dev.anneal.data.token.SpecialTokens;
-import dev.anneal.data.token.TemplateRefusalException;
 import dev.anneal.spark.BadRequestException;
 import dev.anneal.spark.JobFailedException;
-import dev.anneal.spark.cluster.BarrierStage;
+import dev.anneal.spark.Redaction;
 import dev.anneal.spark.cluster.Slots;
-import dev.anneal.spark.config.AnnealConfig;
-import dev.anneal.spark.job.RootCause;
-import dev.anneal.spark.preflight.GenerationCheck;
-import dev.anneal.spark.preflight.OutputPlaceCheck;
-import dev.anneal.spark.progress.ExecutorLogs;
+import dev.anneal.spark.progress.ProgressDisplay;
 import dev.anneal.spark.session.RunSession;
-import dev.anneal.spark.storage.ModelLocation;
 import dev.anneal.spark.storage.RunFolder;
-import dev.anneal.spark.train.GenerationTask;
-import dev.anneal.spark.train.Specs;
 import dev.anneal.storage.Storage;
 import dev.anneal.training.InvalidModelException;
 import dev.anneal.training.generate.Completion;
-import dev.anneal.training.generate.GenerationSpec;
-import dev.anneal.training.generate.Prompt;
-import dev.anneal.training.generate.StopTokens;
-import dev.anneal.training.model.LlamaConfig;
 import java.io.IOException;
 import java.io.PrintWriter;
-import java.nio.charset.StandardCharsets;
-import java.util.ArrayList;
-import java.util.Comparator;
-import java.util.HashSet;
+import java.io.UncheckedIOException;
+import java.time.Duration;
+import java.time.Instant;
 import java.util.List;
 import java.util.Locale;
-import java.util.Set;
-import java.util.stream.IntStream;
-import org.apache.spark.SparkContext;
-import org.apache.spark.api.java.JavaSparkContext;
+import java.util.Optional;
 
-/** One request for continuations, from its checks to its lines. */
+/** One request for continuations, from its checks to its answers. */
 public final class Generation {
-  private final GenerationRequest request;
-  private final AnnealConfig config;
-  private final RunSession session;
-  private final Storage storage;
+  private static final long ROUND_MILLIS = 200;
+  private static final Duration LEAVING = Duration.ofMinutes(1);
 
-  private Generation(GenerationRequest request, RunSession session) {
+  private final GenerationRequest request;
+  private final RunSession session;
+  private final ProgressDisplay display;
+  private final AnswerFile file;
+
+  private Generation(GenerationRequest request, RunSession session, ProgressDisplay display) {
     this.request = request;
-    this.config = request.config();
     this.session = session;
-    this.storage = new Storage(session.hadoop());
+    this.display = display;
+    this.file =
+        request.output() == null ? null : new AnswerFile(request.output(), session.hadoop());
   }
 
   /**
@@ -65,202 +48,169 @@ public final class Generation {
    * @throws JobFailedException if it fails on the way
    */
   public static void execute(
-      GenerationRequest request, RunSession session, PrintWriter out, PrintWriter notes) {
+      GenerationRequest request,
+      RunSession session,
+      PrintWriter out,
+      PrintWriter notes,
+      ProgressDisplay.Medium medium) {
+    AnswerSink printed =
+        (prompt, answer) -> {
+          out.print(answer.line(prompt.given()) + "\n");
+          if (out.checkError()) {
+            throw new JobFailedException("Nobody reads the answers any more.", null);
+          }
+        };
+    execute(request, session, printed, notes, medium);
+  }
+
+  /**
+   * Same as above, for answers that go into no file.
+   *
+   * @param sink {@code null} where they go into one
+   */
+  static void execute(
+      GenerationRequest request,
+      RunSession session,
+      AnswerSink sink,
+      PrintWriter notes,
+      ProgressDisplay.Medium medium) {
+    Redaction redaction = Redaction.of(session.conf(), session.hadoop());
+    ProgressDisplay display =
+        new ProgressDisplay(notes, medium, System::nanoTime, redaction::mask);
     try {
-      new Generation(request, session).run(out, notes);
+      new Generation(request, session, display).run(sink);
+      session.succeeded();
     } catch (InvalidDataException | InvalidModelException e) {
       throw new BadRequestException(e.getMessage(), e);
-    }
-  }
-
-  private void run(PrintWriter out, PrintWriter notes) {
-    requireFreeOutput();
-    LlamaConfig shape = GenerationCheck.check(config, session.conf(), storage);
-    String folder = tokenizerFolder();
-    try (ChatTokenizer tokenizer = ChatTokenizer.load(folder, storage)) {
-      List<AskedPrompt> asked = PromptReader.read(request, storage);
-      List<Prompt> prompts = prompts(asked, tokenizer, shape);
-      GenerationSpec generation =
-          new GenerationSpec(request.maxTokens(), request.sampling(), stopTokens(tokenizer, shape));
-      GenerationTask task =
-          new GenerationTask(
-              config,
-              Specs.generation(config, request.batchSize(), generation),
-              prompts,
-              new GenerationTask.Texts(request.stops(), folder),
-              storage);
-      notes.println("Starting Spark on " + Slots.master(session.conf()) + " ...");
-      notes.flush();
-      List<String> lines = lines(asked, generate(task), tokenizer);
-      write(lines, out);
-      session.succeeded();
-    }
-  }
-
-  private void requireFreeOutput() {
-    String output = request.output();
-    if (output == null) {
-      return;
-    }
-    OutputPlaceCheck.check("--output", new RunFolder(output, session.hadoop()), session.conf());
-    try {
-      if (storage.exists(output)) {
-        throw new BadRequestException(
-            "%s is there already: remove it, or name another file with --output."
-                .formatted(RunFolder.display(output)));
-      }
-      String probe = output + ".probe";
-      storage.write(probe, out -> {});
-      storage.delete(probe);
-    } catch (IOException e) {
-      throw new BadRequestException(
-          "--output %s cannot be written (%s): choose a place that this user can write to."
-              .formatted(RunFolder.display(output), e.getMessage()),
-          e);
-    }
-  }
-
-  private String tokenizerFolder() {
-    if (config.model().tokenizer() != null) {
-      return config.model().tokenizer();
-    }
-    ModelLocation model = ModelLocation.of(config.model().path());
-    if (model instanceof ModelLocation.Folder folder) {
-      return folder.location();
-    }
-    throw new BadRequestException(
-        "The model %s has no tokenizer of its own: add --set model.tokenizer=FOLDER."
-            .formatted(model.display()));
-  }
-
-  private List<Prompt> prompts(
-      List<AskedPrompt> asked, ChatTokenizer tokenizer, LlamaConfig shape) {
-    List<Prompt> prompts = new ArrayList<>();
-    for (AskedPrompt prompt : asked) {
-      int[] ids = ids(prompt, tokenizer);
-      int context = shape.maxPositionEmbeddings();
-      if (ids.length == 0) {
-        throw new BadRequestException(
-            "The prompt in %s is empty: write something.".formatted(prompt.place()));
-      }
-      if (ids.length > context) {
-        throw new BadRequestException(
-            "The prompt in %s has %s tokens, but the model's context has %s: shorten it."
-                .formatted(prompt.place(), ids.length, context));
-      }
-      int largest = IntStream.of(ids).max().getAsInt();
-      if (largest >= shape.vocabSize()) {
-        throw new BadRequestException(
-            "The prompt in %s has the token %s, but the model embeds only %s tokens: check model.tokenizer."
-                .formatted(prompt.place(), largest, shape.vocabSize()));
-      }
-      prompts.add(new Prompt(prompts.size(), ids));
-    }
-    return prompts;
-  }
-
-  /** By the chat template; where there is none the texts alone, with what begins a text. */
-  private static int[] ids(AskedPrompt prompt, ChatTokenizer tokenizer) {
-    if (tokenizer.templateSha256().isPresent()) {
-      try {
-        return tokenizer.encode(tokenizer.render(prompt.messages(), GenerationPrompt.ADD));
-      } catch (TemplateRefusalException e) {
-        throw new BadRequestException(
-            "The model's chat template does not take the prompt in %s (%s): correct it."
-                .formatted(prompt.place(), e.getMessage()),
-            e);
-      }
-    }
-    if (prompt.messages().size() > 1) {
-      throw new BadRequestException(
-          "The prompt in %s is a conversation, but the tokenizer has no chat template: give a text."
-              .formatted(prompt.place()));
-    }
-    int[] text = tokenizer.encode((String) prompt.messages().get(0).content());
-    return IntStream.concat(IntStream.of(tokenizer.idsBeforeTexts()), IntStream.of(text)).toArray();
-  }
-
-  private Set<Integer> stopTokens(ChatTokenizer tokenizer, LlamaConfig shape) {
-    try {
-      ModelLocation model = ModelLocation.of(config.model().path());
-      Set<Integer> ids =
-          new HashSet<>(StopTokens.of(model.open(storage, config.training().seed()), shape));
-      tokenizer.eosId().ifPresent(ids::add);
-      for (String stop : request.stops()) {
-        int[] stopIds = tokenizer.encode(stop);
-        // marks are no part of the text that stop strings are looked for in
-        if (stopIds.length == 1 && tokenizer.stopsGeneration(stopIds[0])) {
-          ids.add(stopIds[0]);
-        }
-      }
-      return ids;
-    } catch (IOException e) {
-      throw new BadRequestException(Storage.cannotRead(config.model().path(), e), e);
-    }
-  }
-
-  private List<Completion> generate(GenerationTask task) {
-    SparkContext spark = session.open().sparkContext();
-    try {
-      List<List<Completion>> ofTasks =
-          TaskResults.collect(
-              BarrierStage.of(
-                  JavaSparkContext.fromSparkContext(spark),
-                  config.cluster().nodes(),
-                  config.cluster().gpusPerNode(),
-                  task));
-      return ofTasks.stream()
-          .flatMap(List::stream)
-          .sorted(Comparator.comparingLong(completion -> completion.prompt().index()))
-          .toList();
-    } catch (Exception e) {
-      // Spark's are checked exceptions that no signature tells of
-      String cause = new ExecutorLogs(spark).explain(e).orElseGet(() -> RootCause.sentence(e));
-      throw new JobFailedException("Generation failed: " + cause, e);
-    }
-  }
-
-  private List<String> lines(
-      List<AskedPrompt> asked, List<Completion> completions, ChatTokenizer tokenizer) {
-    List<String> lines = new ArrayList<>();
-    for (Completion completion : completions) {
-      ObjectNode line = asked.get((int) completion.prompt().index()).given().deepCopy();
-      line.put("text", text(completion, tokenizer));
-      line.put("finish_reason", completion.ending().name().toLowerCase(Locale.ROOT));
-      line.put("prompt_tokens", completion.prompt().ids().length);
-      line.put("tokens", completion.tokens().length);
-      lines.add(line.toString());
-    }
-    return lines;
-  }
-
-  /** The continuation up to the first stop string. */
-  private String text(Completion completion, ChatTokenizer tokenizer) {
-    String text = tokenizer.decode(completion.tokens(), SpecialTokens.SKIP);
-    int end = text.length();
-    if (completion.ending() == Completion.Ending.STOP_STRING) {
-      for (String stop : request.stops()) {
-        int found = text.indexOf(stop);
-        end = found < 0 ? end : Math.min(end, found);
-      }
-    }
-    return text.substring(0, end);
-  }
-
-  private void write(List<String> lines, PrintWriter out) {
-    String text = String.join("\n", lines) + "\n";
-    if (request.output() == null) {
-      out.print(text);
-      out.flush();
-      return;
-    }
-    try {
-      storage.write(request.output(), sink -> sink.write(text.getBytes(StandardCharsets.UTF_8)));
-    } catch (IOException e) {
+    } catch (IOException | UncheckedIOException e) {
       throw new JobFailedException(
-          "%s cannot be written (%s)."
-              .formatted(RunFolder.display(request.output()), e.getMessage()),
+          "Prompts or answers cannot be written (%s): free space or permit it, and run the same command again."
+              .formatted(e.getMessage()),
           e);
+    }
+  }
+
+  private void run(AnswerSink sink) throws IOException {
+    Instant now = Instant.now();
+    Optional<Instant> began = Optional.empty();
+    if (file != null) {
+      file.requireFree(session.conf());
+      began = file.work().began();
+    }
+    Storage storage = new Storage(session.hadoop());
+    try (AskedModel model =
+            AskedModel.check(
+                request.config(),
+                request.decoding(),
+                session.conf(),
+                storage,
+                began.orElse(now));
+        PromptSpool spool = PromptSpool.create()) {
+      if (began.isPresent()) {
+        // before the prompts are read, which may take long
+        file.work().begin(model.identity(), now);
+      }
+      read(model, spool, storage);
+      if (file == null) {
+        answer(model, spool, 0, sink);
+      } else {
+        file.work().begin(model.identity(), now);
+        toFile(model, spool);
+      }
+    }
+  }
+
+  private void read(AskedModel model, PromptSpool spool, Storage storage) {
+    PromptReader reader =
+        new PromptReader(
+            storage, request.prompts().column(), prompt -> add(prompt, model, spool));
+    if (request.prompts() instanceof PromptInput.Texts texts) {
+      reader.texts(texts.texts());
+    } else if (request.prompts() instanceof PromptInput.Source source) {
+      reader.source(source.location(), session::open, spool.folder());
+      if (spool.count() == 0) {
+        throw new BadRequestException(
+            "%s holds no prompt: write one a line."
+                .formatted(RunFolder.display(source.location())));
+      }
+    } else if (request.prompts() instanceof PromptInput.Rows rows) {
+      rows.frame().read(reader);
+    }
+  }
+
+  private static void add(AskedPrompt prompt, AskedModel model, PromptSpool spool) {
+    try {
+      spool.add(prompt.given(), model.ids(prompt));
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  private void toFile(AskedModel model, PromptSpool spool) throws IOException {
+    List<WorkFolder.Part> there = file.work().parts(spool);
+    AnswerParts parts = new AnswerParts(file.work(), there);
+    if (parts.count() > 0) {
+      display.line(
+          String.format(
+              Locale.ROOT,
+              "Going on: %,d of %,d prompts are answered",
+              parts.count(),
+              spool.count()));
+    }
+    try {
+      answer(model, spool, parts.count(), parts);
+    } catch (RuntimeException e) {
+      keep(parts, e);
+      throw e;
+    }
+    file.publish(parts.parts(), session::open);
+  }
+
+  /** What has come so far is there for the same command. */
+  private static void keep(AnswerParts parts, RuntimeException failure) {
+    try {
+      parts.flush();
+    } catch (IOException e) {
+      failure.addSuppressed(e);
+    }
+  }
+
+  /** Answers the prompts from {@code first} on. */
+  private void answer(AskedModel model, PromptSpool spool, long first, AnswerSink sink)
+      throws IOException {
+    if (first == spool.count()) {
+      return;
+    }
+    display.phase("Starting Spark on " + Slots.master(session.conf()));
+    try (PromptSpool.Reader asked = spool.open();
+        PromptSpool.Reader answered = spool.open()) {
+      asked.skipTo(first);
+      answered.skipTo(first);
+      BatchDesk desk =
+          new BatchDesk(asked, spool.count(), model.decoding().batchSize(), display);
+      AnswerCount count = new AnswerCount(first, spool.count());
+      try (ModelService service =
+          ModelService.start(session.open().sparkContext(), model, desk, false)) {
+        while (!desk.isComplete()) {
+          List<Completion> completions = desk.take(ROUND_MILLIS);
+          for (Completion completion : completions) {
+            Answer answer = model.answer(completion);
+            sink.take(answered.read(), answer);
+            count.add(answer);
+          }
+          display.answers(count.now());
+          if (completions.isEmpty() && service.hasEnded() && desk.isDry()) {
+            throw new JobFailedException(
+                "Generation failed: the ranks have left before all prompts were answered.", null);
+          }
+        }
+        sink.flush();
+        service.hasEnded(LEAVING);
+      }
+      display.line(count.summary());
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new JobFailedException("Generation was interrupted.", e);
     }
   }
 }

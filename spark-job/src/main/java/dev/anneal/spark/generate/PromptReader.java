@@ -1,10 +1,13 @@
 package dev.anneal.spark.generate;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.anneal.data.error.InvalidDataException;
+import dev.anneal.data.prep.OrderedRows;
+import dev.anneal.data.source.JsonRows;
+import dev.anneal.data.source.SourceFiles;
+import dev.anneal.data.source.SourceRow;
 import dev.anneal.data.token.Message;
 import dev.anneal.spark.BadRequestException;
 import dev.anneal.spark.storage.RunFolder;
@@ -14,46 +17,111 @@ import java.io.IOException;
 import java.io.InputStreamReader;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.stream.IntStream;
+import java.util.Locale;
+import java.util.function.Consumer;
+import java.util.function.Supplier;
+import java.util.regex.Pattern;
+import org.apache.spark.sql.SparkSession;
 
 /**
- * Prompts of the command and of files. A file named {@code *.jsonl} or {@code *.json} has an object
- * a line, with a text {@code prompt} or a conversation {@code messages}; of any other every line is
- * a prompt. Empty lines are passed over.
+ * Prompts of the command and of sources, one after the other. A row has a text {@code prompt} or a
+ * conversation {@code messages}; of a file that is neither JSON, CSV, Parquet nor Arrow by its name
+ * every line is a prompt. Empty lines are passed over.
  */
 final class PromptReader {
-  private static final JsonMapper JSON =
-      JsonMapper.builder().enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS).build();
+  private static final JsonMapper JSON = new JsonMapper();
   private static final String PROMPT = "prompt";
   private static final String MESSAGES = "messages";
   private static final String BYTE_ORDER_MARK = "\uFEFF";
+  private static final Pattern ROWS =
+      Pattern.compile(
+          ".*\\.(jsonl|json|ndjson|csv|tsv|parquet|arrow|feather)(\\.(gz|gzip|bz2|xz|zst|zstd|deflate|snappy|lz4))?");
 
-  private PromptReader() {}
+  private final Storage storage;
+  private final String column;
+  private final Consumer<AskedPrompt> taker;
 
   /**
-   * The prompts of a request.
-   *
-   * @throws BadRequestException if there are none, or naming the first that cannot be read
+   * @param column that holds the prompt; {@code null} for {@code prompt} or {@code messages}
+   * @param taker given the prompts
    */
-  static List<AskedPrompt> read(GenerationRequest request, Storage storage) {
-    if (request.promptFile() == null) {
-      return IntStream.range(0, request.prompts().size())
-          .mapToObj(i -> ofText("--prompt " + (i + 1), request.prompts().get(i)))
-          .toList();
-    }
-    List<AskedPrompt> prompts = ofFile(request.promptFile(), storage);
-    if (prompts.isEmpty()) {
-      throw new BadRequestException(
-          "%s holds no prompt: write one a line.".formatted(display(request.promptFile())));
-    }
-    return prompts;
+  PromptReader(Storage storage, String column, Consumer<AskedPrompt> taker) {
+    this.storage = storage;
+    this.column = column;
+    this.taker = taker;
   }
 
-  private static List<AskedPrompt> ofFile(String file, Storage storage) {
-    boolean json = file.endsWith(".jsonl") || file.endsWith(".json");
-    List<AskedPrompt> prompts = new ArrayList<>();
+  /** Texts of the command line or of a program. */
+  void texts(List<String> texts) {
+    for (int i = 0; i < texts.size(); i++) {
+      text("--prompt " + (i + 1), texts.get(i));
+    }
+  }
+
+  /**
+   * What a source holds.
+   *
+   * @param spark opened where Spark has to read it
+   * @param copies folder for copies from the hub
+   * @throws BadRequestException naming the first row that cannot be read
+   */
+  void source(String source, Supplier<SparkSession> spark, Path copies) {
+    try {
+      if (OrderedRows.needSpark(source, storage)) {
+        OrderedRows.ofTable(spark.get(), source, storage, this::row);
+      } else if (isText(source)) {
+        lines(source);
+      } else {
+        OrderedRows.ofFiles(source, copies.toUri().toString(), storage, this::row);
+      }
+    } catch (InvalidDataException e) {
+      throw new BadRequestException(e.getMessage().replace("data.source", "--prompts"), e);
+    } catch (IOException | IllegalArgumentException e) {
+      throw new BadRequestException(Storage.cannotRead(source, e), e);
+    }
+  }
+
+  /** One row as JSON. */
+  void row(String place, String json) {
+    if (!(parse(place, json) instanceof ObjectNode row)) {
+      throw refusal(place, "is no JSON object");
+    }
+    for (String field : Answer.FIELDS) {
+      if (row.has(field)) {
+        throw new BadRequestException(
+            "The prompt in %s has a '%s' already, which its answer is to have: give it another name."
+                .formatted(place, field));
+      }
+    }
+    // between the values of a row line ends mean nothing
+    taker.accept(new AskedPrompt(place, json.replaceAll("[\\r\\n]+", " "), messages(place, row)));
+  }
+
+  private void row(SourceRow row) {
+    String place = "row %s of %s".formatted(row.row(), RunFolder.display(row.file()));
+    if (row.fault() != null) {
+      throw refusal(place, "cannot be read, since " + row.fault());
+    }
+    row(place, row.json());
+  }
+
+  private boolean isText(String source) throws IOException {
+    return SourceFiles.areInPlace(source)
+        && !ROWS.matcher(source.toLowerCase(Locale.ROOT)).matches()
+        && storage.exists(source)
+        && storage.list(source).stream().anyMatch(file -> isSame(file.uri(), source));
+  }
+
+  /** A folder lists other files than itself. */
+  private boolean isSame(String file, String source) {
+    return SourceFiles.qualified(file, storage).equals(SourceFiles.qualified(source, storage));
+  }
+
+  private void lines(String file) throws IOException {
+    int prompts = 0;
     try (BufferedReader lines =
         new BufferedReader(
             // of what is no UTF-8 an exception, and not another text
@@ -65,51 +133,63 @@ final class PromptReader {
           line = line.substring(BYTE_ORDER_MARK.length());
         }
         if (!line.isBlank()) {
-          String place = "line %s of %s".formatted(number, display(file));
-          prompts.add(json ? ofRow(place, line) : ofText(place, line));
+          text("line %s of %s".formatted(number, RunFolder.display(file)), line);
+          prompts++;
         }
       }
-      return prompts;
     } catch (CharacterCodingException e) {
       throw new BadRequestException(
           "%s is not UTF-8 behind its first %s prompts: convert it."
-              .formatted(display(file), prompts.size()),
+              .formatted(RunFolder.display(file), prompts),
           e);
-    } catch (IOException e) {
-      throw new BadRequestException(Storage.cannotRead(file, e), e);
     }
   }
 
-  private static AskedPrompt ofText(String place, String text) {
-    return new AskedPrompt(
-        place, JSON.createObjectNode().put(PROMPT, text), List.of(new Message("user", text)));
+  private void text(String place, String text) {
+    taker.accept(
+        new AskedPrompt(
+            place,
+            JSON.createObjectNode().put(PROMPT, text).toString(),
+            List.of(new Message("user", text))));
   }
 
-  private static AskedPrompt ofRow(String place, String line) {
-    if (!(parse(place, line) instanceof ObjectNode row)) {
-      throw refusal(place, "is no JSON object");
-    }
-    if (row.path(PROMPT).isTextual()) {
-      return new AskedPrompt(place, row, List.of(new Message("user", row.get(PROMPT).textValue())));
+  private List<Message> messages(String place, ObjectNode row) {
+    String name = column != null ? column : row.path(PROMPT).isTextual() ? PROMPT : MESSAGES;
+    JsonNode value = row.path(name);
+    if (value.isTextual() && name.equals(MESSAGES)) {
+      // as files of plain columns have lists
+      value = parse(place, value.textValue());
+    } else if (value.isTextual()) {
+      return List.of(new Message("user", value.textValue()));
     }
     List<Message> messages = new ArrayList<>();
-    for (JsonNode message : row.path(MESSAGES)) {
-      if (!message.path("role").isTextual() || !message.path("content").isTextual()) {
-        throw refusal(place, "has a message without a text role or content");
+    if (value.isArray()) {
+      for (JsonNode message : value) {
+        messages.add(message(place, message));
       }
-      messages.add(
-          new Message(message.get("role").textValue(), message.get("content").textValue()));
     }
-    if (messages.isEmpty()) {
-      throw refusal(place, "has neither a text 'prompt' nor a list 'messages'");
+    if (!messages.isEmpty()) {
+      return messages;
     }
-    return new AskedPrompt(place, row, messages);
+    if (column != null) {
+      throw new BadRequestException(
+          "The prompt in %s has no text and no messages in '%s': check --prompts-column."
+              .formatted(place, column));
+    }
+    throw refusal(place, "has neither a text 'prompt' nor a list 'messages'");
+  }
+
+  private static Message message(String place, JsonNode message) {
+    if (!message.path("role").isTextual() || !message.path("content").isTextual()) {
+      throw refusal(place, "has a message without a text role or content");
+    }
+    return new Message(message.get("role").textValue(), message.get("content").textValue());
   }
 
   private static JsonNode parse(String place, String line) {
     try {
-      return JSON.readTree(line);
-    } catch (JsonProcessingException e) {
+      return JsonRows.parse(line);
+    } catch (IOException e) {
       throw refusal(place, "is not valid JSON");
     }
   }
@@ -118,9 +198,5 @@ final class PromptReader {
     return new BadRequestException(
         "The prompt in %s %s: write {\"prompt\": \"...\"} or {\"messages\": [{\"role\": \"user\", \"content\": \"...\"}]}."
             .formatted(place, problem));
-  }
-
-  private static String display(String file) {
-    return RunFolder.display(file);
   }
 }

@@ -76,6 +76,19 @@ public final class ProgressDisplay {
     show(ProgressLine.of(progress, left(progress, since)), now, last);
   }
 
+  /** So many prompts are answered; of a short phase nothing is shown. */
+  public synchronized void answers(AnswerProgress progress) {
+    long now = nanoClock.getAsLong();
+    long since = now - phaseAt;
+    long done = progress.done() - progress.before();
+    if (done == 0 || since < (medium == Medium.TERMINAL ? BRIEF_NANOS : QUIET_NANOS)) {
+      return;
+    }
+    Duration left =
+        Duration.ofNanos((long) ((double) since / done * (progress.total() - progress.done())));
+    show(ProgressLine.of(progress, since, left), now, progress.done() == progress.total());
+  }
+
   /** A step is done. */
   public synchronized void step(StepMetrics metrics, long totalSteps) {
     long now = nanoClock.getAsLong();

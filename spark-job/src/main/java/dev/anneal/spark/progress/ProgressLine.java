@@ -48,6 +48,21 @@ final class ProgressLine {
         left == null ? "--:--" : Sizes.time(left));
   }
 
+  /**
+   * How many prompts are answered.
+   *
+   * @param nanos that the tokens have taken
+   */
+  static String of(AnswerProgress progress, long nanos, Duration left) {
+    return String.format(
+        Locale.ROOT,
+        "%,d/%,d prompts  %,.0f tokens/s  %s left",
+        progress.done(),
+        progress.total(),
+        progress.tokens() * 1e9 / Math.max(1, nanos),
+        Sizes.time(left));
+  }
+
   static String bytes(long bytes) {
     return bytes < 1024 * MIB
         ? "%s MiB".formatted(bytes / MIB)

@@ -13,6 +13,7 @@ import dev.anneal.training.cuda.Gpus;
 import dev.anneal.training.generate.Completion;
 import dev.anneal.training.generate.GenerationListener;
 import dev.anneal.training.generate.Prompt;
+import dev.anneal.training.generate.PromptQueue;
 import dev.anneal.training.generate.StopStrings;
 import dev.anneal.training.io.ModelFolder;
 import dev.anneal.training.tensor.Device;
@@ -23,16 +24,19 @@ import dev.anneal.training.weights.FrozenWeights;
 import java.io.IOException;
 import java.io.Serializable;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
-import java.util.Queue;
-import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.Optional;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.BooleanSupplier;
 import org.apache.spark.BarrierTaskContext;
+import org.apache.spark.util.SignalUtils;
+import scala.Function0;
 
-/** What one barrier task does to go on from prompts: it runs the ranks of its node. */
-public final class GenerationTask implements BarrierStage.Task<List<Completion>> {
+/**
+ * What one barrier task does to go on from prompts: it runs the ranks of its node, which ask the
+ * driver for one batch after the other until it has no more.
+ */
+public final class GenerationTask implements BarrierStage.Task<Boolean> {
   private static final long serialVersionUID = 1L;
 
   /** How long ranks may take to leave once one of them has failed. */
@@ -40,9 +44,17 @@ public final class GenerationTask implements BarrierStage.Task<List<Completion>>
 
   private final AnnealConfig config;
   private final GenerationRun.Spec spec;
-  private final List<Prompt> prompts;
+  private final Line line;
   private final Texts texts;
   private final Storage storage;
+
+  /**
+   * The way to the driver.
+   *
+   * @param server name of its {@link PromptServer}
+   * @param streamed whether every token is told
+   */
+  public record Line(String server, boolean streamed) implements Serializable {}
 
   /**
    * Texts that end continuations, and who reads them.
@@ -61,25 +73,20 @@ public final class GenerationTask implements BarrierStage.Task<List<Completion>>
    * one.
    */
   public GenerationTask(
-      AnnealConfig config,
-      GenerationRun.Spec spec,
-      List<Prompt> prompts,
-      Texts texts,
-      Storage storage) {
+      AnnealConfig config, GenerationRun.Spec spec, Line line, Texts texts, Storage storage) {
     this.config = config;
     this.spec = spec;
-    this.prompts = new ArrayList<>(prompts);
+    this.line = line;
     this.texts = texts;
     this.storage = storage;
   }
 
   /**
-   * Runs this task's ranks; returns what they have made, in any order. Ranks that hold whole
-   * weights are dealt the prompts, and need nobody; where weights are split, all do the same and
-   * rank 0 has it.
+   * Runs this task's ranks. Ranks that hold whole weights ask for prompts of their own, and need
+   * nobody; where weights are split, rank 0 asks and tells, and all do the same.
    */
   @Override
-  public List<Completion> run() {
+  public Boolean run() {
     BarrierTaskContext context = BarrierTaskContext.get();
     int gpus = config.cluster().gpusPerNode();
     int count = config.worldSize() / config.cluster().nodes();
@@ -87,9 +94,12 @@ public final class GenerationTask implements BarrierStage.Task<List<Completion>>
     String host = BarrierStage.host(context);
     AtomicBoolean failed = new AtomicBoolean();
     BooleanSupplier leaving = () -> failed.get() || context.isInterrupted();
-    Queue<Completion> made = new ConcurrentLinkedQueue<>();
     RankThreads threads =
         new RankThreads(context::isInterrupted, (rank, failure) -> failed.set(true), GRACE);
+    if (line.streamed() && NodeTask.isExecutor()) {
+      // Ctrl-C in the driver's terminal reaches the executors of this machine too
+      SignalUtils.register("INT", (Function0<Object> & Serializable) () -> true);
+    }
     try {
       List<Gpu> seen = gpus == 0 ? List.of() : Gpus.require(gpus);
       Duration timeout = Duration.ofSeconds(config.cluster().timeout());
@@ -104,12 +114,15 @@ public final class GenerationTask implements BarrierStage.Task<List<Completion>>
             if (device.isGpu()) {
               Gpus.bind(device);
             }
-            made.addAll(
-                isSplit()
-                    ? together(rank, device, host, rendezvous, group, leaving)
-                    : dealt(rank, device, leaving));
+            PromptClient client = PromptClient.connect(line.server(), leaving);
+            if (isSplit()) {
+              together(rank, device, host, rendezvous, group, client);
+            } else {
+              Ranks alone = new Ranks(device, new SingleRank(), new SingleRank());
+              deciding(rank, client, alone);
+            }
           });
-      return new ArrayList<>(made);
+      return true;
     } catch (Throwable e) {
       if (threads.hasLeftBehind() && NodeTask.isExecutor()) {
         // a rank that hangs in native code keeps its memory, and on a GPU everybody's
@@ -123,33 +136,21 @@ public final class GenerationTask implements BarrierStage.Task<List<Completion>>
     return spec.weights().shard() != FrozenWeights.Shard.NONE;
   }
 
-  private List<Completion> dealt(int rank, Device device, BooleanSupplier leaving)
-      throws IOException {
-    List<Prompt> own = new ArrayList<>();
-    for (int i = rank; i < prompts.size(); i += config.worldSize()) {
-      own.add(prompts.get(i));
-    }
-    // weights that nobody asks need not be read
-    return own.isEmpty()
-        ? List.of()
-        : deciding(own, new Ranks(device, new SingleRank(), new SingleRank()), leaving);
-  }
-
-  private List<Completion> together(
+  private void together(
       int rank,
       Device device,
       String host,
       Rendezvous rendezvous,
       RankThreads threads,
-      BooleanSupplier leaving)
+      PromptClient client)
       throws IOException {
     try (RankGroups groups = RankGroups.join(config, rank, device, host, rendezvous, threads)) {
       try {
         if (rank == 0) {
-          return deciding(prompts, groups.ranks(), leaving);
+          deciding(rank, client, groups.ranks());
+        } else {
+          serve(new Silent(), StopStrings.NONE, groups.ranks(), new Phases(client, false));
         }
-        generate(prompts, StopStrings.NONE, groups.ranks(), leaving);
-        return List.of();
       } catch (Throwable e) {
         // before this rank leaves its peers, so that the cause comes first
         threads.failed(rank, e);
@@ -159,38 +160,71 @@ public final class GenerationTask implements BarrierStage.Task<List<Completion>>
   }
 
   /** As a rank that says when a continuation ends. */
-  private List<Completion> deciding(List<Prompt> asked, Ranks ranks, BooleanSupplier leaving)
-      throws IOException {
+  private void deciding(int rank, PromptClient client, Ranks ranks) throws IOException {
+    Phases phases = new Phases(client, rank == 0);
     if (texts.stops().isEmpty()) {
-      return generate(asked, StopStrings.NONE, ranks, leaving);
+      serve(client, stops(StopStrings.NONE, client), ranks, phases);
+      return;
     }
     try (ChatTokenizer tokenizer = ChatTokenizer.load(texts.tokenizer(), storage)) {
-      return generate(asked, new TextStops(texts.stops(), tokenizer), ranks, leaving);
+      serve(client, stops(new TextStops(texts.stops(), tokenizer), client), ranks, phases);
     }
   }
 
-  private List<Completion> generate(
-      List<Prompt> asked, StopStrings stopStrings, Ranks ranks, BooleanSupplier leaving)
+  private StopStrings stops(StopStrings stopStrings, PromptClient client) {
+    return line.streamed() ? client.streamed(stopStrings) : stopStrings;
+  }
+
+  private void serve(PromptQueue queue, StopStrings stopStrings, Ranks ranks, Phases phases)
       throws IOException {
     ModelLocation model = ModelLocation.of(config.model().path());
     String adapter = config.lora().initFrom();
     ModelFolder adapterFolder = adapter == null ? null : new StorageModelFolder(adapter, storage);
-    return GenerationRun.run(
+    GenerationRun.serve(
         spec,
-        new GenerationRun.Inputs(
-            model.open(storage, config.training().seed()), adapterFolder, asked, stopStrings),
+        new GenerationRun.Service(
+            model.open(storage, config.training().seed()), adapterFolder, queue, stopStrings),
         ranks,
-        new Phases(leaving),
+        phases,
         GenerationListener.NONE);
   }
 
-  private record Phases(BooleanSupplier asked) implements PhaseListener {
+  /** Of a rank that hears from rank 0 what to go on from. */
+  private record Silent() implements PromptQueue {
     @Override
-    public void onPhase(String phase) {}
+    public Optional<List<Prompt>> next() {
+      return Optional.empty();
+    }
+
+    @Override
+    public void done(List<Completion> completions) {}
+  }
+
+  /**
+   * Phases as the driver hears of them.
+   *
+   * @param telling whether this rank tells
+   */
+  private record Phases(PromptClient client, boolean telling) implements PhaseListener {
+    @Override
+    public void onPhase(String phase) {
+      tell(new PromptMessage.Phase(phase));
+    }
+
+    @Override
+    public void onProgress(String phase, long doneBytes, long totalBytes) {
+      tell(new PromptMessage.Progress(phase, doneBytes, totalBytes));
+    }
+
+    private void tell(PromptMessage message) {
+      if (telling) {
+        client.ask(message);
+      }
+    }
 
     @Override
     public boolean cancelled() {
-      return asked.getAsBoolean();
+      return client.isLeaving();
     }
   }
 }

@@ -18,6 +18,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
 import org.junit.jupiter.api.AfterAll;
@@ -206,11 +207,40 @@ class GenerationTest {
   }
 
   @Test
+  void readsWhatDataSourceReadsInItsOrder() throws IOException {
+    List<JsonNode> expected =
+        generate("--prompt", "Sing.", "--prompt", "Say hello.", "--prompt", "Go.").lines();
+    Dataset<Row> rows =
+        spark.sql(
+            "select * from values (1, 'Sing.'), (2, 'Say hello.'), (3, 'Go.') as t(id, question)");
+    String parquet = dir.resolve("rows").toString();
+    rows.repartition(1).write().parquet(parquet);
+    rows.createOrReplaceTempView("asked");
+    Path csv = Files.writeString(dir.resolve("rows.csv"), "id,question\n1,Sing.\n2,Say hello.\n3,Go.\n");
+    for (String source : List.of(parquet, "table:asked", csv.toString())) {
+      List<JsonNode> found =
+          generate("--prompts", source, "--prompts-column", "question", "--batch-size", "2").lines();
+      assertThat(found).as(source).extracting(line -> line.path("id").asInt()).containsExactly(1, 2, 3);
+      assertThat(texts(found)).as(source).isEqualTo(texts(expected));
+    }
+    Path text = Files.writeString(dir.resolve("lines.txt"), "Sing.\n\nSay hello.\nGo.\n");
+    assertThat(generate("--prompts", text.toString()).lines()).isEqualTo(expected);
+  }
+
+  @Test
+  void repeatsWhatWasGivenLetterForLetter() throws IOException {
+    Path prompts = prompts("{\"prompt\": \"Sing.\", \"weight\": 1.00, \"big\": 12345678901234567890123}");
+    assertThat(generate("--prompts", prompts.toString()).out())
+        .startsWith(
+            "{\"prompt\": \"Sing.\", \"weight\": 1.00, \"big\": 12345678901234567890123,\"text\":");
+  }
+
+  @Test
   void refusesInOneSentence() throws IOException {
     String file = prompts("{\"prompt\": \"a\"}", "{\"question\": \"b\"}").toString();
-    assertThat(refusal("--prompts", file)).contains("line 2 of", file, "neither a text 'prompt'");
+    assertThat(refusal("--prompts", file)).contains("row 2 of", file, "neither a text 'prompt'");
     Files.writeString(Path.of(file), "{\"prompt\": ");
-    assertThat(refusal("--prompts", file)).contains("line 1 of", "not valid JSON");
+    assertThat(refusal("--prompts", file)).contains("row 1 of", "not valid JSON");
     Files.writeString(Path.of(file), "\n");
     assertThat(refusal("--prompts", file)).contains(file, "holds no prompt");
     assertThat(refusal("--prompts", dir.resolve("none").toString())).contains("none");
@@ -223,6 +253,12 @@ class GenerationTest {
     assertThat(refusal("--prompt", "a", "--stop", "")).contains("--stop is empty");
     assertThat(refusal("--prompt", "a", "--prompts", file)).contains("--prompt");
     assertThat(refusal()).contains("--prompt");
+    Files.writeString(Path.of(file), "{\"prompt\": \"a\", \"text\": \"b\"}");
+    assertThat(refusal("--prompts", file)).contains("row 1 of", "has a 'text' already");
+    assertThat(refusal("--prompts", file, "--prompts-column", "id")).contains("row 1 of");
+    assertThat(refusal("--prompts", "table:nowhere")).contains("--prompts 'table:nowhere'");
+    assertThat(refusal("--prompt", "a", "--prompts-column", "id")).contains("--prompts-column");
+    assertThat(refusal("--chat", "--output", "x")).contains("--output is not for --chat");
   }
 
   private Path prompts(String... lines) throws IOException {

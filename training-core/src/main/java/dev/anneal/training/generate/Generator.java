@@ -26,7 +26,7 @@ public final class Generator {
   private static final int PASS_TOKENS = 8192;
 
   private final Llama llama;
-  private final Collectives world;
+  private final RankZero rankZero;
   private final Runnable check;
   private final CacheReader reader;
   private final Sizes sizes;
@@ -50,7 +50,7 @@ public final class Generator {
 
   Generator(Llama llama, Collectives world, Runnable check, Sizes sizes) {
     this.llama = llama;
-    this.world = world;
+    this.rankZero = new RankZero(world, check);
     this.check = check;
     this.reader = CacheReader.of(llama);
     this.sizes = sizes;
@@ -198,7 +198,7 @@ public final class Generator {
     private void decide(List<Sequence> sequences, Tensor logits) {
       int count = sequences.size();
       long[] decided = new long[2 * count];
-      if (world.rank() == 0) {
+      if (rankZero.isHere()) {
         double[] chosen = Tensors.doubles(sampler.next(logits, sequences).cpu());
         // a lost peer ends the wait with numbers that mean nothing
         check.run();
@@ -210,7 +210,7 @@ public final class Generator {
           decided[count + i] = Ending.code(ending);
         }
       }
-      decided = rankZeros(decided, logits);
+      decided = rankZero.same(decided, logits);
       for (int i = 0; i < count; i++) {
         apply(sequences.get(i), (int) decided[i], Ending.of(decided[count + i]));
       }
@@ -252,23 +252,6 @@ public final class Generator {
     private void end(Sequence sequence, Ending ending) {
       sequence.end(ending);
       listener.onEnd(sequence.completion());
-    }
-  }
-
-  /**
-   * What rank 0 has in the place of {@code numbers}.
-   *
-   * @param there a tensor of the device that ranks talk from
-   */
-  private long[] rankZeros(long[] numbers, Tensor there) {
-    if (world.worldSize() == 1) {
-      return numbers;
-    }
-    try (TensorScope scope = new TensorScope()) {
-      Tensor all = world.allGather(Tensors.like(there, Tensors.of(numbers)));
-      long[] first = Tensors.longs(all.narrow(0, 0, numbers.length).cpu());
-      check.run();
-      return first;
     }
   }
 }

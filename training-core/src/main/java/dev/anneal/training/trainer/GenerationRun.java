@@ -9,6 +9,8 @@ import dev.anneal.training.generate.GenerationSpec;
 import dev.anneal.training.generate.Generator;
 import dev.anneal.training.generate.InvalidPromptException;
 import dev.anneal.training.generate.Prompt;
+import dev.anneal.training.generate.PromptQueue;
+import dev.anneal.training.generate.RankZero;
 import dev.anneal.training.generate.StopStrings;
 import dev.anneal.training.io.ModelFolder;
 import dev.anneal.training.kernel.Kernels;
@@ -21,10 +23,14 @@ import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.NativeErrors;
 import dev.anneal.training.tensor.NativeLibraries;
 import dev.anneal.training.tensor.TensorScope;
+import dev.anneal.training.tensor.Tensors;
 import java.io.IOException;
 import java.io.Serializable;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /** One rank's continuations of prompts, from a model's files on. */
 public final class GenerationRun {
@@ -65,6 +71,16 @@ public final class GenerationRun {
       ModelSource model, ModelFolder adapter, List<Prompt> prompts, StopStrings stopStrings) {}
 
   /**
+   * What a rank reads that answers for as long as it is asked.
+   *
+   * @param adapter in PEFT's form, or {@code null}
+   * @param queue asked on rank 0, told on every rank
+   * @param stopStrings asked on rank 0
+   */
+  public record Service(
+      ModelSource model, ModelFolder adapter, PromptQueue queue, StopStrings stopStrings) {}
+
+  /**
    * Goes on from all prompts.
    *
    * @param phases asked for every token whether this rank is to stop
@@ -76,13 +92,32 @@ public final class GenerationRun {
    */
   public static List<Completion> run(
       Spec spec, Inputs inputs, Ranks ranks, PhaseListener phases, GenerationListener listener) {
+    OwnQueue queue = new OwnQueue(inputs.prompts(), spec.batchSize());
+    serve(
+        spec,
+        new Service(inputs.model(), inputs.adapter(), queue, inputs.stopStrings()),
+        ranks,
+        phases,
+        listener);
+    return queue.completions;
+  }
+
+  /**
+   * Goes on from what a queue hands out until it has no more; where that is so from the beginning,
+   * no weights are read. Throws as {@link #run} does.
+   *
+   * @param phases asked for every token, and while there are no prompts, whether this rank is to
+   *     stop
+   */
+  public static void serve(
+      Spec spec, Service service, Ranks ranks, PhaseListener phases, GenerationListener listener) {
     NativeLibraries.load();
     if (ranks.device().isGpu()) {
       GpuMath.deterministic();
     }
     try (TensorScope scope = new TensorScope();
         Kernels kernels = Kernels.on(ranks.device())) {
-      return generate(spec, inputs, ranks, kernels, phases, listener);
+      answer(spec, service, ranks, kernels, phases, listener);
     } catch (TrainingException
         | TrainingCancelled
         | InvalidModelException
@@ -101,19 +136,24 @@ public final class GenerationRun {
     }
   }
 
-  private static List<Completion> generate(
+  private static void answer(
       Spec spec,
-      Inputs inputs,
+      Service service,
       Ranks ranks,
       Kernels kernels,
       PhaseListener phases,
       GenerationListener listener)
       throws IOException {
+    RankZero rankZero = new RankZero(ranks.world(), ranks::check);
+    Optional<List<Prompt>> next = next(service.queue(), rankZero, ranks);
+    if (next.isEmpty()) {
+      return;
+    }
     phases.onPhase(Progress.LOADING_WEIGHTS);
     try (LoraModel model =
         ModelLoader.loadFrozen(
-            inputs.model(),
-            inputs.adapter(),
+            service.model(),
+            service.adapter(),
             ModelLoader.placement(spec.weights(), spec.compute(), ranks),
             ranks,
             phases)) {
@@ -121,15 +161,59 @@ public final class GenerationRun {
           new Generator(llama(spec, model, ranks, kernels), ranks.world(), ranks::check);
       phases.onPhase("generating");
       GenerationListener cancellable = new Cancellable(phases, listener);
-      List<Completion> completions = new ArrayList<>();
-      List<Prompt> prompts = inputs.prompts();
-      for (int first = 0; first < prompts.size(); first += spec.batchSize()) {
-        List<Prompt> together =
-            prompts.subList(first, Math.min(first + spec.batchSize(), prompts.size()));
-        completions.addAll(
-            generator.generate(together, spec.generation(), inputs.stopStrings(), cancellable));
+      while (next.isPresent()) {
+        if (!next.get().isEmpty()) {
+          service
+              .queue()
+              .done(
+                  generator.generate(
+                      next.get(), spec.generation(), service.stopStrings(), cancellable));
+        } else if (phases.cancelled()) {
+          throw new TrainingCancelled(0);
+        }
+        next = next(service.queue(), rankZero, ranks);
       }
-      return completions;
+    }
+  }
+
+  /** What rank 0 is given; peers that wait for a prompt hear now and then that there is none. */
+  private static Optional<List<Prompt>> next(PromptQueue queue, RankZero rankZero, Ranks ranks) {
+    Optional<List<Prompt>> next = rankZero.isHere() ? queue.next() : Optional.empty();
+    if (ranks.world().worldSize() == 1) {
+      return next;
+    }
+    try (TensorScope scope = new TensorScope()) {
+      Tensor there = Tensors.zeros(ranks.device(), ScalarType.Long, 1);
+      return PromptQueue.of(rankZero.any(PromptQueue.numbers(next), there));
+    }
+  }
+
+  /** Prompts that are all there, so many side by side. */
+  private static final class OwnQueue implements PromptQueue {
+    private final List<Completion> completions = new ArrayList<>();
+    private final List<Prompt> prompts;
+    private final int batchSize;
+    private int first;
+
+    OwnQueue(List<Prompt> prompts, int batchSize) {
+      this.prompts = prompts;
+      this.batchSize = batchSize;
+    }
+
+    @Override
+    public Optional<List<Prompt>> next() {
+      if (first >= prompts.size()) {
+        return Optional.empty();
+      }
+      int end = Math.min(first + batchSize, prompts.size());
+      List<Prompt> together = prompts.subList(first, end);
+      first = end;
+      return Optional.of(together);
+    }
+
+    @Override
+    public void done(List<Completion> made) {
+      completions.addAll(made);
     }
   }
 

@@ -1,0 +1,74 @@
+package dev.anneal.spark.generate;
+
+import dev.anneal.training.io.Sha256;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+
+/** Writes answers into a {@link WorkFolder}, a part now and then. */
+final class AnswerParts implements AnswerSink {
+  /** What a process that is killed loses of its work, at least and as a share of it. */
+  private static final Duration LEAST_PAUSE = Duration.ofSeconds(20);
+
+  private static final int PAUSES_OF_ALL = 100;
+  private static final int LARGEST_PART_BYTES = 64 << 20;
+
+  private final WorkFolder folder;
+  private final List<WorkFolder.Part> parts;
+  private final ByteArrayOutputStream lines = new ByteArrayOutputStream();
+  private final long began = System.nanoTime();
+  private MessageDigest digest = Sha256.digest();
+  private long written = began;
+  private long first;
+  private long next;
+
+  /**
+   * @param there parts that there are already
+   */
+  AnswerParts(WorkFolder folder, List<WorkFolder.Part> there) {
+    this.folder = folder;
+    this.parts = new ArrayList<>(there);
+    this.first = there.isEmpty() ? 0 : there.get(there.size() - 1).end();
+    this.next = first;
+  }
+
+  /** How many answers there are. */
+  long count() {
+    return next;
+  }
+
+  /** All parts, in their order. */
+  List<WorkFolder.Part> parts() {
+    return List.copyOf(parts);
+  }
+
+  @Override
+  public void take(PromptSpool.Waiting prompt, Answer answer) throws IOException {
+    lines.writeBytes((answer.line(prompt.given()) + "\n").getBytes(StandardCharsets.UTF_8));
+    prompt.addTo(digest);
+    next++;
+    long now = System.nanoTime();
+    long pause = Math.max(LEAST_PAUSE.toNanos(), (now - began) / PAUSES_OF_ALL);
+    if (now - written >= pause || lines.size() >= LARGEST_PART_BYTES) {
+      flush();
+    }
+  }
+
+  @Override
+  public void flush() throws IOException {
+    if (next == first) {
+      return;
+    }
+    WorkFolder.Part part = new WorkFolder.Part(first, next, WorkFolder.sha256(digest));
+    folder.write(part, lines.toByteArray());
+    parts.add(part);
+    lines.reset();
+    digest = Sha256.digest();
+    first = next;
+    written = System.nanoTime();
+  }
+}

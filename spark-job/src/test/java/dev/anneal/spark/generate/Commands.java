@@ -1,0 +1,92 @@
+package dev.anneal.spark.generate;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.anneal.spark.Anneal;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.io.PrintStream;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.Consumer;
+import org.apache.spark.sql.SparkSession;
+
+/** {@code generate} on the bundled model, in a session that is there. */
+final class Commands {
+  static final String MODEL =
+      Path.of(System.getProperty("anneal.home"), "conf", "tiny", "model").toString();
+  private static final ObjectMapper JSON = new ObjectMapper();
+
+  private Commands() {}
+
+  /** How a command has ended. */
+  record Executed(int code, String out, String err) {}
+
+  static SparkSession session() {
+    return SparkSession.builder()
+        .master("local[2]")
+        .config("spark.ui.enabled", false)
+        .config("spark.driver.bindAddress", "127.0.0.1")
+        .config("spark.driver.host", "127.0.0.1")
+        .getOrCreate();
+  }
+
+  static Executed generate(String... args) {
+    return generate(said -> {}, args);
+  }
+
+  /** Same as {@link #generate(Consumer, String...)}, with a standard input of its own. */
+  static Executed generate(Consumer<String> hearing, InputStream in, String... args) {
+    InputStream before = System.in;
+    System.setIn(in);
+    try {
+      return generate(hearing, args);
+    } finally {
+      System.setIn(before);
+    }
+  }
+
+  /**
+   * Carries out a command.
+   *
+   * @param hearing told all that standard error has had, whenever there is more
+   */
+  static Executed generate(Consumer<String> hearing, String... args) {
+    ByteArrayOutputStream out = new ByteArrayOutputStream();
+    ByteArrayOutputStream err = new ByteArrayOutputStream();
+    OutputStream heard =
+        new OutputStream() {
+          @Override
+          public void write(int b) {
+            err.write(b);
+          }
+
+          @Override
+          public void flush() {
+            hearing.accept(err.toString(UTF_8));
+          }
+        };
+    List<String> all =
+        new ArrayList<>(List.of("generate", "--model", MODEL, "--max-tokens", "24"));
+    all.addAll(List.of(args));
+    int code =
+        Anneal.execute(
+            all.toArray(String[]::new),
+            new PrintStream(out, true, UTF_8),
+            new PrintStream(heard, true, UTF_8));
+    return new Executed(code, out.toString(UTF_8), err.toString(UTF_8));
+  }
+
+  static List<JsonNode> parse(String text) throws IOException {
+    List<JsonNode> lines = new ArrayList<>();
+    for (String line : text.lines().toList()) {
+      lines.add(JSON.readTree(line));
+    }
+    return lines;
+  }
+}
