@@ -5,6 +5,10 @@ import dev.anneal.spark.Request.Command;
 import dev.anneal.spark.config.AnnealConfig;
 import dev.anneal.spark.config.ConfigContext;
 import dev.anneal.spark.config.ConfigLoader;
+import dev.anneal.spark.evaluate.EvaluationJob;
+import dev.anneal.spark.evaluate.EvaluationOptions;
+import dev.anneal.spark.evaluate.EvaluationRequest;
+import dev.anneal.spark.evaluate.EvaluationResult;
 import dev.anneal.spark.fetch.Fetch;
 import dev.anneal.spark.fetch.FetchRequest;
 import dev.anneal.spark.fetch.FetchResult;
@@ -186,6 +190,29 @@ public final class AnnealSession {
   public Dataset<Row> generate(String model, String source, Map<String, ?> options) {
     return inSession(
         session -> GenerationFrames.ofSource(model, source, options, session, out));
+  }
+
+  /**
+   * Measures loss and perplexity of a data set, with and without an adapter.
+   *
+   * @param options {@code model}, {@code adapter}, either {@code dataset} (a prepared data set, or
+   *     the run that it is of) or {@code data} (rows as {@code data.source} takes them), {@code
+   *     split}, {@code generate}, {@code max_tokens}, {@code batch_size} and {@code output}; and
+   *     any key of the configuration
+   */
+  public EvaluationResult evaluate(Map<String, ?> options) {
+    return evaluate(null, options);
+  }
+
+  /**
+   * Same as {@link #evaluate(Map)}, over a configuration file.
+   *
+   * @param file path or URI; {@code null} for fp32 on one CPU
+   */
+  public EvaluationResult evaluate(String file, Map<String, ?> options) {
+    EvaluationRequest request =
+        EvaluationOptions.request(options, existing, new ConfigLoader(ConfigContext.of(spark)), file);
+    return inSession(session -> EvaluationJob.execute(request, session, out, Medium.FILE));
   }
 
   private static String text(Map<String, ?> options, String name, String missing) {

@@ -9,13 +9,15 @@ import org.apache.arrow.vector.types.pojo.Schema;
 
 /**
  * The columns of a prepared file, one sequence a row: {@code input_ids}, {@code row_lengths} and
- * {@code target_spans}, each {@code list<int32>}. The metadata {@code batch_rows} is the number of
+ * {@code target_spans}, each {@code list<int32>}, and {@code row_sources}, {@code list<utf8>},
+ * which files of earlier versions do not have. The metadata {@code batch_rows} is the number of
  * rows of every record batch but the last, so that a row is found without reading the file.
  */
 final class PreparedSchema {
   static final String INPUT_IDS = "input_ids";
   static final String ROW_LENGTHS = "row_lengths";
   static final String TARGET_SPANS = "target_spans";
+  static final String ROW_SOURCES = "row_sources";
   static final String BATCH_ROWS = "batch_rows";
 
   private static final int MAX_BATCH_TOKENS = 1 << 18;
@@ -25,7 +27,11 @@ final class PreparedSchema {
 
   static Schema of(int batchRows) {
     return new Schema(
-        List.of(listOfInts(INPUT_IDS), listOfInts(ROW_LENGTHS), listOfInts(TARGET_SPANS)),
+        List.of(
+            listOfInts(INPUT_IDS),
+            listOfInts(ROW_LENGTHS),
+            listOfInts(TARGET_SPANS),
+            list(ROW_SOURCES, new ArrowType.Utf8())),
         Map.of(BATCH_ROWS, Integer.toString(batchRows)));
   }
 
@@ -38,8 +44,11 @@ final class PreparedSchema {
   }
 
   private static Field listOfInts(String name) {
-    ArrowType int32 = new ArrowType.Int(32, true);
-    Field element = new Field("element", FieldType.notNullable(int32), null);
+    return list(name, new ArrowType.Int(32, true));
+  }
+
+  private static Field list(String name, ArrowType type) {
+    Field element = new Field("element", FieldType.notNullable(type), null);
     return new Field(name, FieldType.notNullable(new ArrowType.List()), List.of(element));
   }
 }

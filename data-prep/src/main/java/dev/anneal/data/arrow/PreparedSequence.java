@@ -12,8 +12,20 @@ import java.util.List;
  * @param rowLengths tokens of each row; they add up to the length of {@code inputIds}
  * @param targetSpans {@code [start, end)} pairs, flattened and ascending, of the positions in the
  *     sequence that are learned; never a row's first position
+ * @param rowSources where each row comes from, empty where nothing says it; none at all in data
+ *     sets of earlier versions, and where nothing says it of any row
  */
-public record PreparedSequence(int[] inputIds, int[] rowLengths, int[] targetSpans) {
+public record PreparedSequence(
+    int[] inputIds, int[] rowLengths, int[] targetSpans, List<String> rowSources) {
+
+  public PreparedSequence {
+    rowSources = List.copyOf(rowSources);
+  }
+
+  /** Rows of which nothing says where they come from. */
+  public PreparedSequence(int[] inputIds, int[] rowLengths, int[] targetSpans) {
+    this(inputIds, rowLengths, targetSpans, List.of());
+  }
 
   public static PreparedSequence of(List<TokenizedRow> rows) {
     int tokens = rows.stream().mapToInt(TokenizedRow::length).sum();
@@ -32,7 +44,14 @@ public record PreparedSequence(int[] inputIds, int[] rowLengths, int[] targetSpa
       rowLengths[i] = row.length();
       offset += row.length();
     }
-    return new PreparedSequence(inputIds, rowLengths, targetSpans);
+    List<String> sources = rows.stream().map(TokenizedRow::source).toList();
+    boolean told = sources.stream().anyMatch(source -> !source.isEmpty());
+    return new PreparedSequence(inputIds, rowLengths, targetSpans, told ? sources : List.of());
+  }
+
+  /** Where a row comes from; empty where nothing says it. */
+  public String sourceOf(int row) {
+    return rowSources.isEmpty() ? "" : rowSources.get(row);
   }
 
   /** The rows as they were before they were laid end to end. */
@@ -48,7 +67,8 @@ public record PreparedSequence(int[] inputIds, int[] rowLengths, int[] targetSpa
       }
       int offset = start;
       int[] spans = Arrays.stream(targetSpans, first, span).map(p -> p - offset).toArray();
-      rows.add(new TokenizedRow(Arrays.copyOfRange(inputIds, start, end), spans));
+      rows.add(
+          new TokenizedRow(Arrays.copyOfRange(inputIds, start, end), spans, sourceOf(rows.size())));
       start = end;
     }
     return rows;

@@ -3,9 +3,12 @@ package dev.anneal.data.arrow;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.channels.Channels;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.memory.RootAllocator;
 import org.apache.arrow.vector.IntVector;
+import org.apache.arrow.vector.VarCharVector;
 import org.apache.arrow.vector.VectorSchemaRoot;
 import org.apache.arrow.vector.complex.ListVector;
 import org.apache.arrow.vector.ipc.ArrowFileWriter;
@@ -35,6 +38,7 @@ public final class PreparedWriter implements AutoCloseable {
     put(PreparedSchema.INPUT_IDS, sequence.inputIds());
     put(PreparedSchema.ROW_LENGTHS, sequence.rowLengths());
     put(PreparedSchema.TARGET_SPANS, sequence.targetSpans());
+    put(PreparedSchema.ROW_SOURCES, sequence.rowSources());
     if (++rows == batchRows) {
       writeBatch();
     }
@@ -62,6 +66,16 @@ public final class PreparedWriter implements AutoCloseable {
       elements.setSafe(start + i, values[i]);
     }
     list.endValue(rows, values.length);
+  }
+
+  private void put(String column, List<String> values) {
+    ListVector list = (ListVector) root.getVector(column);
+    VarCharVector elements = (VarCharVector) list.getDataVector();
+    int start = list.startNewValue(rows);
+    for (int i = 0; i < values.size(); i++) {
+      elements.setSafe(start + i, values.get(i).getBytes(StandardCharsets.UTF_8));
+    }
+    list.endValue(rows, values.size());
   }
 
   private void writeBatch() throws IOException {

@@ -2,6 +2,8 @@ package dev.anneal.data.arrow;
 
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
 import java.util.List;
 import org.apache.arrow.flatbuf.Buffer;
 import org.apache.arrow.flatbuf.Message;
@@ -17,28 +19,63 @@ final class SequenceBatch {
   private static final int BUFFERS_PER_COLUMN = 4;
   private static final int OFFSETS = 1;
   private static final int VALUES = 3;
+  // behind three columns of integers: as above, with offsets of the texts before their bytes
+  private static final int SOURCE_OFFSETS = 13;
+  private static final int TEXT_OFFSETS = 15;
+  private static final int TEXT_BYTES = 16;
 
   private final int rows;
   private final List<Column> columns;
 
-  private SequenceBatch(int rows, List<Column> columns) {
+  /** {@code null} in files of earlier versions. */
+  private final Texts sources;
+
+  private SequenceBatch(int rows, List<Column> columns, Texts sources) {
     this.rows = rows;
     this.columns = columns;
+    this.sources = sources;
   }
 
   /** A column of lists of 32-bit integers. */
   private record Column(ByteBuffer offsets, ByteBuffer values) {
+    int length(int row) {
+      return offsets.getInt((row + 1) * Integer.BYTES) - offsets.getInt(row * Integer.BYTES);
+    }
+
     int[] list(int row) {
       int start = offsets.getInt(row * Integer.BYTES);
       int end = offsets.getInt((row + 1) * Integer.BYTES);
-      if (start < 0 || end < start || end > values.limit() / Integer.BYTES) {
-        throw new IllegalArgumentException("a list lies outside of its column");
-      }
+      requireInside(start, end, values.limit() / Integer.BYTES);
       int[] list = new int[end - start];
       for (int i = 0; i < list.length; i++) {
         list[i] = values.getInt((start + i) * Integer.BYTES);
       }
       return list;
+    }
+  }
+
+  /** A column of lists of texts. */
+  private record Texts(ByteBuffer offsets, ByteBuffer textOffsets, ByteBuffer bytes) {
+    List<String> list(int row) {
+      int start = offsets.getInt(row * Integer.BYTES);
+      int end = offsets.getInt((row + 1) * Integer.BYTES);
+      requireInside(start, end, Math.max(0, textOffsets.limit() / Integer.BYTES - 1));
+      List<String> list = new ArrayList<>(end - start);
+      for (int i = start; i < end; i++) {
+        int from = textOffsets.getInt(i * Integer.BYTES);
+        int to = textOffsets.getInt((i + 1) * Integer.BYTES);
+        requireInside(from, to, bytes.limit());
+        byte[] text = new byte[to - from];
+        bytes.get(from, text);
+        list.add(new String(text, StandardCharsets.UTF_8));
+      }
+      return list;
+    }
+  }
+
+  private static void requireInside(int start, int end, int limit) {
+    if (start < 0 || end < start || end > limit) {
+      throw new IllegalArgumentException("a list lies outside of its column");
     }
   }
 
@@ -53,7 +90,8 @@ final class SequenceBatch {
     ByteBuffer body = block.slice(messageBytes, block.limit() - messageBytes);
     return new SequenceBatch(
         Math.toIntExact(batch.length()),
-        List.of(column(batch, body, 0), column(batch, body, 1), column(batch, body, 2)));
+        List.of(column(batch, body, 0), column(batch, body, 1), column(batch, body, 2)),
+        batch.buffersLength() > TEXT_BYTES ? texts(batch, body) : null);
   }
 
   int rows() {
@@ -62,7 +100,20 @@ final class SequenceBatch {
 
   PreparedSequence read(int row) {
     return new PreparedSequence(
-        columns.get(0).list(row), columns.get(1).list(row), columns.get(2).list(row));
+        columns.get(0).list(row),
+        columns.get(1).list(row),
+        columns.get(2).list(row),
+        sourcesOf(row));
+  }
+
+  private List<String> sourcesOf(int row) {
+    List<String> found = sources == null ? List.of() : sources.list(row);
+    int rowsOfSequence = columns.get(1).length(row);
+    if (!found.isEmpty() && found.size() != rowsOfSequence) {
+      throw new IllegalArgumentException(
+          "a sequence of %s rows has %s sources".formatted(rowsOfSequence, found.size()));
+    }
+    return found;
   }
 
   private static RecordBatch header(ByteBuffer block) {
@@ -79,6 +130,13 @@ final class SequenceBatch {
     int first = number * BUFFERS_PER_COLUMN;
     return new Column(
         buffer(batch.buffers(first + OFFSETS), body), buffer(batch.buffers(first + VALUES), body));
+  }
+
+  private static Texts texts(RecordBatch batch, ByteBuffer body) {
+    return new Texts(
+        buffer(batch.buffers(SOURCE_OFFSETS), body),
+        buffer(batch.buffers(TEXT_OFFSETS), body),
+        buffer(batch.buffers(TEXT_BYTES), body));
   }
 
   private static ByteBuffer buffer(Buffer place, ByteBuffer body) {

@@ -24,8 +24,12 @@ public final class Columns implements Serializable {
     this.columnOfField = new TreeMap<>(columnOfField);
   }
 
-  /** A row as it was understood. */
-  public record Parsed(Example example, FieldUse fields) {}
+  /**
+   * A row as it was understood.
+   *
+   * @param source where its own field says that it comes from; empty where none does
+   */
+  public record Parsed(Example example, FieldUse fields, String source) {}
 
   /**
    * Reads a row whose columns have names of their own.
@@ -34,7 +38,7 @@ public final class Columns implements Serializable {
    */
   public Parsed parse(JsonNode row, RowFormat format) throws BadRowException {
     if (!row.isObject()) {
-      return new Parsed(format.parse(row), new FieldUse(Set.of(), Set.of()));
+      return new Parsed(format.parse(row), new FieldUse(Set.of(), Set.of()), "");
     }
     Set<String> mapped = new TreeSet<>();
     Set<String> unread = new TreeSet<>();
@@ -42,7 +46,7 @@ public final class Columns implements Serializable {
     try {
       Example example = format.parse(taken);
       unread.addAll(format.unread(taken));
-      return new Parsed(example, new FieldUse(unread, mapped));
+      return new Parsed(example, new FieldUse(unread, mapped), RowSource.of(taken));
     } catch (BadRowException e) {
       throw new BadRowException(naming(e.getMessage()));
     }

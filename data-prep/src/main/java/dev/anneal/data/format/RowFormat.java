@@ -160,7 +160,8 @@ public enum RowFormat {
             name -> {
               if (!fields.contains(name)
                   && Fields.isGiven(row, name)
-                  && !RowContext.isVerdict(row, name)) {
+                  && !RowContext.isVerdict(row, name)
+                  && !RowSource.isRead(row, name)) {
                 unread.add(name);
               }
             });

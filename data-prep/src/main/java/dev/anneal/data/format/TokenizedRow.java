@@ -4,6 +4,7 @@ import java.io.Serializable;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
 import java.util.stream.IntStream;
 
 /**
@@ -12,8 +13,24 @@ import java.util.stream.IntStream;
  * @param ids token ids
  * @param targetSpans {@code [start, end)} pairs, flattened and ascending, of the positions that are
  *     learned; never position 0, which nothing predicts
+ * @param source where it comes from, as its own field or the name of its file says; empty where
+ *     nothing does
  */
-public record TokenizedRow(int[] ids, int[] targetSpans) implements Serializable {
+public record TokenizedRow(int[] ids, int[] targetSpans, String source) implements Serializable {
+
+  public TokenizedRow {
+    Objects.requireNonNull(source, "source");
+  }
+
+  /** A row of which nothing says where it comes from. */
+  public TokenizedRow(int[] ids, int[] targetSpans) {
+    this(ids, targetSpans, "");
+  }
+
+  /** The same row, from there. */
+  public TokenizedRow from(String place) {
+    return new TokenizedRow(ids, targetSpans, place);
+  }
 
   public int length() {
     return ids.length;
@@ -50,7 +67,7 @@ public record TokenizedRow(int[] ids, int[] targetSpans) implements Serializable
         }
       }
       TokenizedRow piece =
-          new TokenizedRow(Arrays.copyOfRange(ids, start, end), spans.build().toArray());
+          new TokenizedRow(Arrays.copyOfRange(ids, start, end), spans.build().toArray(), source);
       if (piece.targetSpans.length > 0) {
         pieces.add(piece);
       }
@@ -69,6 +86,6 @@ public record TokenizedRow(int[] ids, int[] targetSpans) implements Serializable
       spans[i + 1] = Math.min(spans[i + 1], maxLength);
       kept = i + 2;
     }
-    return new TokenizedRow(Arrays.copyOf(ids, maxLength), Arrays.copyOf(spans, kept));
+    return new TokenizedRow(Arrays.copyOf(ids, maxLength), Arrays.copyOf(spans, kept), source);
   }
 }

@@ -12,6 +12,7 @@ import java.util.Optional;
 public final class DatasetSettings {
   private static final String TOKENIZER = "tokenizer";
   private static final String TEMPLATE = "template";
+  private static final String MAX_LENGTH = "max_length";
 
   /** Where something lies does not decide what it is. */
   private static final List<String> PLACES = List.of(TOKENIZER, TEMPLATE);
@@ -26,6 +27,11 @@ public final class DatasetSettings {
   /** Folder of the tokenizer; {@code null} where rows came tokenized. */
   public String tokenizer() {
     return values.path(TOKENIZER).textValue();
+  }
+
+  /** Tokens of the longest sequence that was asked for; 0 where nothing says it. */
+  public int maxLength() {
+    return values.path(MAX_LENGTH).intValue();
   }
 
   /**

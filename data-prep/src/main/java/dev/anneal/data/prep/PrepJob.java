@@ -106,6 +106,7 @@ public final class PrepJob {
       throw Refusals.noRows(spec);
     }
     clear();
+    preparer.comeFrom(FileSources.of(files));
     Broadcast<RowPreparer> shared = sc.broadcast(preparer);
     try {
       RowOrder order = new RowOrder(spec.sequences().shuffle(), spec.seed(), source.count());

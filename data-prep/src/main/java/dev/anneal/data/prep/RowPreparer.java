@@ -41,6 +41,7 @@ final class RowPreparer implements Serializable {
   private final PrepSpec spec;
   private final Columns columns;
   private final TokenizerFiles files;
+  private FileSources sources = FileSources.NONE;
   private transient ChatTokenizer tokenizer;
   private transient RowTokenizer rowTokenizer;
 
@@ -98,6 +99,11 @@ final class RowPreparer implements Serializable {
     return preparer;
   }
 
+  /** Says which files rows come from, before it travels. */
+  void comeFrom(FileSources files) {
+    this.sources = files;
+  }
+
   /**
    * What the row says.
    *
@@ -130,7 +136,8 @@ final class RowPreparer implements Serializable {
     }
     Set<String> unread = new TreeSet<>(parsed.fields().unread());
     unread.addAll(ofTurns);
-    return new Parsed(parsed.example(), new FieldUse(unread, parsed.fields().mapped()));
+    return new Parsed(
+        parsed.example(), new FieldUse(unread, parsed.fields().mapped()), parsed.source());
   }
 
   Outcome prepare(SourceRow row) {
@@ -138,7 +145,8 @@ final class RowPreparer implements Serializable {
     Outcome outcome;
     try {
       Parsed parsed = parse(row);
-      outcome = fit(tokens.tokenize(parsed.example()), parsed.fields());
+      String source = parsed.source().isEmpty() ? sources.of(row.file()) : parsed.source();
+      outcome = fit(tokens.tokenize(parsed.example()).from(source), parsed.fields());
     } catch (BadRowException e) {
       return new Bad(e.getMessage());
     } catch (InvalidDataException e) {

@@ -182,8 +182,8 @@ class RowMeaningTest {
                 + tokenizer
                 + "/tokenizer_config.json. Begin of text: none is put before a text;"
                 + " end of text: </s> (256).",
-            "Fields that nothing reads: id, source.");
-    assertThat(DatasetReport.of(manifest)).endsWith("Fields that nothing reads: id, source.");
+            "Fields that nothing reads: id.");
+    assertThat(DatasetReport.of(manifest)).endsWith("Fields that nothing reads: id.");
     assertThat(DatasetManifest.read(manifest(), STORAGE).notes()).isEqualTo(manifest.notes());
   }
 

@@ -25,6 +25,7 @@ import picocli.CommandLine.ParseResult;
       TrainCommand.class,
       FetchCommand.class,
       GenerateCommand.class,
+      EvaluateCommand.class,
       MergeCommand.class,
       DoctorCommand.class
     })
@@ -70,7 +71,7 @@ public final class CommandLineInterface implements Runnable {
   public void run() {
     throw new ParameterException(
         spec.commandLine(),
-        "There is no command: choose run, prep, train, fetch, generate, merge or doctor");
+        "There is no command: choose run, prep, train, fetch, generate, evaluate, merge or doctor");
   }
 
   private int refuse(ParameterException e, String[] args) {

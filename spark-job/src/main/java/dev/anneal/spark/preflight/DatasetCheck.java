@@ -19,6 +19,15 @@ public final class DatasetCheck {
   public static void check(AnnealConfig config, int vocabSize, DatasetManifest dataset) {
     long sequences = dataset.train().sequences();
     Batches.requireOneStep(config, Long.toString(sequences), sequences);
+    checkTokens(config, vocabSize, dataset);
+  }
+
+  /**
+   * Checks that the model has every token.
+   *
+   * @throws BadRequestException if not
+   */
+  public static void checkTokens(AnnealConfig config, int vocabSize, DatasetManifest dataset) {
     if (dataset.largestTokenId() >= vocabSize) {
       throw new BadRequestException(
           "The data set holds the token id %s, but the model %s embeds only %s tokens: prepare it with the tokenizer of this model."

@@ -31,6 +31,11 @@ public final class GenerationCheck {
       throw new BadRequestException(
           "generate has been proven on CPUs only: set cluster.gpus_per_node=0, or serve the model on GPUs with vLLM.");
     }
+    return checkModel(config, spark, storage);
+  }
+
+  /** The same for a model that generates nothing. */
+  public static LlamaConfig checkModel(AnnealConfig config, SparkConf spark, Storage storage) {
     BuildCheck.check(config);
     ClusterCheck.check(config, spark);
     ModelLocation location = ModelLocation.of(config.model().path());

@@ -4,12 +4,12 @@ import dev.anneal.spark.BadRequestException;
 import java.nio.Buffer;
 
 /** Whether this JVM gives Arrow, which prepared data is written with, the access that it needs. */
-final class JvmCheck {
+public final class JvmCheck {
   private static final String OPTION = "--add-opens=java.base/java.nio=ALL-UNNAMED";
 
   private JvmCheck() {}
 
-  static void check() {
+  public static void check() {
     // Arrow lies in the unnamed module of the loader that has Anneal's jars
     Module arrows = JvmCheck.class.getModule();
     if (!Buffer.class.getModule().isOpen(Buffer.class.getPackageName(), arrows)) {

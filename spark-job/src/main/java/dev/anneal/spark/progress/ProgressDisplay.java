@@ -89,6 +89,20 @@ public final class ProgressDisplay {
     show(ProgressLine.of(progress, since, left), now, progress.done() == progress.total());
   }
 
+  /**
+   * So many pieces of the phase are done; of a short one nothing is shown.
+   *
+   * @param pieces what they are called
+   */
+  public synchronized void progress(String phase, long done, long total, String pieces) {
+    long now = nanoClock.getAsLong();
+    long since = now - phaseAt;
+    if (since >= (medium == Medium.TERMINAL ? BRIEF_NANOS : QUIET_NANOS)) {
+      Duration left = left(done, total, since);
+      show(ProgressLine.of(phase, done, total, pieces, left), now, done == total);
+    }
+  }
+
   /** A step is done. */
   public synchronized void step(StepMetrics metrics, long totalSteps) {
     long now = nanoClock.getAsLong();
@@ -124,13 +138,11 @@ public final class ProgressDisplay {
   }
 
   private static Duration left(RankEvent.Progress progress, long since) {
-    return progress.doneBytes() == 0
-        ? null
-        : Duration.ofNanos(
-            (long)
-                ((double) since
-                    * (progress.totalBytes() - progress.doneBytes())
-                    / progress.doneBytes()));
+    return left(progress.doneBytes(), progress.totalBytes(), since);
+  }
+
+  private static Duration left(long done, long total, long since) {
+    return done == 0 ? null : Duration.ofNanos((long) ((double) since * (total - done) / done));
   }
 
   // The first step warms up and tells nothing about the others.

@@ -63,6 +63,22 @@ final class ProgressLine {
         Sizes.time(left));
   }
 
+  /**
+   * How far a phase is in pieces.
+   *
+   * @param left {@code null} while nobody can tell
+   */
+  static String of(String phase, long done, long total, String pieces, Duration left) {
+    return String.format(
+        Locale.ROOT,
+        "%s %,d of %,d %s, %s left",
+        phase,
+        done,
+        total,
+        pieces,
+        left == null ? "--:--" : Sizes.time(left));
+  }
+
   static String bytes(long bytes) {
     return bytes < 1024 * MIB
         ? "%s MiB".formatted(bytes / MIB)

@@ -34,6 +34,9 @@ public sealed interface RankEvent extends Serializable {
   /** How much of a phase rank 0 has done, of its own share. */
   record Progress(String phase, long doneBytes, long totalBytes) implements RankEvent {}
 
+  /** How many sequences a rank has measured, of its own share. */
+  record Measured(int rank, long done) implements RankEvent {}
+
   /** An optimizer step is done. */
   record Step(StepMetrics metrics) implements RankEvent {}
 

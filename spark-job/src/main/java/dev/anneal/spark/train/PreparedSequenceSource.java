@@ -15,7 +15,10 @@ record PreparedSequenceSource(PreparedDataset dataset) implements SequenceSource
 
   @Override
   public TokenSequence read(long index) {
-    PreparedSequence sequence = dataset.read(index);
+    return of(dataset.read(index));
+  }
+
+  static TokenSequence of(PreparedSequence sequence) {
     return new TokenSequence(sequence.inputIds(), sequence.rowLengths(), sequence.targetSpans());
   }
 

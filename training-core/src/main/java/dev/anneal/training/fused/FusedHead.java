@@ -38,6 +38,24 @@ final class FusedHead implements Head {
   }
 
   @Override
+  public Tensor losses(Tensor hidden, TokenBatch batch) {
+    try (TensorScope scope = new TensorScope();
+        NoGrad noGrad = new NoGrad()) {
+      Tensor normed = norm(hidden.index_select(0, batch.predictors())).output().values();
+      Tensor each = Tensors.emptyLike(normed, ScalarType.Double, batch.targetTokens());
+      for (long first = 0; first < batch.targetTokens(); first += chunk) {
+        try (TensorScope inner = new TensorScope()) {
+          long count = Math.min(chunk, batch.targetTokens() - first);
+          Tensor logits = torch.mm(normed.narrow(0, first, count), model.lmHead().t());
+          each.narrow(0, first, count)
+              .copy_(kernels.crossEntropy(logits, batch.targets().narrow(0, first, count)));
+        }
+      }
+      return scope.keep(each);
+    }
+  }
+
+  @Override
   public Result lossAndGradient(Tensor hidden, TokenBatch batch) {
     try (TensorScope scope = new TensorScope();
         NoGrad noGrad = new NoGrad()) {

@@ -52,6 +52,25 @@ final class AutogradHead implements Head {
   }
 
   @Override
+  public Tensor losses(Tensor hidden, TokenBatch batch) {
+    try (TensorScope scope = new TensorScope();
+        NoGrad noGrad = new NoGrad()) {
+      Leaves leaves = new Leaves(model.parameters());
+      Tensor normed = normed(hidden, batch.predictors(), model.norm(leaves));
+      Tensor lmHead = model.lmHead(leaves);
+      Tensor each = Tensors.emptyLike(hidden, ScalarType.Double, batch.targetTokens());
+      for (Chunk chunk : chunks(batch)) {
+        try (TensorScope inner = new TensorScope()) {
+          chunk
+              .of(each)
+              .copy_(eachCrossEntropy(chunk.of(normed), lmHead, chunk.of(batch.targets())));
+        }
+      }
+      return scope.keep(each);
+    }
+  }
+
+  @Override
   public Result lossAndGradient(Tensor hidden, TokenBatch batch) {
     try (TensorScope scope = new TensorScope()) {
       Tensor x = Tensors.leaf(hidden);
@@ -92,10 +111,15 @@ final class AutogradHead implements Head {
 
   /** A scalar in fp64: a sum in fp32 is off by 4e-7 at 262,144 tokens. */
   private static Tensor crossEntropy(Tensor normed, Tensor lmHead, Tensor targets) {
+    return eachCrossEntropy(normed, lmHead, targets).sum();
+  }
+
+  /** {@code [N]} fp64 */
+  private static Tensor eachCrossEntropy(Tensor normed, Tensor lmHead, Tensor targets) {
     Tensor logits = torch.linear(normed, lmHead).to(ScalarType.Float);
     CrossEntropyLossOptions each = new CrossEntropyLossOptions();
     each.reduction().put(new kNone());
-    return torch.cross_entropy(logits, targets, each).to(ScalarType.Double).sum();
+    return torch.cross_entropy(logits, targets, each).to(ScalarType.Double);
   }
 
   private record Chunk(long first, long count) {

@@ -24,6 +24,14 @@ public interface Head {
   Tensor loss(Tensor hidden, TokenBatch batch);
 
   /**
+   * The loss of every target token.
+   *
+   * @param hidden output of the last layer, {@code [T, hidden_size]}
+   * @return {@code [N]} fp64, in the order of the batch's targets
+   */
+  Tensor losses(Tensor hidden, TokenBatch batch);
+
+  /**
    * The same, with the gradient of the sum: of {@code hidden} in the result, of trained weights of
    * the head added to their parameters.
    */

@@ -101,6 +101,18 @@ public final class Llama {
     }
   }
 
+  /** The cross-entropy of each of the batch's target tokens, in their order. */
+  public double[] losses(TokenBatch onHost) {
+    try (TensorScope scope = new TensorScope()) {
+      TokenBatch batch = onHost.on(device);
+      // also where nothing is learned: ranks that share weights go through the layers together
+      Tensor hidden = hidden(batch, layers.on(batch, Dropout.NONE));
+      return batch.targetTokens() == 0
+          ? new double[0]
+          : Tensors.doubles(head.losses(hidden, batch).cpu());
+    }
+  }
+
   /**
    * The logits of the tokens that follow some positions.
    *

@@ -218,13 +218,13 @@ public final class GenerationRun {
   }
 
   /** The fused layers where they serve, else the reference. */
-  private static Llama llama(Spec spec, LoraModel model, Ranks ranks, Kernels kernels) {
+  static Llama llama(Spec spec, LoraModel model, Ranks ranks, Kernels kernels) {
     return ranks.device().isGpu() && spec.compute() == DType.BF16
         ? FusedLlama.of(model, ranks.device(), kernels, spec.matmul(), Activations.CHECKPOINT)
         : Llama.reference(model, ranks.device(), spec.compute(), Activations.CHECKPOINT);
   }
 
-  private record Cancellable(PhaseListener phases, GenerationListener listener)
+  record Cancellable(PhaseListener phases, GenerationListener listener)
       implements GenerationListener {
     @Override
     public void onToken(Prompt prompt, int token) {
