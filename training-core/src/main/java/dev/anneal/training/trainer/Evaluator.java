@@ -72,14 +72,6 @@ final class Evaluator {
 
   /** As many prompts at a time as training takes sequences, so that there is memory for them. */
   private void samples(long step) {
-    if (ranks.device().isGpu()) {
-      GreedyGenerator greedy = new GreedyGenerator(llama, generation.stopTokens(), ranks);
-      for (int i = 0; i < prompts.size(); i++) {
-        int[] continuation = greedy.generate(prompts.get(i), spec.sampleTokens());
-        listener.onSample(step, i, prompts.get(i), continuation);
-      }
-      return;
-    }
     int most = spec.batches().microBatchSize();
     for (int first = 0; first < prompts.size(); first += most) {
       List<Prompt> together = new ArrayList<>();
