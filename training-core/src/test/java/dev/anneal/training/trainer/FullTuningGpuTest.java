@@ -199,7 +199,9 @@ class FullTuningGpuTest {
     System.out.printf(
         "full tuning, %s: loss %.2e relative, grad_norm %.2e relative%n",
         what, deviation.loss(), deviation.gradNorm());
-    assertThat(deviation.loss()).as("relative deviation of the loss, %s", what).isLessThan(tolerance);
+    assertThat(deviation.loss())
+        .as("relative deviation of the loss, %s", what)
+        .isLessThan(tolerance);
   }
 
   private void assertModel(String what) throws IOException {
