@@ -55,6 +55,23 @@ final class TrainingBenchmark implements Callable<Integer> {
     CPU
   }
 
+  /** What layers keep of their forward. */
+  private enum Kept {
+    KEEP(Activations.KEEP),
+    CHECKPOINT(Activations.CHECKPOINT),
+    CHECKPOINT_ON_HOST(Activations.CHECKPOINT_ON_HOST);
+
+    private final Activations activations;
+
+    Kept(Activations activations) {
+      this.activations = activations;
+    }
+
+    Activations of(int recomputed) {
+      return this == KEEP ? activations : activations.first(recomputed);
+    }
+  }
+
   /** A shape for the host: 38 million weights in four layers. */
   private static final LlamaConfig SMALL =
       new LlamaConfig(
@@ -85,7 +102,10 @@ final class TrainingBenchmark implements Callable<Integer> {
   private DType base = DType.FP8;
 
   @Option(names = "--activations", description = "KEEP, CHECKPOINT or CHECKPOINT_ON_HOST")
-  private Activations activations = Activations.KEEP;
+  private Kept activations = Kept.KEEP;
+
+  @Option(names = "--recomputed", description = "layers that CHECKPOINT is for, the first; the others keep all")
+  private int recomputed = Integer.MAX_VALUE;
 
   @Option(names = "--offload", description = "share of the frozen weights in host memory")
   private double offload;
@@ -205,7 +225,8 @@ final class TrainingBenchmark implements Callable<Integer> {
         TrainingSpec.Mode.LORA,
         new LoraSpec(64, 64, 0, false, targets),
         new TrainingSpec.Weights(base, shard, offload),
-        new TrainingSpec.Compute(on == On.GPU ? DType.BF16 : DType.FP32, matmul, activations),
+        new TrainingSpec.Compute(
+            on == On.GPU ? DType.BF16 : DType.FP32, matmul, activations.of(recomputed)),
         new TrainingSpec.Batches(microBatch, 1, (long) warmup + steps, false),
         new TrainingSpec.Updates(
             new AdamWSpec(2e-5, 0, 0.9, 0.999, 1e-8),

@@ -71,12 +71,6 @@ public record AnnealConfig(
     DROP
   }
 
-  /** What is kept of the forward pass. */
-  public enum Checkpointing {
-    LAYER,
-    NONE
-  }
-
   /** Whether a run goes on from the last complete checkpoint. */
   public enum Resume {
     AUTO,
@@ -187,8 +181,24 @@ public record AnnealConfig(
    */
   public record Compute(Precision dtype, Precision matmul) implements Serializable {}
 
-  /** What becomes of activations between forward and backward. */
-  public record Activations(Checkpointing checkpoint, boolean offload) implements Serializable {}
+  /**
+   * What becomes of activations between forward and backward.
+   *
+   * @param checkpoint {@code layer}, {@code none}, or how many of the first layers keep their input
+   *     only
+   * @param offload whether those inputs wait in host memory
+   */
+  public record Activations(JsonNode checkpoint, boolean offload) implements Serializable {
+    /** Whether every layer is computed again, however many there are. */
+    public boolean recomputesAll() {
+      return checkpoint.asText().equals("layer");
+    }
+
+    /** How many of the first layers are computed again; {@link Integer#MAX_VALUE}: all. */
+    public int recomputedLayers() {
+      return recomputesAll() ? Integer.MAX_VALUE : checkpoint.asInt(0);
+    }
+  }
 
   /**
    * What trains, in which batches and for how long.

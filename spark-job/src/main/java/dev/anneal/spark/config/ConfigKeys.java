@@ -142,8 +142,10 @@ final class ConfigKeys {
               .identity(ALWAYS)
               .is(oneOf("fp8", "bf16", "fp32"))
               .byDefault("fp8"),
-          key("activations.checkpoint", "keep a layer's input only, or keep all")
-              .is(oneOf("layer", "none"))
+          key(
+                  "activations.checkpoint",
+                  "layer, none or a number: all layers, none, or so many of the first keep their input only and are computed twice")
+              .is(oneOf("layer", "none").or(wholeNumber(1, MAX_INT)))
               .byDefault("layer"),
           key("activations.offload", "that input to pinned host memory")
               .is(bool())

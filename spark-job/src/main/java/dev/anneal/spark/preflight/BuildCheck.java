@@ -3,7 +3,6 @@ package dev.anneal.spark.preflight;
 import dev.anneal.data.format.RowFormat;
 import dev.anneal.spark.BadRequestException;
 import dev.anneal.spark.config.AnnealConfig;
-import dev.anneal.spark.config.AnnealConfig.Checkpointing;
 import dev.anneal.spark.config.AnnealConfig.Precision;
 import dev.anneal.spark.config.AnnealConfig.Shard;
 import dev.anneal.training.model.LlamaConfig;
@@ -24,8 +23,10 @@ final class BuildCheck {
     checkSamples(config);
     if (keepsGatheredLayers(config)) {
       throw new BadRequestException(
-          "base_weights.shard is %s, but with activations.checkpoint=none every rank keeps the layers that it gathers: set activations.checkpoint=layer."
-              .formatted(name(config.baseWeights().shard())));
+          "base_weights.shard is %s, but with activations.checkpoint=%s every rank keeps layers that it gathers: set activations.checkpoint=layer."
+              .formatted(
+                  name(config.baseWeights().shard()),
+                  config.activations().checkpoint().asText()));
     }
     if (config.training().mode() == TrainingSpec.Mode.FULL) {
       checkFullTuning(config);
@@ -45,6 +46,13 @@ final class BuildCheck {
 
   /** Checks what depends on the model's shape. */
   static void checkShape(AnnealConfig config, LlamaConfig shape) {
+    AnnealConfig.Activations activations = config.activations();
+    if (!activations.recomputesAll()
+        && activations.recomputedLayers() > shape.numHiddenLayers()) {
+      throw new BadRequestException(
+          "activations.checkpoint is %s, but the model has %s layers: set it to layer for all of them, or to fewer."
+              .formatted(activations.recomputedLayers(), shape.numHiddenLayers()));
+    }
     int attention = shape.numAttentionHeads() * shape.headDim();
     int keysAndValues = 2 * shape.numKeyValueHeads() * shape.headDim();
     boolean odd =
@@ -100,7 +108,7 @@ final class BuildCheck {
         throw new BadRequestException(
             "activations.offload is true, but with cluster.gpus_per_node=0 all activations are in host memory: set it to false.");
       }
-      if (config.activations().checkpoint() != Checkpointing.LAYER) {
+      if (config.activations().recomputedLayers() == 0) {
         throw new BadRequestException(
             "activations.offload is true, but it moves the inputs of layers that are recomputed: set activations.checkpoint=layer.");
       }
@@ -119,7 +127,7 @@ final class BuildCheck {
     return sharded
         && !fused
         && config.training().mode() == TrainingSpec.Mode.LORA
-        && config.activations().checkpoint() == Checkpointing.NONE;
+        && !config.activations().recomputesAll();
   }
 
   /** Samples continue what stands before the first learned token. */

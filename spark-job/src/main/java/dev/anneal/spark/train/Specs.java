@@ -143,13 +143,11 @@ public final class Specs {
   }
 
   private static Llama.Activations activations(AnnealConfig.Activations activations) {
-    return switch (activations.checkpoint()) {
-      case LAYER ->
-          activations.offload()
-              ? Llama.Activations.CHECKPOINT_ON_HOST
-              : Llama.Activations.CHECKPOINT;
-      case NONE -> Llama.Activations.KEEP;
-    };
+    Llama.Activations all =
+        activations.offload()
+            ? Llama.Activations.CHECKPOINT_ON_HOST
+            : Llama.Activations.CHECKPOINT;
+    return all.first(activations.recomputedLayers());
   }
 
   private static AdamWSpec optimizer(AnnealConfig.Optimizer optimizer) {

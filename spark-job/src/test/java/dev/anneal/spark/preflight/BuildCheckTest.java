@@ -33,8 +33,32 @@ class BuildCheckTest {
         .hasMessageContaining("heads of 40 and 40");
   }
 
+  @Test
+  void noMoreLayersThanThereAreAreComputedAgain() {
+    assertThatCode(() -> BuildCheck.checkShape(checkpoint("1"), shape(48, 24)))
+        .doesNotThrowAnyException();
+    assertThatCode(() -> BuildCheck.checkShape(checkpoint("layer"), shape(48, 24)))
+        .doesNotThrowAnyException();
+    for (int layers : new int[] {2, Integer.MAX_VALUE}) {
+      assertThatThrownBy(
+              () -> BuildCheck.checkShape(checkpoint(Integer.toString(layers)), shape(48, 24)))
+          .isInstanceOf(BadRequestException.class)
+          .hasMessage(
+              "activations.checkpoint is %s, but the model has 1 layers: set it to layer for all of them, or to fewer.",
+              layers);
+    }
+  }
+
+  private static AnnealConfig checkpoint(String value) {
+    return load("activations.checkpoint=" + value);
+  }
+
   private static AnnealConfig config(String matmul) {
-    return ConfigLoader.load(null, List.of("compute.matmul=" + matmul), Path.of("/"));
+    return load("compute.matmul=" + matmul);
+  }
+
+  private static AnnealConfig load(String set) {
+    return ConfigLoader.load(null, List.of(set), Path.of("/"));
   }
 
   private static LlamaConfig shape(int hiddenSize, int headDim) {

@@ -51,6 +51,15 @@ class SpecsTest {
   }
 
   @Test
+  void someLayersMayBeComputedAgainAndTheOthersKept() {
+    assertThat(spec("activations.checkpoint=24").compute().activations())
+        .isEqualTo(Activations.CHECKPOINT.first(24));
+    assertThat(
+            spec("activations.checkpoint=24", "activations.offload=true").compute().activations())
+        .isEqualTo(Activations.CHECKPOINT_ON_HOST.first(24));
+  }
+
+  @Test
   void multipliesInTheComputeDtypeWithoutFp8() {
     TrainingSpec spec = spec("compute.matmul=bf16", "base_weights.dtype=bf16");
     assertThat(spec.compute().matmul()).isEqualTo(Matmul.COMPUTE);

@@ -65,8 +65,7 @@ final class FusedHead implements Head {
       Tensor dNormed = normed.output().values();
       Tensor loss = chunks(dNormed, batch, dNormed);
       kernels.rmsNormBackward(dNormed, x, normed.rstd(), model.norm(), torch.zeros_like(x));
-      Tensor dHidden = torch.zeros_like(hidden).index_copy_(0, batch.predictors(), dNormed);
-      return new Result(scope.keep(loss), scope.keep(dHidden));
+      return new Result(scope.keep(loss), scope.keep(batch.spread(dNormed)));
     }
   }
 

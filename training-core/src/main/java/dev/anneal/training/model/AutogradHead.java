@@ -39,7 +39,7 @@ final class AutogradHead implements Head {
     try (TensorScope scope = new TensorScope();
         NoGrad noGrad = new NoGrad()) {
       Leaves leaves = new Leaves(model.parameters());
-      Tensor normed = normed(hidden, batch.predictors(), model.norm(leaves));
+      Tensor normed = normed(hidden.index_select(0, batch.predictors()), model.norm(leaves));
       Tensor lmHead = model.lmHead(leaves);
       Tensor sum = Tensors.emptyLike(hidden, ScalarType.Double, 1).zero_();
       for (Chunk chunk : chunks(batch)) {
@@ -73,9 +73,9 @@ final class AutogradHead implements Head {
   @Override
   public Result lossAndGradient(Tensor hidden, TokenBatch batch) {
     try (TensorScope scope = new TensorScope()) {
-      Tensor x = Tensors.leaf(hidden);
+      Tensor x = Tensors.leaf(hidden.index_select(0, batch.predictors()));
       Leaves normLeaves = new Leaves(model.parameters());
-      Tensor normed = normed(x, batch.predictors(), model.norm(normLeaves));
+      Tensor normed = normed(x, model.norm(normLeaves));
       Tensor dNormed = torch.zeros_like(normed);
       Tensor sum = Tensors.emptyLike(hidden, ScalarType.Double, 1).zero_();
       for (Chunk chunk : chunks(batch)) {
@@ -85,7 +85,7 @@ final class AutogradHead implements Head {
       inputs.addAll(normLeaves.tensors());
       Tensor[] grads = Grads.grad(normed, inputs, dNormed);
       normLeaves.accumulate(grads, 1);
-      return new Result(scope.keep(sum), scope.keep(grads[0]));
+      return new Result(scope.keep(sum), scope.keep(batch.spread(grads[0])));
     }
   }
 
@@ -105,8 +105,8 @@ final class AutogradHead implements Head {
     }
   }
 
-  private Tensor normed(Tensor hidden, Tensor positions, Tensor weight) {
-    return rmsNorm(hidden.index_select(0, positions), weight, model.config().rmsNormEps());
+  private Tensor normed(Tensor x, Tensor weight) {
+    return rmsNorm(x, weight, model.config().rmsNormEps());
   }
 
   /** A scalar in fp64: a sum in fp32 is off by 4e-7 at 262,144 tokens. */

@@ -6,11 +6,9 @@ import dev.anneal.training.tensor.Grads;
 import dev.anneal.training.tensor.NoGrad;
 import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.tensor.Tensors;
-import java.util.ArrayDeque;
-import java.util.Deque;
+import java.io.Serializable;
 import java.util.function.Function;
 import java.util.function.IntConsumer;
-import java.util.function.Supplier;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -20,14 +18,36 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * that no more than one layer's graph and one layer's gathered weights need exist at a time.
  */
 public final class Llama {
-  /** What a layer keeps of its forward for its backward. */
-  public enum Activations {
-    /** its input; the rest is computed again */
-    CHECKPOINT,
-    /** its input, in pinned host memory */
-    CHECKPOINT_ON_HOST,
-    /** everything */
-    KEEP
+  /**
+   * What layers keep of their forward for their backward. The first ones keep their input and are
+   * computed again, the others keep everything; their backward comes first.
+   *
+   * @param recomputedLayers how many are computed again; more than there are: all
+   * @param inputs where the inputs of those wait
+   */
+  public record Activations(int recomputedLayers, Inputs inputs) implements Serializable {
+    /** Where the inputs of recomputed layers wait. */
+    public enum Inputs {
+      ON_DEVICE,
+      /** in pinned memory */
+      ON_HOST
+    }
+
+    /** Every layer keeps its input; the rest is computed again. */
+    public static final Activations CHECKPOINT =
+        new Activations(Integer.MAX_VALUE, Inputs.ON_DEVICE);
+
+    /** Every layer keeps its input, in pinned host memory. */
+    public static final Activations CHECKPOINT_ON_HOST =
+        new Activations(Integer.MAX_VALUE, Inputs.ON_HOST);
+
+    /** Every layer keeps everything. */
+    public static final Activations KEEP = new Activations(0, Inputs.ON_DEVICE);
+
+    /** The same, with the first {@code layers} layers alone computed again. */
+    public Activations first(int layers) {
+      return new Activations(layers, inputs);
+    }
   }
 
   /** Nobody waits for a layer's gradients. */
@@ -71,7 +91,7 @@ public final class Llama {
     try (TensorScope scope = new TensorScope()) {
       TokenBatch batch = onHost.on(device);
       LayerStack.Pass pass = layers.on(batch, dropout);
-      try (Memory memory = activations == Activations.KEEP ? new Tapes(pass) : new Inputs(pass)) {
+      try (ForwardMemory memory = new ForwardMemory(pass, activations, layerCount(), device)) {
         Tensor hidden = embed(batch.inputIds());
         for (int layer = 0; layer < layerCount(); layer++) {
           Tensor input = hidden;
@@ -163,15 +183,11 @@ public final class Llama {
       Tensor hidden = embed(batch.inputIds());
       for (int layer = 0; layer < layerCount(); layer++) {
         Tensor input = hidden;
-        hidden = forward(pass, layer, input);
+        hidden = ForwardMemory.forward(pass, layer, layerCount(), input);
         scope.free(input);
       }
       return scope.keep(hidden);
     }
-  }
-
-  private Tensor forward(LayerStack.Forward pass, int layer, Tensor input) {
-    return naming(layer, "forward", () -> pass.forward(layer, above(layer), input));
   }
 
   /** {@code [T, hidden_size]} */
@@ -196,98 +212,5 @@ public final class Llama {
 
   private int layerCount() {
     return model.config().numHiddenLayers();
-  }
-
-  /** The layer after {@code layer} going forward. */
-  private int above(int layer) {
-    return layer + 1 < layerCount() ? layer + 1 : FrozenLayers.NONE;
-  }
-
-  /** The layer after {@code layer} going backward. */
-  private static int below(int layer) {
-    return layer > 0 ? layer - 1 : FrozenLayers.NONE;
-  }
-
-  private static <T> T naming(int layer, String pass, Supplier<T> work) {
-    try {
-      return work.get();
-    } catch (LayerException e) {
-      throw e;
-    } catch (RuntimeException e) {
-      throw new LayerException(layer, pass, e);
-    }
-  }
-
-  /** What stays of the forward of a micro-batch until its backward. */
-  private interface Memory extends AutoCloseable {
-    Tensor forward(int layer, Tensor input);
-
-    Tensor backward(int layer, Tensor dOutput);
-
-    @Override
-    void close();
-  }
-
-  private final class Tapes implements Memory {
-    private final LayerStack.Pass pass;
-    private final Deque<LayerStack.Tape> tapes = new ArrayDeque<>();
-
-    Tapes(LayerStack.Pass pass) {
-      this.pass = pass;
-    }
-
-    @Override
-    public Tensor forward(int layer, Tensor input) {
-      tapes.push(naming(layer, "forward", () -> pass.record(layer, above(layer), input)));
-      return tapes.peek().output();
-    }
-
-    @Override
-    public Tensor backward(int layer, Tensor dOutput) {
-      try (LayerStack.Tape tape = tapes.pop()) {
-        return naming(layer, "backward", () -> tape.backward(below(layer), dOutput));
-      }
-    }
-
-    @Override
-    public void close() {
-      tapes.forEach(LayerStack.Tape::close);
-    }
-  }
-
-  private final class Inputs implements Memory {
-    private final LayerStack.Pass pass;
-    private final Checkpoints checkpoints;
-
-    Inputs(LayerStack.Pass pass) {
-      this.pass = pass;
-      this.checkpoints =
-          activations == Activations.CHECKPOINT_ON_HOST
-              ? new HostCheckpoints(device, layerCount())
-              : new Checkpoints.Resident(layerCount());
-    }
-
-    @Override
-    public Tensor forward(int layer, Tensor input) {
-      Tensor output = Llama.this.forward(pass, layer, input);
-      checkpoints.save(layer, input);
-      return output;
-    }
-
-    @Override
-    public Tensor backward(int layer, Tensor dOutput) {
-      try (TensorScope scope = new TensorScope()) {
-        Tensor input = checkpoints.load(layer);
-        try (LayerStack.Tape tape =
-            naming(layer, "recomputed forward", () -> pass.recompute(layer, below(layer), input))) {
-          return scope.keep(naming(layer, "backward", () -> tape.backward(below(layer), dOutput)));
-        }
-      }
-    }
-
-    @Override
-    public void close() {
-      checkpoints.close();
-    }
   }
 }

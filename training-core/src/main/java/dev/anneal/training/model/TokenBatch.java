@@ -19,6 +19,8 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * @param rowLengths tokens of each row, summing to {@code T}
  * @param predictors {@code [N]} int64: where in the stream the target tokens are predicted from
  * @param targets {@code [N]} int64: the target tokens
+ * @param predictorOf {@code [T]} int64: the place of every token among the predictors, -1 where it
+ *     is none
  */
 public record TokenBatch(
     Tensor inputIds,
@@ -26,7 +28,8 @@ public record TokenBatch(
     Tensor rowStarts,
     int[] rowLengths,
     Tensor predictors,
-    Tensor targets) {
+    Tensor targets,
+    Tensor predictorOf) {
   /** On the host. */
   public static TokenBatch of(List<TokenSequence> sequences) {
     int tokens = sequences.stream().mapToInt(s -> s.inputIds().length).sum();
@@ -34,6 +37,7 @@ public record TokenBatch(
     long[] positions = new long[tokens];
     long[] predictors = new long[tokens];
     long[] targets = new long[tokens];
+    long[] predictorOf = nowhere(tokens);
     int learned = 0;
     int start = 0;
     for (TokenSequence sequence : sequences) {
@@ -50,6 +54,7 @@ public record TokenBatch(
           // a row's first token has nothing in its row to be predicted from
           if (positions[target] > 0) {
             predictors[learned] = target - 1L;
+            predictorOf[target - 1] = learned;
             targets[learned++] = ids[target];
           }
         }
@@ -64,7 +69,8 @@ public record TokenBatch(
         rowStarts(rowLengths),
         rowLengths,
         Tensors.of(Arrays.copyOf(predictors, learned)),
-        Tensors.of(Arrays.copyOf(targets, learned)));
+        Tensors.of(Arrays.copyOf(targets, learned)),
+        Tensors.of(predictorOf));
   }
 
   /**
@@ -90,7 +96,8 @@ public record TokenBatch(
         rowStarts(rowLengths),
         rowLengths,
         Tensors.of(new long[0]),
-        Tensors.of(new long[0]));
+        Tensors.of(new long[0]),
+        Tensors.of(nowhere(tokens)));
   }
 
   /** The same on {@code device}, copied without waiting for it. */
@@ -102,8 +109,33 @@ public record TokenBatch(
             copy(device, rowStarts),
             rowLengths,
             copy(device, predictors),
-            copy(device, targets))
+            copy(device, targets),
+            copy(device, predictorOf))
         : this;
+  }
+
+  private static long[] nowhere(int tokens) {
+    long[] places = new long[tokens];
+    Arrays.fill(places, -1);
+    return places;
+  }
+
+  /**
+   * Puts rows of the predictors to their places in the stream. It is a gather, where {@code
+   * index_copy_} would wait for the device to look at the indices.
+   *
+   * @param rows {@code [N, D]}
+   * @return {@code [T, D]}, zero where nothing is predicted, in the current tensor scope
+   */
+  public Tensor spread(Tensor rows) {
+    if (rows.size(0) == 0) {
+      return Tensors.emptyLike(rows, tokens(), rows.size(1)).zero_();
+    }
+    try (TensorScope scope = new TensorScope()) {
+      Tensor nowhere = predictorOf.lt(Tensors.whole(0)).unsqueeze(1);
+      Tensor spread = rows.index_select(0, predictorOf.clamp_min(Tensors.whole(0)));
+      return scope.keep(spread.masked_fill_(nowhere, Tensors.scalar(0)));
+    }
   }
 
   private static Tensor copy(Device device, Tensor tensor) {

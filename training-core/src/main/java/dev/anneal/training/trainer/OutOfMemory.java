@@ -89,8 +89,13 @@ final class OutOfMemory {
   }
 
   private String remedy() {
-    if (spec.compute().activations() == Activations.KEEP) {
+    Activations activations = spec.compute().activations();
+    if (activations.recomputedLayers() == 0) {
       return "Set activations.checkpoint=layer";
+    }
+    if (activations.recomputedLayers() < config.numHiddenLayers()) {
+      return "Raise activations.checkpoint (now %s of %s layers)"
+          .formatted(activations.recomputedLayers(), config.numHiddenLayers());
     }
     if (spec.mode() == TrainingSpec.Mode.LORA) {
       if (spec.weights().dtype() != DType.FP8) {
@@ -103,7 +108,7 @@ final class OutOfMemory {
         return "Raise base_weights.offload_ratio (now %s)".formatted(spec.weights().offloadRatio());
       }
     }
-    if (spec.compute().activations() == Activations.CHECKPOINT) {
+    if (activations.inputs() == Activations.Inputs.ON_DEVICE) {
       return "Set activations.offload=true";
     }
     return "Lower training.micro_batch_size or data.max_length";

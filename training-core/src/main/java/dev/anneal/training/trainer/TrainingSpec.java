@@ -55,7 +55,7 @@ public record TrainingSpec(
    *
    * @param dtype of activations
    * @param matmul what products with frozen weights are computed in
-   * @param activations what a layer keeps of its forward for its backward
+   * @param activations what layers keep of their forward for their backward
    */
   public record Compute(DType dtype, Matmul matmul, Llama.Activations activations)
       implements Serializable {}

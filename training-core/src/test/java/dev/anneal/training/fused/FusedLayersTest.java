@@ -29,7 +29,7 @@ import org.bytedeco.pytorch.Tensor;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** The explicit backward against autograd, with the kernels' plain twins in fp32. */
@@ -75,7 +75,7 @@ class FusedLayersTest {
   }
 
   @ParameterizedTest
-  @EnumSource(Activations.class)
+  @MethodSource("dev.anneal.training.KeptOfForward#activations")
   void whatIsKeptOfTheForwardChangesNoBit(Activations activations) {
     LoraModel model = model("all-linear");
     Gradient expected = gradient(model, fused(model, Activations.CHECKPOINT));

@@ -15,6 +15,7 @@ import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.NativeLibraries;
 import dev.anneal.training.tensor.TensorScope;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import org.bytedeco.pytorch.Tensor;
@@ -22,6 +23,7 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class LayerwiseBackwardTest {
@@ -59,16 +61,74 @@ class LayerwiseBackwardTest {
     }
   }
 
-  @Test
-  void keptActivationsGiveTheSameBitsAsRecomputedOnes() {
+  @ParameterizedTest
+  @MethodSource("dev.anneal.training.KeptOfForward#activations")
+  void keptActivationsGiveTheSameBitsAsRecomputedOnes(Activations activations) {
     try (TensorScope scope = new TensorScope()) {
       LoraSpec spec = new LoraSpec(3, 6, 0.3, false, List.of("all-linear"));
       TrainableModel model = lora(spec);
       Dropout dropout = new Dropout(0.3, 5);
       Gradient recomputed = layerwise(model, Activations.CHECKPOINT, dropout);
-      Gradient kept = layerwise(model, Activations.KEEP, dropout);
+      Gradient kept = layerwise(model, activations, dropout);
       assertThat(kept.loss()).isEqualTo(recomputed.loss());
       assertThat(kept.flat().equal(recomputed.flat())).isTrue();
+    }
+  }
+
+  /** The first two of five layers and no others are computed a second time. */
+  @Test
+  void onlyTheFirstLayersAreComputedAgain() {
+    try (TensorScope scope = new TensorScope()) {
+      LlamaConfig config = TinyModels.config(Embeddings.UNTIED).withLayers(5);
+      FullModel model = TinyModels.full(config, new LoudWeights(1));
+      CountingLayers layers = new CountingLayers(new AutogradLayers(model, Device.CPU, DType.FP32));
+      new Llama(
+              model,
+              Device.CPU,
+              layers,
+              new AutogradHead(model),
+              Activations.CHECKPOINT.first(2))
+          .forwardBackward(batch(), Dropout.NONE, Llama.UNNOTICED);
+      assertThat(layers.calls())
+          .containsExactly(
+              "forward 0", "forward 1", "record 2", "record 3", "record 4", "recompute 1",
+              "recompute 0");
+    }
+  }
+
+  /** Writes down how layers are asked for. */
+  private record CountingLayers(LayerStack layers, List<String> calls) implements LayerStack {
+    CountingLayers(LayerStack layers) {
+      this(layers, new ArrayList<>());
+    }
+
+    @Override
+    public Pass on(TokenBatch batch, Dropout dropout) {
+      Pass pass = layers.on(batch, dropout);
+      return new Pass() {
+        @Override
+        public Tensor forward(int layer, int next, Tensor x) {
+          calls.add("forward " + layer);
+          return pass.forward(layer, next, x);
+        }
+
+        @Override
+        public Tape record(int layer, int next, Tensor x) {
+          calls.add("record " + layer);
+          return pass.record(layer, next, x);
+        }
+
+        @Override
+        public Tape recompute(int layer, int next, Tensor x) {
+          calls.add("recompute " + layer);
+          return pass.recompute(layer, next, x);
+        }
+      };
+    }
+
+    @Override
+    public Forward after(TokenBatch batch, CachedAttention attention) {
+      return layers.after(batch, attention);
     }
   }
 

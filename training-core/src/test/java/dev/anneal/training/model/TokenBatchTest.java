@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.anneal.training.data.TokenSequence;
 import dev.anneal.training.tensor.NativeLibraries;
 import dev.anneal.training.tensor.TensorScope;
+import dev.anneal.training.tensor.Tensors;
 import java.util.List;
 import org.bytedeco.javacpp.LongPointer;
 import org.bytedeco.pytorch.Tensor;
@@ -53,12 +54,33 @@ class TokenBatchTest {
   }
 
   @Test
+  void rowsOfThePredictorsGoToTheirPlaces() {
+    try (TensorScope scope = new TensorScope()) {
+      TokenBatch batch =
+          TokenBatch.of(
+              List.of(
+                  new TokenSequence(
+                      new int[] {10, 11, 12, 13, 14, 15}, new int[] {4, 2}, new int[] {2, 3, 4, 6}),
+                  new TokenSequence(new int[] {20, 21}, new int[] {2}, new int[] {1, 2})));
+      Tensor rows = Tensors.normal(Tensors.empty(ScalarType.Float, 3, 5), 1, 7);
+      Tensor expected =
+          Tensors.zeros(ScalarType.Float, 8, 5).index_copy_(0, batch.predictors(), rows);
+      assertThat(batch.spread(rows).equal(expected)).isTrue();
+      // what is not a number stays where it is
+      rows.select(0, 0).fill_(Tensors.scalar(Double.NaN));
+      assertThat(longs(batch.spread(rows).isnan().sum(1L))).containsExactly(0, 5, 0, 0, 0, 0, 0, 0);
+    }
+  }
+
+  @Test
   void rowsOfOneTokenLearnNothing() {
     try (TensorScope scope = new TensorScope()) {
       TokenBatch batch =
           TokenBatch.of(
               List.of(new TokenSequence(new int[] {1, 2}, new int[] {1, 1}, new int[] {0, 2})));
       assertThat(batch.targetTokens()).isZero();
+      Tensor spread = batch.spread(Tensors.empty(ScalarType.Float, 0, 3));
+      assertThat(spread.equal(Tensors.zeros(ScalarType.Float, 2, 3))).isTrue();
     }
   }
 

@@ -21,7 +21,8 @@ final class WholeGraph {
   static double forwardBackward(TrainableModel model, TokenBatch batch, Dropout dropout) {
     try (TensorScope scope = new TensorScope()) {
       Leaves leaves = new Leaves(model.parameters());
-      Rope rope = Rope.at(batch.positions(), Rope.frequencies(model.config(), Device.CPU), DType.FP32);
+      Tensor frequencies = Rope.frequencies(model.config(), Device.CPU);
+      Rope rope = Rope.at(batch.positions(), frequencies, DType.FP32);
       Tensor x = torch.embedding(model.embedTokens(leaves), batch.inputIds());
       for (int layer = 0; layer < model.config().numHiddenLayers(); layer++) {
         x = model.layer(layer, dropout, leaves).forward(x, rope, batch.rowLengths());

@@ -85,7 +85,9 @@ class LateExchangeGpuTest {
       torch_cuda.device_synchronize();
       parameters.publish();
       Tensor sum = asked.values.apply(parameters).clone().sum();
-      assertThat(busy.isDone()).as("the exchange is over before anybody could come early").isFalse();
+      assertThat(busy.isDone())
+          .as("the exchange is over before anybody could come early")
+          .isFalse();
       // this rank has ones, and its peer half of that
       assertThat(sum.item_double()).as("sum of the values in the end").isEqualTo(2048 + 1024);
     }

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.anneal.training.InvalidModelException;
+import dev.anneal.training.KeptOfForward;
 import dev.anneal.training.checkpoint.CheckpointPlan;
 import dev.anneal.training.collective.SingleRank;
 import dev.anneal.training.data.TokenSequence;
@@ -27,6 +28,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /** Every weight trained on one GPU and on two, held against transformers as adapters are. */
 @Tag("gpu")
@@ -50,7 +52,7 @@ class FullTuningGpuTest {
   }
 
   @ParameterizedTest
-  @EnumSource(Activations.class)
+  @MethodSource("dev.anneal.training.KeptOfForward#activations")
   void bf16IsCloseToTheReference(Activations activations) throws IOException {
     TrainingSpec spec = recipe(DType.BF16, 1).activations(activations).spec();
     assertReference("GPU, bf16, " + activations, reference.train(spec, GPU, output), 2e-2);
@@ -62,7 +64,7 @@ class FullTuningGpuTest {
       names = {"FP32", "BF16"})
   void whatIsKeptOfTheForwardChangesNoNumber(DType dtype) throws IOException {
     List<Double> expected = numbers(reference.train(recipe(dtype, 1).spec(), GPU, output));
-    for (Activations activations : Activations.values()) {
+    for (Activations activations : KeptOfForward.activations().toList()) {
       TrainingSpec spec = recipe(dtype, 1).activations(activations).spec();
       assertThat(numbers(reference.train(spec, GPU, output)))
           .as("losses and norms, %s, in a run of its own", activations)
@@ -197,7 +199,9 @@ class FullTuningGpuTest {
     System.out.printf(
         "full tuning, %s: loss %.2e relative, grad_norm %.2e relative%n",
         what, deviation.loss(), deviation.gradNorm());
-    assertThat(deviation.loss()).as("relative deviation of the loss, %s", what).isLessThan(tolerance);
+    assertThat(deviation.loss())
+        .as("relative deviation of the loss, %s", what)
+        .isLessThan(tolerance);
   }
 
   private void assertModel(String what) throws IOException {

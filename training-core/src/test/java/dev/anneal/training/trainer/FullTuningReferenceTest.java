@@ -99,11 +99,10 @@ class FullTuningReferenceTest {
                   .to(ScalarType.Double);
           double norm = expected.getValue().get("norm").asDouble();
           double probe = expected.getValue().get("probe").asDouble();
-          deviation =
-              Math.max(deviation, Deviation.relative(values.norm().item_double(), norm));
-          deviation =
-              Math.max(
-                  deviation, Math.abs(values.mul(cosines(values)).sum().item_double() - probe) / norm);
+          double foundNorm = values.norm().item_double();
+          double foundProbe = values.mul(cosines(values)).sum().item_double();
+          deviation = Math.max(deviation, Deviation.relative(foundNorm, norm));
+          deviation = Math.max(deviation, Math.abs(foundProbe - probe) / norm);
         }
       }
     }

@@ -1,0 +1,97 @@
+package dev.anneal.training.model;
+
+import dev.anneal.training.model.Llama.Activations;
+import dev.anneal.training.model.Llama.Activations.Inputs;
+import dev.anneal.training.tensor.Device;
+import dev.anneal.training.tensor.TensorScope;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.function.Supplier;
+import org.bytedeco.pytorch.Tensor;
+
+/**
+ * What stays of the forward of a micro-batch until its backward: of the first layers their inputs,
+ * of the others all that their backward reads.
+ */
+final class ForwardMemory implements AutoCloseable {
+  private final LayerStack.Pass pass;
+  private final int layers;
+  private final int recomputed;
+  private final Checkpoints checkpoints;
+  private final Deque<LayerStack.Tape> tapes = new ArrayDeque<>();
+
+  /**
+   * @param layers of the model
+   */
+  ForwardMemory(LayerStack.Pass pass, Activations activations, int layers, Device device) {
+    this.pass = pass;
+    this.layers = layers;
+    this.recomputed = Math.min(layers, activations.recomputedLayers());
+    this.checkpoints =
+        activations.inputs() == Inputs.ON_HOST
+            ? new HostCheckpoints(device, recomputed)
+            : new Checkpoints.Resident(recomputed);
+  }
+
+  /** A layer's output; layers come in ascending order. */
+  Tensor forward(int layer, Tensor input) {
+    if (layer < recomputed) {
+      Tensor output = forward(pass, layer, layers, input);
+      checkpoints.save(layer, input);
+      return output;
+    }
+    tapes.push(naming(layer, "forward", () -> pass.record(layer, above(layer, layers), input)));
+    return tapes.peek().output();
+  }
+
+  /** The gradient of a layer's input; layers go in descending order. */
+  Tensor backward(int layer, Tensor dOutput) {
+    if (layer < recomputed) {
+      return recomputedBackward(layer, dOutput);
+    }
+    try (LayerStack.Tape tape = tapes.pop()) {
+      return naming(layer, "backward", () -> tape.backward(below(layer), dOutput));
+    }
+  }
+
+  private Tensor recomputedBackward(int layer, Tensor dOutput) {
+    try (TensorScope scope = new TensorScope()) {
+      Tensor input = checkpoints.load(layer);
+      try (LayerStack.Tape tape =
+          naming(layer, "recomputed forward", () -> pass.recompute(layer, below(layer), input))) {
+        return scope.keep(naming(layer, "backward", () -> tape.backward(below(layer), dOutput)));
+      }
+    }
+  }
+
+  /** A layer's output, of which nothing is kept. */
+  static Tensor forward(LayerStack.Forward pass, int layer, int layers, Tensor input) {
+    return naming(layer, "forward", () -> pass.forward(layer, above(layer, layers), input));
+  }
+
+  /** The layer after {@code layer} going forward. */
+  private static int above(int layer, int layers) {
+    return layer + 1 < layers ? layer + 1 : FrozenLayers.NONE;
+  }
+
+  /** The layer after {@code layer} going backward. */
+  private static int below(int layer) {
+    return layer > 0 ? layer - 1 : FrozenLayers.NONE;
+  }
+
+  private static <T> T naming(int layer, String pass, Supplier<T> work) {
+    try {
+      return work.get();
+    } catch (LayerException e) {
+      throw e;
+    } catch (RuntimeException e) {
+      throw new LayerException(layer, pass, e);
+    }
+  }
+
+  @Override
+  public void close() {
+    tapes.forEach(LayerStack.Tape::close);
+    checkpoints.close();
+  }
+}

@@ -1,0 +1,120 @@
+package dev.anneal.training.fused;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.anneal.training.InTensorScope;
+import dev.anneal.training.LoudWeights;
+import dev.anneal.training.Rows;
+import dev.anneal.training.TinyModels;
+import dev.anneal.training.collective.SingleRank;
+import dev.anneal.training.cuda.GpuMath;
+import dev.anneal.training.cuda.GpuMemory;
+import dev.anneal.training.kernel.CudaKernels;
+import dev.anneal.training.kernel.Kernels;
+import dev.anneal.training.kernel.Matmul;
+import dev.anneal.training.lora.LoraModel;
+import dev.anneal.training.lora.LoraSpec;
+import dev.anneal.training.model.Dropout;
+import dev.anneal.training.model.Llama;
+import dev.anneal.training.model.Llama.Activations;
+import dev.anneal.training.model.LlamaConfig;
+import dev.anneal.training.model.ModelSource;
+import dev.anneal.training.model.TokenBatch;
+import dev.anneal.training.tensor.DType;
+import dev.anneal.training.tensor.Device;
+import dev.anneal.training.weights.FrozenWeights.Placement;
+import dev.anneal.training.weights.WeightReader;
+import dev.anneal.training.weights.Weights;
+import java.util.List;
+import java.util.function.Function;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch_cuda;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
+
+/** The more layers are computed again, the less memory a micro-batch takes, and no bit changes. */
+@Tag("gpu")
+@ExtendWith(InTensorScope.class)
+class RecomputedLayersGpuTest {
+  private static final Device GPU = Device.gpu(0);
+  private static final int LAYERS = 8;
+
+  private static final LlamaConfig CONFIG =
+      new LlamaConfig(
+          1024, 1024, 3584, LAYERS, 8, 2, 128, 1e-5, null, 10_000, 4096, false, null, List.of());
+
+  /** What an allocator may round. */
+  private static final long TOLERANCE = 1L << 20;
+
+  @BeforeEach
+  void deterministic() {
+    GpuMath.deterministic();
+  }
+
+  @Test
+  void inTheFusedLayers() {
+    try (Kernels kernels = new CudaKernels(GPU);
+        LoraModel model = model()) {
+      assertMemoryFalls(
+          "fused",
+          model,
+          activations -> FusedLlama.of(model, GPU, kernels, Matmul.COMPUTE, activations));
+    }
+  }
+
+  @Test
+  void inTheReference() {
+    try (LoraModel model = model()) {
+      assertMemoryFalls(
+          "autograd",
+          model,
+          activations -> Llama.reference(model, GPU, DType.BF16, activations));
+    }
+  }
+
+  private static void assertMemoryFalls(
+      String what, LoraModel model, Function<Activations, Llama> llamas) {
+    GpuMemory memory = new GpuMemory(GPU);
+    TokenBatch batch = TokenBatch.of(Rows.random(CONFIG.vocabSize(), 3, 2048, 1500, 500));
+    Tensor gradient = model.parameters().gradient();
+    Tensor expected = null;
+    double loss = 0;
+    long all = 0;
+    long before = Long.MAX_VALUE;
+    for (int recomputed = 0; recomputed <= LAYERS; recomputed++) {
+      Llama llama = llamas.apply(Activations.CHECKPOINT.first(recomputed));
+      gradient.zero_();
+      torch_cuda.device_synchronize();
+      long held = memory.allocatedBytes();
+      memory.resetPeak();
+      double found = llama.forwardBackward(batch, Dropout.NONE, Llama.UNNOTICED).item_double();
+      long peak = memory.peakAllocatedBytes() - held;
+      System.out.printf(
+          "%s, %s of %s layers computed again: %.1f MB%n", what, recomputed, LAYERS, peak / 1e6);
+      if (expected == null) {
+        expected = gradient.clone();
+        loss = found;
+        all = peak;
+      }
+      assertThat(found).as("loss, %s layers computed again", recomputed).isEqualTo(loss);
+      assertThat(gradient.equal(expected))
+          .as("the same gradient bit for bit, %s layers computed again", recomputed)
+          .isTrue();
+      assertThat(peak)
+          .as("bytes at most, %s layers computed again", recomputed)
+          .isLessThanOrEqualTo(Math.addExact(Math.min(before, Long.MAX_VALUE / 2), TOLERANCE));
+      before = peak;
+    }
+    assertThat(before).as("bytes at most, all computed again").isLessThan(all / 2);
+  }
+
+  private static LoraModel model() {
+    LoraSpec spec = new LoraSpec(8, 16, 0, false, List.of("all-linear"));
+    Placement placement = new Placement(GPU, DType.BF16, DType.BF16, new SingleRank(), 0);
+    try (WeightReader base = Weights.open(new ModelSource.Random(CONFIG, 1))) {
+      return TinyModels.lora(CONFIG, base, spec, new LoudWeights(2), placement);
+    }
+  }
+}

@@ -1,0 +1,61 @@
+package dev.anneal.training.trainer;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.anneal.training.collective.SingleRank;
+import dev.anneal.training.kernel.Matmul;
+import dev.anneal.training.lora.LoraSpec;
+import dev.anneal.training.model.Llama.Activations;
+import dev.anneal.training.model.LlamaConfig;
+import dev.anneal.training.tensor.DType;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+class OutOfMemoryTest {
+  private static final LlamaConfig CONFIG = LlamaConfig.named("llama3.1-8b");
+  private static final LoraSpec LORA = new LoraSpec(16, 16, 0, false, List.of("all-linear"));
+
+  @Test
+  void theRemedyGoesFromWhatLayersKeepToTheBatch() {
+    assertThat(lora(DType.BF16, Activations.KEEP)).contains("Set activations.checkpoint=layer.");
+    assertThat(lora(DType.BF16, Activations.CHECKPOINT.first(12)))
+        .contains("Raise activations.checkpoint (now 12 of 32 layers).");
+    assertThat(lora(DType.BF16, Activations.CHECKPOINT)).contains("Set base_weights.dtype=fp8.");
+    assertThat(lora(DType.FP8, Activations.CHECKPOINT))
+        .contains("Raise base_weights.offload_ratio (now 0.0).");
+  }
+
+  @Test
+  void tellsWhatAllWeightsTakeAndNothingThatIsNotThere() {
+    Recipe full = Recipe.full(1, 1e-4).computeDtype(DType.BF16);
+    assertThat(told(full.activations(Activations.CHECKPOINT).spec()))
+        .startsWith("rank 0, step 3, layer 2, backward: CPU is out of memory")
+        .contains("weights, gradient and optimizer hold 144.5 GB; the rest is activations.")
+        .endsWith("Set activations.offload=true.")
+        .doesNotContain("frozen", "base_weights");
+    assertThat(told(full.activations(Activations.CHECKPOINT_ON_HOST).spec()))
+        .endsWith("Lower training.micro_batch_size or data.max_length.");
+  }
+
+  private static String lora(DType stored, Activations activations) {
+    Recipe full = Recipe.full(1, 1e-4);
+    TrainingSpec start = full.activations(activations).spec();
+    return told(
+        new TrainingSpec(
+            TrainingSpec.Mode.LORA,
+            LORA,
+            TrainingSpec.Weights.whole(stored),
+            new TrainingSpec.Compute(DType.BF16, Matmul.COMPUTE, activations),
+            start.batches(),
+            start.updates(),
+            0,
+            0));
+  }
+
+  private static String told(TrainingSpec spec) {
+    Exception error =
+        new IllegalStateException(
+            "rank 0, step 3, layer 2, backward: CUDA out of memory. Tried to allocate 2.00 GiB");
+    return new OutOfMemory(spec, CONFIG, Ranks.onCpu(new SingleRank())).explain(error).getMessage();
+  }
+}
