@@ -5,15 +5,15 @@ usage: merge.py WORK [SHAPE [DTYPE]]     WORK: a new folder on the disk that is 
 Of 405b the files hold headers and nothing else (sparse), and the plan of the merge is printed.
 
 Printed are the time and rate of the copy (cp, then sync) and of submit.sh merge (then sync), the ratio, and the largest
-resident memory of the process that merges. Page caches are dropped before each where the user may (root).
+resident memory of a process of the merge. Page caches are dropped before each where the user may (root).
 """
 
 import json
 import os
-import resource
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -114,11 +114,39 @@ def measured(command):
     except OSError:
         print("page caches are not dropped: not permitted")
     start = time.perf_counter()
-    done = subprocess.run([str(word) for word in command], capture_output=True, text=True)
-    os.sync()
-    if done.returncode:
-        raise SystemExit(done.stdout + done.stderr)
-    return time.perf_counter() - start, done.stdout
+    largest = 0
+    with tempfile.TemporaryFile("w+") as said:
+        process = subprocess.Popen([str(word) for word in command], stdout=said, stderr=subprocess.STDOUT, text=True)
+        while process.poll() is None:
+            largest = max(largest, *map(peak, family(process.pid)))
+            time.sleep(0.1)
+        os.sync()
+        seconds = time.perf_counter() - start
+        said.seek(0)
+        text = said.read()
+    if process.returncode:
+        raise SystemExit(text)
+    return seconds, text, largest
+
+
+def family(pid):
+    yield pid
+    for children in Path(f"/proc/{pid}/task").glob("*/children"):
+        try:
+            found = children.read_text().split()
+        except OSError:
+            continue
+        for child in found:
+            yield from family(int(child))
+
+
+# not ru_maxrss: what starts a program hands it its own peak, here that of making the model
+def peak(pid):
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return 0
+    return sum(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM"))
 
 
 def main(work, shape="8b", dtype=None):
@@ -130,18 +158,17 @@ def main(work, shape="8b", dtype=None):
     more = ["--dtype", dtype] if dtype else []
     command = [HOME / "submit.sh", "merge", "--adapter", adapter, "--output", merged, *more]
     if shape in SPARSE:
-        seconds, said = measured([*command, "--dry-run"])
+        seconds, said, _ = measured([*command, "--dry-run"])
         print(said + f"planned in {seconds:.1f} s")
         return
     gigabytes = sum(file.stat().st_size for file in model.iterdir()) / 1e9
-    copied, _ = measured(["cp", "-r", model, copy])
+    copied, _, _ = measured(["cp", "-r", model, copy])
     shutil.rmtree(copy)
-    seconds, said = measured(command)
-    memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1e6
+    seconds, said, memory = measured(command)
     print(said)
     print(f"{gigabytes:.2f} GB, {len(os.sched_getaffinity(0))} cores")
     print(f"cp     {copied:7.1f} s  {gigabytes / copied:.3f} GB/s")
-    print(f"merge  {seconds:7.1f} s  {gigabytes / seconds:.3f} GB/s, largest process {memory:.2f} GB")
+    print(f"merge  {seconds:7.1f} s  {gigabytes / seconds:.3f} GB/s, largest process {memory / 1e9:.2f} GB")
     print(f"merge over cp: {copied / seconds:.2f}")
 
 

@@ -21,10 +21,11 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.regex.Pattern;
 
 /**
- * Speaks the interface of the Hugging Face hub for one repository, {@code org/name}, as a model and
- * as a data set: revisions, listing in pages, and files, of which those in large-file storage are
+ * Speaks the interface of the Hugging Face hub for one repository, {@code org/name} if no other is
+ * named, as a model and as a data set: revisions, listing in pages, and files, of which those in large-file storage are
  * redirected to a store on another port. It breaks what tests want broken.
  */
 public final class HubServer implements AutoCloseable {
@@ -41,6 +42,7 @@ public final class HubServer implements AutoCloseable {
   private final Map<String, Content> files = new LinkedHashMap<>();
   private final List<Asked> requests = new CopyOnWriteArrayList<>();
   private final AtomicInteger failures = new AtomicInteger();
+  private final String repository;
   private volatile String commit = COMMIT;
   private volatile String token;
   private volatile String gate;
@@ -64,6 +66,12 @@ public final class HubServer implements AutoCloseable {
 
   /** Starts it with no files. */
   public HubServer() throws IOException {
+    this("org/name");
+  }
+
+  /** The same for a repository of that name. */
+  public HubServer(String repository) throws IOException {
+    this.repository = Pattern.quote(repository);
     hub.createContext("/api/", this::api);
     hub.createContext("/", this::resolve);
     store.createContext("/", this::blob);
@@ -193,7 +201,10 @@ public final class HubServer implements AutoCloseable {
       return;
     }
     String path =
-        exchange.getRequestURI().getPath().replaceFirst("^/api/(models|datasets)/org/name/", "");
+        exchange
+            .getRequestURI()
+            .getPath()
+            .replaceFirst("^/api/(models|datasets)/" + repository + "/", "");
     if (path.equals("revision/main") || path.equals("revision/" + commit)) {
       answer(exchange, 200, JSON.writeValueAsBytes(Map.of("sha", commit)));
     } else if (path.startsWith("tree/")) {
@@ -245,7 +256,7 @@ public final class HubServer implements AutoCloseable {
         exchange
             .getRequestURI()
             .getPath()
-            .replaceFirst("^(/datasets)?/org/name/resolve/[0-9a-f]{40}/", "");
+            .replaceFirst("^(/datasets)?/" + repository + "/resolve/[0-9a-f]{40}/", "");
     Content content = files.get(path);
     if (content == null) {
       answer(exchange, 404, new byte[0]);

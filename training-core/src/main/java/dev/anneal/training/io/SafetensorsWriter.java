@@ -2,11 +2,10 @@ package dev.anneal.training.io;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
+import java.io.InterruptedIOException;
 import java.io.OutputStream;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.nio.channels.Channels;
-import java.nio.channels.WritableByteChannel;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.HashSet;
@@ -33,9 +32,16 @@ public final class SafetensorsWriter {
   @FunctionalInterface
   public interface Sink {
 
-    /** Writes what remains of {@code bytes}. */
+    /**
+     * Writes what remains of {@code bytes}.
+     *
+     * @throws InterruptedIOException if the thread is interrupted
+     */
     void write(ByteBuffer bytes) throws IOException;
   }
+
+  /** Of a stream's write; a channel of the JDK's over a stream would take 8 KiB. */
+  private static final int PART_BYTES = 1 << 16;
 
   private SafetensorsWriter() {}
 
@@ -48,9 +54,9 @@ public final class SafetensorsWriter {
   public static void write(OutputStream out, List<TensorSpec> tensors, TensorData data)
       throws IOException {
     out.write(header(tensors));
-    WritableByteChannel channel = Channels.newChannel(out);
+    byte[] part = new byte[PART_BYTES];
     for (TensorSpec tensor : tensors) {
-      CountingSink sink = new CountingSink(channel, tensor);
+      CountingSink sink = new CountingSink(out, part, tensor);
       data.copy(tensor, sink);
       sink.finish();
     }
@@ -86,12 +92,14 @@ public final class SafetensorsWriter {
   }
 
   private static final class CountingSink implements Sink {
-    private final WritableByteChannel channel;
+    private final OutputStream out;
+    private final byte[] part;
     private final TensorSpec tensor;
     private long missing;
 
-    CountingSink(WritableByteChannel channel, TensorSpec tensor) {
-      this.channel = channel;
+    CountingSink(OutputStream out, byte[] part, TensorSpec tensor) {
+      this.out = out;
+      this.part = part;
       this.tensor = tensor;
       this.missing = tensor.byteSize();
     }
@@ -104,7 +112,12 @@ public final class SafetensorsWriter {
             "%s bytes too many for tensor %s".formatted(-missing, tensor.name()));
       }
       while (bytes.hasRemaining()) {
-        channel.write(bytes);
+        if (Thread.currentThread().isInterrupted()) {
+          throw new InterruptedIOException("interrupted");
+        }
+        int length = Math.min(part.length, bytes.remaining());
+        bytes.get(part, 0, length);
+        out.write(part, 0, length);
       }
     }
 

@@ -113,7 +113,7 @@ public final class MergedTensors implements SafetensorsWriter.TensorData, AutoCl
                 adapter
                     .read(delta.b(), row * delta.r(), count * delta.r(), DType.FP32)
                     .view(count, delta.r());
-            merged.add_(b.matmul(a).mul_(Tensors.scalar(delta.scale())));
+            merged.addmm_(b, a, Tensors.scalar(1), Tensors.scalar(delta.scale()));
           }
           write(tensor, merged, sink);
         }

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.anneal.training.Golden;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.InterruptedIOException;
 import java.io.OutputStream;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
@@ -106,6 +107,24 @@ class SafetensorsWriterTest {
                     (tensor, sink) -> sink.write(ByteBuffer.allocate(bytes))))
         .isInstanceOf(IllegalStateException.class)
         .hasMessage(problem);
+  }
+
+  @Test
+  void whoIsInterruptedWritesNoFurther() {
+    List<TensorSpec> tensors = List.of(new TensorSpec("a", SafetensorsDType.F32, 2));
+
+    Thread.currentThread().interrupt();
+    try {
+      assertThatThrownBy(
+              () ->
+                  SafetensorsWriter.write(
+                      new ByteArrayOutputStream(),
+                      tensors,
+                      (tensor, sink) -> sink.write(ByteBuffer.allocate(8))))
+          .isInstanceOf(InterruptedIOException.class);
+    } finally {
+      assertThat(Thread.interrupted()).isTrue();
+    }
   }
 
   @Test
