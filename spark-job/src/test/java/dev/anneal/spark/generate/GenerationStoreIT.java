@@ -59,7 +59,7 @@ class GenerationStoreIT {
 
   @AfterAll
   static void stop() {
-    spark.close();
+    spark.stop();
     server.close();
   }
 
