@@ -9,7 +9,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 
-/** Writes answers into a {@link WorkFolder}, a part now and then. */
+/** Writes answers into a {@link WorkFolder}, a part now and then; for several threads. */
 final class AnswerParts implements AnswerSink {
   /** What a process that is killed loses of its work, at least and as a share of it. */
   private static final Duration LEAST_PAUSE = Duration.ofSeconds(20);
@@ -37,17 +37,17 @@ final class AnswerParts implements AnswerSink {
   }
 
   /** How many answers there are. */
-  long count() {
+  synchronized long count() {
     return next;
   }
 
   /** All parts, in their order. */
-  List<WorkFolder.Part> parts() {
+  synchronized List<WorkFolder.Part> parts() {
     return List.copyOf(parts);
   }
 
   @Override
-  public void take(PromptSpool.Waiting prompt, Answer answer) throws IOException {
+  public synchronized void take(PromptSpool.Waiting prompt, Answer answer) throws IOException {
     lines.writeBytes((answer.line(prompt.given()) + "\n").getBytes(StandardCharsets.UTF_8));
     prompt.addTo(digest);
     next++;
@@ -59,7 +59,7 @@ final class AnswerParts implements AnswerSink {
   }
 
   @Override
-  public void flush() throws IOException {
+  public synchronized void flush() throws IOException {
     if (next == first) {
       return;
     }

@@ -5,6 +5,7 @@ import dev.anneal.spark.BadRequestException;
 import dev.anneal.spark.JobFailedException;
 import dev.anneal.spark.Redaction;
 import dev.anneal.spark.cluster.Slots;
+import dev.anneal.spark.job.Interruption;
 import dev.anneal.spark.progress.ProgressDisplay;
 import dev.anneal.spark.session.RunSession;
 import dev.anneal.spark.storage.RunFolder;
@@ -157,21 +158,26 @@ public final class Generation {
               parts.count(),
               spool.count()));
     }
-    try {
+    try (Interruption told = new Interruption(() -> keep(parts))) {
       answer(model, spool, parts.count(), parts);
     } catch (RuntimeException e) {
-      keep(parts, e);
+      keep(parts);
       throw e;
     }
     file.publish(parts.parts(), session::open);
   }
 
   /** What has come so far is there for the same command. */
-  private static void keep(AnswerParts parts, RuntimeException failure) {
+  private void keep(AnswerParts parts) {
     try {
       parts.flush();
+      display.line(
+          String.format(
+              Locale.ROOT,
+              "%,d prompts are answered: the same command goes on behind them",
+              parts.count()));
     } catch (IOException e) {
-      failure.addSuppressed(e);
+      display.line("The last answers cannot be kept (%s)".formatted(e.getMessage()));
     }
   }
 

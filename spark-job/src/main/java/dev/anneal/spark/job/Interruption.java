@@ -4,8 +4,8 @@ import java.time.Duration;
 import java.util.concurrent.TimeUnit;
 import org.apache.hadoop.util.ShutdownHookManager;
 
-/** What is done when the driver's process is told to end in the middle of a run. */
-final class Interruption implements AutoCloseable {
+/** What is done when the driver's process is told to end in the middle of its work. */
+public final class Interruption implements AutoCloseable {
   // before Spark (50) and the file systems (10) shut down
   private static final int PRIORITY = 60;
 
@@ -15,7 +15,12 @@ final class Interruption implements AutoCloseable {
   private final ShutdownHookManager hooks = ShutdownHookManager.get();
   private final Thread hook;
 
-  Interruption(Runnable work) {
+  /**
+   * Watches until it is closed.
+   *
+   * @param work done when the process is told to end
+   */
+  public Interruption(Runnable work) {
     this.hook = new Thread(work, "interruption");
     hooks.addShutdownHook(hook, PRIORITY, LIMIT.toSeconds(), TimeUnit.SECONDS);
   }

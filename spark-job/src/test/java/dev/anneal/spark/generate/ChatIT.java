@@ -3,16 +3,9 @@ package dev.anneal.spark.generate;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.anneal.spark.Anneal;
 import java.io.IOException;
-import java.io.InputStream;
 import java.io.OutputStream;
-import java.lang.management.ManagementFactory;
-import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.concurrent.TimeUnit;
-import java.util.regex.Pattern;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -25,75 +18,11 @@ class ChatIT {
   private Heard out;
   private Heard err;
 
-  /** What has come out of a stream so far. */
-  private static final class Heard {
-    private final StringBuilder text = new StringBuilder();
-
-    Heard(InputStream in) {
-      Thread reader = new Thread(() -> read(in));
-      reader.setDaemon(true);
-      reader.start();
-    }
-
-    private void read(InputStream in) {
-      try {
-        for (int read = in.read(); read >= 0; read = in.read()) {
-          add((char) read);
-        }
-      } catch (IOException e) {
-        // the process is gone
-      }
-      end();
-    }
-
-    private synchronized void add(char character) {
-      text.append(character);
-      notifyAll();
-    }
-
-    private synchronized void end() {
-      text.append("(end)");
-      notifyAll();
-    }
-
-    /** Waits until these words have come {@code count} times. */
-    synchronized void await(String words, int count) throws InterruptedException {
-      long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(PATIENCE_SECONDS);
-      while (text.toString().split(Pattern.quote(words), -1).length <= count) {
-        long left = TimeUnit.NANOSECONDS.toMillis(deadline - System.nanoTime());
-        assertThat(left).as("'%s' in: %s", words, text).isPositive();
-        assertThat(text.toString()).as("'%s' is to come", words).doesNotEndWith("(end)");
-        wait(left);
-      }
-    }
-
-    synchronized String text() {
-      return text.toString();
-    }
-  }
-
   @BeforeEach
   void start() throws IOException {
-    List<String> command =
-        new ArrayList<>(
-            List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString()));
-    ManagementFactory.getRuntimeMXBean().getInputArguments().stream()
-        .filter(argument -> argument.startsWith("--add-"))
-        .forEach(command::add);
-    command.addAll(
-        List.of(
-            "-Xmx512m",
-            "-Dspark.master=local[2]",
-            "-Dspark.ui.enabled=false",
-            "-Dspark.driver.bindAddress=127.0.0.1",
-            "-Dspark.driver.host=127.0.0.1",
-            "-cp",
-            System.getProperty("surefire.test.class.path", System.getProperty("java.class.path")),
-            Anneal.class.getName()));
     // hot enough that the model does not come to an end
-    command.addAll(List.of("generate", "--chat", "--model", Commands.MODEL));
-    command.addAll(List.of("--temperature", "20", "--max-tokens", "480"));
-    process = new ProcessBuilder(command).start();
+    process =
+        Commands.process("--chat", "--temperature", "20", "--max-tokens", "480");
     out = new Heard(process.getInputStream());
     err = new Heard(process.getErrorStream());
   }
@@ -138,7 +67,6 @@ class ChatIT {
   }
 
   private void interrupt() throws IOException, InterruptedException {
-    Process kill = new ProcessBuilder("kill", "-INT", Long.toString(process.pid())).start();
-    assertThat(kill.waitFor()).isZero();
+    Commands.signal("INT", process);
   }
 }

@@ -10,6 +10,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.io.PrintStream;
+import java.lang.management.ManagementFactory;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -71,15 +72,46 @@ final class Commands {
             hearing.accept(err.toString(UTF_8));
           }
         };
-    List<String> all =
-        new ArrayList<>(List.of("generate", "--model", MODEL, "--max-tokens", "24"));
+    List<String> all = new ArrayList<>(List.of("generate"));
     all.addAll(List.of(args));
+    if (!all.contains("--model")) {
+      all.addAll(List.of("--model", MODEL));
+    }
+    if (!all.contains("--max-tokens")) {
+      all.addAll(List.of("--max-tokens", "24"));
+    }
     int code =
         Anneal.execute(
             all.toArray(String[]::new),
             new PrintStream(out, true, UTF_8),
             new PrintStream(heard, true, UTF_8));
     return new Executed(code, out.toString(UTF_8), err.toString(UTF_8));
+  }
+
+  /** Starts a command in a process of its own. */
+  static Process process(String... args) throws IOException {
+    List<String> command = new ArrayList<>();
+    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+    ManagementFactory.getRuntimeMXBean().getInputArguments().stream()
+        .filter(argument -> argument.startsWith("--add-"))
+        .forEach(command::add);
+    command.addAll(List.of("-Xmx512m", "-Dspark.master=local[2]", "-Dspark.ui.enabled=false"));
+    command.add("-Dspark.driver.bindAddress=127.0.0.1");
+    command.add("-Dspark.driver.host=127.0.0.1");
+    command.add("-cp");
+    command.add(
+        System.getProperty("surefire.test.class.path", System.getProperty("java.class.path")));
+    command.addAll(List.of(Anneal.class.getName(), "generate", "--model", MODEL));
+    command.addAll(List.of(args));
+    return new ProcessBuilder(command).start();
+  }
+
+  /** Sends a process a signal, as {@code INT}. */
+  static void signal(String name, Process process) throws IOException, InterruptedException {
+    Process kill = new ProcessBuilder("kill", "-" + name, Long.toString(process.pid())).start();
+    if (kill.waitFor() != 0) {
+      throw new IOException("kill ended with " + kill.exitValue());
+    }
   }
 
   static List<JsonNode> parse(String text) throws IOException {

@@ -66,6 +66,21 @@ class ProgressDisplayTest {
   }
 
   @Test
+  void showsHowManyPromptsAreAnsweredAndReckonsFromThoseOfThisProcess() {
+    ProgressDisplay display = display(ProgressDisplay.Medium.FILE);
+    nanos.set(Duration.ofSeconds(50).toNanos());
+    display.phase("Generating");
+    nanos.addAndGet(Duration.ofSeconds(2).toNanos());
+    display.answers(new AnswerProgress(1000, 1100, 2000, 5000));
+    nanos.addAndGet(Duration.ofSeconds(8).toNanos());
+    display.answers(new AnswerProgress(1000, 1000, 2000, 0));
+    display.answers(new AnswerProgress(1000, 1200, 2000, 12_340));
+    assertThat(text.toString().lines())
+        .containsExactly(
+            "Generating ...", "1,200/2,000 prompts  1,234 tokens/s  00:40 left");
+  }
+
+  @Test
   void writesALineEveryFewSecondsOfALongPhase() {
     ProgressDisplay display = display(ProgressDisplay.Medium.FILE);
     nanos.set(Duration.ofSeconds(50).toNanos());

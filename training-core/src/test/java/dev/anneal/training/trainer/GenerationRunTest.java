@@ -9,6 +9,7 @@ import dev.anneal.training.generate.GenerationListener;
 import dev.anneal.training.generate.GenerationSpec;
 import dev.anneal.training.generate.InvalidPromptException;
 import dev.anneal.training.generate.Prompt;
+import dev.anneal.training.generate.PromptQueue;
 import dev.anneal.training.generate.Sampling;
 import dev.anneal.training.generate.StopStrings;
 import dev.anneal.training.io.LocalModelFolder;
@@ -20,10 +21,13 @@ import dev.anneal.training.tensor.DType;
 import dev.anneal.training.weights.FrozenWeights.Shard;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Deque;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import org.junit.jupiter.api.BeforeEach;
@@ -96,6 +100,96 @@ class GenerationRunTest {
                             GenerationListener.NONE))));
     assertThat(thrown).containsExactly(null, null);
     assertThat(found).isEqualTo(Map.of(0, expected, 1, expected));
+  }
+
+  @Test
+  void ranksServeUntilRank0HearsOfNoMore() throws Exception {
+    List<List<Integer>> expected = tokens(run(DType.FP32, null));
+    Map<Integer, List<Completion>> told = new ConcurrentHashMap<>();
+    List<Throwable> thrown =
+        GlooRanks.run(
+            2,
+            world -> {
+              List<Completion> mine = new ArrayList<>();
+              told.put(world.rank(), mine);
+              GenerationRun.serve(
+                  spec(new TrainingSpec.Weights(DType.FP32, Shard.WORLD, 0)),
+                  new GenerationRun.Service(
+                      new ModelSource.Folder(reference.model()),
+                      null,
+                      world.rank() == 0 ? queue(mine) : unasked(mine),
+                      StopStrings.NONE),
+                  Ranks.onCpu(world),
+                  phases(false),
+                  GenerationListener.NONE);
+            });
+    assertThat(thrown).containsExactly(null, null);
+    for (List<Completion> completions : told.values()) {
+      assertThat(tokens(completions)).isEqualTo(expected);
+      assertThat(completions).extracting(c -> c.prompt().index()).containsExactly(0L, 1L, 2L, 3L, 4L);
+    }
+  }
+
+  @Test
+  void whoHearsOfNoPromptReadsNoWeights() {
+    Path nowhere = output.resolve("nowhere");
+    PromptQueue none =
+        new PromptQueue() {
+          @Override
+          public Optional<List<Prompt>> next() {
+            return Optional.empty();
+          }
+
+          @Override
+          public void done(List<Completion> completions) {
+            throw new AssertionError("nothing was asked");
+          }
+        };
+    GenerationRun.serve(
+        spec(TrainingSpec.Weights.whole(DType.FP32)),
+        new GenerationRun.Service(
+            new ModelSource.Folder(new LocalModelFolder(nowhere)), null, none, StopStrings.NONE),
+        Ranks.onCpu(new SingleRank()),
+        phases(false),
+        GenerationListener.NONE);
+  }
+
+  /** All prompts in three batches, between which there are none. */
+  private PromptQueue queue(List<Completion> made) {
+    Deque<List<Prompt>> batches =
+        new ArrayDeque<>(
+            List.of(
+                List.of(),
+                prompts.subList(0, 2),
+                List.of(),
+                List.of(),
+                prompts.subList(2, 3),
+                prompts.subList(3, 5)));
+    return new PromptQueue() {
+      @Override
+      public Optional<List<Prompt>> next() {
+        return Optional.ofNullable(batches.poll());
+      }
+
+      @Override
+      public void done(List<Completion> completions) {
+        made.addAll(completions);
+      }
+    };
+  }
+
+  private static PromptQueue unasked(List<Completion> made) {
+    return new PromptQueue() {
+      @Override
+      public Optional<List<Prompt>> next() {
+        throw new AssertionError("rank 0 alone is asked");
+      }
+
+      @Override
+      public void done(List<Completion> completions) {
+        made.addAll(completions);
+      }
+    };
   }
 
   @Test
