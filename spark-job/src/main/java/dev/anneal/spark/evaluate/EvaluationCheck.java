@@ -12,7 +12,6 @@ import dev.anneal.spark.Request;
 import dev.anneal.spark.config.AnnealConfig;
 import dev.anneal.spark.preflight.DatasetCheck;
 import dev.anneal.spark.preflight.GenerationCheck;
-import dev.anneal.spark.preflight.GpuCheck;
 import dev.anneal.spark.preflight.JvmCheck;
 import dev.anneal.spark.preflight.OutputPlaceCheck;
 import dev.anneal.spark.storage.ModelLocation;
@@ -83,11 +82,7 @@ final class EvaluationCheck {
           "There is no model: name one with --model, or as model.path in the configuration.");
     }
     checkOutput();
-    LlamaConfig shape =
-        request.generate() > 0
-            ? GenerationCheck.check(config, spark, storage)
-            : GenerationCheck.checkModel(config, spark, storage);
-    GpuCheck.check(config, spark);
+    LlamaConfig shape = GenerationCheck.check(config, spark, storage);
     String tokenizer = tokenizer();
     if (request.dataset() == null) {
       checkPrompts();

@@ -27,15 +27,7 @@ public final class GenerationCheck {
    * @throws InvalidModelException if model or adapter cannot be used
    */
   public static LlamaConfig check(AnnealConfig config, SparkConf spark, Storage storage) {
-    if (config.cluster().gpusPerNode() > 0) {
-      throw new BadRequestException(
-          "generate has been proven on CPUs only: set cluster.gpus_per_node=0, or serve the model on GPUs with vLLM.");
-    }
-    return checkModel(config, spark, storage);
-  }
-
-  /** The same for a model that generates nothing. */
-  public static LlamaConfig checkModel(AnnealConfig config, SparkConf spark, Storage storage) {
+    GpuCheck.check(config, spark);
     BuildCheck.check(config);
     ClusterCheck.check(config, spark);
     ModelLocation location = ModelLocation.of(config.model().path());

@@ -11,6 +11,7 @@ import dev.anneal.training.TinyModels.Embeddings;
 import dev.anneal.training.data.TokenSequence;
 import dev.anneal.training.kernel.Matmul;
 import dev.anneal.training.kernel.PlainKernels;
+import dev.anneal.training.lora.LoraLayout;
 import dev.anneal.training.lora.LoraModel;
 import dev.anneal.training.lora.LoraSpec;
 import dev.anneal.training.lora.ModuleNames;
@@ -93,6 +94,30 @@ class FusedLayersTest {
     double found = fused(model, Activations.KEEP).loss(batch);
 
     assertThat(Deviation.relative(found, expected)).isLessThan(1e-6);
+  }
+
+  @Test
+  void theLossOfEveryTokenEqualsTheReferencesAlsoWithoutAdapters() {
+    LoraModel model = model("all-linear");
+    LoraLayout none = LoraLayout.none(model.config());
+    LoraModel base =
+        new LoraModel(
+            model.config(),
+            none,
+            TinyModels.parameters(LoraModel.shapes(model.config(), none), DType.FP32),
+            model.decoder(),
+            model.embedTokens(),
+            model.norm(),
+            model.lmHead());
+    for (LoraModel each : List.of(model, base)) {
+      double[] expected = reference(each).losses(batch());
+      double[] found = fused(each, Activations.CHECKPOINT).losses(batch());
+      assertThat(found).hasSameSizeAs(expected);
+      for (int i = 0; i < found.length; i++) {
+        assertThat(Deviation.relative(found[i], expected[i])).isLessThan(1e-5);
+      }
+    }
+    assertThat(reference(model).losses(batch())).isNotEqualTo(reference(base).losses(batch()));
   }
 
   @Test

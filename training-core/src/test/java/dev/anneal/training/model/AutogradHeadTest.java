@@ -51,6 +51,9 @@ class AutogradHeadTest {
 
     assertThat(Deviation.relative(result.loss(), whole.loss())).isLessThan(1e-6);
     assertThat(Deviation.relative(chunked.loss(hidden, batch), whole.loss())).isLessThan(1e-6);
+    Tensor losses = chunked.losses(hidden, batch);
+    assertThat(losses.numel()).isEqualTo(TARGETS);
+    assertThat(Deviation.relative(losses.sum(), whole.loss().sum())).isLessThan(1e-6);
     assertThat(Deviation.relative(result.dHidden(), whole.dHidden())).isLessThan(1e-6);
     assertThat(Deviation.relative(model.parameters().gradient(), wholeGradient)).isLessThan(1e-6);
   }

@@ -252,7 +252,7 @@ class EvaluationRunTest {
         new GenerationSpec(8, Sampling.GREEDY, Set.of(2)));
   }
 
-  private static EvaluationListener listener(boolean cancelled) {
+  static EvaluationListener listener(boolean cancelled) {
     return new EvaluationListener() {
       @Override
       public void onPhase(String phase) {}
