@@ -56,7 +56,7 @@ final class AutogradHead implements Head {
     try (TensorScope scope = new TensorScope();
         NoGrad noGrad = new NoGrad()) {
       Leaves leaves = new Leaves(model.parameters());
-      Tensor normed = normed(hidden, batch.predictors(), model.norm(leaves));
+      Tensor normed = normed(hidden.index_select(0, batch.predictors()), model.norm(leaves));
       Tensor lmHead = model.lmHead(leaves);
       Tensor each = Tensors.emptyLike(hidden, ScalarType.Double, batch.targetTokens());
       for (Chunk chunk : chunks(batch)) {
