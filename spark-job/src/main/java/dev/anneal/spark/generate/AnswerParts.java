@@ -22,7 +22,7 @@ final class AnswerParts implements AnswerSink {
   private final ByteArrayOutputStream lines = new ByteArrayOutputStream();
   private final long began = System.nanoTime();
   private MessageDigest digest = Sha256.digest();
-  private long written = began;
+  private long partBegan;
   private long first;
   private long next;
 
@@ -48,12 +48,15 @@ final class AnswerParts implements AnswerSink {
 
   @Override
   public synchronized void take(PromptSpool.Waiting prompt, Answer answer) throws IOException {
+    long now = System.nanoTime();
+    if (next == first) {
+      partBegan = now;
+    }
     lines.writeBytes((answer.line(prompt.given()) + "\n").getBytes(StandardCharsets.UTF_8));
     prompt.addTo(digest);
     next++;
-    long now = System.nanoTime();
     long pause = Math.max(LEAST_PAUSE.toNanos(), (now - began) / PAUSES_OF_ALL);
-    if (now - written >= pause || lines.size() >= LARGEST_PART_BYTES) {
+    if (now - partBegan >= pause || lines.size() >= LARGEST_PART_BYTES) {
       flush();
     }
   }
@@ -69,6 +72,5 @@ final class AnswerParts implements AnswerSink {
     lines.reset();
     digest = Sha256.digest();
     first = next;
-    written = System.nanoTime();
   }
 }
