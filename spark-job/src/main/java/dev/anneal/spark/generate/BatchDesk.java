@@ -6,6 +6,7 @@ import dev.anneal.spark.progress.RankEvent;
 import dev.anneal.spark.train.PromptDesk;
 import dev.anneal.training.generate.Completion;
 import dev.anneal.training.generate.Prompt;
+import dev.anneal.training.trainer.GenerationRun;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
@@ -32,6 +33,7 @@ final class BatchDesk implements PromptDesk {
   private final BlockingQueue<List<Completion>> done = new LinkedBlockingQueue<>();
   private final TreeMap<Long, Completion> early = new TreeMap<>();
   private volatile IOException failure;
+  private volatile boolean generating;
 
   /**
    * @param prompts from the first on that is to be answered
@@ -73,6 +75,7 @@ final class BatchDesk implements PromptDesk {
 
   @Override
   public void phase(String phase) {
+    generating = phase.equals(GenerationRun.GENERATING);
     display.phase(Character.toUpperCase(phase.charAt(0)) + phase.substring(1));
   }
 
@@ -84,6 +87,11 @@ final class BatchDesk implements PromptDesk {
   /** Whether every prompt has its completion. */
   boolean isComplete() {
     return taken.get() == count;
+  }
+
+  /** Whether rank 0 has its model: others may before. */
+  boolean isGenerating() {
+    return generating;
   }
 
   /** Whether nothing waits to be taken. */

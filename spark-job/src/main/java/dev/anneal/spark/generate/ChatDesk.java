@@ -5,6 +5,7 @@ import dev.anneal.spark.progress.RankEvent;
 import dev.anneal.spark.train.PromptDesk;
 import dev.anneal.training.generate.Completion;
 import dev.anneal.training.generate.Prompt;
+import dev.anneal.training.trainer.GenerationRun;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.BlockingQueue;
@@ -95,7 +96,7 @@ final class ChatDesk implements PromptDesk {
 
   @Override
   public void phase(String phase) {
-    if (phase.equals("generating")) {
+    if (phase.equals(GenerationRun.GENERATING)) {
       display.line("Ready: /help tells what there is beside talking.");
       ready.countDown();
     } else {

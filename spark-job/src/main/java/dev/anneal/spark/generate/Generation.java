@@ -204,7 +204,9 @@ public final class Generation {
             sink.take(answered.read(), answer);
             count.add(answer);
           }
-          display.answers(count.now());
+          if (desk.isGenerating()) {
+            display.answers(count.now());
+          }
           if (completions.isEmpty() && service.hasEnded() && desk.isDry()) {
             throw new JobFailedException(
                 "Generation failed: the ranks have left before all prompts were answered.", null);

@@ -34,6 +34,9 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /** One rank's continuations of prompts, from a model's files on. */
 public final class GenerationRun {
+  /** The phase that begins once a rank has its model. */
+  public static final String GENERATING = "generating";
+
   private GenerationRun() {}
 
   /**
@@ -159,7 +162,7 @@ public final class GenerationRun {
             phases)) {
       Generator generator =
           new Generator(llama(spec, model, ranks, kernels), ranks.world(), ranks::check);
-      phases.onPhase("generating");
+      phases.onPhase(GENERATING);
       GenerationListener cancellable = new Cancellable(phases, listener);
       while (next.isPresent()) {
         if (!next.get().isEmpty()) {
