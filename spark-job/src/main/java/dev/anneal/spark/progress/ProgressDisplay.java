@@ -98,7 +98,7 @@ public final class ProgressDisplay {
     long now = nanoClock.getAsLong();
     long since = now - phaseAt;
     if (since >= (medium == Medium.TERMINAL ? BRIEF_NANOS : QUIET_NANOS)) {
-      Duration left = left(done, total, since);
+      Duration left = leftOfPieces(done, total, since);
       show(ProgressLine.of(phase, done, total, pieces, left), now, done == total);
     }
   }
@@ -138,10 +138,10 @@ public final class ProgressDisplay {
   }
 
   private static Duration left(RankEvent.Progress progress, long since) {
-    return left(progress.doneBytes(), progress.totalBytes(), since);
+    return leftOfPieces(progress.doneBytes(), progress.totalBytes(), since);
   }
 
-  private static Duration left(long done, long total, long since) {
+  private static Duration leftOfPieces(long done, long total, long since) {
     return done == 0 ? null : Duration.ofNanos((long) ((double) since * (total - done) / done));
   }
 

@@ -20,7 +20,7 @@ import org.bytedeco.pytorch.kNone;
  */
 final class AutogradHead implements Head {
   /** Logits that exist at once. */
-  private static final long MAX_LOGITS = 1L << 25;
+  static final long MAX_LOGITS = 1L << 25;
 
   private final TrainableModel model;
   private final long maxLogits;
@@ -56,7 +56,7 @@ final class AutogradHead implements Head {
     try (TensorScope scope = new TensorScope();
         NoGrad noGrad = new NoGrad()) {
       Leaves leaves = new Leaves(model.parameters());
-      Tensor normed = normed(hidden, batch.predictors(), model.norm(leaves));
+      Tensor normed = normed(hidden.index_select(0, batch.predictors()), model.norm(leaves));
       Tensor lmHead = model.lmHead(leaves);
       Tensor each = Tensors.emptyLike(hidden, ScalarType.Double, batch.targetTokens());
       for (Chunk chunk : chunks(batch)) {
