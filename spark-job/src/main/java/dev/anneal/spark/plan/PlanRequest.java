@@ -40,8 +40,7 @@ public record PlanRequest(AnnealConfig config, Machine machine) {
       return Gpus.find(1).stream().mapToLong(Gpu::memoryBytes).min().orElseThrow();
     } catch (GpuException e) {
       throw new BadRequestException(
-          "No GPU is found here to plan for: give the memory of one with --gpu-memory, such as --gpu-memory 141GB (%s)"
-              .formatted(e.getMessage()),
+          "No GPU is found here to plan for: give the memory of one with --gpu-memory, such as --gpu-memory 141GB.",
           e);
     }
   }

@@ -142,8 +142,9 @@ public record MemoryPlan(Rank rank, BatchShape batch, Machine machine) {
       changes.add(new Change("base_weights.shard=node", with(split)));
     }
     OptionalDouble fitting = smallestOffloadRatio();
-    double ratio = fitting.orElse(1);
-    if (ratio > weights.offloadRatio() && hostHolds(ratio)) {
+    // where none is enough, the whole goes as far as a ratio can
+    double ratio = fitting.orElse(hostHolds(1) ? 1 : weights.offloadRatio());
+    if (ratio != weights.offloadRatio()) {
       changes.add(
           new Change(
               String.format(ROOT, "base_weights.offload_ratio=%.2f", ratio),

@@ -158,9 +158,9 @@ public record MemoryTable(List<Row> tensors, List<Row> assumed, String moment) {
     rows.add(new Row(Part.TRAINED, what + " in fp32", trained.master(), 0));
     rows.add(new Row(Part.TRAINED, "gradient", trained.gradient(), 0));
     rows.add(new Row(Part.TRAINED, "AdamW's moments", trained.moments(), 0));
-    if (isFused(rank)) {
-      rows.add(
-          new Row(Part.WORK, "transpose of a weight", fused(rank, adapters).transposeBytes(), 0));
+    if (TrainingRun.isFused(rank.spec())) {
+      long transpose = fused(rank, adapters).transposeBytes();
+      rows.add(new Row(Part.WORK, "transpose of a weight", transpose, 0));
       rows.add(new Row(Part.WORK, "gradient of a layer's adapters", largestBucket(rank, adapters), 0));
     }
     rows.add(new Row(Part.WORK, "cuBLAS workspace", CUBLAS_WORKSPACE_BYTES, 0));
@@ -217,7 +217,7 @@ public record MemoryTable(List<Row> tensors, List<Row> assumed, String moment) {
   }
 
   private static LayerMemory layer(Rank rank, LoraLayout adapters, BatchShape batch) {
-    if (isFused(rank)) {
+    if (TrainingRun.isFused(rank.spec())) {
       return fused(rank, adapters).of(batch);
     }
     boolean resident = rank.shardSize() == 1 && rank.spec().weights().offloadRatio() == 0;
@@ -229,11 +229,6 @@ public record MemoryTable(List<Row> tensors, List<Row> assumed, String moment) {
     TrainingSpec.Compute compute = rank.spec().compute();
     return new FusedMemory(
         rank.config(), adapters, rank.spec().weights().dtype(), compute.dtype(), compute.matmul());
-  }
-
-  /** Of a GPU; the reference is for what the fused layers do not compute. */
-  private static boolean isFused(Rank rank) {
-    return TrainingRun.isFused(rank.spec());
   }
 
   /** What tensors take of the GPU: what a run's {@code peak_memory_bytes} tells. */
