@@ -22,7 +22,7 @@ public record PlanRequest(AnnealConfig config, Machine machine) {
    * A request as users give it.
    *
    * @param gpuMemory of a GPU, such as {@code 141GB}; {@code null}: as the smallest here
-   * @param hostMemory of a host; {@code null}: as here where the GPUs are those here, else not known
+   * @param hostMemory of a host; {@code null}: as here where the GPUs are, else not known
    * @throws BadRequestException if no GPU takes part, or none is here and no memory is given
    */
   public static PlanRequest of(AnnealConfig config, String gpuMemory, String hostMemory) {
@@ -31,7 +31,8 @@ public record PlanRequest(AnnealConfig config, Machine machine) {
       throw new BadRequestException(
           "A plan is for GPUs, and cluster.gpus_per_node is 0: give their number on a node with --gpus N.");
     }
-    long gpuBytes = gpuMemory == null ? smallestHere() : MemorySize.parse("--gpu-memory", gpuMemory);
+    long gpuBytes =
+        gpuMemory == null ? smallestHere() : MemorySize.parse("--gpu-memory", gpuMemory);
     return new PlanRequest(config, new Machine(gpuBytes, hostBytes(gpuMemory, hostMemory), gpus));
   }
 

@@ -58,7 +58,7 @@ public record AutogradMemory(
     trace.hold(t * hidden() * real());
   }
 
-  /** A frozen layer's matrices in the compute dtype, where they are kept in another or come late. */
+  /** A frozen layer's matrices in the compute dtype, where they are not kept whole in it. */
   private void weights(MemoryTrace trace) {
     boolean frozen = adapters != null;
     if (frozen && (stored != compute || !resident)) {
@@ -105,7 +105,7 @@ public record AutogradMemory(
     long chunk = Math.min(n, Math.max(1, AutogradHead.MAX_LOGITS / config.vocabSize()));
     MemoryTrace trace = new MemoryTrace().hold(n * hidden() * real());
     norm(trace, n);
-    // dNormed [N, H]; a chunk's logits and their gradient, in fp32 logits, softmax and its gradients
+    // dNormed [N, H]; a chunk's logits and their gradient; logits, softmax and gradients in fp32
     trace.hold(n * hidden() * real());
     long logits = chunk * config.vocabSize() * (2L * real() + 4L * Float.BYTES);
     // the head's gradient [V, H] where it trains

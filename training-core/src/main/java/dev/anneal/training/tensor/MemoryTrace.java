@@ -1,6 +1,6 @@
 package dev.anneal.training.tensor;
 
-/** Counts what a piece of work holds as it allocates, in bytes: arithmetic, nothing is allocated. */
+/** Counts in bytes what a piece of work would hold as it allocates; nothing is allocated. */
 public final class MemoryTrace {
   private long held;
   private long most;

@@ -121,7 +121,8 @@ public record MemoryTable(List<Row> tensors, List<Row> assumed, String moment) {
     if (rank.checkpoints()) {
       long compute = rank.trainsAll() ? 0 : computeValues(rank, adapters);
       long copied = trained.master() + trained.moments() + compute;
-      tensors.add(new Row(Part.WORK, "snapshot for checkpoints", 0, PinnedMemory.bytesInPieces(copied)));
+      long pinned = PinnedMemory.bytesInPieces(copied);
+      tensors.add(new Row(Part.WORK, "snapshot for checkpoints", 0, pinned));
     }
     tensors.removeIf(row -> row.deviceBytes() == 0 && row.hostBytes() == 0);
     return new MemoryTable(tensors, assumed(rank, step), step.moment());
@@ -161,7 +162,8 @@ public record MemoryTable(List<Row> tensors, List<Row> assumed, String moment) {
     if (TrainingRun.isFused(rank.spec())) {
       long transpose = fused(rank, adapters).transposeBytes();
       rows.add(new Row(Part.WORK, "transpose of a weight", transpose, 0));
-      rows.add(new Row(Part.WORK, "gradient of a layer's adapters", largestBucket(rank, adapters), 0));
+      long bucket = largestBucket(rank, adapters);
+      rows.add(new Row(Part.WORK, "gradient of a layer's adapters", bucket, 0));
     }
     rows.add(new Row(Part.WORK, "cuBLAS workspace", CUBLAS_WORKSPACE_BYTES, 0));
     return rows;

@@ -66,7 +66,9 @@ final class OutOfMemory {
     }
     // with the rest
     bytes.remove(MemoryTable.Part.WORK);
-    return bytes.entrySet().stream().map(held -> part(name(held.getKey()), held.getValue())).toList();
+    return bytes.entrySet().stream()
+        .map(held -> part(name(held.getKey()), held.getValue()))
+        .toList();
   }
 
   private String name(MemoryTable.Part part) {

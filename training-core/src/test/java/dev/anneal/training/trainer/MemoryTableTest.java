@@ -45,7 +45,7 @@ class MemoryTableTest {
     System.out.printf(
         "memory, %s %s %s x 1,024, offload %s: %.2f GB by the table, %.1f measured%n",
         base, kept, rows, offloadRatio, table.tensorBytes() / 1e9, measured);
-    assertThat(table.tensorBytes() / 1e9).isCloseTo(measured, within(0.05 * measured));
+    assertThat(table.tensorBytes() / 1e9).isCloseTo(measured, within(0.01 * measured));
   }
 
   @Test
