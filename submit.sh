@@ -15,9 +15,10 @@ usage() {
   generate ask a model, with or without an adapter: prompts, a file or table of them, or a chat
   evaluate measure loss and perplexity of a data set, with and without an adapter
   merge    put an adapter into its base model, as a new model
+  plan     say what a run takes of GPUs and hosts and whether it fits; nothing is started
   doctor   look on driver and executors for what would stop a run
 
-fetch, generate, evaluate and merge have options of their own: COMMAND --help tells them.
+fetch, generate, evaluate, merge and plan have options of their own: COMMAND --help tells them.
 
   --config FILE       the configuration (see conf/)
   --set KEY=VALUE     override one key; the value is YAML; may be repeated, the last one wins
@@ -91,7 +92,8 @@ chat=
 # those of Anneal that have a value, and those that have none
 declare -A kind
 for option in config set show model adapter output dtype max-shard-size prompt prompts prompts-column max-tokens temperature top-p \
-  top-k repetition-penalty seed stop batch-size data dataset split generate revision type include exclude connections; do kind[--$option]=valued; done
+  top-k repetition-penalty seed stop batch-size data dataset split generate revision type include exclude connections \
+  gpus nodes gpu-memory host-memory; do kind[--$option]=valued; done
 for option in overwrite json debug version verify dry-run chat; do kind[--$option]=flag; done
 while (($#)); do
   if [[ $1 == --?* && ${kind[${1%%=*}]:-} ]]; then
@@ -108,7 +110,7 @@ while (($#)); do
   case $1 in
     -h | --help)
       # a verb with options of its own tells them itself
-      [[ ${anneal_args[0]:-} =~ ^(fetch|generate|evaluate|merge)$ ]] || { usage && exit 0; }
+      [[ ${anneal_args[0]:-} =~ ^(fetch|generate|evaluate|merge|plan)$ ]] || { usage && exit 0; }
       anneal_args+=(--help)
       ;;
     --gpu) natives=gpu ;;

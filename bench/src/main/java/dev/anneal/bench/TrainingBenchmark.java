@@ -1,5 +1,7 @@
 package dev.anneal.bench;
 
+import static java.util.Locale.ROOT;
+
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.anneal.training.checkpoint.CheckpointPlan;
@@ -8,10 +10,12 @@ import dev.anneal.training.collective.GlooCollectives;
 import dev.anneal.training.collective.NcclCollectives;
 import dev.anneal.training.collective.RendezvousStore;
 import dev.anneal.training.collective.SingleRank;
+import dev.anneal.training.cuda.GpuMemory;
 import dev.anneal.training.data.SequenceSource;
 import dev.anneal.training.io.LocalOutputFolder;
 import dev.anneal.training.kernel.Matmul;
 import dev.anneal.training.lora.LoraSpec;
+import dev.anneal.training.model.BatchShape;
 import dev.anneal.training.model.Llama.Activations;
 import dev.anneal.training.model.LlamaConfig;
 import dev.anneal.training.model.ModelSource;
@@ -20,6 +24,7 @@ import dev.anneal.training.optim.LearningRateSchedule;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.NativeLibraries;
+import dev.anneal.training.trainer.MemoryTable;
 import dev.anneal.training.trainer.Ranks;
 import dev.anneal.training.trainer.StepMetrics;
 import dev.anneal.training.trainer.TrainingListener;
@@ -36,6 +41,7 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.stream.Stream;
 import org.bytedeco.pytorch.global.torch_cuda;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -128,6 +134,9 @@ final class TrainingBenchmark implements Callable<Integer> {
   @Option(names = "--warmup", description = "steps before them")
   private int warmup = 4;
 
+  @Option(names = "--predict", description = "print the table of memory and train nothing")
+  private boolean predict;
+
   private LocalCheckpoints sink;
 
   public static void main(String[] arguments) {
@@ -136,6 +145,10 @@ final class TrainingBenchmark implements Callable<Integer> {
 
   @Override
   public Integer call() throws Exception {
+    if (predict) {
+      print(table());
+      return 0;
+    }
     NativeLibraries.load();
     sink = new LocalCheckpoints(checkpoints);
     List<List<StepMetrics>> measured = new ArrayList<>();
@@ -250,6 +263,17 @@ final class TrainingBenchmark implements Callable<Integer> {
     }
     line.put("step_milliseconds", 1000 * seconds / measured.size());
     line.put("peak_gb", last.peakMemoryBytes() / 1e9);
+    if (rows == null) {
+      line.put("predicted_gb", table().tensorBytes() / 1e9);
+      line.put("predicted_device_gb", table().deviceBytes() / 1e9);
+    }
+    if (on == On.GPU) {
+      GpuMemory memory = new GpuMemory(Device.gpu(0));
+      line.put("peak_reserved_gb", memory.peakReservedBytes() / 1e9);
+      // the context, the kernels, NCCL, and other processes if there are any
+      long outside = memory.totalBytes() - memory.freeBytes() - memory.reservedBytes();
+      line.put("outside_gb", outside / 1e9);
+    }
     line.put("tokens_per_step", tokens / measured.size());
     line.put("first_loss", all.get(0).loss());
     line.put("last_loss", last.loss());
@@ -266,6 +290,33 @@ final class TrainingBenchmark implements Callable<Integer> {
               measured.stream().filter(m -> (m.step() - 1) % checkpointEvery == 0).toList()));
     }
     System.out.println("RESULT " + line);
+  }
+
+  /** What a rank of the run holds at most, by arithmetic. */
+  private MemoryTable table() {
+    int split = shard == Shard.NONE ? 1 : gpus;
+    MemoryTable.Rank rank =
+        new MemoryTable.Rank(config(), spec(), gpus, split, checkpointEvery > 0);
+    return MemoryTable.of(rank, new BatchShape(microBatch, length));
+  }
+
+  private void print(MemoryTable table) {
+    Stream.concat(table.tensors().stream(), table.assumed().stream())
+        .forEach(
+            row ->
+                System.out.printf(
+                    ROOT,
+                    "%-60s %9.3f GB %9.3f GB of the host%n",
+                    row.name(),
+                    row.deviceBytes() / 1e9,
+                    row.hostBytes() / 1e9));
+    System.out.printf(
+        ROOT,
+        "%s: tensors %.3f GB, all %.3f GB, host %.3f GB%n",
+        name,
+        table.tensorBytes() / 1e9,
+        table.deviceBytes() / 1e9,
+        table.hostBytes() / 1e9);
   }
 
   private static double medianMillis(List<StepMetrics> steps) {

@@ -27,6 +27,7 @@ import picocli.CommandLine.ParseResult;
       GenerateCommand.class,
       EvaluateCommand.class,
       MergeCommand.class,
+      PlanCommand.class,
       DoctorCommand.class
     })
 public final class CommandLineInterface implements Runnable {
@@ -71,7 +72,7 @@ public final class CommandLineInterface implements Runnable {
   public void run() {
     throw new ParameterException(
         spec.commandLine(),
-        "There is no command: choose run, prep, train, fetch, generate, evaluate, merge or doctor");
+        "There is no command: choose run, prep, train, fetch, generate, evaluate, merge, plan or doctor");
   }
 
   private int refuse(ParameterException e, String[] args) {

@@ -17,7 +17,7 @@ final class BuildCheck {
 
   private BuildCheck() {}
 
-  static void check(AnnealConfig config) {
+  public static void check(AnnealConfig config) {
     checkMatmul(config);
     checkOffloading(config);
     checkSamples(config);

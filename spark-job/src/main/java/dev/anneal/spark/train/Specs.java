@@ -109,7 +109,12 @@ public final class Specs {
     return config.compute().matmul() == Precision.FP8 ? Matmul.FP8 : Matmul.COMPUTE;
   }
 
-  static TrainingSpec training(AnnealConfig config, long sequences) {
+  /**
+   * What training is asked for.
+   *
+   * @param sequences of the data set
+   */
+  public static TrainingSpec training(AnnealConfig config, long sequences) {
     AnnealConfig.Training training = config.training();
     long steps = Batches.steps(config, sequences);
     return new TrainingSpec(

@@ -62,13 +62,23 @@ public final class PinnedMemory {
    */
   public static List<Tensor> pieces(Device device, long bytes) {
     List<Tensor> pieces = new ArrayList<>();
-    long smallest = Math.max(MIN_PIECE_BYTES, Long.highestOneBit(bytes) / MAX_RATIO);
-    long rest = (bytes + smallest - 1) / smallest * smallest;
+    long rest = bytesInPieces(bytes);
     while (rest > 0) {
       long piece = Long.highestOneBit(rest);
       pieces.add(empty(device, ScalarType.Byte, piece));
       rest -= piece;
     }
     return pieces;
+  }
+
+  /** What {@link #pieces} of {@code bytes} bytes take. */
+  public static long bytesInPieces(long bytes) {
+    long smallest = Math.max(MIN_PIECE_BYTES, Long.highestOneBit(bytes) / MAX_RATIO);
+    return (bytes + smallest - 1) / smallest * smallest;
+  }
+
+  /** What one tensor of {@code bytes} bytes takes: see {@link #empty}. */
+  public static long allocatedBytes(long bytes) {
+    return bytes <= 1 ? bytes : 2 * Long.highestOneBit(bytes - 1);
   }
 }

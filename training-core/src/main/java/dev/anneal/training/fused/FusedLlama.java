@@ -13,7 +13,7 @@ import org.bytedeco.pytorch.Tensor;
 /** A Llama with trained adapters and frozen weights, by explicit backwards over fused kernels. */
 public final class FusedLlama {
   /** Logits that exist at once: 2,093 tokens of the vocabulary of Llama 3, 512 MiB in bf16. */
-  private static final long MAX_LOGITS = 1L << 28;
+  static final long MAX_LOGITS = 1L << 28;
 
   private FusedLlama() {}
 

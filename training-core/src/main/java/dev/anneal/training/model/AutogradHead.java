@@ -20,7 +20,7 @@ import org.bytedeco.pytorch.kNone;
  */
 final class AutogradHead implements Head {
   /** Logits that exist at once. */
-  private static final long MAX_LOGITS = 1L << 25;
+  static final long MAX_LOGITS = 1L << 25;
 
   private final TrainableModel model;
   private final long maxLogits;

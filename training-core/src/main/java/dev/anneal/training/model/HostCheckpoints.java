@@ -16,7 +16,7 @@ import org.bytedeco.pytorch.Tensor;
  */
 final class HostCheckpoints implements Checkpoints {
   /** Layers whose copies may be under way at once; the device holds as many inputs. */
-  private static final int COPIES = 2;
+  static final int COPIES = 2;
 
   private final Device device;
   private final CudaStream stream;

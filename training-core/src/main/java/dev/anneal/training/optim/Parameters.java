@@ -295,11 +295,37 @@ public final class Parameters implements AutoCloseable {
     return view(master, name);
   }
 
-  /** What {@code count} parameters take of a rank's memory with their gradient and two moments. */
-  public static long bytes(long count, DType computeDtype, int worldSize) {
-    long own = 3L * Float.BYTES * count / worldSize;
-    long reduced = worldSize == 1 ? 0 : (Float.BYTES + computeDtype.bytes()) * count / worldSize;
-    return own + reduced + (Float.BYTES + computeDtype.bytes()) * count;
+  /**
+   * What parameters and AdamW's two moments take of a rank's memory, in bytes.
+   *
+   * @param master this rank's parts in fp32
+   * @param gradient all in fp32; with more ranks than one also the sum of this rank's parts
+   * @param compute all in the compute dtype; with more ranks than one also this rank's parts; none
+   *     where one rank computes with the fp32 values
+   * @param moments both, of this rank's parts in fp32
+   */
+  public record Holdings(long master, long gradient, long compute, long moments) {
+    /** Of all of them. */
+    public long total() {
+      return master + gradient + compute + moments;
+    }
+  }
+
+  /**
+   * What {@link #Parameters} would take with an optimizer, without taking it.
+   *
+   * @param buckets the parameters of every bucket in their order
+   */
+  public static Holdings holdings(
+      List<List<Shape>> buckets, DType computeDtype, int worldSize) {
+    boolean alone = worldSize == 1;
+    long own = parts(buckets, worldSize).total();
+    long gathered = (worldSize + (alone ? 0L : 1L)) * own;
+    return new Holdings(
+        own * Float.BYTES,
+        gathered * Float.BYTES,
+        alone && computeDtype == DType.FP32 ? 0 : gathered * computeDtype.bytes(),
+        2 * own * Float.BYTES);
   }
 
   /** How many there are. */

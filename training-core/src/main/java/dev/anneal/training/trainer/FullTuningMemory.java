@@ -6,7 +6,6 @@ import dev.anneal.training.InvalidModelException;
 import dev.anneal.training.cuda.GpuMemory;
 import dev.anneal.training.model.FullModel;
 import dev.anneal.training.model.LlamaConfig;
-import dev.anneal.training.optim.Parameters;
 import dev.anneal.training.tensor.DType;
 import java.util.Optional;
 import java.util.stream.IntStream;
@@ -29,13 +28,13 @@ public final class FullTuningMemory {
   public static Optional<String> lacking(
       LlamaConfig config, DType computeDtype, int gpus, long gpuBytes) {
     long count = FullModel.count(config);
-    long bytes = Parameters.bytes(count, computeDtype, gpus);
+    long bytes = bytes(config, computeDtype, gpus);
     if (bytes <= gpuBytes) {
       return Optional.empty();
     }
     String more =
         IntStream.rangeClosed(gpus + 1, MOST_GPUS)
-            .filter(n -> Parameters.bytes(count, computeDtype, n) <= gpuBytes)
+            .filter(n -> bytes(config, computeDtype, n) <= gpuBytes)
             .mapToObj("take %s GPUs or more, "::formatted)
             .findFirst()
             .orElse("");
@@ -48,6 +47,10 @@ public final class FullTuningMemory {
             gpus == 1 ? "one GPU" : "each of %s GPUs".formatted(gpus),
             gpuBytes / 1e9,
             more));
+  }
+
+  private static long bytes(LlamaConfig config, DType computeDtype, int gpus) {
+    return MemoryTable.trained(config, computeDtype, gpus).total();
   }
 
   /**

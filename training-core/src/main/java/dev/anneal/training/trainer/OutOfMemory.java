@@ -3,17 +3,14 @@ package dev.anneal.training.trainer;
 import static java.util.Locale.ROOT;
 
 import dev.anneal.training.cuda.GpuMemory;
-import dev.anneal.training.lora.LoraLayout;
-import dev.anneal.training.lora.LoraModel;
-import dev.anneal.training.model.FullModel;
 import dev.anneal.training.model.Llama.Activations;
 import dev.anneal.training.model.LlamaConfig;
-import dev.anneal.training.optim.Parameters;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.NativeErrors;
-import dev.anneal.training.weights.FrozenWeights;
 import dev.anneal.training.weights.FrozenWeights.Shard;
+import java.util.EnumMap;
 import java.util.List;
+import java.util.Map;
 
 /** What to tell a user whose GPU is full: what each part holds, and which setting to change. */
 final class OutOfMemory {
@@ -57,35 +54,39 @@ final class OutOfMemory {
             ranks.device(),
             gigabytes(memory.totalBytes()),
             gigabytes(memory.peakAllocatedBytes()),
-            String.join(", ", spec.mode() == TrainingSpec.Mode.FULL ? trained() : frozen()),
+            String.join(", ", holders()),
             remedy());
   }
 
-  private List<String> trained() {
-    long bytes =
-        Parameters.bytes(
-            FullModel.count(config), spec.compute().dtype(), ranks.world().worldSize());
-    return List.of(part("weights, gradient and optimizer", bytes));
+  /** What lasts, by what it belongs to. */
+  private List<String> holders() {
+    Map<MemoryTable.Part, Long> bytes = new EnumMap<>(MemoryTable.Part.class);
+    for (MemoryTable.Row row : MemoryTable.lasting(rank())) {
+      bytes.merge(row.part(), row.deviceBytes(), Long::sum);
+    }
+    // with the rest
+    bytes.remove(MemoryTable.Part.WORK);
+    return bytes.entrySet().stream()
+        .map(held -> part(name(held.getKey()), held.getValue()))
+        .toList();
   }
 
-  private List<String> frozen() {
-    FrozenWeights.Holdings frozen =
-        FrozenWeights.holdings(config, ModelLoader.placement(spec, ranks));
-    long vocabulary =
-        (config.tieWordEmbeddings() ? 1L : 2L) * config.vocabSize() * config.hiddenSize();
-    return List.of(
-        part("frozen layers", frozen.deviceBytes() + frozen.bufferBytes()),
-        part("embedding and head", vocabulary * spec.compute().dtype().bytes()),
-        part("adapters and optimizer", adapterBytes()));
+  private String name(MemoryTable.Part part) {
+    return switch (part) {
+      case FROZEN -> "frozen layers";
+      case VOCABULARY -> "embedding and head";
+      case TRAINED ->
+          spec.mode() == TrainingSpec.Mode.FULL
+              ? "weights, gradient and optimizer"
+              : "adapters and optimizer";
+      case WORK, ASSUMED -> "the rest";
+    };
   }
 
-  private long adapterBytes() {
-    long parameters =
-        LoraModel.shapes(config, LoraLayout.of(spec.lora(), config)).stream()
-            .flatMap(List::stream)
-            .mapToLong(Parameters.Shape::numel)
-            .sum();
-    return Parameters.bytes(parameters, spec.compute().dtype(), ranks.world().worldSize());
+  private MemoryTable.Rank rank() {
+    boolean split = spec.weights().shard() != Shard.NONE;
+    return new MemoryTable.Rank(
+        config, spec, ranks.world().worldSize(), split ? ranks.shard().worldSize() : 1, false);
   }
 
   private String remedy() {

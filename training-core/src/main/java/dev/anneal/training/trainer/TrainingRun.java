@@ -148,15 +148,17 @@ public final class TrainingRun {
     return CheckpointReader.restore(resume, fresh, parameters, optimizer, ranks.rank());
   }
 
+  /** Whether GPUs train by the fused layers. */
+  static boolean isFused(TrainingSpec spec) {
+    return spec.compute().dtype() == DType.BF16
+        && spec.lora() != null
+        && spec.lora().dropout() == 0;
+  }
+
   /** The fused layers where they serve, else the reference. */
   private static Llama llama(
       TrainingSpec spec, TrainableModel model, Device device, Kernels kernels) {
-    boolean fused =
-        device.isGpu()
-            && spec.compute().dtype() == DType.BF16
-            && spec.lora() != null
-            && spec.lora().dropout() == 0;
-    return fused && model instanceof LoraModel lora
+    return device.isGpu() && isFused(spec) && model instanceof LoraModel lora
         ? FusedLlama.of(
             lora, device, kernels, spec.compute().matmul(), spec.compute().activations())
         : Llama.reference(model, device, spec.compute().dtype(), spec.compute().activations());

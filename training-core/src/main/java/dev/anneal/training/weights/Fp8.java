@@ -16,7 +16,7 @@ public final class Fp8 {
   private static final double LARGEST = 448;
 
   /** Values that are held in fp32 at a time: 256 MB. */
-  static final long PIECE_ELEMENTS = 1L << 26;
+  public static final long PIECE_ELEMENTS = 1L << 26;
 
   private Fp8() {}
 

@@ -124,6 +124,11 @@ record FrozenLayout(List<Part> parts, int ranks, int rank) {
     return parts.stream().mapToLong(Part::shardRows).sum();
   }
 
+  /** Rows of a layer, over all matrices. */
+  long rows() {
+    return parts.stream().mapToLong(Part::rows).sum();
+  }
+
   /** Whether some of this rank's rows lie beyond the end of their matrix. */
   boolean padded() {
     return parts.stream().anyMatch(p -> (rank + 1) * p.shardRows() > p.rows());

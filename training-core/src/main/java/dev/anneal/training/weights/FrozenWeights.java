@@ -16,6 +16,8 @@ import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
+import java.util.stream.Stream;
 import org.bytedeco.pytorch.Tensor;
 
 /**
@@ -57,8 +59,10 @@ public final class FrozenWeights implements DecoderWeights {
    * @param deviceBytes its part of the layers, on the device
    * @param pinnedBytes its part of the layers, on the host
    * @param bufferBytes what layers are brought together in, on the device
+   * @param sharedBytes what every rank has whole: norms, and the scales of all rows
    */
-  public record Holdings(long deviceBytes, long pinnedBytes, long bufferBytes) {}
+  public record Holdings(
+      long deviceBytes, long pinnedBytes, long bufferBytes, long sharedBytes) {}
 
   private final LlamaConfig config;
   private final Placement placement;
@@ -108,12 +112,32 @@ public final class FrozenWeights implements DecoderWeights {
 
   /** What {@link #FrozenWeights} would take, without taking it. */
   public static Holdings holdings(LlamaConfig config, Placement placement) {
-    FrozenLayout layout = placement.layout(config);
+    return holdings(
+        config,
+        placement.stored(),
+        placement.compute(),
+        placement.ranks().worldSize(),
+        placement.offloadRatio());
+  }
+
+  /**
+   * The same without the ranks.
+   *
+   * @param ranks how many hold equal parts of every layer
+   */
+  public static Holdings holdings(
+      LlamaConfig config, DType stored, DType compute, int ranks, double offloadRatio) {
+    FrozenLayout layout = FrozenLayout.of(config, stored, ranks, 0, offloadRatio);
     long layers = config.numHiddenLayers();
+    boolean scaled = stored == DType.FP8;
+    long ownScales = scaled ? Float.BYTES * layout.shardRows() : 0;
+    long scales = scaled ? Float.BYTES * layout.rows() : 0;
+    long norms = 2L * config.hiddenSize() * compute.bytes();
     return new Holdings(
-        layers * layout.deviceBytes(),
+        layers * (layout.deviceBytes() + ownScales),
         layers * layout.hostBytes(),
-        layout.resident() ? 0 : 2 * layout.wholeBytes());
+        layout.resident() ? 0 : LayerBuffers.COUNT * layout.wholeBytes(),
+        layers * (scales + norms));
   }
 
   /** The rows that belong to this rank, and where they go. */
@@ -216,10 +240,20 @@ public final class FrozenWeights implements DecoderWeights {
     return placement;
   }
 
-  /** What the layers take. */
+  private Stream<Tensor> scales() {
+    return scales.stream().flatMap(List::stream).filter(Objects::nonNull);
+  }
+
+  /** What the layers take, once they are {@link #complete}. */
   public Holdings holdings() {
     return new Holdings(
-        shards.deviceBytes(), shards.hostBytes(), buffers == null ? 0 : buffers.bytes());
+        shards.deviceBytes(),
+        shards.hostBytes(),
+        buffers == null ? 0 : buffers.bytes(),
+        Stream.of(inputLayernorms.stream(), postAttentionLayernorms.stream(), scales())
+            .flatMap(tensors -> tensors)
+            .mapToLong(Tensor::nbytes)
+            .sum());
   }
 
   /** To be called before the tensor scope closes that the weights are in. */

@@ -20,6 +20,8 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * from each other's buffers; the host waits for neither.
  */
 final class LayerBuffers implements AutoCloseable {
+  /** One that is computed with, and one that is written. */
+  static final int COUNT = 2;
 
   /** Where a matrix goes in one of the buffers; all but {@code weight} are bytes. */
   private record Target(
@@ -73,7 +75,7 @@ final class LayerBuffers implements AutoCloseable {
       onDevice.add(layout.parts().stream().map(p -> shards.onDevice(index, p)).toList());
       onHost.add(layout.parts().stream().map(p -> shards.onHost(index, p)).toList());
     }
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < COUNT; i++) {
       Buffer buffer = new Buffer(device);
       Tensor bytes = Tensors.empty(device, ScalarType.Byte, layout.wholeBytes());
       for (int p = 0; p < layout.parts().size(); p++) {

@@ -55,6 +55,34 @@ class ParametersTest {
     }
   }
 
+  @Test
+  void saysBeforehandWhatItHolds() {
+    try (TensorScope scope = new TensorScope()) {
+      for (DType dtype : List.of(DType.FP32, DType.BF16)) {
+        Parameters parameters = TinyModels.parameters(SHAPES, dtype);
+        Parameters.Holdings holdings = Parameters.holdings(SHAPES, dtype, 1);
+        long compute = dtype == DType.FP32 ? 0 : parameters.compute().nbytes();
+        assertThat(holdings)
+            .isEqualTo(
+                new Parameters.Holdings(
+                    parameters.master().nbytes(),
+                    parameters.gradient().nbytes(),
+                    compute,
+                    2 * parameters.master().nbytes()));
+      }
+    }
+  }
+
+  @Test
+  void severalRanksHoldTheirPartsBesideTheWhole() {
+    Parameters.Holdings holdings = Parameters.holdings(SHAPES, DType.BF16, 2);
+    long own = holdings.master() / Float.BYTES;
+    assertThat(holdings.gradient()).isEqualTo(3 * own * Float.BYTES);
+    assertThat(holdings.compute()).isEqualTo(3 * own * 2);
+    assertThat(holdings.moments()).isEqualTo(2 * own * Float.BYTES);
+    assertThat(own).isEqualTo(Parameters.holdings(SHAPES, DType.FP32, 2).master() / Float.BYTES);
+  }
+
   private static double[] doubles(Tensor tensor) {
     return Tensors.doubles(tensor.to(ScalarType.Double));
   }

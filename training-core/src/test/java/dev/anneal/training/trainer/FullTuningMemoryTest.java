@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.anneal.training.model.FullModel;
 import dev.anneal.training.model.LlamaConfig;
-import dev.anneal.training.optim.Parameters;
 import dev.anneal.training.tensor.DType;
 import org.junit.jupiter.api.Test;
 
@@ -16,7 +15,7 @@ class FullTuningMemoryTest {
   @Test
   void oneGpuTakesEighteenBytesAWeight() {
     assertThat(FullModel.count(LARGE)).isEqualTo(8_030_261_248L);
-    long bytes = Parameters.bytes(FullModel.count(LARGE), DType.BF16, 1);
+    long bytes = MemoryTable.trained(LARGE, DType.BF16, 1).total();
     assertThat(bytes).isEqualTo(18 * 8_030_261_248L);
     assertThat(FullTuningMemory.lacking(LARGE, DType.BF16, 1, bytes)).isEmpty();
     assertThat(FullTuningMemory.lacking(LARGE, DType.BF16, 1, bytes - 1)).isPresent();

@@ -196,11 +196,20 @@ class FrozenWeightsTest {
     FrozenWeights.Holdings held = load(placement).holdings();
     assertThat(planned.deviceBytes()).isEqualTo(held.deviceBytes());
     assertThat(planned.bufferBytes()).isEqualTo(held.bufferBytes());
+    assertThat(planned.sharedBytes()).isEqualTo(held.sharedBytes());
     // at this size what an allocation is rounded to counts
     assertThat(held.pinnedBytes()).isGreaterThanOrEqualTo(planned.pinnedBytes());
     long layer = (50 * 24 + 24 * 30 + 80 * 24 + 24 * 40) * 2L;
     assertThat(planned.pinnedBytes()).isEqualTo(LAYERS * layer / 2);
     assertThat(planned.deviceBytes()).isBetween(LAYERS * layer / 2, LAYERS * (layer / 2 + 1024));
+  }
+
+  @Test
+  void saysBeforehandWhatScalesTake() {
+    Placement placement = placement(DType.FP8, new SingleRank(), 0);
+    FrozenWeights.Holdings planned = FrozenWeights.holdings(CONFIG, placement);
+    assertThat(planned).isEqualTo(load(placement).holdings());
+    assertThat(planned.sharedBytes()).isGreaterThan(LAYERS * (50 + 24 + 80 + 24) * 4L);
   }
 
   /** Its joined matrices in the compute dtype and a view for each module, and nothing dead. */

@@ -1,0 +1,93 @@
+package dev.anneal.spark.plan;
+
+import dev.anneal.spark.BadRequestException;
+import dev.anneal.spark.config.AnnealConfig;
+import dev.anneal.spark.preflight.BuildCheck;
+import dev.anneal.spark.storage.ModelLocation;
+import dev.anneal.spark.train.Specs;
+import dev.anneal.storage.Storage;
+import dev.anneal.training.model.BatchShape;
+import dev.anneal.training.model.LlamaConfig;
+import dev.anneal.training.model.ModelSource;
+import dev.anneal.training.trainer.MemoryPlan;
+import dev.anneal.training.trainer.MemoryTable;
+import dev.anneal.training.trainer.TrainingSpec;
+import dev.anneal.training.weights.FrozenWeights.Shard;
+import java.io.IOException;
+import java.io.PrintWriter;
+import org.apache.hadoop.conf.Configuration;
+
+/** The memory of a run, told before it begins: by arithmetic on the driver alone. */
+public final class RunMemory {
+  private RunMemory() {}
+
+  /**
+   * Prints what a run takes and what of it is left.
+   *
+   * @throws BadRequestException if it does not fit, or cannot be carried out at all; the sentence
+   *     names the settings with which it fits
+   */
+  public static void print(PlanRequest request, Configuration hadoop, PrintWriter out) {
+    MemoryPlan plan = plan(request, hadoop);
+    out.print(MemoryReport.of(plan));
+    out.flush();
+    if (!plan.fits()) {
+      throw new BadRequestException(MemoryReport.refusal(plan));
+    }
+  }
+
+  /** The plan of the run. */
+  static MemoryPlan plan(PlanRequest request, Configuration hadoop) {
+    AnnealConfig config = request.config();
+    BuildCheck.check(config);
+    LlamaConfig shape = shape(config, new Storage(hadoop));
+    // how many steps there are decides nothing here
+    TrainingSpec spec = Specs.training(config, config.globalBatch());
+    MemoryTable.Rank rank =
+        new MemoryTable.Rank(
+            shape,
+            spec,
+            config.worldSize(),
+            shardSize(config, spec),
+            config.checkpoint().everySteps() > 0);
+    BatchShape batch =
+        new BatchShape(
+            config.training().microBatchSize(), config.data().sequences().maxLength());
+    return new MemoryPlan(rank, batch, request.machine());
+  }
+
+  private static int shardSize(AnnealConfig config, TrainingSpec spec) {
+    Shard shard = spec.weights().shard();
+    return switch (shard) {
+      case NONE -> 1;
+      case NODE -> config.cluster().gpusPerNode();
+      case WORLD -> config.worldSize();
+    };
+  }
+
+  private static LlamaConfig shape(AnnealConfig config, Storage storage) {
+    String path = config.model().path();
+    if (path == null) {
+      throw new BadRequestException(
+          "model.path is not set: set it in the configuration or with --set model.path=...");
+    }
+    if (ModelLocation.isHub(path)) {
+      throw new BadRequestException(
+          "model.path %s is fetched when a run begins: name its shape instead, such as --set model.path=random:llama3.1-8b."
+              .formatted(path));
+    }
+    ModelLocation location = ModelLocation.of(path);
+    try {
+      ModelSource source = location.open(storage, config.training().seed());
+      // its weights need not be there yet
+      return source instanceof ModelSource.Folder model
+          ? LlamaConfig.read(model.folder())
+          : source.config();
+    } catch (IOException e) {
+      throw new BadRequestException(
+          "The model %s cannot be read (%s): check model.path."
+              .formatted(location.display(), e.getMessage()),
+          e);
+    }
+  }
+}

@@ -1,0 +1,92 @@
+package dev.anneal.spark.plan;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.anneal.spark.Anneal;
+import java.io.ByteArrayOutputStream;
+import java.io.PrintStream;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** The command line of plan, its words and exit codes. */
+class PlanCommandTest {
+  private final ByteArrayOutputStream out = new ByteArrayOutputStream();
+  private final ByteArrayOutputStream err = new ByteArrayOutputStream();
+
+  @Test
+  void saysWhatFits() {
+    int code =
+        plan("--set model.path=random:llama3.1-8b --gpus 1 --gpu-memory 141GB --host-memory 2TB");
+    assertThat(err.toString(UTF_8)).isEmpty();
+    assertThat(code).isZero();
+    assertThat(out.toString(UTF_8))
+        .contains("frozen layers", "AdamW's moments", "CUDA context (assumed)", "of 141.0 GB")
+        .contains("of 2000.0 GB", "Smallest base_weights.offload_ratio: 0.00\n")
+        .containsPattern("Largest training.micro_batch_size of \\d+ tokens: \\d+\n")
+        .containsPattern("Longest sequence, one at a time: \\d+\n");
+  }
+
+  @Test
+  void saysWhichSettingWouldFit() {
+    int code =
+        plan(
+            "--set model.path=random:llama3.1-70b --set data.max_length=1024 --gpus 1 --gpu-memory 80GB");
+    assertThat(code).isEqualTo(2);
+    assertThat(err.toString(UTF_8))
+        .matches(
+            "anneal: The run needs \\d+\\.\\d GB of a GPU that has 80\\.0 GB: set base_weights\\.offload_ratio=0\\.\\d\\d\\.\n");
+    assertThat(out.toString(UTF_8)).contains("--host-memory says what there is");
+  }
+
+  @Test
+  void aHostMayBeTooSmall() {
+    int code =
+        plan(
+            "--set model.path=random:llama3.1-70b --set base_weights.offload_ratio=1 --gpus 8 --gpu-memory 141GB --host-memory 64GB");
+    assertThat(code).isEqualTo(2);
+    assertThat(err.toString(UTF_8)).contains("GB of a host that has 64.0 GB: ");
+  }
+
+  @Test
+  void moreGpusHoldLessEach() {
+    String eight = "--set model.path=random:llama3.1-70b --gpu-memory 80GB --gpus 8";
+    assertThat(plan(eight)).isZero();
+    assertThat(out.toString(UTF_8)).contains("NCCL (assumed)", "buffers for whole layers");
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "--gpus 1 --gpu-memory 80GB | model.path is not set",
+        "--set model.path=random:llama3.1-8b --set cluster.gpus_per_node=0 --set compute.matmul=bf16 --gpu-memory 80GB | with --gpus N",
+        "--set model.path=random:llama3.1-8b --gpus 1 --gpu-memory 80 | --gpu-memory is '80', but must be",
+        "--set model.path=random:llama3.1-8b --gpus 1 --gpu-memory 80GB --host-memory 0GB | --host-memory is '0GB'",
+        "--set model.path=random:llama3.1-9b --gpus 1 --gpu-memory 80GB | there is no shape named 'llama3.1-9b'",
+        "--set model.path=hub:org/name --gpus 1 --gpu-memory 80GB | is fetched when a run begins",
+        "--set model.path=random:llama3.1-8b --gpus 1 | with --gpu-memory",
+        "--set model.path=nowhere --gpus 1 --gpu-memory 80GB | nowhere",
+        "--set model.path=random:llama3.1-8b --gpus 0 --gpu-memory 80GB | --gpus N",
+      })
+  void refusesInOneSentence(String args, String sentence) {
+    assertThat(plan(args)).isEqualTo(2);
+    assertThat(err.toString(UTF_8))
+        .startsWith("anneal: ")
+        .contains(sentence)
+        .hasLineCount(1)
+        .endsWith(".\n");
+  }
+
+  private int plan(String args) {
+    List<String> all = new ArrayList<>(List.of("plan"));
+    all.addAll(List.of(args.split(" ")));
+    return Anneal.execute(
+        all.toArray(String[]::new),
+        new PrintStream(out, true, UTF_8),
+        new PrintStream(err, true, UTF_8));
+  }
+}

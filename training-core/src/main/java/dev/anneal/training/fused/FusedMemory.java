@@ -1,0 +1,218 @@
+package dev.anneal.training.fused;
+
+import static dev.anneal.training.model.ModuleGroup.DOWN;
+import static dev.anneal.training.model.ModuleGroup.GATE_UP;
+import static dev.anneal.training.model.ModuleGroup.O;
+import static dev.anneal.training.model.ModuleGroup.QKV;
+
+import dev.anneal.training.kernel.Matmul;
+import dev.anneal.training.lora.LoraLayout;
+import dev.anneal.training.model.BatchShape;
+import dev.anneal.training.model.LayerMemory;
+import dev.anneal.training.model.LinearModule;
+import dev.anneal.training.model.LlamaConfig;
+import dev.anneal.training.model.ModuleGroup;
+import dev.anneal.training.tensor.DType;
+import dev.anneal.training.tensor.MemoryTrace;
+import dev.anneal.training.weights.Fp8;
+
+/**
+ * What {@link FusedLlama} takes of a GPU in bytes, by the allocations of {@link FusedLayer}, {@link
+ * FusedHead} and {@link FlashAttention} in their order. A scope frees what a layer made when the
+ * layer is done, so nothing is free before but what an operator takes for itself.
+ *
+ * @param stored what frozen matrices are kept in
+ * @param compute what activations are in
+ */
+public record FusedMemory(
+    LlamaConfig config, LoraLayout adapters, DType stored, DType compute, Matmul matmul) {
+  /**
+   * Streaming multiprocessors of an H100 and H200. FlashAttention's deterministic backward cuts the
+   * keys into so many parts that all of them have work, and each part sums queries of its own.
+   */
+  private static final long MULTIPROCESSORS = 132;
+
+  /** FlashAttention rounds the sums of a row up to whole blocks of so many queries. */
+  private static final long QUERY_BLOCK = 128;
+
+  /** The largest weight transposed, and a one for each of its columns: {@link FrozenProducts}. */
+  public long transposeBytes() {
+    if (matmul == Matmul.COMPUTE) {
+      return 0;
+    }
+    long largest = 0;
+    long widest = 0;
+    for (ModuleGroup group : ModuleGroup.values()) {
+      largest = Math.max(largest, weight(group));
+      widest = Math.max(widest, group.inFeatures(config));
+    }
+    return largest + widest * Float.BYTES;
+  }
+
+  /** What a micro-batch takes. */
+  public LayerMemory of(BatchShape batch) {
+    long t = batch.tokens();
+    MemoryTrace toMlp = new MemoryTrace();
+    forwardToMlp(toMlp, t);
+    MemoryTrace forward = new MemoryTrace();
+    forwardToMlp(forward, t);
+    // act [T, I] and its FP8 form, lowDown, y [T, H]
+    forward.hold(t * intermediate() * real());
+    fp8(forward, t, intermediate());
+    forward.hold(low(DOWN, t));
+    product(forward, DOWN, t, config.hiddenSize());
+    MemoryTrace backward = new MemoryTrace();
+    mlpBackward(backward, t);
+    attentionBackward(backward, batch);
+    return new LayerMemory(
+        batchBytes(batch),
+        t * config.hiddenSize() * real(),
+        keptBytes(t),
+        forward.most(),
+        toMlp.most(),
+        backward.most(),
+        head(batch).most(),
+        false);
+  }
+
+  /** As {@link Saved} lists it. */
+  private long keptBytes(long t) {
+    // x, inputNormed, h, postNormed [T, H]; qkv [T, D]; attention's output [T, q]; gateUp [T, 2 I]
+    long columns = 4L * config.hiddenSize() + joined() + queries() + 2 * intermediate();
+    // two rstd [T] and logsumexp [heads, T], fp32
+    long sums = (2L + config.numAttentionHeads()) * Float.BYTES;
+    long lows = low(QKV, t) + low(O, t) + low(GATE_UP, t) + low(DOWN, t);
+    return t * (columns * real() + sums) + lows;
+  }
+
+  private void forwardToMlp(MemoryTrace trace, long t) {
+    normed(trace, t);
+    trace.hold(low(QKV, t));
+    product(trace, QKV, t, joined());
+    // attention: output [T, q], logsumexp [heads, T] fp32
+    trace.hold(t * queries() * real() + t * config.numAttentionHeads() * Float.BYTES);
+    fp8(trace, t, queries());
+    trace.hold(low(O, t));
+    product(trace, O, t, config.hiddenSize());
+    normed(trace, t);
+    trace.hold(low(GATE_UP, t));
+    product(trace, GATE_UP, t, 2 * intermediate());
+  }
+
+  private void mlpBackward(MemoryTrace trace, long t) {
+    // dLowDown, the FP8 form of dY [T, H], dAct [T, I]
+    trace.hold(low(DOWN, t));
+    fp8(trace, t, config.hiddenSize());
+    product(trace, DOWN, t, intermediate());
+    // dGateUp is written over gateUp, its FP8 form [T, 2 I]; dLowGateUp, dNormed [T, H]
+    fp8(trace, t, 2 * intermediate());
+    trace.hold(low(GATE_UP, t));
+    product(trace, GATE_UP, t, config.hiddenSize());
+  }
+
+  private void attentionBackward(MemoryTrace trace, BatchShape batch) {
+    long t = batch.tokens();
+    // dLowO, the FP8 form of dH [T, H], dAttended [T, q]
+    trace.hold(low(O, t));
+    fp8(trace, t, config.hiddenSize());
+    product(trace, O, t, queries());
+    // dQ, dK, dV; while they come, the operator's own: dK and dV of every query head [T, q] each
+    long gradients = t * joined() * real();
+    boolean grouped = config.numKeyValueHeads() != config.numAttentionHeads();
+    long expanded = grouped ? 2 * t * queries() * real() : 0;
+    trace.pass(gradients + expanded + sums(batch)).hold(gradients);
+    // dQkv [T, D] and its FP8 form, dLowQkv, dNormed [T, H]
+    trace.hold(t * joined() * real());
+    fp8(trace, t, joined());
+    trace.hold(low(QKV, t));
+    product(trace, QKV, t, config.hiddenSize());
+  }
+
+  /** FlashAttention's fp32 sums: dQ {@code [parts, T', q]} and dO O {@code [heads, T']}. */
+  private long sums(BatchShape batch) {
+    long padded = batch.tokens() + QUERY_BLOCK * batch.rows();
+    long blocks = batch.rows() * config.numAttentionHeads();
+    long parts = (MULTIPROCESSORS + blocks - 1) / blocks;
+    return padded * (parts * queries() + config.numAttentionHeads()) * Float.BYTES;
+  }
+
+  private MemoryTrace head(BatchShape batch) {
+    long n = batch.targets();
+    long rows = n * config.hiddenSize() * real();
+    long chunk = Math.min(n, Math.max(1, FusedLlama.MAX_LOGITS / config.vocabSize()));
+    // x and its norm [N, H], rstd [N]; a chunk's logits [n, V], losses [n] in fp32 and fp64
+    return new MemoryTrace()
+        .hold(2 * rows + n * Float.BYTES)
+        .pass(chunk * (config.vocabSize() * real() + Float.BYTES + Double.BYTES))
+        // zeros [N, H], dHidden [T, H], which rows go where [T] int64 and bool
+        .hold(rows)
+        .hold(batch.tokens() * (config.hiddenSize() * real() + Long.BYTES + 1));
+  }
+
+  private long batchBytes(BatchShape batch) {
+    // inputIds, positions, predictorOf [T], predictors and targets [N], int64
+    long ids = (3 * batch.tokens() + 2 * batch.targets()) * Long.BYTES;
+    // positions [T], radians, cosines and sines [T, head_dim / 2], both joined: fp32
+    long angles = 1 + 3L * (config.headDim() / 2) + config.headDim();
+    return ids + batch.tokens() * angles * Float.BYTES;
+  }
+
+  /** RMSNorm: output [T, H] with its FP8 form, rstd [T]. */
+  private void normed(MemoryTrace trace, long t) {
+    trace.hold(t * config.hiddenSize() * real() + t * Float.BYTES);
+    fp8(trace, t, config.hiddenSize());
+  }
+
+  /** {@code [T, columns]} of a byte and {@code [T]} fp32, where there is one. */
+  private void fp8(MemoryTrace trace, long t, long columns) {
+    if (matmul == Matmul.FP8) {
+      trace.hold(t * (columns + Float.BYTES));
+    }
+  }
+
+  /** A product's result {@code [T, columns]}; in the compute dtype FP8 weights are cast for it. */
+  private void product(MemoryTrace trace, ModuleGroup group, long t, long columns) {
+    long result = t * columns * real();
+    if (matmul == Matmul.COMPUTE && stored == DType.FP8) {
+      long cast = weight(group) * real();
+      trace.pass(cast + Math.min(weight(group), Fp8.PIECE_ELEMENTS) * Float.BYTES);
+      trace.pass(cast + result);
+    }
+    trace.hold(result);
+  }
+
+  /** {@code x A^T [T, R]} of a group's adapters, in the layer where it is widest. */
+  private long low(ModuleGroup group, long t) {
+    return adapters.layers().stream()
+            .mapToLong(
+                layer ->
+                    group.modules().stream()
+                        .filter(layer::containsKey)
+                        .mapToLong(module -> layer.get(module).r())
+                        .sum())
+            .max()
+            .orElse(0)
+        * t
+        * real();
+  }
+
+  private long weight(ModuleGroup group) {
+    return (long) group.inFeatures(config) * group.outFeatures(config);
+  }
+
+  private long queries() {
+    return LinearModule.Q_PROJ.outFeatures(config);
+  }
+
+  private long joined() {
+    return QKV.outFeatures(config);
+  }
+
+  private long intermediate() {
+    return config.intermediateSize();
+  }
+
+  private long real() {
+    return compute.bytes();
+  }
+}

@@ -1,0 +1,166 @@
+package dev.anneal.training.model;
+
+import dev.anneal.training.lora.LoraLayout;
+import dev.anneal.training.tensor.DType;
+import dev.anneal.training.tensor.MemoryTrace;
+import dev.anneal.training.weights.Fp8;
+import java.util.Map;
+
+/**
+ * What the reference ({@link Llama#reference}) takes in bytes: by the tensors that {@link
+ * LlamaLayer} makes, all of which live until the layer's scope closes, and roughly what libtorch's
+ * autograd makes of them on the way back.
+ *
+ * @param adapters {@code null} where all weights train
+ * @param stored what frozen matrices are kept in
+ * @param resident whether frozen layers lie whole on the device and need no copy
+ */
+public record AutogradMemory(
+    LlamaConfig config, LoraLayout adapters, DType stored, DType compute, boolean resident) {
+
+  /** What a micro-batch takes. */
+  public LayerMemory of(BatchShape batch) {
+    long t = batch.tokens();
+    MemoryTrace forward = new MemoryTrace();
+    layer(forward, t);
+    return new LayerMemory(
+        batchBytes(batch),
+        t * hidden() * real(),
+        t * hidden() * real() + forward.held(),
+        forward.most(),
+        forward.most(),
+        backward(t),
+        head(batch).most(),
+        true);
+  }
+
+  private void layer(MemoryTrace trace, long t) {
+    weights(trace);
+    norm(trace, t);
+    linear(trace, t, LinearModule.Q_PROJ);
+    rotate(trace, t, queries());
+    linear(trace, t, LinearModule.K_PROJ);
+    rotate(trace, t, LinearModule.K_PROJ.outFeatures(config));
+    linear(trace, t, LinearModule.V_PROJ);
+    // k and v for every query head, the output, its rows in order, all rows [T, q]; logsumexp fp32
+    trace.hold(t * (5 * queries() * real() + config.numAttentionHeads() * Float.BYTES));
+    linear(trace, t, LinearModule.O_PROJ);
+    // h [T, H]
+    trace.hold(t * hidden() * real());
+    norm(trace, t);
+    // gate, silu(gate), up, their product [T, I]
+    linear(trace, t, LinearModule.GATE_PROJ);
+    trace.hold(t * config.intermediateSize() * real());
+    linear(trace, t, LinearModule.UP_PROJ);
+    trace.hold(t * config.intermediateSize() * real());
+    linear(trace, t, LinearModule.DOWN_PROJ);
+    // the layer's output [T, H]
+    trace.hold(t * hidden() * real());
+  }
+
+  /** A frozen layer's matrices in the compute dtype, where they are not kept whole in it. */
+  private void weights(MemoryTrace trace) {
+    boolean frozen = adapters != null;
+    if (frozen && (stored != compute || !resident)) {
+      long elements = layerElements();
+      trace.hold(elements * real());
+      if (stored == DType.FP8) {
+        trace.pass(Math.min(elements, Fp8.PIECE_ELEMENTS) * Float.BYTES);
+      }
+    }
+  }
+
+  /** x, x^2 and x * rstd [T, H] in fp32, two in the compute dtype; three sums [T] fp32. */
+  private void norm(MemoryTrace trace, long t) {
+    long casts = compute == DType.FP32 ? 2L * Float.BYTES : 3L * Float.BYTES + real();
+    trace.hold(t * (hidden() * (casts + real()) + 3L * Float.BYTES));
+  }
+
+  private void linear(MemoryTrace trace, long t, LinearModule module) {
+    long out = t * module.outFeatures(config) * real();
+    trace.hold(out);
+    long r = rank(module);
+    if (r > 0) {
+      // mask, scaled mask and what is left of x [T, in]
+      long dropped = adapters.spec().dropout() > 0 ? 3L * module.inFeatures(config) : 0;
+      // low [T, r]; its product with B, and the sum [T, out]
+      trace.hold(t * (dropped + r) * real() + 2 * out);
+    }
+  }
+
+  /** A half negated, the halves exchanged, two products and their sum: {@link Rope#rotate}. */
+  private void rotate(MemoryTrace trace, long t, long columns) {
+    trace.hold(t * columns * real() * 9 / 2);
+  }
+
+  /** The gradients of four MLP activations, of a norm in fp32, and of the layer's leaves. */
+  private long backward(long t) {
+    long activations = t * (4L * config.intermediateSize() * real() + 3 * hidden() * Float.BYTES);
+    long leaves = adapters == null ? layerElements() : adapterElements();
+    return activations + leaves * real();
+  }
+
+  private MemoryTrace head(BatchShape batch) {
+    long n = batch.targets();
+    long chunk = Math.min(n, Math.max(1, AutogradHead.MAX_LOGITS / config.vocabSize()));
+    MemoryTrace trace = new MemoryTrace().hold(n * hidden() * real());
+    norm(trace, n);
+    // dNormed [N, H]; a chunk's logits and their gradient; logits, softmax and gradients in fp32
+    trace.hold(n * hidden() * real());
+    long logits = chunk * config.vocabSize() * (2L * real() + 4L * Float.BYTES);
+    // the head's gradient [V, H] where it trains
+    long leaf = adapters == null ? (long) config.vocabSize() * hidden() * real() : 0;
+    return trace
+        .pass(logits + leaf)
+        .hold(3 * n * hidden() * Float.BYTES)
+        .hold(batch.tokens() * (hidden() * real() + Long.BYTES + 1));
+  }
+
+  private long batchBytes(BatchShape batch) {
+    // inputIds, positions, predictorOf [T], predictors and targets [N], int64
+    long ids = (3 * batch.tokens() + 2 * batch.targets()) * Long.BYTES;
+    // positions [T], radians [T, head_dim / 2], joined, cosines, sines in fp32; the last two cast
+    long angles = (1 + config.headDim() / 2 + 3L * config.headDim()) * Float.BYTES;
+    long casts = compute == DType.FP32 ? 0 : 2L * config.headDim() * real();
+    return ids + batch.tokens() * (angles + casts);
+  }
+
+  private long layerElements() {
+    long elements = 0;
+    for (ModuleGroup group : ModuleGroup.values()) {
+      elements += (long) group.inFeatures(config) * group.outFeatures(config);
+    }
+    return elements;
+  }
+
+  private long adapterElements() {
+    long elements = 0;
+    for (LinearModule module : LinearModule.values()) {
+      elements += rank(module) * (module.inFeatures(config) + (long) module.outFeatures(config));
+    }
+    return elements;
+  }
+
+  /** Of the module's adapter in the layer where it is largest; 0: none. */
+  private long rank(LinearModule module) {
+    return adapters == null
+        ? 0
+        : adapters.layers().stream()
+            .map((Map<LinearModule, LoraLayout.Adapter> layer) -> layer.get(module))
+            .mapToLong(adapter -> adapter == null ? 0 : adapter.r())
+            .max()
+            .orElse(0);
+  }
+
+  private long queries() {
+    return LinearModule.Q_PROJ.outFeatures(config);
+  }
+
+  private long hidden() {
+    return config.hiddenSize();
+  }
+
+  private long real() {
+    return compute.bytes();
+  }
+}

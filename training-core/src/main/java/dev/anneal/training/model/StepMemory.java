@@ -1,0 +1,85 @@
+package dev.anneal.training.model;
+
+import dev.anneal.training.cuda.PinnedMemory;
+import dev.anneal.training.model.Llama.Activations;
+import dev.anneal.training.model.Llama.Activations.Inputs;
+import java.util.Comparator;
+import java.util.stream.Stream;
+
+/**
+ * What a micro-batch takes of the device at the moment of its forward and backward when it takes
+ * the most, and what of the host; in bytes. The arithmetic of {@link ForwardMemory}.
+ *
+ * @param moment which it is
+ * @param inputs of layers that are computed again
+ * @param kept by the layers that keep everything
+ * @param workspace of the layer or the head at work, with the hidden state that it is given
+ * @param batch the micro-batch itself and its angles
+ * @param pinned inputs in page-locked memory of the host
+ */
+public record StepMemory(
+    String moment, long inputs, long kept, long workspace, long batch, long pinned) {
+
+  /** Of a model of {@code layers} layers. */
+  public static StepMemory of(LayerMemory layer, Activations activations, int layers) {
+    boolean onHost = activations.inputs() == Inputs.ON_HOST;
+    int recomputed = Math.min(layers, activations.recomputedLayers());
+    int keeping = layers - recomputed;
+    long pinned = onHost ? recomputed * PinnedMemory.allocatedBytes(layer.input()) : 0;
+    long kept = keeping * layer.kept();
+    long inputs = onDevice(recomputed, onHost) * layer.input();
+    Stream.Builder<StepMemory> moments = Stream.builder();
+    if (keeping > 0) {
+      moments.add(
+          new StepMemory(
+              "forward of the last layer",
+              inputs,
+              kept - layer.kept(),
+              layer.input() + layer.forward(),
+              layer.batch(),
+              pinned));
+      moments.add(
+          new StepMemory(
+              "backward of the last layer",
+              inputs,
+              kept,
+              layer.input() + layer.backward(),
+              layer.batch(),
+              pinned));
+    } else {
+      moments.add(
+          new StepMemory(
+              "forward of the last layer",
+              onDevice(recomputed - 1, onHost) * layer.input(),
+              0,
+              layer.input() + layer.forward(),
+              layer.batch(),
+              pinned));
+    }
+    moments.add(
+        new StepMemory("head", inputs, kept, layer.input() + layer.head(), layer.batch(), pinned));
+    if (recomputed > 0) {
+      // what the layer holds when it is computed again, without its input, which waits already
+      long again = layer.kept() - layer.input() + layer.backward();
+      moments.add(
+          new StepMemory(
+              "backward of a layer that is computed again",
+              inputs,
+              layer.keptToTheEnd() ? kept : 0,
+              layer.input() + Math.max(layer.recompute(), again),
+              layer.batch(),
+              pinned));
+    }
+    return moments.build().max(Comparator.comparingLong(StepMemory::deviceBytes)).orElseThrow();
+  }
+
+  /** How many of {@code inputs} inputs lie on the device at once. */
+  private static int onDevice(int inputs, boolean onHost) {
+    return onHost ? Math.min(inputs, HostCheckpoints.COPIES) : inputs;
+  }
+
+  /** Of all kinds. */
+  public long deviceBytes() {
+    return inputs + kept + workspace + batch;
+  }
+}

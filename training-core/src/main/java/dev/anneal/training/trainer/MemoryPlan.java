@@ -1,0 +1,194 @@
+package dev.anneal.training.trainer;
+
+import static java.util.Locale.ROOT;
+
+import dev.anneal.training.model.BatchShape;
+import dev.anneal.training.model.Llama.Activations;
+import dev.anneal.training.model.Llama.Activations.Inputs;
+import dev.anneal.training.tensor.DType;
+import dev.anneal.training.trainer.MemoryTable.Rank;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalDouble;
+import java.util.function.LongPredicate;
+import java.util.stream.IntStream;
+
+/** Whether a run fits its machines, and what would make it fit, by {@link MemoryTable}. */
+public record MemoryPlan(Rank rank, BatchShape batch, Machine machine) {
+  /** Ratios are looked at in hundredths. */
+  private static final int RATIOS = 100;
+
+  /**
+   * The hosts of a run, all alike.
+   *
+   * @param gpuBytes memory of each GPU, of which all counts as free
+   * @param hostBytes memory of a host; {@link Long#MAX_VALUE}: not known
+   * @param gpus of a host, a rank each
+   */
+  public record Machine(long gpuBytes, long hostBytes, int gpus) {
+    boolean holds(MemoryTable table) {
+      return table.deviceBytes() <= gpuBytes && table.hostBytes() <= hostBytes / gpus;
+    }
+  }
+
+  /** A setting that is changed, as a user writes it. */
+  private record Change(String setting, MemoryPlan plan) {}
+
+  /** What a rank holds. */
+  public MemoryTable table() {
+    return MemoryTable.of(rank, batch);
+  }
+
+  /** Whether GPUs and hosts are large enough. */
+  public boolean fits() {
+    return machine.holds(table());
+  }
+
+  /** The smallest {@code base_weights.offload_ratio} that fits; none where no ratio does. */
+  public OptionalDouble smallestOffloadRatio() {
+    if (rank.spec().mode() == TrainingSpec.Mode.FULL) {
+      return OptionalDouble.empty();
+    }
+    return IntStream.rangeClosed(0, RATIOS)
+        .mapToDouble(hundredths -> (double) hundredths / RATIOS)
+        .filter(ratio -> with(rank.withOffloadRatio(ratio)).fits())
+        .findFirst();
+  }
+
+  /** The most sequences of this length in a micro-batch that fit; 0: none. */
+  public long largestMicroBatch() {
+    return largest(rows -> with(new BatchShape(rows, batch.length())).fits(), 1L << 20);
+  }
+
+  /** The longest sequence of which one fits, no longer than the model takes; 0: none. */
+  public long longestSequence() {
+    return largest(
+        length -> with(new BatchShape(1, length)).fits(), rank.config().maxPositionEmbeddings());
+  }
+
+  /**
+   * The settings with which a run fits that does not as it is, such as {@code
+   * base_weights.dtype=fp8}: one if one is enough, in the order of what they cost in speed; none
+   * where all of them together are not.
+   */
+  public Optional<String> remedy() {
+    for (Change change : changes()) {
+      if (change.plan().fits()) {
+        return Optional.of(change.setting());
+      }
+    }
+    MemoryPlan plan = this;
+    List<String> settings = new ArrayList<>();
+    while (!plan.fits()) {
+      List<Change> left = plan.changes();
+      if (left.isEmpty()) {
+        return Optional.empty();
+      }
+      // what is enough goes before what costs less
+      MemoryPlan before = plan;
+      Change next = left.stream().filter(c -> c.plan().fits()).findFirst().orElse(left.get(0));
+      settings.add(next.setting());
+      plan = next.plan();
+      if (plan.equals(before)) {
+        return Optional.empty();
+      }
+    }
+    return Optional.of(String.join(" and ", settings));
+  }
+
+  /** The changes of one setting that are left, what costs least first. */
+  private List<Change> changes() {
+    List<Change> changes = new ArrayList<>();
+    TrainingSpec spec = rank.spec();
+    Activations activations = spec.compute().activations();
+    if (activations.recomputedLayers() < rank.config().numHiddenLayers()) {
+      changes.add(
+          new Change(
+              "activations.checkpoint=layer",
+              with(activations.first(Integer.MAX_VALUE), spec.weights())));
+    }
+    if (spec.mode() == TrainingSpec.Mode.LORA) {
+      addWeights(changes);
+    }
+    if (activations.inputs() == Inputs.ON_DEVICE && activations.recomputedLayers() > 0) {
+      Activations away = new Activations(activations.recomputedLayers(), Inputs.ON_HOST);
+      changes.add(new Change("activations.offload=true", with(away, spec.weights())));
+    }
+    long rows = largestMicroBatch();
+    if (rows > 0 && rows < batch.rows()) {
+      changes.add(
+          new Change(
+              "training.micro_batch_size=" + rows, with(new BatchShape(rows, batch.length()))));
+    } else if (batch.rows() > 1) {
+      changes.add(
+          new Change("training.micro_batch_size=1", with(new BatchShape(1, batch.length()))));
+    }
+    return changes;
+  }
+
+  private void addWeights(List<Change> changes) {
+    TrainingSpec.Weights weights = rank.spec().weights();
+    Activations activations = rank.spec().compute().activations();
+    if (weights.dtype() != DType.FP8) {
+      TrainingSpec.Weights fp8 =
+          new TrainingSpec.Weights(DType.FP8, weights.shard(), weights.offloadRatio());
+      changes.add(new Change("base_weights.dtype=fp8", with(activations, fp8)));
+    }
+    if (rank.shardSize() == 1 && machine.gpus() > 1) {
+      Rank split =
+          new Rank(
+              rank.config(), rank.spec(), rank.worldSize(), machine.gpus(), rank.checkpoints());
+      changes.add(new Change("base_weights.shard=node", with(split)));
+    }
+    OptionalDouble fitting = smallestOffloadRatio();
+    // where none is enough, the whole goes as far as a ratio can
+    double ratio = fitting.orElse(hostHolds(1) ? 1 : weights.offloadRatio());
+    if (ratio != weights.offloadRatio()) {
+      changes.add(
+          new Change(
+              String.format(ROOT, "base_weights.offload_ratio=%.2f", ratio),
+              with(rank.withOffloadRatio(ratio))));
+    }
+  }
+
+  private boolean hostHolds(double ratio) {
+    MemoryTable table = MemoryTable.of(rank.withOffloadRatio(ratio), batch);
+    return table.hostBytes() <= machine.hostBytes() / machine.gpus();
+  }
+
+  private MemoryPlan with(Activations activations, TrainingSpec.Weights weights) {
+    return with(rank.with(activations, weights));
+  }
+
+  private MemoryPlan with(Rank changed) {
+    return new MemoryPlan(changed, batch, machine);
+  }
+
+  private MemoryPlan with(BatchShape changed) {
+    return new MemoryPlan(rank, changed, machine);
+  }
+
+  /** The largest number up to {@code most} that fits, where all smaller ones do. */
+  private static long largest(LongPredicate fits, long most) {
+    long low = 0;
+    long high = most + 1;
+    // galloping first, so that few large batches are looked at
+    for (long next = 1; next < high; next *= 2) {
+      if (!fits.test(next)) {
+        high = next;
+        break;
+      }
+      low = next;
+    }
+    while (low + 1 < high) {
+      long middle = low + (high - low) / 2;
+      if (fits.test(middle)) {
+        low = middle;
+      } else {
+        high = middle;
+      }
+    }
+    return low;
+  }
+}

@@ -1,0 +1,251 @@
+package dev.anneal.training.trainer;
+
+import dev.anneal.training.cuda.PinnedMemory;
+import dev.anneal.training.fused.FusedMemory;
+import dev.anneal.training.lora.LoraLayout;
+import dev.anneal.training.lora.LoraModel;
+import dev.anneal.training.model.AutogradMemory;
+import dev.anneal.training.model.BatchShape;
+import dev.anneal.training.model.FullModel;
+import dev.anneal.training.model.LayerMemory;
+import dev.anneal.training.model.Llama;
+import dev.anneal.training.model.LlamaConfig;
+import dev.anneal.training.model.StepMemory;
+import dev.anneal.training.optim.Parameters;
+import dev.anneal.training.tensor.DType;
+import dev.anneal.training.weights.FrozenWeights;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+
+/**
+ * All that a rank of a training run holds of its GPU and of the host at the moment when it holds
+ * the most, before anything is allocated. Each row's bytes are declared beside the code that takes
+ * them.
+ *
+ * @param tensors in the order in which they are taken; what libtorch's allocators hand out
+ * @param assumed what nothing here can count: round numbers
+ * @param moment of a step when it holds the most
+ */
+public record MemoryTable(List<Row> tensors, List<Row> assumed, String moment) {
+  /** cuBLAS's workspace for a stream ({@code CUBLAS_WORKSPACE_CONFIG=:4096:8}), from libtorch. */
+  private static final long CUBLAS_WORKSPACE_BYTES = 32L << 20;
+
+  /** A CUDA context with the kernels of libtorch and cuBLAS. */
+  private static final long CUDA_CONTEXT_BYTES = 700_000_000;
+
+  /** A communicator of NCCL. */
+  private static final long NCCL_BYTES = 400_000_000;
+
+  /** Of what a step takes and frees again, the part that lies idle between tensors: a twentieth. */
+  private static final long FRAGMENTS = 20;
+
+  /** A rank's Java heap, libraries and buffers. */
+  private static final long PROCESS_BYTES = 6_000_000_000L;
+
+  /** What a row belongs to. */
+  public enum Part {
+    FROZEN,
+    VOCABULARY,
+    TRAINED,
+    /** what steps work in and make */
+    WORK,
+    ASSUMED
+  }
+
+  /**
+   * What holds memory.
+   *
+   * @param hostBytes of page-locked memory, but for the process itself
+   */
+  public record Row(Part part, String name, long deviceBytes, long hostBytes) {}
+
+  /**
+   * A rank of a run.
+   *
+   * @param worldSize ranks of the run
+   * @param shardSize ranks that frozen layers are split over; 1: every rank has them all
+   * @param checkpoints whether any are taken
+   */
+  public record Rank(
+      LlamaConfig config, TrainingSpec spec, int worldSize, int shardSize, boolean checkpoints) {
+    /** The same with another share of frozen layers on the host. */
+    Rank withOffloadRatio(double ratio) {
+      TrainingSpec.Weights weights = spec.weights();
+      return with(
+          spec.compute().activations(),
+          new TrainingSpec.Weights(weights.dtype(), weights.shard(), ratio));
+    }
+
+    /** The same with other activations and weights. */
+    Rank with(Llama.Activations activations, TrainingSpec.Weights weights) {
+      TrainingSpec.Compute compute = spec.compute();
+      TrainingSpec changed =
+          new TrainingSpec(
+              spec.mode(),
+              spec.lora(),
+              weights,
+              new TrainingSpec.Compute(compute.dtype(), compute.matmul(), activations),
+              spec.batches(),
+              spec.updates(),
+              spec.seed(),
+              spec.sampleTokens());
+      return new Rank(config, changed, worldSize, shardSize, checkpoints);
+    }
+
+    private boolean trainsAll() {
+      return spec.mode() == TrainingSpec.Mode.FULL;
+    }
+
+    private DType compute() {
+      return spec.compute().dtype();
+    }
+  }
+
+  public MemoryTable {
+    tensors = List.copyOf(tensors);
+    assumed = List.copyOf(assumed);
+  }
+
+  /** Of the rank of a GPU that holds the most: rank 0, whose snapshots have the adapter too. */
+  public static MemoryTable of(Rank rank, BatchShape batch) {
+    LoraLayout adapters =
+        rank.trainsAll() ? null : LoraLayout.of(rank.spec().lora(), rank.config());
+    Parameters.Holdings trained = trained(rank, adapters);
+    List<Row> tensors = new ArrayList<>(lasting(rank, adapters, trained));
+    LayerMemory layer = layer(rank, adapters, batch);
+    StepMemory step =
+        StepMemory.of(
+            layer, rank.spec().compute().activations(), rank.config().numHiddenLayers());
+    tensors.addAll(activations(step));
+    if (rank.checkpoints()) {
+      long compute = rank.trainsAll() ? 0 : computeValues(rank, adapters);
+      long copied = trained.master() + trained.moments() + compute;
+      long pinned = PinnedMemory.bytesInPieces(copied);
+      tensors.add(new Row(Part.WORK, "snapshot for checkpoints", 0, pinned));
+    }
+    tensors.removeIf(row -> row.deviceBytes() == 0 && row.hostBytes() == 0);
+    return new MemoryTable(tensors, assumed(rank, step), step.moment());
+  }
+
+  /** What is there before the first step and stays. */
+  static List<Row> lasting(Rank rank) {
+    LoraLayout adapters =
+        rank.trainsAll() ? null : LoraLayout.of(rank.spec().lora(), rank.config());
+    return lasting(rank, adapters, trained(rank, adapters));
+  }
+
+  private static List<Row> lasting(
+      Rank rank, LoraLayout adapters, Parameters.Holdings trained) {
+    LlamaConfig config = rank.config();
+    List<Row> rows = new ArrayList<>();
+    if (!rank.trainsAll()) {
+      TrainingSpec.Weights weights = rank.spec().weights();
+      FrozenWeights.Holdings frozen =
+          FrozenWeights.holdings(
+              config, weights.dtype(), rank.compute(), rank.shardSize(), weights.offloadRatio());
+      long vocabulary = (long) config.vocabSize() * config.hiddenSize() * rank.compute().bytes();
+      // a layer's share is allocated on its own
+      long layers = config.numHiddenLayers();
+      long pinned = layers * PinnedMemory.bytesInPieces(frozen.pinnedBytes() / layers);
+      rows.add(new Row(Part.FROZEN, "frozen layers", frozen.deviceBytes(), pinned));
+      rows.add(new Row(Part.FROZEN, "buffers for whole layers", frozen.bufferBytes(), 0));
+      rows.add(new Row(Part.FROZEN, "scales and norms of layers", frozen.sharedBytes(), 0));
+      rows.add(new Row(Part.VOCABULARY, "embedding", vocabulary, 0));
+      rows.add(new Row(Part.VOCABULARY, "head", config.tieWordEmbeddings() ? 0 : vocabulary, 0));
+    }
+    String what = rank.trainsAll() ? "weights" : "adapters";
+    rows.add(new Row(Part.TRAINED, what + " to compute with", trained.compute(), 0));
+    rows.add(new Row(Part.TRAINED, what + " in fp32", trained.master(), 0));
+    rows.add(new Row(Part.TRAINED, "gradient", trained.gradient(), 0));
+    rows.add(new Row(Part.TRAINED, "AdamW's moments", trained.moments(), 0));
+    if (TrainingRun.isFused(rank.spec())) {
+      long transpose = fused(rank, adapters).transposeBytes();
+      rows.add(new Row(Part.WORK, "transpose of a weight", transpose, 0));
+      long bucket = largestBucket(rank, adapters);
+      rows.add(new Row(Part.WORK, "gradient of a layer's adapters", bucket, 0));
+    }
+    rows.add(new Row(Part.WORK, "cuBLAS workspace", CUBLAS_WORKSPACE_BYTES, 0));
+    return rows;
+  }
+
+  private static List<Row> activations(StepMemory step) {
+    return List.of(
+        new Row(Part.WORK, "micro-batch and its angles", step.batch(), 0),
+        new Row(Part.WORK, "inputs of layers computed again", step.inputs(), step.pinned()),
+        new Row(Part.WORK, "kept of the other layers", step.kept(), 0),
+        new Row(Part.WORK, "workspace: " + step.moment(), step.workspace(), 0));
+  }
+
+  private static List<Row> assumed(Rank rank, StepMemory step) {
+    List<Row> rows = new ArrayList<>();
+    rows.add(new Row(Part.ASSUMED, "fragments (assumed)", step.deviceBytes() / FRAGMENTS, 0));
+    rows.add(new Row(Part.ASSUMED, "CUDA context (assumed)", CUDA_CONTEXT_BYTES, 0));
+    if (rank.worldSize() > 1) {
+      int communicators = rank.shardSize() > 1 ? 2 : 1;
+      rows.add(new Row(Part.ASSUMED, "NCCL (assumed)", communicators * NCCL_BYTES, 0));
+    }
+    rows.add(new Row(Part.ASSUMED, "Java and libraries (assumed)", 0, PROCESS_BYTES));
+    return rows;
+  }
+
+  /** What trained weights take, with gradient and optimizer. */
+  static Parameters.Holdings trained(LlamaConfig config, DType compute, int worldSize) {
+    return Parameters.holdings(FullModel.shapes(config), compute, worldSize);
+  }
+
+  private static Parameters.Holdings trained(Rank rank, LoraLayout adapters) {
+    return rank.trainsAll()
+        ? trained(rank.config(), rank.compute(), rank.worldSize())
+        : Parameters.holdings(
+            LoraModel.shapes(rank.config(), adapters), rank.compute(), rank.worldSize());
+  }
+
+  /** The adapters' values of all ranks in the compute dtype, which rank 0 copies too. */
+  private static long computeValues(Rank rank, LoraLayout adapters) {
+    return LoraModel.shapes(rank.config(), adapters).stream()
+            .flatMap(List::stream)
+            .mapToLong(Parameters.Shape::numel)
+            .sum()
+        * rank.compute().bytes();
+  }
+
+  private static long largestBucket(Rank rank, LoraLayout adapters) {
+    List<Long> layers =
+        LoraModel.shapes(rank.config(), adapters).stream()
+            .map(shapes -> shapes.stream().mapToLong(Parameters.Shape::numel).sum())
+            .toList();
+    return Collections.max(layers) * rank.compute().bytes();
+  }
+
+  private static LayerMemory layer(Rank rank, LoraLayout adapters, BatchShape batch) {
+    if (TrainingRun.isFused(rank.spec())) {
+      return fused(rank, adapters).of(batch);
+    }
+    boolean resident = rank.shardSize() == 1 && rank.spec().weights().offloadRatio() == 0;
+    DType stored = rank.spec().weights().dtype();
+    return new AutogradMemory(rank.config(), adapters, stored, rank.compute(), resident).of(batch);
+  }
+
+  private static FusedMemory fused(Rank rank, LoraLayout adapters) {
+    TrainingSpec.Compute compute = rank.spec().compute();
+    return new FusedMemory(
+        rank.config(), adapters, rank.spec().weights().dtype(), compute.dtype(), compute.matmul());
+  }
+
+  /** What tensors take of the GPU: what a run's {@code peak_memory_bytes} tells. */
+  public long tensorBytes() {
+    return tensors.stream().mapToLong(Row::deviceBytes).sum();
+  }
+
+  /** All that the GPU has to have. */
+  public long deviceBytes() {
+    return tensorBytes() + assumed.stream().mapToLong(Row::deviceBytes).sum();
+  }
+
+  /** All that the host has to have for this rank. */
+  public long hostBytes() {
+    return tensors.stream().mapToLong(Row::hostBytes).sum()
+        + assumed.stream().mapToLong(Row::hostBytes).sum();
+  }
+}

@@ -1,0 +1,110 @@
+package dev.anneal.training.fused;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.anneal.training.InTensorScope;
+import dev.anneal.training.LoudWeights;
+import dev.anneal.training.Rows;
+import dev.anneal.training.TinyModels;
+import dev.anneal.training.TinyModels.Embeddings;
+import dev.anneal.training.kernel.Matmul;
+import dev.anneal.training.kernel.PlainKernels;
+import dev.anneal.training.lora.LoraLayout;
+import dev.anneal.training.lora.LoraModel;
+import dev.anneal.training.lora.LoraSpec;
+import dev.anneal.training.model.BatchShape;
+import dev.anneal.training.model.FrozenLayers;
+import dev.anneal.training.model.LayerMemory;
+import dev.anneal.training.model.LlamaConfig;
+import dev.anneal.training.model.Rope;
+import dev.anneal.training.model.TokenBatch;
+import dev.anneal.training.tensor.DType;
+import dev.anneal.training.tensor.Device;
+import dev.anneal.training.tensor.Tensors;
+import java.util.List;
+import java.util.Objects;
+import java.util.stream.Stream;
+import org.bytedeco.pytorch.Tensor;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** The arithmetic beside the tensors that a layer makes, with the kernels' plain twins in fp32. */
+@ExtendWith(InTensorScope.class)
+class FusedMemoryTest {
+  private static final LlamaConfig CONFIG = TinyModels.config(Embeddings.UNTIED);
+  private static final int TOKENS = 17;
+
+  @ParameterizedTest
+  @ValueSource(strings = {"q_proj", "k_proj,v_proj", "o_proj,down_proj", "up_proj", "all-linear"})
+  void whatALayerKeepsIsCounted(String targets) {
+    LoraSpec spec = new LoraSpec(3, 6, 0, false, List.of(targets.split(",")));
+    LoraModel model = TinyModels.lora(CONFIG, new LoudWeights(1), spec, new LoudWeights(2));
+    TokenBatch batch = TokenBatch.of(Rows.random(37, 3, TOKENS));
+    Saved saved = layer(model, batch).forward(input(TOKENS)).saved();
+    long made =
+        Stream.of(
+                saved.x(),
+                saved.inputRstd(),
+                saved.inputNormed(),
+                saved.qkv(),
+                saved.lowQkv(),
+                saved.attention().output(),
+                saved.lowO(),
+                saved.h(),
+                saved.postRstd(),
+                saved.postNormed(),
+                saved.gateUp(),
+                saved.lowGateUp(),
+                saved.lowDown())
+            .filter(Objects::nonNull)
+            .mapToLong(Tensor::nbytes)
+            .sum();
+    // the plain attention has none
+    long logsumexp = (long) TOKENS * CONFIG.numAttentionHeads() * Float.BYTES;
+    LayerMemory counted = memory(model.layout(), Matmul.COMPUTE).of(new BatchShape(1, TOKENS));
+    assertThat(counted.kept()).isEqualTo(made + logsumexp);
+    assertThat(counted.input()).isEqualTo(saved.x().nbytes());
+    // act, lowDown and y come on top of what is kept, but for x and lowDown, which are in it
+    long y = saved.h().nbytes();
+    assertThat(counted.forward())
+        .isEqualTo(counted.kept() - counted.input() + saved.gateUp().nbytes() / 2 + y);
+  }
+
+  @Test
+  void tokensCountInProportion() {
+    FusedMemory memory = memory(LoraLayout.none(CONFIG), Matmul.FP8);
+    LayerMemory one = memory.of(new BatchShape(1, 4096));
+    LayerMemory two = memory.of(new BatchShape(2, 4096));
+    assertThat(two.kept()).isEqualTo(2 * one.kept());
+    assertThat(two.forward()).isEqualTo(2 * one.forward());
+    assertThat(memory.transposeBytes()).isEqualTo(24 * 80 + 40 * 4);
+    assertThat(memory(LoraLayout.none(CONFIG), Matmul.COMPUTE).transposeBytes()).isZero();
+  }
+
+  private static FusedMemory memory(LoraLayout adapters, Matmul matmul) {
+    return new FusedMemory(CONFIG, adapters, DType.FP32, DType.FP32, matmul);
+  }
+
+  private static FusedLayer layer(LoraModel model, TokenBatch batch) {
+    PlainKernels kernels = new PlainKernels();
+    FrozenProducts products =
+        new FrozenProducts(Matmul.COMPUTE, kernels, model.embedTokens(), 0, 0);
+    Tensor radians = Rope.angles(batch.positions(), Rope.frequencies(CONFIG, Device.CPU));
+    return new FusedLayer(
+        CONFIG,
+        kernels,
+        products,
+        new PlainAttention(),
+        model.decoder().use(0, FrozenLayers.NONE),
+        new LayerAdapterViews(model).layer(0),
+        batch,
+        Tensors.cat(-1, radians.cos(), radians.sin()));
+  }
+
+  private static Tensor input(long tokens) {
+    return Tensors.ones(
+        Device.CPU, DType.FP32.scalarType(), tokens, CONFIG.hiddenSize());
+  }
+}

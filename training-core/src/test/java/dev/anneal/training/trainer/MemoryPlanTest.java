@@ -1,0 +1,117 @@
+package dev.anneal.training.trainer;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.anneal.training.kernel.Matmul;
+import dev.anneal.training.lora.LoraSpec;
+import dev.anneal.training.model.BatchShape;
+import dev.anneal.training.model.Llama.Activations;
+import dev.anneal.training.model.LlamaConfig;
+import dev.anneal.training.tensor.DType;
+import dev.anneal.training.trainer.MemoryPlan.Machine;
+import dev.anneal.training.weights.FrozenWeights.Shard;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+class MemoryPlanTest {
+  private static final long GB = 1_000_000_000;
+  private static final Machine H200 = new Machine(141 * GB, 2000 * GB, 1);
+
+  @Test
+  void whatFitsNeedsNothing() {
+    MemoryPlan plan = plan("llama3.1-8b", DType.FP8, Activations.KEEP, 4, H200);
+    assertThat(plan.fits()).isTrue();
+    assertThat(plan.smallestOffloadRatio()).hasValue(0);
+    assertThat(plan.largestMicroBatch()).isGreaterThan(4);
+    assertThat(plan.longestSequence()).isGreaterThan(4096);
+  }
+
+  @Test
+  void theLargestBatchAndSequenceAreTheLast() {
+    MemoryPlan plan = plan("llama3.1-8b", DType.BF16, Activations.KEEP, 4, H200);
+    long rows = plan.largestMicroBatch();
+    assertThat(fits(plan, new BatchShape(rows, 1024))).isTrue();
+    assertThat(fits(plan, new BatchShape(rows + 1, 1024))).isFalse();
+    long length = plan.longestSequence();
+    assertThat(fits(plan, new BatchShape(1, length))).isTrue();
+    assertThat(fits(plan, new BatchShape(1, length + 1))).isFalse();
+  }
+
+  @Test
+  void theSmallestRatioIsTheFirst() {
+    MemoryPlan plan =
+        plan("llama3.1-70b", DType.FP8, Activations.CHECKPOINT, 1, new Machine(80 * GB, 500 * GB, 1));
+    assertThat(plan.fits()).isFalse();
+    double ratio = plan.smallestOffloadRatio().orElseThrow();
+    assertThat(ratio).isBetween(0.1, 0.5);
+    assertThat(fits(plan, ratio)).isTrue();
+    assertThat(fits(plan, ratio - 0.01)).isFalse();
+    assertThat(plan.remedy()).hasValueSatisfying(
+        setting -> assertThat(setting).isEqualTo("base_weights.offload_ratio=%.2f", ratio));
+  }
+
+  @Test
+  void oneSettingIsNamedWhereOneIsEnough() {
+    MemoryPlan kept = plan("llama3.1-8b", DType.BF16, Activations.KEEP, 8, at(40));
+    assertThat(kept.remedy()).hasValue("activations.checkpoint=layer");
+    MemoryPlan stored = plan("llama3.1-70b", DType.BF16, Activations.CHECKPOINT, 1, H200);
+    assertThat(stored.remedy()).hasValue("base_weights.dtype=fp8");
+  }
+
+  @Test
+  void severalSettingsAreNamedWhereOneIsNotEnough() {
+    MemoryPlan plan = plan("llama3.1-8b", DType.BF16, Activations.KEEP, 8, at(12));
+    assertThat(plan.remedy())
+        .hasValueSatisfying(
+            settings ->
+                assertThat(settings)
+                    .startsWith("activations.checkpoint=layer and base_weights.dtype=fp8 and "));
+  }
+
+  @Test
+  void nothingIsNamedWhereNothingHelps() {
+    MemoryPlan plan =
+        plan("llama3.1-405b", DType.BF16, Activations.KEEP, 8, new Machine(8 * GB, 64 * GB, 1));
+    assertThat(plan.remedy()).isEmpty();
+    assertThat(plan.smallestOffloadRatio()).isEmpty();
+    assertThat(plan.largestMicroBatch()).isZero();
+    assertThat(plan.longestSequence()).isZero();
+  }
+
+  @Test
+  void aSmallHostIsNoPlaceForWeights() {
+    MemoryPlan plan =
+        plan("llama3.1-70b", DType.FP8, Activations.CHECKPOINT, 1, new Machine(80 * GB, 16 * GB, 1));
+    assertThat(plan.smallestOffloadRatio()).isEmpty();
+  }
+
+  private static Machine at(long gigabytes) {
+    return new Machine(gigabytes * GB, Long.MAX_VALUE, 1);
+  }
+
+  private static boolean fits(MemoryPlan plan, BatchShape batch) {
+    return new MemoryPlan(plan.rank(), batch, plan.machine()).fits();
+  }
+
+  private static boolean fits(MemoryPlan plan, double ratio) {
+    return new MemoryPlan(plan.rank().withOffloadRatio(ratio), plan.batch(), plan.machine()).fits();
+  }
+
+  private static MemoryPlan plan(
+      String shape, DType base, Activations activations, int rows, Machine machine) {
+    TrainingSpec start = Recipe.full(1, 1e-4).spec();
+    TrainingSpec spec =
+        new TrainingSpec(
+            TrainingSpec.Mode.LORA,
+            new LoraSpec(16, 16, 0, false, List.of("all-linear")),
+            new TrainingSpec.Weights(base, Shard.NONE, 0),
+            new TrainingSpec.Compute(DType.BF16, Matmul.COMPUTE, activations),
+            start.batches(),
+            start.updates(),
+            0,
+            0);
+    LlamaConfig config = LlamaConfig.named(shape);
+    MemoryTable.Rank rank = new MemoryTable.Rank(config, spec, 1, 1, false);
+    return new MemoryPlan(rank, new BatchShape(rows, 1024), machine);
+  }
+}

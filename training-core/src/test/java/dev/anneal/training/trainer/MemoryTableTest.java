@@ -1,0 +1,121 @@
+package dev.anneal.training.trainer;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import dev.anneal.training.kernel.Matmul;
+import dev.anneal.training.lora.LoraSpec;
+import dev.anneal.training.model.BatchShape;
+import dev.anneal.training.model.Llama.Activations;
+import dev.anneal.training.model.LlamaConfig;
+import dev.anneal.training.tensor.DType;
+import dev.anneal.training.trainer.MemoryTable.Part;
+import dev.anneal.training.trainer.MemoryTable.Row;
+import dev.anneal.training.weights.FrozenWeights.Shard;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class MemoryTableTest {
+  private static final LlamaConfig LARGE = LlamaConfig.named("llama3.1-8b");
+  private static final long WEIGHTS_IN_LAYERS = 6_979_321_856L;
+
+  /** 64 times the sum of in and out of the seven modules, in 32 layers. */
+  private static final long ADAPTER_WEIGHTS = 167_772_160L;
+
+  /**
+   * What 8B's shape held at most on an H200 on 2026-11-23, in GB: docs/performance.md. The table
+   * does not know what the allocator rounds.
+   */
+  @ParameterizedTest
+  @CsvSource({
+    "BF16, KEEP, 4, 0, 34.4",
+    "FP8, KEEP, 4, 0, 27.6",
+    "FP8, CHECKPOINT, 4, 0, 14.4",
+    "FP8, CHECKPOINT, 8, 0, 16.4",
+    "FP8, CHECKPOINT, 8, 0.5, 13.4",
+    "FP8, CHECKPOINT, 8, 1, 9.9"
+  })
+  void comesNearWhatWasMeasured(
+      DType base, String kept, int rows, double offloadRatio, double measured) {
+    Activations activations = kept.equals("KEEP") ? Activations.KEEP : Activations.CHECKPOINT;
+    MemoryTable table =
+        MemoryTable.of(rank(base, activations, offloadRatio), new BatchShape(rows, 1024));
+    System.out.printf(
+        "memory, %s %s %s x 1,024, offload %s: %.2f GB by the table, %.1f measured%n",
+        base, kept, rows, offloadRatio, table.tensorBytes() / 1e9, measured);
+    assertThat(table.tensorBytes() / 1e9).isCloseTo(measured, within(0.01 * measured));
+  }
+
+  @Test
+  void lastingRowsAreWhatTheShapeSays() {
+    MemoryTable table = MemoryTable.of(rank(DType.BF16, Activations.KEEP, 0), new BatchShape(1, 8));
+    assertThat(device(table, Part.FROZEN)).isEqualTo(2 * WEIGHTS_IN_LAYERS + 32 * 2 * 4096 * 2);
+    assertThat(device(table, Part.VOCABULARY)).isEqualTo(2L * 128_256 * 4096 * 2);
+    // 4 bytes of fp32, 4 of gradient, 8 of moments, 2 to compute with
+    assertThat(device(table, Part.TRAINED)).isEqualTo(18 * ADAPTER_WEIGHTS);
+    assertThat(table.tensors()).noneMatch(row -> row.name().contains("transpose"));
+  }
+
+  @Test
+  void whatLeavesTheGpuIsOnTheHost() {
+    BatchShape batch = new BatchShape(1, 1024);
+    MemoryTable here = MemoryTable.of(rank(DType.FP8, Activations.CHECKPOINT, 0), batch);
+    MemoryTable half = MemoryTable.of(rank(DType.FP8, Activations.CHECKPOINT, 0.5), batch);
+    long moved = half.hostBytes() - here.hostBytes();
+    assertThat(moved).isBetween(WEIGHTS_IN_LAYERS / 2, WEIGHTS_IN_LAYERS / 2 * 33 / 32);
+    long buffers = device(half, Part.FROZEN) - (device(here, Part.FROZEN) - WEIGHTS_IN_LAYERS / 2);
+    assertThat(buffers).isCloseTo(2 * WEIGHTS_IN_LAYERS / 32, within(1L << 20));
+
+    MemoryTable inputs = MemoryTable.of(rank(DType.FP8, Activations.CHECKPOINT_ON_HOST, 0), batch);
+    long input = 1024L * 4096 * 2;
+    assertThat(inputs.hostBytes() - here.hostBytes()).isEqualTo(32 * input);
+    assertThat(here.tensorBytes() - inputs.tensorBytes()).isEqualTo(30 * input);
+  }
+
+  @Test
+  void aSnapshotIsOfWhatRankZeroWrites() {
+    TrainingSpec spec = rank(DType.FP8, Activations.KEEP, 0).spec();
+    MemoryTable none =
+        MemoryTable.of(new MemoryTable.Rank(LARGE, spec, 1, 1, false), new BatchShape(1, 8));
+    MemoryTable taken =
+        MemoryTable.of(new MemoryTable.Rank(LARGE, spec, 1, 1, true), new BatchShape(1, 8));
+    long bytes = 14 * ADAPTER_WEIGHTS;
+    assertThat(taken.hostBytes() - none.hostBytes()).isBetween(bytes, bytes * 33 / 32);
+    assertThat(taken.deviceBytes()).isEqualTo(none.deviceBytes());
+  }
+
+  @Test
+  void allWeightsThatTrainAreNoFrozenRows() {
+    TrainingSpec full =
+        Recipe.full(1, 1e-4).computeDtype(DType.BF16).activations(Activations.CHECKPOINT).spec();
+    MemoryTable table =
+        MemoryTable.of(new MemoryTable.Rank(LARGE, full, 1, 1, false), new BatchShape(1, 1024));
+    assertThat(table.tensors()).noneMatch(row -> row.part() == Part.FROZEN);
+    assertThat(device(table, Part.TRAINED)).isEqualTo(18 * 8_030_261_248L);
+  }
+
+  private static long device(MemoryTable table, Part part) {
+    return table.tensors().stream()
+        .filter(row -> row.part() == part)
+        .mapToLong(Row::deviceBytes)
+        .sum();
+  }
+
+  private static MemoryTable.Rank rank(DType base, Activations activations, double offloadRatio) {
+    TrainingSpec start = Recipe.full(1, 1e-4).spec();
+    TrainingSpec spec =
+        new TrainingSpec(
+            TrainingSpec.Mode.LORA,
+            new LoraSpec(64, 64, 0, false, List.of("all-linear")),
+            new TrainingSpec.Weights(base, Shard.NONE, offloadRatio),
+            new TrainingSpec.Compute(
+                DType.BF16, base == DType.FP8 ? Matmul.FP8 : Matmul.COMPUTE, activations),
+            start.batches(),
+            start.updates(),
+            0,
+            0);
+    return new MemoryTable.Rank(LARGE, spec, 1, 1, false);
+  }
+}
