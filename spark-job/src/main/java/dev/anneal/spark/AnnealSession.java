@@ -211,7 +211,8 @@ public final class AnnealSession {
    */
   public EvaluationResult evaluate(String file, Map<String, ?> options) {
     EvaluationRequest request =
-        EvaluationOptions.request(options, existing, new ConfigLoader(ConfigContext.of(spark)), file);
+        EvaluationOptions.request(
+            options, existing, new ConfigLoader(ConfigContext.of(spark)), file);
     return inSession(session -> EvaluationJob.execute(request, session, out, Medium.FILE));
   }
 

@@ -56,22 +56,20 @@ class RowSourcesTest {
             .spec();
     DatasetManifest manifest = prepare(spec);
     assertThat(manifest.notes()).containsExactly("Fields that nothing reads: source.");
-    assertThat(sources(spec, Split.TRAIN))
-        .containsExactly("1 chat", "2 the web", "3 chat", "4 d");
+    assertThat(sources(spec, Split.TRAIN)).containsExactly("1 chat", "2 the web", "3 chat", "4 d");
     assertThat(sources(spec, Split.EVAL)).containsExactly("5 code", "6 code");
   }
 
   @Test
   void filesThatDifferInTheirNumbersAloneAreOneSource() {
-    assertThat(named("s3a://b/x/part-00000-1.parquet", "s3a://b/x/part-00001-1.parquet"))
-        .isEmpty();
-    assertThat(named("file:/d/train-00000-of-00002.parquet", "file:/d/train-00001-of-00002.parquet"))
+    assertThat(named("s3a://b/x/part-00000-1.parquet", "s3a://b/x/part-00001-1.parquet")).isEmpty();
+    assertThat(
+            named("file:/d/train-00000-of-00002.parquet", "file:/d/train-00001-of-00002.parquet"))
         .isEmpty();
     assertThat(named("file:/d/a.jsonl")).isEmpty();
     assertThat(named("file:/d/a.jsonl.gz", "file:/d/b_2.jsonl", "file:/d/b_10.jsonl"))
         .containsExactlyInAnyOrderEntriesOf(
-            Map.of(
-                "file:/d/a.jsonl.gz", "a", "file:/d/b_2.jsonl", "b", "file:/d/b_10.jsonl", "b"));
+            Map.of("file:/d/a.jsonl.gz", "a", "file:/d/b_2.jsonl", "b", "file:/d/b_10.jsonl", "b"));
     assertThat(named("file:/d/flan/a.json", "file:/d/flan/b/a.json", "file:/d/dolly/part-0.json"))
         .containsExactlyInAnyOrderEntriesOf(
             Map.of(
@@ -108,8 +106,7 @@ class RowSourcesTest {
     for (String name : List.of("input_ids", "row_lengths", "target_spans")) {
       Field element =
           new Field("element", FieldType.notNullable(new ArrowType.Int(32, true)), null);
-      fields.add(
-          new Field(name, FieldType.notNullable(new ArrowType.List()), List.of(element)));
+      fields.add(new Field(name, FieldType.notNullable(new ArrowType.List()), List.of(element)));
     }
     int[][] values = {{5, 6, 7}, {2, 1}, {1, 2}};
     try (BufferAllocator allocator = new RootAllocator();

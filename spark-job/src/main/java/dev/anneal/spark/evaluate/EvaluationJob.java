@@ -90,8 +90,7 @@ public final class EvaluationJob {
             ? null
             : "%s/%s/%s".formatted(request.output(), EvaluationFiles.WORK, runId);
     try {
-      Checked checked =
-          EvaluationCheck.check(request, work, session.conf(), session.hadoop());
+      Checked checked = EvaluationCheck.check(request, work, session.conf(), session.hadoop());
       return new EvaluationJob(request, runId, session, display).run(checked, work);
     } catch (LateRefusalException e) {
       throw new JobFailedException(e.getMessage(), e);
@@ -158,9 +157,7 @@ public final class EvaluationJob {
     EvaluatedRows rows = checked.rows();
     EvaluationInputs inputs = EvaluationInputs.of(request, checked.shape(), rows, storage);
     List<EvaluatedRow> asked =
-        request.generate() == 0
-            ? List.of()
-            : EvaluatedRow.first(rows, request.generate(), storage);
+        request.generate() == 0 ? List.of() : EvaluatedRow.first(rows, request.generate(), storage);
     tell(inputs);
     try (ChatTokenizer tokenizer =
         request.generate() == 0 ? null : ChatTokenizer.load(checked.tokenizer(), storage)) {
@@ -199,7 +196,8 @@ public final class EvaluationJob {
     if (request.dataset() == null) {
       inputs
           .leftOut()
-          .forEach((reason, count) -> display.line("%s rows left out: %s".formatted(count, reason)));
+          .forEach(
+              (reason, count) -> display.line("%s rows left out: %s".formatted(count, reason)));
       DatasetManifest manifest = inputs.rows().manifest();
       if (manifest.rows().truncated() > 0) {
         display.line(
@@ -312,8 +310,7 @@ public final class EvaluationJob {
           "%s rows hold no learned token and have no loss.".formatted(result.rowsWithoutTargets()));
     }
     if (request.generate() > result.answers().size()) {
-      display.line(
-          "Only %s rows have a prompt to answer.".formatted(result.answers().size()));
+      display.line("Only %s rows have a prompt to answer.".formatted(result.answers().size()));
     }
     if (output != null) {
       display.line("");

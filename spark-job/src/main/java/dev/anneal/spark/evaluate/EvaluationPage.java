@@ -162,7 +162,8 @@ final class EvaluationPage {
                 // a carriage return as it stands would be read as another character
                 case '\r' -> escaped.append("&#13;");
                 default -> {
-                  boolean none = Character.isISOControl(c) || Character.getType(c) == Character.SURROGATE;
+                  boolean none =
+                      Character.isISOControl(c) || Character.getType(c) == Character.SURROGATE;
                   escaped.appendCodePoint(none ? 0xFFFD : c);
                 }
               }

@@ -51,8 +51,12 @@ public record EvaluationRequest(
           "data.max_length=" + Integer.MAX_VALUE);
 
   public EvaluationRequest {
-    require(dataset != null || config.data().rows().source() != null, "there are no rows: name a prepared data set or data");
-    require(split == null || dataset != null, "a split is named, but only prepared data sets have some: leave it out");
+    require(
+        dataset != null || config.data().rows().source() != null,
+        "there are no rows: name a prepared data set or data");
+    require(
+        split == null || dataset != null,
+        "a split is named, but only prepared data sets have some: leave it out");
     require(generate >= 0, "generate is %s, but must be 0 or more".formatted(generate));
     require(maxTokens >= 1, "max tokens is %s, but must be 1 or more".formatted(maxTokens));
     require(batchSize >= 1, "batch size is %s, but must be 1 or more".formatted(batchSize));

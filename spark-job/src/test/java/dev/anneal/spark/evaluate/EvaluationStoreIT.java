@@ -58,8 +58,7 @@ class EvaluationStoreIT {
           JsonNode ofLocal = JSON.readTree(folder.resolve("out/evaluation.json").toFile());
           assertThat(json.at("/data/sha256")).isEqualTo(ofLocal.at("/data/sha256"));
           assertThat(json.at("/model/fingerprint")).isEqualTo(ofLocal.at("/model/fingerprint"));
-          assertThat(json.at("/adapter/path").textValue())
-              .isEqualTo(S3Server.uri("adapter_final"));
+          assertThat(json.at("/adapter/path").textValue()).isEqualTo(S3Server.uri("adapter_final"));
         }
         assertThatThrownBy(
                 () -> evaluate(spark, "s3a://" + S3Server.BUCKET, S3Server.uri("out"), 1))

@@ -143,7 +143,12 @@ class EvaluationTest {
 
     Executed trained =
         evaluate(
-            "--dataset", dir.resolve("run/dataset").toString(), "--split", "train", "--model", MODEL);
+            "--dataset",
+            dir.resolve("run/dataset").toString(),
+            "--split",
+            "train",
+            "--model",
+            MODEL);
     assertThat(trained.code()).as(trained.err()).isZero();
     assertThat(trained.out()).containsPattern("all rows +280 ").doesNotContain("adapted");
   }
@@ -195,7 +200,9 @@ class EvaluationTest {
 
   @Test
   void everyCharacterOfForeignTextIsOneOfText() {
-    assertThat(EvaluationPage.escaped("<a href='x' on=\"y\">&amp;\u0000\u001b[31m\r\n\t\ud83d\ude00\ud83d"))
+    assertThat(
+            EvaluationPage.escaped(
+                "<a href='x' on=\"y\">&amp;\u0000\u001b[31m\r\n\t\ud83d\ude00\ud83d"))
         .isEqualTo(
             "&lt;a href=&#39;x&#39; on=&quot;y&quot;&gt;&amp;amp;\ufffd\ufffd[31m&#13;\n\t\ud83d\ude00\ufffd");
   }
@@ -205,11 +212,20 @@ class EvaluationTest {
     String output = dir.resolve("out").toString();
     Map<String, Object> options =
         Map.of(
-            "model", MODEL, "data", ROWS, "output", output, "data.limit", 12, "generate", 1,
-            "max_tokens", 4);
+            "model",
+            MODEL,
+            "data",
+            ROWS,
+            "output",
+            output,
+            "data.limit",
+            12,
+            "generate",
+            1,
+            "max_tokens",
+            4);
     StringWriter said = new StringWriter();
-    EvaluationResult result =
-        Anneal.on(spark).printTo(new PrintWriter(said)).evaluate(options);
+    EvaluationResult result = Anneal.on(spark).printTo(new PrintWriter(said)).evaluate(options);
     assertThat(result.output()).isEqualTo(output);
     assertThat(result.all().rows()).isEqualTo(12);
     assertThat(result.all().base().perplexity()).isEqualTo(Math.exp(result.all().base().mean()));
@@ -223,8 +239,7 @@ class EvaluationTest {
     assertThatThrownBy(() -> Anneal.on(spark).evaluate(options))
         .isInstanceOf(BadRequestException.class)
         .hasMessageContaining("already holds an evaluation");
-    assertThat(
-            Anneal.on(spark).printTo(new PrintWriter(said)).overwrite().evaluate(options).all())
+    assertThat(Anneal.on(spark).printTo(new PrintWriter(said)).overwrite().evaluate(options).all())
         .isEqualTo(result.all());
     assertThatThrownBy(() -> Anneal.on(spark).evaluate(Map.of("model", MODEL, "rows", ROWS)))
         .isInstanceOf(BadRequestException.class)
@@ -294,7 +309,13 @@ class EvaluationTest {
         .contains("There is no adapter in " + dir);
     assertThat(
             refusal(
-                "--data", ROWS, "--output", out, "--generate", "1", "--set",
+                "--data",
+                ROWS,
+                "--output",
+                out,
+                "--generate",
+                "1",
+                "--set",
                 "data.train_on_prompt=true"))
         .contains("no prompt to answer", "train_on_prompt");
     assertThat(names(Path.of(out))).isEmpty();
@@ -315,10 +336,14 @@ class EvaluationTest {
     Anneal.on(spark)
         .prep(
             Map.of(
-                "data.source", rows.toString(),
-                "data.format", "tokenized",
-                "model.tokenizer", MODEL,
-                "output.path", dir.resolve("long").toString()));
+                "data.source",
+                rows.toString(),
+                "data.format",
+                "tokenized",
+                "model.tokenizer",
+                MODEL,
+                "output.path",
+                dir.resolve("long").toString()));
     assertThat(refusal("--dataset", dir + "/long"))
         .contains("part-00000.arrow row 0 of", "600 tokens", "context has 512");
     assertThat(refusal("--dataset", dir + "/long", "--split", "eval"))

@@ -131,13 +131,15 @@ public final class EvaluationRun {
             ModelLoader.placement(spec.weights(), spec.compute(), ranks),
             ranks,
             listener)) {
-      if (inputs.adapter() == null) {
-        Llama base = GenerationRun.llama(spec, model, ranks, kernels);
-        return new Measured(losses(base, null), answers(base), List.of());
+      boolean alone = inputs.adapter() == null;
+      LoraModel baseModel = alone ? model : withoutAdapter(model);
+      Llama base = GenerationRun.llama(spec, baseModel, ranks, kernels);
+      Llama adapted = alone ? null : GenerationRun.llama(spec, model, ranks, kernels);
+      List<SequenceLosses> losses = losses(base, adapted);
+      if (!inputs.prompts().isEmpty()) {
+        listener.onPhase("generating");
       }
-      Llama base = GenerationRun.llama(spec, withoutAdapter(model), ranks, kernels);
-      Llama adapted = GenerationRun.llama(spec, model, ranks, kernels);
-      return new Measured(losses(base, adapted), answers(base), answers(adapted));
+      return new Measured(losses, answers(base), alone ? List.of() : answers(adapted));
     }
   }
 
@@ -236,7 +238,8 @@ public final class EvaluationRun {
     for (int row = 0; row < counts.length; row++) {
       int end = start + sequence.rowLengths()[row];
       for (int span = 0; span < spans.length; span += 2) {
-        counts[row] += Math.max(0, Math.min(end, spans[span + 1]) - Math.max(start + 1, spans[span]));
+        counts[row] +=
+            Math.max(0, Math.min(end, spans[span + 1]) - Math.max(start + 1, spans[span]));
       }
       start = end;
     }
@@ -275,7 +278,6 @@ public final class EvaluationRun {
     if (inputs.prompts().isEmpty()) {
       return List.of();
     }
-    listener.onPhase("generating");
     Generator generator = new Generator(llama, ranks.world(), ranks::check);
     GenerationListener cancellable =
         new GenerationRun.Cancellable(listener, GenerationListener.NONE);

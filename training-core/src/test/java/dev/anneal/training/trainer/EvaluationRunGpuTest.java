@@ -42,9 +42,7 @@ class EvaluationRunGpuTest {
     Gpus.bind(GPU);
     TrainingSpec.Weights weights = new TrainingSpec.Weights(stored, Shard.NONE, offloadRatio);
     List<SequenceLosses> found = measure(weights, compute, matmul, GPU);
-    assertThat(measure(weights, compute, matmul, GPU))
-        .usingRecursiveComparison()
-        .isEqualTo(found);
+    assertThat(measure(weights, compute, matmul, GPU)).usingRecursiveComparison().isEqualTo(found);
     List<SequenceLosses> onCpu =
         measure(TrainingSpec.Weights.whole(DType.FP32), DType.FP32, Matmul.COMPUTE, Device.CPU);
     for (Function<SequenceLosses, double[]> which :
@@ -67,16 +65,10 @@ class EvaluationRunGpuTest {
     int[] ids = rows.get(0).inputIds();
     TokenSequence unlearned =
         new TokenSequence(Arrays.copyOf(ids, 2), new int[] {2}, new int[] {0, 1});
-    List<TokenSequence> all =
-        Stream.concat(rows.stream(), Stream.of(unlearned))
-            .toList();
+    List<TokenSequence> all = Stream.concat(rows.stream(), Stream.of(unlearned)).toList();
     return EvaluationRun.run(
             new GenerationRun.Spec(
-                weights,
-                compute,
-                matmul,
-                4,
-                new GenerationSpec(1, Sampling.GREEDY, Set.of())),
+                weights, compute, matmul, 4, new GenerationSpec(1, Sampling.GREEDY, Set.of())),
             new EvaluationRun.Inputs(
                 new ModelSource.Folder(reference.model()),
                 reference.adapter("adapter_final"),

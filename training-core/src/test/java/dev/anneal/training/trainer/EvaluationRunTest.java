@@ -109,7 +109,10 @@ class EvaluationRunTest {
         found.values().forEach(rank -> together.addAll(rank.losses()));
         together.sort(Comparator.comparingLong(SequenceLosses::sequence));
         Measured all = new Measured(together, List.of(), List.of());
-        assertThat(together).extracting(SequenceLosses::sequence).hasSize(11).doesNotHaveDuplicates();
+        assertThat(together)
+            .extracting(SequenceLosses::sequence)
+            .hasSize(11)
+            .doesNotHaveDuplicates();
         assertThat(sums(all, false)).isEqualTo(sums(one, false));
         assertThat(sums(all, true)).isEqualTo(sums(one, true));
       }
