@@ -6,6 +6,7 @@ import dev.anneal.spark.preflight.BuildCheck;
 import dev.anneal.spark.storage.ModelLocation;
 import dev.anneal.spark.train.Specs;
 import dev.anneal.storage.Storage;
+import dev.anneal.training.InvalidModelException;
 import dev.anneal.training.model.BatchShape;
 import dev.anneal.training.model.LlamaConfig;
 import dev.anneal.training.model.ModelSource;
@@ -28,11 +29,16 @@ public final class RunMemory {
    *     names the settings with which it fits
    */
   public static void print(PlanRequest request, Configuration hadoop, PrintWriter out) {
-    MemoryPlan plan = plan(request, hadoop);
-    out.print(MemoryReport.of(plan));
-    out.flush();
-    if (!plan.fits()) {
-      throw new BadRequestException(MemoryReport.refusal(plan));
+    try {
+      MemoryPlan plan = plan(request, hadoop);
+      out.print(MemoryReport.of(plan));
+      out.flush();
+      if (!plan.fits()) {
+        throw new BadRequestException(MemoryReport.refusal(plan));
+      }
+    } catch (InvalidModelException e) {
+      // what is wrong is the request: no run has begun
+      throw new BadRequestException(e.getMessage(), e);
     }
   }
 
@@ -41,6 +47,7 @@ public final class RunMemory {
     AnnealConfig config = request.config();
     BuildCheck.check(config);
     LlamaConfig shape = shape(config, new Storage(hadoop));
+    BuildCheck.checkShape(config, shape);
     // how many steps there are decides nothing here
     TrainingSpec spec = Specs.training(config, config.globalBatch());
     MemoryTable.Rank rank =
