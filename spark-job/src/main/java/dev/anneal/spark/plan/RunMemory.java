@@ -23,27 +23,34 @@ public final class RunMemory {
   private RunMemory() {}
 
   /**
-   * Prints what a run takes and what of it is left.
+   * Prints what a run takes and what else would fit.
    *
-   * @throws BadRequestException if it does not fit, or cannot be carried out at all; the sentence
-   *     names the settings with which it fits
+   * @throws BadRequestException if it cannot be carried out at all
    */
-  public static void print(PlanRequest request, Configuration hadoop, PrintWriter out) {
+  public static MemoryPlan print(PlanRequest request, Configuration hadoop, PrintWriter out) {
     try {
       MemoryPlan plan = plan(request, hadoop);
       out.print(MemoryReport.of(plan));
       out.flush();
-      if (!plan.fits()) {
-        throw new BadRequestException(MemoryReport.refusal(plan));
-      }
+      return plan;
     } catch (InvalidModelException e) {
       // what is wrong is the request: no run has begun
       throw new BadRequestException(e.getMessage(), e);
     }
   }
 
-  /** The plan of the run. */
-  static MemoryPlan plan(PlanRequest request, Configuration hadoop) {
+  /**
+   * Refuses a run that does not fit.
+   *
+   * @throws BadRequestException naming the settings with which it would
+   */
+  public static void requireFits(MemoryPlan plan) {
+    if (!plan.fits()) {
+      throw new BadRequestException(MemoryReport.refusal(plan));
+    }
+  }
+
+  private static MemoryPlan plan(PlanRequest request, Configuration hadoop) {
     AnnealConfig config = request.config();
     BuildCheck.check(config);
     LlamaConfig shape = shape(config, new Storage(hadoop));
