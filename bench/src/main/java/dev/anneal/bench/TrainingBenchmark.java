@@ -263,7 +263,7 @@ final class TrainingBenchmark implements Callable<Integer> {
     }
     line.put("step_milliseconds", 1000 * seconds / measured.size());
     line.put("peak_gb", last.peakMemoryBytes() / 1e9);
-    if (rows == null) {
+    if (rows == null && on == On.GPU) {
       line.put("predicted_gb", table().tensorBytes() / 1e9);
       line.put("predicted_device_gb", table().deviceBytes() / 1e9);
     }

@@ -16,13 +16,17 @@ import dev.anneal.spark.generate.GenerationFrames;
 import dev.anneal.spark.job.Run;
 import dev.anneal.spark.merge.MergeJob;
 import dev.anneal.spark.merge.MergeRequest;
+import dev.anneal.spark.plan.PlanRequest;
+import dev.anneal.spark.plan.RunMemory;
 import dev.anneal.spark.progress.ProgressDisplay.Medium;
 import dev.anneal.spark.session.CallersSession;
 import dev.anneal.spark.storage.RunFolder;
+import dev.anneal.training.trainer.MemoryPlan;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 import java.util.function.Function;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.sql.Dataset;
@@ -214,6 +218,26 @@ public final class AnnealSession {
         EvaluationOptions.request(
             options, existing, new ConfigLoader(ConfigContext.of(spark)), file);
     return inSession(session -> EvaluationJob.execute(request, session, out, Medium.FILE));
+  }
+
+  /**
+   * Says what a run would take of GPUs and hosts, and starts nothing.
+   *
+   * @param file path or URI; {@code null} for the defaults
+   * @param options {@code gpu_memory} (such as {@code 141GB}; if it is not given, that of the
+   *     smallest GPU of the driver's machine), {@code host_memory}, and values of the configuration
+   *     by key
+   * @return what fits, and what would
+   */
+  public MemoryPlan plan(String file, Map<String, ?> options) {
+    Map<String, Object> config = new TreeMap<>(options);
+    config.keySet().removeAll(List.of("gpu_memory", "host_memory"));
+    PlanRequest request =
+        PlanRequest.of(
+            load(file, config),
+            text(options, "gpu_memory", null),
+            text(options, "host_memory", null));
+    return RunMemory.print(request, hadoop(), out);
   }
 
   private static String text(Map<String, ?> options, String name, String missing) {

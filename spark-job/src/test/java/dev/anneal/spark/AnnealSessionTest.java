@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.anneal.data.AnnealDataset;
+import dev.anneal.training.trainer.MemoryPlan;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
@@ -43,6 +44,25 @@ class AnnealSessionTest {
       assertThat(spark.sparkContext().getLocalProperty("spark.job.description"))
           .as("what the caller has set for the thread")
           .isEqualTo("mine");
+    }
+  }
+
+  @Test
+  void plansARunThatNobodyStarts() throws IOException {
+    try (SparkSession spark = session()) {
+      StringWriter said = new StringWriter();
+      MemoryPlan plan =
+          Anneal.on(spark)
+              .printTo(new PrintWriter(said))
+              .plan(
+                  null,
+                  Map.of(
+                      "model.path", "random:llama3.1-70b",
+                      "cluster.gpus_per_node", 1,
+                      "gpu_memory", "80GB"));
+      assertThat(plan.fits()).isFalse();
+      assertThat(plan.remedy()).isPresent();
+      assertThat(said.toString()).contains("of 80.0 GB");
     }
   }
 

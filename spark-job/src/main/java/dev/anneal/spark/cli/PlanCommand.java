@@ -62,8 +62,9 @@ final class PlanCommand implements Callable<Integer> {
     }
     PlanRequest request =
         PlanRequest.of(config.load(List.of(), values), gpuMemory, hostMemory);
-    RunMemory.print(
-        request, ConfigContext.ofProcess().hadoop().get(), spec.commandLine().getOut());
+    RunMemory.requireFits(
+        RunMemory.print(
+            request, ConfigContext.ofProcess().hadoop().get(), spec.commandLine().getOut()));
     return 0;
   }
 }

@@ -6,6 +6,7 @@ import dev.anneal.spark.preflight.BuildCheck;
 import dev.anneal.spark.storage.ModelLocation;
 import dev.anneal.spark.train.Specs;
 import dev.anneal.storage.Storage;
+import dev.anneal.training.InvalidModelException;
 import dev.anneal.training.model.BatchShape;
 import dev.anneal.training.model.LlamaConfig;
 import dev.anneal.training.model.ModelSource;
@@ -22,25 +23,38 @@ public final class RunMemory {
   private RunMemory() {}
 
   /**
-   * Prints what a run takes and what of it is left.
+   * Prints what a run takes and what else would fit.
    *
-   * @throws BadRequestException if it does not fit, or cannot be carried out at all; the sentence
-   *     names the settings with which it fits
+   * @throws BadRequestException if it cannot be carried out at all
    */
-  public static void print(PlanRequest request, Configuration hadoop, PrintWriter out) {
-    MemoryPlan plan = plan(request, hadoop);
-    out.print(MemoryReport.of(plan));
-    out.flush();
+  public static MemoryPlan print(PlanRequest request, Configuration hadoop, PrintWriter out) {
+    try {
+      MemoryPlan plan = plan(request, hadoop);
+      out.print(MemoryReport.of(plan));
+      out.flush();
+      return plan;
+    } catch (InvalidModelException e) {
+      // what is wrong is the request: no run has begun
+      throw new BadRequestException(e.getMessage(), e);
+    }
+  }
+
+  /**
+   * Refuses a run that does not fit.
+   *
+   * @throws BadRequestException naming the settings with which it would
+   */
+  public static void requireFits(MemoryPlan plan) {
     if (!plan.fits()) {
       throw new BadRequestException(MemoryReport.refusal(plan));
     }
   }
 
-  /** The plan of the run. */
-  static MemoryPlan plan(PlanRequest request, Configuration hadoop) {
+  private static MemoryPlan plan(PlanRequest request, Configuration hadoop) {
     AnnealConfig config = request.config();
     BuildCheck.check(config);
     LlamaConfig shape = shape(config, new Storage(hadoop));
+    BuildCheck.checkShape(config, shape);
     // how many steps there are decides nothing here
     TrainingSpec spec = Specs.training(config, config.globalBatch());
     MemoryTable.Rank rank =

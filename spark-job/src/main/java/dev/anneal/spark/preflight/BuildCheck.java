@@ -11,12 +11,17 @@ import java.util.Locale;
 import java.util.stream.IntStream;
 
 /** Whether the training core serves the configuration: what goes together and what does not. */
-final class BuildCheck {
+public final class BuildCheck {
   /** What an FP8 product of the tensor cores takes. */
   private static final int FP8_MULTIPLE = 16;
 
   private BuildCheck() {}
 
+  /**
+   * Checks what the configuration alone tells.
+   *
+   * @throws BadRequestException if settings do not go together
+   */
   public static void check(AnnealConfig config) {
     checkMatmul(config);
     checkOffloading(config);
@@ -45,7 +50,7 @@ final class BuildCheck {
   }
 
   /** Checks what depends on the model's shape. */
-  static void checkShape(AnnealConfig config, LlamaConfig shape) {
+  public static void checkShape(AnnealConfig config, LlamaConfig shape) {
     AnnealConfig.Activations activations = config.activations();
     if (!activations.recomputesAll()
         && activations.recomputedLayers() > shape.numHiddenLayers()) {

@@ -12,7 +12,6 @@ import java.util.List;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.function.LongPredicate;
-import java.util.stream.IntStream;
 
 /** Whether a run fits its machines, and what would make it fit, by {@link MemoryTable}. */
 public record MemoryPlan(Rank rank, BatchShape batch, Machine machine) {
@@ -50,10 +49,21 @@ public record MemoryPlan(Rank rank, BatchShape batch, Machine machine) {
     if (rank.spec().mode() == TrainingSpec.Mode.FULL) {
       return OptionalDouble.empty();
     }
-    return IntStream.rangeClosed(0, RATIOS)
-        .mapToDouble(hundredths -> (double) hundredths / RATIOS)
-        .filter(ratio -> with(rank.withOffloadRatio(ratio)).fits())
-        .findFirst();
+    if (at(0).fits()) {
+      return OptionalDouble.of(0);
+    }
+    // the more is on the host, the less is on the GPU; the first part of it brings buffers too
+    long tooFew =
+        largest(
+            hundredths -> at(hundredths).table().deviceBytes() > machine.gpuBytes(), RATIOS);
+    long fewest = tooFew + 1;
+    return fewest <= RATIOS && at(fewest).fits()
+        ? OptionalDouble.of((double) fewest / RATIOS)
+        : OptionalDouble.empty();
+  }
+
+  private MemoryPlan at(long hundredths) {
+    return with(rank.withOffloadRatio((double) hundredths / RATIOS));
   }
 
   /** The most sequences of this length in a micro-batch that fit; 0: none. */
@@ -169,7 +179,7 @@ public record MemoryPlan(Rank rank, BatchShape batch, Machine machine) {
     return new MemoryPlan(rank, changed, machine);
   }
 
-  /** The largest number up to {@code most} that fits, where all smaller ones do. */
+  /** The largest number up to {@code most} that {@code fits}, where all smaller ones do. */
   private static long largest(LongPredicate fits, long most) {
     long low = 0;
     long high = most + 1;

@@ -48,6 +48,15 @@ class MemoryTableTest {
     assertThat(table.tensorBytes() / 1e9).isCloseTo(measured, within(0.01 * measured));
   }
 
+  /** Likewise of each of two GPUs that weights are split over, to a tenth of a GB. */
+  @Test
+  void comesNearWhatTwoGpusHeld() {
+    TrainingSpec spec = rank(DType.FP8, Activations.KEEP, 0).spec();
+    MemoryTable table =
+        MemoryTable.of(new MemoryTable.Rank(LARGE, spec, 2, 2, false), new BatchShape(4, 1024));
+    assertThat(table.tensorBytes() / 1e9).isCloseTo(24.0, within(0.1));
+  }
+
   @Test
   void lastingRowsAreWhatTheShapeSays() {
     MemoryTable table = MemoryTable.of(rank(DType.BF16, Activations.KEEP, 0), new BatchShape(1, 8));
