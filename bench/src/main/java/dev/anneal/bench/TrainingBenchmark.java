@@ -110,7 +110,9 @@ final class TrainingBenchmark implements Callable<Integer> {
   @Option(names = "--activations", description = "KEEP, CHECKPOINT or CHECKPOINT_ON_HOST")
   private Kept activations = Kept.KEEP;
 
-  @Option(names = "--recomputed", description = "layers that CHECKPOINT is for, the first; the others keep all")
+  @Option(
+      names = "--recomputed",
+      description = "layers that CHECKPOINT is for, the first; the others keep all")
   private int recomputed = Integer.MAX_VALUE;
 
   @Option(names = "--offload", description = "share of the frozen weights in host memory")

@@ -182,8 +182,7 @@ public final class AnnealSession {
    * @return the rows in their order, with four columns more
    */
   public Dataset<Row> generate(String model, Dataset<Row> prompts, Map<String, ?> options) {
-    return inSession(
-        session -> GenerationFrames.ofRows(model, prompts, options, session, out));
+    return inSession(session -> GenerationFrames.ofRows(model, prompts, options, session, out));
   }
 
   /**
@@ -192,8 +191,7 @@ public final class AnnealSession {
    * go there, and the same call goes on where one was cut off.
    */
   public Dataset<Row> generate(String model, String source, Map<String, ?> options) {
-    return inSession(
-        session -> GenerationFrames.ofSource(model, source, options, session, out));
+    return inSession(session -> GenerationFrames.ofSource(model, source, options, session, out));
   }
 
   /**

@@ -394,8 +394,7 @@ class RefusalsTest {
         .contains("but lora.dropout is 0.1", "set compute.matmul=bf16");
     assertThat(refusal(sets(fp8, "base_weights.dtype=fp8", "training.mode=full")))
         .contains("but training.mode is full");
-    assertThat(
-            refusal("--set", "training.mode=full", "--set", "base_weights.dtype=fp8"))
+    assertThat(refusal("--set", "training.mode=full", "--set", "base_weights.dtype=fp8"))
         .isEqualTo(
             "base_weights.dtype is fp8, but with training.mode=full it is what the trained model is written in: set base_weights.dtype=bf16 or fp32.");
     assertThat(

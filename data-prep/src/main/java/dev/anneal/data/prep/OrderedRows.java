@@ -37,8 +37,7 @@ public final class OrderedRows {
     for (FileInfo file : SourceFiles.find(source, copies, storage)) {
       long row = 1;
       for (FileRange range : FileRange.of(file, storage)) {
-        try (SourceRows rows =
-            new FileSlice(range, index, row, Long.MAX_VALUE).open(storage)) {
+        try (SourceRows rows = new FileSlice(range, index, row, Long.MAX_VALUE).open(storage)) {
           rows.forEachRemaining(taker);
           index += rows.taken();
           row += rows.taken();

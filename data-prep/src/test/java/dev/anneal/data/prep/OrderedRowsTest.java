@@ -35,8 +35,7 @@ class OrderedRowsTest {
         .containsExactly(
             "{\"n\":1}", "{\"n\":2}", "{\"n\":3}", "{\"n\":4}", "{broken", "{\"n\":\"5\"}");
     assertThat(OrderedRows.needSpark(dir.toString(), storage)).isFalse();
-    assertThatThrownBy(
-            () -> OrderedRows.ofFiles(dir + "/*.parquet", "", storage, rows::add))
+    assertThatThrownBy(() -> OrderedRows.ofFiles(dir + "/*.parquet", "", storage, rows::add))
         .isInstanceOf(InvalidDataException.class)
         .hasMessageContaining("matches no file");
   }

@@ -52,9 +52,7 @@ public final class Key {
     if (key instanceof Tuple tuple) {
       return tuple.items().stream().allMatch(Key::isHashable);
     }
-    return !(key instanceof List)
-        && !(key instanceof Map)
-        && !PythonSet.isLike(key);
+    return !(key instanceof List) && !(key instanceof Map) && !PythonSet.isLike(key);
   }
 
   private static Object ofDouble(double number) {

@@ -193,8 +193,7 @@ final class GenerateCommand implements Callable<Integer> {
         "--top-p and --top-k draw, but nothing is drawn without --temperature: add --temperature 1");
     try {
       Sampling sampling =
-          new Sampling(
-              temperature == null ? 0 : temperature, topK, topP, repetitionPenalty, seed);
+          new Sampling(temperature == null ? 0 : temperature, topK, topP, repetitionPenalty, seed);
       return new Decoding(maxTokens, sampling, stops, batchSize);
     } catch (IllegalArgumentException e) {
       throw new CommandLine.ParameterException(spec.commandLine(), e.getMessage(), e);

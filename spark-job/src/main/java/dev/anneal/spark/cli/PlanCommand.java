@@ -26,10 +26,7 @@ final class PlanCommand implements Callable<Integer> {
       description = "GPUs of a node, in place of cluster.gpus_per_node.")
   private Integer gpus;
 
-  @Option(
-      names = "--nodes",
-      paramLabel = "N",
-      description = "Nodes, in place of cluster.nodes.")
+  @Option(names = "--nodes", paramLabel = "N", description = "Nodes, in place of cluster.nodes.")
   private Integer nodes;
 
   @Option(
@@ -60,8 +57,7 @@ final class PlanCommand implements Callable<Integer> {
     if (nodes != null) {
       values.put("cluster.nodes", nodes);
     }
-    PlanRequest request =
-        PlanRequest.of(config.load(List.of(), values), gpuMemory, hostMemory);
+    PlanRequest request = PlanRequest.of(config.load(List.of(), values), gpuMemory, hostMemory);
     RunMemory.requireFits(
         RunMemory.print(
             request, ConfigContext.ofProcess().hadoop().get(), spec.commandLine().getOut()));

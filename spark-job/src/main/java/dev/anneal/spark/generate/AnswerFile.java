@@ -116,8 +116,7 @@ final class AnswerFile {
 
   private static Iterator<String> lines(String location, Storage storage) throws IOException {
     try (BufferedReader reader =
-        new BufferedReader(
-            new InputStreamReader(storage.open(location), StandardCharsets.UTF_8))) {
+        new BufferedReader(new InputStreamReader(storage.open(location), StandardCharsets.UTF_8))) {
       return reader.lines().toList().iterator();
     }
   }

@@ -50,8 +50,7 @@ final class AskedModel implements AutoCloseable {
     this.shape = shape;
     this.folder = tokenizerFolder(config);
     TokenizerFiles files = TokenizerFiles.read(folder, storage);
-    this.tokenizer =
-        ChatTokenizer.of(renderedAt == null ? files : files.renderedAt(renderedAt));
+    this.tokenizer = ChatTokenizer.of(renderedAt == null ? files : files.renderedAt(renderedAt));
   }
 
   /**

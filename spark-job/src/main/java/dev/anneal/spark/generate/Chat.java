@@ -71,8 +71,7 @@ public final class Chat {
     }
     Redaction redaction = Redaction.of(session.conf(), session.hadoop());
     ProgressDisplay display =
-        new ProgressDisplay(
-            notes, ProgressDisplay.Medium.FILE, System::nanoTime, redaction::mask);
+        new ProgressDisplay(notes, ProgressDisplay.Medium.FILE, System::nanoTime, redaction::mask);
     Storage storage = new Storage(session.hadoop());
     try (AskedModel model = AskedModel.check(config, decoding, session.conf(), storage, null)) {
       if (model.tokenizer().templateSha256().isEmpty()) {

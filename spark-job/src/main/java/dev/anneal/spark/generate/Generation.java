@@ -76,8 +76,7 @@ public final class Generation {
       PrintWriter notes,
       ProgressDisplay.Medium medium) {
     Redaction redaction = Redaction.of(session.conf(), session.hadoop());
-    ProgressDisplay display =
-        new ProgressDisplay(notes, medium, System::nanoTime, redaction::mask);
+    ProgressDisplay display = new ProgressDisplay(notes, medium, System::nanoTime, redaction::mask);
     try {
       new Generation(request, session, display).run(sink);
       session.succeeded();
@@ -101,11 +100,7 @@ public final class Generation {
     Storage storage = new Storage(session.hadoop());
     try (AskedModel model =
             AskedModel.check(
-                request.config(),
-                request.decoding(),
-                session.conf(),
-                storage,
-                began.orElse(now));
+                request.config(), request.decoding(), session.conf(), storage, began.orElse(now));
         PromptSpool spool = PromptSpool.create()) {
       if (began.isPresent()) {
         // before the prompts are read, which may take long
@@ -123,8 +118,7 @@ public final class Generation {
 
   private void read(AskedModel model, PromptSpool spool, Storage storage) {
     PromptReader reader =
-        new PromptReader(
-            storage, request.prompts().column(), prompt -> add(prompt, model, spool));
+        new PromptReader(storage, request.prompts().column(), prompt -> add(prompt, model, spool));
     if (request.prompts() instanceof PromptInput.Texts texts) {
       reader.texts(texts.texts());
     } else if (request.prompts() instanceof PromptInput.Source source) {
@@ -192,8 +186,7 @@ public final class Generation {
         PromptSpool.Reader answered = spool.open()) {
       asked.skipTo(first);
       answered.skipTo(first);
-      BatchDesk desk =
-          new BatchDesk(asked, spool.count(), model.decoding().batchSize(), display);
+      BatchDesk desk = new BatchDesk(asked, spool.count(), model.decoding().batchSize(), display);
       AnswerCount count = new AnswerCount(first, spool.count());
       try (ModelService service =
           ModelService.start(session.open().sparkContext(), model, desk, false)) {

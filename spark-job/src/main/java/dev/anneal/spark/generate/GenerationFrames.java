@@ -52,11 +52,7 @@ public final class GenerationFrames {
    * @param options see {@link GenerationOptions}; with {@code output} the rows are read from there
    */
   public static Dataset<Row> ofSource(
-      String model,
-      String source,
-      Map<String, ?> options,
-      RunSession session,
-      PrintWriter out) {
+      String model, String source, Map<String, ?> options, RunSession session, PrintWriter out) {
     GenerationOptions named = new GenerationOptions(options);
     String output = named.text("output");
     GenerationRequest request =
@@ -93,8 +89,7 @@ public final class GenerationFrames {
     }
   }
 
-  private static AnnealConfig config(
-      GenerationOptions options, String model, RunSession session) {
+  private static AnnealConfig config(GenerationOptions options, String model, RunSession session) {
     return options.config(model, ConfigContext.of(session.open()));
   }
 }

@@ -4,7 +4,9 @@ import java.util.List;
 
 /** Where prompts come from. */
 public sealed interface PromptInput {
-  /** Of rows, the column that holds the prompt; {@code null} for {@code prompt} or {@code messages}. */
+  /**
+   * Of rows, the column that holds the prompt; {@code null} for {@code prompt} or {@code messages}.
+   */
   String column();
 
   /** What a user says, a text each. */

@@ -74,8 +74,7 @@ final class PromptSpool implements AutoCloseable {
   /** Reads them from the first on; there are no more to come. */
   Reader open() throws IOException {
     out.flush();
-    return new Reader(
-        new DataInputStream(new BufferedInputStream(Files.newInputStream(file))));
+    return new Reader(new DataInputStream(new BufferedInputStream(Files.newInputStream(file))));
   }
 
   /** Reads one after the other; not for several threads. */

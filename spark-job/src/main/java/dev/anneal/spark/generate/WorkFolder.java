@@ -62,8 +62,7 @@ final class WorkFolder {
       Matcher name = PART.matcher(file.uri().substring(file.uri().lastIndexOf('/') + 1));
       return name.matches()
           ? Optional.of(
-              new Part(
-                  Long.parseLong(name.group(1)), Long.parseLong(name.group(2)), name.group(3)))
+              new Part(Long.parseLong(name.group(1)), Long.parseLong(name.group(2)), name.group(3)))
           : Optional.empty();
     }
   }
@@ -117,8 +116,7 @@ final class WorkFolder {
       ObjectNode request = JSON.createObjectNode();
       request.put("began", now.toString());
       identity.forEach(request.putObject("request")::put);
-      parent.write(
-          child(REQUEST), request.toPrettyString().getBytes(StandardCharsets.UTF_8));
+      parent.write(child(REQUEST), request.toPrettyString().getBytes(StandardCharsets.UTF_8));
       return;
     }
     SortedMap<String, String> before = new TreeMap<>();

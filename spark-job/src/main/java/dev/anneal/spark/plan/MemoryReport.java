@@ -41,8 +41,7 @@ final class MemoryReport {
     text.append(
         "Largest training.micro_batch_size of %s tokens: %s\n"
             .formatted(batch.length(), count(plan.largestMicroBatch())));
-    text.append(
-        "Longest sequence, one at a time: %s\n".formatted(count(plan.longestSequence())));
+    text.append("Longest sequence, one at a time: %s\n".formatted(count(plan.longestSequence())));
     text.append(
         "Arithmetic, not a measurement: docs/plan.md says what it was compared with and what is assumed.\n");
     return text.toString();

@@ -13,12 +13,18 @@ final class MemorySize {
 
   private static final Map<String, Long> UNITS =
       Map.of(
-          "MB", 1_000_000L,
-          "GB", 1_000_000_000L,
-          "TB", 1_000_000_000_000L,
-          "MIB", 1L << 20,
-          "GIB", 1L << 30,
-          "TIB", 1L << 40);
+          "MB",
+          1_000_000L,
+          "GB",
+          1_000_000_000L,
+          "TB",
+          1_000_000_000_000L,
+          "MIB",
+          1L << 20,
+          "GIB",
+          1L << 30,
+          "TIB",
+          1L << 40);
 
   private MemorySize() {}
 

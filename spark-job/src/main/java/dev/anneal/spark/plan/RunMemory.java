@@ -65,8 +65,7 @@ public final class RunMemory {
             shardSize(config, spec),
             config.checkpoint().everySteps() > 0);
     BatchShape batch =
-        new BatchShape(
-            config.training().microBatchSize(), config.data().sequences().maxLength());
+        new BatchShape(config.training().microBatchSize(), config.data().sequences().maxLength());
     return new MemoryPlan(rank, batch, request.machine());
   }
 

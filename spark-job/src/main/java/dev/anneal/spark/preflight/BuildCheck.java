@@ -30,8 +30,7 @@ public final class BuildCheck {
       throw new BadRequestException(
           "base_weights.shard is %s, but with activations.checkpoint=%s every rank keeps layers that it gathers: set activations.checkpoint=layer."
               .formatted(
-                  name(config.baseWeights().shard()),
-                  config.activations().checkpoint().asText()));
+                  name(config.baseWeights().shard()), config.activations().checkpoint().asText()));
     }
     if (config.training().mode() == TrainingSpec.Mode.FULL) {
       checkFullTuning(config);
@@ -52,8 +51,7 @@ public final class BuildCheck {
   /** Checks what depends on the model's shape. */
   public static void checkShape(AnnealConfig config, LlamaConfig shape) {
     AnnealConfig.Activations activations = config.activations();
-    if (!activations.recomputesAll()
-        && activations.recomputedLayers() > shape.numHiddenLayers()) {
+    if (!activations.recomputesAll() && activations.recomputedLayers() > shape.numHiddenLayers()) {
       throw new BadRequestException(
           "activations.checkpoint is %s, but the model has %s layers: set it to layer for all of them, or to fewer."
               .formatted(activations.recomputedLayers(), shape.numHiddenLayers()));

@@ -42,8 +42,7 @@ public final class PromptServer implements AutoCloseable {
     } else if (message instanceof PromptMessage.Phase phase) {
       desk.phase(phase.phase());
     } else if (message instanceof PromptMessage.Progress part) {
-      desk.progress(
-          new RankEvent.Progress(part.phase(), part.doneBytes(), part.totalBytes()));
+      desk.progress(new RankEvent.Progress(part.phase(), part.doneBytes(), part.totalBytes()));
     }
     return ObjectBytes.of(true);
   }

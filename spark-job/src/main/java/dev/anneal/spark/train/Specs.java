@@ -149,9 +149,7 @@ public final class Specs {
 
   private static Llama.Activations activations(AnnealConfig.Activations activations) {
     Llama.Activations all =
-        activations.offload()
-            ? Llama.Activations.CHECKPOINT_ON_HOST
-            : Llama.Activations.CHECKPOINT;
+        activations.offload() ? Llama.Activations.CHECKPOINT_ON_HOST : Llama.Activations.CHECKPOINT;
     return all.first(activations.recomputedLayers());
   }
 

@@ -25,8 +25,8 @@ import java.util.regex.Pattern;
 
 /**
  * Speaks the interface of the Hugging Face hub for one repository, {@code org/name} if no other is
- * named, as a model and as a data set: revisions, listing in pages, and files, of which those in large-file storage are
- * redirected to a store on another port. It breaks what tests want broken.
+ * named, as a model and as a data set: revisions, listing in pages, and files, of which those in
+ * large-file storage are redirected to a store on another port. It breaks what tests want broken.
  */
 public final class HubServer implements AutoCloseable {
   /** What {@code main} stands for at first. */

@@ -21,8 +21,7 @@ class ChatIT {
   @BeforeEach
   void start() throws IOException {
     // hot enough that the model does not come to an end
-    process =
-        Commands.process("--chat", "--temperature", "20", "--max-tokens", "480");
+    process = Commands.process("--chat", "--temperature", "20", "--max-tokens", "480");
     out = new Heard(process.getInputStream());
     err = new Heard(process.getErrorStream());
   }

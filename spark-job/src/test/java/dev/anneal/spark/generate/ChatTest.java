@@ -42,7 +42,8 @@ class ChatTest {
     String first = answer(user(SUM));
     String second = answer(user(SUM), said("assistant", first), user("Sing."));
     String told = answer(said("system", "Be brief."), user(SUM));
-    String chat = String.join("\n", SUM, "", "Sing.", "/reset", SUM, "/reset", "/system Be brief.", SUM, "");
+    String chat =
+        String.join("\n", SUM, "", "Sing.", "/reset", SUM, "/reset", "/system Be brief.", SUM, "");
     for (String[] ranks :
         List.of(
             new String[0],
@@ -71,7 +72,8 @@ class ChatTest {
     assertThat(executed.out()).isEqualTo(first + "\n");
     assertThat(executed.err())
         .contains("There is no /nothing: /help", "/system TEXT")
-        .containsPattern("has [0-9,]+ tokens with this turn, and the model's context has 512: /reset");
+        .containsPattern(
+            "has [0-9,]+ tokens with this turn, and the model's context has 512: /reset");
   }
 
   @Test

@@ -45,8 +45,7 @@ class GenerationFramesTest {
   void textsBecomeRowsWithAnswers() throws IOException {
     Dataset<Row> answers = anneal.generate(Commands.MODEL, PROMPTS, Map.of("max_tokens", 24));
     assertThat(answers.schema().toDDL())
-        .isEqualTo(
-            "prompt STRING,text STRING,finish_reason STRING,prompt_tokens INT,tokens INT");
+        .isEqualTo("prompt STRING,text STRING,finish_reason STRING,prompt_tokens INT,tokens INT");
     List<Row> rows = answers.collectAsList();
     List<JsonNode> lines =
         Commands.parse(
@@ -111,7 +110,9 @@ class GenerationFramesTest {
       assertThat(
               anneal
                   .generate(
-                      Commands.MODEL, "table:songs", Map.of("max_tokens", 8, "temperature", 1, "output", output))
+                      Commands.MODEL,
+                      "table:songs",
+                      Map.of("max_tokens", 8, "temperature", 1, "output", output))
                   .collectAsList())
           .as(name)
           .isEqualTo(rows);
@@ -139,7 +140,8 @@ class GenerationFramesTest {
                 anneal.generate(
                     Commands.MODEL, rows.drop("Text"), Map.of("prompts_column", "asked")))
         .isInstanceOf(BadRequestException.class)
-        .hasMessageContaining("no column 'asked', which prompts_column names: choose among question");
+        .hasMessageContaining(
+            "no column 'asked', which prompts_column names: choose among question");
     refused(List.of("a"), Map.of("output", "x.jsonl"), "output is for prompts of a source");
   }
 

@@ -69,8 +69,16 @@ class GenerationKillIT {
 
   private static String[] asked(Path prompts, Path output) {
     return List.of(
-            "--prompts", prompts.toString(), "--output", output.toString(),
-            "--temperature", "2", "--batch-size", "1", "--max-tokens", "64")
+            "--prompts",
+            prompts.toString(),
+            "--output",
+            output.toString(),
+            "--temperature",
+            "2",
+            "--batch-size",
+            "1",
+            "--max-tokens",
+            "64")
         .toArray(String[]::new);
   }
 }

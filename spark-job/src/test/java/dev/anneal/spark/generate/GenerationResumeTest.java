@@ -55,7 +55,8 @@ class GenerationResumeTest {
 
     Executed again = generate(asked(10, output));
     assertThat(again.code()).as(again.err()).isZero();
-    assertThat(again.err()).contains("Going on: 4 of 10 prompts are answered", "Answered 6 prompts");
+    assertThat(again.err())
+        .contains("Going on: 4 of 10 prompts are answered", "Answered 6 prompts");
     assertThat(output).hasContent(expected);
     assertThat(work(output)).doesNotExist();
   }

@@ -98,7 +98,9 @@ class GenerationStoreIT {
     assertThat(storage.exists(parquet + "/_SUCCESS")).isTrue();
     assertThat(storage.exists(S3Server.uri("out/.anneal-generate.answers.parquet"))).isFalse();
     List<String> texts =
-        Commands.parse(expected).stream().map((JsonNode line) -> line.get("text").textValue()).toList();
+        Commands.parse(expected).stream()
+            .map((JsonNode line) -> line.get("text").textValue())
+            .toList();
     assertThat(spark.read().parquet(parquet).select("text").collectAsList())
         .extracting(row -> row.getString(0))
         .isEqualTo(texts);

@@ -216,11 +216,16 @@ class GenerationTest {
     String parquet = dir.resolve("rows").toString();
     rows.repartition(1).write().parquet(parquet);
     rows.createOrReplaceTempView("asked");
-    Path csv = Files.writeString(dir.resolve("rows.csv"), "id,question\n1,Sing.\n2,Say hello.\n3,Go.\n");
+    Path csv =
+        Files.writeString(dir.resolve("rows.csv"), "id,question\n1,Sing.\n2,Say hello.\n3,Go.\n");
     for (String source : List.of(parquet, "table:asked", csv.toString())) {
       List<JsonNode> found =
-          generate("--prompts", source, "--prompts-column", "question", "--batch-size", "2").lines();
-      assertThat(found).as(source).extracting(line -> line.path("id").asInt()).containsExactly(1, 2, 3);
+          generate("--prompts", source, "--prompts-column", "question", "--batch-size", "2")
+              .lines();
+      assertThat(found)
+          .as(source)
+          .extracting(line -> line.path("id").asInt())
+          .containsExactly(1, 2, 3);
       assertThat(texts(found)).as(source).isEqualTo(texts(expected));
     }
     Path text = Files.writeString(dir.resolve("lines.txt"), "Sing.\n\nSay hello.\nGo.\n");
@@ -229,7 +234,8 @@ class GenerationTest {
 
   @Test
   void repeatsWhatWasGivenLetterForLetter() throws IOException {
-    Path prompts = prompts("{\"prompt\": \"Sing.\", \"weight\": 1.00, \"big\": 12345678901234567890123}");
+    Path prompts =
+        prompts("{\"prompt\": \"Sing.\", \"weight\": 1.00, \"big\": 12345678901234567890123}");
     assertThat(generate("--prompts", prompts.toString()).out())
         .startsWith(
             "{\"prompt\": \"Sing.\", \"weight\": 1.00, \"big\": 12345678901234567890123,\"text\":");

@@ -76,8 +76,7 @@ class ProgressDisplayTest {
     display.answers(new AnswerProgress(1000, 1000, 2000, 0));
     display.answers(new AnswerProgress(1000, 1200, 2000, 12_340));
     assertThat(text.toString().lines())
-        .containsExactly(
-            "Generating ...", "1,200/2,000 prompts  1,234 tokens/s  00:40 left");
+        .containsExactly("Generating ...", "1,200/2,000 prompts  1,234 tokens/s  00:40 left");
   }
 
   @Test

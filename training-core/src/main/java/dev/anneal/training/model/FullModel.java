@@ -27,13 +27,11 @@ public record FullModel(LlamaConfig config, Parameters parameters) implements Tr
     }
     buckets.add(bucket(shapes, name -> name.equals(TensorNames.EMBED_TOKENS)));
     buckets.add(
-        bucket(
-            shapes, name -> name.equals(TensorNames.NORM) || name.equals(TensorNames.LM_HEAD)));
+        bucket(shapes, name -> name.equals(TensorNames.NORM) || name.equals(TensorNames.LM_HEAD)));
     return buckets;
   }
 
-  private static List<Parameters.Shape> bucket(
-      Map<String, long[]> shapes, Predicate<String> isIn) {
+  private static List<Parameters.Shape> bucket(Map<String, long[]> shapes, Predicate<String> isIn) {
     return shapes.entrySet().stream()
         .filter(shape -> isIn.test(shape.getKey()))
         .map(shape -> new Parameters.Shape(shape.getKey(), shape.getValue()))
@@ -42,10 +40,7 @@ public record FullModel(LlamaConfig config, Parameters parameters) implements Tr
 
   /** How many parameters a model of this shape has. */
   public static long count(LlamaConfig config) {
-    return shapes(config).stream()
-        .flatMap(List::stream)
-        .mapToLong(Parameters.Shape::numel)
-        .sum();
+    return shapes(config).stream().flatMap(List::stream).mapToLong(Parameters.Shape::numel).sum();
   }
 
   @Override

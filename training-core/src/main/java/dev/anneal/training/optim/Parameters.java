@@ -316,8 +316,7 @@ public final class Parameters implements AutoCloseable {
    *
    * @param buckets the parameters of every bucket in their order
    */
-  public static Holdings holdings(
-      List<List<Shape>> buckets, DType computeDtype, int worldSize) {
+  public static Holdings holdings(List<List<Shape>> buckets, DType computeDtype, int worldSize) {
     boolean alone = worldSize == 1;
     long own = parts(buckets, worldSize).total();
     long gathered = (worldSize + (alone ? 0L : 1L)) * own;

@@ -54,8 +54,7 @@ public record MemoryPlan(Rank rank, BatchShape batch, Machine machine) {
     }
     // the more is on the host, the less is on the GPU; the first part of it brings buffers too
     long tooFew =
-        largest(
-            hundredths -> at(hundredths).table().deviceBytes() > machine.gpuBytes(), RATIOS);
+        largest(hundredths -> at(hundredths).table().deviceBytes() > machine.gpuBytes(), RATIOS);
     long fewest = tooFew + 1;
     return fewest <= RATIOS && at(fewest).fits()
         ? OptionalDouble.of((double) fewest / RATIOS)

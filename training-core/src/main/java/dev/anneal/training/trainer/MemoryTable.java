@@ -115,8 +115,7 @@ public record MemoryTable(List<Row> tensors, List<Row> assumed, String moment) {
     List<Row> tensors = new ArrayList<>(lasting(rank, adapters, trained));
     LayerMemory layer = layer(rank, adapters, batch);
     StepMemory step =
-        StepMemory.of(
-            layer, rank.spec().compute().activations(), rank.config().numHiddenLayers());
+        StepMemory.of(layer, rank.spec().compute().activations(), rank.config().numHiddenLayers());
     tensors.addAll(activations(step));
     if (rank.checkpoints()) {
       long compute = rank.trainsAll() ? 0 : computeValues(rank, adapters);
@@ -135,8 +134,7 @@ public record MemoryTable(List<Row> tensors, List<Row> assumed, String moment) {
     return lasting(rank, adapters, trained(rank, adapters));
   }
 
-  private static List<Row> lasting(
-      Rank rank, LoraLayout adapters, Parameters.Holdings trained) {
+  private static List<Row> lasting(Rank rank, LoraLayout adapters, Parameters.Holdings trained) {
     LlamaConfig config = rank.config();
     List<Row> rows = new ArrayList<>();
     if (!rank.trainsAll()) {

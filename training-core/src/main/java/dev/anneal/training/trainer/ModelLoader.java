@@ -74,11 +74,7 @@ final class ModelLoader {
     long rows = shape.length == 1 ? 1 : shape[0];
     long columns = shape[shape.length - 1];
     return new WantedRows(
-        name,
-        0,
-        rows,
-        columns,
-        (row, values) -> parameters.assign(name, row * columns, values));
+        name, 0, rows, columns, (row, values) -> parameters.assign(name, row * columns, values));
   }
 
   private static TrainableModel lora(

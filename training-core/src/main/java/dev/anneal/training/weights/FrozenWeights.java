@@ -61,8 +61,7 @@ public final class FrozenWeights implements DecoderWeights {
    * @param bufferBytes what layers are brought together in, on the device
    * @param sharedBytes what every rank has whole: norms, and the scales of all rows
    */
-  public record Holdings(
-      long deviceBytes, long pinnedBytes, long bufferBytes, long sharedBytes) {}
+  public record Holdings(long deviceBytes, long pinnedBytes, long bufferBytes, long sharedBytes) {}
 
   private final LlamaConfig config;
   private final Placement placement;

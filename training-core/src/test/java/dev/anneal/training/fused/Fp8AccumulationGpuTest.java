@@ -175,9 +175,7 @@ class Fp8AccumulationGpuTest {
     assertThat(errors.precise())
         .as("error with accumulation in fp32 at K = %s, which is little more than rounding", k)
         .isLessThan(5 * errors.rounding());
-    assertThat(errors.fast())
-        .as("error with fast accumulation at K = %s", k)
-        .isLessThan(0.1);
+    assertThat(errors.fast()).as("error with fast accumulation at K = %s", k).isLessThan(0.1);
   }
 
   private static Tensor empty(long... shape) {

@@ -104,7 +104,6 @@ class FusedMemoryTest {
   }
 
   private static Tensor input(long tokens) {
-    return Tensors.ones(
-        Device.CPU, DType.FP32.scalarType(), tokens, CONFIG.hiddenSize());
+    return Tensors.ones(Device.CPU, DType.FP32.scalarType(), tokens, CONFIG.hiddenSize());
   }
 }

@@ -68,9 +68,7 @@ class RecomputedLayersGpuTest {
   void inTheReference() {
     try (LoraModel model = model()) {
       assertMemoryFalls(
-          "autograd",
-          model,
-          activations -> Llama.reference(model, GPU, DType.BF16, activations));
+          "autograd", model, activations -> Llama.reference(model, GPU, DType.BF16, activations));
     }
   }
 

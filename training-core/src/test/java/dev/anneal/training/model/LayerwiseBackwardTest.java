@@ -82,16 +82,16 @@ class LayerwiseBackwardTest {
       LlamaConfig config = TinyModels.config(Embeddings.UNTIED).withLayers(5);
       FullModel model = TinyModels.full(config, new LoudWeights(1));
       CountingLayers layers = new CountingLayers(new AutogradLayers(model, Device.CPU, DType.FP32));
-      new Llama(
-              model,
-              Device.CPU,
-              layers,
-              new AutogradHead(model),
-              Activations.CHECKPOINT.first(2))
+      new Llama(model, Device.CPU, layers, new AutogradHead(model), Activations.CHECKPOINT.first(2))
           .forwardBackward(batch(), Dropout.NONE, Llama.UNNOTICED);
       assertThat(layers.calls())
           .containsExactly(
-              "forward 0", "forward 1", "record 2", "record 3", "record 4", "recompute 1",
+              "forward 0",
+              "forward 1",
+              "record 2",
+              "record 3",
+              "record 4",
+              "recompute 1",
               "recompute 0");
     }
   }

@@ -147,9 +147,7 @@ class LateExchangeGpuTest {
     torch_cuda.device_synchronize();
     parameters.publish();
     Tensor found = llama.forwardBackward(batch, dropout, Llama.UNNOTICED);
-    assertThat(busy.isDone())
-        .as("the exchange is over before anybody could come early")
-        .isFalse();
+    assertThat(busy.isDone()).as("the exchange is over before anybody could come early").isFalse();
     assertThat(found.item_double()).as("loss while the peer is late").isEqualTo(expected);
     assertThat(parameters.gradient().equal(gradient)).as("gradient, bit for bit").isTrue();
   }

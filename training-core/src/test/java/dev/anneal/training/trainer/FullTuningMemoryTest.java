@@ -33,8 +33,7 @@ class FullTuningMemoryTest {
   @Test
   void noNumberOfGpusIsNamedWhereEachHasToHoldTooMuch() {
     assertThat(
-            FullTuningMemory.lacking(
-                LlamaConfig.named("llama3.1-70b"), DType.BF16, 8, EIGHTY_GB))
+            FullTuningMemory.lacking(LlamaConfig.named("llama3.1-70b"), DType.BF16, 8, EIGHTY_GB))
         .hasValueSatisfying(
             sentence ->
                 assertThat(sentence)

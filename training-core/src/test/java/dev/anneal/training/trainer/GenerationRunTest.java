@@ -126,7 +126,9 @@ class GenerationRunTest {
     assertThat(thrown).containsExactly(null, null);
     for (List<Completion> completions : told.values()) {
       assertThat(tokens(completions)).isEqualTo(expected);
-      assertThat(completions).extracting(c -> c.prompt().index()).containsExactly(0L, 1L, 2L, 3L, 4L);
+      assertThat(completions)
+          .extracting(c -> c.prompt().index())
+          .containsExactly(0L, 1L, 2L, 3L, 4L);
     }
   }
 

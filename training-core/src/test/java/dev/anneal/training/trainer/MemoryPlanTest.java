@@ -40,7 +40,12 @@ class MemoryPlanTest {
   @Test
   void theSmallestRatioIsTheFirst() {
     MemoryPlan plan =
-        plan("llama3.1-70b", DType.FP8, Activations.CHECKPOINT, 1, new Machine(60 * GB, 500 * GB, 1));
+        plan(
+            "llama3.1-70b",
+            DType.FP8,
+            Activations.CHECKPOINT,
+            1,
+            new Machine(60 * GB, 500 * GB, 1));
     assertThat(plan.fits()).isFalse();
     double ratio = plan.smallestOffloadRatio().orElseThrow();
     assertThat(ratio).isBetween(0.1, 0.5);
@@ -80,7 +85,8 @@ class MemoryPlanTest {
   @Test
   void aSmallHostIsNoPlaceForWeights() {
     MemoryPlan plan =
-        plan("llama3.1-70b", DType.FP8, Activations.CHECKPOINT, 1, new Machine(60 * GB, 16 * GB, 1));
+        plan(
+            "llama3.1-70b", DType.FP8, Activations.CHECKPOINT, 1, new Machine(60 * GB, 16 * GB, 1));
     assertThat(plan.smallestOffloadRatio()).isEmpty();
   }
 

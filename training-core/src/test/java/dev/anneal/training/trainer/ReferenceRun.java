@@ -39,8 +39,7 @@ record ReferenceRun(Path folder, JsonNode reference) {
   /** The run of every weight. */
   static ReferenceRun loadFull() throws IOException {
     Path folder = Golden.path("model").getParent();
-    try (InputStream json =
-        ReferenceRun.class.getResourceAsStream("full_tuning_reference.json")) {
+    try (InputStream json = ReferenceRun.class.getResourceAsStream("full_tuning_reference.json")) {
       return new ReferenceRun(folder, JSON.readTree(json));
     }
   }
@@ -108,7 +107,9 @@ record ReferenceRun(Path folder, JsonNode reference) {
     return rows;
   }
 
-  /** Trains from the reference's first adapter, or every weight, and returns every step's metrics. */
+  /**
+   * Trains from the reference's first adapter, or every weight, and returns every step's metrics.
+   */
   List<StepMetrics> train(TrainingSpec spec, Collectives collectives, Path output)
       throws IOException {
     return train(spec, Ranks.onCpu(collectives), output);

@@ -172,9 +172,7 @@ class FrozenWeightsGpuTest {
       System.out.printf(
           "a layer of %.1f MB kept in %s: %.1f MB held, %.1f MB at most%n",
           layer / 1e6, stored, held / 1e6, peak / 1e6);
-      assertThat(held)
-          .as("bytes of a layer kept in %s", stored)
-          .isBetween(0L, layer + (4L << 20));
+      assertThat(held).as("bytes of a layer kept in %s", stored).isBetween(0L, layer + (4L << 20));
       // the fp32 values of a matrix and of their FP8 bytes, one matrix after the other
       assertThat(peak)
           .as("bytes while a layer kept in %s is brought", stored)
