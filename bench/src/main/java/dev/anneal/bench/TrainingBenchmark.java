@@ -67,6 +67,8 @@ final class TrainingBenchmark implements Callable<Integer> {
     CHECKPOINT(Activations.CHECKPOINT),
     CHECKPOINT_ON_HOST(Activations.CHECKPOINT_ON_HOST);
 
+    // a record of two values that never change
+    @SuppressWarnings("ImmutableEnumChecker")
     private final Activations activations;
 
     Kept(Activations activations) {

@@ -43,7 +43,7 @@ public record AutogradMemory(
     rotate(trace, t, LinearModule.K_PROJ.outFeatures(config));
     linear(trace, t, LinearModule.V_PROJ);
     // k and v for every query head, the output, its rows in order, all rows [T, q]; logsumexp fp32
-    trace.hold(t * (5 * queries() * real() + config.numAttentionHeads() * Float.BYTES));
+    trace.hold(t * (5 * queries() * real() + (long) config.numAttentionHeads() * Float.BYTES));
     linear(trace, t, LinearModule.O_PROJ);
     // h [T, H]
     trace.hold(t * hidden() * real());

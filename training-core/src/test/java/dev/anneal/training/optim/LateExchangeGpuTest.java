@@ -57,6 +57,8 @@ class LateExchangeGpuTest {
     AS_A_BUCKET(parameters -> parameters.bucketCompute(1).narrow(0, 0, 4096)),
     AS_A_WHOLE(parameters -> parameters.compute().narrow(0, 4096, 4096));
 
+    // a lambda is immutable, but its type does not say so
+    @SuppressWarnings("ImmutableEnumChecker")
     private final Function<Parameters, Tensor> values;
 
     Asked(Function<Parameters, Tensor> values) {

@@ -13,7 +13,6 @@ import dev.anneal.training.tensor.Tensors;
 import dev.anneal.training.weights.CheckpointWeights;
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import org.bytedeco.pytorch.Scalar;
@@ -88,8 +87,7 @@ class FullTuningReferenceTest {
     try (CheckpointIndex index = CheckpointIndex.open(folder, CheckpointIndex.MODEL_FILE);
         CheckpointWeights weights = CheckpointWeights.open(folder, CheckpointIndex.MODEL_FILE)) {
       assertThat(index.names()).hasSize(tensors.size());
-      for (Iterator<Map.Entry<String, JsonNode>> all = tensors.fields(); all.hasNext(); ) {
-        Map.Entry<String, JsonNode> expected = all.next();
+      for (Map.Entry<String, JsonNode> expected : tensors.properties()) {
         try (TensorScope scope = new TensorScope()) {
           String name = expected.getKey();
           Tensor values =

@@ -11,6 +11,7 @@ import dev.anneal.training.tensor.DType;
 import dev.anneal.training.trainer.MemoryPlan.Machine;
 import dev.anneal.training.weights.FrozenWeights.Shard;
 import java.util.List;
+import java.util.Locale;
 import org.junit.jupiter.api.Test;
 
 class MemoryPlanTest {
@@ -51,7 +52,8 @@ class MemoryPlanTest {
     assertThat(ratio).isBetween(0.1, 0.5);
     assertThat(fits(plan, ratio)).isTrue();
     assertThat(fits(plan, ratio - 0.01)).isFalse();
-    assertThat(plan.remedy()).hasValue("base_weights.offload_ratio=%.2f".formatted(ratio));
+    assertThat(plan.remedy())
+        .hasValue(String.format(Locale.ROOT, "base_weights.offload_ratio=%.2f", ratio));
   }
 
   @Test
