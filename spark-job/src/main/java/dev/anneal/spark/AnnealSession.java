@@ -167,8 +167,8 @@ public final class AnnealSession {
    *     top_p}, {@code repetition_penalty}, {@code seed}, {@code stop} (a text or a list), {@code
    *     batch_size}, {@code prompts_column}, {@code output}, {@code config} (a file), and values of
    *     the configuration by key
-   * @return a row for each: {@code prompt}, {@code text}, {@code finish_reason}, {@code
-   *     prompt_tokens}, {@code tokens}
+   * @return a row for each: the prompt, {@code text}, {@code finish_reason}, {@code prompt_tokens}
+   *     and {@code tokens}
    */
   public Dataset<Row> generate(String model, List<String> prompts, Map<String, ?> options) {
     List<Row> rows = prompts.stream().map(RowFactory::create).toList();
@@ -176,8 +176,8 @@ public final class AnnealSession {
   }
 
   /**
-   * Same as {@link #generate(String, List, Map)}, for the rows of a DataFrame with a column {@code
-   * prompt} or {@code messages}, which go through the driver.
+   * Same as {@link #generate(String, List, Map)}, for the rows of a DataFrame with a column called
+   * prompt or messages, which go through the driver.
    *
    * @return the rows in their order, with four columns more
    */
