@@ -3,6 +3,7 @@ package dev.anneal.spark.checkpoint;
 import dev.anneal.data.manifest.DatasetManifest;
 import dev.anneal.spark.config.AnnealConfig;
 import dev.anneal.spark.train.Batches;
+import dev.anneal.training.trainer.TrainingSpec;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
@@ -29,6 +30,10 @@ public final class RunIdentity {
     identity.put(
         "the number of steps", Long.toString(Batches.steps(config, dataset.train().sequences())));
     identity.put("the global batch", Long.toString(config.globalBatch()));
+    if (config.training().mode() == TrainingSpec.Mode.FULL) {
+      // before, all weights were one bucket
+      identity.put("the layout of the weights", "a bucket a layer");
+    }
     return identity;
   }
 

@@ -3,9 +3,12 @@ package dev.anneal.spark.plan;
 import static java.util.Locale.ROOT;
 
 import dev.anneal.training.model.BatchShape;
+import dev.anneal.training.trainer.FullTuningMemory;
 import dev.anneal.training.trainer.MemoryPlan;
 import dev.anneal.training.trainer.MemoryTable;
 import dev.anneal.training.trainer.MemoryTable.Row;
+import dev.anneal.training.trainer.TrainingSpec;
+import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.stream.Stream;
 
@@ -37,7 +40,9 @@ final class MemoryReport {
                 .formatted(machine.gpus(), host)
             : "Host, %s GPUs: %s of %s GB\n"
                 .formatted(machine.gpus(), host, gigabytes(machine.hostBytes())));
-    text.append("Smallest base_weights.offload_ratio: ").append(ratio(plan)).append('\n');
+    if (!isFull(plan)) {
+      text.append("Smallest base_weights.offload_ratio: ").append(ratio(plan)).append('\n');
+    }
     text.append(
         "Largest training.micro_batch_size of %s tokens: %s\n"
             .formatted(batch.length(), count(plan.largestMicroBatch())));
@@ -51,15 +56,33 @@ final class MemoryReport {
   static String refusal(MemoryPlan plan) {
     MemoryTable table = plan.table();
     MemoryPlan.Machine machine = plan.machine();
+    if (isFull(plan)) {
+      Optional<String> lacking =
+          FullTuningMemory.lacking(
+              plan.rank().config(),
+              plan.rank().spec().compute().dtype(),
+              plan.rank().worldSize(),
+              machine.gpuBytes());
+      if (lacking.isPresent()) {
+        return lacking.get();
+      }
+    }
     boolean gpu = table.deviceBytes() > machine.gpuBytes();
     long has = gpu ? machine.gpuBytes() : machine.hostBytes();
     long needs = gpu ? table.deviceBytes() : table.hostBytes() * machine.gpus();
     String remedy =
         plan.remedy()
             .map("set %s"::formatted)
-            .orElse("no setting is enough, so take GPUs or hosts with more memory");
+            .orElse(
+                isFull(plan)
+                    ? "no setting is enough, so take more GPUs, or set training.mode=lora"
+                    : "no setting is enough, so take GPUs or hosts with more memory");
     return "The run needs %s GB of %s that has %s GB: %s."
         .formatted(gigabytes(needs), gpu ? "a GPU" : "a host", gigabytes(has), remedy);
+  }
+
+  private static boolean isFull(MemoryPlan plan) {
+    return plan.rank().spec().mode() == TrainingSpec.Mode.FULL;
   }
 
   private static String ratio(MemoryPlan plan) {

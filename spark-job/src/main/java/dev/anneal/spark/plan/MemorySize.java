@@ -26,6 +26,9 @@ final class MemorySize {
           "TIB",
           1L << 40);
 
+  /** More than any machine has, and far from where sums of it overflow. */
+  private static final BigDecimal MOST = BigDecimal.valueOf(1L << 53);
+
   private MemorySize() {}
 
   /**
@@ -38,12 +41,10 @@ final class MemorySize {
   static long parse(String option, String text) {
     Matcher size = SIZE.matcher(text.strip().toUpperCase(Locale.ROOT));
     if (size.matches()) {
-      long bytes =
-          new BigDecimal(size.group(1))
-              .multiply(BigDecimal.valueOf(UNITS.get(size.group(2))))
-              .longValue();
-      if (bytes > 0) {
-        return bytes;
+      BigDecimal bytes =
+          new BigDecimal(size.group(1)).multiply(BigDecimal.valueOf(UNITS.get(size.group(2))));
+      if (bytes.compareTo(BigDecimal.ONE) >= 0 && bytes.compareTo(MOST) <= 0) {
+        return bytes.longValue();
       }
     }
     throw new BadRequestException(

@@ -24,13 +24,13 @@ class GpuCheckTest {
     assertThatThrownBy(() -> GpuCheck.requireFits(one, SHAPE, List.of(gpu(0, 140))))
         .isInstanceOf(BadRequestException.class)
         .hasMessageStartingWith(
-            "training.mode is full, and 8.0 billion weights with their gradient and AdamW's moments take 144.5 GB on one GPU, but a GPU here has 140.0 GB: take 2 GPUs or more,");
+            "training.mode is full, and 8.0 billion weights with their gradient and AdamW's moments take 144.5 GB on one GPU, but a GPU has 140.0 GB: take 2 GPUs or more,");
     assertThatCode(
             () -> GpuCheck.requireFits(config(2, 1), SHAPE, List.of(gpu(0, 140), gpu(1, 140))))
         .doesNotThrowAnyException();
     assertThatThrownBy(
             () -> GpuCheck.requireFits(config(1, 2), SHAPE, List.of(gpu(0, 140), gpu(1, 80))))
-        .hasMessageContaining("on each of 2 GPUs, but a GPU here has 80.0 GB");
+        .hasMessageContaining("on each of 2 GPUs, but a GPU has 80.0 GB");
   }
 
   private static AnnealConfig config(int nodes, int gpus) {

@@ -41,7 +41,7 @@ public final class FullTuningMemory {
     return Optional.of(
         String.format(
             ROOT,
-            "training.mode is full, and %.1f billion weights with their gradient and AdamW's moments take %.1f GB on %s, but a GPU here has %.1f GB: %sset training.mode=lora, or train a smaller model.",
+            "training.mode is full, and %.1f billion weights with their gradient and AdamW's moments take %.1f GB on %s, but a GPU has %.1f GB: %sset training.mode=lora, or train a smaller model.",
             count / 1e9,
             bytes / 1e9,
             gpus == 1 ? "one GPU" : "each of %s GPUs".formatted(gpus),

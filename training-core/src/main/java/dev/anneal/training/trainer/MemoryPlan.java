@@ -8,7 +8,9 @@ import dev.anneal.training.model.Llama.Activations.Inputs;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.trainer.MemoryTable.Rank;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.function.LongPredicate;
@@ -32,7 +34,11 @@ public record MemoryPlan(Rank rank, BatchShape batch, Machine machine) {
   }
 
   /** A setting that is changed, as a user writes it. */
-  private record Change(String setting, MemoryPlan plan) {}
+  private record Change(String setting, MemoryPlan plan) {
+    String key() {
+      return setting.substring(0, setting.indexOf('='));
+    }
+  }
 
   /** What a rank holds. */
   public MemoryTable table() {
@@ -88,7 +94,8 @@ public record MemoryPlan(Rank rank, BatchShape batch, Machine machine) {
       }
     }
     MemoryPlan plan = this;
-    List<String> settings = new ArrayList<>();
+    // a setting that is changed twice is named once
+    Map<String, String> settings = new LinkedHashMap<>();
     while (!plan.fits()) {
       List<Change> left = plan.changes();
       if (left.isEmpty()) {
@@ -97,13 +104,13 @@ public record MemoryPlan(Rank rank, BatchShape batch, Machine machine) {
       // what is enough goes before what costs less
       MemoryPlan before = plan;
       Change next = left.stream().filter(c -> c.plan().fits()).findFirst().orElse(left.get(0));
-      settings.add(next.setting());
+      settings.put(next.key(), next.setting());
       plan = next.plan();
       if (plan.equals(before)) {
         return Optional.empty();
       }
     }
-    return Optional.of(String.join(" and ", settings));
+    return Optional.of(String.join(" and ", settings.values()));
   }
 
   /** The changes of one setting that are left, what costs least first. */
@@ -111,7 +118,7 @@ public record MemoryPlan(Rank rank, BatchShape batch, Machine machine) {
     List<Change> changes = new ArrayList<>();
     TrainingSpec spec = rank.spec();
     Activations activations = spec.compute().activations();
-    if (activations.recomputedLayers() < rank.config().numHiddenLayers()) {
+    if (activations.recomputedLayers() != Integer.MAX_VALUE) {
       changes.add(
           new Change(
               "activations.checkpoint=layer",
@@ -144,7 +151,10 @@ public record MemoryPlan(Rank rank, BatchShape batch, Machine machine) {
           new TrainingSpec.Weights(DType.FP8, weights.shard(), weights.offloadRatio());
       changes.add(new Change("base_weights.dtype=fp8", with(activations, fp8)));
     }
-    if (rank.shardSize() == 1 && machine.gpus() > 1) {
+    // layers that are kept by libtorch's autograd cannot be gathered ones
+    boolean gathers =
+        TrainingRun.isFused(rank.spec()) || activations.recomputedLayers() == Integer.MAX_VALUE;
+    if (rank.shardSize() == 1 && machine.gpus() > 1 && gathers) {
       Rank split =
           new Rank(
               rank.config(), rank.spec(), rank.worldSize(), machine.gpus(), rank.checkpoints());

@@ -25,7 +25,7 @@ class FullTuningMemoryTest {
   void theSentenceSaysHowManyGpusAreEnough() {
     assertThat(FullTuningMemory.lacking(LARGE, DType.BF16, 1, EIGHTY_GB))
         .hasValue(
-            "training.mode is full, and 8.0 billion weights with their gradient and AdamW's moments take 144.5 GB on one GPU, but a GPU here has 80.0 GB: take 5 GPUs or more, set training.mode=lora, or train a smaller model.");
+            "training.mode is full, and 8.0 billion weights with their gradient and AdamW's moments take 144.5 GB on one GPU, but a GPU has 80.0 GB: take 5 GPUs or more, set training.mode=lora, or train a smaller model.");
     assertThat(FullTuningMemory.lacking(LARGE, DType.BF16, 4, EIGHTY_GB)).isPresent();
     assertThat(FullTuningMemory.lacking(LARGE, DType.BF16, 5, EIGHTY_GB)).isEmpty();
   }
