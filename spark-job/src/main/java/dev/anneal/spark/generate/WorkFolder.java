@@ -22,6 +22,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import java.util.UUID;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -35,12 +36,13 @@ import java.util.regex.Pattern;
  */
 final class WorkFolder {
   private static final String REQUEST = "request.json";
-  private static final String PARQUET = "parquet";
   private static final Pattern PART = Pattern.compile("(\\d{12})-(\\d{12})-([0-9a-f]{32})\\.jsonl");
   private static final ObjectMapper JSON = new ObjectMapper();
 
   private final RunFolder parent;
   private final GenerationOutput output;
+  // each process writes its own
+  private final String parquet = "parquet-" + UUID.randomUUID();
   // what every sum begins with; null before begin()
   private byte[] request;
 
@@ -208,16 +210,17 @@ final class WorkFolder {
 
   /** Where Parquet files wait for the last of them. */
   String parquet() {
-    return parent.child(child(PARQUET));
+    return parent.child(child(parquet));
   }
 
   /**
-   * Gives those files the name of the output in one step, if the file system can do that.
+   * Gives those files the name of the output, which nothing has, in one step, if the file system
+   * can do that.
    *
    * @return whether it has
    */
   boolean publishParquet() throws IOException {
-    return parent.moveFolder(child(PARQUET), output.name());
+    return parent.moveNewFolder(child(parquet), output.name());
   }
 
   /** Removes it with all that is in it. */

@@ -62,6 +62,17 @@ class GenerationResumeTest {
   }
 
   @Test
+  void nothingOfTheUsersIsReplaced() throws IOException {
+    Path output = dir.resolve("answers.jsonl");
+    Path beside = dir.resolve("answers.jsonl.probe");
+    create(beside);
+    assertThat(generate(asked(2, output)).code()).isZero();
+    assertThat(beside).hasContent("somebody else's");
+    assertThat(dir.toFile().list())
+        .containsExactlyInAnyOrder("answers.jsonl", "answers.jsonl.probe", "prompts.jsonl");
+  }
+
+  @Test
   void whatFailsInTheMiddleKeepsWhatIsAnswered() throws IOException {
     String expected = undisturbed(40);
     Path output = dir.resolve("answers.jsonl");
