@@ -13,6 +13,7 @@ import java.io.InputStreamReader;
 import java.nio.charset.StandardCharsets;
 import java.util.Iterator;
 import java.util.List;
+import java.util.UUID;
 import java.util.function.Supplier;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.SparkConf;
@@ -20,7 +21,6 @@ import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Encoders;
 import org.apache.spark.sql.Row;
-import org.apache.spark.sql.SaveMode;
 import org.apache.spark.sql.SparkSession;
 
 /** The output of a request: it appears under its name when all answers are there. */
@@ -56,7 +56,7 @@ final class AnswerFile {
         throw new BadRequestException(
             "%s is there already: remove it, or name another output.".formatted(folder.display()));
       }
-      String probe = output.location() + ".probe";
+      String probe = output.beside(".anneal-probe-" + UUID.randomUUID());
       storage.write(probe, out -> {});
       storage.delete(probe);
     } catch (IOException | IllegalArgumentException e) {
@@ -69,18 +69,22 @@ final class AnswerFile {
 
   /** Writes it from its parts, which are all there, and removes them. */
   void publish(List<WorkFolder.Part> parts, Supplier<SparkSession> spark) throws IOException {
-    if (storage.exists(output.location())) {
-      throw new JobFailedException(
-          "%s has come to be meanwhile: remove it, and the same command has only to write it."
-              .formatted(folder.display()),
-          null);
-    }
+    requireAbsent();
     List<String> locations = parts.stream().map(work::location).toList();
     switch (output.form()) {
       case JSON_LINES -> join(locations);
       case PARQUET -> parquet(locations, spark.get());
     }
     work.remove();
+  }
+
+  private void requireAbsent() throws IOException {
+    if (storage.exists(output.location())) {
+      throw new JobFailedException(
+          "%s has come to be meanwhile: remove it, and the same command has only to write it."
+              .formatted(folder.display()),
+          null);
+    }
   }
 
   private void join(List<String> locations) throws IOException {
@@ -92,6 +96,8 @@ final class AnswerFile {
               in.transferTo(out);
             }
           }
+          // what is written here takes the place of what has the name
+          requireAbsent();
         });
   }
 
@@ -106,8 +112,8 @@ final class AnswerFile {
             Encoders.STRING());
     String first = lines(locations.get(0), storage).next();
     Dataset<Row> rows = LineFrame.of(spark, lines, first);
-    // of a process that was killed while it wrote
-    rows.write().mode(SaveMode.Overwrite).parquet(work.parquet());
+    rows.write().parquet(work.parquet());
+    requireAbsent();
     if (!work.publishParquet()) {
       // a store has no folders to rename; Spark's _SUCCESS says there that all is written
       rows.write().parquet(output.location());

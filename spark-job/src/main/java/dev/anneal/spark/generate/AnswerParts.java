@@ -1,6 +1,5 @@
 package dev.anneal.spark.generate;
 
-import dev.anneal.training.io.Sha256;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -21,12 +20,13 @@ final class AnswerParts implements AnswerSink {
   private final List<WorkFolder.Part> parts;
   private final ByteArrayOutputStream lines = new ByteArrayOutputStream();
   private final long began = System.nanoTime();
-  private MessageDigest digest = Sha256.digest();
+  private MessageDigest digest;
   private long partBegan;
   private long first;
   private long next;
 
   /**
+   * @param folder in which the request has begun
    * @param there parts that there are already
    */
   AnswerParts(WorkFolder folder, List<WorkFolder.Part> there) {
@@ -34,6 +34,7 @@ final class AnswerParts implements AnswerSink {
     this.parts = new ArrayList<>(there);
     this.first = there.isEmpty() ? 0 : there.get(there.size() - 1).end();
     this.next = first;
+    this.digest = folder.digest();
   }
 
   /** How many answers there are. */
@@ -70,7 +71,7 @@ final class AnswerParts implements AnswerSink {
     folder.write(part, lines.toByteArray());
     parts.add(part);
     lines.reset();
-    digest = Sha256.digest();
+    digest = folder.digest();
     first = next;
   }
 }

@@ -1,10 +1,12 @@
 package dev.anneal.spark.generate;
 
+import com.fasterxml.jackson.databind.json.JsonMapper;
 import dev.anneal.data.token.ChatTokenizer;
 import dev.anneal.data.token.GenerationPrompt;
 import dev.anneal.data.token.Message;
 import dev.anneal.data.token.TemplateRefusalException;
 import dev.anneal.data.token.TokenizerFiles;
+import dev.anneal.spark.AnnealVersion;
 import dev.anneal.spark.BadRequestException;
 import dev.anneal.spark.config.AnnealConfig;
 import dev.anneal.spark.preflight.GenerationCheck;
@@ -21,16 +23,20 @@ import dev.anneal.training.model.ModelFingerprint;
 import dev.anneal.training.model.ModelSource;
 import java.io.IOException;
 import java.time.Instant;
+import java.util.Collection;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.stream.IntStream;
 import org.apache.spark.SparkConf;
 
 /** A model that can be asked, with its tokenizer, and how it is asked. */
 final class AskedModel implements AutoCloseable {
+  private static final JsonMapper JSON = new JsonMapper();
+
   private final AnnealConfig config;
   private final Decoding decoding;
   private final Storage storage;
@@ -194,6 +200,8 @@ final class AskedModel implements AutoCloseable {
   /** Everything that decides what comes of a prompt, and its name. */
   SortedMap<String, String> identity() throws IOException {
     SortedMap<String, String> identity = new TreeMap<>();
+    identity.put("version", AnnealVersion.anneal());
+    identity.put("device", config.cluster().gpusPerNode() > 0 ? "gpu" : "cpu");
     identity.put("model", ModelFingerprint.of(source(), shape));
     String adapter = config.lora().initFrom();
     identity.put(
@@ -208,13 +216,19 @@ final class AskedModel implements AutoCloseable {
     identity.put("compute.matmul", config.compute().matmul().toString());
     identity.put("max_tokens", Integer.toString(decoding.maxTokens()));
     identity.put("batch_size", Integer.toString(decoding.batchSize()));
-    identity.put("stop", decoding.stops().toString());
+    identity.put("stop", json(decoding.stops()));
+    identity.put("stop tokens", json(new TreeSet<>(stopTokens())));
     identity.put("temperature", Double.toString(decoding.sampling().temperature()));
     identity.put("top_k", Integer.toString(decoding.sampling().topK()));
     identity.put("top_p", Double.toString(decoding.sampling().topP()));
     identity.put("repetition_penalty", Double.toString(decoding.sampling().repetitionPenalty()));
     identity.put("seed", Long.toString(decoding.sampling().seed()));
     return identity;
+  }
+
+  /** Texts may hold what else would stand between them. */
+  private static String json(Collection<?> values) throws IOException {
+    return JSON.writeValueAsString(values);
   }
 
   @Override

@@ -36,15 +36,21 @@ final class BatchDesk implements PromptDesk {
   private volatile boolean generating;
 
   /**
-   * @param prompts from the first on that is to be answered
+   * @param prompts from the batch on that has the first to be answered
+   * @param first number of that; what comes of those before it counts for nothing
    * @param count of all prompts
    */
-  BatchDesk(PromptSpool.Reader prompts, long count, int batchSize, ProgressDisplay display) {
+  BatchDesk(
+      PromptSpool.Reader prompts,
+      long first,
+      long count,
+      int batchSize,
+      ProgressDisplay display) {
     this.prompts = prompts;
     this.count = count;
     this.batchSize = batchSize;
     this.display = display;
-    this.taken = new AtomicLong(prompts.next());
+    this.taken = new AtomicLong(first);
   }
 
   @Override
@@ -111,7 +117,11 @@ final class BatchDesk implements PromptDesk {
     if (some == null) {
       return List.of();
     }
-    some.forEach(completion -> early.put(completion.prompt().index(), completion));
+    for (Completion completion : some) {
+      if (completion.prompt().index() >= taken.get()) {
+        early.put(completion.prompt().index(), completion);
+      }
+    }
     List<Completion> inOrder = new ArrayList<>();
     while (!early.isEmpty() && early.firstKey() == taken.get()) {
       inOrder.add(early.pollFirstEntry().getValue());

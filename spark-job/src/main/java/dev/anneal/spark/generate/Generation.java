@@ -184,9 +184,11 @@ public final class Generation {
     display.phase("Starting Spark on " + Slots.master(session.conf()));
     try (PromptSpool.Reader asked = spool.open();
         PromptSpool.Reader answered = spool.open()) {
-      asked.skipTo(first);
+      int batchSize = model.decoding().batchSize();
+      // where a batch begins, so that all have the prompts that an undisturbed request gives them
+      asked.skipTo(first - first % batchSize);
       answered.skipTo(first);
-      BatchDesk desk = new BatchDesk(asked, spool.count(), model.decoding().batchSize(), display);
+      BatchDesk desk = new BatchDesk(asked, first, spool.count(), batchSize, display);
       AnswerCount count = new AnswerCount(first, spool.count());
       try (ModelService service =
           ModelService.start(session.open().sparkContext(), model, desk, false)) {

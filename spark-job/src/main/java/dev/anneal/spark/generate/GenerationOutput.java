@@ -31,9 +31,14 @@ public record GenerationOutput(String location, Form form) {
     return new GenerationOutput(location, form);
   }
 
+  /** A place in the folder that it lies in. */
+  String beside(String name) {
+    return location.substring(0, location.lastIndexOf('/') + 1) + name;
+  }
+
   /** The folder that it lies in. */
   String parent() {
-    String folder = location.substring(0, location.lastIndexOf('/') + 1);
+    String folder = beside("");
     // that of a root stays
     return folder.matches("([a-zA-Z0-9+.-]+:)?/+") ? folder : folder.replaceFirst("/+$", "");
   }

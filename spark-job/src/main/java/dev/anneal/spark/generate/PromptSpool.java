@@ -1,5 +1,6 @@
 package dev.anneal.spark.generate;
 
+import dev.anneal.spark.job.Interruption;
 import java.io.BufferedInputStream;
 import java.io.BufferedOutputStream;
 import java.io.DataInputStream;
@@ -10,21 +11,27 @@ import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.MessageDigest;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * All prompts of a request in a file of the driver's machine, in their order, so that memory holds
  * no more of them than are under way.
  */
 final class PromptSpool implements AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(PromptSpool.class);
+
   private final Path folder;
   private final Path file;
   private final DataOutputStream out;
+  private final Interruption told;
   private long count;
 
   private PromptSpool(Path folder) throws IOException {
     this.folder = folder;
     this.file = folder.resolve("prompts");
     this.out = new DataOutputStream(new BufferedOutputStream(Files.newOutputStream(file)));
+    this.told = new Interruption(this::abandon);
   }
 
   /**
@@ -47,7 +54,13 @@ final class PromptSpool implements AutoCloseable {
 
   /** An empty one, in a folder of its own. */
   static PromptSpool create() throws IOException {
-    return new PromptSpool(Files.createTempDirectory("anneal-prompts"));
+    Path folder = Files.createTempDirectory("anneal-prompts");
+    try {
+      return new PromptSpool(folder);
+    } catch (IOException | RuntimeException e) {
+      remove(folder);
+      throw e;
+    }
   }
 
   /** A folder that is removed with it. */
@@ -120,8 +133,20 @@ final class PromptSpool implements AutoCloseable {
 
   @Override
   public void close() throws IOException {
-    out.close();
-    remove(folder);
+    try (told) {
+      out.close();
+    } finally {
+      remove(folder);
+    }
+  }
+
+  /** The process ends: prompts may be what nobody else is to read. */
+  private void abandon() {
+    try {
+      remove(folder);
+    } catch (IOException e) {
+      LOG.warn("{} cannot be removed", folder, e);
+    }
   }
 
   /** With what copies from the hub are in it. */

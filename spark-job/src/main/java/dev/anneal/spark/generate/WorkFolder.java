@@ -22,24 +22,29 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import java.util.UUID;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
  * Where answers wait until all are there: {@code .anneal-generate.NAME} beside the output. {@code
  * request.json} says what was asked, and a part has the answers to prompts that follow one another,
- * whose numbers and sum are its name: {@code FIRST-END-SHA.jsonl}. Parts are written whole and are
- * never changed, so that the same command goes on behind them, and two of the same at once do each
- * other no harm.
+ * whose numbers and sum are its name: {@code FIRST-END-SHA.jsonl}. The sum is of the request and the
+ * prompts, so that a part never counts for another request. Parts are written whole and are never
+ * changed, so that the same command goes on behind them, and two of the same at once do each other
+ * no harm.
  */
 final class WorkFolder {
   private static final String REQUEST = "request.json";
-  private static final String PARQUET = "parquet";
   private static final Pattern PART = Pattern.compile("(\\d{12})-(\\d{12})-([0-9a-f]{32})\\.jsonl");
   private static final ObjectMapper JSON = new ObjectMapper();
 
   private final RunFolder parent;
   private final GenerationOutput output;
+  // each process writes its own
+  private final String parquet = "parquet-" + UUID.randomUUID();
+  // what every sum begins with; null before begin()
+  private byte[] request;
 
   WorkFolder(RunFolder parent, GenerationOutput output) {
     this.parent = parent;
@@ -51,7 +56,7 @@ final class WorkFolder {
    *
    * @param first number of the first prompt
    * @param end number behind that of the last
-   * @param sha256 the first half of the sum of the prompts, in hexadecimal
+   * @param sha256 the first half of the sum of the request and the prompts, in hexadecimal
    */
   record Part(long first, long end, String sha256) {
     String name() {
@@ -65,6 +70,13 @@ final class WorkFolder {
               new Part(Long.parseLong(name.group(1)), Long.parseLong(name.group(2)), name.group(3)))
           : Optional.empty();
     }
+  }
+
+  /** A sum for the prompts of one part, which the request has begun. */
+  MessageDigest digest() {
+    MessageDigest digest = Sha256.digest();
+    digest.update(request);
+    return digest;
   }
 
   /** The half of a sum that names of parts have. */
@@ -108,15 +120,21 @@ final class WorkFolder {
    * Begins, or goes on with what an earlier request of the same has left.
    *
    * @param identity everything that decides what comes of a prompt
-   * @throws BadRequestException if another request has begun there
+   * @throws BadRequestException if another request has begun there, or parts are there of which
+   *     nothing says what was asked
    */
   void begin(SortedMap<String, String> identity, Instant now) throws IOException {
     Optional<JsonNode> begun = request();
     if (begun.isEmpty()) {
-      ObjectNode request = JSON.createObjectNode();
-      request.put("began", now.toString());
-      identity.forEach(request.putObject("request")::put);
-      parent.write(child(REQUEST), request.toPrettyString().getBytes(StandardCharsets.UTF_8));
+      if (!found().isEmpty()) {
+        throw new BadRequestException(
+            "%s holds answers without a %s: remove that folder.".formatted(display(), REQUEST));
+      }
+      ObjectNode asked = JSON.createObjectNode();
+      asked.put("began", now.toString());
+      identity.forEach(asked.putObject("request")::put);
+      parent.write(child(REQUEST), asked.toPrettyString().getBytes(StandardCharsets.UTF_8));
+      request = bytes(asked);
       return;
     }
     SortedMap<String, String> before = new TreeMap<>();
@@ -131,6 +149,18 @@ final class WorkFolder {
                 .formatted(display(), asked.getKey(), was, asked.getValue()));
       }
     }
+    request = bytes(begun.get());
+  }
+
+  /** The same for a request however its file is laid out: a file keeps the order of its fields. */
+  private static byte[] bytes(JsonNode request) {
+    return request.toString().getBytes(StandardCharsets.UTF_8);
+  }
+
+  private List<Part> found() throws IOException {
+    return parent.storage().list(parent.child(output.workName())).stream()
+        .flatMap(file -> Part.of(file).stream())
+        .toList();
   }
 
   /**
@@ -139,10 +169,7 @@ final class WorkFolder {
    * @throws BadRequestException if a part has the answers to others
    */
   List<Part> parts(PromptSpool spool) throws IOException {
-    List<Part> found =
-        parent.storage().list(parent.child(output.workName())).stream()
-            .flatMap(file -> Part.of(file).stream())
-            .toList();
+    List<Part> found = found();
     List<Part> parts = new ArrayList<>();
     try (PromptSpool.Reader prompts = spool.open()) {
       while (true) {
@@ -161,13 +188,13 @@ final class WorkFolder {
   }
 
   private void requireOf(Part part, PromptSpool.Reader prompts, long count) throws IOException {
-    MessageDigest digest = Sha256.digest();
+    MessageDigest digest = digest();
     while (prompts.next() < Math.min(part.end(), count)) {
       prompts.read().addTo(digest);
     }
     if (part.end() > count || !sha256(digest).equals(part.sha256())) {
       throw new BadRequestException(
-          "%s holds answers to other prompts: those of now differ between the %s. and the %s.; remove that folder, or name another output."
+          "%s holds answers to other prompts, or of another request, between the %s. and the %s.: remove that folder, or name another output."
               .formatted(display(), part.first() + 1, part.end()));
     }
   }
@@ -183,16 +210,17 @@ final class WorkFolder {
 
   /** Where Parquet files wait for the last of them. */
   String parquet() {
-    return parent.child(child(PARQUET));
+    return parent.child(child(parquet));
   }
 
   /**
-   * Gives those files the name of the output in one step, if the file system can do that.
+   * Gives those files the name of the output, which nothing has, in one step, if the file system
+   * can do that.
    *
    * @return whether it has
    */
   boolean publishParquet() throws IOException {
-    return parent.moveFolder(child(PARQUET), output.name());
+    return parent.moveNewFolder(child(parquet), output.name());
   }
 
   /** Removes it with all that is in it. */

@@ -206,14 +206,27 @@ public final class RunFolder implements Serializable {
    * @return whether it has
    */
   public boolean moveFolder(String from, String to) throws IOException {
+    if (Storage.renamesInOneStep(fileSystem(new Path(child(from))))) {
+      delete(to);
+    }
+    return moveNewFolder(from, to);
+  }
+
+  /**
+   * Gives a folder a name that nothing has, in one step, if the file system can do that.
+   *
+   * @return whether it has
+   * @throws IOException also if something has that name
+   */
+  public boolean moveNewFolder(String from, String to) throws IOException {
     Path source = new Path(child(from));
     FileSystem fs = fileSystem(source);
     if (!Storage.renamesInOneStep(fs)) {
       return false;
     }
     check();
-    fs.delete(new Path(child(to)), true);
-    if (!fs.rename(source, new Path(child(to)))) {
+    // a folder of that name would take it into itself
+    if (fs.exists(new Path(child(to))) || !fs.rename(source, new Path(child(to)))) {
       throw new IOException("%s cannot be moved to %s".formatted(child(from), child(to)));
     }
     return true;

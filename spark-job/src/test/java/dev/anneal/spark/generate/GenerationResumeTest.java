@@ -62,6 +62,17 @@ class GenerationResumeTest {
   }
 
   @Test
+  void nothingOfTheUsersIsReplaced() throws IOException {
+    Path output = dir.resolve("answers.jsonl");
+    Path beside = dir.resolve("answers.jsonl.probe");
+    create(beside);
+    assertThat(generate(asked(2, output)).code()).isZero();
+    assertThat(beside).hasContent("somebody else's");
+    assertThat(dir.toFile().list())
+        .containsExactlyInAnyOrder("answers.jsonl", "answers.jsonl.probe", "prompts.jsonl");
+  }
+
+  @Test
   void whatFailsInTheMiddleKeepsWhatIsAnswered() throws IOException {
     String expected = undisturbed(40);
     Path output = dir.resolve("answers.jsonl");
@@ -89,6 +100,29 @@ class GenerationResumeTest {
     assertThat(refused.code()).isEqualTo(2);
     assertThat(refused.err()).contains(work(output).toString(), "answers to other prompts");
     assertThat(refused.err().lines()).hasSize(1);
+  }
+
+  @Test
+  void answersOfAnotherRequestAreNotTakenForThose() throws IOException {
+    Path output = dir.resolve("answers.jsonl");
+    generate(once("Starting Spark", () -> create(output)), asked(4, output));
+    Files.delete(output);
+    Path lost = work(output).resolve("request.json");
+    Files.delete(lost);
+    Executed refused = generate(asked(4, output));
+    assertThat(refused.code()).isEqualTo(2);
+    assertThat(refused.err())
+        .contains(work(output).toString(), "holds answers without a request.json");
+    assertThat(refused.err().lines()).hasSize(1);
+
+    // as one has that began when the folder was removed, before the other wrote its last part
+    Path other = dir.resolve("other.jsonl");
+    String[] seeded = with(asked(4, other), "--seed", "7");
+    generate(once("Starting Spark", () -> create(other)), seeded);
+    Files.copy(work(other).resolve("request.json"), lost);
+    Executed mixed = generate(with(asked(4, output), "--seed", "7"));
+    assertThat(mixed.code()).isEqualTo(2);
+    assertThat(mixed.err()).contains(work(output).toString(), "answers to other prompts");
   }
 
   @Test
