@@ -10,8 +10,8 @@ import java.util.regex.Pattern;
 
 /**
  * What rows come from that do not say it themselves: the name of their file, below the folder that
- * all files have in common, without suffixes and numbers of shards. Files that differ in these
- * alone are one source.
+ * all files have in common, without suffixes of formats and compressions and numbers of shards.
+ * Files that differ in these alone are one source.
  *
  * @param byFile names by URI; none where all rows come from the same
  */
@@ -24,7 +24,16 @@ record FileSources(Map<String, String> byFile) implements Serializable {
   /** As Spark names what its tasks write. */
   private static final Pattern TASK_FILE = Pattern.compile("part-\\d+.*");
 
-  private static final Pattern SHARD = Pattern.compile("[-_]\\d+([-_]of[-_]\\d+)?$");
+  /** Spark names the compression before the format, others behind it. */
+  private static final Pattern SUFFIXES =
+      Pattern.compile(
+          "COMPRESSED(\\.(jsonl|json|ndjson|csv|tsv|parquet|arrow|feather|txt))?COMPRESSED$"
+              .replace("COMPRESSED", "(\\.(gz|bz2|xz|zst|snappy|lz4|deflate))?"),
+          Pattern.CASE_INSENSITIVE);
+
+  /** With a hash behind it, as the hub named shards; shorter numbers are years and versions. */
+  private static final Pattern SHARD =
+      Pattern.compile("[-_](\\d+[-_]of[-_]\\d+(-[0-9a-f]{16})?|\\d{5,})$");
 
   static FileSources of(List<FileInfo> files) {
     List<String> uris = files.stream().map(FileInfo::uri).toList();
@@ -57,8 +66,7 @@ record FileSources(Map<String, String> byFile) implements Serializable {
     int slash = path.lastIndexOf('/');
     String folder = slash < 0 ? "" : path.substring(0, slash);
     String file = path.substring(slash + 1);
-    int dot = file.indexOf('.', 1);
-    String stem = dot < 0 ? file : file.substring(0, dot);
+    String stem = SUFFIXES.matcher(file).replaceFirst("");
     String name = TASK_FILE.matcher(stem).matches() ? "" : SHARD.matcher(stem).replaceFirst("");
     if (folder.isEmpty() || name.isEmpty()) {
       return folder + name;

@@ -67,15 +67,43 @@ class RowSourcesTest {
             named("file:/d/train-00000-of-00002.parquet", "file:/d/train-00001-of-00002.parquet"))
         .isEmpty();
     assertThat(named("file:/d/a.jsonl")).isEmpty();
-    assertThat(named("file:/d/a.jsonl.gz", "file:/d/b_2.jsonl", "file:/d/b_10.jsonl"))
+    assertThat(
+            named(
+                "file:/d/train-00000-of-00002-a09b74b3ef9c3b56.parquet",
+                "file:/d/train-00001-of-00002-0c1d2e3f4a5b6c7d.parquet"))
+        .isEmpty();
+    assertThat(named("file:/d/a.JSONL.gz", "file:/d/b_00002.jsonl", "file:/d/b_00010.jsonl"))
         .containsExactlyInAnyOrderEntriesOf(
-            Map.of("file:/d/a.jsonl.gz", "a", "file:/d/b_2.jsonl", "b", "file:/d/b_10.jsonl", "b"));
+            Map.of(
+                "file:/d/a.JSONL.gz", "a",
+                "file:/d/b_00002.jsonl", "b",
+                "file:/d/b_00010.jsonl", "b"));
+    String task = "-3f2b1c9e-0d4a-4e5b-8a7c-112233445566-c000.snappy.parquet";
+    assertThat(named("file:/d/part-00000" + task, "file:/d/part-00001" + task)).isEmpty();
     assertThat(named("file:/d/flan/a.json", "file:/d/flan/b/a.json", "file:/d/dolly/part-0.json"))
         .containsExactlyInAnyOrderEntriesOf(
             Map.of(
                 "file:/d/flan/a.json", "flan/a",
                 "file:/d/flan/b/a.json", "flan/b/a",
                 "file:/d/dolly/part-0.json", "dolly"));
+  }
+
+  @Test
+  void yearsAndVersionsAreNoNumbersOfShards() {
+    assertThat(
+            named(
+                "file:/d/wmt-2014.csv",
+                "file:/d/wmt-2019.csv.bz2",
+                "file:/d/math.v1.jsonl",
+                "file:/d/math.v2.jsonl.zst",
+                "file:/d/math.v2.snappy.parquet"))
+        .containsExactlyInAnyOrderEntriesOf(
+            Map.of(
+                "file:/d/wmt-2014.csv", "wmt-2014",
+                "file:/d/wmt-2019.csv.bz2", "wmt-2019",
+                "file:/d/math.v1.jsonl", "math.v1",
+                "file:/d/math.v2.jsonl.zst", "math.v2",
+                "file:/d/math.v2.snappy.parquet", "math.v2"));
   }
 
   private static Map<String, String> named(String... uris) {

@@ -44,7 +44,7 @@ public final class GenerationCheck {
       return shape;
     } catch (IOException e) {
       throw new BadRequestException(
-          "The model %s or its adapter cannot be read (%s): check --model and --adapter."
+          "The model %s or its adapter cannot be read (%s): check the model and the adapter."
               .formatted(location.display(), e.getMessage()),
           e);
     }
@@ -54,7 +54,7 @@ public final class GenerationCheck {
       throws IOException {
     if (!adapter.has(PeftConfig.FILE)) {
       throw new InvalidModelException(
-          "There is no adapter in %s: it has no %s; name the folder of a PEFT adapter with --adapter."
+          "There is no adapter in %s: it has no %s; name the folder of a PEFT adapter, such as the adapter/ of a run."
               .formatted(adapter.location(), PeftConfig.FILE));
     }
     LoraLayout layout = LoraLayout.of(PeftConfig.read(adapter).lora(), shape);

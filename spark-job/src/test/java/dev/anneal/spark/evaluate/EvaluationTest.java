@@ -306,7 +306,7 @@ class EvaluationTest {
     assertThat(refusal("--dataset", out, "--batch-size", "0")).contains("batch size is 0");
     assertThat(refusal("--dataset", out, "--generate", "2")).contains("answers", "output");
     assertThat(refusal("--data", ROWS, "--output", out, "--adapter", dir.toString()))
-        .contains("There is no adapter in " + dir);
+        .contains("There is no adapter in " + dir, "such as the adapter/ of a run");
     assertThat(
             refusal(
                 "--data",
