@@ -41,11 +41,7 @@ final class BatchDesk implements PromptDesk {
    * @param count of all prompts
    */
   BatchDesk(
-      PromptSpool.Reader prompts,
-      long first,
-      long count,
-      int batchSize,
-      ProgressDisplay display) {
+      PromptSpool.Reader prompts, long first, long count, int batchSize, ProgressDisplay display) {
     this.prompts = prompts;
     this.count = count;
     this.batchSize = batchSize;
