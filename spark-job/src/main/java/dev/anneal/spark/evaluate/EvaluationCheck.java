@@ -107,7 +107,7 @@ final class EvaluationCheck {
     }
     OutputPlaceCheck.check("--output", output, spark);
     try {
-      if (request.existing() == Request.Existing.KEEP && output.has(EvaluationFiles.JSON)) {
+      if (request.existing() == Request.Existing.KEEP && EvaluationFiles.isIn(output)) {
         throw new BadRequestException(
             "%s already holds an evaluation: choose another folder, or add --overwrite to replace it."
                 .formatted(output.display()));

@@ -8,6 +8,8 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.anneal.spark.AnnealVersion;
 import dev.anneal.spark.evaluate.EvaluationResult.Loss;
 import dev.anneal.spark.evaluate.EvaluationResult.Losses;
+import dev.anneal.spark.storage.RunFolder;
+import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.util.Map;
 
@@ -19,13 +21,23 @@ final class EvaluationFiles {
   static final String JSON = "evaluation.json";
   static final String PAGE = "evaluation.html";
 
-  /** Folder of what is under way. */
-  static final String WORK = "_evaluation";
+  /** What the names of folders begin with in which rows are prepared. */
+  private static final String WORK = "_evaluation-";
 
   private static final JsonMapper MAPPER =
       JsonMapper.builder().enable(SerializationFeature.INDENT_OUTPUT).build();
 
   private EvaluationFiles() {}
+
+  /** Where an evaluation prepares its rows; nobody else does, so that two do not meet. */
+  static String work(String runId) {
+    return WORK + runId;
+  }
+
+  /** Whether an evaluation, or a part of one, is in a folder. */
+  static boolean isIn(RunFolder output) throws IOException {
+    return output.has(JSON) || output.has(PAGE);
+  }
 
   /** The file's content. */
   static byte[] json(EvaluationResult result, EvaluationInputs inputs) {

@@ -16,6 +16,7 @@ import dev.anneal.spark.cluster.Slots;
 import dev.anneal.spark.config.AnnealConfig;
 import dev.anneal.spark.evaluate.EvaluationCheck.Checked;
 import dev.anneal.spark.evaluate.EvaluationResult.Answered;
+import dev.anneal.spark.job.Interruption;
 import dev.anneal.spark.job.RootCause;
 import dev.anneal.spark.progress.DriverChannel;
 import dev.anneal.spark.progress.ExecutorLogs;
@@ -84,11 +85,8 @@ public final class EvaluationJob {
     Redaction redaction = Redaction.of(session.conf(), session.hadoop());
     ProgressDisplay display = new ProgressDisplay(out, medium, System::nanoTime, redaction::mask);
     String runId = Long.toHexString(new SecureRandom().nextLong());
-    // nobody else's, so that two evaluations into one folder do not meet
     String work =
-        request.output() == null
-            ? null
-            : "%s/%s/%s".formatted(request.output(), EvaluationFiles.WORK, runId);
+        request.output() == null ? null : request.output() + "/" + EvaluationFiles.work(runId);
     try {
       Checked checked = EvaluationCheck.check(request, work, session.conf(), session.hadoop());
       return new EvaluationJob(request, runId, session, display).run(checked, work);
@@ -103,7 +101,14 @@ public final class EvaluationJob {
     try {
       display.line("Starting Spark on " + Slots.master(session.conf()) + " ...");
       SparkSession spark = session.open();
-      try {
+      Interruption interruption =
+          new Interruption(
+              () -> {
+                // tasks that go on would write it anew
+                session.cancel();
+                clear(checked, work);
+              });
+      try (interruption) {
         Checked ready = checked.rows() == null ? prepared(spark, checked) : checked;
         try {
           return measured(spark, ready);
@@ -111,6 +116,11 @@ public final class EvaluationJob {
           // a request is refused before it costs anything; what is found out now is a failure
           throw new JobFailedException(e.getMessage(), e);
         }
+      } catch (RuntimeException e) {
+        if (interruption.isUnderWay()) {
+          throw new JobFailedException(JobFailedException.INTERRUPTED, e);
+        }
+        throw e;
       } finally {
         clear(checked, work);
       }
@@ -128,11 +138,7 @@ public final class EvaluationJob {
       return;
     }
     try {
-      RunFolder output = checked.output();
-      output.delete(EvaluationFiles.WORK + "/" + runId);
-      if (storage.list(output.child(EvaluationFiles.WORK)).isEmpty()) {
-        output.delete(EvaluationFiles.WORK);
-      }
+      checked.output().delete(EvaluationFiles.work(runId));
     } catch (IOException e) {
       display.line("Note: %s could not be removed.".formatted(RunFolder.display(work)));
     }
@@ -290,9 +296,7 @@ public final class EvaluationJob {
       return;
     }
     byte[] json = EvaluationFiles.json(result, inputs);
-    if (request.existing() == Request.Existing.REPLACE) {
-      output.delete(EvaluationFiles.JSON);
-    } else if (output.has(EvaluationFiles.JSON)) {
+    if (request.existing() == Request.Existing.KEEP && EvaluationFiles.isIn(output)) {
       throw new JobFailedException(
           "Another evaluation has been written to %s meanwhile: choose another folder."
               .formatted(output.display()),

@@ -25,7 +25,8 @@ public final class Interruption implements AutoCloseable {
     hooks.addShutdownHook(hook, PRIORITY, LIMIT.toSeconds(), TimeUnit.SECONDS);
   }
 
-  boolean isUnderWay() {
+  /** Whether the process has been told to end. */
+  public boolean isUnderWay() {
     return hooks.isShutdownInProgress();
   }
 

@@ -251,6 +251,25 @@ class EvaluationTest {
   }
 
   @Test
+  void leavesAloneWhatIsNotItsOwn() throws IOException {
+    Path out = dir.resolve("out");
+    Path others = Files.createDirectories(out.resolve(EvaluationFiles.work("another")));
+    Files.writeString(others.resolve("part-00000.arrow"), "rows");
+    Path page = Files.writeString(out.resolve("evaluation.html"), "a page");
+    String[] args = {"--data", ROWS, "--set", "data.limit=4", "--output", out.toString()};
+    assertThat(refusal(args)).contains("already holds an evaluation");
+    assertThat(page).hasContent("a page");
+
+    Executed executed = evaluate(with(args, "--overwrite"));
+    assertThat(executed.code()).as(executed.err()).isZero();
+    assertThat(Files.readString(page)).contains("all rows");
+    assertThat(names(out))
+        .containsExactlyInAnyOrder(
+            "evaluation.json", "evaluation.html", others.getFileName().toString());
+    assertThat(names(others)).containsExactly("part-00000.arrow");
+  }
+
+  @Test
   void saysWhatWasLeftOutAndCut() throws IOException {
     Path data = dir.resolve("rows.jsonl");
     Files.writeString(
