@@ -29,10 +29,10 @@ import java.util.regex.Pattern;
 /**
  * Where answers wait until all are there: {@code .anneal-generate.NAME} beside the output. {@code
  * request.json} says what was asked, and a part has the answers to prompts that follow one another,
- * whose numbers and sum are its name: {@code FIRST-END-SHA.jsonl}. The sum is of the request and the
- * prompts, so that a part never counts for another request. Parts are written whole and are never
- * changed, so that the same command goes on behind them, and two of the same at once do each other
- * no harm.
+ * whose numbers and sum are its name: {@code FIRST-END-SHA.jsonl}. The sum is of the request and
+ * the prompts, so that a part never counts for another request. Parts are written whole and are
+ * never changed, so that the same command goes on behind them, and two of the same at once do each
+ * other no harm.
  */
 final class WorkFolder {
   private static final String REQUEST = "request.json";
