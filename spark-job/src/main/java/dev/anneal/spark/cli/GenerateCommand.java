@@ -150,9 +150,8 @@ final class GenerateCommand implements Callable<Integer> {
         promptsColumn == null || prompts.source != null,
         "--prompts-column names a column of --prompts, which is not given");
     require(!prompts.chat || output == null, "--output is not for --chat: leave one of them out");
-    GenerationRequest request =
-        new GenerationRequest(
-            config(), decoding, input(), output == null ? null : GenerationOutput.of(output));
+    GenerationOutput place = output == null ? null : GenerationOutput.of(output);
+    GenerationRequest request = new GenerationRequest(config(), decoding, input(place), place);
     PrintWriter out = spec.commandLine().getOut();
     PrintWriter err = spec.commandLine().getErr();
     Request session = Request.of(Request.Command.TRAIN, request.config(), Request.Existing.KEEP);
@@ -170,10 +169,13 @@ final class GenerateCommand implements Callable<Integer> {
     return 0;
   }
 
-  private PromptInput input() {
+  private PromptInput input(GenerationOutput place) {
     return prompts.source == null
         ? new PromptInput.Texts(prompts.texts)
-        : new PromptInput.Source(Locations.resolve(prompts.source, Path.of("")), promptsColumn);
+        : new PromptInput.Source(
+            Locations.resolve(prompts.source, Path.of("")),
+            promptsColumn,
+            place != null && place.form() == GenerationOutput.Form.PARQUET);
   }
 
   private AnnealConfig config() {

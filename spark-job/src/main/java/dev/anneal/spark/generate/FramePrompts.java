@@ -67,10 +67,16 @@ public final class FramePrompts implements AnswerSink {
     return wanted.filter(there::contains).toList();
   }
 
+  /** Those that the reader refuses where they hold something. */
+  private Stream<String> notGiven() {
+    return Stream.of(frame.columns())
+        .filter(name -> PromptReader.NOT_GIVEN.contains(name) && !columns().contains(name));
+  }
+
   /** Reads all rows, a partition at a time. */
   void read(PromptReader reader) {
     Column[] prompt =
-        columns().stream()
+        Stream.concat(columns().stream(), notGiven())
             .map(name -> col("`" + name.replace("`", "``") + "`"))
             .toArray(Column[]::new);
     int width = frame.columns().length;

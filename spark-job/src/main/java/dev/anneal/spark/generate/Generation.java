@@ -118,10 +118,17 @@ public final class Generation {
 
   private void read(AskedModel model, PromptSpool spool, Storage storage) {
     PromptReader reader =
-        new PromptReader(storage, request.prompts().column(), prompt -> add(prompt, model, spool));
+        new PromptReader(
+            storage,
+            request.prompts().column(),
+            model.tokenizer()::mayRead,
+            prompt -> add(prompt, model, spool));
     if (request.prompts() instanceof PromptInput.Texts texts) {
       reader.texts(texts.texts());
     } else if (request.prompts() instanceof PromptInput.Source source) {
+      if (source.becomesColumns()) {
+        reader.requireColumns();
+      }
       reader.source(source.location(), session::open, spool.folder());
       if (spool.count() == 0) {
         throw new BadRequestException(

@@ -60,7 +60,7 @@ public final class GenerationFrames {
             config(named, model, session),
             named.decoding(),
             new PromptInput.Source(
-                Locations.resolve(source, Path.of("")), named.text("prompts_column")),
+                Locations.resolve(source, Path.of("")), named.text("prompts_column"), true),
             output == null ? null : GenerationOutput.of(output));
     List<String> lines = new ArrayList<>();
     Generation.execute(
@@ -75,7 +75,11 @@ public final class GenerationFrames {
   private static Dataset<Row> rows(
       GenerationOutput output, List<String> lines, SparkSession spark) {
     if (output != null && output.form() == GenerationOutput.Form.PARQUET) {
-      return spark.read().parquet(output.location());
+      // Spark begins with the largest files
+      return spark
+          .read()
+          .parquet(output.location())
+          .orderBy("_metadata.file_name", "_metadata.row_index");
     }
     Dataset<String> texts =
         output == null

@@ -26,8 +26,9 @@ public sealed interface PromptInput {
    *
    * @param location path, URI, glob, table or name on the hub
    * @param column that holds the prompt; {@code null} for {@code prompt} or {@code messages}
+   * @param becomesColumns whether what its rows have is to be columns of Spark
    */
-  record Source(String location, String column) implements PromptInput {}
+  record Source(String location, String column, boolean becomesColumns) implements PromptInput {}
 
   /** Rows of a program. */
   record Rows(FramePrompts frame) implements PromptInput {

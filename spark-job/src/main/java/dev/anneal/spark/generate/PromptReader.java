@@ -21,7 +21,9 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.function.Consumer;
+import java.util.function.Predicate;
 import java.util.function.Supplier;
 import java.util.regex.Pattern;
 import org.apache.spark.sql.SparkSession;
@@ -35,6 +37,12 @@ final class PromptReader {
   private static final JsonMapper JSON = new JsonMapper();
   private static final String PROMPT = "prompt";
   private static final String MESSAGES = "messages";
+
+  /** Fields of rows that prep gives to templates. */
+  static final List<String> NOT_GIVEN =
+      List.of("tools", "functions", "chat_template_kwargs", "system");
+
+  private static final List<String> MESSAGE_FIELDS = List.of("role", "content");
   private static final String BYTE_ORDER_MARK = "\uFEFF";
   private static final Pattern ROWS =
       Pattern.compile(
@@ -42,16 +50,27 @@ final class PromptReader {
 
   private final Storage storage;
   private final String column;
+  private final Predicate<String> isRead;
   private final Consumer<AskedPrompt> taker;
+  // null where rows become no columns
+  private ColumnNames names;
 
   /**
    * @param column that holds the prompt; {@code null} for {@code prompt} or {@code messages}
+   * @param isRead whether the chat template may read a field of a message
    * @param taker given the prompts
    */
-  PromptReader(Storage storage, String column, Consumer<AskedPrompt> taker) {
+  PromptReader(
+      Storage storage, String column, Predicate<String> isRead, Consumer<AskedPrompt> taker) {
     this.storage = storage;
     this.column = column;
+    this.isRead = isRead;
     this.taker = taker;
+  }
+
+  /** From now on rows are refused that cannot be columns of Spark. */
+  void requireColumns() {
+    names = new ColumnNames();
   }
 
   /** Texts of the command line or of a program. */
@@ -89,15 +108,32 @@ final class PromptReader {
     if (!(parse(place, json) instanceof ObjectNode row)) {
       throw refusal(place, "is no JSON object");
     }
-    for (String field : Answer.FIELDS) {
-      if (row.has(field)) {
-        throw new BadRequestException(
-            "The prompt in %s has a '%s' already, which its answer is to have: give it another name."
-                .formatted(place, field));
-      }
+    for (Map.Entry<String, JsonNode> field : row.properties()) {
+      check(place, field.getKey(), field.getValue());
+    }
+    if (names != null) {
+      names.take(place, row);
     }
     // between the values of a row line ends mean nothing
     taker.accept(new AskedPrompt(place, json.replaceAll("[\\r\\n]+", " "), messages(place, row)));
+  }
+
+  private void check(String place, String name, JsonNode value) {
+    if (Answer.FIELDS.contains(name.toLowerCase(Locale.ROOT))) {
+      throw new BadRequestException(
+          "The prompt in %s has a '%s' already, which its answer is to have: give it another name."
+              .formatted(place, name));
+    }
+    boolean isEmpty = value.isNull() || (value.isTextual() && value.textValue().isBlank());
+    if (NOT_GIVEN.contains(name) && !name.equals(column) && !isEmpty) {
+      throw notGiven(place, name);
+    }
+  }
+
+  private static BadRequestException notGiven(String place, String name) {
+    return new BadRequestException(
+        "The prompt in %s has '%s', which generate does not give to the template: remove it."
+            .formatted(place, name));
   }
 
   private void row(SourceRow row) {
@@ -179,9 +215,15 @@ final class PromptReader {
     throw refusal(place, "has neither a text 'prompt' nor a list 'messages'");
   }
 
-  private static Message message(String place, JsonNode message) {
+  private Message message(String place, JsonNode message) {
     if (!message.path("role").isTextual() || !message.path("content").isTextual()) {
       throw refusal(place, "has a message without a text role or content");
+    }
+    for (Map.Entry<String, JsonNode> field : message.properties()) {
+      String name = field.getKey();
+      if (!MESSAGE_FIELDS.contains(name) && !field.getValue().isNull() && isRead.test(name)) {
+        throw notGiven(place, name);
+      }
     }
     return new Message(message.get("role").textValue(), message.get("content").textValue());
   }

@@ -142,6 +142,12 @@ class GenerationFramesTest {
         .isInstanceOf(BadRequestException.class)
         .hasMessageContaining(
             "no column 'asked', which prompts_column names: choose among question");
+    assertThatThrownBy(
+            () ->
+                anneal.generate(
+                    Commands.MODEL, spark.sql("select 'a' as prompt, 'b' as system"), Map.of()))
+        .isInstanceOf(BadRequestException.class)
+        .hasMessageContaining("row 1 of the DataFrame has 'system', which generate does not give");
     refused(List.of("a"), Map.of("output", "x.jsonl"), "output is for prompts of a source");
   }
 

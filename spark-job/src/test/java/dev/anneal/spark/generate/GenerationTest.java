@@ -261,6 +261,16 @@ class GenerationTest {
     assertThat(refusal()).contains("--prompt");
     Files.writeString(Path.of(file), "{\"prompt\": \"a\", \"text\": \"b\"}");
     assertThat(refusal("--prompts", file)).contains("row 1 of", "has a 'text' already");
+    Files.writeString(Path.of(file), "{\"prompt\": \"a\", \"Tokens\": 1}");
+    assertThat(refusal("--prompts", file)).contains("row 1 of", "has a 'Tokens' already");
+    Files.writeString(Path.of(file), "{\"prompt\": \"a\"}\n{\"prompt\": \"a\", \"tools\": []}");
+    assertThat(refusal("--prompts", file))
+        .contains("row 2 of", "has 'tools', which generate does not give to the template");
+    Files.writeString(
+        Path.of(file), "{\"prompt\": \"a\", \"Id\": 1}\n{\"prompt\": \"a\", \"id\": 2}");
+    String parquet = dir.resolve("answers.parquet").toString();
+    assertThat(refusal("--prompts", file, "--output", parquet))
+        .contains("row 2 of", "has 'id' where there is 'Id' too");
     assertThat(refusal("--prompts", file, "--prompts-column", "id")).contains("row 1 of");
     assertThat(refusal("--prompts", "table:nowhere")).contains("--prompts 'table:nowhere'");
     assertThat(refusal("--prompt", "a", "--prompts-column", "id")).contains("--prompts-column");
