@@ -6,7 +6,9 @@ import java.util.HashMap;
 import java.util.Locale;
 import java.util.Map;
 
-/** Names that rows have together, which are to be columns: Spark does not tell them by their case. */
+/**
+ * Names that rows have together, which are to be columns: Spark does not tell them by their case.
+ */
 final class ColumnNames {
   // by their places in lower case
   private final Map<String, String> names = new HashMap<>();

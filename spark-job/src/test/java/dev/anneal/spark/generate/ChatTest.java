@@ -13,6 +13,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CountDownLatch;
 import org.apache.spark.sql.SparkSession;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -82,13 +83,18 @@ class ChatTest {
     InputStream silent =
         new InputStream() {
           @Override
-          public synchronized int read() throws IOException {
+          public int read() {
             try {
-              wait();
+              new CountDownLatch(1).await();
             } catch (InterruptedException e) {
               Thread.currentThread().interrupt();
             }
             return -1;
+          }
+
+          @Override
+          public int read(byte[] into, int offset, int length) {
+            return read();
           }
         };
     Executed executed =
