@@ -73,9 +73,17 @@ final class Soak implements AutoCloseable {
     return faults.cluster().executors().stream().filter(Soak::trains).toList();
   }
 
-  /** Whether a process has the thread of a rank. */
+  /**
+   * Whether a process has the thread of a rank and runs: of one that stands still for good, which
+   * its worker has yet to end, nobody waits for anything any more.
+   */
   private static boolean trains(ProcessHandle executor) {
-    try (Stream<Path> threads = Files.list(Path.of("/proc", executor.pid() + "", "task"))) {
+    Path process = Path.of("/proc", executor.pid() + "");
+    try (Stream<Path> threads = Files.list(process.resolve("task"))) {
+      String state = Files.readString(process.resolve("stat"));
+      if (state.startsWith(" T", state.lastIndexOf(')') + 1)) {
+        return false;
+      }
       for (Path thread : threads.toList()) {
         if (Files.readString(thread.resolve("comm")).startsWith("rank ")) {
           return true;
