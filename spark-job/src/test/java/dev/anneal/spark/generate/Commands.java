@@ -101,8 +101,11 @@ final class Commands {
     command.add("-cp");
     command.add(
         System.getProperty("surefire.test.class.path", System.getProperty("java.class.path")));
-    command.addAll(List.of(Anneal.class.getName(), "generate", "--model", MODEL));
+    command.addAll(List.of(Anneal.class.getName(), "generate"));
     command.addAll(List.of(args));
+    if (!command.contains("--model")) {
+      command.addAll(List.of("--model", MODEL));
+    }
     return new ProcessBuilder(command).start();
   }
 
