@@ -6,6 +6,7 @@ import dev.anneal.data.source.FileSlice;
 import dev.anneal.data.source.SourceFiles;
 import dev.anneal.data.source.SourceRow;
 import dev.anneal.data.source.SourceRows;
+import dev.anneal.data.task.TaskResults;
 import dev.anneal.storage.Storage;
 import dev.anneal.storage.Storage.FileInfo;
 import java.io.IOException;
@@ -57,7 +58,7 @@ public final class OrderedRows {
       SparkSession spark, String source, Storage storage, Consumer<SourceRow> taker) {
     NumberedRows rows = TableSource.open(spark, source, Long.MAX_VALUE, storage).get();
     // texts, since Spark reads what it carries without our classes
-    Iterator<String> texts = rows.rows().map(SourceRow::json).toLocalIterator();
+    Iterator<String> texts = TaskResults.texts(rows.rows().map(SourceRow::json));
     for (long index = 0; texts.hasNext(); index++) {
       taker.accept(new SourceRow(index, source, index + 1, texts.next()));
     }

@@ -57,6 +57,16 @@ public final class TaskResults {
     }
   }
 
+  /** Begins tasks whose elements nobody reads. */
+  public static <T> JavaFutureAction<?> start(JavaRDD<T> elements) {
+    return elements.mapPartitions(TaskResults::toBytes).collectAsync();
+  }
+
+  /** Texts of all partitions in their order, a partition at a time. */
+  public static Iterator<String> texts(JavaRDD<String> texts) {
+    return texts.toLocalIterator();
+  }
+
   /**
    * Hands over the elements of each partition as soon as it is done, in any order; returns with the
    * last one.

@@ -1,5 +1,6 @@
 package dev.anneal.spark.generate;
 
+import dev.anneal.data.task.TaskResults;
 import dev.anneal.spark.JobFailedException;
 import dev.anneal.spark.cluster.BarrierStage;
 import dev.anneal.spark.job.RootCause;
@@ -43,12 +44,12 @@ final class ModelService implements AutoCloseable {
     PromptServer server = PromptServer.open(spark, name, desk);
     try {
       JavaFutureAction<?> job =
-          BarrierStage.of(
+          TaskResults.start(
+              BarrierStage.of(
                   JavaSparkContext.fromSparkContext(spark),
                   model.config().cluster().nodes(),
                   model.config().cluster().gpusPerNode(),
-                  task)
-              .collectAsync();
+                  task));
       return new ModelService(spark, server, job);
     } catch (RuntimeException e) {
       server.close();

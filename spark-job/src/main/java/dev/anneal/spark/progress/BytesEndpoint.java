@@ -55,7 +55,16 @@ public final class BytesEndpoint implements AutoCloseable {
 
     @Override
     public PartialFunction<Object, BoxedUnit> receiveAndReply(RpcCallContext context) {
-      return new Handler(receiver, context::reply);
+      return new Handler(receiver, answer -> say(context, answer));
+    }
+  }
+
+  /** Bytes or a text: Spark reads an answer without our classes. */
+  private static void say(RpcCallContext context, Object answer) {
+    if (answer instanceof byte[] bytes) {
+      context.reply(bytes);
+    } else {
+      context.reply((String) answer);
     }
   }
 
