@@ -90,7 +90,8 @@ final class Commands {
 
   /** Starts a command in a process of its own. */
   static Process process(String... args) throws IOException {
-    List<String> command = new ArrayList<>();
+    // a build in the background of a shell ignores it, and so would its children
+    List<String> command = new ArrayList<>(List.of("env", "--default-signal=INT"));
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     ManagementFactory.getRuntimeMXBean().getInputArguments().stream()
         .filter(argument -> argument.startsWith("--add-"))
