@@ -2,7 +2,6 @@ package dev.anneal.training.trainer;
 
 import dev.anneal.training.InvalidModelException;
 import dev.anneal.training.collective.SingleRank;
-import dev.anneal.training.cuda.GpuMath;
 import dev.anneal.training.data.SequenceSource;
 import dev.anneal.training.data.TokenSequence;
 import dev.anneal.training.generate.Completion;
@@ -19,10 +18,7 @@ import dev.anneal.training.model.Llama;
 import dev.anneal.training.model.ModelSource;
 import dev.anneal.training.model.TokenBatch;
 import dev.anneal.training.optim.Parameters;
-import dev.anneal.training.tensor.NativeErrors;
-import dev.anneal.training.tensor.NativeLibraries;
 import dev.anneal.training.tensor.TensorScope;
-import dev.anneal.training.weights.FrozenWeights;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
@@ -97,29 +93,10 @@ public final class EvaluationRun {
    */
   public static Measured run(
       GenerationRun.Spec spec, Inputs inputs, Ranks ranks, EvaluationListener listener) {
-    NativeLibraries.load();
-    if (ranks.device().isGpu()) {
-      GpuMath.deterministic();
-    }
-    try (TensorScope scope = new TensorScope();
-        Kernels kernels = Kernels.on(ranks.device())) {
-      return new EvaluationRun(spec, inputs, ranks, listener).measure(kernels);
-    } catch (TrainingException
-        | TrainingCancelled
-        | InvalidModelException
-        | InvalidPromptException e) {
-      throw e;
-    } catch (RuntimeException | IOException e) {
-      throw new TrainingException(
-          "rank %s, %s"
-              .formatted(
-                  ranks.rank(),
-                  OutOfMemory.caused(e)
-                      ? "%s is out of memory: take fewer sequences at a time, or hold the weights in fp8, split or offloaded (base_weights)."
-                          .formatted(ranks.device())
-                      : NativeErrors.firstLine(e)),
-          e);
-    }
+    return Inference.run(
+        ranks,
+        "sequences at a time",
+        kernels -> new EvaluationRun(spec, inputs, ranks, listener).measure(kernels));
   }
 
   private Measured measure(Kernels kernels) throws IOException {
@@ -137,7 +114,7 @@ public final class EvaluationRun {
       Llama adapted = alone ? null : GenerationRun.llama(spec, model, ranks, kernels);
       List<SequenceLosses> losses = losses(base, adapted);
       if (!inputs.prompts().isEmpty()) {
-        listener.onPhase("generating");
+        listener.onPhase(GenerationRun.GENERATING);
       }
       return new Measured(losses, answers(base), alone ? List.of() : answers(adapted));
     }
@@ -176,7 +153,7 @@ public final class EvaluationRun {
       long batch = first + share.index();
       boolean idle = batch >= batches;
       // as many passes on every rank: a gathered layer needs them all
-      if (!idle || isSplit()) {
+      if (!idle || spec.isSplit()) {
         List<SequenceLosses> found = losses(base, adapted, idle ? 0 : batch);
         ranks.check();
         if (!idle) {
@@ -195,10 +172,6 @@ public final class EvaluationRun {
         .filter(inputs.share()::has)
         .map(batch -> Math.min(size, (batch + 1) * spec.batchSize()) - batch * spec.batchSize())
         .sum();
-  }
-
-  private boolean isSplit() {
-    return spec.weights().shard() != FrozenWeights.Shard.NONE;
   }
 
   private List<SequenceLosses> losses(Llama base, Llama adapted, long batch) throws IOException {
@@ -284,7 +257,7 @@ public final class EvaluationRun {
     List<Completion> completions = new ArrayList<>();
     List<Prompt> prompts = inputs.prompts();
     for (int first = 0; first < prompts.size(); first += spec.batchSize()) {
-      if (isSplit() || inputs.share().has(first / spec.batchSize())) {
+      if (spec.isSplit() || inputs.share().has(first / spec.batchSize())) {
         completions.addAll(
             generator.generate(
                 prompts.subList(first, Math.min(first + spec.batchSize(), prompts.size())),

@@ -1,7 +1,6 @@
 package dev.anneal.training.trainer;
 
 import dev.anneal.training.InvalidModelException;
-import dev.anneal.training.cuda.GpuMath;
 import dev.anneal.training.fused.FusedLlama;
 import dev.anneal.training.generate.Completion;
 import dev.anneal.training.generate.GenerationListener;
@@ -20,13 +19,11 @@ import dev.anneal.training.model.Llama;
 import dev.anneal.training.model.Llama.Activations;
 import dev.anneal.training.model.ModelSource;
 import dev.anneal.training.tensor.DType;
-import dev.anneal.training.tensor.NativeErrors;
-import dev.anneal.training.tensor.NativeLibraries;
 import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.tensor.Tensors;
+import dev.anneal.training.weights.FrozenWeights;
 import java.io.IOException;
 import java.io.Serializable;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import org.bytedeco.pytorch.Tensor;
@@ -61,20 +58,15 @@ public final class GenerationRun {
             "the batch size is %s, but must be 1 or more.".formatted(batchSize));
       }
     }
+
+    /** Whether all ranks go through the same passes, since each holds a part of the weights. */
+    public boolean isSplit() {
+      return weights.shard() != FrozenWeights.Shard.NONE;
+    }
   }
 
   /**
-   * What a rank reads.
-   *
-   * @param adapter in PEFT's form, or {@code null}
-   * @param prompts the same on every rank
-   * @param stopStrings asked on rank 0
-   */
-  public record Inputs(
-      ModelSource model, ModelFolder adapter, List<Prompt> prompts, StopStrings stopStrings) {}
-
-  /**
-   * What a rank reads that answers for as long as it is asked.
+   * What a rank reads, which answers for as long as it is asked.
    *
    * @param adapter in PEFT's form, or {@code null}
    * @param queue asked on rank 0, told on every rank
@@ -84,59 +76,25 @@ public final class GenerationRun {
       ModelSource model, ModelFolder adapter, PromptQueue queue, StopStrings stopStrings) {}
 
   /**
-   * Goes on from all prompts.
+   * Goes on from what a queue hands out until it has no more; where that is so from the beginning,
+   * no weights are read.
    *
-   * @param phases asked for every token whether this rank is to stop
-   * @return in the order of the prompts, the same on every rank
+   * @param phases asked for every token, and while there are no prompts, whether this rank is to
+   *     stop
    * @throws TrainingException if a native call, a peer or a file fails; names the rank
    * @throws InvalidModelException if model or adapter are unusable
    * @throws InvalidPromptException if a prompt is empty or longer than the model's context
    * @throws TrainingCancelled if {@code phases} asked to stop
    */
-  public static List<Completion> run(
-      Spec spec, Inputs inputs, Ranks ranks, PhaseListener phases, GenerationListener listener) {
-    OwnQueue queue = new OwnQueue(inputs.prompts(), spec.batchSize());
-    serve(
-        spec,
-        new Service(inputs.model(), inputs.adapter(), queue, inputs.stopStrings()),
-        ranks,
-        phases,
-        listener);
-    return queue.completions;
-  }
-
-  /**
-   * Goes on from what a queue hands out until it has no more; where that is so from the beginning,
-   * no weights are read. Throws as {@link #run} does.
-   *
-   * @param phases asked for every token, and while there are no prompts, whether this rank is to
-   *     stop
-   */
   public static void serve(
       Spec spec, Service service, Ranks ranks, PhaseListener phases, GenerationListener listener) {
-    NativeLibraries.load();
-    if (ranks.device().isGpu()) {
-      GpuMath.deterministic();
-    }
-    try (TensorScope scope = new TensorScope();
-        Kernels kernels = Kernels.on(ranks.device())) {
-      answer(spec, service, ranks, kernels, phases, listener);
-    } catch (TrainingException
-        | TrainingCancelled
-        | InvalidModelException
-        | InvalidPromptException e) {
-      throw e;
-    } catch (RuntimeException | IOException e) {
-      throw new TrainingException(
-          "rank %s, %s"
-              .formatted(
-                  ranks.rank(),
-                  OutOfMemory.caused(e)
-                      ? "%s is out of memory: take fewer prompts side by side, or hold the weights in fp8, split or offloaded (base_weights)."
-                          .formatted(ranks.device())
-                      : NativeErrors.firstLine(e)),
-          e);
-    }
+    Inference.run(
+        ranks,
+        "prompts side by side",
+        kernels -> {
+          answer(spec, service, ranks, kernels, phases, listener);
+          return null;
+        });
   }
 
   private static void answer(
@@ -188,35 +146,6 @@ public final class GenerationRun {
     try (TensorScope scope = new TensorScope()) {
       Tensor there = Tensors.zeros(ranks.device(), ScalarType.Long, 1);
       return PromptQueue.of(rankZero.any(PromptQueue.numbers(next), there));
-    }
-  }
-
-  /** Prompts that are all there, so many side by side. */
-  private static final class OwnQueue implements PromptQueue {
-    private final List<Completion> completions = new ArrayList<>();
-    private final List<Prompt> prompts;
-    private final int batchSize;
-    private int first;
-
-    OwnQueue(List<Prompt> prompts, int batchSize) {
-      this.prompts = prompts;
-      this.batchSize = batchSize;
-    }
-
-    @Override
-    public Optional<List<Prompt>> next() {
-      if (first >= prompts.size()) {
-        return Optional.empty();
-      }
-      int end = Math.min(first + batchSize, prompts.size());
-      List<Prompt> together = prompts.subList(first, end);
-      first = end;
-      return Optional.of(together);
-    }
-
-    @Override
-    public void done(List<Completion> made) {
-      completions.addAll(made);
     }
   }
 

@@ -7,7 +7,7 @@ import dev.anneal.training.InTensorScope;
 import dev.anneal.training.LoudWeights;
 import dev.anneal.training.Rows;
 import dev.anneal.training.TinyModels;
-import dev.anneal.training.collective.Collectives;
+import dev.anneal.training.collective.GatheringOnly;
 import dev.anneal.training.collective.SingleRank;
 import dev.anneal.training.cuda.GpuMath;
 import dev.anneal.training.lora.LoraSpec;
@@ -155,7 +155,7 @@ class LateExchangeGpuTest {
   }
 
   /** Rank 0 of two, whose peer sends half of what this rank has, and late. */
-  private record LatePeer(BusyGpu busy) implements Collectives {
+  private record LatePeer(BusyGpu busy) implements GatheringOnly {
     @Override
     public int rank() {
       return 0;
@@ -175,29 +175,5 @@ class LateExchangeGpuTest {
         whole.narrow(0, n, n).copy_(shard.mul(Tensors.scalar(0.5)));
       }
     }
-
-    @Override
-    public Tensor allGather(Tensor shard) {
-      throw new UnsupportedOperationException();
-    }
-
-    @Override
-    public void allReduceSum(Tensor tensor) {
-      throw new UnsupportedOperationException();
-    }
-
-    @Override
-    public void reduceScatterSum(Tensor shard, Tensor whole) {
-      throw new UnsupportedOperationException();
-    }
-
-    @Override
-    public void abort() {}
-
-    @Override
-    public void barrier() {}
-
-    @Override
-    public void close() {}
   }
 }

@@ -173,9 +173,9 @@ class EvaluationRunTest {
 
   private List<List<Integer>> generated(ModelFolder adapter) {
     return tokens(
-        GenerationRun.run(
+        GenerationRuns.run(
             spec(TrainingSpec.Weights.whole(DType.FP32), BATCH),
-            new GenerationRun.Inputs(
+            new GenerationRuns.Inputs(
                 new ModelSource.Folder(reference.model()), adapter, prompts(), StopStrings.NONE),
             Ranks.onCpu(new SingleRank()),
             GenerationRunTest.phases(false),

@@ -63,9 +63,9 @@ class GenerationRunGpuTest {
   private static List<List<Integer>> tokens(
       ReferenceRun reference, GenerationRun.Spec spec, List<Prompt> prompts) {
     List<Completion> completions =
-        GenerationRun.run(
+        GenerationRuns.run(
             spec,
-            new GenerationRun.Inputs(
+            new GenerationRuns.Inputs(
                 new ModelSource.Folder(reference.model()),
                 reference.adapter("adapter_final"),
                 prompts,

@@ -92,7 +92,7 @@ class GenerationRunTest {
                 found.put(
                     world.rank(),
                     tokens(
-                        GenerationRun.run(
+                        GenerationRuns.run(
                             spec(new TrainingSpec.Weights(stored, Shard.WORLD, 0.25)),
                             inputs(adapter, prompts),
                             Ranks.onCpu(world),
@@ -198,9 +198,9 @@ class GenerationRunTest {
   void randomWeightsAnswerToo() throws IOException {
     LlamaConfig config = LlamaConfig.read(reference.model());
     List<Completion> completions =
-        GenerationRun.run(
+        GenerationRuns.run(
             spec(TrainingSpec.Weights.whole(DType.BF16)),
-            new GenerationRun.Inputs(
+            new GenerationRuns.Inputs(
                 new ModelSource.Random(config, 3), null, prompts, StopStrings.NONE),
             Ranks.onCpu(new SingleRank()),
             phases(false),
@@ -212,7 +212,7 @@ class GenerationRunTest {
   void stopsWhenAskedTo() {
     assertThatThrownBy(
             () ->
-                GenerationRun.run(
+                GenerationRuns.run(
                     spec(TrainingSpec.Weights.whole(DType.FP32)),
                     inputs(null, prompts),
                     Ranks.onCpu(new SingleRank()),
@@ -225,7 +225,7 @@ class GenerationRunTest {
   void refusesAPromptThatIsTooLong() {
     assertThatThrownBy(
             () ->
-                GenerationRun.run(
+                GenerationRuns.run(
                     spec(TrainingSpec.Weights.whole(DType.FP32)),
                     inputs(null, List.of(new Prompt(2, new int[513]))),
                     Ranks.onCpu(new SingleRank()),
@@ -236,7 +236,7 @@ class GenerationRunTest {
   }
 
   private List<Completion> run(DType stored, ModelFolder adapter) {
-    return GenerationRun.run(
+    return GenerationRuns.run(
         spec(TrainingSpec.Weights.whole(stored)),
         inputs(adapter, prompts),
         Ranks.onCpu(new SingleRank()),
@@ -244,8 +244,8 @@ class GenerationRunTest {
         GenerationListener.NONE);
   }
 
-  private GenerationRun.Inputs inputs(ModelFolder adapter, List<Prompt> asked) {
-    return new GenerationRun.Inputs(
+  private GenerationRuns.Inputs inputs(ModelFolder adapter, List<Prompt> asked) {
+    return new GenerationRuns.Inputs(
         new ModelSource.Folder(reference.model()), adapter, asked, StopStrings.NONE);
   }
 

@@ -1,6 +1,6 @@
 package dev.anneal.training.weights;
 
-import dev.anneal.training.collective.Collectives;
+import dev.anneal.training.collective.GatheringOnly;
 import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.tensor.Tensors;
 import java.util.ArrayList;
@@ -52,7 +52,7 @@ final class ThreadRanks {
   }
 
   /** One of them. */
-  final class Rank implements Collectives {
+  final class Rank implements GatheringOnly {
     private final int rank;
     private int gathers;
 
@@ -111,24 +111,5 @@ final class ThreadRanks {
         throw new IllegalStateException("a rank is missing", e);
       }
     }
-
-    @Override
-    public void allReduceSum(Tensor tensor) {
-      throw new UnsupportedOperationException();
-    }
-
-    @Override
-    public void reduceScatterSum(Tensor shard, Tensor whole) {
-      throw new UnsupportedOperationException();
-    }
-
-    @Override
-    public void abort() {}
-
-    @Override
-    public void barrier() {}
-
-    @Override
-    public void close() {}
   }
 }
