@@ -26,6 +26,7 @@ import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.TreeMap;
 import java.util.function.Function;
 import org.apache.hadoop.conf.Configuration;
@@ -139,21 +140,17 @@ public final class AnnealSession {
    * @return where the merged model is
    */
   public String merge(String adapter, String output, Map<String, ?> options) {
-    for (String option : options.keySet()) {
-      if (!MERGE_OPTIONS.contains(option)) {
-        throw new BadRequestException(
-            "A merge has no option '%s': choose among %s."
-                .formatted(option, String.join(", ", MERGE_OPTIONS)));
-      }
-    }
+    NamedOptions given =
+        NamedOptions.of(
+            options, MERGE_OPTIONS, false, "A merge has no option '%s': choose among %s.");
     MergeRequest request =
         MergeRequest.of(
             adapter,
-            text(options, "model", null),
+            given.text("model"),
             output,
-            text(options, "dtype", null),
-            text(options, "max_shard_size", MergeRequest.DEFAULT_SHARD_SIZE),
-            Boolean.parseBoolean(text(options, "verify", "false")),
+            given.text("dtype"),
+            given.text("max_shard_size", MergeRequest.DEFAULT_SHARD_SIZE),
+            Boolean.parseBoolean(given.text("verify", "false")),
             existing);
     return inSession(session -> MergeJob.execute(request, session, out, Medium.FILE));
   }
@@ -233,14 +230,9 @@ public final class AnnealSession {
     PlanRequest request =
         PlanRequest.of(
             load(file, config),
-            text(options, "gpu_memory", null),
-            text(options, "host_memory", null));
+            Objects.toString(options.get("gpu_memory"), null),
+            Objects.toString(options.get("host_memory"), null));
     return RunMemory.print(request, hadoop(), out);
-  }
-
-  private static String text(Map<String, ?> options, String name, String missing) {
-    Object value = options.get(name);
-    return value == null ? missing : value.toString();
   }
 
   private RunResult train(Command command, AnnealConfig config) {

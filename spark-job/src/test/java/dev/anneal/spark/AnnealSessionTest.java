@@ -32,7 +32,7 @@ class AnnealSessionTest {
             "data.eval_rows", 40,
             "model.tokenizer", CONF.resolve("tiny/model").toString(),
             "output.path", dir.resolve("out").toString());
-    try (SparkSession spark = session()) {
+    try (SparkSession spark = LocalSpark.session(1)) {
       spark.sparkContext().setLocalProperty("spark.job.description", "mine");
       AnnealSession anneal = Anneal.on(spark);
       assertThat(anneal.prep(config).train().rows()).isEqualTo(280);
@@ -49,7 +49,7 @@ class AnnealSessionTest {
 
   @Test
   void plansARunThatNobodyStarts() throws IOException {
-    try (SparkSession spark = session()) {
+    try (SparkSession spark = LocalSpark.session(1)) {
       StringWriter said = new StringWriter();
       MemoryPlan plan =
           Anneal.on(spark)
@@ -68,7 +68,7 @@ class AnnealSessionTest {
 
   @Test
   void tunesTwiceInOneSessionAndGivesMetricsAsRows() throws IOException {
-    try (SparkSession spark = session()) {
+    try (SparkSession spark = LocalSpark.session(1)) {
       for (String output : List.of("first", "second")) {
         RunResult result =
             Anneal.on(spark)
@@ -94,7 +94,7 @@ class AnnealSessionTest {
 
   @Test
   void refusesWhatIsMissingUnknownOrNoValueAndLeavesTheSession() throws IOException {
-    try (SparkSession spark = session()) {
+    try (SparkSession spark = LocalSpark.session(1)) {
       AnnealSession anneal = Anneal.on(spark);
       assertThatThrownBy(() -> anneal.prep(Map.of("data.source", "rows.json")))
           .isInstanceOf(BadRequestException.class)
@@ -115,7 +115,7 @@ class AnnealSessionTest {
 
   @Test
   void rowsThatExecutorsFindToBeBadAreAFailureAndNotARefusal() throws IOException {
-    try (SparkSession spark = session()) {
+    try (SparkSession spark = LocalSpark.session(1)) {
       AnnealSession anneal = Anneal.on(spark);
       spark
           .sql("select 'Say hello.' as instruction, id % 2 as output from range(8)")
@@ -157,7 +157,7 @@ class AnnealSessionTest {
     config.put("training.max_steps", 3);
     config.put("cluster.nodes", 1);
     String recipe = CONF.resolve("tiny.yaml").toString();
-    try (SparkSession spark = session()) {
+    try (SparkSession spark = LocalSpark.session(1)) {
       // what shows the answers reads it again
       PrintWriter out = deleting(model.resolve("tokenizer.json"), "Training 3 steps");
       AnnealSession anneal = Anneal.on(spark).printTo(out);
@@ -179,14 +179,5 @@ class AnnealSessionTest {
             }
           }
         });
-  }
-
-  private static SparkSession session() {
-    return SparkSession.builder()
-        .master("local[1]")
-        .config("spark.ui.enabled", false)
-        .config("spark.driver.bindAddress", "127.0.0.1")
-        .config("spark.driver.host", "127.0.0.1")
-        .getOrCreate();
   }
 }

@@ -2,12 +2,12 @@ package dev.anneal.spark.cli;
 
 import dev.anneal.spark.Request;
 import dev.anneal.spark.config.AnnealConfig;
+import dev.anneal.spark.config.ConfigLoader;
 import dev.anneal.spark.config.Locations;
 import dev.anneal.spark.generate.Chat;
 import dev.anneal.spark.generate.ChatTerminal;
 import dev.anneal.spark.generate.Decoding;
 import dev.anneal.spark.generate.Generation;
-import dev.anneal.spark.generate.GenerationOptions;
 import dev.anneal.spark.generate.GenerationOutput;
 import dev.anneal.spark.generate.GenerationRequest;
 import dev.anneal.spark.generate.PromptInput;
@@ -183,7 +183,7 @@ final class GenerateCommand implements Callable<Integer> {
     values.put("model.path", model);
     // also where the configuration names one to start training from
     values.put("lora.init_from", adapter);
-    return config.load(GenerationOptions.WITHOUT_CONFIG, values);
+    return config.load(ConfigLoader.ON_ONE_CPU, values);
   }
 
   private Decoding decoding() {

@@ -25,6 +25,18 @@ public final class ConfigLoader {
       YAMLMapper.builder().enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION).build();
   private static final String PROGRAM = "the call";
 
+  /**
+   * Where no configuration says how a model is held that is asked: as transformers would on a CPU.
+   */
+  public static final List<String> ON_ONE_CPU =
+      List.of(
+          "cluster.nodes=1",
+          "cluster.gpus_per_node=0",
+          "base_weights.dtype=fp32",
+          "base_weights.shard=none",
+          "compute.dtype=fp32",
+          "compute.matmul=fp32");
+
   private final ConfigContext context;
   private final ObjectNode tree = ConfigSchema.defaults();
 

@@ -143,28 +143,22 @@ final class EvaluationCheck {
 
   /** The tokenizer that is named, else the model's own where it has one. */
   private String tokenizer() {
-    if (config.model().tokenizer() != null) {
-      return config.model().tokenizer();
-    }
-    ModelLocation model = ModelLocation.of(config.model().path());
     boolean needed =
         request.generate() > 0
             || (request.dataset() == null
                 && RowFormat.of(config.data().rows().format()).needsTokenizer());
+    if (needed || config.model().tokenizer() != null) {
+      return GenerationCheck.tokenizer(config);
+    }
+    ModelLocation model = ModelLocation.of(config.model().path());
     try {
-      if (model instanceof ModelLocation.Folder folder
-          && (needed || storage.exists(folder.location() + "/tokenizer.json"))) {
-        return folder.location();
-      }
+      return model instanceof ModelLocation.Folder folder
+              && storage.exists(folder.location() + "/tokenizer.json")
+          ? folder.location()
+          : null;
     } catch (IOException e) {
       throw new BadRequestException(Storage.cannotRead(model.display(), e), e);
     }
-    if (needed) {
-      throw new BadRequestException(
-          "The model %s has no tokenizer of its own: add --set model.tokenizer=FOLDER."
-              .formatted(model.display()));
-    }
-    return null;
   }
 
   private void checkPrompts() {

@@ -19,7 +19,6 @@ import dev.anneal.spark.evaluate.EvaluationResult.Answered;
 import dev.anneal.spark.job.Interruption;
 import dev.anneal.spark.job.RootCause;
 import dev.anneal.spark.progress.DriverChannel;
-import dev.anneal.spark.progress.ExecutorLogs;
 import dev.anneal.spark.progress.ProgressDisplay;
 import dev.anneal.spark.session.RunSession;
 import dev.anneal.spark.storage.ModelLocation;
@@ -251,8 +250,7 @@ public final class EvaluationJob {
   }
 
   private static JobFailedException failed(String what, SparkContext spark, Exception e) {
-    String cause = new ExecutorLogs(spark).explain(e).orElseGet(() -> RootCause.sentence(e));
-    return new JobFailedException(what + cause, e);
+    return new JobFailedException(what + RootCause.sentence(spark, e), e);
   }
 
   private List<Answered> answers(

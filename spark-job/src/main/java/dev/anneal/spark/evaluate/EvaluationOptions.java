@@ -1,9 +1,9 @@
 package dev.anneal.spark.evaluate;
 
 import dev.anneal.spark.BadRequestException;
+import dev.anneal.spark.NamedOptions;
 import dev.anneal.spark.Request;
 import dev.anneal.spark.config.ConfigLoader;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 
@@ -21,9 +21,9 @@ public final class EvaluationOptions {
           "batch_size",
           "output");
 
-  private final Map<String, ?> options;
+  private final NamedOptions options;
 
-  private EvaluationOptions(Map<String, ?> options) {
+  private EvaluationOptions(NamedOptions options) {
     this.options = options;
   }
 
@@ -35,23 +35,14 @@ public final class EvaluationOptions {
    */
   public static EvaluationRequest request(
       Map<String, ?> options, Request.Existing existing, ConfigLoader loader, String file) {
-    return new EvaluationOptions(options).request(existing, loader, file);
+    NamedOptions given =
+        NamedOptions.of(options, NAMES, true, "An evaluation has no option '%s': choose among %s.");
+    return new EvaluationOptions(given).request(existing, loader, file);
   }
 
   private EvaluationRequest request(Request.Existing existing, ConfigLoader loader, String file) {
-    Map<String, Object> keys = new HashMap<>();
-    options.forEach(
-        (name, value) -> {
-          if (name.contains(".")) {
-            keys.put(name, value);
-          } else if (!NAMES.contains(name)) {
-            throw new BadRequestException(
-                "An evaluation has no option '%s': choose among %s."
-                    .formatted(name, String.join(", ", NAMES)));
-          }
-        });
-    String data = text("data");
-    String dataset = text("dataset");
+    String data = options.text("data");
+    String dataset = options.text("dataset");
     if ((data == null) == (dataset == null)) {
       throw new BadRequestException(
           "An evaluation takes either 'data' or 'dataset': name one of them.");
@@ -60,26 +51,23 @@ public final class EvaluationOptions {
     if (file == null) {
       loader.sets(EvaluationRequest.WITHOUT_CONFIG);
     }
-    loader.values(keys);
-    loader.values(EvaluationRequest.values(text("model"), text("adapter"), data, text("output")));
+    loader.values(options.keys());
+    loader.values(
+        EvaluationRequest.values(
+            options.text("model"), options.text("adapter"), data, options.text("output")));
     return new EvaluationRequest(
         loader.load(),
         EvaluationRequest.located(dataset),
-        EvaluationRequest.split(text("split")),
+        EvaluationRequest.split(options.text("split")),
         number("generate", 0),
         number("max_tokens", EvaluationRequest.DEFAULT_MAX_TOKENS),
         number("batch_size", EvaluationRequest.DEFAULT_BATCH_SIZE),
-        EvaluationRequest.located(text("output")),
+        EvaluationRequest.located(options.text("output")),
         existing);
   }
 
-  private String text(String name) {
-    Object value = options.get(name);
-    return value == null ? null : value.toString();
-  }
-
   private int number(String name, int missing) {
-    String text = text(name);
+    String text = options.text(name);
     try {
       return text == null ? missing : Integer.parseInt(text);
     } catch (NumberFormatException e) {

@@ -4,11 +4,13 @@ import dev.anneal.data.manifest.Split;
 import dev.anneal.spark.BadRequestException;
 import dev.anneal.spark.Request;
 import dev.anneal.spark.config.AnnealConfig;
+import dev.anneal.spark.config.ConfigLoader;
 import dev.anneal.spark.config.Locations;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 
 /**
  * What the user asked for.
@@ -38,17 +40,14 @@ public record EvaluationRequest(
   public static final int DEFAULT_MAX_TOKENS = 256;
   public static final int DEFAULT_BATCH_SIZE = 8;
 
-  /** Where no configuration says how the model is held: as transformers would on a CPU. */
+  /**
+   * Where no configuration says how the model is held, and what is cut: the model's context says
+   * it.
+   */
   public static final List<String> WITHOUT_CONFIG =
-      List.of(
-          "cluster.nodes=1",
-          "cluster.gpus_per_node=0",
-          "base_weights.dtype=fp32",
-          "base_weights.shard=none",
-          "compute.dtype=fp32",
-          "compute.matmul=fp32",
-          // the model's context decides
-          "data.max_length=" + Integer.MAX_VALUE);
+      Stream.concat(
+              ConfigLoader.ON_ONE_CPU.stream(), Stream.of("data.max_length=" + Integer.MAX_VALUE))
+          .toList();
 
   public EvaluationRequest {
     require(

@@ -54,7 +54,7 @@ final class AskedModel implements AutoCloseable {
     this.decoding = decoding;
     this.storage = storage;
     this.shape = shape;
-    this.folder = tokenizerFolder(config);
+    this.folder = GenerationCheck.tokenizer(config);
     TokenizerFiles files = TokenizerFiles.read(folder, storage);
     this.tokenizer = ChatTokenizer.of(renderedAt == null ? files : files.renderedAt(renderedAt));
   }
@@ -73,19 +73,6 @@ final class AskedModel implements AutoCloseable {
       Instant renderedAt) {
     LlamaConfig shape = GenerationCheck.check(config, spark, storage);
     return new AskedModel(config, decoding, storage, shape, renderedAt);
-  }
-
-  private static String tokenizerFolder(AnnealConfig config) {
-    if (config.model().tokenizer() != null) {
-      return config.model().tokenizer();
-    }
-    ModelLocation model = ModelLocation.of(config.model().path());
-    if (model instanceof ModelLocation.Folder folder) {
-      return folder.location();
-    }
-    throw new BadRequestException(
-        "The model %s has no tokenizer of its own: add --set model.tokenizer=FOLDER."
-            .formatted(model.display()));
   }
 
   ChatTokenizer tokenizer() {

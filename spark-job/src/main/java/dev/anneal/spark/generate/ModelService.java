@@ -4,7 +4,6 @@ import dev.anneal.data.task.TaskResults;
 import dev.anneal.spark.JobFailedException;
 import dev.anneal.spark.cluster.BarrierStage;
 import dev.anneal.spark.job.RootCause;
-import dev.anneal.spark.progress.ExecutorLogs;
 import dev.anneal.spark.train.GenerationTask;
 import dev.anneal.spark.train.PromptDesk;
 import dev.anneal.spark.train.PromptServer;
@@ -81,8 +80,7 @@ final class ModelService implements AutoCloseable {
       Thread.currentThread().interrupt();
       throw new JobFailedException("Generation was interrupted.", e);
     } catch (ExecutionException | RuntimeException e) {
-      String cause = new ExecutorLogs(spark).explain(e).orElseGet(() -> RootCause.sentence(e));
-      throw new JobFailedException("Generation failed: " + cause, e);
+      throw new JobFailedException("Generation failed: " + RootCause.sentence(spark, e), e);
     }
   }
 

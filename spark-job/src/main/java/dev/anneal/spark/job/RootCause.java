@@ -2,11 +2,13 @@ package dev.anneal.spark.job;
 
 import dev.anneal.data.task.TaskFailure;
 import dev.anneal.data.task.TaskFailure.Cause;
+import dev.anneal.spark.progress.ExecutorLogs;
 import java.util.List;
 import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
+import org.apache.spark.SparkContext;
 
 /** What lies at the bottom of an exception. */
 public final class RootCause {
@@ -19,6 +21,11 @@ public final class RootCause {
   private static final String TOO_FEW_SLOTS = "SPARK-24819";
 
   private RootCause() {}
+
+  /** What executors have said at their end, if anything explains it; else {@link #sentence}. */
+  public static String sentence(SparkContext spark, Exception failure) {
+    return new ExecutorLogs(spark).explain(failure).orElseGet(() -> sentence(failure));
+  }
 
   /** The first line of it, with where it happened if that matters. */
   public static String sentence(Throwable failure) {

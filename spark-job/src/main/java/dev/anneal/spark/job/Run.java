@@ -23,7 +23,6 @@ import dev.anneal.spark.preflight.Plan;
 import dev.anneal.spark.preflight.Preflight;
 import dev.anneal.spark.preflight.ResumeState;
 import dev.anneal.spark.progress.BackgroundWriter;
-import dev.anneal.spark.progress.ExecutorLogs;
 import dev.anneal.spark.progress.ProgressDisplay;
 import dev.anneal.spark.session.RunSession;
 import dev.anneal.spark.storage.RunFolder;
@@ -296,9 +295,8 @@ public final class Run {
       throw e;
     } catch (Exception e) {
       // Spark's are checked exceptions that no signature tells of
-      String cause =
-          new ExecutorLogs(spark.sparkContext()).explain(e).orElseGet(() -> RootCause.sentence(e));
-      throw new JobFailedException("Preparing the data failed: " + cause, e);
+      throw new JobFailedException(
+          "Preparing the data failed: " + RootCause.sentence(spark.sparkContext(), e), e);
     }
   }
 

@@ -5,7 +5,6 @@ import dev.anneal.spark.cluster.BarrierStage;
 import dev.anneal.spark.config.AnnealConfig;
 import dev.anneal.spark.progress.DriverChannel;
 import dev.anneal.spark.progress.DriverCommand;
-import dev.anneal.spark.progress.ExecutorLogs;
 import dev.anneal.spark.progress.FailureLog;
 import dev.anneal.spark.progress.RankEvent;
 import dev.anneal.spark.train.Attempt;
@@ -118,9 +117,7 @@ final class TrainingAttempt {
 
   private End.Failed failed(SparkContext spark, Exception e) {
     try {
-      String otherwise =
-          "Training failed: "
-              + new ExecutorLogs(spark).explain(e).orElseGet(() -> RootCause.sentence(e));
+      String otherwise = "Training failed: " + RootCause.sentence(spark, e);
       String cause = failures.firstCauseOr(otherwise);
       return new End.Failed(
           cause,

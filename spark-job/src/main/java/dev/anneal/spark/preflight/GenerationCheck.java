@@ -50,6 +50,24 @@ public final class GenerationCheck {
     }
   }
 
+  /**
+   * The folder of the tokenizer: the one that is named, else the model's.
+   *
+   * @throws BadRequestException if there is none
+   */
+  public static String tokenizer(AnnealConfig config) {
+    if (config.model().tokenizer() != null) {
+      return config.model().tokenizer();
+    }
+    ModelLocation model = ModelLocation.of(config.model().path());
+    if (model instanceof ModelLocation.Folder folder) {
+      return folder.location();
+    }
+    throw new BadRequestException(
+        "The model %s has no tokenizer of its own: add --set model.tokenizer=FOLDER."
+            .formatted(model.display()));
+  }
+
   private static void checkAdapter(StorageModelFolder adapter, LlamaConfig shape)
       throws IOException {
     if (!adapter.has(PeftConfig.FILE)) {

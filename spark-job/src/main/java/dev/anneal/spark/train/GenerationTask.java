@@ -3,32 +3,22 @@ package dev.anneal.spark.train;
 import dev.anneal.data.token.ChatTokenizer;
 import dev.anneal.spark.cluster.BarrierStage;
 import dev.anneal.spark.config.AnnealConfig;
-import dev.anneal.spark.progress.ExecutorObituary;
 import dev.anneal.spark.storage.ModelLocation;
 import dev.anneal.spark.storage.StorageModelFolder;
 import dev.anneal.storage.Storage;
-import dev.anneal.training.collective.SingleRank;
-import dev.anneal.training.cuda.Gpu;
-import dev.anneal.training.cuda.Gpus;
 import dev.anneal.training.generate.Completion;
 import dev.anneal.training.generate.GenerationListener;
 import dev.anneal.training.generate.Prompt;
 import dev.anneal.training.generate.PromptQueue;
 import dev.anneal.training.generate.StopStrings;
 import dev.anneal.training.io.ModelFolder;
-import dev.anneal.training.tensor.Device;
 import dev.anneal.training.trainer.GenerationRun;
 import dev.anneal.training.trainer.PhaseListener;
 import dev.anneal.training.trainer.Ranks;
-import dev.anneal.training.weights.FrozenWeights;
 import java.io.IOException;
 import java.io.Serializable;
-import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
-import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.function.BooleanSupplier;
-import org.apache.spark.BarrierTaskContext;
 import org.apache.spark.util.SignalUtils;
 import scala.Function0;
 
@@ -38,9 +28,6 @@ import scala.Function0;
  */
 public final class GenerationTask implements BarrierStage.Task<Boolean> {
   private static final long serialVersionUID = 1L;
-
-  /** How long ranks may take to leave once one of them has failed. */
-  private static final Duration GRACE = Duration.ofSeconds(10);
 
   private final AnnealConfig config;
   private final GenerationRun.Spec spec;
@@ -87,76 +74,21 @@ public final class GenerationTask implements BarrierStage.Task<Boolean> {
    */
   @Override
   public Boolean run() {
-    BarrierTaskContext context = BarrierTaskContext.get();
-    int gpus = config.cluster().gpusPerNode();
-    int count = config.worldSize() / config.cluster().nodes();
-    int firstRank = context.partitionId() * count;
-    String host = BarrierStage.host(context);
-    AtomicBoolean failed = new AtomicBoolean();
-    BooleanSupplier leaving = () -> failed.get() || context.isInterrupted();
-    RankThreads threads =
-        new RankThreads(context::isInterrupted, (rank, failure) -> failed.set(true), GRACE);
+    AskedRanks ranks = new AskedRanks(config, spec.isSplit());
     if (line.streamed() && NodeTask.isExecutor()) {
       // Ctrl-C in the driver's terminal reaches the executors of this machine too
       SignalUtils.register("INT", (Function0<Object> & Serializable) () -> true);
     }
-    try {
-      List<Gpu> seen = gpus == 0 ? List.of() : Gpus.require(gpus);
-      Duration timeout = Duration.ofSeconds(config.cluster().timeout());
-      int meeting = isSplit() ? config.worldSize() : 1;
-      Rendezvous rendezvous = Rendezvous.hold(context, meeting, timeout);
-      List<RankPlace> places = RankPlace.of(context, rendezvous, gpus, seen);
-      threads.run(
-          firstRank,
-          count,
-          (rank, group) -> {
-            Device device = places.get(rank - firstRank).device();
-            if (device.isGpu()) {
-              Gpus.bind(device);
-            }
-            PromptClient client = PromptClient.connect(line.server(), leaving);
-            if (isSplit()) {
-              together(rank, device, host, rendezvous, group, client);
-            } else {
-              Ranks alone = new Ranks(device, new SingleRank(), new SingleRank());
-              deciding(rank, client, alone);
-            }
-          });
-      return true;
-    } catch (Throwable e) {
-      if (threads.hasLeftBehind() && NodeTask.isExecutor()) {
-        // a rank that hangs in native code keeps its memory, and on a GPU everybody's
-        Runtime.getRuntime().halt(ExecutorObituary.HUNG);
-      }
-      throw e instanceof RuntimeException unchecked ? unchecked : new IllegalStateException(e);
-    }
-  }
-
-  private boolean isSplit() {
-    return spec.weights().shard() != FrozenWeights.Shard.NONE;
-  }
-
-  private void together(
-      int rank,
-      Device device,
-      String host,
-      Rendezvous rendezvous,
-      RankThreads threads,
-      PromptClient client)
-      throws IOException {
-    try (RankGroups groups = RankGroups.join(config, rank, device, host, rendezvous, threads)) {
-      try {
-        if (rank == 0) {
-          deciding(rank, client, groups.ranks());
-        } else {
-          serve(new Silent(), StopStrings.NONE, groups.ranks(), new Phases(client, false));
-        }
-      } catch (Throwable e) {
-        // before this rank leaves its peers, so that the cause comes first
-        threads.failed(rank, e);
-        throw e;
-      }
-    }
+    ranks.run(
+        (rank, group) -> {
+          PromptClient client = PromptClient.connect(line.server(), ranks::areLeaving);
+          if (rank > 0 && spec.isSplit()) {
+            serve(new Silent(), StopStrings.NONE, group, new Phases(client, false));
+          } else {
+            deciding(rank, client, group);
+          }
+        });
+    return true;
   }
 
   /** As a rank that says when a continuation ends. */

@@ -6,7 +6,6 @@ import dev.anneal.data.arrow.PreparedSequence;
 import dev.anneal.data.manifest.Split;
 import dev.anneal.spark.cluster.BarrierStage;
 import dev.anneal.spark.config.AnnealConfig;
-import dev.anneal.spark.progress.ExecutorObituary;
 import dev.anneal.spark.progress.RankChannel;
 import dev.anneal.spark.progress.RankEvent;
 import dev.anneal.spark.storage.ModelLocation;
@@ -37,9 +36,6 @@ import org.apache.spark.SparkEnv;
 /** What one barrier task does: it runs the ranks of its node, a thread each. */
 public final class NodeTask implements BarrierStage.Task<Integer> {
   private static final long serialVersionUID = 1L;
-
-  /** How long ranks may take to leave once one of them has failed. */
-  private static final Duration GRACE = Duration.ofSeconds(10);
 
   private final AnnealConfig config;
   private final Attempt attempt;
@@ -75,7 +71,8 @@ public final class NodeTask implements BarrierStage.Task<Integer> {
       String host) {
     BooleanSupplier cancelling = () -> context.isInterrupted() || heartbeat.mustLeave();
     RankThreads threads =
-        new RankThreads(cancelling, (rank, failure) -> report(channel, rank, host, failure), GRACE);
+        new RankThreads(
+            cancelling, (rank, failure) -> report(channel, rank, host, failure), RankThreads.GRACE);
     try {
       int gpus = config.cluster().gpusPerNode();
       List<Gpu> seen = gpus == 0 ? List.of() : Gpus.require(gpus);
@@ -97,11 +94,7 @@ public final class NodeTask implements BarrierStage.Task<Integer> {
                   checks -> new RankListener(rank, channel, cancelling, heartbeat, checks)));
     } catch (Throwable e) {
       threads.failed(firstRank, e);
-      if (threads.hasLeftBehind() && isExecutor()) {
-        // a rank that hangs in native code keeps its memory, and on a GPU everybody's
-        Runtime.getRuntime().halt(ExecutorObituary.HUNG);
-      }
-      throw e instanceof RuntimeException unchecked ? unchecked : new IllegalStateException(e);
+      throw threads.ended(e);
     }
   }
 

@@ -1,5 +1,6 @@
 package dev.anneal.spark.train;
 
+import dev.anneal.spark.progress.ExecutorObituary;
 import dev.anneal.training.collective.Collectives;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -16,6 +17,9 @@ import org.apache.spark.TaskKilledException;
  * and then the others are taken out of whatever they wait for; so they are when the task is to end.
  */
 final class RankThreads {
+  /** How long ranks may take to leave once one of them has failed. */
+  static final Duration GRACE = Duration.ofSeconds(10);
+
   private static final Duration ROUND = Duration.ofMillis(200);
 
   /** One rank's work, which fails by throwing. */
@@ -102,9 +106,17 @@ final class RankThreads {
     }
   }
 
-  /** Whether a rank did not leave and still holds what it holds. */
-  boolean hasLeftBehind() {
-    return leftBehind;
+  /**
+   * What a task throws when its ranks have failed. An executor in which a rank did not leave ends
+   * with it: one that hangs in native code keeps its memory, and on a GPU everybody's.
+   */
+  RuntimeException ended(Throwable failure) {
+    if (leftBehind && NodeTask.isExecutor()) {
+      Runtime.getRuntime().halt(ExecutorObituary.HUNG);
+    }
+    return failure instanceof RuntimeException unchecked
+        ? unchecked
+        : new IllegalStateException(failure);
   }
 
   private boolean mustLeave() {

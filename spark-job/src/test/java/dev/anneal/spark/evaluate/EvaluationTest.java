@@ -11,6 +11,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.anneal.spark.Anneal;
 import dev.anneal.spark.BadRequestException;
+import dev.anneal.spark.LocalSpark;
 import dev.anneal.spark.RunResult;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -49,13 +50,7 @@ class EvaluationTest {
 
   @BeforeAll
   static void start() {
-    spark =
-        SparkSession.builder()
-            .master("local[2]")
-            .config("spark.ui.enabled", false)
-            .config("spark.driver.bindAddress", "127.0.0.1")
-            .config("spark.driver.host", "127.0.0.1")
-            .getOrCreate();
+    spark = LocalSpark.session(2);
   }
 
   @AfterAll

@@ -7,6 +7,7 @@ import dev.anneal.data.hub.HubEnvironment;
 import dev.anneal.data.hub.HubFile;
 import dev.anneal.spark.BadRequestException;
 import dev.anneal.spark.JobFailedException;
+import dev.anneal.spark.LocalSpark;
 import dev.anneal.spark.Request.Existing;
 import dev.anneal.spark.progress.ProgressDisplay.Medium;
 import dev.anneal.spark.s3.FaultyStore;
@@ -57,13 +58,7 @@ class StoreFetchIT {
     store = FaultyStore.before(server);
     Configuration conf = StoreConfiguration.hadoop(store.endpoint());
     storage = new Storage(conf);
-    spark =
-        SparkSession.builder()
-            .master("local[1]")
-            .config("spark.ui.enabled", "false")
-            .config("spark.driver.bindAddress", "127.0.0.1")
-            .config("spark.driver.host", "127.0.0.1")
-            .getOrCreate();
+    spark = LocalSpark.session(1);
     Random random = new Random(3);
     random.nextBytes(FIRST);
     random.nextBytes(SECOND);

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.anneal.spark.LocalSpark;
 import dev.anneal.spark.generate.Commands.Executed;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
@@ -30,7 +31,7 @@ class ChatTest {
 
   @BeforeAll
   static void start() {
-    spark = Commands.session();
+    spark = LocalSpark.session(2);
   }
 
   @AfterAll

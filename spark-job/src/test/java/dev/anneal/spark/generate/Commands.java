@@ -1,6 +1,7 @@
 package dev.anneal.spark.generate;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
@@ -15,7 +16,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;
-import org.apache.spark.sql.SparkSession;
 
 /** {@code generate} on the bundled model, in a session that is there. */
 final class Commands {
@@ -26,15 +26,12 @@ final class Commands {
   private Commands() {}
 
   /** How a command has ended. */
-  record Executed(int code, String out, String err) {}
-
-  static SparkSession session() {
-    return SparkSession.builder()
-        .master("local[2]")
-        .config("spark.ui.enabled", false)
-        .config("spark.driver.bindAddress", "127.0.0.1")
-        .config("spark.driver.host", "127.0.0.1")
-        .getOrCreate();
+  record Executed(int code, String out, String err) {
+    /** What a command has printed that has succeeded. */
+    List<JsonNode> lines() throws IOException {
+      assertThat(code).as(err).isZero();
+      return parse(out);
+    }
   }
 
   static Executed generate(String... args) {

@@ -7,6 +7,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import dev.anneal.spark.Anneal;
 import dev.anneal.spark.AnnealSession;
 import dev.anneal.spark.BadRequestException;
+import dev.anneal.spark.LocalSpark;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.Writer;
@@ -33,7 +34,7 @@ class GenerationFramesTest {
 
   @BeforeAll
   static void start() {
-    spark = Commands.session();
+    spark = LocalSpark.session(2);
   }
 
   @AfterAll

@@ -2,6 +2,7 @@ package dev.anneal.spark.generate;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.anneal.spark.LocalSpark;
 import dev.anneal.spark.generate.Commands.Executed;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -25,7 +26,7 @@ class GenerationKillIT {
 
   @BeforeAll
   static void start() {
-    spark = Commands.session();
+    spark = LocalSpark.session(2);
   }
 
   @AfterAll

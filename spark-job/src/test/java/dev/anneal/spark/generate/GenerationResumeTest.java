@@ -3,6 +3,7 @@ package dev.anneal.spark.generate;
 import static dev.anneal.spark.generate.Commands.generate;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.anneal.spark.LocalSpark;
 import dev.anneal.spark.generate.Commands.Executed;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -28,7 +29,7 @@ class GenerationResumeTest {
 
   @BeforeAll
   static void start() {
-    spark = Commands.session();
+    spark = LocalSpark.session(2);
   }
 
   @AfterAll

@@ -4,6 +4,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import dev.anneal.spark.LocalSpark;
 import dev.anneal.spark.generate.Commands.Executed;
 import dev.anneal.spark.s3.S3Server;
 import dev.anneal.spark.s3.StoreConfiguration;
@@ -40,7 +41,7 @@ class GenerationStoreIT {
     server = S3Server.start(folder);
     Configuration conf = StoreConfiguration.hadoop(server.endpoint());
     storage = new Storage(conf);
-    spark = Commands.session();
+    spark = LocalSpark.session(2);
     for (String key : StoreConfiguration.of(server.endpoint()).keySet()) {
       set(key, conf);
     }

@@ -1,15 +1,15 @@
 package dev.anneal.spark.generate;
 
-import static java.nio.charset.StandardCharsets.UTF_8;
+import static dev.anneal.spark.generate.Commands.generate;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.anneal.spark.Anneal;
+import dev.anneal.spark.LocalSpark;
 import dev.anneal.spark.RunResult;
-import java.io.ByteArrayOutputStream;
+import dev.anneal.spark.generate.Commands.Executed;
 import java.io.IOException;
-import java.io.PrintStream;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Files;
@@ -29,29 +29,14 @@ import org.junit.jupiter.api.io.TempDir;
 /** The command on the bundled model, in a session that is there. */
 class GenerationTest {
   private static final Path CONF = Path.of(System.getProperty("anneal.home"), "conf");
-  private static final String MODEL = CONF.resolve("tiny/model").toString();
   private static final ObjectMapper JSON = new ObjectMapper();
   private static SparkSession spark;
 
   @TempDir Path dir;
 
-  /** How a command has ended. */
-  private record Executed(int code, String out, String err) {
-    List<JsonNode> lines() throws IOException {
-      assertThat(code).as(err).isZero();
-      return parse(out);
-    }
-  }
-
   @BeforeAll
   static void start() {
-    spark =
-        SparkSession.builder()
-            .master("local[2]")
-            .config("spark.ui.enabled", false)
-            .config("spark.driver.bindAddress", "127.0.0.1")
-            .config("spark.driver.host", "127.0.0.1")
-            .getOrCreate();
+    spark = LocalSpark.session(2);
   }
 
   @AfterAll
@@ -113,10 +98,10 @@ class GenerationTest {
   void whatEndsARankIsSaid() throws IOException {
     Path model = Files.createDirectory(dir.resolve("model"));
     for (String file : List.of("config.json", "tokenizer.json", "tokenizer_config.json")) {
-      Files.copy(Path.of(MODEL, file), model.resolve(file));
+      Files.copy(Path.of(Commands.MODEL, file), model.resolve(file));
     }
     // every weight NaN behind the header
-    byte[] weights = Files.readAllBytes(Path.of(MODEL, "model.safetensors"));
+    byte[] weights = Files.readAllBytes(Path.of(Commands.MODEL, "model.safetensors"));
     int header = ByteBuffer.wrap(weights).order(ByteOrder.LITTLE_ENDIAN).getInt();
     Arrays.fill(weights, Long.BYTES + header, weights.length, (byte) 0xff);
     Files.write(model.resolve("model.safetensors"), weights);
@@ -194,7 +179,7 @@ class GenerationTest {
     Executed executed = generate("--prompts", prompts.toString(), "--output", output.toString());
     assertThat(executed.code()).as(executed.err()).isZero();
     assertThat(executed.out()).isEmpty();
-    List<JsonNode> lines = parse(Files.readString(output));
+    List<JsonNode> lines = Commands.parse(Files.readString(output));
     assertThat(lines).hasSize(2);
     assertThat(lines.get(0).get("id").intValue()).isEqualTo(7);
     assertThat(lines.get(0).get("messages")).hasSize(3);
@@ -289,16 +274,6 @@ class GenerationTest {
     return executed.err();
   }
 
-  private static Executed generate(String... args) {
-    ByteArrayOutputStream out = new ByteArrayOutputStream();
-    ByteArrayOutputStream err = new ByteArrayOutputStream();
-    String[] model = Arrays.asList(args).contains("--model") ? args : with(args, "--model", MODEL);
-    String[] all = with(new String[] {"generate", "--max-tokens", "24"}, model);
-    int code =
-        Anneal.execute(all, new PrintStream(out, true, UTF_8), new PrintStream(err, true, UTF_8));
-    return new Executed(code, out.toString(UTF_8), err.toString(UTF_8));
-  }
-
   private static String[] with(String[] args, String... more) {
     String[] all = Arrays.copyOf(args, args.length + more.length);
     System.arraycopy(more, 0, all, args.length, more.length);
@@ -307,13 +282,5 @@ class GenerationTest {
 
   private static List<String> texts(List<JsonNode> lines) {
     return lines.stream().map(line -> line.get("text").textValue().strip()).toList();
-  }
-
-  private static List<JsonNode> parse(String text) throws IOException {
-    List<JsonNode> lines = new ArrayList<>();
-    for (String line : text.lines().toList()) {
-      lines.add(JSON.readTree(line));
-    }
-    return lines;
   }
 }

@@ -1,0 +1,18 @@
+package dev.anneal.spark;
+
+import org.apache.spark.sql.SparkSession;
+
+/** Spark in the process of the tests, which no other machine reaches. */
+public final class LocalSpark {
+  private LocalSpark() {}
+
+  /** A session whose driver has so many task slots; the one that there is already, if there is. */
+  public static SparkSession session(int slots) {
+    return SparkSession.builder()
+        .master("local[%s]".formatted(slots))
+        .config("spark.ui.enabled", false)
+        .config("spark.driver.bindAddress", "127.0.0.1")
+        .config("spark.driver.host", "127.0.0.1")
+        .getOrCreate();
+  }
+}
