@@ -5,7 +5,6 @@ import dev.anneal.spark.progress.DriverCommand;
 import dev.anneal.spark.progress.ProgressDisplay;
 import dev.anneal.spark.progress.RankEvent;
 import java.util.HashMap;
-import java.util.Locale;
 import java.util.Map;
 
 /** Shows what the ranks of an evaluation tell. Called by one thread. */
@@ -22,8 +21,7 @@ final class EvaluationProgress implements DriverChannel.Receiver {
   @Override
   public DriverCommand receive(String attempt, RankEvent event) {
     if (event instanceof RankEvent.Phase phase) {
-      String name = phase.phase();
-      display.phase(name.substring(0, 1).toUpperCase(Locale.ROOT) + name.substring(1));
+      display.phaseOfRanks(phase.phase());
     } else if (event instanceof RankEvent.Progress progress) {
       display.progress(progress);
     } else if (event instanceof RankEvent.Measured measured) {

@@ -78,7 +78,7 @@ final class BatchDesk implements PromptDesk {
   @Override
   public void phase(String phase) {
     generating = phase.equals(GenerationRun.GENERATING);
-    display.phase(Character.toUpperCase(phase.charAt(0)) + phase.substring(1));
+    display.phaseOfRanks(phase);
   }
 
   @Override

@@ -100,7 +100,7 @@ final class ChatDesk implements PromptDesk {
       display.line("Ready: /help tells what there is beside talking.");
       ready.countDown();
     } else {
-      display.phase(Character.toUpperCase(phase.charAt(0)) + phase.substring(1));
+      display.phaseOfRanks(phase);
     }
   }
 

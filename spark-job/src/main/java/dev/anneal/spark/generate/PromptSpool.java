@@ -7,10 +7,10 @@ import java.io.DataInputStream;
 import java.io.DataOutputStream;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.MessageDigest;
+import org.apache.hadoop.fs.FileUtil;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -150,14 +150,9 @@ final class PromptSpool implements AutoCloseable {
   }
 
   /** With what copies from the hub are in it. */
-  private static void remove(Path place) throws IOException {
-    if (Files.isDirectory(place)) {
-      try (DirectoryStream<Path> inside = Files.newDirectoryStream(place)) {
-        for (Path child : inside) {
-          remove(child);
-        }
-      }
+  private static void remove(Path folder) throws IOException {
+    if (!FileUtil.fullyDelete(folder.toFile())) {
+      throw new IOException(folder + " cannot be removed");
     }
-    Files.deleteIfExists(place);
   }
 }

@@ -65,6 +65,11 @@ public final class ProgressDisplay {
     shownAt = phaseAt;
   }
 
+  /** A phase as ranks call it, such as {@code loading weights}. */
+  public void phaseOfRanks(String phase) {
+    phase(Character.toUpperCase(phase.charAt(0)) + phase.substring(1));
+  }
+
   /** So much of the phase is done; of a short one nothing is shown. */
   public synchronized void progress(RankEvent.Progress progress) {
     long now = nanoClock.getAsLong();
