@@ -41,15 +41,20 @@ public final class PinnedMemory {
       for (long dim : shape) {
         bytes *= dim;
       }
-      throw new PinnedMemoryException(
-          String.format(
-              Locale.ROOT,
-              "the host has no %.2f GB of %s left (%s)",
-              bytes / 1e9,
-              device.isGpu() ? "pinned memory" : "memory",
-              NativeErrors.firstLine(e)),
-          e);
+      throw exhausted(device, bytes, NativeErrors.firstLine(e), e);
     }
+  }
+
+  /** What to throw where {@code bytes} bytes could not be had. */
+  static PinnedMemoryException exhausted(Device device, long bytes, String cause, Throwable e) {
+    return new PinnedMemoryException(
+        String.format(
+            Locale.ROOT,
+            "the host has no %.2f GB of %s left (%s)",
+            bytes / 1e9,
+            device.isGpu() ? "pinned memory" : "memory",
+            cause),
+        e);
   }
 
   /**

@@ -83,8 +83,10 @@ public record LoraModel(
 
   @Override
   public void close() {
-    decoder.close();
-    parameters.close();
+    try (parameters;
+        decoder) {
+      // the decoder closes first
+    }
   }
 
   @Override

@@ -91,8 +91,7 @@ final class ModelLoader {
     } else {
       copy(inputs.initAdapter(), parameters);
     }
-    FrozenWeights decoder = new FrozenWeights(config, placement(spec, ranks));
-    return frozen(config, layout, parameters, decoder, weights, listener);
+    return frozen(config, layout, parameters, placement(spec, ranks), weights, listener);
   }
 
   /**
@@ -118,8 +117,7 @@ final class ModelLoader {
       if (adapter != null) {
         copy(adapter, parameters);
       }
-      FrozenWeights decoder = new FrozenWeights(config, placement);
-      return frozen(config, layout, parameters, decoder, weights, listener);
+      return frozen(config, layout, parameters, placement, weights, listener);
     }
   }
 
@@ -132,22 +130,43 @@ final class ModelLoader {
       LlamaConfig config,
       LoraLayout layout,
       Parameters parameters,
-      FrozenWeights decoder,
+      FrozenWeights.Placement placement,
       WeightReader weights,
       PhaseListener listener) {
-    WholeTensors whole =
-        new WholeTensors(decoder.placement().device(), decoder.placement().compute());
-    long[] vocabulary = {config.vocabSize(), config.hiddenSize()};
-    Tensor embedTokens = whole.want(TensorNames.EMBED_TOKENS, vocabulary);
-    Tensor lmHead =
-        config.tieWordEmbeddings() ? embedTokens : whole.want(TensorNames.LM_HEAD, vocabulary);
-    Tensor norm = whole.want(TensorNames.NORM, config.hiddenSize());
-    List<WantedRows> wanted = new ArrayList<>(decoder.wanted());
-    wanted.addAll(whole.wanted());
-    weights.stream(
-        wanted, decoder.placement().device(), new Progress(Progress.LOADING_WEIGHTS, listener));
-    decoder.complete();
-    return new LoraModel(config, layout, parameters, decoder, embedTokens, norm, lmHead);
+    FrozenWeights decoder = taken(config, placement, listener);
+    try {
+      WholeTensors whole = new WholeTensors(placement.device(), placement.compute());
+      long[] vocabulary = {config.vocabSize(), config.hiddenSize()};
+      Tensor embedTokens = whole.want(TensorNames.EMBED_TOKENS, vocabulary);
+      Tensor lmHead =
+          config.tieWordEmbeddings() ? embedTokens : whole.want(TensorNames.LM_HEAD, vocabulary);
+      Tensor norm = whole.want(TensorNames.NORM, config.hiddenSize());
+      List<WantedRows> wanted = new ArrayList<>(decoder.wanted());
+      wanted.addAll(whole.wanted());
+      weights.stream(
+          wanted, placement.device(), new Progress(Progress.LOADING_WEIGHTS, listener));
+      decoder.complete();
+      return new LoraModel(config, layout, parameters, decoder, embedTokens, norm, lmHead);
+    } catch (RuntimeException | Error e) {
+      try (decoder) {
+        throw e;
+      }
+    }
+  }
+
+  /** Not loaded yet; where it takes much memory of the host, that is a phase of its own. */
+  private static FrozenWeights taken(
+      LlamaConfig config, FrozenWeights.Placement placement, PhaseListener listener) {
+    boolean pins = placement.device().isGpu() && placement.offloadRatio() > 0;
+    if (pins) {
+      listener.onPhase(Progress.PINNING_MEMORY);
+    }
+    Progress pinning = new Progress(Progress.PINNING_MEMORY, listener);
+    FrozenWeights decoder = new FrozenWeights(config, placement, pinning);
+    if (pins) {
+      listener.onPhase(Progress.LOADING_WEIGHTS);
+    }
+    return decoder;
   }
 
   static FrozenWeights.Placement placement(TrainingSpec spec, Ranks ranks) {

@@ -17,6 +17,7 @@ import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.function.LongConsumer;
 import java.util.stream.Stream;
 import org.bytedeco.pytorch.Tensor;
 
@@ -75,38 +76,60 @@ public final class FrozenWeights implements DecoderWeights {
   private List<FrozenLayer> residentLayers;
 
   /**
-   * Takes the memory, in the current tensor scope. The weights are there once {@link #wanted} is
-   * read and {@link #complete} has been called.
+   * Takes the memory: on the host until {@link #close}, on the device in the current tensor scope.
+   * The weights are there once {@link #wanted} is read and {@link #complete} has been called.
+   *
+   * @param pinning hears how much of the host's memory is there, where a GPU needs any
    */
-  public FrozenWeights(LlamaConfig config, Placement placement) {
+  public FrozenWeights(LlamaConfig config, Placement placement, LoadProgress pinning) {
     this.config = config;
     this.placement = placement;
     this.layout = placement.layout(config);
     int layers = config.numHiddenLayers();
-    shards = new LayerShards(layout, placement.stored(), layers, placement.device());
-    buffers =
-        layout.resident()
-            ? null
-            : new LayerBuffers(
-                layout, shards, placement.stored(), layers, placement.ranks(), placement.device());
-    WholeTensors norms = new WholeTensors(placement.device(), placement.compute());
-    for (int layer = 0; layer < layers; layer++) {
-      inputLayernorms.add(norms.want(TensorNames.inputLayernorm(layer), config.hiddenSize()));
-      postAttentionLayernorms.add(
-          norms.want(TensorNames.postAttentionLayernorm(layer), config.hiddenSize()));
-      for (Part part : layout.parts()) {
-        want(layer, part);
+    long hostBytes = layers * layout.hostBytes();
+    LongConsumer pinned =
+        placement.device().isGpu() ? done -> pinning.advanced(done, hostBytes) : done -> {};
+    shards = new LayerShards(layout, placement.stored(), layers, placement.device(), pinned);
+    try {
+      buffers =
+          layout.resident()
+              ? null
+              : new LayerBuffers(
+                  layout,
+                  shards,
+                  placement.stored(),
+                  layers,
+                  placement.ranks(),
+                  placement.device());
+      WholeTensors norms = new WholeTensors(placement.device(), placement.compute());
+      for (int layer = 0; layer < layers; layer++) {
+        inputLayernorms.add(norms.want(TensorNames.inputLayernorm(layer), config.hiddenSize()));
+        postAttentionLayernorms.add(
+            norms.want(TensorNames.postAttentionLayernorm(layer), config.hiddenSize()));
+        for (Part part : layout.parts()) {
+          want(layer, part);
+        }
+      }
+      wanted.addAll(norms.wanted());
+    } catch (RuntimeException | Error e) {
+      try (shards) {
+        throw e;
       }
     }
-    wanted.addAll(norms.wanted());
   }
 
   /** Layers that are read at once, without anything else. */
   public static FrozenWeights load(LlamaConfig config, Placement placement, WeightReader weights) {
-    FrozenWeights frozen = new FrozenWeights(config, placement);
-    weights.stream(frozen.wanted(), placement.device(), LoadProgress.IGNORED);
-    frozen.complete();
-    return frozen;
+    FrozenWeights frozen = new FrozenWeights(config, placement, LoadProgress.IGNORED);
+    try {
+      weights.stream(frozen.wanted(), placement.device(), LoadProgress.IGNORED);
+      frozen.complete();
+      return frozen;
+    } catch (RuntimeException | Error e) {
+      try (frozen) {
+        throw e;
+      }
+    }
   }
 
   /** What {@link #FrozenWeights} would take, without taking it. */
@@ -258,8 +281,9 @@ public final class FrozenWeights implements DecoderWeights {
   /** To be called before the tensor scope closes that the weights are in. */
   @Override
   public void close() {
-    if (buffers != null) {
-      buffers.close();
+    try (shards;
+        buffers) {
+      // the buffers close first: then the current stream is behind all that reads the shards
     }
   }
 }

@@ -175,6 +175,11 @@ final class LayerBuffers implements AutoCloseable {
    */
   @Override
   public void close() {
+    // a fetch that failed half-way has no event of its own
+    try (CudaEvent last = new CudaEvent(copies.device())) {
+      copies.record(last);
+      last.await();
+    }
     copies.close();
     for (Buffer buffer : buffers) {
       buffer.ready.await();

@@ -1,6 +1,7 @@
 package dev.anneal.training.weights;
 
 import dev.anneal.training.collective.Collectives;
+import dev.anneal.training.cuda.RegisteredMemory;
 import dev.anneal.training.kernel.Quantized;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
@@ -9,40 +10,46 @@ import dev.anneal.training.tensor.Tensors;
 import dev.anneal.training.weights.FrozenLayout.Part;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.LongConsumer;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /** A rank's part of all decoder layers: some rows on its device, the others on the host. */
-final class LayerShards {
+final class LayerShards implements AutoCloseable {
   private final FrozenLayout layout;
   private final DType dtype;
 
   /** {@code [deviceBytes]} of uint8 a layer. */
   private final List<Tensor> device = new ArrayList<>();
 
-  private final List<HostBytes> host = new ArrayList<>();
+  /** {@code [hostBytes]} of uint8 a layer. */
+  private final RegisteredMemory host;
 
   /** {@code [layers, shardRows]} fp32; {@code null} unless weights are in FP8. */
   private final Tensor scales;
 
-  /** Unwritten, in the current tensor scope. */
-  LayerShards(FrozenLayout layout, DType dtype, int layers, Device where) {
+  /**
+   * Unwritten. What is on the device is in the current tensor scope.
+   *
+   * @param pinned hears how many bytes on the host are there
+   */
+  LayerShards(
+      FrozenLayout layout, DType dtype, int layers, Device where, LongConsumer pinned) {
     this.layout = layout;
     this.dtype = dtype;
     for (int layer = 0; layer < layers; layer++) {
       Tensor rows = Tensors.empty(where, ScalarType.Byte, layout.deviceBytes());
-      HostBytes hostRows = HostBytes.allocate(where, layout.hostBytes());
       if (layout.padded()) {
         rows.zero_();
-        hostRows.pieces().forEach(Tensor::zero_);
       }
       device.add(rows);
-      host.add(hostRows);
     }
     scales =
         dtype == DType.FP8
             ? Tensors.ones(where, ScalarType.Float, layers, layout.shardRows())
             : null;
+    int threads = RegisteredMemory.threads(layout.ranks());
+    host = RegisteredMemory.allocate(where, layers, layout.hostBytes(), threads, pinned);
   }
 
   /**
@@ -77,9 +84,10 @@ final class LayerShards {
       }
       long at = border - first;
       long hostAt = part.hostOffset() + border - part.deviceBytes();
-      for (Tensor view : host.get(layer).views(hostAt, end - border)) {
-        view.copy_(bytes.narrow(0, at, view.numel()), true);
-        at += view.numel();
+      if (border < end) {
+        host.block(layer)
+            .narrow(0, hostAt, end - border)
+            .copy_(bytes.narrow(0, at, end - border), true);
       }
     }
   }
@@ -89,9 +97,11 @@ final class LayerShards {
     return device.get(layer).narrow(0, part.deviceOffset(), part.deviceBytes());
   }
 
-  /** Those on the host, in their pieces. */
+  /** Those on the host, in one piece if there are any. */
   List<Tensor> onHost(int layer, Part part) {
-    return host.get(layer).views(part.hostOffset(), part.hostBytes());
+    return part.hostBytes() == 0
+        ? List.of()
+        : List.of(host.block(layer).narrow(0, part.hostOffset(), part.hostBytes()));
   }
 
   /**
@@ -134,6 +144,12 @@ final class LayerShards {
   }
 
   long hostBytes() {
-    return host.stream().mapToLong(HostBytes::allocatedBytes).sum();
+    return host.bytes();
+  }
+
+  /** Frees what is on the host: see {@link RegisteredMemory#close}. */
+  @Override
+  public void close() {
+    host.close();
   }
 }

@@ -165,7 +165,7 @@ class CheckpointStreamTest {
     List<Long> done = new ArrayList<>();
     List<Long> totals = new ArrayList<>();
     Placement placement = new Placement(Device.CPU, DType.BF16, DType.FP32, new SingleRank(), 0);
-    FrozenWeights frozen = new FrozenWeights(config, placement);
+    FrozenWeights frozen = new FrozenWeights(config, placement, LoadProgress.IGNORED);
     try (CheckpointIndex index = open(Golden.folder("model"))) {
       new CheckpointStream(index, Device.CPU, new Limits(2, 2, 8192))
           .read(

@@ -147,8 +147,12 @@ class FrozenWeightsGpuTest {
               .as("norms and rounding")
               .isBetween(0L, 1L << 20);
           long layers = LAYERS * (1536 + 1024 + 14_000 + 7000) * 1024L * 2;
-          assertThat(holdings.deviceBytes() + holdings.pinnedBytes())
-              .isBetween(layers, layers * 33 / 32 + LAYERS * (64L << 10));
+          assertThat(holdings.deviceBytes() + holdings.pinnedBytes()).isEqualTo(layers);
+          Placement placement =
+              new Placement(GPU, DType.BF16, DType.BF16, new SingleRank(), ratio);
+          assertThat(holdings.pinnedBytes())
+              .as("page-locked bytes at ratio %s", ratio)
+              .isEqualTo(FrozenWeights.holdings(CONFIG, placement).pinnedBytes());
         }
       }
     }

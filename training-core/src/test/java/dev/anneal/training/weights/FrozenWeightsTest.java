@@ -194,11 +194,7 @@ class FrozenWeightsTest {
     Placement placement = placement(DType.BF16, new SingleRank(), 0.5);
     FrozenWeights.Holdings planned = FrozenWeights.holdings(CONFIG, placement);
     FrozenWeights.Holdings held = load(placement).holdings();
-    assertThat(planned.deviceBytes()).isEqualTo(held.deviceBytes());
-    assertThat(planned.bufferBytes()).isEqualTo(held.bufferBytes());
-    assertThat(planned.sharedBytes()).isEqualTo(held.sharedBytes());
-    // at this size what an allocation is rounded to counts
-    assertThat(held.pinnedBytes()).isGreaterThanOrEqualTo(planned.pinnedBytes());
+    assertThat(planned).isEqualTo(held);
     long layer = (50 * 24 + 24 * 30 + 80 * 24 + 24 * 40) * 2L;
     assertThat(planned.pinnedBytes()).isEqualTo(LAYERS * layer / 2);
     assertThat(planned.deviceBytes()).isBetween(LAYERS * layer / 2, LAYERS * (layer / 2 + 1024));
