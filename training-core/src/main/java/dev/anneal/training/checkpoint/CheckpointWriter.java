@@ -41,6 +41,7 @@ public final class CheckpointWriter implements AutoCloseable {
             parameters,
             optimizer,
             role.device(),
+            role.worldSize(),
             role.writesAdapter() ? Snapshot.Values.MASTER_AND_COMPUTE : Snapshot.Values.MASTER);
     this.files = new PartFiles(snapshot, parameters, role);
     this.thread =

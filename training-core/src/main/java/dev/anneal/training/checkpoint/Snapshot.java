@@ -2,6 +2,7 @@ package dev.anneal.training.checkpoint;
 
 import dev.anneal.training.cuda.CudaEvent;
 import dev.anneal.training.cuda.CudaStream;
+import dev.anneal.training.cuda.RegisteredMemory;
 import dev.anneal.training.io.SafetensorsWriter;
 import dev.anneal.training.optim.AdamW;
 import dev.anneal.training.optim.Parameters;
@@ -9,7 +10,6 @@ import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.NoGrad;
 import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.tensor.Tensors;
-import dev.anneal.training.weights.HostBytes;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
@@ -39,7 +39,7 @@ final class Snapshot implements AutoCloseable {
 
   private final Parameters parameters;
   private final List<Region> regions;
-  private final HostBytes host;
+  private final RegisteredMemory host;
   private final CudaStream stream;
   private final CudaEvent updated;
   private final CudaEvent copied;
@@ -48,8 +48,9 @@ final class Snapshot implements AutoCloseable {
    * Allocates the memory, which lives until {@link #close}.
    *
    * @param device where the parameters are
+   * @param ranks that take snapshots at the same time
    */
-  Snapshot(Parameters parameters, AdamW optimizer, Device device, Values values) {
+  Snapshot(Parameters parameters, AdamW optimizer, Device device, int ranks, Values values) {
     this.parameters = parameters;
     List<Tensor> sources =
         new ArrayList<>(List.of(parameters.master(), optimizer.expAvg(), optimizer.expAvgSq()));
@@ -62,10 +63,8 @@ final class Snapshot implements AutoCloseable {
       regions.add(new Region(source, offset, source.nbytes(), (int) source.element_size()));
       offset += source.nbytes();
     }
-    try (TensorScope scope = new TensorScope()) {
-      host = HostBytes.allocate(device, offset);
-      host.pieces().forEach(TensorScope::own);
-    }
+    int threads = RegisteredMemory.threads(ranks);
+    host = RegisteredMemory.allocate(device, 1, offset, threads, done -> {});
     stream = CudaStream.of(device);
     updated = new CudaEvent(device);
     copied = new CudaEvent(device);
@@ -80,17 +79,11 @@ final class Snapshot implements AutoCloseable {
         CudaStream.Use use = stream.use()) {
       parameters.awaitComputeBeside();
       for (Region region : regions) {
-        copy(region.source().view(ScalarType.Byte), region.offset());
+        host.block(0)
+            .narrow(0, region.offset(), region.bytes())
+            .copy_(region.source().view(ScalarType.Byte), true);
       }
       copied.record();
-    }
-  }
-
-  private void copy(Tensor bytes, long offset) {
-    long done = 0;
-    for (Tensor target : host.views(offset, bytes.numel())) {
-      target.copy_(bytes.narrow(0, done, target.numel()), true);
-      done += target.numel();
     }
   }
 
@@ -119,9 +112,9 @@ final class Snapshot implements AutoCloseable {
   private void write(long start, long bytes, SafetensorsWriter.Sink sink) throws IOException {
     for (long done = 0; done < bytes; done += CHUNK_BYTES) {
       try (TensorScope scope = new TensorScope()) {
-        for (Tensor view : host.views(start + done, Math.min(CHUNK_BYTES, bytes - done))) {
-          sink.write(Tensors.bytes(view, 0).asByteBuffer());
-        }
+        long length = Math.min(CHUNK_BYTES, bytes - done);
+        Tensor chunk = host.block(0).narrow(0, start + done, length);
+        sink.write(Tensors.bytes(chunk, 0).asByteBuffer());
       }
     }
   }
@@ -130,7 +123,7 @@ final class Snapshot implements AutoCloseable {
   @Override
   public void close() {
     copied.synchronize();
-    host.pieces().forEach(Tensor::close);
+    host.closeUnused();
     copied.close();
     updated.close();
     stream.close();

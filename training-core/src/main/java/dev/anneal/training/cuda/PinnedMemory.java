@@ -2,8 +2,6 @@ package dev.anneal.training.cuda;
 
 import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.NativeErrors;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.Locale;
 import org.bytedeco.pytorch.BoolOptional;
 import org.bytedeco.pytorch.MemoryFormatOptional;
@@ -14,15 +12,11 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
  * Tensors in page-locked memory of the host, which a GPU reads and writes by itself while the host
- * and its own streams go on. For the host as device they lie in ordinary memory.
+ * and its own streams go on. For the host as device they lie in ordinary memory. They come from
+ * libtorch's caching allocator, which suits what is taken and freed in every step; for what is
+ * large and stays there is {@link RegisteredMemory}.
  */
 public final class PinnedMemory {
-  /** The smallest piece there is. */
-  private static final long MIN_PIECE_BYTES = 64 << 10;
-
-  /** The smallest piece is at most this part of the largest: what is below it is rounded up. */
-  private static final long MAX_RATIO = 32;
-
   private PinnedMemory() {}
 
   /**
@@ -55,31 +49,6 @@ public final class PinnedMemory {
             device.isGpu() ? "pinned memory" : "memory",
             cause),
         e);
-  }
-
-  /**
-   * Memory for {@code bytes} bytes in a few pieces whose sizes are powers of two, the largest
-   * first: of what the allocator takes at most a thirty-second lies idle, where it would be up to a
-   * half in one piece.
-   *
-   * @return tensors {@code [n]} of uint8
-   * @throws PinnedMemoryException if the host has not enough
-   */
-  public static List<Tensor> pieces(Device device, long bytes) {
-    List<Tensor> pieces = new ArrayList<>();
-    long rest = bytesInPieces(bytes);
-    while (rest > 0) {
-      long piece = Long.highestOneBit(rest);
-      pieces.add(empty(device, ScalarType.Byte, piece));
-      rest -= piece;
-    }
-    return pieces;
-  }
-
-  /** What {@link #pieces} of {@code bytes} bytes take. */
-  public static long bytesInPieces(long bytes) {
-    long smallest = Math.max(MIN_PIECE_BYTES, Long.highestOneBit(bytes) / MAX_RATIO);
-    return (bytes + smallest - 1) / smallest * smallest;
   }
 
   /** What one tensor of {@code bytes} bytes takes: see {@link #empty}. */

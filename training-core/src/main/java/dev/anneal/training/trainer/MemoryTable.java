@@ -1,6 +1,5 @@
 package dev.anneal.training.trainer;
 
-import dev.anneal.training.cuda.PinnedMemory;
 import dev.anneal.training.fused.FusedMemory;
 import dev.anneal.training.lora.LoraLayout;
 import dev.anneal.training.lora.LoraModel;
@@ -120,8 +119,7 @@ public record MemoryTable(List<Row> tensors, List<Row> assumed, String moment) {
     if (rank.checkpoints()) {
       long compute = rank.trainsAll() ? 0 : computeValues(rank, adapters);
       long copied = trained.master() + trained.moments() + compute;
-      long pinned = PinnedMemory.bytesInPieces(copied);
-      tensors.add(new Row(Part.WORK, "snapshot for checkpoints", 0, pinned));
+      tensors.add(new Row(Part.WORK, "snapshot for checkpoints", 0, copied));
     }
     tensors.removeIf(row -> row.deviceBytes() == 0 && row.hostBytes() == 0);
     return new MemoryTable(tensors, assumed(rank, step), step.moment());

@@ -55,7 +55,7 @@ class CheckpointReaderTest {
       }
       RankRole role = new RankRole(Device.CPU, world.rank(), world.worldSize(), null);
       try (Snapshot snapshot =
-          new Snapshot(parameters, optimizer, Device.CPU, Snapshot.Values.MASTER)) {
+          new Snapshot(parameters, optimizer, Device.CPU, 1, Snapshot.Values.MASTER)) {
         snapshot.take();
         new PartFiles(snapshot, parameters, role)
             .write(fresh(parameters, world).after(3, 2, 1), new LocalOutputFolder(folder));
