@@ -56,6 +56,8 @@ public final class SparkSettings {
       conf.setIfMissing("spark.executorEnv.CUDA_DEVICE_ORDER", "PCI_BUS_ID");
       // what libtorch's deterministic algorithms ask of cuBLAS
       conf.setIfMissing("spark.executorEnv.CUBLAS_WORKSPACE_CONFIG", ":4096:8");
+      // libtorch asks for huge pages, with which memory of the host is pinned faster
+      conf.setIfMissing("spark.executorEnv.THP_MEM_ALLOC_ENABLE", "1");
     }
     return conf;
   }

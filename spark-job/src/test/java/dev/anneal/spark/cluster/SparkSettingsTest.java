@@ -35,6 +35,14 @@ class SparkSettingsTest {
   }
 
   @Test
+  void onlyExecutorsWithGpusAskForHugePages() {
+    String name = "spark.executorEnv.THP_MEM_ALLOC_ENABLE";
+    assertThat(settings(new SparkConf(false)).contains(name)).isFalse();
+    assertThat(gpuSettings(new SparkConf(false)).get(name)).isEqualTo("1");
+    assertThat(gpuSettings(new SparkConf(false).set(name, "0")).get(name)).isEqualTo("0");
+  }
+
+  @Test
   void theProductsOfARankHaveTheCoresOfItsExecutor() {
     SparkConf conf = settings(new SparkConf(false).set("spark.master", "local-cluster[2,4,1024]"));
     assertThat(conf.get("spark.executorEnv.OPENBLAS_NUM_THREADS")).isEqualTo("4");
@@ -80,7 +88,16 @@ class SparkSettingsTest {
   }
 
   private static SparkConf settings(SparkConf given) {
-    List<String> set = List.of("cluster.nodes=2", "cluster.attempts=3");
+    return settings(given, 0);
+  }
+
+  private static SparkConf gpuSettings(SparkConf given) {
+    return settings(given, 1);
+  }
+
+  private static SparkConf settings(SparkConf given, int gpus) {
+    List<String> set =
+        List.of("cluster.nodes=2", "cluster.attempts=3", "cluster.gpus_per_node=" + gpus);
     return SparkSettings.of(
         given,
         Request.of(

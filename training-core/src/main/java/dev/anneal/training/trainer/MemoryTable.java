@@ -141,8 +141,7 @@ public record MemoryTable(List<Row> tensors, List<Row> assumed, String moment) {
           FrozenWeights.holdings(
               config, weights.dtype(), rank.compute(), rank.shardSize(), weights.offloadRatio());
       long vocabulary = (long) config.vocabSize() * config.hiddenSize() * rank.compute().bytes();
-      rows.add(
-          new Row(Part.FROZEN, "frozen layers", frozen.deviceBytes(), frozen.pinnedBytes()));
+      rows.add(new Row(Part.FROZEN, "frozen layers", frozen.deviceBytes(), frozen.pinnedBytes()));
       rows.add(new Row(Part.FROZEN, "buffers for whole layers", frozen.bufferBytes(), 0));
       rows.add(new Row(Part.FROZEN, "scales and norms of layers", frozen.sharedBytes(), 0));
       rows.add(new Row(Part.VOCABULARY, "embedding", vocabulary, 0));

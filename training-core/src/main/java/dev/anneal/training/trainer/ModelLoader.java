@@ -143,8 +143,7 @@ final class ModelLoader {
       Tensor norm = whole.want(TensorNames.NORM, config.hiddenSize());
       List<WantedRows> wanted = new ArrayList<>(decoder.wanted());
       wanted.addAll(whole.wanted());
-      weights.stream(
-          wanted, placement.device(), new Progress(Progress.LOADING_WEIGHTS, listener));
+      weights.stream(wanted, placement.device(), new Progress(Progress.LOADING_WEIGHTS, listener));
       decoder.complete();
       return new LoraModel(config, layout, parameters, decoder, embedTokens, norm, lmHead);
     } catch (RuntimeException | Error e) {

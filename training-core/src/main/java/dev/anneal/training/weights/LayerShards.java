@@ -33,8 +33,7 @@ final class LayerShards implements AutoCloseable {
    *
    * @param pinned hears how many bytes on the host are there
    */
-  LayerShards(
-      FrozenLayout layout, DType dtype, int layers, Device where, LongConsumer pinned) {
+  LayerShards(FrozenLayout layout, DType dtype, int layers, Device where, LongConsumer pinned) {
     this.layout = layout;
     this.dtype = dtype;
     for (int layer = 0; layer < layers; layer++) {

@@ -1,6 +1,5 @@
 package dev.anneal.training.cuda;
 
-import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.anneal.training.InTensorScope;

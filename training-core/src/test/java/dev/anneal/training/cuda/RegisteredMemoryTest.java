@@ -91,7 +91,9 @@ class RegisteredMemoryTest {
     assertThat(lock.locked.values()).containsOnly(8192L);
     List<Long> starts = lock.locked.keySet().stream().sorted().toList();
     for (int i = 1; i < starts.size(); i++) {
-      assertThat(starts.get(i) - starts.get(i - 1)).as("no page twice").isGreaterThanOrEqualTo(8192);
+      assertThat(starts.get(i) - starts.get(i - 1))
+          .as("no page twice")
+          .isGreaterThanOrEqualTo(8192);
     }
     memory.closeUnused();
     memory.closeUnused();
@@ -129,8 +131,7 @@ class RegisteredMemoryTest {
     lock.grants = 2;
     assertThatThrownBy(() -> RegisteredMemory.allocate(GPU, lock, 5, 20_000_000, 1, IGNORED))
         .isInstanceOf(PinnedMemoryException.class)
-        .hasMessage(
-            "the host has no 0.10 GB of pinned memory left (out of memory after 0.04 GB)");
+        .hasMessage("the host has no 0.10 GB of pinned memory left (out of memory after 0.04 GB)");
     assertThat(lock.locked).isEmpty();
     assertThat(lock.unlocks).isEqualTo(2);
   }
@@ -164,7 +165,8 @@ class RegisteredMemoryTest {
     assertThatThrownBy(() -> memory.close(done::get, Duration.ofMillis(30)))
         .isInstanceOf(IllegalStateException.class)
         .hasMessage(
-            "GPU 0 still works after 0.03 s, and the 0.00 GB of pinned memory are kept until it is done");
+            "GPU 0 still works after 0.03 s, and the 0.00 GB of pinned memory are kept until it is"
+                + " done");
     assertThat(lock.unlocked.await(100, TimeUnit.MILLISECONDS)).isFalse();
     assertThat(memory.block(0).max().item_int()).isZero();
     done.set(true);
@@ -184,7 +186,8 @@ class RegisteredMemoryTest {
                     },
                     Duration.ofSeconds(5)))
         .hasMessage(
-            "GPU 0 has failed, and the 0.00 GB of pinned memory are kept until the process ends (CUDA error: unspecified launch failure)")
+            "GPU 0 has failed, and the 0.00 GB of pinned memory are kept until the process ends"
+                + " (CUDA error: unspecified launch failure)")
         .hasCause(failure);
     assertThat(lock.unlocks).isZero();
     assertThat(memory.block(0).max().item_int()).isZero();

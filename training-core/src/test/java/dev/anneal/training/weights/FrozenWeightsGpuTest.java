@@ -148,8 +148,7 @@ class FrozenWeightsGpuTest {
               .isBetween(0L, 1L << 20);
           long layers = LAYERS * (1536 + 1024 + 14_000 + 7000) * 1024L * 2;
           assertThat(holdings.deviceBytes() + holdings.pinnedBytes()).isEqualTo(layers);
-          Placement placement =
-              new Placement(GPU, DType.BF16, DType.BF16, new SingleRank(), ratio);
+          Placement placement = new Placement(GPU, DType.BF16, DType.BF16, new SingleRank(), ratio);
           assertThat(holdings.pinnedBytes())
               .as("page-locked bytes at ratio %s", ratio)
               .isEqualTo(FrozenWeights.holdings(CONFIG, placement).pinnedBytes());

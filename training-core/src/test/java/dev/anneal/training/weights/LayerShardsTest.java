@@ -26,8 +26,7 @@ class LayerShardsTest {
   @Test
   void takesExactlyTheBytesOfItsRows() {
     List<Long> told = new ArrayList<>();
-    try (LayerShards shards =
-        new LayerShards(LAYOUT, DType.BF16, LAYERS, Device.CPU, told::add)) {
+    try (LayerShards shards = new LayerShards(LAYOUT, DType.BF16, LAYERS, Device.CPU, told::add)) {
       long bytes = LAYERS * LAYOUT.parts().stream().mapToLong(Part::hostBytes).sum();
       assertThat(shards.hostBytes()).isEqualTo(bytes).isPositive();
       assertThat(told).isSorted().endsWith(bytes);
@@ -60,10 +59,8 @@ class LayerShardsTest {
                   .get(0)
                   .view(ScalarType.BFloat16)
                   .view(part.hostRows(), part.columns());
-          assertThat(host.narrow(0, 0, hostRows).min().item_double())
-              .isEqualTo(value(layer, part));
-          assertThat(host.narrow(0, 0, hostRows).max().item_double())
-              .isEqualTo(value(layer, part));
+          assertThat(host.narrow(0, 0, hostRows).min().item_double()).isEqualTo(value(layer, part));
+          assertThat(host.narrow(0, 0, hostRows).max().item_double()).isEqualTo(value(layer, part));
           if (hostRows < part.hostRows()) {
             Tensor padding = host.narrow(0, hostRows, part.hostRows() - hostRows);
             assertThat(padding.abs().max().item_double()).isZero();
