@@ -73,8 +73,7 @@ final class PinningBenchmark implements Callable<Integer> {
         memory.close();
       }
       System.out.printf(
-          "RESULT %s, huge pages %s: %s ranks x %.1f GiB in %.2f s, %.2f GiB/s in all; given back"
-              + " in %.2f s%n",
+          "RESULT %s, huge pages %s: %s ranks x %.1f GiB in %.2f s, %.2f GiB/s in all; given back in %.2f s%n",
           name,
           "1".equals(System.getenv("THP_MEM_ALLOC_ENABLE")) ? "asked for" : "not asked for",
           gpus,

@@ -234,7 +234,9 @@ public final class RegisteredMemory implements AutoCloseable {
    */
   @Override
   public void close() {
-    if (!closed) {
+    if (totalBytes == 0) {
+      closeUnused();
+    } else if (!closed) {
       close(currentWork(), PATIENCE);
     }
   }

@@ -7,7 +7,6 @@ import dev.anneal.training.InTensorScope;
 import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.tensor.Tensors;
-import java.util.function.LongConsumer;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -21,12 +20,11 @@ import org.junit.jupiter.api.extension.ExtendWith;
 @ExtendWith(InTensorScope.class)
 class RegisteredMemoryGpuTest {
   private static final Device GPU = Device.gpu(0);
-  private static final LongConsumer IGNORED = done -> {};
   private static final long MB = 1 << 20;
   private static final long LARGE = 512 * MB;
 
   private static RegisteredMemory allocate(int count, long bytes) {
-    return RegisteredMemory.allocate(GPU, count, bytes, RegisteredMemory.threads(1), IGNORED);
+    return RegisteredMemory.allocate(GPU, count, bytes, RegisteredMemory.threads(1), done -> {});
   }
 
   @Test

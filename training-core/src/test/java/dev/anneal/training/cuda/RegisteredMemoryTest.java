@@ -28,7 +28,6 @@ import org.junit.jupiter.params.provider.ValueSource;
 @ExtendWith(InTensorScope.class)
 class RegisteredMemoryTest {
   private static final Device GPU = Device.gpu(0);
-  private static final LongConsumer IGNORED = done -> {};
   private static final int STRIPE = 256 << 20;
 
   /** What is locked, by address; {@code refused} locks are given before one fails. */
@@ -68,7 +67,7 @@ class RegisteredMemoryTest {
       // for malloc to give again
       Tensors.empty(ScalarType.Byte, bytes + 4096).fill_(Tensors.scalar(7));
     }
-    try (RegisteredMemory memory = RegisteredMemory.allocate(Device.CPU, 3, bytes, 2, IGNORED)) {
+    try (RegisteredMemory memory = RegisteredMemory.allocate(Device.CPU, 3, bytes, 2, done -> {})) {
       assertThat(memory.bytes()).isEqualTo(3 * bytes);
       for (int i = 0; i < 3; i++) {
         Tensor block = memory.block(i);
@@ -86,7 +85,7 @@ class RegisteredMemoryTest {
   @Test
   void locksWholePagesOfEachBlockOnceAndFreesThemOnce() {
     Recording lock = new Recording();
-    RegisteredMemory memory = RegisteredMemory.allocate(GPU, lock, 4, 5000, 2, IGNORED);
+    RegisteredMemory memory = RegisteredMemory.allocate(GPU, lock, 4, 5000, 2, done -> {});
     assertThat(lock.locked).hasSize(4);
     assertThat(lock.locked.values()).containsOnly(8192L);
     List<Long> starts = lock.locked.keySet().stream().sorted().toList();
@@ -100,6 +99,16 @@ class RegisteredMemoryTest {
     memory.close();
     assertThat(lock.locked).isEmpty();
     assertThat(lock.unlocks).isEqualTo(4);
+  }
+
+  /** A GPU that there is not would throw. */
+  @Test
+  void noMemoryAsksNothingOfTheDevice() {
+    Recording lock = new Recording();
+    RegisteredMemory memory = RegisteredMemory.allocate(GPU, lock, 4, 0, 2, done -> {});
+    memory.close();
+    assertThat(lock.locks).isZero();
+    assertThat(lock.unlocks).isZero();
   }
 
   @Test
@@ -129,7 +138,7 @@ class RegisteredMemoryTest {
   void saysHowMuchTheHostHasNotAndKeepsNothing() {
     Recording lock = new Recording();
     lock.grants = 2;
-    assertThatThrownBy(() -> RegisteredMemory.allocate(GPU, lock, 5, 20_000_000, 1, IGNORED))
+    assertThatThrownBy(() -> RegisteredMemory.allocate(GPU, lock, 5, 20_000_000, 1, done -> {}))
         .isInstanceOf(PinnedMemoryException.class)
         .hasMessage("the host has no 0.10 GB of pinned memory left (out of memory after 0.04 GB)");
     assertThat(lock.locked).isEmpty();
@@ -138,7 +147,7 @@ class RegisteredMemoryTest {
 
   @Test
   void saysHowMuchOrdinaryMemoryTheHostHasNot() {
-    assertThatThrownBy(() -> RegisteredMemory.allocate(Device.CPU, 2, 1L << 50, 1, IGNORED))
+    assertThatThrownBy(() -> RegisteredMemory.allocate(Device.CPU, 2, 1L << 50, 1, done -> {}))
         .isInstanceOf(PinnedMemoryException.class)
         .hasMessageStartingWith("the host has no 2251799.81 GB of memory left (");
   }
@@ -160,13 +169,12 @@ class RegisteredMemoryTest {
   @Test
   void memoryThatADeviceStillUsesIsFreedWhenItIsDone() throws InterruptedException {
     Recording lock = new Recording();
-    RegisteredMemory memory = RegisteredMemory.allocate(GPU, lock, 1, 5000, 1, IGNORED);
+    RegisteredMemory memory = RegisteredMemory.allocate(GPU, lock, 1, 5000, 1, done -> {});
     AtomicBoolean done = new AtomicBoolean();
     assertThatThrownBy(() -> memory.close(done::get, Duration.ofMillis(30)))
         .isInstanceOf(IllegalStateException.class)
         .hasMessage(
-            "GPU 0 still works after 0.03 s, and the 0.00 GB of pinned memory are kept until it is"
-                + " done");
+            "GPU 0 still works after 0.03 s, and the 0.00 GB of pinned memory are kept until it is done");
     assertThat(lock.unlocked.await(100, TimeUnit.MILLISECONDS)).isFalse();
     assertThat(memory.block(0).max().item_int()).isZero();
     done.set(true);
@@ -176,7 +184,7 @@ class RegisteredMemoryTest {
   @Test
   void memoryOfADeviceThatFailedIsKept() {
     Recording lock = new Recording();
-    RegisteredMemory memory = RegisteredMemory.allocate(GPU, lock, 1, 5000, 1, IGNORED);
+    RegisteredMemory memory = RegisteredMemory.allocate(GPU, lock, 1, 5000, 1, done -> {});
     RuntimeException failure = new IllegalStateException("CUDA error: unspecified launch failure");
     assertThatThrownBy(
             () ->
@@ -186,8 +194,7 @@ class RegisteredMemoryTest {
                     },
                     Duration.ofSeconds(5)))
         .hasMessage(
-            "GPU 0 has failed, and the 0.00 GB of pinned memory are kept until the process ends"
-                + " (CUDA error: unspecified launch failure)")
+            "GPU 0 has failed, and the 0.00 GB of pinned memory are kept until the process ends (CUDA error: unspecified launch failure)")
         .hasCause(failure);
     assertThat(lock.unlocks).isZero();
     assertThat(memory.block(0).max().item_int()).isZero();
@@ -196,7 +203,7 @@ class RegisteredMemoryTest {
   @Test
   void saysWhatCannotBeUnlockedAndFreesTheRest() {
     Recording lock = new Recording();
-    RegisteredMemory memory = RegisteredMemory.allocate(GPU, lock, 3, 5000, 1, IGNORED);
+    RegisteredMemory memory = RegisteredMemory.allocate(GPU, lock, 3, 5000, 1, done -> {});
     lock.unlockFailure = "it is not registered";
     assertThatThrownBy(memory::closeUnused)
         .isInstanceOf(IllegalStateException.class)

@@ -157,6 +157,21 @@ class FrozenWeightsGpuTest {
     }
   }
 
+  @Test
+  void rowsOnTheHostArePinnedUntilTheyAreClosed() {
+    FrozenLayout layout = FrozenLayout.of(CONFIG, DType.BF16, 1, 0, 0.5);
+    List<Long> told = new ArrayList<>();
+    LayerShards shards = new LayerShards(layout, DType.BF16, LAYERS, GPU, told::add);
+    assertThat(told).isSorted().endsWith(LAYERS * layout.hostBytes());
+    List<Tensor> rows = new ArrayList<>();
+    for (int layer = 0; layer < LAYERS; layer++) {
+      rows.addAll(shards.onHost(layer, layout.parts().get(2)));
+    }
+    assertThat(rows).hasSize(LAYERS).allMatch(Tensor::is_pinned);
+    shards.close();
+    assertThat(rows).noneMatch(Tensor::is_pinned);
+  }
+
   /** 24.1 million weights a layer; the largest matrix is 14.3 million. */
   @ParameterizedTest
   @EnumSource
