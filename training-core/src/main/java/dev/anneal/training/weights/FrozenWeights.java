@@ -63,6 +63,20 @@ public final class FrozenWeights implements DecoderWeights {
    */
   public record Holdings(long deviceBytes, long pinnedBytes, long bufferBytes, long sharedBytes) {}
 
+  /**
+   * A rank's part of a tensor of which every rank that the layers are split over holds one. It
+   * stays where it is for as long as the layers do.
+   */
+  interface SharedPart {
+    /**
+     * Brings all parts together, end to end in the order of the ranks: a collective among the
+     * ranks' other calls of {@link FrozenWeights}. What the current stream does next finds them.
+     *
+     * @param whole {@code [ranks * n]} of uint8 for a part of {@code n} bytes
+     */
+    void gatherInto(Tensor whole);
+  }
+
   private final LlamaConfig config;
   private final Placement placement;
   private final FrozenLayout layout;
@@ -192,6 +206,16 @@ public final class FrozenWeights implements DecoderWeights {
     return buffers == null
         ? residentLayers.get(layer)
         : frozenLayer(layer, buffers.use(layer, next));
+  }
+
+  /**
+   * Shares what belongs to no layer in the way of the layers, which are split. Every rank shares
+   * the same things in the same order.
+   *
+   * @param part {@code [n]} of uint8, contiguous and of the same size on every rank
+   */
+  SharedPart share(Tensor part) {
+    return whole -> buffers.gather(whole, part);
   }
 
   private FrozenLayer frozenLayer(int layer, List<Tensor> matrices) {

@@ -84,13 +84,13 @@ class FusedMemoryTest {
   }
 
   private static FusedMemory memory(LoraLayout adapters, Matmul matmul) {
-    return new FusedMemory(CONFIG, adapters, DType.FP32, DType.FP32, matmul);
+    return new FusedMemory(CONFIG, adapters, DType.FP32, DType.FP32, matmul, 0);
   }
 
   private static FusedLayer layer(LoraModel model, TokenBatch batch) {
     PlainKernels kernels = new PlainKernels();
     FrozenProducts products =
-        new FrozenProducts(Matmul.COMPUTE, kernels, model.embedTokens(), 0, 0);
+        new FrozenProducts(Matmul.COMPUTE, kernels, model.norm(), 0, 0);
     Tensor radians = Rope.angles(batch.positions(), Rope.frequencies(CONFIG, Device.CPU));
     return new FusedLayer(
         CONFIG,
