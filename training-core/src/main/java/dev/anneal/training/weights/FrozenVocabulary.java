@@ -52,8 +52,7 @@ public final class FrozenVocabulary {
     this.placement = decoder.placement();
     this.shardRows = FrozenLayout.shardRows(config.vocabSize(), placement.ranks().worldSize());
     this.embedTokens = want(TensorNames.EMBED_TOKENS, decoder);
-    this.lmHead =
-        config.tieWordEmbeddings() ? embedTokens : want(TensorNames.LM_HEAD, decoder);
+    this.lmHead = config.tieWordEmbeddings() ? embedTokens : want(TensorNames.LM_HEAD, decoder);
   }
 
   /**
@@ -64,8 +63,7 @@ public final class FrozenVocabulary {
   public static Holdings holdings(LlamaConfig config, DType compute, int ranks) {
     long rowBytes = (long) config.hiddenSize() * compute.bytes();
     long part = FrozenLayout.shardRows(config.vocabSize(), ranks) * rowBytes;
-    return new Holdings(
-        part, config.tieWordEmbeddings() ? 0 : part, ranks == 1 ? 0 : ranks * part);
+    return new Holdings(part, config.tieWordEmbeddings() ? 0 : part, ranks == 1 ? 0 : ranks * part);
   }
 
   private Matrix want(String name, FrozenWeights decoder) {
@@ -125,9 +123,7 @@ public final class FrozenVocabulary {
           Tensors.empty(placement.device(), ScalarType.Byte, ranks * matrix.rows().nbytes());
       matrix.part().gatherInto(bytes);
       Tensor padded =
-          bytes
-              .view(placement.compute().scalarType())
-              .view(ranks * shardRows, config.hiddenSize());
+          bytes.view(placement.compute().scalarType()).view(ranks * shardRows, config.hiddenSize());
       return scope.keep(padded.narrow(0, 0, config.vocabSize()));
     }
   }

@@ -69,7 +69,8 @@ class Fp8GradientTest {
       Tensor fp8Weights = gradient(DType.FP8, Matmul.COMPUTE, kernels);
       Tensor fp8 = gradient(DType.FP8, Matmul.FP8, kernels);
       System.out.printf(
-          "cosine of adapter gradients with those in bf16: FP8 weights %.5f, FP8 products too %.5f; of the products alone %.5f%n",
+          "cosine of adapter gradients with those in bf16: FP8 weights %.5f, FP8 products too %.5f;"
+              + " of the products alone %.5f%n",
           cosine(fp8Weights, bf16), cosine(fp8, bf16), cosine(fp8, fp8Weights));
       Map<String, Tensor> expected = parts(bf16);
       Map<String, Tensor> weights = parts(fp8Weights);
