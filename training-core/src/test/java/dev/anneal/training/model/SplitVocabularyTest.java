@@ -8,6 +8,7 @@ import dev.anneal.training.Rows;
 import dev.anneal.training.TinyModels;
 import dev.anneal.training.TinyModels.Embeddings;
 import dev.anneal.training.collective.Collectives;
+import dev.anneal.training.collective.GatheringOnly;
 import dev.anneal.training.collective.SingleRank;
 import dev.anneal.training.data.TokenSequence;
 import dev.anneal.training.fused.FusedLlama;
@@ -25,12 +26,14 @@ import dev.anneal.training.weights.FrozenWeights;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Stream;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /**
@@ -40,6 +43,8 @@ import org.junit.jupiter.params.provider.MethodSource;
  */
 @ExtendWith(InTensorScope.class)
 class SplitVocabularyTest {
+  /** Target tokens of a chunk of the head. */
+  private static final int CHUNK = 3;
 
   /** How the layers and the head are computed. */
   private enum Path {
@@ -115,19 +120,78 @@ class SplitVocabularyTest {
   }
 
   /**
+   * A micro-batch brings the embedding together once and the head once, however many chunks the
+   * head takes; so does whatever asks without a gradient.
+   */
+  @ParameterizedTest
+  @EnumSource
+  void eachMatrixIsBroughtTogetherOncePerPass(Embeddings embeddings) throws Exception {
+    List<Throwable> thrown =
+        GlooRanks.run(
+            2,
+            world -> {
+              Counting ranks = new Counting(world, new AtomicInteger());
+              try (TensorScope scope = new TensorScope();
+                  LoraModel model = model(Path.REFERENCE, embeddings, ranks)) {
+                for (Llama llama : List.of(inChunks(model), Path.FUSED.llama(model))) {
+                  TokenBatch batch = TokenBatch.of(rows(0));
+                  assertThat(batch.targetTokens()).isGreaterThan(2 * CHUNK);
+                  ranks.vocabulary().set(0);
+                  llama.forwardBackward(batch, Dropout.NONE, Llama.UNNOTICED);
+                  assertThat(ranks.vocabulary().getAndSet(0)).as("of a micro-batch").isEqualTo(2);
+                  llama.loss(batch);
+                  assertThat(ranks.vocabulary().getAndSet(0)).as("of a loss").isEqualTo(2);
+                  llama.losses(batch);
+                  assertThat(ranks.vocabulary().getAndSet(0)).as("of losses").isEqualTo(2);
+                  llama.logits(batch, Tensors.of(new long[] {3}));
+                  assertThat(ranks.vocabulary().getAndSet(0)).as("of logits").isEqualTo(2);
+                  llama.emptyActivations(1);
+                  assertThat(ranks.vocabulary().get()).as("of nothing").isZero();
+                }
+              }
+            });
+    assertThat(thrown).containsOnlyNulls();
+  }
+
+  private static Llama inChunks(LoraModel model) {
+    return new Llama(
+        model,
+        Device.CPU,
+        new AutogradLayers(model, Device.CPU, DType.FP32),
+        new AutogradHead(model, CHUNK * 37L),
+        Activations.CHECKPOINT);
+  }
+
+  /**
+   * Ranks that count.
+   *
+   * @param vocabulary gathers of a matrix of 37 rows as 38
+   */
+  private record Counting(Collectives world, AtomicInteger vocabulary) implements GatheringOnly {
+    @Override
+    public int rank() {
+      return world.rank();
+    }
+
+    @Override
+    public int worldSize() {
+      return world.worldSize();
+    }
+
+    @Override
+    public void allGatherInto(Tensor whole, Tensor shard) {
+      if (whole.nbytes() == 38 * 24 * Float.BYTES) {
+        vocabulary.incrementAndGet();
+      }
+      world.allGatherInto(whole, shard);
+    }
+  }
+
+  /**
    * @param shard whom the frozen weights are split over
    */
   private static Found find(Path path, Embeddings embeddings, Collectives shard, int rank) {
-    LoraSpec spec = new LoraSpec(3, 6, 0, false, List.of("all-linear"));
-    FrozenWeights.Placement placement =
-        new FrozenWeights.Placement(Device.CPU, path.stored, DType.FP32, shard, 0);
-    try (LoraModel model =
-        TinyModels.lora(
-            TinyModels.config(embeddings),
-            new LoudWeights(1),
-            spec,
-            new LoudWeights(2),
-            placement)) {
+    try (LoraModel model = model(path, embeddings, shard)) {
       Llama llama = path.llama(model);
       TokenBatch batch = TokenBatch.of(rows(rank));
       double loss = llama.forwardBackward(batch, Dropout.NONE, Llama.UNNOTICED).item_double();
@@ -140,6 +204,15 @@ class SplitVocabularyTest {
       Tensor logits = llama.logits(batch, Tensors.of(new long[] {0, batch.tokens() - 1L}));
       return new Found(loss, gradient, evaluated, losses, floats(logits));
     }
+  }
+
+  private static LoraModel model(Path path, Embeddings embeddings, Collectives shard) {
+    return TinyModels.lora(
+        TinyModels.config(embeddings),
+        new LoudWeights(1),
+        new LoraSpec(3, 6, 0, false, List.of("all-linear")),
+        new LoudWeights(2),
+        new FrozenWeights.Placement(Device.CPU, path.stored, DType.FP32, shard, 0));
   }
 
   /** As many tokens as no other rank has; rank 1 learns none of them. */

@@ -42,8 +42,13 @@ class SplitVocabularyGpuTest {
   /** One more than two ranks divide; embedding and head are most of the model. */
   private static final int VOCABULARY = 128_257;
 
-  /** What a run has told, and what its GPU held before it began. */
-  private record Told(RecordingListener listener, long heldBefore) {
+  /**
+   * What a run has told.
+   *
+   * @param heldBefore bytes that tensors of its GPU held before it began
+   * @param reserved the most bytes that libtorch had taken from the driver by its end
+   */
+  private record Told(RecordingListener listener, long heldBefore, long reserved) {
     List<Double> numbers() {
       List<Double> numbers = new ArrayList<>();
       for (StepMetrics step : listener.steps()) {
@@ -116,7 +121,7 @@ class SplitVocabularyGpuTest {
               new MemoryTable.Rank(config, spec, 2, split, false), new BatchShape(BATCH, LENGTH));
       for (Told told : train(config, spec, false)) {
         String what =
-            "%s, %s, shard %s, tied %s: %.1f MB at the peak, %.1f MB by the table (%s), %.1f MB held before"
+            "%s, %s, shard %s, tied %s: %.1f MB at the peak, %.1f MB by the table (%s), %.1f MB held before, %.1f MB reserved"
                 .formatted(
                     base,
                     activations,
@@ -125,7 +130,8 @@ class SplitVocabularyGpuTest {
                     told.peakBytes() / 1e6,
                     table.tensorBytes() / 1e6,
                     table.moment(),
-                    told.heldBefore() / 1e6);
+                    told.heldBefore() / 1e6,
+                    told.reserved() / 1e6);
         System.out.println(what);
         assertThat((double) told.peakBytes())
             .as(what)
@@ -182,7 +188,7 @@ class SplitVocabularyGpuTest {
                   new LocalOutputFolder(output.resolve("rank-" + ranks.rank())),
                   CheckpointPlan.NONE);
           TrainingRun.run(spec, inputs, ranks, listener);
-          return new Told(listener, held);
+          return new Told(listener, held, memory.peakReservedBytes());
         });
   }
 
