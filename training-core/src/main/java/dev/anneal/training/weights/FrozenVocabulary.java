@@ -128,8 +128,8 @@ public final class FrozenVocabulary {
     }
   }
 
-  /** What embedding and head take. */
-  public Holdings holdings() {
+  /** What embedding and head take, as their tensors say. */
+  Holdings holdings() {
     return new Holdings(
         embedTokens.rows().nbytes(),
         lmHead == embedTokens ? 0 : lmHead.rows().nbytes(),

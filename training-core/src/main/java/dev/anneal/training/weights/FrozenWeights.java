@@ -26,7 +26,7 @@ import org.bytedeco.pytorch.Tensor;
  */
 public final class FrozenWeights implements DecoderWeights {
 
-  /** Where the layers lie. */
+  /** Where the layers lie, and {@link FrozenVocabulary} with them. */
   public enum Shard {
     /** every rank holds every layer */
     NONE,

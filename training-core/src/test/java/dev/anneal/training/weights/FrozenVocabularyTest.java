@@ -7,6 +7,7 @@ import dev.anneal.training.LoudWeights;
 import dev.anneal.training.TinyModels;
 import dev.anneal.training.TinyModels.Embeddings;
 import dev.anneal.training.collective.Collectives;
+import dev.anneal.training.collective.GatheringOnly;
 import dev.anneal.training.collective.SingleRank;
 import dev.anneal.training.model.FrozenLayer;
 import dev.anneal.training.model.FrozenLayers;
@@ -19,6 +20,7 @@ import dev.anneal.training.weights.FrozenWeights.Placement;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
+import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.pytorch.Tensor;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
@@ -137,6 +139,46 @@ class FrozenVocabularyTest {
           }
           return null;
         });
+  }
+
+  @Test
+  void whatWasBroughtTogetherIsLetGoOf() {
+    try (Model model = Model.load(TinyModels.config(Embeddings.UNTIED), DType.FP32, new Alike())) {
+      bring(model);
+      long before = Pointer.totalCount();
+      for (int step = 0; step < 10; step++) {
+        bring(model);
+      }
+      assertThat(Pointer.totalCount()).as("native objects after ten steps").isEqualTo(before);
+    }
+  }
+
+  private static void bring(Model model) {
+    try (TensorScope scope = new TensorScope()) {
+      model.vocabulary().embedTokens();
+      model.vocabulary().lmHead();
+    }
+  }
+
+  /** Rank 0 of two, whose peer has the same. */
+  private record Alike() implements GatheringOnly {
+    @Override
+    public int rank() {
+      return 0;
+    }
+
+    @Override
+    public int worldSize() {
+      return 2;
+    }
+
+    @Override
+    public void allGatherInto(Tensor whole, Tensor shard) {
+      try (TensorScope scope = new TensorScope()) {
+        whole.narrow(0, 0, shard.numel()).copy_(shard);
+        whole.narrow(0, shard.numel(), shard.numel()).copy_(shard);
+      }
+    }
   }
 
   /** Else a rank on its own would pay for what it does not need. */
