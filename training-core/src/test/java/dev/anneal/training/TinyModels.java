@@ -13,6 +13,7 @@ import dev.anneal.training.optim.Parameters;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.TensorScope;
+import dev.anneal.training.weights.FrozenVocabulary;
 import dev.anneal.training.weights.FrozenWeights;
 import dev.anneal.training.weights.LoadProgress;
 import dev.anneal.training.weights.WeightReader;
@@ -85,13 +86,11 @@ public final class TinyModels {
     copy(adapter, parameters);
     FrozenWeights decoder = FrozenWeights.load(config, placement, base);
     WholeTensors whole = new WholeTensors(placement.device(), compute);
-    long[] vocabulary = {config.vocabSize(), config.hiddenSize()};
-    Tensor embedTokens = whole.want(TensorNames.EMBED_TOKENS, vocabulary);
-    Tensor lmHead =
-        config.tieWordEmbeddings() ? embedTokens : whole.want(TensorNames.LM_HEAD, vocabulary);
     Tensor norm = whole.want(TensorNames.NORM, config.hiddenSize());
+    FrozenVocabulary vocabulary = new FrozenVocabulary(config, decoder);
     base.stream(whole.wanted(), placement.device(), LoadProgress.IGNORED);
-    return new LoraModel(config, layout, parameters, decoder, embedTokens, norm, lmHead);
+    base.stream(vocabulary.wanted(), placement.device(), LoadProgress.IGNORED);
+    return new LoraModel(config, layout, parameters, decoder, vocabulary, norm);
   }
 
   /** A model all of whose weights, from {@code weights}, train. */

@@ -42,11 +42,12 @@ final class FusedHead implements Head {
     try (TensorScope scope = new TensorScope();
         NoGrad noGrad = new NoGrad()) {
       Tensor normed = norm(hidden.index_select(0, batch.predictors())).output().values();
+      Tensor lmHead = model.vocabulary().lmHead();
       Tensor each = Tensors.emptyLike(normed, ScalarType.Double, batch.targetTokens());
       for (long first = 0; first < batch.targetTokens(); first += chunk) {
         try (TensorScope inner = new TensorScope()) {
           long count = Math.min(chunk, batch.targetTokens() - first);
-          Tensor logits = torch.mm(normed.narrow(0, first, count), model.lmHead().t());
+          Tensor logits = torch.mm(normed.narrow(0, first, count), lmHead.t());
           each.narrow(0, first, count)
               .copy_(kernels.crossEntropy(logits, batch.targets().narrow(0, first, count)));
         }
@@ -78,21 +79,25 @@ final class FusedHead implements Head {
    * @return {@code [1]} fp64
    */
   private Tensor chunks(Tensor normed, TokenBatch batch, Tensor dNormed) {
-    Tensor sum = Tensors.emptyLike(normed, ScalarType.Double, 1).zero_();
-    for (long first = 0; first < batch.targetTokens(); first += chunk) {
-      try (TensorScope scope = new TensorScope()) {
-        long count = Math.min(chunk, batch.targetTokens() - first);
-        Tensor logits = torch.mm(normed.narrow(0, first, count), model.lmHead().t());
-        sum.add_(
-            kernels
-                .crossEntropy(logits, batch.targets().narrow(0, first, count))
-                .to(ScalarType.Double)
-                .sum());
-        if (dNormed != null) {
-          torch.mm_out(dNormed.narrow(0, first, count), logits, model.lmHead());
+    // a head that is brought together is let go of when the last chunk is enqueued
+    try (TensorScope scope = new TensorScope()) {
+      Tensor lmHead = model.vocabulary().lmHead();
+      Tensor sum = Tensors.emptyLike(normed, ScalarType.Double, 1).zero_();
+      for (long first = 0; first < batch.targetTokens(); first += chunk) {
+        try (TensorScope inner = new TensorScope()) {
+          long count = Math.min(chunk, batch.targetTokens() - first);
+          Tensor logits = torch.mm(normed.narrow(0, first, count), lmHead.t());
+          sum.add_(
+              kernels
+                  .crossEntropy(logits, batch.targets().narrow(0, first, count))
+                  .to(ScalarType.Double)
+                  .sum());
+          if (dNormed != null) {
+            torch.mm_out(dNormed.narrow(0, first, count), logits, lmHead);
+          }
         }
       }
+      return scope.keep(sum);
     }
-    return sum;
   }
 }

@@ -8,7 +8,6 @@ import dev.anneal.training.model.Llama.Activations;
 import dev.anneal.training.model.LlamaConfig;
 import dev.anneal.training.model.ModuleGroup;
 import dev.anneal.training.tensor.Device;
-import org.bytedeco.pytorch.Tensor;
 
 /** A Llama with trained adapters and frozen weights, by explicit backwards over fused kernels. */
 public final class FusedLlama {
@@ -39,8 +38,7 @@ public final class FusedLlama {
       maxIn = Math.max(maxIn, in);
       maxWeight = Math.max(maxWeight, in * group.outFeatures(config));
     }
-    Tensor like = model.embedTokens();
-    FrozenProducts products = new FrozenProducts(matmul, kernels, like, maxWeight, maxIn);
+    FrozenProducts products = new FrozenProducts(matmul, kernels, model.norm(), maxWeight, maxIn);
     return new Llama(
         model,
         device,

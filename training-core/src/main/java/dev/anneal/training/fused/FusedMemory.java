@@ -23,9 +23,15 @@ import dev.anneal.training.weights.Fp8;
  *
  * @param stored what frozen matrices are kept in
  * @param compute what activations are in
+ * @param gathered what embedding or head take while they are brought together; 0: they lie whole
  */
 public record FusedMemory(
-    LlamaConfig config, LoraLayout adapters, DType stored, DType compute, Matmul matmul) {
+    LlamaConfig config,
+    LoraLayout adapters,
+    DType stored,
+    DType compute,
+    Matmul matmul,
+    long gathered) {
   /**
    * Streaming multiprocessors of an H100 and H200. FlashAttention's deterministic backward cuts the
    * keys into so many parts that all of them have work, and each part sums queries of its own.
@@ -71,6 +77,7 @@ public record FusedMemory(
         forward.most(),
         toMlp.most(),
         backward.most(),
+        gathered + t * config.hiddenSize() * real(),
         head(batch).most(),
         false);
   }
@@ -140,10 +147,11 @@ public record FusedMemory(
     long n = batch.targets();
     long rows = n * config.hiddenSize() * real();
     long chunk = Math.min(n, Math.max(1, FusedLlama.MAX_LOGITS / config.vocabSize()));
+    long logits = chunk * (config.vocabSize() * real() + Float.BYTES + Double.BYTES);
     // x and its norm [N, H], rstd [N]; a chunk's logits [n, V], losses [n] in fp32 and fp64
     return new MemoryTrace()
         .hold(2 * rows + n * Float.BYTES)
-        .pass(chunk * (config.vocabSize() * real() + Float.BYTES + Double.BYTES))
+        .pass(gathered + logits)
         // zeros [N, H], dHidden [T, H], which rows go where [T] int64 and bool
         .hold(rows)
         .hold(batch.tokens() * (config.hiddenSize() * real() + Long.BYTES + 1));

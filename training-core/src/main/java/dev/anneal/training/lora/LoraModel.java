@@ -10,6 +10,7 @@ import dev.anneal.training.model.LlamaLayer;
 import dev.anneal.training.model.ModuleGroup;
 import dev.anneal.training.model.TrainableModel;
 import dev.anneal.training.optim.Parameters;
+import dev.anneal.training.weights.FrozenVocabulary;
 import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.List;
@@ -20,18 +21,16 @@ import org.bytedeco.pytorch.Tensor;
  * A frozen Llama with trained adapters. The parameters carry PEFT's names.
  *
  * @param decoder the frozen decoder layers
- * @param embedTokens {@code [vocab_size, hidden_size]} in the compute dtype
- * @param norm {@code [hidden_size]}
- * @param lmHead {@code [vocab_size, hidden_size]}
+ * @param vocabulary embedding and head
+ * @param norm {@code [hidden_size]} in the compute dtype
  */
 public record LoraModel(
     LlamaConfig config,
     LoraLayout layout,
     Parameters parameters,
     DecoderWeights decoder,
-    Tensor embedTokens,
-    Tensor norm,
-    Tensor lmHead)
+    FrozenVocabulary vocabulary,
+    Tensor norm)
     implements TrainableModel {
 
   /**
@@ -62,7 +61,7 @@ public record LoraModel(
 
   @Override
   public Tensor embedTokens(Leaves leaves) {
-    return embedTokens;
+    return vocabulary.embedTokens();
   }
 
   @Override
@@ -96,6 +95,6 @@ public record LoraModel(
 
   @Override
   public Tensor lmHead(Leaves leaves) {
-    return lmHead;
+    return vocabulary.lmHead();
   }
 }

@@ -78,8 +78,13 @@ final class AutogradHead implements Head {
       Tensor normed = normed(x, model.norm(normLeaves));
       Tensor dNormed = torch.zeros_like(normed);
       Tensor sum = Tensors.emptyLike(hidden, ScalarType.Double, 1).zero_();
-      for (Chunk chunk : chunks(batch)) {
-        chunkGradient(chunk, normed, batch, dNormed, sum);
+      // a head that is brought together is let go of when the last chunk is enqueued
+      try (TensorScope inner = new TensorScope()) {
+        Leaves leaves = new Leaves(model.parameters());
+        Weight head = new Weight(model.lmHead(leaves), leaves);
+        for (Chunk chunk : chunks(batch)) {
+          chunkGradient(chunk, normed, batch, head, dNormed, sum);
+        }
       }
       List<Tensor> inputs = new ArrayList<>(List.of(x));
       inputs.addAll(normLeaves.tensors());
@@ -89,18 +94,24 @@ final class AutogradHead implements Head {
     }
   }
 
+  /**
+   * The head.
+   *
+   * @param leaves itself where it trains
+   */
+  private record Weight(Tensor lmHead, Leaves leaves) {}
+
   /** Writes the chunk's part of {@code dNormed}, adds its loss to {@code sum}. */
   private void chunkGradient(
-      Chunk chunk, Tensor normed, TokenBatch batch, Tensor dNormed, Tensor sum) {
+      Chunk chunk, Tensor normed, TokenBatch batch, Weight head, Tensor dNormed, Tensor sum) {
     try (TensorScope scope = new TensorScope()) {
-      Leaves leaves = new Leaves(model.parameters());
       Tensor x = Tensors.leaf(chunk.of(normed));
-      Tensor loss = crossEntropy(x, model.lmHead(leaves), chunk.of(batch.targets()));
+      Tensor loss = crossEntropy(x, head.lmHead(), chunk.of(batch.targets()));
       List<Tensor> inputs = new ArrayList<>(List.of(x));
-      inputs.addAll(leaves.tensors());
+      inputs.addAll(head.leaves().tensors());
       Tensor[] grads = Grads.grad(loss, inputs, torch.ones_like(loss));
       chunk.of(dNormed).copy_(grads[0]);
-      leaves.accumulate(grads, 1);
+      head.leaves().accumulate(grads, 1);
       sum.add_(loss.detach());
     }
   }

@@ -14,9 +14,15 @@ import java.util.Map;
  * @param adapters {@code null} where all weights train
  * @param stored what frozen matrices are kept in
  * @param resident whether frozen layers lie whole on the device and need no copy
+ * @param gathered what embedding or head take while they are brought together; 0: they lie whole
  */
 public record AutogradMemory(
-    LlamaConfig config, LoraLayout adapters, DType stored, DType compute, boolean resident) {
+    LlamaConfig config,
+    LoraLayout adapters,
+    DType stored,
+    DType compute,
+    boolean resident,
+    long gathered) {
 
   /** What a micro-batch takes. */
   public LayerMemory of(BatchShape batch) {
@@ -30,6 +36,7 @@ public record AutogradMemory(
         forward.most(),
         forward.most(),
         backward(t),
+        gathered + t * hidden() * real(),
         head(batch).most(),
         true);
   }
@@ -111,7 +118,7 @@ public record AutogradMemory(
     // the head's gradient [V, H] where it trains
     long leaf = adapters == null ? (long) config.vocabSize() * hidden() * real() : 0;
     return trace
-        .pass(logits + leaf)
+        .pass(gathered + logits + leaf)
         .hold(3 * n * hidden() * Float.BYTES)
         .hold(batch.tokens() * (hidden() * real() + Long.BYTES + 1));
   }

@@ -49,6 +49,11 @@ public record FullModel(LlamaConfig config, Parameters parameters) implements Tr
   }
 
   @Override
+  public boolean trainsEmbedTokens() {
+    return true;
+  }
+
+  @Override
   public LlamaLayer layer(int index, Dropout dropout, Leaves leaves) {
     Map<LinearModule, Tensor> linears = new EnumMap<>(LinearModule.class);
     for (LinearModule module : LinearModule.values()) {

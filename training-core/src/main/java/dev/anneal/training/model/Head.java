@@ -4,7 +4,8 @@ import org.bytedeco.pytorch.Tensor;
 
 /**
  * Final norm, head and cross-entropy of the target tokens, in chunks of tokens: with a vocabulary
- * of 128,256 whole logits would be the largest tensor of all.
+ * of 128,256 whole logits would be the largest tensor of all. Each call brings a head that is split
+ * over ranks together once, also where the batch has nothing to learn: ranks make the same calls.
  */
 public interface Head {
   /**

@@ -10,6 +10,7 @@ package dev.anneal.training.model;
  * @param forward the most of a forward beside the input, what it keeps among it
  * @param recompute the same of a forward that is done again for its backward
  * @param backward the most of a backward beside what is kept and the output's gradient
+ * @param embedding the most of the embedding of the micro-batch
  * @param head the most of the head's loss and gradient beside the last layer's output
  * @param keptToTheEnd whether what layers keep is freed after the last backward only
  */
@@ -20,5 +21,6 @@ public record LayerMemory(
     long forward,
     long recompute,
     long backward,
+    long embedding,
     long head,
     boolean keptToTheEnd) {}

@@ -30,10 +30,6 @@ public final class Leaves {
     return tensors;
   }
 
-  boolean isEmpty() {
-    return names.isEmpty();
-  }
-
   /** Adds {@code grads[from + i]} to the gradient of the {@code i}-th used parameter. */
   void accumulate(Tensor[] grads, int from) {
     for (int i = 0; i < names.size(); i++) {

@@ -125,11 +125,9 @@ public final class Llama {
   public double[] losses(TokenBatch onHost) {
     try (TensorScope scope = new TensorScope()) {
       TokenBatch batch = onHost.on(device);
-      // also where nothing is learned: ranks that share weights go through the layers together
-      Tensor hidden = hidden(batch, layers.on(batch, Dropout.NONE));
-      return batch.targetTokens() == 0
-          ? new double[0]
-          : Tensors.doubles(head.losses(hidden, batch).cpu());
+      // also where nothing is learned: ranks that share weights bring them together as one
+      Tensor losses = head.losses(hidden(batch, layers.on(batch, Dropout.NONE)), batch);
+      return batch.targetTokens() == 0 ? new double[0] : Tensors.doubles(losses.cpu());
     }
   }
 
@@ -172,7 +170,8 @@ public final class Llama {
   /** An uninitialized tensor of the activations' dtype, where they are. */
   public Tensor emptyActivations(long... shape) {
     try (TensorScope scope = new TensorScope()) {
-      Tensor like = model.embedTokens(new Leaves(model.parameters()));
+      // the one weight that every model has whole on every rank
+      Tensor like = model.norm(new Leaves(model.parameters()));
       return scope.keep(Tensors.emptyLike(like, shape));
     }
   }
@@ -200,13 +199,13 @@ public final class Llama {
   }
 
   private void embedBackward(Tensor inputIds, Tensor dHidden) {
+    if (!model.trainsEmbedTokens()) {
+      return;
+    }
     try (TensorScope scope = new TensorScope()) {
       Leaves leaves = new Leaves(model.parameters());
-      Tensor weight = model.embedTokens(leaves);
-      if (!leaves.isEmpty()) {
-        Tensor embedded = torch.embedding(weight, inputIds);
-        leaves.accumulate(Grads.grad(embedded, leaves.tensors(), dHidden), 0);
-      }
+      Tensor embedded = torch.embedding(model.embedTokens(leaves), inputIds);
+      leaves.accumulate(Grads.grad(embedded, leaves.tensors(), dHidden), 0);
     }
   }
 

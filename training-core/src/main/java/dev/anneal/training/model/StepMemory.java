@@ -13,7 +13,8 @@ import java.util.stream.Stream;
  * @param moment which it is
  * @param inputs of layers that are computed again
  * @param kept by the layers that keep everything
- * @param workspace of the layer or the head at work, with the hidden state that it is given
+ * @param workspace of the layer, the embedding or the head at work, with the hidden state that it
+ *     is given
  * @param batch the micro-batch itself and its angles
  * @param pinned inputs in page-locked memory of the host
  */
@@ -29,6 +30,7 @@ public record StepMemory(
     long kept = keeping * layer.kept();
     long inputs = onDevice(recomputed, onHost) * layer.input();
     Stream.Builder<StepMemory> moments = Stream.builder();
+    moments.add(new StepMemory("embedding", 0, 0, layer.embedding(), layer.batch(), pinned));
     if (keeping > 0) {
       moments.add(
           new StepMemory(

@@ -13,8 +13,16 @@ public interface TrainableModel extends AutoCloseable {
 
   Parameters parameters();
 
-  /** {@code [vocab_size, hidden_size]} */
+  /**
+   * {@code [vocab_size, hidden_size]}, usable until the innermost tensor scope closes. Where it is
+   * split over ranks this is a collective, as the layers are, and takes the memory of the whole.
+   */
   Tensor embedTokens(Leaves leaves);
+
+  /** Whether the embedding is a trained parameter. */
+  default boolean trainsEmbedTokens() {
+    return false;
+  }
 
   /** Layer {@code index}, usable until the innermost tensor scope closes. */
   LlamaLayer layer(int index, Dropout dropout, Leaves leaves);
@@ -24,9 +32,9 @@ public interface TrainableModel extends AutoCloseable {
     parameters().close();
   }
 
-  /** The final norm's weight, {@code [hidden_size]}. */
+  /** The final norm's weight, {@code [hidden_size]}, whole on every rank. */
   Tensor norm(Leaves leaves);
 
-  /** {@code [vocab_size, hidden_size]}, the embedding itself where the two are tied. */
+  /** As {@link #embedTokens}, and the embedding itself where the two are tied. */
   Tensor lmHead(Leaves leaves);
 }

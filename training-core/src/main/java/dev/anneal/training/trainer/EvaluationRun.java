@@ -130,13 +130,7 @@ public final class EvaluationRun {
             ranks.device(),
             new SingleRank());
     return new LoraModel(
-        model.config(),
-        none,
-        parameters,
-        model.decoder(),
-        model.embedTokens(),
-        model.norm(),
-        model.lmHead());
+        model.config(), none, parameters, model.decoder(), model.vocabulary(), model.norm());
   }
 
   private List<SequenceLosses> losses(Llama base, Llama adapted) throws IOException {

@@ -12,6 +12,7 @@ import dev.anneal.training.model.LlamaConfig;
 import dev.anneal.training.model.StepMemory;
 import dev.anneal.training.optim.Parameters;
 import dev.anneal.training.tensor.DType;
+import dev.anneal.training.weights.FrozenVocabulary;
 import dev.anneal.training.weights.FrozenWeights;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -63,7 +64,7 @@ public record MemoryTable(List<Row> tensors, List<Row> assumed, String moment) {
    * A rank of a run.
    *
    * @param worldSize ranks of the run
-   * @param shardSize ranks that frozen layers are split over; 1: every rank has them all
+   * @param shardSize ranks that frozen weights are split over; 1: every rank has them all
    * @param checkpoints whether any are taken
    */
   public record Rank(
@@ -140,12 +141,12 @@ public record MemoryTable(List<Row> tensors, List<Row> assumed, String moment) {
       FrozenWeights.Holdings frozen =
           FrozenWeights.holdings(
               config, weights.dtype(), rank.compute(), rank.shardSize(), weights.offloadRatio());
-      long vocabulary = (long) config.vocabSize() * config.hiddenSize() * rank.compute().bytes();
+      FrozenVocabulary.Holdings vocabulary = vocabulary(rank);
       rows.add(new Row(Part.FROZEN, "frozen layers", frozen.deviceBytes(), frozen.pinnedBytes()));
       rows.add(new Row(Part.FROZEN, "buffers for whole layers", frozen.bufferBytes(), 0));
       rows.add(new Row(Part.FROZEN, "scales and norms of layers", frozen.sharedBytes(), 0));
-      rows.add(new Row(Part.VOCABULARY, "embedding", vocabulary, 0));
-      rows.add(new Row(Part.VOCABULARY, "head", config.tieWordEmbeddings() ? 0 : vocabulary, 0));
+      rows.add(new Row(Part.VOCABULARY, "embedding", vocabulary.embedTokens(), 0));
+      rows.add(new Row(Part.VOCABULARY, "head", vocabulary.lmHead(), 0));
     }
     String what = rank.trainsAll() ? "weights" : "adapters";
     rows.add(new Row(Part.TRAINED, what + " to compute with", trained.compute(), 0));
@@ -217,13 +218,25 @@ public record MemoryTable(List<Row> tensors, List<Row> assumed, String moment) {
     }
     boolean resident = rank.shardSize() == 1 && rank.spec().weights().offloadRatio() == 0;
     DType stored = rank.spec().weights().dtype();
-    return new AutogradMemory(rank.config(), adapters, stored, rank.compute(), resident).of(batch);
+    long gathered = rank.trainsAll() ? 0 : vocabulary(rank).gathered();
+    return new AutogradMemory(rank.config(), adapters, stored, rank.compute(), resident, gathered)
+        .of(batch);
   }
 
   private static FusedMemory fused(Rank rank, LoraLayout adapters) {
     TrainingSpec.Compute compute = rank.spec().compute();
     return new FusedMemory(
-        rank.config(), adapters, rank.spec().weights().dtype(), compute.dtype(), compute.matmul());
+        rank.config(),
+        adapters,
+        rank.spec().weights().dtype(),
+        compute.dtype(),
+        compute.matmul(),
+        vocabulary(rank).gathered());
+  }
+
+  /** Embedding and head that do not train. */
+  private static FrozenVocabulary.Holdings vocabulary(Rank rank) {
+    return FrozenVocabulary.holdings(rank.config(), rank.compute(), rank.shardSize());
   }
 
   /** What tensors take of the GPU: what a run's {@code peak_memory_bytes} tells. */

@@ -20,6 +20,7 @@ import dev.anneal.training.tensor.Seeds;
 import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.tensor.Tensors;
 import dev.anneal.training.weights.CheckpointWeights;
+import dev.anneal.training.weights.FrozenVocabulary;
 import dev.anneal.training.weights.FrozenWeights;
 import dev.anneal.training.weights.WantedRows;
 import dev.anneal.training.weights.WeightReader;
@@ -136,16 +137,14 @@ final class ModelLoader {
     FrozenWeights decoder = taken(config, placement, listener);
     try {
       WholeTensors whole = new WholeTensors(placement.device(), placement.compute());
-      long[] vocabulary = {config.vocabSize(), config.hiddenSize()};
-      Tensor embedTokens = whole.want(TensorNames.EMBED_TOKENS, vocabulary);
-      Tensor lmHead =
-          config.tieWordEmbeddings() ? embedTokens : whole.want(TensorNames.LM_HEAD, vocabulary);
       Tensor norm = whole.want(TensorNames.NORM, config.hiddenSize());
+      FrozenVocabulary vocabulary = new FrozenVocabulary(config, decoder);
       List<WantedRows> wanted = new ArrayList<>(decoder.wanted());
+      wanted.addAll(vocabulary.wanted());
       wanted.addAll(whole.wanted());
       weights.stream(wanted, placement.device(), new Progress(Progress.LOADING_WEIGHTS, listener));
       decoder.complete();
-      return new LoraModel(config, layout, parameters, decoder, embedTokens, norm, lmHead);
+      return new LoraModel(config, layout, parameters, decoder, vocabulary, norm);
     } catch (RuntimeException | Error e) {
       try (decoder) {
         throw e;

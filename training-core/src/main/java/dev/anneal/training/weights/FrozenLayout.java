@@ -72,7 +72,7 @@ record FrozenLayout(List<Part> parts, int ranks, int rank) {
     for (ModuleGroup group : ModuleGroup.values()) {
       long rows = group.outFeatures(config);
       long columns = group.inFeatures(config);
-      long shardRows = (rows + ranks - 1) / ranks;
+      long shardRows = shardRows(rows, ranks);
       long hostRows = Math.round(shardRows * offloadRatio);
       Part part =
           new Part(
@@ -93,6 +93,11 @@ record FrozenLayout(List<Part> parts, int ranks, int rank) {
       scale += shardRows;
     }
     return new FrozenLayout(List.copyOf(parts), ranks, rank);
+  }
+
+  /** Rows that each of {@code ranks} holds of a matrix of {@code rows}; the last may be padding. */
+  static long shardRows(long rows, int ranks) {
+    return (rows + ranks - 1) / ranks;
   }
 
   private static long aligned(long bytes) {

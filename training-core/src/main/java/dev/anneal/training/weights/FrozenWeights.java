@@ -27,7 +27,7 @@ import org.bytedeco.pytorch.Tensor;
  */
 public final class FrozenWeights implements DecoderWeights {
 
-  /** Where the layers lie. */
+  /** Where the layers lie, and {@link FrozenVocabulary} with them. */
   public enum Shard {
     /** every rank holds every layer */
     NONE,
@@ -63,6 +63,20 @@ public final class FrozenWeights implements DecoderWeights {
    * @param sharedBytes what every rank has whole: norms, and the scales of all rows
    */
   public record Holdings(long deviceBytes, long pinnedBytes, long bufferBytes, long sharedBytes) {}
+
+  /**
+   * A rank's part of a tensor of which every rank that the layers are split over holds one. It
+   * stays where it is for as long as the layers do.
+   */
+  interface SharedPart {
+    /**
+     * Brings all parts together, end to end in the order of the ranks: a collective among the
+     * ranks' other calls of {@link FrozenWeights}. What the current stream does next finds them.
+     *
+     * @param whole {@code [ranks * n]} of uint8 for a part of {@code n} bytes
+     */
+    void gatherInto(Tensor whole);
+  }
 
   private final LlamaConfig config;
   private final Placement placement;
@@ -215,6 +229,16 @@ public final class FrozenWeights implements DecoderWeights {
     return buffers == null
         ? residentLayers.get(layer)
         : frozenLayer(layer, buffers.use(layer, next));
+  }
+
+  /**
+   * Shares what belongs to no layer in the way of the layers, which are split. Every rank shares
+   * the same things in the same order.
+   *
+   * @param part {@code [n]} of uint8, contiguous and of the same size on every rank
+   */
+  SharedPart share(Tensor part) {
+    return whole -> buffers.gather(whole, part);
   }
 
   private FrozenLayer frozenLayer(int layer, List<Tensor> matrices) {

@@ -57,6 +57,12 @@ final class LayerBuffers implements AutoCloseable {
   /** Likewise those on the host, each in its pieces. */
   private final List<List<List<Tensor>>> onHost = new ArrayList<>();
 
+  /** What was enqueued before a gather of something else is done. */
+  private final CudaEvent asked;
+
+  /** That gather is done. */
+  private final CudaEvent gathered;
+
   private Buffer current;
 
   /** Two buffers in the current tensor scope. */
@@ -70,6 +76,8 @@ final class LayerBuffers implements AutoCloseable {
     this.layout = layout;
     this.ranks = ranks;
     this.copies = CudaStream.of(device);
+    this.asked = new CudaEvent(device);
+    this.gathered = new CudaEvent(device);
     for (int layer = 0; layer < layers; layer++) {
       int index = layer;
       onDevice.add(layout.parts().stream().map(p -> shards.onDevice(index, p)).toList());
@@ -164,6 +172,26 @@ final class LayerBuffers implements AutoCloseable {
     }
   }
 
+  /**
+   * Gathers what belongs to no layer, on the stream of the layers: one communicator serves one
+   * stream. It begins when what the current stream has been given is done, because that may still
+   * use the memory of {@code whole}, and the current stream goes on when it is over.
+   */
+  void gather(Tensor whole, Tensor part) {
+    asked.record();
+    try (CudaStream.Use on = copies.use()) {
+      asked.await();
+      try {
+        ranks.allGatherInto(whole, part);
+      } finally {
+        gathered.record();
+      }
+    } finally {
+      // also where it failed halfway: whoever uses the memory next is on the current stream
+      gathered.await();
+    }
+  }
+
   /** Bytes of both. */
   long bytes() {
     return buffers.size() * layout.wholeBytes();
@@ -186,5 +214,7 @@ final class LayerBuffers implements AutoCloseable {
       buffer.ready.close();
       buffer.released.close();
     }
+    asked.close();
+    gathered.close();
   }
 }

@@ -26,8 +26,10 @@ import dev.anneal.training.tensor.NativeLibraries;
 import dev.anneal.training.tensor.NoGrad;
 import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.tensor.Tensors;
+import dev.anneal.training.weights.FrozenVocabulary;
 import dev.anneal.training.weights.FrozenWeights;
 import dev.anneal.training.weights.FrozenWeights.Placement;
+import dev.anneal.training.weights.LoadProgress;
 import dev.anneal.training.weights.WeightReader;
 import dev.anneal.training.weights.Weights;
 import java.util.LinkedHashMap;
@@ -67,7 +69,8 @@ class Fp8GradientTest {
       Tensor fp8Weights = gradient(DType.FP8, Matmul.COMPUTE, kernels);
       Tensor fp8 = gradient(DType.FP8, Matmul.FP8, kernels);
       System.out.printf(
-          "cosine of adapter gradients with those in bf16: FP8 weights %.5f, FP8 products too %.5f; of the products alone %.5f%n",
+          "cosine of adapter gradients with those in bf16: FP8 weights %.5f, FP8 products too %.5f;"
+              + " of the products alone %.5f%n",
           cosine(fp8Weights, bf16), cosine(fp8, bf16), cosine(fp8, fp8Weights));
       Map<String, Tensor> expected = parts(bf16);
       Map<String, Tensor> weights = parts(fp8Weights);
@@ -139,16 +142,17 @@ class Fp8GradientTest {
       FrozenWeights frozen =
           FrozenWeights.load(
               CONFIG, new Placement(GPU, stored, DType.BF16, new SingleRank(), 0), weights);
-      long[] vocabulary = {CONFIG.vocabSize(), CONFIG.hiddenSize()};
+      FrozenVocabulary vocabulary = new FrozenVocabulary(CONFIG, frozen);
+      weights.stream(vocabulary.wanted(), GPU, LoadProgress.IGNORED);
+      // whole on this one GPU, so it is the weight itself
+      vocabulary.embedTokens().mul_(Tensors.scalar(RESIDUAL / 0.02));
       return new LoraModel(
           CONFIG,
           layout,
           parameters,
           frozen,
-          Tensors.to(GPU, weights.read(TensorNames.EMBED_TOKENS, DType.BF16, vocabulary))
-              .mul_(Tensors.scalar(RESIDUAL / 0.02)),
-          Tensors.to(GPU, weights.read(TensorNames.NORM, DType.BF16, CONFIG.hiddenSize())),
-          Tensors.to(GPU, weights.read(TensorNames.LM_HEAD, DType.BF16, vocabulary)));
+          vocabulary,
+          Tensors.to(GPU, weights.read(TensorNames.NORM, DType.BF16, CONFIG.hiddenSize())));
     }
   }
 }

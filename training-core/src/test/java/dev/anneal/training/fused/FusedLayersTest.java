@@ -106,9 +106,8 @@ class FusedLayersTest {
             none,
             TinyModels.parameters(LoraModel.shapes(model.config(), none), DType.FP32),
             model.decoder(),
-            model.embedTokens(),
-            model.norm(),
-            model.lmHead());
+            model.vocabulary(),
+            model.norm());
     for (LoraModel each : List.of(model, base)) {
       double[] expected = reference(each).losses(batch());
       double[] found = fused(each, Activations.CHECKPOINT).losses(batch());

@@ -83,14 +83,35 @@ class FusedMemoryTest {
     assertThat(memory(LoraLayout.none(CONFIG), Matmul.COMPUTE).transposeBytes()).isZero();
   }
 
+  /** It is there with the hidden states that it gives, and with the logits, but with no layer. */
+  @Test
+  void aMatrixThatIsBroughtTogetherCountsAtTheEmbeddingAndAtTheHead() {
+    BatchShape batch = new BatchShape(2, 512);
+    LayerMemory whole = memory(LoraLayout.none(CONFIG), Matmul.COMPUTE).of(batch);
+    long matrix = 1L << 20;
+    LayerMemory split =
+        new FusedMemory(
+                CONFIG, LoraLayout.none(CONFIG), DType.FP32, DType.FP32, Matmul.COMPUTE, matrix)
+            .of(batch);
+    long hidden = 1024 * 24 * 4;
+    assertThat(whole.embedding()).isEqualTo(hidden);
+    assertThat(split.embedding()).isEqualTo(matrix + hidden);
+    long predicting = 1022;
+    // x and its norm, rstd; logits, and losses in fp32 and fp64
+    assertThat(split.head())
+        .isEqualTo(predicting * (2 * 24 * 4 + 4) + matrix + predicting * (37 * 4 + 4 + 8));
+    assertThat(split.kept()).isEqualTo(whole.kept());
+    assertThat(split.forward()).isEqualTo(whole.forward());
+    assertThat(split.backward()).isEqualTo(whole.backward());
+  }
+
   private static FusedMemory memory(LoraLayout adapters, Matmul matmul) {
-    return new FusedMemory(CONFIG, adapters, DType.FP32, DType.FP32, matmul);
+    return new FusedMemory(CONFIG, adapters, DType.FP32, DType.FP32, matmul, 0);
   }
 
   private static FusedLayer layer(LoraModel model, TokenBatch batch) {
     PlainKernels kernels = new PlainKernels();
-    FrozenProducts products =
-        new FrozenProducts(Matmul.COMPUTE, kernels, model.embedTokens(), 0, 0);
+    FrozenProducts products = new FrozenProducts(Matmul.COMPUTE, kernels, model.norm(), 0, 0);
     Tensor radians = Rope.angles(batch.positions(), Rope.frequencies(CONFIG, Device.CPU));
     return new FusedLayer(
         CONFIG,

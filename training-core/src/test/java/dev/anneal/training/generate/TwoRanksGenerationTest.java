@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.anneal.training.InTensorScope;
 import dev.anneal.training.LoudWeights;
 import dev.anneal.training.TinyModels;
+import dev.anneal.training.TinyModels.Embeddings;
 import dev.anneal.training.collective.Collectives;
 import dev.anneal.training.collective.SingleRank;
 import dev.anneal.training.lora.LoraSpec;
@@ -23,8 +24,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
 
-/** Two ranks that talk Gloo. */
+/** Ranks that talk Gloo, mostly two. */
 @ExtendWith(InTensorScope.class)
 class TwoRanksGenerationTest {
   private static final GenerationSpec SPEC =
@@ -44,6 +46,7 @@ class TwoRanksGenerationTest {
                 Models.reference(Models.whole(stored, DType.FP32, 0)), Models.PROMPTS, SPEC));
     assertThat(
             generate(
+                2,
                 world ->
                     Models.reference(
                         new FrozenWeights.Placement(
@@ -51,12 +54,36 @@ class TwoRanksGenerationTest {
         .isEqualTo(Map.of(0, expected, 1, expected));
   }
 
+  /** Of 37 tokens each of three ranks has thirteen, and one of them is none. */
+  @ParameterizedTest
+  @EnumSource
+  void soDoPartsOfUnequalLengthAndATiedHead(Embeddings embeddings) throws Exception {
+    List<List<Integer>> expected =
+        Models.tokens(
+            Models.generate(reference(embeddings, new SingleRank()), Models.PROMPTS, SPEC));
+    assertThat(generate(3, world -> reference(embeddings, world)))
+        .isEqualTo(Map.of(0, expected, 1, expected, 2, expected));
+  }
+
+  private static Llama reference(Embeddings embeddings, Collectives shard) {
+    return Llama.reference(
+        TinyModels.lora(
+            TinyModels.config(embeddings),
+            new LoudWeights(1),
+            new LoraSpec(3, 6, 0, false, List.of("all-linear")),
+            new LoudWeights(2),
+            new FrozenWeights.Placement(Device.CPU, DType.FP32, DType.FP32, shard, 0)),
+        Device.CPU,
+        DType.FP32,
+        Activations.CHECKPOINT);
+  }
+
   @Test
   void allFollowRank0WhateverTheyWouldSayThemselves() throws Exception {
     List<List<Integer>> expected =
         Models.tokens(Models.generate(Models.fp32(), Models.PROMPTS, SPEC));
     Map<Integer, List<List<Integer>>> found =
-        generate(world -> world.rank() == 0 ? Models.fp32() : another());
+        generate(2, world -> world.rank() == 0 ? Models.fp32() : another());
     assertThat(found).isEqualTo(Map.of(0, expected, 1, expected));
     assertThat(Models.tokens(Models.generate(another(), Models.PROMPTS, SPEC)))
         .isNotEqualTo(expected);
@@ -77,11 +104,12 @@ class TwoRanksGenerationTest {
   }
 
   /** What the ranks give and hear, by rank. */
-  private static Map<Integer, List<List<Integer>>> generate(RankModel model) throws Exception {
+  private static Map<Integer, List<List<Integer>>> generate(int ranks, RankModel model)
+      throws Exception {
     Map<Integer, List<List<Integer>>> results = new ConcurrentHashMap<>();
     List<Throwable> thrown =
         GlooRanks.run(
-            2,
+            ranks,
             world -> {
               try (TensorScope scope = new TensorScope()) {
                 Generator generator =
@@ -95,7 +123,7 @@ class TwoRanksGenerationTest {
                 results.put(world.rank(), Models.tokens(completions));
               }
             });
-    assertThat(thrown).containsExactly(null, null);
+    assertThat(thrown).containsOnlyNulls();
     return results;
   }
 }

@@ -41,6 +41,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** The reference model measured from its files on. */
 class EvaluationRunTest {
@@ -146,6 +147,39 @@ class EvaluationRunTest {
     assertThat(sums(measured, true).subList(2, 4)).containsExactly(0.0, 0.0);
     Measured nothing = measure(DType.FP32, trained, 4, some.subList(2, 4));
     assertThat(sums(nothing, false)).containsExactly(0.0, 0.0);
+  }
+
+  /** Ranks that share weights go through passes together, whoever learns something in them. */
+  @ParameterizedTest
+  @ValueSource(ints = {2, 3})
+  void aRankWithNothingLearnedKeepsItsPeersCompany(int ranks) throws Exception {
+    List<TokenSequence> some = new ArrayList<>(rows.subList(0, 2 * BATCH));
+    int[] ids = rows.get(0).inputIds();
+    for (int i = BATCH; i < 2 * BATCH; i++) {
+      some.set(i, new TokenSequence(ids, new int[] {ids.length}, new int[0]));
+    }
+    Measured one = measure(DType.FP32, trained, BATCH, some);
+    assertThat(sums(one, true).subList(BATCH, 2 * BATCH)).containsOnly(0.0);
+    Map<Integer, Measured> found = new ConcurrentHashMap<>();
+    List<Throwable> thrown =
+        GlooRanks.run(
+            ranks,
+            world ->
+                found.put(
+                    world.rank(),
+                    measure(
+                        new TrainingSpec.Weights(DType.FP32, Shard.WORLD, 0),
+                        inputs(trained, some, prompts(), new Share(world.rank(), ranks)),
+                        world)));
+    assertThat(thrown).containsOnlyNulls();
+    for (boolean adapted : new boolean[] {false, true}) {
+      List<Double> together = new ArrayList<>(sums(found.get(0), adapted));
+      together.addAll(sums(found.get(1), adapted));
+      assertThat(together).isEqualTo(sums(one, adapted));
+    }
+    assertThat(found.values())
+        .extracting(measured -> tokens(measured.adapted()))
+        .containsOnly(generated(trained));
   }
 
   @Test

@@ -61,8 +61,9 @@ class FailureTest {
 
   @Test
   void failureInTheBackwardOfALayer() {
-    // layers of four matrices are gathered forward, 0, 1, 2; backward, 2 and 1 are still there
-    Ranks ranks = new Ranks(Device.CPU, new SingleRank(), new FailingCollectives(13));
+    // the embedding is gathered, layers of four matrices forward, 0, 1, 2, and the head; backward,
+    // 2 and 1 are still there
+    Ranks ranks = new Ranks(Device.CPU, new SingleRank(), new FailingCollectives(15));
     TrainingSpec spec = recipe().batch(8, 1).shard(Shard.WORLD).spec();
     TrainingRun.Inputs inputs = reference.inputs(null, rows, output);
     assertThatThrownBy(() -> TrainingRun.run(spec, inputs, ranks, listener))

@@ -3,6 +3,8 @@ package dev.anneal.training.trainer;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import dev.anneal.training.TinyModels;
+import dev.anneal.training.TinyModels.Embeddings;
 import dev.anneal.training.kernel.Matmul;
 import dev.anneal.training.lora.LoraSpec;
 import dev.anneal.training.model.BatchShape;
@@ -48,13 +50,59 @@ class MemoryTableTest {
     assertThat(table.tensorBytes() / 1e9).isCloseTo(measured, within(0.01 * measured));
   }
 
-  /** Likewise of each of two GPUs that weights are split over, to a tenth of a GB. */
+  /**
+   * Likewise of each of two GPUs that weights are split over, to a tenth of a GB. Each held
+   * embedding and head whole then; now it holds a half of both, and one of them whole at the head,
+   * which is when it holds the most: as much.
+   */
   @Test
   void comesNearWhatTwoGpusHeld() {
-    TrainingSpec spec = rank(DType.FP8, Activations.KEEP, 0).spec();
     MemoryTable table =
-        MemoryTable.of(new MemoryTable.Rank(LARGE, spec, 2, 2, false), new BatchShape(4, 1024));
+        MemoryTable.of(split(DType.FP8, Activations.KEEP, 2), new BatchShape(4, 1024));
+    assertThat(table.moment()).isEqualTo("head");
     assertThat(table.tensorBytes() / 1e9).isCloseTo(24.0, within(0.1));
+  }
+
+  /** Of 128,256 rows seven ranks hold 18,323 each: five more than there are. */
+  @ParameterizedTest
+  @CsvSource({"1, 128256", "2, 64128", "7, 18323", "8, 16032"})
+  void aRankHoldsItsRowsOfEmbeddingAndHead(int ranks, long rows) {
+    MemoryTable table =
+        MemoryTable.of(split(DType.FP8, Activations.CHECKPOINT, ranks), new BatchShape(1, 1024));
+    assertThat(bytes(table, "embedding")).isEqualTo(rows * 4096 * 2);
+    assertThat(bytes(table, "head")).isEqualTo(rows * 4096 * 2);
+  }
+
+  @Test
+  void aTiedHeadTakesNothing() {
+    LlamaConfig tied = TinyModels.config(Embeddings.TIED);
+    TrainingSpec spec = split(DType.FP8, Activations.CHECKPOINT, 2).spec();
+    MemoryTable table =
+        MemoryTable.of(new MemoryTable.Rank(tied, spec, 2, 2, false), new BatchShape(1, 8));
+    assertThat(device(table, Part.VOCABULARY)).isEqualTo(19 * 24 * 2);
+  }
+
+  /** Row by row of {@code FusedHead}, with all ranks' rows of the head, padding among them. */
+  @ParameterizedTest
+  @CsvSource({"2, 128256", "7, 128261"})
+  void theHeadIsWholeWhileItIsAtWork(int ranks, long gatheredRows) {
+    MemoryTable table =
+        MemoryTable.of(split(DType.FP8, Activations.CHECKPOINT, ranks), new BatchShape(1, 1024));
+    assertThat(table.moment()).isEqualTo("head");
+    long hidden = 1024L * 4096 * 2;
+    long predicting = 1023L * 4096 * 2;
+    // x, its norm and rstd; logits, losses in fp32 and fp64
+    long head = 2 * predicting + 1023 * 4 + 1023L * (128_256 * 2 + 4 + 8);
+    assertThat(bytes(table, "workspace: head")).isEqualTo(hidden + head + gatheredRows * 4096 * 2);
+    assertThat(bytes(table, "inputs of layers computed again")).isEqualTo(32 * hidden);
+  }
+
+  private static long bytes(MemoryTable table, String row) {
+    return table.tensors().stream()
+        .filter(each -> each.name().equals(row))
+        .mapToLong(Row::deviceBytes)
+        .findFirst()
+        .orElseThrow();
   }
 
   @Test
@@ -109,6 +157,12 @@ class MemoryTableTest {
         .filter(row -> row.part() == part)
         .mapToLong(Row::deviceBytes)
         .sum();
+  }
+
+  /** Of {@code ranks} that frozen weights are split over. */
+  private static MemoryTable.Rank split(DType base, Activations activations, int ranks) {
+    TrainingSpec spec = rank(base, activations, 0).spec();
+    return new MemoryTable.Rank(LARGE, spec, ranks, ranks, false);
   }
 
   private static MemoryTable.Rank rank(DType base, Activations activations, double offloadRatio) {

@@ -1,0 +1,153 @@
+package dev.anneal.training.weights;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.anneal.training.BusyGpu;
+import dev.anneal.training.InTensorScope;
+import dev.anneal.training.collective.GatheringOnly;
+import dev.anneal.training.cuda.GpuMemory;
+import dev.anneal.training.model.LlamaConfig;
+import dev.anneal.training.model.ModelSource;
+import dev.anneal.training.tensor.DType;
+import dev.anneal.training.tensor.Device;
+import dev.anneal.training.tensor.TensorScope;
+import dev.anneal.training.tensor.Tensors;
+import dev.anneal.training.weights.FrozenWeights.Placement;
+import java.util.List;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.bytedeco.pytorch.global.torch_cuda;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
+
+/**
+ * The stream that computes and the one that gathers wait for each other, and the host for neither.
+ * The peer is made up, so one GPU is enough.
+ */
+@Tag("gpu")
+@ExtendWith(InTensorScope.class)
+class FrozenVocabularyGpuTest {
+  private static final Device GPU = Device.gpu(0);
+
+  /** A head of 8,001 rows of 2 KB: one row more than two equal parts of the vocabulary. */
+  private static final LlamaConfig CONFIG =
+      new LlamaConfig(8001, 1024, 64, 1, 8, 2, 128, 1e-5, null, 10_000, 64, false, null, List.of());
+
+  private static final long PART = 4001;
+
+  @Test
+  void aLateGatherIsWaitedForByTheCurrentStream() {
+    try (BusyGpu busy = new BusyGpu(GPU);
+        FrozenWeights decoder = decoder(new LatePeer(busy, GatherStart.LATE))) {
+      FrozenVocabulary vocabulary = load(decoder);
+      torch_cuda.device_synchronize();
+      Tensor found = vocabulary.lmHead().clone();
+      assertThat(busy.isDone()).as("the gather is over before anybody could come early").isFalse();
+      assertIsTheHeadOfBoth(found);
+    }
+  }
+
+  /** What the current stream still writes is written before the gather writes there. */
+  @Test
+  void memoryThatIsStillInUseIsWrittenLater() {
+    try (BusyGpu busy = new BusyGpu(GPU);
+        FrozenWeights decoder = decoder(new LatePeer(busy, GatherStart.AT_ONCE))) {
+      FrozenVocabulary vocabulary = load(decoder);
+      torch_cuda.device_synchronize();
+      long address = useOfTheSameMemory(busy);
+      Tensor whole = vocabulary.lmHead();
+      assertThat(whole.data_ptr().address())
+          .as("the allocator hands out what was freed last")
+          .isEqualTo(address);
+      Tensor found = whole.clone();
+      assertThat(busy.isDone()).as("the work is over before anybody could come early").isFalse();
+      assertIsTheHeadOfBoth(found);
+    }
+  }
+
+  /** Ones, written late into memory that is free when this returns. */
+  private static long useOfTheSameMemory(BusyGpu busy) {
+    try (TensorScope scope = new TensorScope()) {
+      Tensor used =
+          Tensors.empty(GPU, ScalarType.Byte, 2 * PART * CONFIG.hiddenSize() * DType.BF16.bytes());
+      busy.begin();
+      used.fill_(Tensors.scalar(1));
+      return used.data_ptr().address();
+    }
+  }
+
+  @Test
+  void whatWasBroughtTogetherIsLetGoOf() {
+    try (BusyGpu busy = new BusyGpu(GPU);
+        FrozenWeights decoder = decoder(new LatePeer(busy, GatherStart.AT_ONCE))) {
+      FrozenVocabulary vocabulary = load(decoder);
+      GpuMemory memory = new GpuMemory(GPU);
+      long before = memory.allocatedBytes();
+      try (TensorScope scope = new TensorScope()) {
+        vocabulary.lmHead();
+        assertThat(memory.allocatedBytes() - before)
+            .as("bytes of a head that was brought together, and what the allocator rounds")
+            .isBetween(
+                vocabulary.holdings().gathered(), vocabulary.holdings().gathered() + (2 << 20));
+      }
+      assertThat(memory.allocatedBytes()).as("bytes after its use").isEqualTo(before);
+    }
+  }
+
+  /** This rank's rows and then the peer's, which are half of them. */
+  private static void assertIsTheHeadOfBoth(Tensor found) {
+    Tensor mine = found.narrow(0, 0, PART);
+    assertThat(mine.to(ScalarType.Float).std().item_double())
+        .as("deviation of this rank's rows, as RandomWeights draws them")
+        .isBetween(0.0199, 0.0201);
+    long peers = CONFIG.vocabSize() - PART;
+    Tensor expected = mine.narrow(0, 0, peers).mul(Tensors.scalar(0.5));
+    assertThat(found.narrow(0, PART, peers).equal(expected)).as("the peer's rows").isTrue();
+  }
+
+  private static FrozenWeights decoder(LatePeer ranks) {
+    Placement placement = new Placement(GPU, DType.BF16, DType.BF16, ranks, 0);
+    return new FrozenWeights(CONFIG, placement);
+  }
+
+  private static FrozenVocabulary load(FrozenWeights decoder) {
+    FrozenVocabulary vocabulary = new FrozenVocabulary(CONFIG, decoder);
+    try (WeightReader weights = Weights.open(new ModelSource.Random(CONFIG, 1))) {
+      weights.stream(vocabulary.wanted(), GPU, LoadProgress.IGNORED);
+    }
+    return vocabulary;
+  }
+
+  /** When a gather begins to write. */
+  private enum GatherStart {
+    AT_ONCE,
+    LATE
+  }
+
+  /** Rank 0 of two, whose peer sends half of what this rank has. */
+  private record LatePeer(BusyGpu busy, GatherStart start) implements GatheringOnly {
+    @Override
+    public int rank() {
+      return 0;
+    }
+
+    @Override
+    public int worldSize() {
+      return 2;
+    }
+
+    @Override
+    public void allGatherInto(Tensor whole, Tensor shard) {
+      try (TensorScope scope = new TensorScope()) {
+        if (start == GatherStart.LATE) {
+          busy.begin();
+        }
+        long n = shard.numel();
+        whole.narrow(0, 0, n).copy_(shard);
+        Tensor half = shard.view(ScalarType.BFloat16).mul(Tensors.scalar(0.5));
+        whole.narrow(0, n, n).copy_(half.view(ScalarType.Byte));
+      }
+    }
+  }
+}

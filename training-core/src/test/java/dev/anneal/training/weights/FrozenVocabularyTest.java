@@ -1,0 +1,213 @@
+package dev.anneal.training.weights;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.anneal.training.InTensorScope;
+import dev.anneal.training.LoudWeights;
+import dev.anneal.training.TinyModels;
+import dev.anneal.training.TinyModels.Embeddings;
+import dev.anneal.training.collective.Collectives;
+import dev.anneal.training.collective.GatheringOnly;
+import dev.anneal.training.collective.SingleRank;
+import dev.anneal.training.model.FrozenLayer;
+import dev.anneal.training.model.FrozenLayers;
+import dev.anneal.training.model.LlamaConfig;
+import dev.anneal.training.model.TensorNames;
+import dev.anneal.training.tensor.DType;
+import dev.anneal.training.tensor.Device;
+import dev.anneal.training.tensor.TensorScope;
+import dev.anneal.training.weights.FrozenWeights.Placement;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.Stream;
+import org.bytedeco.javacpp.Pointer;
+import org.bytedeco.pytorch.Tensor;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** However embedding and head lie, whoever asks for them gets what was read. */
+@ExtendWith(InTensorScope.class)
+class FrozenVocabularyTest {
+  private static final WeightReader WEIGHTS = new LoudWeights(4);
+
+  /** Of 37 rows; of 50 ranks the last thirteen hold none. */
+  private static final int[] RANKS = {2, 3, 7, 10, 50};
+
+  /** The matrices and the layers they belong to, so that gathers of both kinds meet. */
+  private record Model(FrozenWeights decoder, FrozenVocabulary vocabulary)
+      implements AutoCloseable {
+    static Model load(LlamaConfig config, DType compute, Collectives ranks) {
+      Placement placement = new Placement(Device.CPU, DType.FP32, compute, ranks, 0);
+      FrozenWeights decoder = FrozenWeights.load(config, placement, WEIGHTS);
+      FrozenVocabulary vocabulary = new FrozenVocabulary(config, decoder);
+      WEIGHTS.stream(vocabulary.wanted(), Device.CPU, LoadProgress.IGNORED);
+      return new Model(decoder, vocabulary);
+    }
+
+    @Override
+    public void close() {
+      decoder.close();
+    }
+  }
+
+  static Stream<Arguments> splits() {
+    List<Arguments> splits = new ArrayList<>();
+    for (Embeddings embeddings : Embeddings.values()) {
+      for (DType compute : List.of(DType.FP32, DType.BF16)) {
+        for (int ranks : RANKS) {
+          splits.add(Arguments.of(embeddings, compute, ranks));
+        }
+      }
+    }
+    return splits.stream();
+  }
+
+  @ParameterizedTest
+  @MethodSource("splits")
+  void whatIsBroughtTogetherIsWhatWasRead(Embeddings embeddings, DType compute, int ranks) {
+    LlamaConfig config = TinyModels.config(embeddings);
+    Tensor embedTokens = read(config, TensorNames.EMBED_TOKENS, compute);
+    Tensor lmHead =
+        config.tieWordEmbeddings() ? embedTokens : read(config, TensorNames.LM_HEAD, compute);
+    FrozenWeights resident = Model.load(config, compute, new SingleRank()).decoder();
+    ThreadRanks.run(
+        ranks,
+        rank -> {
+          try (Model model = Model.load(config, compute, rank)) {
+            for (int step = 0; step < 2; step++) {
+              try (TensorScope scope = new TensorScope()) {
+                assertSame(model.vocabulary().embedTokens(), embedTokens);
+                FrozenLayer layer = model.decoder().use(0, 1);
+                FrozenWeightsTest.assertSame(layer, resident.use(0, FrozenLayers.NONE));
+                assertSame(model.vocabulary().lmHead(), lmHead);
+                layer = model.decoder().use(1, 0);
+                FrozenWeightsTest.assertSame(layer, resident.use(1, FrozenLayers.NONE));
+              }
+            }
+          }
+          return null;
+        });
+  }
+
+  private static void assertSame(Tensor found, Tensor expected) {
+    assertThat(found.is_contiguous()).isTrue();
+    assertThat(found.equal(expected)).isTrue();
+  }
+
+  private static Tensor read(LlamaConfig config, String name, DType compute) {
+    return WEIGHTS
+        .read(name, DType.FP32, config.vocabSize(), config.hiddenSize())
+        .to(compute.scalarType());
+  }
+
+  /** 24 columns; of 37 rows two ranks hold 19 each, three 13, ten 4, fifty 1. */
+  @ParameterizedTest
+  @MethodSource("splits")
+  void aRankHoldsItsRowsAndNoMore(Embeddings embeddings, DType compute, int ranks) {
+    LlamaConfig config = TinyModels.config(embeddings);
+    long rows = (37 + ranks - 1) / ranks;
+    long part = rows * 24 * compute.bytes();
+    long head = embeddings == Embeddings.TIED ? 0 : part;
+    FrozenVocabulary.Holdings expected = new FrozenVocabulary.Holdings(part, head, ranks * part);
+    assertThat(FrozenVocabulary.holdings(config, compute, ranks)).isEqualTo(expected);
+    ThreadRanks.run(
+        ranks,
+        rank -> {
+          try (Model model = Model.load(config, compute, rank)) {
+            assertThat(model.vocabulary().holdings()).isEqualTo(expected);
+          }
+          return null;
+        });
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void eachUseIsOneGatherOfOneMatrix(Embeddings embeddings) {
+    ThreadRanks.run(
+        3,
+        rank -> {
+          try (Model model = Model.load(TinyModels.config(embeddings), DType.FP32, rank)) {
+            int before = rank.gathers();
+            model.vocabulary().embedTokens();
+            model.vocabulary().lmHead();
+            model.vocabulary().lmHead();
+            assertThat(rank.gathers() - before).isEqualTo(3);
+          }
+          return null;
+        });
+  }
+
+  @Test
+  void whatWasBroughtTogetherIsLetGoOf() {
+    try (Model model = Model.load(TinyModels.config(Embeddings.UNTIED), DType.FP32, new Alike())) {
+      bring(model);
+      long before = Pointer.totalCount();
+      for (int step = 0; step < 10; step++) {
+        bring(model);
+      }
+      assertThat(Pointer.totalCount()).as("native objects after ten steps").isEqualTo(before);
+    }
+  }
+
+  private static void bring(Model model) {
+    try (TensorScope scope = new TensorScope()) {
+      model.vocabulary().embedTokens();
+      model.vocabulary().lmHead();
+    }
+  }
+
+  /** Rank 0 of two, whose peer has the same. */
+  private record Alike() implements GatheringOnly {
+    @Override
+    public int rank() {
+      return 0;
+    }
+
+    @Override
+    public int worldSize() {
+      return 2;
+    }
+
+    @Override
+    public void allGatherInto(Tensor whole, Tensor shard) {
+      try (TensorScope scope = new TensorScope()) {
+        whole.narrow(0, 0, shard.numel()).copy_(shard);
+        whole.narrow(0, shard.numel(), shard.numel()).copy_(shard);
+      }
+    }
+  }
+
+  /** Else a rank on its own would pay for what it does not need. */
+  @ParameterizedTest
+  @EnumSource
+  void whatIsWholeIsHandedOutAsItIs(Embeddings embeddings) {
+    LlamaConfig config = TinyModels.config(embeddings);
+    FrozenVocabulary vocabulary = Model.load(config, DType.FP32, new SingleRank()).vocabulary();
+    assertThat(vocabulary.embedTokens()).isSameAs(vocabulary.embedTokens());
+    assertThat(vocabulary.lmHead()).isSameAs(vocabulary.lmHead());
+    assertThat(vocabulary.lmHead() == vocabulary.embedTokens())
+        .isEqualTo(embeddings == Embeddings.TIED);
+    assertSame(vocabulary.embedTokens(), read(config, TensorNames.EMBED_TOKENS, DType.FP32));
+    long matrix = 37 * 24 * 4;
+    assertThat(vocabulary.holdings())
+        .isEqualTo(
+            new FrozenVocabulary.Holdings(matrix, embeddings == Embeddings.TIED ? 0 : matrix, 0))
+        .isEqualTo(FrozenVocabulary.holdings(config, DType.FP32, 1));
+  }
+
+  /** Layers that wait on the host are brought in buffers too, but by one rank. */
+  @Test
+  void layersThatAreOffloadedLeaveItWhole() {
+    LlamaConfig config = TinyModels.config(Embeddings.UNTIED);
+    Placement placement = new Placement(Device.CPU, DType.FP32, DType.FP32, new SingleRank(), 0.5);
+    FrozenWeights decoder = FrozenWeights.load(config, placement, WEIGHTS);
+    FrozenVocabulary vocabulary = new FrozenVocabulary(config, decoder);
+    WEIGHTS.stream(vocabulary.wanted(), Device.CPU, LoadProgress.IGNORED);
+    assertThat(vocabulary.lmHead()).isSameAs(vocabulary.lmHead());
+    assertSame(vocabulary.lmHead(), read(config, TensorNames.LM_HEAD, DType.FP32));
+  }
+}
