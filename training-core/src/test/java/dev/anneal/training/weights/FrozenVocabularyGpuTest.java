@@ -108,7 +108,7 @@ class FrozenVocabularyGpuTest {
 
   private static FrozenWeights decoder(LatePeer ranks) {
     Placement placement = new Placement(GPU, DType.BF16, DType.BF16, ranks, 0);
-    return new FrozenWeights(CONFIG, placement);
+    return new FrozenWeights(CONFIG, placement, LoadProgress.IGNORED);
   }
 
   private static FrozenVocabulary load(FrozenWeights decoder) {
