@@ -51,8 +51,7 @@ final class LayerAdapterViews {
 
   /** Adds the gradients that the layer's backward has written to the parameters'. */
   void accumulate(int layer) {
-    long numel = numels.get(layer);
-    parameters.bucketGradient(layer).narrow(0, 0, numel).add_(gradient.narrow(0, 0, numel));
+    parameters.accumulate(layer, gradient.narrow(0, 0, numels.get(layer)));
   }
 
   private GroupAdapters group(

@@ -23,13 +23,18 @@ final class BucketExchange implements AutoCloseable {
 
   /** Exchanges a bucket with what the current stream has written so far. */
   void beside(int bucket, Runnable exchange) {
+    beside(done[bucket], exchange);
+    underWay[bucket] = true;
+  }
+
+  /** The same, for who waits by himself: {@code end} is done when the exchange is. */
+  void beside(CudaEvent end, Runnable exchange) {
     written.record();
     stream.waitFor(written);
     try (CudaStream.Use use = stream.use()) {
       exchange.run();
-      done[bucket].record();
+      end.record();
     }
-    underWay[bucket] = true;
   }
 
   /** Makes the current stream wait for the last exchange of {@code bucket}. */

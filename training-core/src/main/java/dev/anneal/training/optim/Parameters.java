@@ -17,9 +17,9 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * All trained weights as flat vectors, so that a reduction, a norm or an optimizer step is a
  * handful of calls whatever the model. The vectors are cut into buckets (a layer's parameters
  * each), and every bucket into as many equal parts as there are ranks: a rank keeps the fp32 values
- * of its own parts only (Rajbhandari et al. 2020, <a
- * href="https://arxiv.org/abs/1910.02054">ZeRO</a>, stage 1), while gradients and the values that
- * models compute with are whole on every rank.
+ * and the gradient of its own parts only (Rajbhandari et al. 2020, <a
+ * href="https://arxiv.org/abs/1910.02054">ZeRO</a>, stage 2), while the values that models compute
+ * with are whole on every rank.
  */
 public final class Parameters implements AutoCloseable {
   /** Name and shape of one parameter. */
@@ -45,8 +45,7 @@ public final class Parameters implements AutoCloseable {
   private final Collectives world;
   private final BucketExchange exchange;
   private final Tensor master;
-  private final Tensor gradient;
-  private final Tensor ownGradient;
+  private final BucketGradients gradients;
   private final Tensor compute;
   private final Tensor ownCompute;
 
@@ -76,8 +75,7 @@ public final class Parameters implements AutoCloseable {
     ScalarType type = computeDtype.scalarType();
     boolean alone = ranks == 1;
     master = Tensors.zeros(device, ScalarType.Float, total / ranks);
-    gradient = Tensors.zeros(device, ScalarType.Float, total);
-    ownGradient = alone ? gradient : Tensors.zeros(device, ScalarType.Float, total / ranks);
+    gradients = new BucketGradients(parts, world, exchange, device);
     // one rank computes with the fp32 values themselves
     compute = alone && type == ScalarType.Float ? master : Tensors.zeros(device, type, total);
     ownCompute = alone ? compute : Tensors.zeros(device, type, total / ranks);
@@ -104,9 +102,12 @@ public final class Parameters implements AutoCloseable {
     return master;
   }
 
-  /** The gradient of this rank's parts, summed over the ranks once all buckets are reduced. */
+  /**
+   * The gradient of this rank's parts, {@code [n]} fp32: what was added to buckets and, with several
+   * ranks, reduced since {@link #zeroGradient}.
+   */
   public Tensor ownGradient() {
-    return ownGradient;
+    return gradients.own();
   }
 
   /** Where an optimizer leaves {@link #master} in the compute dtype. */
@@ -147,16 +148,6 @@ public final class Parameters implements AutoCloseable {
     return view(compute, name);
   }
 
-  /** The gradient that this rank has accumulated so far, {@code [n]} fp32 of all buckets. */
-  public Tensor gradient() {
-    return gradient;
-  }
-
-  /** The gradient of a whole bucket, {@code [n]} fp32; its padding is zero. */
-  public Tensor bucketGradient(int bucket) {
-    return part(gradient, buckets.get(bucket));
-  }
-
   /** The values of a whole bucket in the compute dtype; otherwise as {@link #compute(String)}. */
   public Tensor bucketCompute(int bucket) {
     exchange.await(bucket);
@@ -174,40 +165,42 @@ public final class Parameters implements AutoCloseable {
     return slots.get(name).bucket();
   }
 
-  /** Adds {@code dParameter}, of the parameter's shape and any dtype, to its gradient. */
+  /**
+   * Adds {@code dParameter}, of the parameter's shape and any dtype, to its gradient. With several
+   * ranks whoever adds to a bucket calls {@link #reduce} before a third one is added to.
+   */
   public void accumulate(String name, Tensor dParameter) {
-    view(gradient, name).add_(dParameter);
+    try (TensorScope scope = new TensorScope()) {
+      gradients.add(bucket(name), offsetInBucket(name), dParameter.flatten());
+    }
+  }
+
+  /**
+   * The same of a whole bucket.
+   *
+   * @param dBucket {@code [n]} of any dtype, without padding
+   */
+  public void accumulate(int bucket, Tensor dBucket) {
+    gradients.add(bucket, 0, dBucket);
   }
 
   /** Begins a step: no gradient. */
   public void zeroGradient() {
-    gradient.zero_();
+    gradients.zero();
   }
 
   /**
-   * Sums bucket {@code bucket}, whose gradient is complete, over the ranks; on a GPU beside what
-   * the current stream does next. Ranks call it in the same order.
+   * Sums what was added to bucket {@code bucket} since the last time over the ranks, into the
+   * gradients of their parts; on a GPU beside what the current stream does next. Ranks call it in
+   * the same order. A rank on its own has nothing to do.
    */
   public void reduce(int bucket) {
-    if (isExchanged(bucket)) {
-      exchange.beside(
-          bucket,
-          () ->
-              world.reduceScatterSum(
-                  own(ownGradient, bucket), part(gradient, buckets.get(bucket))));
-    }
+    gradients.reduce(bucket);
   }
 
-  /** {@link #reduce} of bucket {@code first} and all after it. */
-  public void reduceFrom(int first) {
-    for (int bucket = first; bucket < buckets.size(); bucket++) {
-      reduce(bucket);
-    }
-  }
-
-  /** Makes the current stream wait for all reductions. */
+  /** Makes the current stream wait for all reductions; every bucket that was added to has one. */
   public void awaitReductions() {
-    exchange.awaitAll();
+    gradients.await();
   }
 
   /** Makes what the model computes with follow the fp32 values. */
@@ -299,15 +292,17 @@ public final class Parameters implements AutoCloseable {
    * What parameters and AdamW's two moments take of a rank's memory, in bytes.
    *
    * @param master this rank's parts in fp32
-   * @param gradient all in fp32; with more ranks than one also the sum of this rank's parts
+   * @param gradient this rank's parts in fp32
+   * @param summing whole buckets' gradients in fp32 while they are written and summed over the
+   *     ranks; none of one rank
    * @param compute all in the compute dtype; with more ranks than one also this rank's parts; none
    *     where one rank computes with the fp32 values
    * @param moments both, of this rank's parts in fp32
    */
-  public record Holdings(long master, long gradient, long compute, long moments) {
+  public record Holdings(long master, long gradient, long summing, long compute, long moments) {
     /** Of all of them. */
     public long total() {
-      return master + gradient + compute + moments;
+      return master + gradient + summing + compute + moments;
     }
   }
 
@@ -318,11 +313,13 @@ public final class Parameters implements AutoCloseable {
    */
   public static Holdings holdings(List<List<Shape>> buckets, DType computeDtype, int worldSize) {
     boolean alone = worldSize == 1;
-    long own = parts(buckets, worldSize).total();
+    BucketParts parts = parts(buckets, worldSize);
+    long own = parts.total();
     long gathered = (worldSize + (alone ? 0L : 1L)) * own;
     return new Holdings(
         own * Float.BYTES,
-        gathered * Float.BYTES,
+        own * Float.BYTES,
+        BucketGradients.wholeBytes(parts),
         alone && computeDtype == DType.FP32 ? 0 : gathered * computeDtype.bytes(),
         2 * own * Float.BYTES);
   }
@@ -334,6 +331,7 @@ public final class Parameters implements AutoCloseable {
 
   @Override
   public void close() {
+    gradients.close();
     exchange.close();
   }
 

@@ -156,6 +156,7 @@ public record MemoryTable(List<Row> tensors, List<Row> assumed, String moment) {
     rows.add(new Row(Part.TRAINED, what + " to compute with", trained.compute(), 0));
     rows.add(new Row(Part.TRAINED, what + " in fp32", trained.master(), 0));
     rows.add(new Row(Part.TRAINED, "gradient", trained.gradient(), 0));
+    rows.add(new Row(Part.TRAINED, "gradients being summed", trained.summing(), 0));
     rows.add(new Row(Part.TRAINED, "AdamW's moments", trained.moments(), 0));
     if (TrainingRun.isFused(rank.spec())) {
       long transpose = fused(rank, adapters).transposeBytes();

@@ -142,18 +142,18 @@ class LayerwiseBackwardTest {
   private static Gradient layerwise(
       TrainableModel model, Activations activations, Dropout dropout) {
     Parameters parameters = model.parameters();
-    parameters.gradient().zero_();
+    parameters.ownGradient().zero_();
     Llama llama = Llama.reference(model, Device.CPU, DType.FP32, activations);
     double loss = llama.forwardBackward(batch(), dropout, Llama.UNNOTICED).item_double();
-    return new Gradient(loss, parameters.gradient().clone());
+    return new Gradient(loss, parameters.ownGradient().clone());
   }
 
   private static void assertEqualsWholeGraph(String what, TrainableModel model, Dropout dropout) {
     Parameters parameters = model.parameters();
     Gradient found = layerwise(model, Activations.CHECKPOINT, dropout);
-    parameters.gradient().zero_();
+    parameters.ownGradient().zero_();
     double loss = WholeGraph.forwardBackward(model, batch(), dropout);
-    Map<String, Tensor> expected = Deviation.byName(parameters, parameters.gradient());
+    Map<String, Tensor> expected = Deviation.byName(parameters, parameters.ownGradient());
     double largest = 0;
     for (var part : Deviation.byName(parameters, found.flat()).entrySet()) {
       Tensor whole = expected.get(part.getKey());

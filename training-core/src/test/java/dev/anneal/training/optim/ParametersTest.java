@@ -40,9 +40,9 @@ class ParametersTest {
       Tensor ones = Tensors.ones(ScalarType.BFloat16, 2, 3);
       parameters.accumulate("b", ones);
       parameters.accumulate("b", Tensors.ones(ScalarType.Float, 2, 3).mul(Tensors.scalar(0.001)));
-      assertThat(parameters.gradient().scalar_type().intern()).isEqualTo(ScalarType.Float);
-      assertThat(doubles(parameters.gradient())[0]).isBetween(1.00099, 1.00101);
-      assertThat(doubles(parameters.gradient())[6]).isZero();
+      assertThat(parameters.ownGradient().scalar_type().intern()).isEqualTo(ScalarType.Float);
+      assertThat(doubles(parameters.ownGradient())[0]).isBetween(1.00099, 1.00101);
+      assertThat(doubles(parameters.ownGradient())[6]).isZero();
     }
   }
 
@@ -66,7 +66,8 @@ class ParametersTest {
             .isEqualTo(
                 new Parameters.Holdings(
                     parameters.master().nbytes(),
-                    parameters.gradient().nbytes(),
+                    parameters.ownGradient().nbytes(),
+                    0,
                     compute,
                     2 * parameters.master().nbytes()));
       }
@@ -74,10 +75,12 @@ class ParametersTest {
   }
 
   @Test
-  void severalRanksHoldTheirPartsBesideTheWhole() {
+  void severalRanksHoldTheirPartsAndTwoWholeGradients() {
     Parameters.Holdings holdings = Parameters.holdings(SHAPES, DType.BF16, 2);
     long own = holdings.master() / Float.BYTES;
-    assertThat(holdings.gradient()).isEqualTo(3 * own * Float.BYTES);
+    assertThat(holdings.gradient()).isEqualTo(own * Float.BYTES);
+    // ten elements in two parts of eight each
+    assertThat(holdings.summing()).isEqualTo(2 * 16 * Float.BYTES);
     assertThat(holdings.compute()).isEqualTo(3 * own * 2);
     assertThat(holdings.moments()).isEqualTo(2 * own * Float.BYTES);
     assertThat(own).isEqualTo(Parameters.holdings(SHAPES, DType.FP32, 2).master() / Float.BYTES);

@@ -1,0 +1,135 @@
+package dev.anneal.training.model;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.anneal.training.Deviation;
+import dev.anneal.training.LoudWeights;
+import dev.anneal.training.Rows;
+import dev.anneal.training.TinyModels;
+import dev.anneal.training.TinyModels.Embeddings;
+import dev.anneal.training.collective.Collectives;
+import dev.anneal.training.collective.SingleRank;
+import dev.anneal.training.data.TokenSequence;
+import dev.anneal.training.fused.FusedLlama;
+import dev.anneal.training.kernel.Matmul;
+import dev.anneal.training.kernel.PlainKernels;
+import dev.anneal.training.lora.LoraModel;
+import dev.anneal.training.lora.LoraSpec;
+import dev.anneal.training.model.Llama.Activations;
+import dev.anneal.training.optim.Parameters;
+import dev.anneal.training.tensor.DType;
+import dev.anneal.training.tensor.Device;
+import dev.anneal.training.tensor.TensorScope;
+import dev.anneal.training.tensor.Tensors;
+import dev.anneal.training.trainer.GlooRanks;
+import dev.anneal.training.weights.FrozenWeights.Placement;
+import java.util.List;
+import org.bytedeco.pytorch.Tensor;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** What ranks with rows of their own sum bucket by bucket is the gradient of one that has all. */
+class GradientOfRanksTest {
+  private static final int ACCUMULATION = 2;
+
+  /** Of every micro-batch of two ranks or three; one of the last three learns nothing. */
+  private static final int[][] LENGTHS = {{9, 4}, {3, 11, 2}, {7}, {5, 6}, {1}, {8, 2}};
+
+  /** What trains, and how. */
+  private enum Trained {
+    TIED,
+    UNTIED,
+    ADAPTERS,
+    /** by explicit backwards */
+    FUSED_ADAPTERS,
+    /** in the second layer alone */
+    ONE_LAYER
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "TIED, 2", "UNTIED, 2", "ADAPTERS, 2", "FUSED_ADAPTERS, 2", "ONE_LAYER, 2",
+    "TIED, 3", "UNTIED, 3", "ADAPTERS, 3", "FUSED_ADAPTERS, 3", "ONE_LAYER, 3"
+  })
+  void equalsThatOfOne(Trained trained, int worldSize) throws Exception {
+    List<Throwable> thrown = GlooRanks.run(worldSize, world -> assertEquals(trained, world));
+    assertThat(thrown).containsOnlyNulls();
+  }
+
+  private static void assertEquals(Trained trained, Collectives world) throws Exception {
+    try (TensorScope scope = new TensorScope();
+        TrainableModel alone = model(trained, new SingleRank());
+        TrainableModel model = model(trained, world)) {
+      Llama expected = llama(trained, alone);
+      Llama found = llama(trained, model);
+      for (int a = 0; a < ACCUMULATION; a++) {
+        for (int rank = 0; rank < world.worldSize(); rank++) {
+          expected.forwardBackward(batch(a, rank, world), Dropout.NONE, Llama.UNNOTICED);
+        }
+        found.forwardBackward(
+            batch(a, world.rank(), world), Dropout.NONE, model.parameters()::reduce);
+      }
+      model.parameters().awaitReductions();
+      double deviation =
+          Deviation.relative(
+              whole(model.parameters(), world), whole(alone.parameters(), new SingleRank()));
+      System.out.printf(
+          "%s ranks, %s: gradient %.2e relative%n", world.worldSize(), trained, deviation);
+      assertThat(deviation).isLessThan(1e-6);
+    }
+  }
+
+  private static TokenBatch batch(int a, int rank, Collectives world) {
+    int microBatch = a * world.worldSize() + rank;
+    List<TokenSequence> rows = Rows.random(37, microBatch, LENGTHS[microBatch]);
+    return TokenBatch.of(rows);
+  }
+
+  private static TrainableModel model(Trained trained, Collectives world) {
+    LoudWeights weights = new LoudWeights(1);
+    return switch (trained) {
+      case TIED -> full(Embeddings.TIED, weights, world);
+      case UNTIED -> full(Embeddings.UNTIED, weights, world);
+      case ADAPTERS, FUSED_ADAPTERS -> lora(List.of("all-linear"), weights, world);
+      case ONE_LAYER -> lora(List.of("layers.1.self_attn.q_proj"), weights, world);
+    };
+  }
+
+  private static TrainableModel full(
+      Embeddings embeddings, LoudWeights weights, Collectives world) {
+    return TinyModels.full(
+        TinyModels.config(embeddings), weights, DType.FP32, Device.CPU, world);
+  }
+
+  private static TrainableModel lora(
+      List<String> modules, LoudWeights weights, Collectives world) {
+    return TinyModels.lora(
+        TinyModels.config(Embeddings.UNTIED),
+        weights,
+        new LoraSpec(3, 6, 0, false, modules),
+        new LoudWeights(2),
+        new Placement(Device.CPU, DType.FP32, DType.FP32, new SingleRank(), 0),
+        world);
+  }
+
+  private static Llama llama(Trained trained, TrainableModel model) {
+    return trained == Trained.FUSED_ADAPTERS && model instanceof LoraModel lora
+        ? FusedLlama.of(
+            lora, Device.CPU, new PlainKernels(), Matmul.COMPUTE, Activations.CHECKPOINT)
+        : Llama.reference(model, Device.CPU, DType.FP32, Activations.CHECKPOINT);
+  }
+
+  /** The gradients of all parameters end to end, without padding. */
+  private static Tensor whole(Parameters parameters, Collectives world) {
+    try (TensorScope scope = new TensorScope()) {
+      Tensor[] buckets = new Tensor[parameters.bucketCount()];
+      for (int bucket = 0; bucket < buckets.length; bucket++) {
+        long part = parameters.parts().part(bucket);
+        Tensor own = parameters.ownGradient().narrow(0, parameters.parts().offset(bucket), part);
+        Tensor gathered = part == 0 || world.worldSize() == 1 ? own : world.allGather(own);
+        buckets[bucket] = gathered.narrow(0, 0, parameters.parts().numels().get(bucket));
+      }
+      return scope.keep(Tensors.cat(buckets));
+    }
+  }
+}
