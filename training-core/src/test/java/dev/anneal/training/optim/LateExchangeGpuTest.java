@@ -23,6 +23,7 @@ import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.tensor.Tensors;
 import dev.anneal.training.weights.FrozenWeights.Placement;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Function;
 import org.bytedeco.pytorch.Tensor;
@@ -37,7 +38,8 @@ import org.junit.jupiter.params.provider.EnumSource;
 
 /**
  * A rank whose peer's values come late, on the stream of the exchange, computes with them all the
- * same. The peer is made up, so one GPU is enough.
+ * same, and overwrites no gradient that the peer has not read. The peer is made up, so one GPU is
+ * enough.
  */
 @Tag("gpu")
 @ExtendWith(InTensorScope.class)
@@ -92,6 +94,64 @@ class LateExchangeGpuTest {
           .isFalse();
       // this rank has ones, and its peer half of that
       assertThat(sum.item_double()).as("sum of the values in the end").isEqualTo(2048 + 1024);
+    }
+  }
+
+  /** How a bucket's gradient is added to. */
+  private enum Added {
+    BY_NAME((parameters, name, values) -> parameters.accumulate(name, values)),
+    AS_A_BUCKET(
+        (parameters, name, values) -> parameters.accumulate(parameters.bucket(name), values));
+
+    // a lambda is immutable, but its type does not say so
+    @SuppressWarnings("ImmutableEnumChecker")
+    private final Add to;
+
+    Added(Add to) {
+      this.to = to;
+    }
+  }
+
+  private interface Add {
+    void add(Parameters parameters, String name, Tensor values);
+  }
+
+  /** Four buckets of ones, twos, threes and fours, twice: they have two places among them. */
+  @ParameterizedTest
+  @EnumSource
+  void aGradientStaysUntilItIsSummed(Added added) {
+    List<String> names = List.of("a", "b", "c", "d");
+    try (BusyGpu busy = new BusyGpu(GPU);
+        Parameters parameters =
+            new Parameters(
+                names.stream()
+                    .map(name -> List.of(new Parameters.Shape(name, 4096)))
+                    .toList(),
+                DType.BF16,
+                GPU,
+                new LateSums(busy))) {
+      List<Tensor> values = new ArrayList<>();
+      for (int i = 1; i <= names.size(); i++) {
+        values.add(Tensors.ones(GPU, ScalarType.Float, 4096).mul(Tensors.scalar(i)));
+      }
+      torch_cuda.device_synchronize();
+      for (int microBatch = 1; microBatch <= 2; microBatch++) {
+        for (int i = names.size() - 1; i >= 0; i--) {
+          added.to.add(parameters, names.get(i), values.get(i));
+          parameters.reduce(i);
+        }
+      }
+      assertThat(busy.isDone())
+          .as("the sums are taken before anything could be overwritten")
+          .isFalse();
+      parameters.awaitReductions();
+      for (int i = 0; i < names.size(); i++) {
+        // of two halves in two micro-batches
+        double expected = 2 * 2 * (i + 1);
+        Tensor own = parameters.ownGradient().narrow(0, i * 2048L, 2048);
+        assertThat(own.min().item_double()).as("least of %s", names.get(i)).isEqualTo(expected);
+        assertThat(own.max().item_double()).as("most of %s", names.get(i)).isEqualTo(expected);
+      }
     }
   }
 
@@ -175,6 +235,43 @@ class LateExchangeGpuTest {
         whole.narrow(0, 0, n).copy_(shard);
         whole.narrow(0, n, n).copy_(shard.mul(Tensors.scalar(0.5)));
       }
+    }
+
+    /** Of both halves, so that none is missed. */
+    @Override
+    public void reduceScatterSum(Tensor shard, Tensor whole) {
+      sumOfHalves(shard, whole);
+    }
+  }
+
+  /** Rank 0 of two, whose peer is late with every sum. */
+  private record LateSums(BusyGpu busy) implements GatheringOnly {
+    @Override
+    public int rank() {
+      return 0;
+    }
+
+    @Override
+    public int worldSize() {
+      return 2;
+    }
+
+    @Override
+    public void allGatherInto(Tensor whole, Tensor shard) {
+      throw new UnsupportedOperationException();
+    }
+
+    @Override
+    public void reduceScatterSum(Tensor shard, Tensor whole) {
+      busy.begin();
+      sumOfHalves(shard, whole);
+    }
+  }
+
+  private static void sumOfHalves(Tensor shard, Tensor whole) {
+    try (TensorScope scope = new TensorScope()) {
+      long n = shard.numel();
+      shard.copy_(whole.narrow(0, 0, n).add(whole.narrow(0, n, n)));
     }
   }
 }
