@@ -190,14 +190,23 @@ public record MemoryTable(List<Row> tensors, List<Row> assumed, String moment) {
 
   /** What trained weights take, with gradient and optimizer. */
   static Parameters.Holdings trained(LlamaConfig config, DType compute, int worldSize) {
-    return Parameters.holdings(FullModel.shapes(config), compute, worldSize);
+    return Parameters.holdings(
+        FullModel.shapes(config), compute, worldSize, Parameters.Gathered.ONCE_A_STEP);
   }
 
   private static Parameters.Holdings trained(Rank rank, LoraLayout adapters) {
     return rank.trainsAll()
         ? trained(rank.config(), rank.compute(), rank.worldSize())
         : Parameters.holdings(
-            LoraModel.shapes(rank.config(), adapters), rank.compute(), rank.worldSize());
+            LoraModel.shapes(rank.config(), adapters),
+            rank.compute(),
+            rank.worldSize(),
+            ModelLoader.gathered(
+                rank.spec(),
+                rank.config(),
+                rank.worldSize(),
+                rank.shardSize(),
+                TrainingRun.isFused(rank.spec())));
   }
 
   /** The adapters' values of all ranks in the compute dtype, which rank 0 copies too. */

@@ -14,6 +14,7 @@ import dev.anneal.training.lora.LoraModel;
 import dev.anneal.training.lora.LoraSpec;
 import dev.anneal.training.model.BatchShape;
 import dev.anneal.training.model.FrozenLayers;
+import dev.anneal.training.model.FrozenLayers;
 import dev.anneal.training.model.LayerMemory;
 import dev.anneal.training.model.LlamaConfig;
 import dev.anneal.training.model.Rope;
@@ -98,7 +99,7 @@ class FusedMemoryTest {
         products,
         new PlainAttention(),
         model.decoder().use(0, FrozenLayers.NONE),
-        new LayerAdapterViews(model).layer(0),
+        new LayerAdapterViews(model).layer(0, FrozenLayers.NONE),
         batch,
         Tensors.cat(-1, radians.cos(), radians.sin()));
   }

@@ -56,7 +56,9 @@ class LateExchangeGpuTest {
   private enum Asked {
     BY_NAME(parameters -> parameters.compute("b")),
     AS_A_LEAF(parameters -> new Leaves(parameters).use("b").detach()),
-    AS_A_BUCKET(parameters -> parameters.bucketCompute(1).narrow(0, 0, 4096)),
+    AS_A_BUCKET(
+        parameters ->
+            parameters.compute(parameters.use(1, Parameters.NONE), 1).narrow(0, 0, 4096)),
     AS_A_WHOLE(parameters -> parameters.compute().narrow(0, 4096, 4096));
 
     // a lambda is immutable, but its type does not say so

@@ -3,6 +3,7 @@ package dev.anneal.training.optim;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.anneal.training.TinyModels;
+import dev.anneal.training.optim.Parameters.Gathered;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.NativeLibraries;
 import dev.anneal.training.tensor.TensorScope;
@@ -60,7 +61,7 @@ class ParametersTest {
     try (TensorScope scope = new TensorScope()) {
       for (DType dtype : List.of(DType.FP32, DType.BF16)) {
         Parameters parameters = TinyModels.parameters(SHAPES, dtype);
-        Parameters.Holdings holdings = Parameters.holdings(SHAPES, dtype, 1);
+        Parameters.Holdings holdings = Parameters.holdings(SHAPES, dtype, 1, Gathered.ONCE_A_STEP);
         long compute = dtype == DType.FP32 ? 0 : parameters.compute().nbytes();
         assertThat(holdings)
             .isEqualTo(
@@ -76,14 +77,19 @@ class ParametersTest {
 
   @Test
   void severalRanksHoldTheirPartsAndTwoWholeGradients() {
-    Parameters.Holdings holdings = Parameters.holdings(SHAPES, DType.BF16, 2);
+    Parameters.Holdings holdings = Parameters.holdings(SHAPES, DType.BF16, 2, Gathered.ONCE_A_STEP);
     long own = holdings.master() / Float.BYTES;
     assertThat(holdings.gradient()).isEqualTo(own * Float.BYTES);
     // ten elements in two parts of eight each
     assertThat(holdings.summing()).isEqualTo(2 * 16 * Float.BYTES);
     assertThat(holdings.compute()).isEqualTo(3 * own * 2);
     assertThat(holdings.moments()).isEqualTo(2 * own * Float.BYTES);
-    assertThat(own).isEqualTo(Parameters.holdings(SHAPES, DType.FP32, 2).master() / Float.BYTES);
+    Parameters.Holdings byBucket =
+        Parameters.holdings(SHAPES, DType.BF16, 2, Gathered.BY_BUCKET);
+    // this rank's part, and two buckets of two parts of eight each
+    assertThat(byBucket.compute()).isEqualTo((own + 2 * 16) * 2);
+    assertThat(byBucket.total() - byBucket.compute())
+        .isEqualTo(holdings.total() - holdings.compute());
   }
 
   private static double[] doubles(Tensor tensor) {

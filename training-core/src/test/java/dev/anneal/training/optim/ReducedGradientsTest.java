@@ -7,6 +7,7 @@ import dev.anneal.training.Deviation;
 import dev.anneal.training.collective.Collectives;
 import dev.anneal.training.collective.SingleRank;
 import dev.anneal.training.kernel.Kernels;
+import dev.anneal.training.optim.Parameters.Gathered;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.TensorScope;
@@ -192,14 +193,15 @@ class ReducedGradientsTest {
           parameters.awaitReductions();
           assertSum(parameters, world, 21 + 11 + 129);
         });
-    assertThat(Parameters.holdings(BUCKETS, DType.FP32, 1).summing()).isZero();
+    assertThat(Parameters.holdings(BUCKETS, DType.FP32, 1, Gathered.ONCE_A_STEP).summing()).isZero();
   }
 
   /** The largest bucket has 133 elements, and a rank's part of it a multiple of eight. */
   @ParameterizedTest
   @CsvSource({"2, 144", "3, 144", "8, 192"})
   void twoWholeGradientsAreHeldWhateverTheModel(int worldSize, long largest) {
-    Parameters.Holdings holdings = Parameters.holdings(BUCKETS, DType.FP32, worldSize);
+    Parameters.Holdings holdings = 
+        Parameters.holdings(BUCKETS, DType.FP32, worldSize, Gathered.ONCE_A_STEP);
     assertThat(holdings.summing()).isEqualTo(2 * largest * Float.BYTES);
     assertThat(holdings.gradient()).isEqualTo(holdings.master());
   }

@@ -50,15 +50,41 @@ class MemoryTableTest {
 
   /**
    * Likewise of each of two GPUs that weights are split over, to a tenth of a GB. Ranks had the whole
-   * gradient then, in fp32; now they have that of two layers of 32.
+   * gradient then, in fp32, and all adapters to compute with, in bf16; now they have those of two
+   * layers of 32.
    */
   @Test
   void comesNearWhatTwoGpusHeld() {
     TrainingSpec spec = rank(DType.FP8, Activations.KEEP, 0).spec();
     MemoryTable table =
         MemoryTable.of(new MemoryTable.Rank(LARGE, spec, 2, 2, false), new BatchShape(4, 1024));
-    long less = 4 * (ADAPTER_WEIGHTS - 2 * ADAPTER_WEIGHTS / 32);
+    long less = (4 + 2) * (ADAPTER_WEIGHTS - 2 * ADAPTER_WEIGHTS / 32);
     assertThat(table.tensorBytes() / 1e9).isCloseTo(24.0 - less / 1e9, within(0.1));
+  }
+
+  /** As ranks with all weights, or on several nodes, who split them within each. */
+  @ParameterizedTest
+  @CsvSource({"2, 1", "4, 2"})
+  void adaptersAreOnEveryRankWhereWeightsAreNotSplitOverAll(int worldSize, int shardSize) {
+    TrainingSpec spec = rank(DType.FP8, Activations.KEEP, 0).spec();
+    MemoryTable table =
+        MemoryTable.of(
+            new MemoryTable.Rank(LARGE, spec, worldSize, shardSize, false),
+            new BatchShape(4, 1024));
+    long own = ADAPTER_WEIGHTS / worldSize;
+    assertThat(device(table, "adapters to compute with")).isEqualTo(2 * (ADAPTER_WEIGHTS + own));
+    assertThat(device(table, "gradient")).isEqualTo(4 * own);
+    assertThat(device(table, "gradients being summed")).isEqualTo(4 * 2 * ADAPTER_WEIGHTS / 32);
+  }
+
+  /** A rank's part, and two layers of 32. */
+  @Test
+  void adaptersComeLayerByLayerWhereWeightsAreSplitOverAllRanks() {
+    TrainingSpec spec = rank(DType.FP8, Activations.KEEP, 0).spec();
+    MemoryTable table =
+        MemoryTable.of(new MemoryTable.Rank(LARGE, spec, 8, 8, false), new BatchShape(4, 1024));
+    assertThat(device(table, "adapters to compute with"))
+        .isEqualTo(2 * (ADAPTER_WEIGHTS / 8 + 2 * ADAPTER_WEIGHTS / 32));
   }
 
   @Test
@@ -112,6 +138,13 @@ class MemoryTableTest {
   private static long device(MemoryTable table, Part part) {
     return table.tensors().stream()
         .filter(row -> row.part() == part)
+        .mapToLong(Row::deviceBytes)
+        .sum();
+  }
+
+  private static long device(MemoryTable table, String name) {
+    return table.tensors().stream()
+        .filter(row -> row.name().equals(name))
         .mapToLong(Row::deviceBytes)
         .sum();
   }

@@ -101,7 +101,8 @@ class ReducedGradientsGpuTest {
                 }
               }
             });
-    Parameters.Holdings declared = Parameters.holdings(shapes(), DType.BF16, 2);
+    Parameters.Holdings declared = 
+        Parameters.holdings(shapes(), DType.BF16, 2, Parameters.Gathered.ONCE_A_STEP);
     long whole = BUCKETS * NUMEL;
     assertThat(declared.gradient() + declared.summing())
         .as("declared of gradients: half of all, and two buckets")
