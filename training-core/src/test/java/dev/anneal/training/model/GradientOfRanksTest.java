@@ -17,6 +17,7 @@ import dev.anneal.training.lora.LoraModel;
 import dev.anneal.training.lora.LoraSpec;
 import dev.anneal.training.model.Llama.Activations;
 import dev.anneal.training.optim.Parameters;
+import dev.anneal.training.optim.Parameters.Gathered;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.TensorScope;
@@ -56,12 +57,61 @@ class GradientOfRanksTest {
     assertThat(thrown).containsOnlyNulls();
   }
 
+  /** Whether they are whole on every rank or come layer by layer, and what the forward keeps. */
+  @ParameterizedTest
+  @CsvSource({
+    "ADAPTERS, CHECKPOINT",
+    "FUSED_ADAPTERS, CHECKPOINT",
+    "FUSED_ADAPTERS, KEEP",
+    "FUSED_ADAPTERS, FIRST",
+    "ONE_LAYER, CHECKPOINT"
+  })
+  void howAdaptersComeTogetherChangesNoBit(Trained trained, String kept) throws Exception {
+    Activations activations =
+        switch (kept) {
+          case "KEEP" -> Activations.KEEP;
+          case "FIRST" -> Activations.CHECKPOINT.first(1);
+          default -> Activations.CHECKPOINT;
+        };
+    List<Throwable> thrown =
+        GlooRanks.run(2, world -> assertSameBits(trained, activations, world));
+    assertThat(thrown).containsOnlyNulls();
+  }
+
+  private static void assertSameBits(Trained trained, Activations activations, Collectives world) {
+    try (TensorScope scope = new TensorScope();
+        TrainableModel whole = adapters(trained, world, Gathered.ONCE_A_STEP);
+        TrainableModel byLayer = adapters(trained, world, Gathered.BY_BUCKET)) {
+      Llama expected = llama(trained, whole, activations);
+      Llama found = llama(trained, byLayer, activations);
+      for (int a = 0; a < ACCUMULATION; a++) {
+        TokenBatch batch = batch(a, world.rank(), world);
+        double loss =
+            expected
+                .forwardBackward(batch, Dropout.NONE, whole.parameters()::reduce)
+                .item_double();
+        assertThat(
+                found
+                    .forwardBackward(batch, Dropout.NONE, byLayer.parameters()::reduce)
+                    .item_double())
+            .isEqualTo(loss);
+        assertThat(found.loss(batch)).isEqualTo(expected.loss(batch));
+      }
+      whole.parameters().awaitReductions();
+      byLayer.parameters().awaitReductions();
+      assertThat(byLayer.parameters().ownGradient().equal(whole.parameters().ownGradient()))
+          .as("gradients bit for bit")
+          .isTrue();
+      assertThat(whole.parameters().ownGradient().count_nonzero().item_long()).isPositive();
+    }
+  }
+
   private static void assertEquals(Trained trained, Collectives world) throws Exception {
     try (TensorScope scope = new TensorScope();
         TrainableModel alone = model(trained, new SingleRank());
         TrainableModel model = model(trained, world)) {
-      Llama expected = llama(trained, alone);
-      Llama found = llama(trained, model);
+      Llama expected = llama(trained, alone, Activations.CHECKPOINT);
+      Llama found = llama(trained, model, Activations.CHECKPOINT);
       for (int a = 0; a < ACCUMULATION; a++) {
         for (int rank = 0; rank < world.worldSize(); rank++) {
           expected.forwardBackward(batch(a, rank, world), Dropout.NONE, Llama.UNNOTICED);
@@ -90,8 +140,7 @@ class GradientOfRanksTest {
     return switch (trained) {
       case TIED -> full(Embeddings.TIED, weights, world);
       case UNTIED -> full(Embeddings.UNTIED, weights, world);
-      case ADAPTERS, FUSED_ADAPTERS -> lora(List.of("all-linear"), weights, world);
-      case ONE_LAYER -> lora(List.of("layers.1.self_attn.q_proj"), weights, world);
+      case ADAPTERS, FUSED_ADAPTERS, ONE_LAYER -> adapters(trained, world, Gathered.ONCE_A_STEP);
     };
   }
 
@@ -101,22 +150,22 @@ class GradientOfRanksTest {
         TinyModels.config(embeddings), weights, DType.FP32, Device.CPU, world);
   }
 
-  private static TrainableModel lora(
-      List<String> modules, LoudWeights weights, Collectives world) {
+  private static TrainableModel adapters(Trained trained, Collectives world, Gathered gathered) {
+    String modules = trained == Trained.ONE_LAYER ? "layers.1.self_attn.q_proj" : "all-linear";
     return TinyModels.lora(
         TinyModels.config(Embeddings.UNTIED),
-        weights,
-        new LoraSpec(3, 6, 0, false, modules),
+        new LoudWeights(1),
+        new LoraSpec(3, 6, 0, false, List.of(modules)),
         new LoudWeights(2),
         new Placement(Device.CPU, DType.FP32, DType.FP32, new SingleRank(), 0),
-        world);
+        world,
+        gathered);
   }
 
-  private static Llama llama(Trained trained, TrainableModel model) {
+  private static Llama llama(Trained trained, TrainableModel model, Activations activations) {
     return trained == Trained.FUSED_ADAPTERS && model instanceof LoraModel lora
-        ? FusedLlama.of(
-            lora, Device.CPU, new PlainKernels(), Matmul.COMPUTE, Activations.CHECKPOINT)
-        : Llama.reference(model, Device.CPU, DType.FP32, Activations.CHECKPOINT);
+        ? FusedLlama.of(lora, Device.CPU, new PlainKernels(), Matmul.COMPUTE, activations)
+        : Llama.reference(model, Device.CPU, DType.FP32, activations);
   }
 
   /** The gradients of all parameters end to end, without padding. */
