@@ -18,6 +18,7 @@ import dev.anneal.training.model.Llama.Activations;
 import dev.anneal.training.model.LlamaConfig;
 import dev.anneal.training.model.TokenBatch;
 import dev.anneal.training.model.TrainableModel;
+import dev.anneal.training.optim.Parameters.Gathered;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.TensorScope;
@@ -26,6 +27,7 @@ import dev.anneal.training.weights.FrozenWeights.Placement;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Function;
+import java.util.stream.Stream;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.bytedeco.pytorch.global.torch_cuda;
@@ -78,15 +80,19 @@ class LateExchangeGpuTest {
   @ParameterizedTest
   @EnumSource
   void whatIsAskedForIsThereForTheCurrentStream(Asked asked) {
+    assertIsThere(asked, Gathered.ONCE_A_STEP);
+  }
+
+  @ParameterizedTest
+  @EnumSource(mode = EnumSource.Mode.EXCLUDE, names = "AS_A_WHOLE")
+  void whatComesByBucketIsThereForTheCurrentStream(Asked asked) {
+    assertIsThere(asked, Gathered.BY_BUCKET);
+  }
+
+  private static void assertIsThere(Asked asked, Gathered gathered) {
     try (BusyGpu busy = new BusyGpu(GPU);
         Parameters parameters =
-            new Parameters(
-                List.of(
-                    List.of(new Parameters.Shape("a", 4096)),
-                    List.of(new Parameters.Shape("b", 4096))),
-                DType.BF16,
-                GPU,
-                new LatePeer(busy))) {
+            new Parameters(buckets("a", "b"), DType.BF16, GPU, new LatePeer(busy), gathered)) {
       parameters.assign("b", Tensors.ones(ScalarType.Float, 4096));
       torch_cuda.device_synchronize();
       parameters.publish();
@@ -97,6 +103,59 @@ class LateExchangeGpuTest {
       // this rank has ones, and its peer half of that
       assertThat(sum.item_double()).as("sum of the values in the end").isEqualTo(2048 + 1024);
     }
+  }
+
+  /** The third bucket takes the place of the first, which the current stream has yet to read. */
+  @Test
+  void aBucketStaysInItsPlaceUntilItIsUsed() {
+    try (BusyGpu busy = new BusyGpu(GPU);
+        Parameters parameters =
+            new Parameters(
+                buckets("a", "b", "c"), DType.BF16, GPU, new PromptPeer(), Gathered.BY_BUCKET)) {
+      for (int i = 1; i <= 3; i++) {
+        Tensor ones = Tensors.ones(ScalarType.Float, 4096);
+        parameters.assign("abc".substring(i - 1, i), ones.mul(Tensors.scalar(i)));
+      }
+      parameters.publish();
+      Tensor read = Tensors.zeros(GPU, ScalarType.BFloat16, 4096);
+      torch_cuda.device_synchronize();
+      int place = parameters.use(0, 1);
+      busy.begin();
+      read.copy_(parameters.compute(place, 0).narrow(0, 0, 4096));
+      parameters.use(1, 2);
+      int third = parameters.use(2, Parameters.NONE);
+      assertThat(third).as("place of the third bucket").isEqualTo(place);
+      Tensor last = parameters.compute(third, 2).clone();
+      assertThat(busy.isDone()).as("the first is read before anything could be too early").isFalse();
+      // this rank has ones, and its peer half of that
+      assertThat(read.sum().item_double()).as("sum of what was read").isEqualTo(2048 + 1024);
+      assertThat(last.to(ScalarType.Float).sum().item_double())
+          .as("sum of the third bucket")
+          .isEqualTo(3 * (2048 + 1024));
+    }
+  }
+
+  @Test
+  void aBucketComesOnceTheUpdateIsThere() {
+    try (BusyGpu busy = new BusyGpu(GPU);
+        Parameters parameters =
+            new Parameters(
+                buckets("a", "b"), DType.BF16, GPU, new PromptPeer(), Gathered.BY_BUCKET)) {
+      parameters.use(0, 1);
+      torch_cuda.device_synchronize();
+      busy.begin();
+      parameters.master().fill_(Tensors.scalar(1));
+      parameters.publish();
+      Tensor first = parameters.compute("a").clone();
+      Tensor second = parameters.compute("b").clone();
+      assertThat(busy.isDone()).as("the update is there before anybody could be early").isFalse();
+      assertThat(first.to(ScalarType.Float).sum().item_double()).isEqualTo(2048 + 1024);
+      assertThat(second.to(ScalarType.Float).sum().item_double()).isEqualTo(2048 + 1024);
+    }
+  }
+
+  private static List<List<Parameters.Shape>> buckets(String... names) {
+    return Stream.of(names).map(name -> List.of(new Parameters.Shape(name, 4096))).toList();
   }
 
   /** How a bucket's gradient is added to. */
@@ -125,13 +184,7 @@ class LateExchangeGpuTest {
     List<String> names = List.of("a", "b", "c", "d");
     try (BusyGpu busy = new BusyGpu(GPU);
         Parameters parameters =
-            new Parameters(
-                names.stream()
-                    .map(name -> List.of(new Parameters.Shape(name, 4096)))
-                    .toList(),
-                DType.BF16,
-                GPU,
-                new LateSums(busy))) {
+            new Parameters(buckets("a", "b", "c", "d"), DType.BF16, GPU, new LateSums(busy))) {
       List<Tensor> values = new ArrayList<>();
       for (int i = 1; i <= names.size(); i++) {
         values.add(Tensors.ones(GPU, ScalarType.Float, 4096).mul(Tensors.scalar(i)));
@@ -231,18 +284,32 @@ class LateExchangeGpuTest {
 
     @Override
     public void allGatherInto(Tensor whole, Tensor shard) {
-      try (TensorScope scope = new TensorScope()) {
-        busy.begin();
-        long n = shard.numel();
-        whole.narrow(0, 0, n).copy_(shard);
-        whole.narrow(0, n, n).copy_(shard.mul(Tensors.scalar(0.5)));
-      }
+      busy.begin();
+      withHalf(whole, shard);
     }
 
     /** Of both halves, so that none is missed. */
     @Override
     public void reduceScatterSum(Tensor shard, Tensor whole) {
       sumOfHalves(shard, whole);
+    }
+  }
+
+  /** Rank 0 of two, whose peer sends half of what this rank has. */
+  private record PromptPeer() implements GatheringOnly {
+    @Override
+    public int rank() {
+      return 0;
+    }
+
+    @Override
+    public int worldSize() {
+      return 2;
+    }
+
+    @Override
+    public void allGatherInto(Tensor whole, Tensor shard) {
+      withHalf(whole, shard);
     }
   }
 
@@ -267,6 +334,14 @@ class LateExchangeGpuTest {
     public void reduceScatterSum(Tensor shard, Tensor whole) {
       busy.begin();
       sumOfHalves(shard, whole);
+    }
+  }
+
+  private static void withHalf(Tensor whole, Tensor shard) {
+    try (TensorScope scope = new TensorScope()) {
+      long n = shard.numel();
+      whole.narrow(0, 0, n).copy_(shard);
+      whole.narrow(0, n, n).copy_(shard.mul(Tensors.scalar(0.5)));
     }
   }
 

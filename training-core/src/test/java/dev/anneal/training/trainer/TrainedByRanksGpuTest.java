@@ -7,7 +7,9 @@ import static org.assertj.core.api.Assertions.withinPercentage;
 import dev.anneal.training.Deviation;
 import dev.anneal.training.collective.SingleRank;
 import dev.anneal.training.cuda.GpuMemory;
+import dev.anneal.training.io.CheckpointIndex;
 import dev.anneal.training.optim.Parameters;
+import dev.anneal.training.optim.Parameters.Gathered;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.TensorScope;
@@ -26,9 +28,9 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Gradients of two ranks over NCCL: what they sum to, and what they hold meanwhile. */
+/** What two ranks train over NCCL: what gradients sum to, what ranks hold, and equal runs. */
 @Tag("gpu")
-class ReducedGradientsGpuTest {
+class TrainedByRanksGpuTest {
   private static final int BUCKETS = 16;
 
   /** A bucket is 16 MB in fp32. */
@@ -82,35 +84,23 @@ class ReducedGradientsGpuTest {
     return largest;
   }
 
-  @Test
-  void aRankHoldsItsPartAndTwoBuckets() throws Exception {
-    List<long[]> held =
-        NcclRanks.run(
-            2,
-            ranks -> {
-              GpuMemory memory = new GpuMemory(ranks.device());
-              try (TensorScope scope = new TensorScope()) {
-                long before = memory.allocatedBytes();
-                try (Parameters parameters = parameters(ranks)) {
-                  long lasting = memory.allocatedBytes() - before;
-                  memory.resetPeak();
-                  parameters.zeroGradient();
-                  addAll(parameters, ranks.device(), ranks.rank());
-                  parameters.awaitReductions();
-                  return new long[] {lasting, memory.peakAllocatedBytes() - before - lasting};
-                }
-              }
-            });
-    Parameters.Holdings declared = 
-        Parameters.holdings(shapes(), DType.BF16, 2, Parameters.Gathered.ONCE_A_STEP);
+  @ParameterizedTest
+  @EnumSource
+  void aRankHoldsItsPartAndTwoBuckets(Gathered gathered) throws Exception {
+    List<long[]> held = NcclRanks.run(2, ranks -> held(ranks, gathered));
+    Parameters.Holdings declared = Parameters.holdings(shapes(), DType.BF16, 2, gathered);
     long whole = BUCKETS * NUMEL;
     assertThat(declared.gradient() + declared.summing())
         .as("declared of gradients: half of all, and two buckets")
         .isEqualTo(4 * whole / 2 + 2 * 4 * NUMEL);
+    assertThat(declared.compute())
+        .as("declared of values to compute with: half, and all or two buckets")
+        .isEqualTo(
+            2 * whole / 2 + 2 * (gathered == Gathered.ONCE_A_STEP ? whole : 2 * NUMEL));
     for (long[] rank : held) {
       System.out.printf(
-          "gradients of two ranks: %.1f MB held, %.1f more at the peak%n",
-          rank[0] / 1e6, rank[1] / 1e6);
+          "parameters of two ranks, %s: %.1f MB held, %.1f more at the peak%n",
+          gathered, rank[0] / 1e6, rank[1] / 1e6);
       // the moments are the optimizer's
       assertThat(rank[0])
           .as("bytes of parameters on a rank")
@@ -118,6 +108,70 @@ class ReducedGradientsGpuTest {
       // what is added, and what random numbers take
       assertThat(rank[1]).as("bytes a micro-batch takes beside").isLessThan(4 * 4 * NUMEL);
     }
+  }
+
+  /** Bytes that parameters hold, and how many more a micro-batch takes. */
+  private static long[] held(Ranks ranks, Gathered gathered) {
+    GpuMemory memory = new GpuMemory(ranks.device());
+    try (TensorScope scope = new TensorScope()) {
+      long before = memory.allocatedBytes();
+      try (Parameters parameters =
+          new Parameters(shapes(), DType.BF16, ranks.device(), ranks.world(), gathered)) {
+        long lasting = memory.allocatedBytes() - before;
+        memory.resetPeak();
+        parameters.zeroGradient();
+        for (int bucket = 0; bucket < BUCKETS; bucket++) {
+          parameters.use(bucket, bucket + 1 < BUCKETS ? bucket + 1 : Parameters.NONE);
+        }
+        addAll(parameters, ranks.device(), ranks.rank());
+        parameters.awaitReductions();
+        return new long[] {lasting, memory.peakAllocatedBytes() - before - lasting};
+      }
+    }
+  }
+
+  /** With both, the adapter comes to the checkpoint and to the layers in two ways. */
+  @Test
+  void whereWeightsLieChangesNoBit() throws Exception {
+    List<StepMetrics> whole = onTwo(Shard.NONE, "whole");
+    List<StepMetrics> split = onTwo(Shard.WORLD, "split");
+    assertThat(losses(split)).as("losses, weights split").isEqualTo(losses(whole)).isNotEmpty();
+    for (String file :
+        List.of(
+            "step-00000003/adapter_model.safetensors",
+            "step-00000003/rank-00000-of-00002.safetensors",
+            "step-00000003/rank-00001-of-00002.safetensors")) {
+      assertThat(output.resolve("split-checkpoints").resolve(file))
+          .hasSameBinaryContentAs(output.resolve("whole-checkpoints").resolve(file));
+    }
+    assertThat(output.resolve("split").resolve(CheckpointIndex.ADAPTER_FILE))
+        .hasSameBinaryContentAs(output.resolve("whole").resolve(CheckpointIndex.ADAPTER_FILE));
+  }
+
+  /** The steps as rank 0 tells them, with a checkpoint after every third. */
+  private List<StepMetrics> onTwo(Shard shard, String name) throws Exception {
+    ReferenceRun reference = ReferenceRun.load();
+    LocalCheckpoints checkpoints = new LocalCheckpoints(output.resolve(name + "-checkpoints"));
+    List<List<StepMetrics>> steps =
+        NcclRanks.run(
+            2,
+            ranks -> {
+              RecordingListener listener = new RecordingListener();
+              TrainingRun.Inputs inputs =
+                  reference.inputs(
+                      reference.adapter("adapter_init"),
+                      reference.rows(),
+                      output.resolve(name));
+              TrainingRun.run(
+                  recipe(reference, 2, shard),
+                  ReferenceRun.with(inputs, checkpoints.every(3)),
+                  ranks,
+                  listener);
+              return listener.steps();
+            });
+    assertThat(checkpoints.failures()).as("checkpoints that failed").isEmpty();
+    assertThat(checkpoints.complete()).as("steps with a checkpoint").contains(3L);
+    return steps.get(0);
   }
 
   @ParameterizedTest
