@@ -78,8 +78,7 @@ public final class TinyModels {
       WeightReader adapter,
       FrozenWeights.Placement placement,
       Collectives world) {
-    return lora(
-        config, base, spec, adapter, placement, world, Parameters.Gathered.ONCE_A_STEP);
+    return lora(config, base, spec, adapter, placement, world, Parameters.Gathered.ONCE_A_STEP);
   }
 
   /** The same, with the adapters brought together as {@code gathered} says. */

@@ -17,8 +17,8 @@ import org.bytedeco.pytorch.Tensor;
 
 /**
  * The adapters of every layer as views of the flat parameters, in each place where they can be, and
- * one layer's gradients in the compute dtype, which the layers use one after the other. All views are
- * made once.
+ * one layer's gradients in the compute dtype, which the layers use one after the other. All views
+ * are made once.
  */
 final class LayerAdapterViews {
   private final Parameters parameters;
@@ -71,11 +71,7 @@ final class LayerAdapterViews {
    * @param values the layer's adapters, {@code [n]}
    */
   private GroupAdapters group(
-      LoraModel model,
-      int layer,
-      ModuleGroup group,
-      Tensor values,
-      GroupAdapters.Numbers numbers) {
+      LoraModel model, int layer, ModuleGroup group, Tensor values, GroupAdapters.Numbers numbers) {
     LlamaConfig config = model.config();
     List<GroupAdapters.Factor> factors = new ArrayList<>();
     Map<LinearModule, LoraLayout.Adapter> adapters = model.layout().layers().get(layer);

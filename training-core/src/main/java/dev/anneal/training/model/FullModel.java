@@ -10,15 +10,15 @@ import java.util.function.Predicate;
 import org.bytedeco.pytorch.Tensor;
 
 /**
- * A Llama all of whose weights train. Every rank computes with all of them. The parameters carry the
- * names of the state dict.
+ * A Llama all of whose weights train. Every rank computes with all of them. The parameters carry
+ * the names of the state dict.
  */
 public record FullModel(LlamaConfig config, Parameters parameters) implements TrainableModel {
 
   /**
    * The parameters of a model of this shape: a bucket a layer, as adapters have, then one with the
-   * embedding, whose gradient is complete last even where it is the head too, and one with the final
-   * norm and the head, whose gradient is complete first.
+   * embedding, whose gradient is complete last even where it is the head too, and one with the
+   * final norm and the head, whose gradient is complete first.
    */
   public static List<List<Parameters.Shape>> shapes(LlamaConfig config) {
     Map<String, long[]> shapes = TensorNames.shapes(config);

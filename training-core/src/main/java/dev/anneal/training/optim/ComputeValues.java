@@ -24,8 +24,8 @@ interface ComputeValues extends AutoCloseable {
   Tensor bucket(int place, int bucket);
 
   /**
-   * Where a bucket's values are, for what the current stream does next; until the second other bucket
-   * is used where they come into places by turns.
+   * Where a bucket's values are, for what the current stream does next. Where buckets come into
+   * places by turns, the second one that comes after it takes its place.
    *
    * @param next the bucket that will be used after it, which may come meanwhile; or {@link #NONE}
    */

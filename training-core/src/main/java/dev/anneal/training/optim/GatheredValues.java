@@ -12,9 +12,9 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
- * This rank's parts of all values, and two places where buckets are brought together from all ranks:
- * while one is computed with, the next comes into the other on the exchange's stream. The host waits
- * for neither.
+ * This rank's parts of all values, and two places where buckets are brought together from all
+ * ranks: while one is computed with, the next comes into the other on the exchange's stream. The
+ * host waits for neither.
  */
 final class GatheredValues implements ComputeValues {
   /** One that is computed with, and one that is written. */

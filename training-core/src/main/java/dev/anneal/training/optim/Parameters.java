@@ -28,8 +28,8 @@ public final class Parameters implements AutoCloseable {
     /** once a step; all of them are on every rank then */
     ONCE_A_STEP,
     /**
-     * a bucket whenever it is used, in two places that buckets share. All ranks use the same ones in
-     * the same order.
+     * a bucket whenever it is used, in two places that buckets share. All ranks use the same ones
+     * in the same order.
      */
     BY_BUCKET
   }
@@ -129,8 +129,8 @@ public final class Parameters implements AutoCloseable {
   }
 
   /**
-   * The gradient of this rank's parts, {@code [n]} fp32: what was added to buckets and, with several
-   * ranks, reduced since {@link #zeroGradient}.
+   * The gradient of this rank's parts, {@code [n]} fp32: what was added to buckets and, with
+   * several ranks, reduced since {@link #zeroGradient}.
    */
   public Tensor ownGradient() {
     return gradients.own();
@@ -192,8 +192,8 @@ public final class Parameters implements AutoCloseable {
 
   /**
    * Makes the values of {@code bucket} be there for what the current stream does next. Where they
-   * are not {@link #computeIsTogether together}, the second other bucket that is used after it takes
-   * its place; where they are, whoever keeps views of them calls this before each use.
+   * are not {@link #computeIsTogether together}, the second bucket that comes after it takes its
+   * place; where they are, whoever keeps views of them calls this before each use.
    *
    * @param next the bucket that is used after it and may come meanwhile, or {@link #NONE}
    * @return the place where they are

@@ -129,8 +129,7 @@ final class ModelLoader {
     }
   }
 
-  private static Parameters.Gathered gathered(
-      TrainingSpec spec, LlamaConfig config, Ranks ranks) {
+  private static Parameters.Gathered gathered(TrainingSpec spec, LlamaConfig config, Ranks ranks) {
     boolean split = spec.weights().shard() != FrozenWeights.Shard.NONE;
     return gathered(
         spec,

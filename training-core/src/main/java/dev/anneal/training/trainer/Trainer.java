@@ -122,8 +122,7 @@ final class Trainer {
       for (int a = 0; a < batch.size(); a++) {
         try (TensorScope inner = new TensorScope()) {
           TokenBatch rows = TokenBatch.of(batch.get(a));
-          Tensor loss =
-              llama.forwardBackward(rows, batches.dropout(step, a), parameters::reduce);
+          Tensor loss = llama.forwardBackward(rows, batches.dropout(step, a), parameters::reduce);
           losses.narrow(0, a, 1).copy_(loss);
           lossSum.add_(loss);
           targetTokens += rows.targetTokens();

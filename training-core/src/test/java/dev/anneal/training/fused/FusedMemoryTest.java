@@ -14,7 +14,6 @@ import dev.anneal.training.lora.LoraModel;
 import dev.anneal.training.lora.LoraSpec;
 import dev.anneal.training.model.BatchShape;
 import dev.anneal.training.model.FrozenLayers;
-import dev.anneal.training.model.FrozenLayers;
 import dev.anneal.training.model.LayerMemory;
 import dev.anneal.training.model.LlamaConfig;
 import dev.anneal.training.model.Rope;

@@ -55,7 +55,8 @@ class AutogradHeadTest {
     assertThat(losses.numel()).isEqualTo(TARGETS);
     assertThat(Deviation.relative(losses.sum(), whole.loss().sum())).isLessThan(1e-6);
     assertThat(Deviation.relative(result.dHidden(), whole.dHidden())).isLessThan(1e-6);
-    assertThat(Deviation.relative(model.parameters().ownGradient(), wholeGradient)).isLessThan(1e-6);
+    assertThat(Deviation.relative(model.parameters().ownGradient(), wholeGradient))
+        .isLessThan(1e-6);
   }
 
   /** As many as a step of 16 sequences of 16,384 tokens has. */

@@ -73,8 +73,7 @@ class GradientOfRanksTest {
           case "FIRST" -> Activations.CHECKPOINT.first(1);
           default -> Activations.CHECKPOINT;
         };
-    List<Throwable> thrown =
-        GlooRanks.run(2, world -> assertSameBits(trained, activations, world));
+    List<Throwable> thrown = GlooRanks.run(2, world -> assertSameBits(trained, activations, world));
     assertThat(thrown).containsOnlyNulls();
   }
 
@@ -87,9 +86,7 @@ class GradientOfRanksTest {
       for (int a = 0; a < ACCUMULATION; a++) {
         TokenBatch batch = batch(a, world.rank(), world);
         double loss =
-            expected
-                .forwardBackward(batch, Dropout.NONE, whole.parameters()::reduce)
-                .item_double();
+            expected.forwardBackward(batch, Dropout.NONE, whole.parameters()::reduce).item_double();
         assertThat(
                 found
                     .forwardBackward(batch, Dropout.NONE, byLayer.parameters()::reduce)
@@ -146,8 +143,7 @@ class GradientOfRanksTest {
 
   private static TrainableModel full(
       Embeddings embeddings, LoudWeights weights, Collectives world) {
-    return TinyModels.full(
-        TinyModels.config(embeddings), weights, DType.FP32, Device.CPU, world);
+    return TinyModels.full(TinyModels.config(embeddings), weights, DType.FP32, Device.CPU, world);
   }
 
   private static TrainableModel adapters(Trained trained, Collectives world, Gathered gathered) {

@@ -96,6 +96,19 @@ class LayerwiseBackwardTest {
     }
   }
 
+  /** Of two layers, the embedding in the third bucket, and the final norm, with the head or not. */
+  @ParameterizedTest
+  @EnumSource
+  void everyBucketIsReportedOnceWhenItsGradientIsComplete(Embeddings embeddings) {
+    try (TensorScope scope = new TensorScope()) {
+      FullModel model = TinyModels.full(TinyModels.config(embeddings), new LoudWeights(1));
+      List<Integer> done = new ArrayList<>();
+      Llama.reference(model, Device.CPU, DType.FP32, Activations.CHECKPOINT)
+          .forwardBackward(batch(), Dropout.NONE, done::add);
+      assertThat(done).containsExactly(3, 1, 0, 2);
+    }
+  }
+
   /** Writes down how layers are asked for. */
   private record CountingLayers(LayerStack layers, List<String> calls) implements LayerStack {
     CountingLayers(LayerStack layers) {

@@ -59,8 +59,7 @@ class LateExchangeGpuTest {
     BY_NAME(parameters -> parameters.compute("b")),
     AS_A_LEAF(parameters -> new Leaves(parameters).use("b").detach()),
     AS_A_BUCKET(
-        parameters ->
-            parameters.compute(parameters.use(1, Parameters.NONE), 1).narrow(0, 0, 4096)),
+        parameters -> parameters.compute(parameters.use(1, Parameters.NONE), 1).narrow(0, 0, 4096)),
     AS_A_WHOLE(parameters -> parameters.compute().narrow(0, 4096, 4096));
 
     // a lambda is immutable, but its type does not say so
@@ -126,7 +125,9 @@ class LateExchangeGpuTest {
       int third = parameters.use(2, Parameters.NONE);
       assertThat(third).as("place of the third bucket").isEqualTo(place);
       Tensor last = parameters.compute(third, 2).clone();
-      assertThat(busy.isDone()).as("the first is read before anything could be too early").isFalse();
+      assertThat(busy.isDone())
+          .as("the first is read before anything could be too early")
+          .isFalse();
       // this rank has ones, and its peer half of that
       assertThat(read.sum().item_double()).as("sum of what was read").isEqualTo(2048 + 1024);
       assertThat(last.to(ScalarType.Float).sum().item_double())

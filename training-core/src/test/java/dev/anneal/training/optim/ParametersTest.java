@@ -84,8 +84,7 @@ class ParametersTest {
     assertThat(holdings.summing()).isEqualTo(2 * 16 * Float.BYTES);
     assertThat(holdings.compute()).isEqualTo(3 * own * 2);
     assertThat(holdings.moments()).isEqualTo(2 * own * Float.BYTES);
-    Parameters.Holdings byBucket =
-        Parameters.holdings(SHAPES, DType.BF16, 2, Gathered.BY_BUCKET);
+    Parameters.Holdings byBucket = Parameters.holdings(SHAPES, DType.BF16, 2, Gathered.BY_BUCKET);
     // this rank's part, and two buckets of two parts of eight each
     assertThat(byBucket.compute()).isEqualTo((own + 2 * 16) * 2);
     assertThat(byBucket.total() - byBucket.compute())

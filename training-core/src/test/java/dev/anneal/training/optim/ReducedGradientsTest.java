@@ -193,14 +193,15 @@ class ReducedGradientsTest {
           parameters.awaitReductions();
           assertSum(parameters, world, 21 + 11 + 129);
         });
-    assertThat(Parameters.holdings(BUCKETS, DType.FP32, 1, Gathered.ONCE_A_STEP).summing()).isZero();
+    assertThat(Parameters.holdings(BUCKETS, DType.FP32, 1, Gathered.ONCE_A_STEP).summing())
+        .isZero();
   }
 
   /** The largest bucket has 133 elements, and a rank's part of it a multiple of eight. */
   @ParameterizedTest
   @CsvSource({"2, 144", "3, 144", "8, 192"})
   void twoWholeGradientsAreHeldWhateverTheModel(int worldSize, long largest) {
-    Parameters.Holdings holdings = 
+    Parameters.Holdings holdings =
         Parameters.holdings(BUCKETS, DType.FP32, worldSize, Gathered.ONCE_A_STEP);
     assertThat(holdings.summing()).isEqualTo(2 * largest * Float.BYTES);
     assertThat(holdings.gradient()).isEqualTo(holdings.master());
@@ -212,8 +213,7 @@ class ReducedGradientsTest {
             worldSize,
             world -> {
               try (TensorScope scope = new TensorScope();
-                  Parameters parameters =
-                      new Parameters(BUCKETS, DType.FP32, Device.CPU, world)) {
+                  Parameters parameters = new Parameters(BUCKETS, DType.FP32, Device.CPU, world)) {
                 work.run(parameters, world);
               }
             });
@@ -277,8 +277,7 @@ class ReducedGradientsTest {
   private static void addUnpadded(Parameters alone, Tensor whole, BucketParts parts) {
     for (int bucket = 0; bucket < BUCKETS.size(); bucket++) {
       long numel = alone.parts().part(bucket);
-      alone.accumulate(
-          bucket, whole.narrow(0, parts.worldSize() * parts.offset(bucket), numel));
+      alone.accumulate(bucket, whole.narrow(0, parts.worldSize() * parts.offset(bucket), numel));
     }
   }
 

@@ -129,8 +129,7 @@ class CheckpointRunTest {
     assertThat(thrown).containsOnlyNulls();
     for (long step : new long[] {4, 6}) {
       for (int rank = 0; rank < worldSize; rank++) {
-        String part =
-            String.format(Locale.ROOT, "rank-%05d-of-%05d.safetensors", rank, worldSize);
+        String part = String.format(Locale.ROOT, "rank-%05d-of-%05d.safetensors", rank, worldSize);
         assertThat(split.path(step).resolve(part))
             .hasSameBinaryContentAs(whole.path(step).resolve(part));
       }

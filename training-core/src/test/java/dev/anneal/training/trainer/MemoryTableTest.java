@@ -49,9 +49,9 @@ class MemoryTableTest {
   }
 
   /**
-   * Likewise of each of two GPUs that weights are split over, to a tenth of a GB. Ranks had the whole
-   * gradient then, in fp32, and all adapters to compute with, in bf16; now they have those of two
-   * layers of 32.
+   * Likewise of each of two GPUs that weights are split over, to a tenth of a GB. Ranks had the
+   * whole gradient then, in fp32, and all adapters to compute with, in bf16; now they have those of
+   * two layers of 32.
    */
   @Test
   void comesNearWhatTwoGpusHeld() {

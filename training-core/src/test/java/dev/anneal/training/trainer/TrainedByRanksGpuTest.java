@@ -95,8 +95,7 @@ class TrainedByRanksGpuTest {
         .isEqualTo(4 * whole / 2 + 2 * 4 * NUMEL);
     assertThat(declared.compute())
         .as("declared of values to compute with: half, and all or two buckets")
-        .isEqualTo(
-            2 * whole / 2 + 2 * (gathered == Gathered.ONCE_A_STEP ? whole : 2 * NUMEL));
+        .isEqualTo(2 * whole / 2 + 2 * (gathered == Gathered.ONCE_A_STEP ? whole : 2 * NUMEL));
     for (long[] rank : held) {
       System.out.printf(
           "parameters of two ranks, %s: %.1f MB held, %.1f more at the peak%n",
@@ -159,9 +158,7 @@ class TrainedByRanksGpuTest {
               RecordingListener listener = new RecordingListener();
               TrainingRun.Inputs inputs =
                   reference.inputs(
-                      reference.adapter("adapter_init"),
-                      reference.rows(),
-                      output.resolve(name));
+                      reference.adapter("adapter_init"), reference.rows(), output.resolve(name));
               TrainingRun.run(
                   recipe(reference, 2, shard),
                   ReferenceRun.with(inputs, checkpoints.every(3)),
@@ -188,9 +185,7 @@ class TrainedByRanksGpuTest {
             2,
             ranks ->
                 reference.train(
-                    recipe(reference, 2, shard),
-                    ranks,
-                    output.resolve("rank-" + ranks.rank())));
+                    recipe(reference, 2, shard), ranks, output.resolve("rank-" + ranks.rank())));
     assertThat(losses(together.get(1)))
         .as("losses that rank 1 tells")
         .isEqualTo(losses(together.get(0)));
