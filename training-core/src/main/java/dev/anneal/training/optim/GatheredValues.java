@@ -29,6 +29,9 @@ final class GatheredValues implements ComputeValues {
 
     int bucket = NONE;
 
+    /** The stream that models compute on has yet to wait for it. */
+    boolean underWay;
+
     Place(Device device, ScalarType type, long numel) {
       memory = Tensors.empty(device, type, numel);
       ready = new CudaEvent(device);
@@ -95,7 +98,7 @@ final class GatheredValues implements ComputeValues {
         place = other(current);
         gather(bucket, place, () -> {});
       }
-      places.get(place).ready.await();
+      await(places.get(place));
       current = place;
     }
     if (next != NONE && parts.whole(next) > 0 && holding(next) == NONE) {
@@ -119,6 +122,14 @@ final class GatheredValues implements ComputeValues {
           });
     }
     to.bucket = bucket;
+    to.underWay = true;
+  }
+
+  private static void await(Place place) {
+    if (place.underWay) {
+      place.ready.await();
+      place.underWay = false;
+    }
   }
 
   private int holding(int bucket) {
