@@ -79,10 +79,23 @@ public final class TinyModels {
       WeightReader adapter,
       FrozenWeights.Placement placement,
       Collectives world) {
+    return lora(config, base, spec, adapter, placement, world, Parameters.Gathered.ONCE_A_STEP);
+  }
+
+  /** The same, with the adapters brought together as {@code gathered} says. */
+  public static LoraModel lora(
+      LlamaConfig config,
+      WeightReader base,
+      LoraSpec spec,
+      WeightReader adapter,
+      FrozenWeights.Placement placement,
+      Collectives world,
+      Parameters.Gathered gathered) {
     LoraLayout layout = LoraLayout.of(spec, config);
     DType compute = placement.compute();
     Parameters parameters =
-        new Parameters(LoraModel.shapes(config, layout), compute, placement.device(), world);
+        new Parameters(
+            LoraModel.shapes(config, layout), compute, placement.device(), world, gathered);
     copy(adapter, parameters);
     FrozenWeights decoder = FrozenWeights.load(config, placement, base);
     WholeTensors whole = new WholeTensors(placement.device(), compute);

@@ -9,6 +9,7 @@ import dev.anneal.training.io.TensorSpec;
 import dev.anneal.training.io.WrittenFile;
 import dev.anneal.training.lora.PeftConfig;
 import dev.anneal.training.optim.Parameters;
+import dev.anneal.training.tensor.DType;
 import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.util.ArrayList;
@@ -27,9 +28,7 @@ final class PartFiles {
     this.parameters = parameters;
     this.numel = parameters.parts().total();
     this.computeDtype =
-        parameters.compute().element_size() == Float.BYTES
-            ? SafetensorsDType.F32
-            : SafetensorsDType.BF16;
+        parameters.computeDtype() == DType.FP32 ? SafetensorsDType.F32 : SafetensorsDType.BF16;
     this.role = role;
   }
 

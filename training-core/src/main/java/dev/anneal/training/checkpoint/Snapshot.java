@@ -32,13 +32,18 @@ final class Snapshot implements AutoCloseable {
    * The place of a tensor in the copy; whoever writes it does not touch the tensor, which may be
    * gone by then.
    */
-  private record Region(Tensor source, long offset, long bytes, int elementBytes) {}
+  private record Region(Tensor source, long offset, long bytes) {}
 
   /** What is written at a time. */
   private static final long CHUNK_BYTES = 8 << 20;
 
   private final Parameters parameters;
+  private final Values values;
   private final List<Region> regions;
+
+  /** Where the values that models compute with begin in the copy. */
+  private final long computeOffset;
+
   private final RegisteredMemory host;
   private final CudaStream stream;
   private final CudaEvent updated;
@@ -52,16 +57,20 @@ final class Snapshot implements AutoCloseable {
    */
   Snapshot(Parameters parameters, AdamW optimizer, Device device, int ranks, Values values) {
     this.parameters = parameters;
-    List<Tensor> sources =
-        new ArrayList<>(List.of(parameters.master(), optimizer.expAvg(), optimizer.expAvgSq()));
-    if (values == Values.MASTER_AND_COMPUTE) {
-      sources.add(parameters.compute());
-    }
+    this.values = values;
     regions = new ArrayList<>();
     long offset = 0;
-    for (Tensor source : sources) {
-      regions.add(new Region(source, offset, source.nbytes(), (int) source.element_size()));
+    for (Tensor source : List.of(parameters.master(), optimizer.expAvg(), optimizer.expAvgSq())) {
+      regions.add(new Region(source, offset, source.nbytes()));
       offset += source.nbytes();
+    }
+    computeOffset = offset;
+    if (values == Values.MASTER_AND_COMPUTE) {
+      long bytes = parameters.computeNumel() * parameters.computeDtype().bytes();
+      if (parameters.computeIsTogether()) {
+        regions.add(new Region(parameters.compute(), offset, bytes));
+      }
+      offset += bytes;
     }
     int threads = RegisteredMemory.threads(ranks);
     host = RegisteredMemory.allocate(device, 1, offset, threads, done -> {});
@@ -70,8 +79,15 @@ final class Snapshot implements AutoCloseable {
     copied = new CudaEvent(device);
   }
 
-  /** Copies what the current stream's work so far leaves in the tensors. */
+  /**
+   * Copies what the current stream's work so far leaves in the tensors. Every rank calls it: where
+   * the values that models compute with are not together, all bring them together for those that
+   * copy them.
+   */
   void take() {
+    if (!parameters.computeIsTogether()) {
+      parameters.forEachCompute(this::copyBucket);
+    }
     updated.record();
     stream.waitFor(updated);
     try (TensorScope scope = new TensorScope();
@@ -87,6 +103,20 @@ final class Snapshot implements AutoCloseable {
     }
   }
 
+  private void copyBucket(int bucket, Tensor whole) {
+    if (values == Values.MASTER_AND_COMPUTE) {
+      try (TensorScope scope = new TensorScope();
+          NoGrad noGrad = new NoGrad()) {
+        long first = parameters.parts().worldSize() * parameters.parts().offset(bucket);
+        copy(whole.view(ScalarType.Byte), computeOffset + first * whole.element_size());
+      }
+    }
+  }
+
+  private void copy(Tensor bytes, long offset) {
+    host.block(0).narrow(0, offset, bytes.numel()).copy_(bytes, true);
+  }
+
   /** Makes the current stream wait until the tensors may change. */
   void awaitCopied() {
     copied.await();
@@ -97,7 +127,7 @@ final class Snapshot implements AutoCloseable {
     copied.synchronize();
   }
 
-  /** Writes the copy of the {@code index}-th of master, moments and compute. */
+  /** Writes the copy of the {@code index}-th of master and moments. */
   void write(int index, SafetensorsWriter.Sink sink) throws IOException {
     Region region = regions.get(index);
     write(region.offset(), region.bytes(), sink);
@@ -105,8 +135,8 @@ final class Snapshot implements AutoCloseable {
 
   /** Writes the copy of the compute values of {@code name}, a parameter of {@code bytes} bytes. */
   void writeCompute(String name, long bytes, SafetensorsWriter.Sink sink) throws IOException {
-    Region region = regions.get(regions.size() - 1);
-    write(region.offset() + parameters.offset(name) * region.elementBytes(), bytes, sink);
+    long first = parameters.offset(name) * parameters.computeDtype().bytes();
+    write(computeOffset + first, bytes, sink);
   }
 
   private void write(long start, long bytes, SafetensorsWriter.Sink sink) throws IOException {

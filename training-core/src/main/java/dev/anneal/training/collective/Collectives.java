@@ -38,7 +38,7 @@ public interface Collectives extends AutoCloseable {
    * The sum over the ranks of their {@code whole}s, of which rank {@code r} gets the {@code r}-th
    * part.
    *
-   * @param shard {@code [n]}, written
+   * @param shard {@code [n]}, written; may be this rank's part of {@code whole}
    * @param whole {@code [world_size * n]}, contiguous
    */
   void reduceScatterSum(Tensor shard, Tensor whole);

@@ -101,7 +101,7 @@ final class FusedLayers implements LayerStack {
           products,
           attentions.apply(layer),
           model.decoder().use(layer, next),
-          adapters.layer(layer),
+          adapters.layer(layer, next),
           batch,
           angles);
     }

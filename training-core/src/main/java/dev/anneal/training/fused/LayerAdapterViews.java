@@ -2,6 +2,7 @@ package dev.anneal.training.fused;
 
 import dev.anneal.training.lora.LoraLayout;
 import dev.anneal.training.lora.LoraModel;
+import dev.anneal.training.model.FrozenLayers;
 import dev.anneal.training.model.LinearModule;
 import dev.anneal.training.model.LlamaConfig;
 import dev.anneal.training.model.ModuleGroup;
@@ -15,8 +16,9 @@ import java.util.Map;
 import org.bytedeco.pytorch.Tensor;
 
 /**
- * The adapters of every layer as views of the flat parameters, and one layer's gradients in the
- * compute dtype, which the layers use one after the other.
+ * The adapters of every layer as views of the flat parameters, in each place where they can be, and
+ * one layer's gradients in the compute dtype, which the layers use one after the other. All views
+ * are made once.
  */
 final class LayerAdapterViews {
   private final Parameters parameters;
@@ -25,7 +27,9 @@ final class LayerAdapterViews {
   private final List<Long> numels = new ArrayList<>();
 
   private final Tensor gradient;
-  private final List<Map<ModuleGroup, GroupAdapters>> layers = new ArrayList<>();
+
+  /** Of every place every layer's. */
+  private final List<List<Map<ModuleGroup, GroupAdapters>>> places = new ArrayList<>();
 
   /** In the current tensor scope. */
   LayerAdapterViews(LoraModel model) {
@@ -33,30 +37,41 @@ final class LayerAdapterViews {
     for (List<Parameters.Shape> shapes : parameters.layout()) {
       numels.add(shapes.stream().mapToLong(Parameters.Shape::numel).sum());
     }
-    this.gradient = Tensors.emptyLike(parameters.compute(), Collections.max(numels));
+    this.gradient = Tensors.emptyLike(parameters.compute(0, 0), Collections.max(numels));
     GroupAdapters.Numbers numbers = GroupAdapters.Numbers.make();
-    for (int layer = 0; layer < model.config().numHiddenLayers(); layer++) {
-      Map<ModuleGroup, GroupAdapters> groups = new EnumMap<>(ModuleGroup.class);
-      for (ModuleGroup group : ModuleGroup.values()) {
-        groups.put(group, group(model, layer, group, numbers));
+    for (int place = 0; place < parameters.places(); place++) {
+      List<Map<ModuleGroup, GroupAdapters>> layers = new ArrayList<>();
+      for (int layer = 0; layer < model.config().numHiddenLayers(); layer++) {
+        Tensor values = parameters.compute(place, layer);
+        Map<ModuleGroup, GroupAdapters> groups = new EnumMap<>(ModuleGroup.class);
+        for (ModuleGroup group : ModuleGroup.values()) {
+          groups.put(group, group(model, layer, group, values, numbers));
+        }
+        layers.add(groups);
       }
-      layers.add(groups);
+      places.add(layers);
     }
   }
 
-  Map<ModuleGroup, GroupAdapters> layer(int layer) {
-    parameters.awaitCompute(layer);
-    return layers.get(layer);
+  /**
+   * The layer's adapters for what the current stream does next; those of {@code next} come
+   * meanwhile, where they are not there already.
+   */
+  Map<ModuleGroup, GroupAdapters> layer(int layer, int next) {
+    int place = parameters.use(layer, next == FrozenLayers.NONE ? Parameters.NONE : next);
+    return places.get(place).get(layer);
   }
 
   /** Adds the gradients that the layer's backward has written to the parameters'. */
   void accumulate(int layer) {
-    long numel = numels.get(layer);
-    parameters.bucketGradient(layer).narrow(0, 0, numel).add_(gradient.narrow(0, 0, numel));
+    parameters.accumulate(layer, gradient.narrow(0, 0, numels.get(layer)));
   }
 
+  /**
+   * @param values the layer's adapters, {@code [n]}
+   */
   private GroupAdapters group(
-      LoraModel model, int layer, ModuleGroup group, GroupAdapters.Numbers numbers) {
+      LoraModel model, int layer, ModuleGroup group, Tensor values, GroupAdapters.Numbers numbers) {
     LlamaConfig config = model.config();
     List<GroupAdapters.Factor> factors = new ArrayList<>();
     Map<LinearModule, LoraLayout.Adapter> adapters = model.layout().layers().get(layer);
@@ -76,11 +91,11 @@ final class LayerAdapterViews {
                   .sum();
           long in = group.inFeatures(config);
           long offset = parameters.offsetInBucket(module.loraAName(layer));
-          a = parameters.bucketCompute(layer).narrow(0, offset, rows * in).view(rows, in);
+          a = values.narrow(0, offset, rows * in).view(rows, in);
           dA = gradient.narrow(0, offset, rows * in).view(rows, in);
         }
         String name = module.loraBName(layer);
-        Tensor b = parameters.compute(name);
+        Tensor b = parameters.inBucket(values, name);
         Tensor dB =
             gradient.narrow(0, parameters.offsetInBucket(name), b.numel()).view(Tensors.shape(b));
         factors.add(

@@ -5,18 +5,20 @@ import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalInt;
 import java.util.function.Predicate;
 import org.bytedeco.pytorch.Tensor;
 
 /**
- * A Llama all of whose weights train. Every rank computes with all of them and holds their whole
- * gradient. The parameters carry the names of the state dict.
+ * A Llama all of whose weights train. Every rank computes with all of them. The parameters carry
+ * the names of the state dict.
  */
 public record FullModel(LlamaConfig config, Parameters parameters) implements TrainableModel {
 
   /**
    * The parameters of a model of this shape: a bucket a layer, as adapters have, then one with the
-   * embedding, whose gradient is complete last, and one with the final norm and the head.
+   * embedding, whose gradient is complete last even where it is the head too, and one with the
+   * final norm and the head, whose gradient is complete first.
    */
   public static List<List<Parameters.Shape>> shapes(LlamaConfig config) {
     Map<String, long[]> shapes = TensorNames.shapes(config);
@@ -41,6 +43,16 @@ public record FullModel(LlamaConfig config, Parameters parameters) implements Tr
   /** How many parameters a model of this shape has. */
   public static long count(LlamaConfig config) {
     return shapes(config).stream().flatMap(List::stream).mapToLong(Parameters.Shape::numel).sum();
+  }
+
+  @Override
+  public OptionalInt headBucket() {
+    return OptionalInt.of(config.numHiddenLayers() + 1);
+  }
+
+  @Override
+  public OptionalInt embeddingBucket() {
+    return OptionalInt.of(config.numHiddenLayers());
   }
 
   @Override

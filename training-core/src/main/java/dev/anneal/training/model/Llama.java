@@ -50,8 +50,8 @@ public final class Llama {
     }
   }
 
-  /** Nobody waits for a layer's gradients. */
-  public static final IntConsumer UNNOTICED = layer -> {};
+  /** Nobody waits for a bucket's gradients. */
+  public static final IntConsumer UNNOTICED = bucket -> {};
 
   private final TrainableModel model;
   private final Device device;
@@ -82,12 +82,13 @@ public final class Llama {
   /**
    * Adds the gradient of the batch's summed cross-entropy to the parameters' gradient.
    *
-   * @param layerDone told of every layer when the gradients of its parameters are enqueued, from
-   *     the last to the first
+   * @param bucketDone told of every bucket of the parameters when all of this batch's gradients of
+   *     it are enqueued: the head's if there is one, the layers' from the last to the first, then
+   *     the embedding's
    * @return {@code [1]} fp64 on the device, in the current tensor scope: the sum of the
    *     cross-entropy over the batch's target tokens
    */
-  public Tensor forwardBackward(TokenBatch onHost, Dropout dropout, IntConsumer layerDone) {
+  public Tensor forwardBackward(TokenBatch onHost, Dropout dropout, IntConsumer bucketDone) {
     try (TensorScope scope = new TensorScope()) {
       TokenBatch batch = onHost.on(device);
       LayerStack.Pass pass = layers.on(batch, dropout);
@@ -100,14 +101,16 @@ public final class Llama {
         }
         Head.Result result = head.lossAndGradient(hidden, batch);
         scope.free(hidden);
+        model.headBucket().ifPresent(bucketDone);
         Tensor dHidden = result.dHidden();
         for (int layer = layerCount() - 1; layer >= 0; layer--) {
           Tensor dOutput = dHidden;
           dHidden = memory.backward(layer, dOutput);
           scope.free(dOutput);
-          layerDone.accept(layer);
+          bucketDone.accept(layer);
         }
         embedBackward(batch.inputIds(), dHidden);
+        model.embeddingBucket().ifPresent(bucketDone);
         return scope.keep(result.loss());
       }
     }

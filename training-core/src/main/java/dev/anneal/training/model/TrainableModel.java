@@ -1,11 +1,12 @@
 package dev.anneal.training.model;
 
 import dev.anneal.training.optim.Parameters;
+import java.util.OptionalInt;
 import org.bytedeco.pytorch.Tensor;
 
 /**
  * A Llama of which some weights train. Each accessor notes the trained parameters it hands out in
- * {@code leaves}.
+ * {@code leaves}. Bucket {@code i} of the parameters is what trains of layer {@code i}.
  */
 public interface TrainableModel extends AutoCloseable {
 
@@ -26,6 +27,16 @@ public interface TrainableModel extends AutoCloseable {
 
   /** Layer {@code index}, usable until the innermost tensor scope closes. */
   LlamaLayer layer(int index, Dropout dropout, Leaves leaves);
+
+  /** The bucket whose gradient is complete after the backward of final norm and head. */
+  default OptionalInt headBucket() {
+    return OptionalInt.empty();
+  }
+
+  /** The bucket whose gradient is complete after the backward of the embedding, the last. */
+  default OptionalInt embeddingBucket() {
+    return OptionalInt.empty();
+  }
 
   @Override
   default void close() {

@@ -23,6 +23,20 @@ public record BucketParts(List<Long> numels, int worldSize) {
     return (numels.get(bucket) + unit - 1) / unit * (unit / worldSize);
   }
 
+  /** Elements of {@code bucket} with its padding: the parts of all ranks. */
+  public long whole(int bucket) {
+    return worldSize * part(bucket);
+  }
+
+  /** {@link #whole} of the largest bucket. */
+  public long largest() {
+    long largest = 0;
+    for (int i = 0; i < numels.size(); i++) {
+      largest = Math.max(largest, whole(i));
+    }
+    return largest;
+  }
+
   /** Where the part of {@code bucket} begins in a rank's vector. */
   public long offset(int bucket) {
     long offset = 0;

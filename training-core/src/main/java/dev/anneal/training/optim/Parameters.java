@@ -10,6 +10,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.BiConsumer;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
@@ -17,11 +18,25 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * All trained weights as flat vectors, so that a reduction, a norm or an optimizer step is a
  * handful of calls whatever the model. The vectors are cut into buckets (a layer's parameters
  * each), and every bucket into as many equal parts as there are ranks: a rank keeps the fp32 values
- * of its own parts only (Rajbhandari et al. 2020, <a
- * href="https://arxiv.org/abs/1910.02054">ZeRO</a>, stage 1), while gradients and the values that
- * models compute with are whole on every rank.
+ * and the gradient of its own parts only (Rajbhandari et al. 2020, <a
+ * href="https://arxiv.org/abs/1910.02054">ZeRO</a>, stage 2). What models compute with comes
+ * together from all ranks, as {@link Gathered} says.
  */
 public final class Parameters implements AutoCloseable {
+  /** When the values that models compute with come together from all ranks. */
+  public enum Gathered {
+    /** once a step; all of them are on every rank then */
+    ONCE_A_STEP,
+    /**
+     * a bucket whenever it is used, in two places that buckets share. All ranks use the same ones
+     * in the same order.
+     */
+    BY_BUCKET
+  }
+
+  /** For the bucket that is used next: none is known. */
+  public static final int NONE = ComputeValues.NONE;
+
   /** Name and shape of one parameter. */
   public record Shape(String name, long... dims) {
     /** Elements of the parameter. */
@@ -45,20 +60,30 @@ public final class Parameters implements AutoCloseable {
   private final Collectives world;
   private final BucketExchange exchange;
   private final Tensor master;
-  private final Tensor gradient;
-  private final Tensor ownGradient;
-  private final Tensor compute;
-  private final Tensor ownCompute;
+  private final BucketGradients gradients;
+  private final DType computeDtype;
+  private final ComputeValues computeValues;
 
   /**
-   * Zeroed parameters in the current tensor scope.
+   * Zeroed parameters in the current tensor scope, gathered once a step.
    *
    * @param buckets the parameters of every bucket in their order
    */
   public Parameters(
       List<List<Shape>> buckets, DType computeDtype, Device device, Collectives world) {
+    this(buckets, computeDtype, device, world, Gathered.ONCE_A_STEP);
+  }
+
+  /** The same; a rank on its own has nothing to gather. */
+  public Parameters(
+      List<List<Shape>> buckets,
+      DType computeDtype,
+      Device device,
+      Collectives world,
+      Gathered gathered) {
     this.world = world;
-    this.exchange = new BucketExchange(device, buckets.size());
+    this.computeDtype = computeDtype;
+    this.exchange = new BucketExchange(device);
     this.layout = buckets.stream().map(List::copyOf).toList();
     this.parts = parts(layout, world.worldSize());
     long ranks = world.worldSize();
@@ -74,13 +99,12 @@ public final class Parameters implements AutoCloseable {
       total += numel;
     }
     ScalarType type = computeDtype.scalarType();
-    boolean alone = ranks == 1;
     master = Tensors.zeros(device, ScalarType.Float, total / ranks);
-    gradient = Tensors.zeros(device, ScalarType.Float, total);
-    ownGradient = alone ? gradient : Tensors.zeros(device, ScalarType.Float, total / ranks);
-    // one rank computes with the fp32 values themselves
-    compute = alone && type == ScalarType.Float ? master : Tensors.zeros(device, type, total);
-    ownCompute = alone ? compute : Tensors.zeros(device, type, total / ranks);
+    gradients = new BucketGradients(parts, world, exchange, device);
+    computeValues =
+        gathered == Gathered.BY_BUCKET && ranks > 1
+            ? new GatheredValues(parts, world, exchange, device, type)
+            : new WholeValues(parts, world, exchange, device, type, master);
   }
 
   private static BucketParts parts(List<List<Shape>> layout, int worldSize) {
@@ -104,14 +128,17 @@ public final class Parameters implements AutoCloseable {
     return master;
   }
 
-  /** The gradient of this rank's parts, summed over the ranks once all buckets are reduced. */
+  /**
+   * The gradient of this rank's parts, {@code [n]} fp32: what was added to buckets and, with
+   * several ranks, reduced since {@link #zeroGradient}.
+   */
   public Tensor ownGradient() {
-    return ownGradient;
+    return gradients.own();
   }
 
-  /** Where an optimizer leaves {@link #master} in the compute dtype. */
+  /** Where an optimizer leaves {@link #master} in the compute dtype; it may do so at once. */
   Tensor ownCompute() {
-    return ownCompute;
+    return computeValues.own();
   }
 
   /** Names in the order of the flat vector. */
@@ -124,43 +151,77 @@ public final class Parameters implements AutoCloseable {
     return slots.get(name).shape().dims();
   }
 
+  /** Of the values that models compute with. */
+  public DType computeDtype() {
+    return computeDtype;
+  }
+
+  /** How many of them there are, with the padding of the buckets. */
+  public long computeNumel() {
+    return world.worldSize() * parts.total();
+  }
+
+  /** Whether all values that models compute with are on every rank. */
+  public boolean computeIsTogether() {
+    return computeValues.areTogether();
+  }
+
   /**
    * The values that models compute with, {@code [n]} of all buckets with their padding, which are
    * there for what the current stream does next.
+   *
+   * @throws IllegalStateException unless {@link #computeIsTogether}
    */
   public Tensor compute() {
-    exchange.awaitAll();
-    return compute;
+    return computeValues.all();
   }
 
-  /** Where {@code name} begins in {@link #compute()}. */
+  /** Where {@code name} begins among all values with the padding of the buckets. */
   public long offset(String name) {
     return slots.get(name).offset();
   }
 
   /**
    * The values of {@code name} in the compute dtype, in its shape, which are there for what the
-   * current stream does next. Whoever keeps the view calls {@link #awaitCompute} before each use.
+   * current stream does next, as after {@link #use} of its bucket.
    */
   public Tensor compute(String name) {
-    exchange.await(bucket(name));
-    return view(compute, name);
+    int bucket = bucket(name);
+    return inBucket(compute(use(bucket, NONE), bucket), name);
   }
 
-  /** The gradient that this rank has accumulated so far, {@code [n]} fp32 of all buckets. */
-  public Tensor gradient() {
-    return gradient;
+  /**
+   * Makes the values of {@code bucket} be there for what the current stream does next. Where they
+   * are not {@link #computeIsTogether together}, the second bucket that comes after it takes its
+   * place; where they are, whoever keeps views of them calls this before each use.
+   *
+   * @param next the bucket that is used after it and may come meanwhile, or {@link #NONE}
+   * @return the place where they are
+   */
+  public int use(int bucket, int next) {
+    return computeValues.use(bucket, next);
   }
 
-  /** The gradient of a whole bucket, {@code [n]} fp32; its padding is zero. */
-  public Tensor bucketGradient(int bucket) {
-    return part(gradient, buckets.get(bucket));
+  /** How many places there are for the values of a bucket. */
+  public int places() {
+    return computeValues.places();
   }
 
-  /** The values of a whole bucket in the compute dtype; otherwise as {@link #compute(String)}. */
-  public Tensor bucketCompute(int bucket) {
-    exchange.await(bucket);
-    return part(compute, buckets.get(bucket));
+  /**
+   * The memory that the values of a whole bucket have in a place, {@code [n]} in the compute dtype
+   * with the bucket's padding. It never moves; {@link #use} says when the values are there.
+   */
+  public Tensor compute(int place, int bucket) {
+    return computeValues.bucket(place, bucket);
+  }
+
+  /**
+   * Brings the values of one bucket after the other together, where they never all are, and hands
+   * each that has any to {@code copy} with its number, on a GPU with another stream as the current
+   * one. Every rank calls it.
+   */
+  public void forEachCompute(BiConsumer<Integer, Tensor> copy) {
+    computeValues.forEach(copy);
   }
 
   /** Where {@code name} begins in its bucket's vector. */
@@ -174,77 +235,64 @@ public final class Parameters implements AutoCloseable {
     return slots.get(name).bucket();
   }
 
-  /** Adds {@code dParameter}, of the parameter's shape and any dtype, to its gradient. */
+  /**
+   * Adds {@code dParameter}, of the parameter's shape and any dtype, to its gradient. With several
+   * ranks whoever adds to a bucket calls {@link #reduce} before a third one is added to.
+   */
   public void accumulate(String name, Tensor dParameter) {
-    view(gradient, name).add_(dParameter);
+    try (TensorScope scope = new TensorScope()) {
+      gradients.add(bucket(name), offsetInBucket(name), dParameter.flatten());
+    }
+  }
+
+  /**
+   * The same of a whole bucket.
+   *
+   * @param dBucket {@code [n]} of any dtype, without padding
+   */
+  public void accumulate(int bucket, Tensor dBucket) {
+    gradients.add(bucket, 0, dBucket);
   }
 
   /** Begins a step: no gradient. */
   public void zeroGradient() {
-    gradient.zero_();
+    gradients.zero();
   }
 
   /**
-   * Sums bucket {@code bucket}, whose gradient is complete, over the ranks; on a GPU beside what
-   * the current stream does next. Ranks call it in the same order.
+   * Sums what was added to bucket {@code bucket} since the last time over the ranks, into the
+   * gradients of their parts; on a GPU beside what the current stream does next. Ranks call it in
+   * the same order. A rank on its own has nothing to do.
    */
   public void reduce(int bucket) {
-    if (isExchanged(bucket)) {
-      exchange.beside(
-          bucket,
-          () ->
-              world.reduceScatterSum(
-                  own(ownGradient, bucket), part(gradient, buckets.get(bucket))));
-    }
+    gradients.reduce(bucket);
   }
 
-  /** {@link #reduce} of bucket {@code first} and all after it. */
-  public void reduceFrom(int first) {
-    for (int bucket = first; bucket < buckets.size(); bucket++) {
-      reduce(bucket);
-    }
-  }
-
-  /** Makes the current stream wait for all reductions. */
+  /** Makes the current stream wait for all reductions; every bucket that was added to has one. */
   public void awaitReductions() {
-    exchange.awaitAll();
+    gradients.await();
   }
 
   /** Makes what the model computes with follow the fp32 values. */
   public void publish() {
     try (TensorScope scope = new TensorScope();
         NoGrad noGrad = new NoGrad()) {
-      ownCompute.copy_(master);
+      computeValues.own().copy_(master);
     }
     gatherCompute();
   }
 
-  /** Brings all ranks' {@link #ownCompute} together; on a GPU beside what comes next. */
+  /** What models compute with is {@link #ownCompute} of all ranks from here on. */
   void gatherCompute() {
-    for (int i = 0; i < buckets.size(); i++) {
-      int bucket = i;
-      if (isExchanged(bucket)) {
-        exchange.beside(
-            bucket,
-            () -> world.allGatherInto(part(compute, buckets.get(bucket)), own(ownCompute, bucket)));
-      }
-    }
+    computeValues.changed();
   }
 
   /**
-   * Makes the current stream wait until the values of {@code bucket} are there, for views of them
-   * that are kept from one step to the next.
-   */
-  public void awaitCompute(int bucket) {
-    exchange.await(bucket);
-  }
-
-  /**
-   * Makes the current stream, which is not the one that models compute on, wait until the values of
-   * all buckets are there.
+   * Makes the current stream, which is not the one that models compute on, wait until all that is
+   * being gathered or handed on is.
    */
   public void awaitComputeBeside() {
-    exchange.awaitAllBeside();
+    computeValues.awaitBeside();
   }
 
   /**
@@ -299,15 +347,18 @@ public final class Parameters implements AutoCloseable {
    * What parameters and AdamW's two moments take of a rank's memory, in bytes.
    *
    * @param master this rank's parts in fp32
-   * @param gradient all in fp32; with more ranks than one also the sum of this rank's parts
-   * @param compute all in the compute dtype; with more ranks than one also this rank's parts; none
-   *     where one rank computes with the fp32 values
+   * @param gradient this rank's parts in fp32
+   * @param summing whole buckets' gradients in fp32 while they are written and summed over the
+   *     ranks; none of one rank
+   * @param compute in the compute dtype: all, or two whole buckets where they are gathered by
+   *     bucket; with more ranks than one also this rank's parts; none where one rank computes with
+   *     the fp32 values
    * @param moments both, of this rank's parts in fp32
    */
-  public record Holdings(long master, long gradient, long compute, long moments) {
+  public record Holdings(long master, long gradient, long summing, long compute, long moments) {
     /** Of all of them. */
     public long total() {
-      return master + gradient + compute + moments;
+      return master + gradient + summing + compute + moments;
     }
   }
 
@@ -316,14 +367,20 @@ public final class Parameters implements AutoCloseable {
    *
    * @param buckets the parameters of every bucket in their order
    */
-  public static Holdings holdings(List<List<Shape>> buckets, DType computeDtype, int worldSize) {
+  public static Holdings holdings(
+      List<List<Shape>> buckets, DType computeDtype, int worldSize, Gathered gathered) {
     boolean alone = worldSize == 1;
-    long own = parts(buckets, worldSize).total();
-    long gathered = (worldSize + (alone ? 0L : 1L)) * own;
+    BucketParts parts = parts(buckets, worldSize);
+    long own = parts.total();
+    long compute =
+        gathered == Gathered.BY_BUCKET && !alone
+            ? GatheredValues.bytes(parts, computeDtype.bytes())
+            : WholeValues.bytes(parts, computeDtype.bytes());
     return new Holdings(
         own * Float.BYTES,
-        gathered * Float.BYTES,
-        alone && computeDtype == DType.FP32 ? 0 : gathered * computeDtype.bytes(),
+        own * Float.BYTES,
+        BucketGradients.wholeBytes(parts),
+        alone && computeDtype == DType.FP32 ? 0 : compute,
         2 * own * Float.BYTES);
   }
 
@@ -334,6 +391,8 @@ public final class Parameters implements AutoCloseable {
 
   @Override
   public void close() {
+    gradients.close();
+    computeValues.close();
     exchange.close();
   }
 
@@ -346,10 +405,6 @@ public final class Parameters implements AutoCloseable {
     Bucket whole = buckets.get(bucket);
     int ranks = world.worldSize();
     return shard.narrow(0, whole.offset() / ranks, whole.numel() / ranks);
-  }
-
-  private static Tensor part(Tensor flat, Bucket bucket) {
-    return flat.narrow(0, bucket.offset(), bucket.numel());
   }
 
   private Tensor view(Tensor flat, String name) {

@@ -18,8 +18,8 @@ public final class FullTuningMemory {
   private FullTuningMemory() {}
 
   /**
-   * What to tell whose GPUs are too small: each holds all weights in the compute dtype and their
-   * fp32 gradient, and of the fp32 weights and AdamW's two moments an equal part.
+   * What to tell whose GPUs are too small: each holds all weights in the compute dtype, and of the
+   * fp32 weights, their gradient and AdamW's two moments an equal part.
    *
    * @param gpus ranks of the run
    * @param gpuBytes memory of the smallest

@@ -152,6 +152,7 @@ public record MemoryTable(List<Row> tensors, List<Row> assumed, String moment) {
     rows.add(new Row(Part.TRAINED, what + " to compute with", trained.compute(), 0));
     rows.add(new Row(Part.TRAINED, what + " in fp32", trained.master(), 0));
     rows.add(new Row(Part.TRAINED, "gradient", trained.gradient(), 0));
+    rows.add(new Row(Part.TRAINED, "gradients being summed", trained.summing(), 0));
     rows.add(new Row(Part.TRAINED, "AdamW's moments", trained.moments(), 0));
     if (TrainingRun.isFused(rank.spec())) {
       long transpose = fused(rank, adapters).transposeBytes();
@@ -185,14 +186,23 @@ public record MemoryTable(List<Row> tensors, List<Row> assumed, String moment) {
 
   /** What trained weights take, with gradient and optimizer. */
   static Parameters.Holdings trained(LlamaConfig config, DType compute, int worldSize) {
-    return Parameters.holdings(FullModel.shapes(config), compute, worldSize);
+    return Parameters.holdings(
+        FullModel.shapes(config), compute, worldSize, Parameters.Gathered.ONCE_A_STEP);
   }
 
   private static Parameters.Holdings trained(Rank rank, LoraLayout adapters) {
     return rank.trainsAll()
         ? trained(rank.config(), rank.compute(), rank.worldSize())
         : Parameters.holdings(
-            LoraModel.shapes(rank.config(), adapters), rank.compute(), rank.worldSize());
+            LoraModel.shapes(rank.config(), adapters),
+            rank.compute(),
+            rank.worldSize(),
+            ModelLoader.gathered(
+                rank.spec(),
+                rank.config(),
+                rank.worldSize(),
+                rank.shardSize(),
+                TrainingRun.isFused(rank.spec())));
   }
 
   /** The adapters' values of all ranks in the compute dtype, which rank 0 copies too. */

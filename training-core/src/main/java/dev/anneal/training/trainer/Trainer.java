@@ -120,20 +120,15 @@ final class Trainer {
       long targetTokens = 0;
       long tokens = 0;
       for (int a = 0; a < batch.size(); a++) {
-        boolean last = a == batch.size() - 1;
         try (TensorScope inner = new TensorScope()) {
           TokenBatch rows = TokenBatch.of(batch.get(a));
-          Tensor loss =
-              llama.forwardBackward(
-                  rows, batches.dropout(step, a), last ? parameters::reduce : Llama.UNNOTICED);
+          Tensor loss = llama.forwardBackward(rows, batches.dropout(step, a), parameters::reduce);
           losses.narrow(0, a, 1).copy_(loss);
           lossSum.add_(loss);
           targetTokens += rows.targetTokens();
           tokens += rows.tokens();
         }
       }
-      // what belongs to no layer
-      parameters.reduceFrom(llama.config().numHiddenLayers());
       parameters.awaitReductions();
       Tensor squares = GradientNorm.squares(parameters.ownGradient());
       Tensor measured = Tensors.cat(lossSum, squares);

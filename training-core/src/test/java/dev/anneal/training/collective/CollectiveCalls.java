@@ -46,7 +46,11 @@ final class CollectiveCalls {
     Tensor whole = parts(device, type, n);
     Tensor shard = of(device, type, SIZE, -1);
     collectives.reduceScatterSum(shard, whole);
-    assertSame(shard, of(device, type, SIZE, n * (rank + 1)));
+    Tensor expected = of(device, type, SIZE, n * (rank + 1));
+    assertSame(shard, expected);
+    Tensor mine = whole.narrow(0, rank * SIZE, SIZE);
+    collectives.reduceScatterSum(mine, whole);
+    assertSame(mine, expected);
   }
 
   private static void allGather(Collectives collectives, Device device, ScalarType type) {

@@ -149,7 +149,7 @@ class FusedLayersTest {
     Parameters parameters = model.parameters();
     parameters.zeroGradient();
     double loss = llama.forwardBackward(batch(), Dropout.NONE, Llama.UNNOTICED).item_double();
-    return new Gradient(loss, parameters.gradient().clone());
+    return new Gradient(loss, parameters.ownGradient().clone());
   }
 
   /** Rows of 17, 1, 5 and 2 tokens, two of them packed. */

@@ -119,7 +119,7 @@ class FusedMemoryTest {
         products,
         new PlainAttention(),
         model.decoder().use(0, FrozenLayers.NONE),
-        new LayerAdapterViews(model).layer(0),
+        new LayerAdapterViews(model).layer(0, FrozenLayers.NONE),
         batch,
         Tensors.cat(-1, radians.cos(), radians.sin()));
   }

@@ -96,6 +96,19 @@ class LayerwiseBackwardTest {
     }
   }
 
+  /** Of two layers, the embedding in the third bucket, and the final norm, with the head or not. */
+  @ParameterizedTest
+  @EnumSource
+  void everyBucketIsReportedOnceWhenItsGradientIsComplete(Embeddings embeddings) {
+    try (TensorScope scope = new TensorScope()) {
+      FullModel model = TinyModels.full(TinyModels.config(embeddings), new LoudWeights(1));
+      List<Integer> done = new ArrayList<>();
+      Llama.reference(model, Device.CPU, DType.FP32, Activations.CHECKPOINT)
+          .forwardBackward(batch(), Dropout.NONE, done::add);
+      assertThat(done).containsExactly(3, 1, 0, 2);
+    }
+  }
+
   /** Writes down how layers are asked for. */
   private record CountingLayers(LayerStack layers, List<String> calls) implements LayerStack {
     CountingLayers(LayerStack layers) {
@@ -142,18 +155,18 @@ class LayerwiseBackwardTest {
   private static Gradient layerwise(
       TrainableModel model, Activations activations, Dropout dropout) {
     Parameters parameters = model.parameters();
-    parameters.gradient().zero_();
+    parameters.ownGradient().zero_();
     Llama llama = Llama.reference(model, Device.CPU, DType.FP32, activations);
     double loss = llama.forwardBackward(batch(), dropout, Llama.UNNOTICED).item_double();
-    return new Gradient(loss, parameters.gradient().clone());
+    return new Gradient(loss, parameters.ownGradient().clone());
   }
 
   private static void assertEqualsWholeGraph(String what, TrainableModel model, Dropout dropout) {
     Parameters parameters = model.parameters();
     Gradient found = layerwise(model, Activations.CHECKPOINT, dropout);
-    parameters.gradient().zero_();
+    parameters.ownGradient().zero_();
     double loss = WholeGraph.forwardBackward(model, batch(), dropout);
-    Map<String, Tensor> expected = Deviation.byName(parameters, parameters.gradient());
+    Map<String, Tensor> expected = Deviation.byName(parameters, parameters.ownGradient());
     double largest = 0;
     for (var part : Deviation.byName(parameters, found.flat()).entrySet()) {
       Tensor whole = expected.get(part.getKey());

@@ -78,7 +78,7 @@ class PackingTest {
   private record Result(double loss, Tensor gradient) {}
 
   private Result oneByOne() {
-    model.parameters().gradient().zero_();
+    model.parameters().ownGradient().zero_();
     double loss = 0;
     for (TokenSequence row : ROWS) {
       loss +=
@@ -86,16 +86,16 @@ class PackingTest {
               .forwardBackward(TokenBatch.of(List.of(row)), Dropout.NONE, Llama.UNNOTICED)
               .item_double();
     }
-    return new Result(loss, model.parameters().gradient().clone());
+    return new Result(loss, model.parameters().ownGradient().clone());
   }
 
   private Result accumulated(List<TokenSequence> sequences) {
-    model.parameters().gradient().zero_();
+    model.parameters().ownGradient().zero_();
     double loss =
         llama()
             .forwardBackward(TokenBatch.of(sequences), Dropout.NONE, Llama.UNNOTICED)
             .item_double();
-    return new Result(loss, model.parameters().gradient().clone());
+    return new Result(loss, model.parameters().ownGradient().clone());
   }
 
   private Llama llama() {

@@ -43,7 +43,7 @@ class AdamWTest {
       for (int t = 1; t <= GRADIENTS.length; t++) {
         double[] g = GRADIENTS[t - 1];
         double learningRate = LEARNING_RATES[t - 1];
-        parameters.gradient().copy_(Tensors.of(g));
+        parameters.ownGradient().copy_(Tensors.of(g));
         optimizer.step(learningRate, 1);
         for (int i = 0; i < p.length; i++) {
           p[i] -= learningRate * 0.1 * p[i];
@@ -67,7 +67,7 @@ class AdamWTest {
       parameters.master().fill_(Tensors.scalar(1));
       AdamW optimizer =
           new AdamW(new AdamWSpec(0.1, 0.01, 0.9, 0.999, 1e-8), parameters, new PlainKernels());
-      parameters.gradient().fill_(Tensors.scalar(1));
+      parameters.ownGradient().fill_(Tensors.scalar(1));
       optimizer.step(0.1, 1);
       assertThat(parameters.master().item_double()).isEqualTo(0.899, within(1e-6));
       optimizer.step(0.1, 1);
@@ -79,7 +79,7 @@ class AdamWTest {
   void computeCopyFollowsTheMaster() {
     try (TensorScope scope = new TensorScope()) {
       Parameters parameters = start(DType.BF16);
-      parameters.gradient().copy_(Tensors.of(GRADIENTS[0]));
+      parameters.ownGradient().copy_(Tensors.of(GRADIENTS[0]));
       new AdamW(SPEC, parameters, new PlainKernels()).step(0.01, 1);
       Tensor compute = parameters.compute("w");
       assertThat(compute.scalar_type().intern()).isEqualTo(ScalarType.BFloat16);
@@ -109,9 +109,9 @@ class AdamWTest {
           TinyModels.parameters(List.of(List.of(new Parameters.Shape("w", ADAPTER))), DType.FP32);
       Tensors.uniform(parameters.master(), 0.02, 1);
       // the one gradient of all steps, whose clipped value is the same
-      Tensors.normal(parameters.gradient(), 1e-3, 2);
+      Tensors.normal(parameters.ownGradient(), 1e-3, 2);
       Tensor begin = sampled(parameters.master());
-      Tensor g = sampled(parameters.gradient()).mul(Tensors.scalar(0.25));
+      Tensor g = sampled(parameters.ownGradient()).mul(Tensors.scalar(0.25));
       AdamW optimizer = new AdamW(spec, parameters, new PlainKernels());
       for (int step = 0; step < steps; step++) {
         optimizer.step(learningRate, 0.25);

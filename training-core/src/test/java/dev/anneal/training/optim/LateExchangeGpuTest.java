@@ -18,13 +18,16 @@ import dev.anneal.training.model.Llama.Activations;
 import dev.anneal.training.model.LlamaConfig;
 import dev.anneal.training.model.TokenBatch;
 import dev.anneal.training.model.TrainableModel;
+import dev.anneal.training.optim.Parameters.Gathered;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.tensor.Tensors;
 import dev.anneal.training.weights.FrozenWeights.Placement;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Function;
+import java.util.stream.Stream;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.bytedeco.pytorch.global.torch_cuda;
@@ -37,7 +40,8 @@ import org.junit.jupiter.params.provider.EnumSource;
 
 /**
  * A rank whose peer's values come late, on the stream of the exchange, computes with them all the
- * same. The peer is made up, so one GPU is enough.
+ * same, and overwrites no gradient that the peer has not read. The peer is made up, so one GPU is
+ * enough.
  */
 @Tag("gpu")
 @ExtendWith(InTensorScope.class)
@@ -54,7 +58,8 @@ class LateExchangeGpuTest {
   private enum Asked {
     BY_NAME(parameters -> parameters.compute("b")),
     AS_A_LEAF(parameters -> new Leaves(parameters).use("b").detach()),
-    AS_A_BUCKET(parameters -> parameters.bucketCompute(1).narrow(0, 0, 4096)),
+    AS_A_BUCKET(
+        parameters -> parameters.compute(parameters.use(1, Parameters.NONE), 1).narrow(0, 0, 4096)),
     AS_A_WHOLE(parameters -> parameters.compute().narrow(0, 4096, 4096));
 
     // a lambda is immutable, but its type does not say so
@@ -74,15 +79,19 @@ class LateExchangeGpuTest {
   @ParameterizedTest
   @EnumSource
   void whatIsAskedForIsThereForTheCurrentStream(Asked asked) {
+    assertIsThere(asked, Gathered.ONCE_A_STEP);
+  }
+
+  @ParameterizedTest
+  @EnumSource(mode = EnumSource.Mode.EXCLUDE, names = "AS_A_WHOLE")
+  void whatComesByBucketIsThereForTheCurrentStream(Asked asked) {
+    assertIsThere(asked, Gathered.BY_BUCKET);
+  }
+
+  private static void assertIsThere(Asked asked, Gathered gathered) {
     try (BusyGpu busy = new BusyGpu(GPU);
         Parameters parameters =
-            new Parameters(
-                List.of(
-                    List.of(new Parameters.Shape("a", 4096)),
-                    List.of(new Parameters.Shape("b", 4096))),
-                DType.BF16,
-                GPU,
-                new LatePeer(busy))) {
+            new Parameters(buckets("a", "b"), DType.BF16, GPU, new LatePeer(busy), gathered)) {
       parameters.assign("b", Tensors.ones(ScalarType.Float, 4096));
       torch_cuda.device_synchronize();
       parameters.publish();
@@ -92,6 +101,113 @@ class LateExchangeGpuTest {
           .isFalse();
       // this rank has ones, and its peer half of that
       assertThat(sum.item_double()).as("sum of the values in the end").isEqualTo(2048 + 1024);
+    }
+  }
+
+  /** The third bucket takes the place of the first, which the current stream has yet to read. */
+  @Test
+  void aBucketStaysInItsPlaceUntilItIsUsed() {
+    try (BusyGpu busy = new BusyGpu(GPU);
+        Parameters parameters =
+            new Parameters(
+                buckets("a", "b", "c"), DType.BF16, GPU, new PromptPeer(), Gathered.BY_BUCKET)) {
+      for (int i = 1; i <= 3; i++) {
+        Tensor ones = Tensors.ones(ScalarType.Float, 4096);
+        parameters.assign("abc".substring(i - 1, i), ones.mul(Tensors.scalar(i)));
+      }
+      parameters.publish();
+      Tensor read = Tensors.zeros(GPU, ScalarType.BFloat16, 4096);
+      torch_cuda.device_synchronize();
+      int place = parameters.use(0, 1);
+      busy.begin();
+      read.copy_(parameters.compute(place, 0).narrow(0, 0, 4096));
+      parameters.use(1, 2);
+      int third = parameters.use(2, Parameters.NONE);
+      assertThat(third).as("place of the third bucket").isEqualTo(place);
+      Tensor last = parameters.compute(third, 2).clone();
+      assertThat(busy.isDone())
+          .as("the first is read before anything could be too early")
+          .isFalse();
+      // this rank has ones, and its peer half of that
+      assertThat(read.sum().item_double()).as("sum of what was read").isEqualTo(2048 + 1024);
+      assertThat(last.to(ScalarType.Float).sum().item_double())
+          .as("sum of the third bucket")
+          .isEqualTo(3 * (2048 + 1024));
+    }
+  }
+
+  @Test
+  void aBucketComesOnceTheUpdateIsThere() {
+    try (BusyGpu busy = new BusyGpu(GPU);
+        Parameters parameters =
+            new Parameters(
+                buckets("a", "b"), DType.BF16, GPU, new PromptPeer(), Gathered.BY_BUCKET)) {
+      parameters.use(0, 1);
+      torch_cuda.device_synchronize();
+      busy.begin();
+      parameters.master().fill_(Tensors.scalar(1));
+      parameters.publish();
+      Tensor first = parameters.compute("a").clone();
+      Tensor second = parameters.compute("b").clone();
+      assertThat(busy.isDone()).as("the update is there before anybody could be early").isFalse();
+      assertThat(first.to(ScalarType.Float).sum().item_double()).isEqualTo(2048 + 1024);
+      assertThat(second.to(ScalarType.Float).sum().item_double()).isEqualTo(2048 + 1024);
+    }
+  }
+
+  private static List<List<Parameters.Shape>> buckets(String... names) {
+    return Stream.of(names).map(name -> List.of(new Parameters.Shape(name, 4096))).toList();
+  }
+
+  /** How a bucket's gradient is added to. */
+  private enum Added {
+    BY_NAME((parameters, name, values) -> parameters.accumulate(name, values)),
+    AS_A_BUCKET(
+        (parameters, name, values) -> parameters.accumulate(parameters.bucket(name), values));
+
+    // a lambda is immutable, but its type does not say so
+    @SuppressWarnings("ImmutableEnumChecker")
+    private final Add to;
+
+    Added(Add to) {
+      this.to = to;
+    }
+  }
+
+  private interface Add {
+    void add(Parameters parameters, String name, Tensor values);
+  }
+
+  /** Four buckets of ones, twos, threes and fours, twice: they have two places among them. */
+  @ParameterizedTest
+  @EnumSource
+  void aGradientStaysUntilItIsSummed(Added added) {
+    List<String> names = List.of("a", "b", "c", "d");
+    try (BusyGpu busy = new BusyGpu(GPU);
+        Parameters parameters =
+            new Parameters(buckets("a", "b", "c", "d"), DType.BF16, GPU, new LateSums(busy))) {
+      List<Tensor> values = new ArrayList<>();
+      for (int i = 1; i <= names.size(); i++) {
+        values.add(Tensors.ones(GPU, ScalarType.Float, 4096).mul(Tensors.scalar(i)));
+      }
+      torch_cuda.device_synchronize();
+      for (int microBatch = 1; microBatch <= 2; microBatch++) {
+        for (int i = names.size() - 1; i >= 0; i--) {
+          added.to.add(parameters, names.get(i), values.get(i));
+          parameters.reduce(i);
+        }
+      }
+      assertThat(busy.isDone())
+          .as("the sums are taken before anything could be overwritten")
+          .isFalse();
+      parameters.awaitReductions();
+      for (int i = 0; i < names.size(); i++) {
+        // of two halves in two micro-batches
+        double expected = 2 * 2 * (i + 1);
+        Tensor own = parameters.ownGradient().narrow(0, i * 2048L, 2048);
+        assertThat(own.min().item_double()).as("least of %s", names.get(i)).isEqualTo(expected);
+        assertThat(own.max().item_double()).as("most of %s", names.get(i)).isEqualTo(expected);
+      }
     }
   }
 
@@ -139,19 +255,20 @@ class LateExchangeGpuTest {
     Parameters parameters = model.parameters();
     Llama llama = Llama.reference(model, GPU, dtype, Activations.CHECKPOINT);
     TokenBatch batch = TokenBatch.of(Rows.random(CONFIG.vocabSize(), SEED, 17, 5));
-    double expected = llama.forwardBackward(batch, dropout, Llama.UNNOTICED).item_double();
+    double expected = llama.forwardBackward(batch, dropout, parameters::reduce).item_double();
     torch_cuda.device_synchronize();
-    Tensor gradient = parameters.gradient().clone();
+    Tensor gradient = parameters.ownGradient().clone();
 
     // whoever comes early finds zeros
     parameters.compute().zero_();
     parameters.zeroGradient();
     torch_cuda.device_synchronize();
     parameters.publish();
-    Tensor found = llama.forwardBackward(batch, dropout, Llama.UNNOTICED);
+    Tensor found = llama.forwardBackward(batch, dropout, parameters::reduce);
     assertThat(busy.isDone()).as("the exchange is over before anybody could come early").isFalse();
     assertThat(found.item_double()).as("loss while the peer is late").isEqualTo(expected);
-    assertThat(parameters.gradient().equal(gradient)).as("gradient, bit for bit").isTrue();
+    parameters.awaitReductions();
+    assertThat(parameters.ownGradient().equal(gradient)).as("gradient, bit for bit").isTrue();
   }
 
   /** Rank 0 of two, whose peer sends half of what this rank has, and late. */
@@ -168,12 +285,71 @@ class LateExchangeGpuTest {
 
     @Override
     public void allGatherInto(Tensor whole, Tensor shard) {
-      try (TensorScope scope = new TensorScope()) {
-        busy.begin();
-        long n = shard.numel();
-        whole.narrow(0, 0, n).copy_(shard);
-        whole.narrow(0, n, n).copy_(shard.mul(Tensors.scalar(0.5)));
-      }
+      busy.begin();
+      withHalf(whole, shard);
+    }
+
+    /** Of both halves, so that none is missed. */
+    @Override
+    public void reduceScatterSum(Tensor shard, Tensor whole) {
+      sumOfHalves(shard, whole);
+    }
+  }
+
+  /** Rank 0 of two, whose peer sends half of what this rank has. */
+  private record PromptPeer() implements GatheringOnly {
+    @Override
+    public int rank() {
+      return 0;
+    }
+
+    @Override
+    public int worldSize() {
+      return 2;
+    }
+
+    @Override
+    public void allGatherInto(Tensor whole, Tensor shard) {
+      withHalf(whole, shard);
+    }
+  }
+
+  /** Rank 0 of two, whose peer is late with every sum. */
+  private record LateSums(BusyGpu busy) implements GatheringOnly {
+    @Override
+    public int rank() {
+      return 0;
+    }
+
+    @Override
+    public int worldSize() {
+      return 2;
+    }
+
+    @Override
+    public void allGatherInto(Tensor whole, Tensor shard) {
+      throw new UnsupportedOperationException();
+    }
+
+    @Override
+    public void reduceScatterSum(Tensor shard, Tensor whole) {
+      busy.begin();
+      sumOfHalves(shard, whole);
+    }
+  }
+
+  private static void withHalf(Tensor whole, Tensor shard) {
+    try (TensorScope scope = new TensorScope()) {
+      long n = shard.numel();
+      whole.narrow(0, 0, n).copy_(shard);
+      whole.narrow(0, n, n).copy_(shard.mul(Tensors.scalar(0.5)));
+    }
+  }
+
+  private static void sumOfHalves(Tensor shard, Tensor whole) {
+    try (TensorScope scope = new TensorScope()) {
+      long n = shard.numel();
+      shard.copy_(whole.narrow(0, 0, n).add(whole.narrow(0, n, n)));
     }
   }
 }

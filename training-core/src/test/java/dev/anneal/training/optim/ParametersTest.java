@@ -3,6 +3,7 @@ package dev.anneal.training.optim;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.anneal.training.TinyModels;
+import dev.anneal.training.optim.Parameters.Gathered;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.NativeLibraries;
 import dev.anneal.training.tensor.TensorScope;
@@ -40,9 +41,9 @@ class ParametersTest {
       Tensor ones = Tensors.ones(ScalarType.BFloat16, 2, 3);
       parameters.accumulate("b", ones);
       parameters.accumulate("b", Tensors.ones(ScalarType.Float, 2, 3).mul(Tensors.scalar(0.001)));
-      assertThat(parameters.gradient().scalar_type().intern()).isEqualTo(ScalarType.Float);
-      assertThat(doubles(parameters.gradient())[0]).isBetween(1.00099, 1.00101);
-      assertThat(doubles(parameters.gradient())[6]).isZero();
+      assertThat(parameters.ownGradient().scalar_type().intern()).isEqualTo(ScalarType.Float);
+      assertThat(doubles(parameters.ownGradient())[0]).isBetween(1.00099, 1.00101);
+      assertThat(doubles(parameters.ownGradient())[6]).isZero();
     }
   }
 
@@ -60,13 +61,14 @@ class ParametersTest {
     try (TensorScope scope = new TensorScope()) {
       for (DType dtype : List.of(DType.FP32, DType.BF16)) {
         Parameters parameters = TinyModels.parameters(SHAPES, dtype);
-        Parameters.Holdings holdings = Parameters.holdings(SHAPES, dtype, 1);
+        Parameters.Holdings holdings = Parameters.holdings(SHAPES, dtype, 1, Gathered.ONCE_A_STEP);
         long compute = dtype == DType.FP32 ? 0 : parameters.compute().nbytes();
         assertThat(holdings)
             .isEqualTo(
                 new Parameters.Holdings(
                     parameters.master().nbytes(),
-                    parameters.gradient().nbytes(),
+                    parameters.ownGradient().nbytes(),
+                    0,
                     compute,
                     2 * parameters.master().nbytes()));
       }
@@ -74,13 +76,19 @@ class ParametersTest {
   }
 
   @Test
-  void severalRanksHoldTheirPartsBesideTheWhole() {
-    Parameters.Holdings holdings = Parameters.holdings(SHAPES, DType.BF16, 2);
+  void severalRanksHoldTheirPartsAndTwoWholeGradients() {
+    Parameters.Holdings holdings = Parameters.holdings(SHAPES, DType.BF16, 2, Gathered.ONCE_A_STEP);
     long own = holdings.master() / Float.BYTES;
-    assertThat(holdings.gradient()).isEqualTo(3 * own * Float.BYTES);
+    assertThat(holdings.gradient()).isEqualTo(own * Float.BYTES);
+    // ten elements in two parts of eight each
+    assertThat(holdings.summing()).isEqualTo(2 * 16 * Float.BYTES);
     assertThat(holdings.compute()).isEqualTo(3 * own * 2);
     assertThat(holdings.moments()).isEqualTo(2 * own * Float.BYTES);
-    assertThat(own).isEqualTo(Parameters.holdings(SHAPES, DType.FP32, 2).master() / Float.BYTES);
+    Parameters.Holdings byBucket = Parameters.holdings(SHAPES, DType.BF16, 2, Gathered.BY_BUCKET);
+    // this rank's part, and two buckets of two parts of eight each
+    assertThat(byBucket.compute()).isEqualTo((own + 2 * 16) * 2);
+    assertThat(byBucket.total() - byBucket.compute())
+        .isEqualTo(holdings.total() - holdings.compute());
   }
 
   private static double[] doubles(Tensor tensor) {

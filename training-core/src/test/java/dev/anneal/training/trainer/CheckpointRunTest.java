@@ -7,6 +7,7 @@ import dev.anneal.training.TinyModels;
 import dev.anneal.training.checkpoint.CheckpointPart;
 import dev.anneal.training.checkpoint.CheckpointPlan;
 import dev.anneal.training.checkpoint.CheckpointSink;
+import dev.anneal.training.collective.Collectives;
 import dev.anneal.training.collective.SingleRank;
 import dev.anneal.training.io.CheckpointIndex;
 import dev.anneal.training.io.LocalModelFolder;
@@ -17,6 +18,7 @@ import dev.anneal.training.lora.AdapterCheck;
 import dev.anneal.training.lora.LoraLayout;
 import dev.anneal.training.lora.PeftConfig;
 import dev.anneal.training.model.LlamaConfig;
+import dev.anneal.training.weights.FrozenWeights.Shard;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -108,6 +110,41 @@ class CheckpointRunTest {
                 checkpoints.path(4).resolve(CheckpointIndex.ADAPTER_FILE),
                 checkpoints.path(6).resolve(CheckpointIndex.ADAPTER_FILE)))
         .isNotNegative();
+  }
+
+  /** Of the last checkpoint and of the one that training goes on after. */
+  @ParameterizedTest
+  @ValueSource(ints = {2, 3})
+  void anAdapterThatComesLayerByLayerIsWrittenAsOneThatIsWhole(int worldSize) throws Exception {
+    LocalCheckpoints split = new LocalCheckpoints(folder.resolve("split"));
+    LocalCheckpoints whole = new LocalCheckpoints(folder.resolve("whole"));
+    List<Throwable> thrown =
+        GlooRanks.run(
+            worldSize,
+            world -> {
+              TrainingSpec spec = ResumableRun.SPLIT.spec(worldSize);
+              run(spec, world, split, "split-result");
+              run(Recipe.from(spec).shard(Shard.NONE).spec(), world, whole, "whole-result");
+            });
+    assertThat(thrown).containsOnlyNulls();
+    for (long step : new long[] {4, 6}) {
+      for (int rank = 0; rank < worldSize; rank++) {
+        String part = String.format(Locale.ROOT, "rank-%05d-of-%05d.safetensors", rank, worldSize);
+        assertThat(split.path(step).resolve(part))
+            .hasSameBinaryContentAs(whole.path(step).resolve(part));
+      }
+      assertThat(split.path(step).resolve(CheckpointIndex.ADAPTER_FILE))
+          .hasSameBinaryContentAs(whole.path(step).resolve(CheckpointIndex.ADAPTER_FILE));
+    }
+  }
+
+  private void run(
+      TrainingSpec spec, Collectives world, LocalCheckpoints checkpoints, String output) {
+    TrainingRun.run(
+        spec,
+        ResumableRun.inputs(folder.resolve(output), checkpoints.every(4)),
+        Ranks.onCpu(world),
+        new RecordingListener());
   }
 
   @Test

@@ -51,16 +51,43 @@ class MemoryTableTest {
   }
 
   /**
-   * Likewise of each of two GPUs that weights are split over, to a tenth of a GB. Each held
-   * embedding and head whole then; now it holds a half of both, and one of them whole at the head,
-   * which is when it holds the most: as much.
+   * Likewise of each of two GPUs that weights are split over, to a tenth of a GB. Ranks had the
+   * whole gradient then, in fp32, and all adapters to compute with, in bf16; now they have those of
+   * two layers of 32. Each held embedding and head whole as well; now it holds a half of both, and
+   * one of them whole at the head, which is when it holds the most: as much.
    */
   @Test
   void comesNearWhatTwoGpusHeld() {
     MemoryTable table =
         MemoryTable.of(split(DType.FP8, Activations.KEEP, 2), new BatchShape(4, 1024));
     assertThat(table.moment()).isEqualTo("head");
-    assertThat(table.tensorBytes() / 1e9).isCloseTo(24.0, within(0.1));
+    long less = (4 + 2) * (ADAPTER_WEIGHTS - 2 * ADAPTER_WEIGHTS / 32);
+    assertThat(table.tensorBytes() / 1e9).isCloseTo(24.0 - less / 1e9, within(0.1));
+  }
+
+  /** As ranks with all weights, or on several nodes, who split them within each. */
+  @ParameterizedTest
+  @CsvSource({"2, 1", "4, 2"})
+  void adaptersAreOnEveryRankWhereWeightsAreNotSplitOverAll(int worldSize, int shardSize) {
+    TrainingSpec spec = rank(DType.FP8, Activations.KEEP, 0).spec();
+    MemoryTable table =
+        MemoryTable.of(
+            new MemoryTable.Rank(LARGE, spec, worldSize, shardSize, false),
+            new BatchShape(4, 1024));
+    long own = ADAPTER_WEIGHTS / worldSize;
+    assertThat(device(table, "adapters to compute with")).isEqualTo(2 * (ADAPTER_WEIGHTS + own));
+    assertThat(device(table, "gradient")).isEqualTo(4 * own);
+    assertThat(device(table, "gradients being summed")).isEqualTo(4 * 2 * ADAPTER_WEIGHTS / 32);
+  }
+
+  /** A rank's part, and two layers of 32. */
+  @Test
+  void adaptersComeLayerByLayerWhereWeightsAreSplitOverAllRanks() {
+    TrainingSpec spec = rank(DType.FP8, Activations.KEEP, 0).spec();
+    MemoryTable table =
+        MemoryTable.of(new MemoryTable.Rank(LARGE, spec, 8, 8, false), new BatchShape(4, 1024));
+    assertThat(device(table, "adapters to compute with"))
+        .isEqualTo(2 * (ADAPTER_WEIGHTS / 8 + 2 * ADAPTER_WEIGHTS / 32));
   }
 
   /** Of 128,256 rows seven ranks hold 18,323 each: five more than there are. */
@@ -69,8 +96,8 @@ class MemoryTableTest {
   void aRankHoldsItsRowsOfEmbeddingAndHead(int ranks, long rows) {
     MemoryTable table =
         MemoryTable.of(split(DType.FP8, Activations.CHECKPOINT, ranks), new BatchShape(1, 1024));
-    assertThat(bytes(table, "embedding")).isEqualTo(rows * 4096 * 2);
-    assertThat(bytes(table, "head")).isEqualTo(rows * 4096 * 2);
+    assertThat(device(table, "embedding")).isEqualTo(rows * 4096 * 2);
+    assertThat(device(table, "head")).isEqualTo(rows * 4096 * 2);
   }
 
   @Test
@@ -93,16 +120,8 @@ class MemoryTableTest {
     long predicting = 1023L * 4096 * 2;
     // x, its norm and rstd; logits, losses in fp32 and fp64
     long head = 2 * predicting + 1023 * 4 + 1023L * (128_256 * 2 + 4 + 8);
-    assertThat(bytes(table, "workspace: head")).isEqualTo(hidden + head + gatheredRows * 4096 * 2);
-    assertThat(bytes(table, "inputs of layers computed again")).isEqualTo(32 * hidden);
-  }
-
-  private static long bytes(MemoryTable table, String row) {
-    return table.tensors().stream()
-        .filter(each -> each.name().equals(row))
-        .mapToLong(Row::deviceBytes)
-        .findFirst()
-        .orElseThrow();
+    assertThat(device(table, "workspace: head")).isEqualTo(hidden + head + gatheredRows * 4096 * 2);
+    assertThat(device(table, "inputs of layers computed again")).isEqualTo(32 * hidden);
   }
 
   @Test
@@ -163,6 +182,13 @@ class MemoryTableTest {
   private static MemoryTable.Rank split(DType base, Activations activations, int ranks) {
     TrainingSpec spec = rank(base, activations, 0).spec();
     return new MemoryTable.Rank(LARGE, spec, ranks, ranks, false);
+  }
+
+  private static long device(MemoryTable table, String name) {
+    return table.tensors().stream()
+        .filter(row -> row.name().equals(name))
+        .mapToLong(Row::deviceBytes)
+        .sum();
   }
 
   private static MemoryTable.Rank rank(DType base, Activations activations, double offloadRatio) {

@@ -15,6 +15,7 @@ import dev.anneal.training.model.ModelSource;
 import dev.anneal.training.optim.AdamWSpec;
 import dev.anneal.training.optim.LearningRateSchedule;
 import dev.anneal.training.tensor.DType;
+import dev.anneal.training.weights.FrozenWeights.Shard;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
@@ -26,6 +27,8 @@ enum ResumableRun {
   BF16(0.1, DType.BF16),
   /** Other ranks and scales a module, and a first layer without any. */
   PATTERNS(0, DType.FP32),
+  /** With frozen layers split over the ranks, and so adapters that come layer by layer. */
+  SPLIT(0, DType.BF16),
   FULL(0, DType.FP32);
 
   static final long STEPS = 6;
@@ -47,7 +50,7 @@ enum ResumableRun {
     return new TrainingSpec(
         this == FULL ? TrainingSpec.Mode.FULL : TrainingSpec.Mode.LORA,
         lora(),
-        TrainingSpec.Weights.whole(DType.FP32),
+        new TrainingSpec.Weights(DType.FP32, this == SPLIT ? Shard.WORLD : Shard.NONE, 0),
         new TrainingSpec.Compute(computeDtype, Matmul.COMPUTE, Activations.CHECKPOINT),
         new TrainingSpec.Batches(1, MICRO_BATCHES / worldSize, STEPS, true),
         new TrainingSpec.Updates(
