@@ -29,10 +29,11 @@ public final class CudaPeerDriver implements PeerDriver {
   }
 
   @Override
-  public String deviceId() {
+  public PeerIdentity identity() throws NoPeerAccessException {
     byte[] id = new byte[BUS_ID_BYTES];
-    require(cudart.cudaDeviceGetPCIBusId(id, id.length, device.cuda()), "cudaDeviceGetPCIBusId");
-    return new String(id, StandardCharsets.US_ASCII).replace("\0", "");
+    succeed(cudart.cudaDeviceGetPCIBusId(id, id.length, device.cuda()), "cudaDeviceGetPCIBusId");
+    String busId = new String(id, StandardCharsets.US_ASCII).replace("\0", "");
+    return PeerIdentity.of(device.cuda(), busId);
   }
 
   @Override

@@ -107,7 +107,7 @@ final class Introduction {
   private List<Hello> hellos(String trouble, String page) throws NoPeerAccessException {
     Hello mine;
     try {
-      mine = new Hello(trouble, page, PeerIdentity.of(device.cuda(), driver.deviceId()));
+      mine = new Hello(trouble, page, driver.identity());
     } catch (NoPeerAccessException e) {
       mine = new Hello(e.getMessage(), page, new PeerIdentity("", "", -1, ""));
     }

@@ -15,8 +15,8 @@ public interface PeerDriver {
    */
   record Allocation(long base, long bytes) {}
 
-  /** What tells the device from all others of the host. */
-  String deviceId();
+  /** Who the rank is among those of all hosts. */
+  PeerIdentity identity() throws NoPeerAccessException;
 
   /** Returns when all that the device was given is done. */
   void synchronize();

@@ -12,9 +12,9 @@ import java.nio.file.Path;
  * @param ordinal CUDA's number of the device in that process
  * @param deviceId the device among those of the host
  */
-record PeerIdentity(String host, String process, int ordinal, String deviceId) {
+public record PeerIdentity(String host, String process, int ordinal, String deviceId) {
 
-  /** Of the calling process. */
+  /** A device of the calling process. */
   static PeerIdentity of(int ordinal, String deviceId) throws NoPeerAccessException {
     try {
       String host = Files.readString(Path.of("/proc/sys/kernel/random/boot_id")).strip();

@@ -30,9 +30,6 @@ public final class PeerMemory implements AutoCloseable {
 
   private static final Duration PAUSE = Duration.ofMillis(2);
 
-  /** Ahead of every number that a stream waits for, in the order of 32-bit numbers that wrap. */
-  private static final int AHEAD = 1 << 30;
-
   private final Collectives ranks;
   private final Device device;
   private final PeerDriver driver;
@@ -238,10 +235,10 @@ public final class PeerMemory implements AutoCloseable {
 
     /** Again and again: streams that go on write their own numbers over what freed them. */
     private void free() {
-      while (!closed || !isOver()) {
-        page.free(sequence + AHEAD);
+      do {
+        page.free(sequence);
         LockSupport.parkNanos(PAUSE.toNanos());
-      }
+      } while (!closed || !isOver());
       dispose();
     }
 

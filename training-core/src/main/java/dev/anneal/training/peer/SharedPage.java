@@ -45,6 +45,9 @@ final class SharedPage {
   /** Numbers that different devices write lie in different lines of the caches. */
   private static final int STRIDE = 64;
 
+  /** Ahead of every number that a stream waits for, in the order of 32-bit numbers that wrap. */
+  private static final int AHEAD = 1 << 30;
+
   private static final int ENDED = STRIDE;
   private static final int FIRST = 2 * STRIDE;
   private static final int PAGE = 4096;
@@ -156,11 +159,11 @@ final class SharedPage {
     return false;
   }
 
-  /** Sets all that streams wait for. */
-  void free(int value) {
+  /** Ends what streams wait for whose numbers are near {@code number}. */
+  void free(int number) {
     for (int rank = 0; rank < ranks; rank++) {
-      set(Word.READY, rank, value);
-      set(Word.PULLED, rank, value);
+      set(Word.READY, rank, number + AHEAD);
+      set(Word.PULLED, rank, number + AHEAD);
     }
   }
 }
