@@ -58,8 +58,9 @@ final class NcclRanks {
     Device device = Device.gpu(rank);
     Gpus.bind(device);
     try (RendezvousStore own = RendezvousStore.connect(served.address(), TIMEOUT);
-        Collectives world = NcclCollectives.join(own, "world", device, rank, worldSize, TIMEOUT)) {
-      return work.run(new Ranks(device, world, world));
+        Collectives world = NcclCollectives.join(own, "world", device, rank, worldSize, TIMEOUT);
+        Collectives shard = NcclCollectives.join(own, "shard", device, rank, worldSize, TIMEOUT)) {
+      return work.run(new Ranks(device, world, shard));
     }
   }
 }
