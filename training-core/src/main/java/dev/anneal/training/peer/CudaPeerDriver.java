@@ -44,8 +44,7 @@ public final class CudaPeerDriver implements PeerDriver {
   @Override
   public void reach(int ordinal) throws NoPeerAccessException {
     int[] can = new int[1];
-    succeed(
-        cudart.cudaDeviceCanAccessPeer(can, device.cuda(), ordinal), "cudaDeviceCanAccessPeer");
+    succeed(cudart.cudaDeviceCanAccessPeer(can, device.cuda(), ordinal), "cudaDeviceCanAccessPeer");
     if (can[0] == 0) {
       throw new NoPeerAccessException(
           "%s cannot read the memory of GPU %s".formatted(device, ordinal));
@@ -60,11 +59,11 @@ public final class CudaPeerDriver implements PeerDriver {
   }
 
   @Override
-  public Allocation allocation(long address) throws NoPeerAccessException {
+  public long base(long address) throws NoPeerAccessException {
     long[] base = new long[1];
     try (SizeTPointer bytes = new SizeTPointer(1)) {
       succeed(cudart.cuMemGetAddressRange(base, bytes, address), "cuMemGetAddressRange");
-      return new Allocation(base[0], bytes.get());
+      return base[0];
     }
   }
 

@@ -184,8 +184,7 @@ final class Introduction {
               .map(bytes -> new String(bytes, StandardCharsets.UTF_8))
               .toList());
       done = true;
-      return new PeerMemory(
-          ranks, device, driver, page, words, addresses, sizes(all), opened);
+      return new PeerMemory(ranks, device, driver, page, words, addresses, sizes(all), opened);
     } finally {
       if (!done) {
         opened.close();
@@ -221,7 +220,7 @@ final class Introduction {
         continue;
       }
       long address = tensor.data_ptr().address();
-      long base = driver.allocation(address).base();
+      long base = driver.base(address);
       if (!numbers.containsKey(base)) {
         numbers.put(base, handles.size());
         handles.add(driver.export(base));
@@ -232,8 +231,7 @@ final class Introduction {
   }
 
   /** Where a rank's regions begin in this process. */
-  private long[] addresses(
-      int peer, List<Hello> hellos, SharedMemory memory, OpenedMemory opened)
+  private long[] addresses(int peer, List<Hello> hellos, SharedMemory memory, OpenedMemory opened)
       throws NoPeerAccessException {
     PeerIdentity theirs = hellos.get(peer).identity();
     boolean near = theirs.sharesProcessWith(hellos.get(rank).identity());
@@ -245,9 +243,7 @@ final class Introduction {
     for (int i = 0; i < addresses.length; i++) {
       Region region = memory.regions().get(i);
       addresses[i] =
-          near || region.bytes() == 0
-              ? region.address()
-              : bases[region.handle()] + region.offset();
+          near || region.bytes() == 0 ? region.address() : bases[region.handle()] + region.offset();
     }
     return addresses;
   }

@@ -8,13 +8,6 @@ public interface PeerDriver {
   /** Size of what {@link #export} gives. */
   int HANDLE_BYTES = 64;
 
-  /**
-   * Memory that was allocated in one piece.
-   *
-   * @param base where it begins
-   */
-  record Allocation(long base, long bytes) {}
-
   /** Who the rank is among those of all hosts. */
   PeerIdentity identity() throws NoPeerAccessException;
 
@@ -24,8 +17,8 @@ public interface PeerDriver {
   /** Makes the memory of another device of this process readable from this one. */
   void reach(int ordinal) throws NoPeerAccessException;
 
-  /** The piece that {@code address} lies in. */
-  Allocation allocation(long address) throws NoPeerAccessException;
+  /** Where the allocation begins that {@code address} lies in. */
+  long base(long address) throws NoPeerAccessException;
 
   /** What another process opens an allocation of this one by, {@link #HANDLE_BYTES} bytes. */
   byte[] export(long base) throws NoPeerAccessException;

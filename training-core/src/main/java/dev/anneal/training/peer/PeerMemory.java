@@ -160,9 +160,9 @@ public final class PeerMemory implements AutoCloseable {
 
   /**
    * To be called before what this rank shares is freed, with all pulls before what the current
-   * stream does next. Waits until no peer pulls any more, for 5 seconds at most, so that a rank that
-   * fails can say so; a peer that goes on after that learns from its group that what it reads is
-   * void. Ranks that succeed meet before.
+   * stream does next. Waits until no peer pulls any more, for 5 seconds at most, so that a rank
+   * that fails can say so; a peer that goes on after that learns from its group that what it reads
+   * is void. Ranks that succeed meet before.
    */
   @Override
   public void close() {

@@ -240,8 +240,9 @@ public final class FrozenWeights implements DecoderWeights {
   }
 
   /**
-   * Why layers that are split over ranks are gathered by the group, once they are {@link #complete};
-   * empty where ranks read them out of each other's memory, and where they are not split.
+   * Why layers that are split over ranks are gathered by the group, once they are {@link
+   * #complete}; empty where ranks read them out of each other's memory, and where they are not
+   * split.
    */
   public Optional<String> whyGathered() {
     return Optional.ofNullable(whyGathered);

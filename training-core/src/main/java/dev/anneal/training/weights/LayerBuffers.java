@@ -206,8 +206,8 @@ final class LayerBuffers implements AutoCloseable {
 
   /**
    * The current stream may write where the buffers and the shards were, and no rank reads them any
-   * more; for that the host waits as {@link PeerMemory#close} says. It waits for nothing else: after
-   * a failure what is on its way may wait for a rank that is gone.
+   * more; for that the host waits as {@link PeerMemory#close} says. It waits for nothing else:
+   * after a failure what is on its way may wait for a rank that is gone.
    */
   @Override
   public void close() {

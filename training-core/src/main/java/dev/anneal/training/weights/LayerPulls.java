@@ -90,7 +90,8 @@ final class LayerPulls implements AutoCloseable {
       upload(layer, buffer, into, number, released);
     }
     for (Copy copy : plan.device()) {
-      pulling.copy(into + copy.to(), memory.address(copy.rank(), layer) + copy.from(), copy.bytes());
+      pulling.copy(
+          into + copy.to(), memory.address(copy.rank(), layer) + copy.from(), copy.bytes());
     }
     if (hosted) {
       for (List<Copy> ofPeer : plan.host()) {

@@ -4,8 +4,6 @@ import dev.anneal.training.cuda.CudaStream;
 import java.lang.invoke.VarHandle;
 import java.nio.ByteBuffer;
 import java.time.Duration;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.javacpp.IntPointer;
@@ -23,9 +21,6 @@ public class HostPeerDriver implements PeerDriver {
   /** What is open or mapped now. */
   private final AtomicInteger held = new AtomicInteger();
 
-  /** All that streams were given, e.g. {@code copy 32}, {@code await 1}, {@code write 1}. */
-  private final List<String> calls = new ArrayList<>();
-
   /** A rank whose device has this number. */
   public HostPeerDriver(int rank) {
     this(new PeerIdentity("a host", "a process", rank, "device " + rank));
@@ -40,10 +35,6 @@ public class HostPeerDriver implements PeerDriver {
     return held.get();
   }
 
-  List<String> calls() {
-    return calls;
-  }
-
   @Override
   public PeerIdentity identity() {
     return identity;
@@ -56,9 +47,9 @@ public class HostPeerDriver implements PeerDriver {
   public void reach(int ordinal) throws NoPeerAccessException {}
 
   @Override
-  public Allocation allocation(long address) {
-    // the pages around it, so that offsets are not all 0
-    return new Allocation(address & ~4095L, 1L << 40);
+  public long base(long address) {
+    // of the page, so that offsets are not all 0
+    return address & ~4095L;
   }
 
   @Override
@@ -93,13 +84,11 @@ public class HostPeerDriver implements PeerDriver {
     return new CopyStream() {
       @Override
       public void copy(long to, long from, long bytes) {
-        calls.add("copy " + bytes);
         Pointer.memcpy(new At(to), new At(from), bytes);
       }
 
       @Override
       public void await(long word, int value) {
-        calls.add("await " + value);
         long start = System.nanoTime();
         while (new IntPointer(new At(word)).get() - value < 0) {
           if (System.nanoTime() - start > PATIENCE.toNanos()) {
@@ -112,7 +101,6 @@ public class HostPeerDriver implements PeerDriver {
 
       @Override
       public void write(long word, int value) {
-        calls.add("write " + value);
         VarHandle.fullFence();
         new IntPointer(new At(word)).put(value);
       }

@@ -55,8 +55,7 @@ class PeerMemoryGpuTest {
           Tensor mine = Tensors.ones(device, ScalarType.Float, 4);
           NoPeerAccessException refusal =
               catchThrowableOfType(
-                  NoPeerAccessException.class,
-                  () -> PeerMemory.share(rank, device, List.of(mine)));
+                  NoPeerAccessException.class, () -> PeerMemory.share(rank, device, List.of(mine)));
           assertThat(refusal).hasMessage("ranks 0 and 1 share a device");
           return null;
         });
@@ -107,8 +106,12 @@ class PeerMemoryGpuTest {
               copies.copy(address(found), memory.address(peer, 0), found.nbytes());
               copies.write(memory.pulled(shard.rank()), round);
               stream.synchronize();
-              assertThat(found.min().item_double()).as("round %s", round).isEqualTo(2 * round + peer);
-              assertThat(found.max().item_double()).as("round %s", round).isEqualTo(2 * round + peer);
+              assertThat(found.min().item_double())
+                  .as("round %s", round)
+                  .isEqualTo(2 * round + peer);
+              assertThat(found.max().item_double())
+                  .as("round %s", round)
+                  .isEqualTo(2 * round + peer);
             }
             shard.barrier();
           }
@@ -176,8 +179,7 @@ class PeerMemoryGpuTest {
   private static Void run(RendezvousStore store, int number, Rank rank) throws Exception {
     Device device = Device.gpu(number);
     Gpus.bind(device);
-    try (Collectives shard =
-            NcclCollectives.join(store, "shard", device, number, 2, PATIENCE);
+    try (Collectives shard = NcclCollectives.join(store, "shard", device, number, 2, PATIENCE);
         TensorScope scope = new TensorScope()) {
       rank.run(shard, device);
       return null;

@@ -241,8 +241,7 @@ class PeerMemoryTest {
     ThreadRanks.run(
         2,
         rank -> {
-          PeerMemory memory =
-              share(rank, new HostPeerDriver(rank.rank()), List.of(numbers(0, 4)));
+          PeerMemory memory = share(rank, new HostPeerDriver(rank.rank()), List.of(numbers(0, 4)));
           if (rank.rank() == 0) {
             rank.waits().release();
             long start = System.nanoTime();

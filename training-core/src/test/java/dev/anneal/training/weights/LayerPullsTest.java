@@ -85,8 +85,7 @@ class LayerPullsTest {
             for (Visit visit : visits) {
               try (TensorScope scope = new TensorScope()) {
                 FrozenLayer layer = frozen.use(visit.layer(), visit.next());
-                FrozenWeightsTest.assertSame(
-                    layer, resident.use(visit.layer(), FrozenLayers.NONE));
+                FrozenWeightsTest.assertSame(layer, resident.use(visit.layer(), FrozenLayers.NONE));
               }
             }
             assertThat(rank.gathers()).as("gathers of layers").isEqualTo(before);
@@ -128,10 +127,7 @@ class LayerPullsTest {
   }
 
   private static Placement placement(
-      DType stored,
-      Collectives ranks,
-      double ratio,
-      Transport transport) {
+      DType stored, Collectives ranks, double ratio, Transport transport) {
     return new Placement(Device.CPU, stored, DType.FP32, ranks, ratio, transport);
   }
 

@@ -65,13 +65,18 @@ class PeerPullsGpuTest {
 
   @ParameterizedTest
   @CsvSource({
-    "FP8, 0", "FP8, 0.5", "FP8, 1", "BF16, 0", "BF16, 0.5", "BF16, 1", "FP32, 0.37",
+    "FP8, 0",
+    "FP8, 0.5",
+    "FP8, 1",
+    "BF16, 0",
+    "BF16, 0.5",
+    "BF16, 1",
+    "FP32, 0.37",
   })
   void twoThreadsPullWholeLayers(DType dtype, double ratio) throws Exception {
     inTwoThreads(
         PATIENCE,
-        (shard, device) ->
-            PulledLayers.check(shard, device, dtype, ratio, Transport.PEERS));
+        (shard, device) -> PulledLayers.check(shard, device, dtype, ratio, Transport.PEERS));
   }
 
   @ParameterizedTest
@@ -84,8 +89,7 @@ class PeerPullsGpuTest {
             store,
             peer,
             PATIENCE,
-            (shard, device) ->
-                PulledLayers.check(shard, device, dtype, ratio, Transport.PEERS));
+            (shard, device) -> PulledLayers.check(shard, device, dtype, ratio, Transport.PEERS));
       } catch (RuntimeException | Error e) {
         throw new AssertionError("rank 0 failed; rank 1 says: " + peer.output(), e);
       }
@@ -98,8 +102,7 @@ class PeerPullsGpuTest {
   void theGroupGathersTheSameLayers(DType dtype, double ratio) throws Exception {
     inTwoThreads(
         PATIENCE,
-        (shard, device) ->
-            PulledLayers.check(shard, device, dtype, ratio, Transport.COLLECTIVE));
+        (shard, device) -> PulledLayers.check(shard, device, dtype, ratio, Transport.COLLECTIVE));
   }
 
   /** As training does after a failed attempt, in the same process. */

@@ -25,7 +25,9 @@ final class PulledLayers {
   private static final int LAYERS = 6;
   private static final int STEPS = 3;
 
-  /** Layers of 24 million weights; 1001 rows are dealt to no two ranks evenly, and no row is even. */
+  /**
+   * Layers of 24 million weights; 1001 rows are dealt to no two ranks evenly, and no row is even.
+   */
   static final LlamaConfig CONFIG =
       new LlamaConfig(
           64, 1001, 7001, LAYERS, 8, 2, 128, 1e-5, null, 10_000, 64, true, null, List.of());
