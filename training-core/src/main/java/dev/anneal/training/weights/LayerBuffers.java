@@ -211,7 +211,11 @@ final class LayerBuffers implements AutoCloseable {
    */
   @Override
   public void close() {
-    buffers.forEach(buffer -> buffer.ready.await());
+    for (Buffer buffer : buffers) {
+      // again, since a fetch that failed on its way has not come to it
+      copies.record(buffer.ready);
+      buffer.ready.await();
+    }
     if (pulls != null) {
       pulls.close();
     }

@@ -125,7 +125,7 @@ final class LayerPulls implements AutoCloseable {
   /** All pulls are before what the current stream does next. */
   @Override
   public void close() {
-    // a fetch that failed on its way has not joined the streams
+    // a fetch that failed on its way has not joined both streams
     uploads.record(uploaded);
     uploaded.await();
     memory.close();
