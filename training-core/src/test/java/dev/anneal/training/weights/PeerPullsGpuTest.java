@@ -315,7 +315,10 @@ class PeerPullsGpuTest {
     return JavaProcess.start(
         PullingPeer.class,
         folder.resolve("peer.log"),
-        List.of("-Xmx1g"),
+        List.of(
+            "-Xmx1g",
+            "-Dorg.bytedeco.javacpp.maxPhysicalBytes=0",
+            "-Dorg.bytedeco.javacpp.maxBytes=0"),
         List.of(
             store.address().toText(),
             Long.toString(timeout.toSeconds()),
