@@ -10,6 +10,7 @@ import dev.anneal.training.collective.GlooCollectives;
 import dev.anneal.training.collective.NcclCollectives;
 import dev.anneal.training.collective.RendezvousStore;
 import dev.anneal.training.collective.SingleRank;
+import dev.anneal.training.collective.StoreAddress;
 import dev.anneal.training.cuda.GpuMemory;
 import dev.anneal.training.data.SequenceSource;
 import dev.anneal.training.io.LocalOutputFolder;
@@ -31,7 +32,9 @@ import dev.anneal.training.trainer.TrainingListener;
 import dev.anneal.training.trainer.TrainingRun;
 import dev.anneal.training.trainer.TrainingSpec;
 import dev.anneal.training.weights.FrozenWeights.Shard;
+import dev.anneal.training.weights.Transport;
 import java.io.IOException;
+import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -45,12 +48,17 @@ import java.util.stream.Stream;
 import org.bytedeco.pytorch.global.torch_cuda;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
 
 /** Trains a model of random weights for some steps and prints one JSON line of what it measured. */
 @Command(name = "training-benchmark", mixinStandardHelpOptions = true)
 final class TrainingBenchmark implements Callable<Integer> {
   private static final String HOST = "127.0.0.1";
+
+  /** Tells the other processes where the first one's store is. */
+  private static final String STORE = "ANNEAL_BENCH_STORE";
 
   @Option(names = "--name", description = "what the line is called")
   private String name = "anneal";
@@ -123,6 +131,9 @@ final class TrainingBenchmark implements Callable<Integer> {
   @Option(names = "--shard", description = "NONE or NODE")
   private Shard shard = Shard.NONE;
 
+  @Option(names = "--transport", description = "of split weights: ANY, PEERS or COLLECTIVE")
+  private Transport transport = Transport.ANY;
+
   @Option(names = "--checkpoint-every", description = "steps between checkpoints; 0: none")
   private int checkpointEvery;
 
@@ -132,6 +143,12 @@ final class TrainingBenchmark implements Callable<Integer> {
   @Option(names = "--gpus", description = "ranks, each a thread and a GPU of this process")
   private int gpus = 1;
 
+  @Option(names = "--processes", description = "ranks are processes, this one the first of them")
+  private boolean processes;
+
+  @Option(names = "--rank", hidden = true, description = "the one that this process is")
+  private Integer onlyRank;
+
   @Option(names = "--steps", description = "measured steps")
   private int steps = 12;
 
@@ -140,6 +157,8 @@ final class TrainingBenchmark implements Callable<Integer> {
 
   @Option(names = "--predict", description = "print the table of memory and train nothing")
   private boolean predict;
+
+  @Spec private CommandSpec command;
 
   private LocalCheckpoints sink;
 
@@ -153,34 +172,73 @@ final class TrainingBenchmark implements Callable<Integer> {
       print(table());
       return 0;
     }
+    System.setProperty(Transport.PROPERTY, transport.name());
     NativeLibraries.load();
     sink = new LocalCheckpoints(checkpoints);
-    List<List<StepMetrics>> measured = new ArrayList<>();
     Duration timeout = Duration.ofMinutes(2);
-    ExecutorService threads = Executors.newFixedThreadPool(gpus);
+    if (onlyRank != null) {
+      rank(onlyRank, null, StoreAddress.parse(System.getenv(STORE)), timeout);
+      return 0;
+    }
+    List<List<StepMetrics>> measured = new ArrayList<>();
+    List<Process> others = new ArrayList<>();
+    int threadCount = processes ? 1 : gpus;
+    ExecutorService threads = Executors.newFixedThreadPool(threadCount);
     try (RendezvousStore store = gpus > 1 ? RendezvousStore.serve(HOST, timeout) : null) {
+      StoreAddress address = store == null ? null : store.address();
+      for (int i = threadCount; i < gpus; i++) {
+        others.add(start(i, address));
+      }
       List<Future<List<StepMetrics>>> ranks = new ArrayList<>();
-      for (int i = 0; i < gpus; i++) {
+      for (int i = 0; i < threadCount; i++) {
         int rank = i;
-        ranks.add(threads.submit(() -> rank(rank, store, timeout)));
+        ranks.add(threads.submit(() -> rank(rank, store, address, timeout)));
       }
       for (Future<List<StepMetrics>> rank : ranks) {
         measured.add(rank.get());
       }
+      for (Process other : others) {
+        if (other.waitFor() != 0) {
+          throw new IllegalStateException("another rank has failed");
+        }
+      }
     } finally {
       threads.shutdownNow();
+      others.forEach(Process::destroyForcibly);
     }
     print(measured.get(0));
     return 0;
   }
 
-  private List<StepMetrics> rank(int rank, RendezvousStore served, Duration timeout)
-      throws IOException {
+  /** This command in a JVM like this one, as another rank. */
+  private Process start(int rank, StoreAddress address) throws IOException {
+    List<String> line = new ArrayList<>();
+    line.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+    line.addAll(ManagementFactory.getRuntimeMXBean().getInputArguments());
+    line.addAll(List.of("-cp", System.getProperty("java.class.path")));
+    line.add(TrainingBenchmark.class.getName());
+    line.addAll(command.commandLine().getParseResult().originalArgs());
+    line.addAll(List.of("--rank", Integer.toString(rank)));
+    ProcessBuilder builder = new ProcessBuilder(line);
+    // it holds a secret, which other users see in arguments
+    builder.environment().put(STORE, address.toText());
+    // results are the first rank's alone
+    return builder
+        .redirectOutput(ProcessBuilder.Redirect.DISCARD)
+        .redirectError(ProcessBuilder.Redirect.INHERIT)
+        .start();
+  }
+
+  /**
+   * @param served the store, on rank 0
+   */
+  private List<StepMetrics> rank(
+      int rank, RendezvousStore served, StoreAddress address, Duration timeout) throws IOException {
     Device device = device(rank);
     if (device.isGpu()) {
       torch_cuda.set_device((byte) rank);
     }
-    try (RendezvousStore own = rank == 0 ? null : connect(served, timeout);
+    try (RendezvousStore own = rank == 0 ? null : RendezvousStore.connect(address, timeout);
         Collectives world = group(rank == 0 ? served : own, "world", rank, timeout);
         Collectives weights =
             shard == Shard.NONE
@@ -191,10 +249,6 @@ final class TrainingBenchmark implements Callable<Integer> {
       TrainingRun.run(spec(), inputs(data), new Ranks(device, world, weights), recorder);
       return recorder.steps;
     }
-  }
-
-  private static RendezvousStore connect(RendezvousStore served, Duration timeout) {
-    return RendezvousStore.connect(served.address(), timeout);
   }
 
   private Collectives group(RendezvousStore store, String name, int rank, Duration timeout) {

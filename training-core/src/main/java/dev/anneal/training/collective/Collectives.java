@@ -50,6 +50,23 @@ public interface Collectives extends AutoCloseable {
   default void check() {}
 
   /**
+   * Does what puts something into the current stream that waits for peers by other means than these
+   * calls, such as {@link PeerWaits}. It is watched over as they are.
+   *
+   * @param name as messages tell it
+   */
+  default void watched(String name, Runnable work) {
+    check();
+    work.run();
+  }
+
+  /** From now on the group ends {@code waits} when it ends, and ends when they do. */
+  default void include(PeerWaits waits) {}
+
+  /** Ends {@link #include}. */
+  default void exclude(PeerWaits waits) {}
+
+  /**
    * Ends what this rank waits for with an exception, on the host and on its GPU; nothing can be
    * done with the group after. Any thread may call it; it does not wait.
    */

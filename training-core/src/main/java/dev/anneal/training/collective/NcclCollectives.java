@@ -5,8 +5,10 @@ import dev.anneal.training.tensor.NativeErrors;
 import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.tensor.Tensors;
 import java.time.Duration;
+import java.util.List;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
@@ -37,6 +39,9 @@ public final class NcclCollectives implements Collectives {
 
   private static final Duration FAREWELL = Duration.ofSeconds(5);
 
+  private static final String PEER_LEFT =
+      "a peer has left: look for the first error of the other ranks.";
+
   private final ProcessGroupNCCL group;
   private final RendezvousStore store;
   private final String name;
@@ -47,6 +52,7 @@ public final class NcclCollectives implements Collectives {
   private final AllgatherOptions allGather = new AllgatherOptions();
   private final ReduceScatterOptions reduceScatter = new ReduceScatterOptions();
   private final Queue<CUDAEvent> idleEvents = new ConcurrentLinkedQueue<>();
+  private final List<PeerWaits> waits = new CopyOnWriteArrayList<>();
   private final AtomicReference<CollectiveException> failure = new AtomicReference<>();
   private final CallWatch watch;
   private final CountDownLatch aborted = new CountDownLatch(1);
@@ -75,7 +81,7 @@ public final class NcclCollectives implements Collectives {
     allReduce.asyncOp(false);
     allGather.asyncOp(false);
     reduceScatter.asyncOp(false);
-    this.watch = new CallWatch(caller(), timeout, this::requireNoError, this::fail);
+    this.watch = new CallWatch(caller(), timeout, this::requireHealth, this::fail);
   }
 
   /**
@@ -189,7 +195,30 @@ public final class NcclCollectives implements Collectives {
   }
 
   @Override
+  public void watched(String call, Runnable work) {
+    enqueue(call, work);
+  }
+
+  @Override
+  public void include(PeerWaits more) {
+    waits.add(more);
+    if (failure.get() != null) {
+      more.release();
+    }
+  }
+
+  @Override
+  public void exclude(PeerWaits over) {
+    waits.remove(over);
+  }
+
+  @Override
   public void check() {
+    for (PeerWaits wait : waits) {
+      if (wait.areVoid()) {
+        fail(new CollectiveException("%s: %s".formatted(caller(), PEER_LEFT), null));
+      }
+    }
     CollectiveException cause = failure.get();
     if (cause != null) {
       // the stack trace of whoever meets it, with that of the watch behind it
@@ -258,6 +287,7 @@ public final class NcclCollectives implements Collectives {
   /** Takes down the first failure and frees the GPU. */
   private void fail(CollectiveException cause) {
     if (failure.compareAndSet(null, cause)) {
+      waits.forEach(PeerWaits::release);
       // NCCL may wait for calls on the way
       Thread thread = new Thread(this::abortGroup, "abort of " + caller());
       thread.setDaemon(true);
@@ -273,7 +303,12 @@ public final class NcclCollectives implements Collectives {
     }
   }
 
-  private void requireNoError() {
+  private void requireHealth() {
+    for (PeerWaits wait : waits) {
+      if (wait.areEnded()) {
+        throw new IllegalStateException(PEER_LEFT);
+      }
+    }
     ErrorType error = group.getError();
     if (error.value != ErrorType.SUCCESS.value) {
       throw new IllegalStateException(

@@ -1,6 +1,7 @@
 package dev.anneal.training.cuda;
 
 import dev.anneal.training.tensor.Device;
+import org.bytedeco.cuda.cudart.CUstream_st;
 import org.bytedeco.pytorch.Stream;
 import org.bytedeco.pytorch.cuda.CUDAStream;
 import org.bytedeco.pytorch.cuda.CUDAStreamGuard;
@@ -56,6 +57,11 @@ public final class CudaStream implements AutoCloseable {
     if (stream != null) {
       stream.synchronize();
     }
+  }
+
+  /** CUDA's own name for it, which outlives this object; {@code null} on the host. */
+  public CUstream_st handle() {
+    return stream == null ? null : stream.stream();
   }
 
   /** Where it works. */

@@ -116,7 +116,13 @@ public final class EvaluationRun {
       if (!inputs.prompts().isEmpty()) {
         listener.onPhase(GenerationRun.GENERATING);
       }
-      return new Measured(losses, answers(base), alone ? List.of() : answers(adapted));
+      List<Completion> answers = answers(base);
+      List<Completion> adaptedAnswers = alone ? List.of() : answers(adapted);
+      if (spec.isSplit()) {
+        // a rank that is done still has weights that others are going to read
+        ranks.shard().barrier();
+      }
+      return new Measured(losses, answers, adaptedAnswers);
     }
   }
 

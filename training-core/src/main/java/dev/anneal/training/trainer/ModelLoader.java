@@ -22,6 +22,7 @@ import dev.anneal.training.tensor.Tensors;
 import dev.anneal.training.weights.CheckpointWeights;
 import dev.anneal.training.weights.FrozenVocabulary;
 import dev.anneal.training.weights.FrozenWeights;
+import dev.anneal.training.weights.Transport;
 import dev.anneal.training.weights.WantedRows;
 import dev.anneal.training.weights.WeightReader;
 import dev.anneal.training.weights.Weights;
@@ -179,6 +180,11 @@ final class ModelLoader {
       wanted.addAll(whole.wanted());
       weights.stream(wanted, placement.device(), new Progress(Progress.LOADING_WEIGHTS, listener));
       decoder.complete();
+      if (placement.device().isGpu()) {
+        decoder
+            .whyGathered()
+            .ifPresent(why -> listener.onPhase("gathering layers over NCCL, since " + why));
+      }
       return new LoraModel(config, layout, parameters, decoder, vocabulary, norm);
     } catch (RuntimeException | Error e) {
       try (decoder) {
@@ -211,7 +217,7 @@ final class ModelLoader {
     Collectives shard =
         weights.shard() == FrozenWeights.Shard.NONE ? new SingleRank() : ranks.shard();
     return new FrozenWeights.Placement(
-        ranks.device(), weights.dtype(), compute, shard, weights.offloadRatio());
+        ranks.device(), weights.dtype(), compute, shard, weights.offloadRatio(), Transport.asked());
   }
 
   /** As PEFT does: A uniform as {@code kaiming_uniform_(a=sqrt(5))} draws it, B zero. */

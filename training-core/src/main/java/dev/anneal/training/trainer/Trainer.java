@@ -140,6 +140,8 @@ final class Trainer {
               measured,
               new StepTotals.Counted(
                   targetTokens, tokens, DeviceMemory.peakBytes(ranks.device()), signs(listener)));
+      // weights that came from a rank that is gone mean nothing either
+      ranks.check();
       double learningRate =
           spec.updates().optimizer().learningRate() * spec.updates().schedule().factor(step);
       // before the update, so that no broken number reaches the parameters

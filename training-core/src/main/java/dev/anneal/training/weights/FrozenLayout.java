@@ -43,6 +43,11 @@ record FrozenLayout(List<Part> parts, int ranks, int rank) {
       long hostOffset,
       long scaleOffset) {
 
+    /** Where a rank's rows begin in the buffer of a whole layer. */
+    long wholeOffset(int rank) {
+      return wholeOffset + rank * shardBytes();
+    }
+
     /** Bytes of a rank's rows. */
     long shardBytes() {
       return shardRows * rowBytes;

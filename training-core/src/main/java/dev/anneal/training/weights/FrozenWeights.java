@@ -9,6 +9,9 @@ import dev.anneal.training.model.LinearModule;
 import dev.anneal.training.model.LlamaConfig;
 import dev.anneal.training.model.ModuleGroup;
 import dev.anneal.training.model.TensorNames;
+import dev.anneal.training.peer.CudaPeerDriver;
+import dev.anneal.training.peer.NoPeerAccessException;
+import dev.anneal.training.peer.PeerDriver;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
 import dev.anneal.training.weights.FrozenLayout.Part;
@@ -17,6 +20,7 @@ import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.function.LongConsumer;
 import java.util.stream.Stream;
 import org.bytedeco.pytorch.Tensor;
@@ -46,9 +50,22 @@ public final class FrozenWeights implements DecoderWeights {
    * @param ranks those that hold equal parts of every layer, this one among them
    * @param offloadRatio share of this rank's part of every matrix that waits in pinned memory of
    *     the host, 0 to 1; for the host as device it is ordinary memory
+   * @param transport how ranks come by each other's parts
    */
   public record Placement(
-      Device device, DType stored, DType compute, Collectives ranks, double offloadRatio) {
+      Device device,
+      DType stored,
+      DType compute,
+      Collectives ranks,
+      double offloadRatio,
+      Transport transport) {
+
+    /** With any transport. */
+    public Placement(
+        Device device, DType stored, DType compute, Collectives ranks, double offloadRatio) {
+      this(device, stored, compute, ranks, offloadRatio, Transport.ANY);
+    }
+
     FrozenLayout layout(LlamaConfig config) {
       return FrozenLayout.of(config, stored, ranks.worldSize(), ranks.rank(), offloadRatio);
     }
@@ -88,6 +105,7 @@ public final class FrozenWeights implements DecoderWeights {
   private final List<WantedRows> wanted = new ArrayList<>();
   private List<List<Tensor>> scales;
   private List<FrozenLayer> residentLayers;
+  private String whyGathered;
 
   /**
    * Takes the memory: on the host until {@link #close}, on the device in the current tensor scope.
@@ -207,7 +225,20 @@ public final class FrozenWeights implements DecoderWeights {
    * collective.
    */
   public void complete() {
+    boolean onGpu = placement.device().isGpu();
+    complete(onGpu ? new CudaPeerDriver(placement.device()) : null);
+  }
+
+  /**
+   * The same with a way to the device.
+   *
+   * @param driver {@code null} where there is none, as on the host
+   */
+  void complete(PeerDriver driver) {
     scales = shards.gatherScales(placement.ranks());
+    if (layout.ranks() > 1) {
+      connect(driver);
+    }
     if (layout.resident()) {
       residentLayers = new ArrayList<>();
       for (int layer = 0; layer < config.numHiddenLayers(); layer++) {
@@ -224,6 +255,36 @@ public final class FrozenWeights implements DecoderWeights {
     }
   }
 
+  private void connect(PeerDriver driver) {
+    if (placement.transport() == Transport.COLLECTIVE) {
+      whyGathered = Transport.PROPERTY + " says so";
+      return;
+    }
+    try {
+      if (driver == null) {
+        throw new NoPeerAccessException("they compute on the host");
+      }
+      buffers.pullBy(driver);
+    } catch (NoPeerAccessException e) {
+      if (placement.transport() == Transport.PEERS) {
+        throw new IllegalStateException(
+            "Ranks cannot read weights out of each other's memory: %s. Leave %s unset to gather them."
+                .formatted(e.getMessage(), Transport.PROPERTY),
+            e);
+      }
+      whyGathered = e.getMessage();
+    }
+  }
+
+  /**
+   * Why layers that are split over ranks are gathered by the group, once they are {@link
+   * #complete}; empty where ranks read them out of each other's memory, and where they are not
+   * split.
+   */
+  public Optional<String> whyGathered() {
+    return Optional.ofNullable(whyGathered);
+  }
+
   @Override
   public FrozenLayer use(int layer, int next) {
     return buffers == null
@@ -233,12 +294,13 @@ public final class FrozenWeights implements DecoderWeights {
 
   /**
    * Shares what belongs to no layer in the way of the layers, which are split. Every rank shares
-   * the same things in the same order.
+   * the same things in the same order, before {@link #complete}.
    *
    * @param part {@code [n]} of uint8, contiguous and of the same size on every rank
    */
   SharedPart share(Tensor part) {
-    return whole -> buffers.gather(whole, part);
+    int other = buffers.share(part);
+    return whole -> buffers.bring(other, whole);
   }
 
   private FrozenLayer frozenLayer(int layer, List<Tensor> matrices) {

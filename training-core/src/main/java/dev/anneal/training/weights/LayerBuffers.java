@@ -4,6 +4,9 @@ import dev.anneal.training.collective.Collectives;
 import dev.anneal.training.cuda.CudaEvent;
 import dev.anneal.training.cuda.CudaStream;
 import dev.anneal.training.model.FrozenLayers;
+import dev.anneal.training.peer.NoPeerAccessException;
+import dev.anneal.training.peer.PeerDriver;
+import dev.anneal.training.peer.PeerMemory;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.TensorScope;
@@ -16,8 +19,8 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
  * Brings whole layers together in two buffers: while one is computed with, a stream of its own
- * copies this rank's part of the next into the other and gathers the rest. Events keep the streams
- * from each other's buffers; the host waits for neither.
+ * brings the next into the other, by {@link LayerPulls} or by gathers. Events keep the streams from
+ * each other's buffers; the host waits for neither.
  */
 final class LayerBuffers implements AutoCloseable {
   /** One that is computed with, and one that is written. */
@@ -28,6 +31,8 @@ final class LayerBuffers implements AutoCloseable {
       Part part, Tensor weight, Tensor whole, Tensor mine, Tensor device, List<Tensor> host) {}
 
   private static final class Buffer {
+    final int number;
+    final Tensor bytes;
     final List<Target> targets = new ArrayList<>();
 
     /** What is in the buffer is complete. */
@@ -38,7 +43,9 @@ final class LayerBuffers implements AutoCloseable {
 
     int layer = FrozenLayers.NONE;
 
-    Buffer(Device device) {
+    Buffer(int number, Tensor bytes, Device device) {
+      this.number = number;
+      this.bytes = bytes;
       ready = new CudaEvent(device);
       released = new CudaEvent(device);
       // the memory may still be in use by what the current stream was given before
@@ -47,6 +54,8 @@ final class LayerBuffers implements AutoCloseable {
   }
 
   private final FrozenLayout layout;
+  private final LayerShards shards;
+  private final Device device;
   private final Collectives ranks;
   private final CudaStream copies;
   private final List<Buffer> buffers = new ArrayList<>();
@@ -63,7 +72,13 @@ final class LayerBuffers implements AutoCloseable {
   /** That gather is done. */
   private final CudaEvent gathered;
 
+  /** This rank's parts of what belongs to no layer. */
+  private final List<Tensor> others = new ArrayList<>();
+
   private Buffer current;
+
+  /** {@code null} where the group gathers. */
+  private LayerPulls pulls;
 
   /** Two buffers in the current tensor scope. */
   LayerBuffers(
@@ -74,6 +89,8 @@ final class LayerBuffers implements AutoCloseable {
       Collectives ranks,
       Device device) {
     this.layout = layout;
+    this.shards = shards;
+    this.device = device;
     this.ranks = ranks;
     this.copies = CudaStream.of(device);
     this.asked = new CudaEvent(device);
@@ -84,13 +101,27 @@ final class LayerBuffers implements AutoCloseable {
       onHost.add(layout.parts().stream().map(p -> shards.onHost(index, p)).toList());
     }
     for (int i = 0; i < COUNT; i++) {
-      Buffer buffer = new Buffer(device);
       Tensor bytes = Tensors.empty(device, ScalarType.Byte, layout.wholeBytes());
+      Buffer buffer = new Buffer(i, bytes, device);
       for (int p = 0; p < layout.parts().size(); p++) {
         buffer.targets.add(target(bytes, layout.parts().get(p), dtype, onHost.get(0).get(p)));
       }
       buffers.add(buffer);
     }
+  }
+
+  /**
+   * From now on layers are pulled from the other ranks' memory. A collective, to be called when the
+   * shards are written and before the first {@link #use}.
+   *
+   * @throws NoPeerAccessException on all ranks alike, if they cannot; then they gather
+   */
+  void pullBy(PeerDriver driver) throws NoPeerAccessException {
+    List<Tensor> shared = new ArrayList<>(shards.onDevice());
+    buffers.forEach(buffer -> shared.add(buffer.bytes));
+    shared.addAll(others);
+    PeerMemory memory = PeerMemory.share(ranks, device, driver, shared);
+    pulls = new LayerPulls(layout, shards, onDevice.size(), ranks, device, copies, memory);
   }
 
   private Target target(Tensor bytes, Part part, DType dtype, List<Tensor> hostPieces) {
@@ -150,15 +181,23 @@ final class LayerBuffers implements AutoCloseable {
     try (TensorScope scope = new TensorScope();
         CudaStream.Use on = copies.use()) {
       buffer.released.await();
-      for (int p = 0; p < buffer.targets.size(); p++) {
-        fetch(onDevice.get(layer).get(p), onHost.get(layer).get(p), buffer.targets.get(p));
+      if (pulls != null) {
+        pulls.fetch(layer, buffer.number, buffer.released);
+      } else {
+        gather(layer, buffer);
       }
       buffer.ready.record();
     }
     buffer.layer = layer;
   }
 
-  private void fetch(Tensor device, List<Tensor> host, Target target) {
+  private void gather(int layer, Buffer buffer) {
+    for (int p = 0; p < buffer.targets.size(); p++) {
+      gather(onDevice.get(layer).get(p), onHost.get(layer).get(p), buffer.targets.get(p));
+    }
+  }
+
+  private void gather(Tensor device, List<Tensor> host, Target target) {
     Tensor mine = device;
     if (layout.ranks() == 1 || !host.isEmpty()) {
       mine = target.mine();
@@ -172,17 +211,30 @@ final class LayerBuffers implements AutoCloseable {
     }
   }
 
+  /** Takes down a part of what belongs to no layer, for {@link #bring}: before {@link #pullBy}. */
+  int share(Tensor part) {
+    others.add(part);
+    return others.size() - 1;
+  }
+
   /**
-   * Gathers what belongs to no layer, on the stream of the layers: one communicator serves one
-   * stream. It begins when what the current stream has been given is done, because that may still
-   * use the memory of {@code whole}, and the current stream goes on when it is over.
+   * Brings all parts of what belongs to no layer together, on the stream of the layers: one
+   * communicator serves one stream. It begins when what the current stream has been given is done,
+   * because that may still use the memory of {@code whole}, and the current stream goes on when it
+   * is over.
+   *
+   * @param other what {@link #share} gave
    */
-  void gather(Tensor whole, Tensor part) {
+  void bring(int other, Tensor whole) {
     asked.record();
     try (CudaStream.Use on = copies.use()) {
       asked.await();
       try {
-        ranks.allGatherInto(whole, part);
+        if (pulls != null) {
+          pulls.pull(onDevice.size() + COUNT + other, whole);
+        } else {
+          ranks.allGatherInto(whole, others.get(other));
+        }
       } finally {
         gathered.record();
       }
@@ -198,8 +250,9 @@ final class LayerBuffers implements AutoCloseable {
   }
 
   /**
-   * The current stream may write where the buffers and the shards were. The host waits for nothing
-   * here either: after a failure what is on its way may wait for a rank that is gone.
+   * The current stream may write where the buffers and the shards were, and no rank reads them any
+   * more; for that the host waits as {@link PeerMemory#close} says. It waits for nothing else:
+   * after a failure what is on its way may wait for a rank that is gone.
    */
   @Override
   public void close() {
@@ -208,9 +261,11 @@ final class LayerBuffers implements AutoCloseable {
       copies.record(last);
       last.await();
     }
+    if (pulls != null) {
+      pulls.close();
+    }
     copies.close();
     for (Buffer buffer : buffers) {
-      buffer.ready.await();
       buffer.ready.close();
       buffer.released.close();
     }

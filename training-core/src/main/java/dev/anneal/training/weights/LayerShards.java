@@ -91,6 +91,11 @@ final class LayerShards implements AutoCloseable {
     }
   }
 
+  /** This rank's rows that lie on the device, a tensor of bytes a layer. */
+  List<Tensor> onDevice() {
+    return List.copyOf(device);
+  }
+
   /** This rank's rows of a matrix that lie on the device, as {@code [n]} bytes. */
   Tensor onDevice(int layer, Part part) {
     return device.get(layer).narrow(0, part.deviceOffset(), part.deviceBytes());

@@ -33,16 +33,16 @@ import org.junit.jupiter.params.provider.MethodSource;
 /** Wherever the layers lie, they are the same. */
 @ExtendWith(InTensorScope.class)
 class FrozenWeightsTest {
-  private static final int LAYERS = 5;
+  static final int LAYERS = 5;
 
   /** 50, 24, 80 and 24 rows: none of three ranks and none of seven divides all of them. */
   static final LlamaConfig CONFIG =
       new LlamaConfig(37, 24, 40, LAYERS, 3, 1, 10, 1e-5, null, 10_000, 64, true, null, List.of());
 
-  private static final WeightReader WEIGHTS = new LoudWeights(4);
+  static final WeightReader WEIGHTS = new LoudWeights(4);
 
   /** A visit of a layer, and the one that is announced to follow. */
-  private record Visit(int layer, int next) {}
+  record Visit(int layer, int next) {}
 
   static Stream<Arguments> storages() {
     List<Arguments> storages = new ArrayList<>();
@@ -77,7 +77,7 @@ class FrozenWeightsTest {
   }
 
   /** Two steps, then layers in no order and announcements that do not come true. */
-  private static List<Visit> visits() {
+  static List<Visit> visits() {
     List<Visit> visits = new ArrayList<>();
     for (int step = 0; step < 2; step++) {
       for (int layer = 0; layer < LAYERS; layer++) {

@@ -1,6 +1,7 @@
 package dev.anneal.training.weights;
 
 import dev.anneal.training.collective.GatheringOnly;
+import dev.anneal.training.collective.PeerWaits;
 import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.tensor.Tensors;
 import java.util.ArrayList;
@@ -14,7 +15,7 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch_cuda;
 
 /** Ranks that are threads of one process and read each other's tensors. */
-final class ThreadRanks {
+public final class ThreadRanks {
   private final CyclicBarrier barrier;
   private final Tensor[] shards;
 
@@ -24,12 +25,12 @@ final class ThreadRanks {
   }
 
   /** What one rank does; its result is handed to the test's own thread. */
-  interface Work<T> {
-    T run(Rank rank);
+  public interface Work<T> {
+    T run(Rank rank) throws Exception;
   }
 
   /** Runs {@code work} as every rank at a time and gives their results in order. */
-  static <T> List<T> run(int worldSize, Work<T> work) {
+  public static <T> List<T> run(int worldSize, Work<T> work) {
     ThreadRanks ranks = new ThreadRanks(worldSize);
     List<CompletableFuture<T>> running = new ArrayList<>();
     for (int i = 0; i < worldSize; i++) {
@@ -52,9 +53,10 @@ final class ThreadRanks {
   }
 
   /** One of them. */
-  final class Rank implements GatheringOnly {
+  public final class Rank implements GatheringOnly {
     private final int rank;
     private int gathers;
+    private PeerWaits waits;
 
     private Rank(int rank) {
       this.rank = rank;
@@ -63,6 +65,21 @@ final class ThreadRanks {
     /** How often it has gathered. */
     int gathers() {
       return gathers;
+    }
+
+    /** What it is to end when it ends; {@code null} if nothing. */
+    public PeerWaits waits() {
+      return waits;
+    }
+
+    @Override
+    public void include(PeerWaits more) {
+      waits = more;
+    }
+
+    @Override
+    public void exclude(PeerWaits over) {
+      waits = null;
     }
 
     @Override

@@ -1,0 +1,254 @@
+package dev.anneal.training.peer;
+
+import dev.anneal.training.collective.Collectives;
+import dev.anneal.training.collective.PeerWaits;
+import dev.anneal.training.cuda.CudaEvent;
+import dev.anneal.training.cuda.CudaStream;
+import dev.anneal.training.peer.SharedPage.Word;
+import dev.anneal.training.tensor.Device;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.locks.LockSupport;
+import org.bytedeco.pytorch.Tensor;
+
+/**
+ * Tensors of all ranks of a group, each of which lies where the other ranks read it directly: no
+ * collective, no kernel. Ranks are threads of one process or processes of one host, each on a
+ * device of its own.
+ *
+ * <p>What a rank shares stays as it is, or is written in an order that the ranks keep by {@link
+ * #ready} and {@link #pulled}. When the group ends, whatever waits for these is freed, and what it
+ * has read is void.
+ */
+public final class PeerMemory implements AutoCloseable {
+  /** Where page-locked numbers lie that all processes of a host see. */
+  static final Path SHARED_FOLDER = Path.of("/dev/shm");
+
+  /** How long a rank that leaves waits for its peers. */
+  private static final Duration FAREWELL = Duration.ofSeconds(5);
+
+  private static final Duration PAUSE = Duration.ofMillis(2);
+
+  private final Collectives ranks;
+  private final Device device;
+  private final PeerDriver driver;
+  private final SharedPage page;
+  private final long mapped;
+  private final long[][] addresses;
+  private final long[][] sizes;
+  private final OpenedMemory opened;
+  private final PeerWaits waits = new Waits();
+
+  private volatile int sequence;
+  private CudaEvent end;
+  private boolean released;
+  private volatile boolean closed;
+
+  /**
+   * @param mapped the device's address of {@code page}
+   * @param addresses of every rank's tensors, in this process
+   */
+  PeerMemory(
+      Collectives ranks,
+      Device device,
+      PeerDriver driver,
+      SharedPage page,
+      long mapped,
+      long[][] addresses,
+      long[][] sizes,
+      OpenedMemory opened) {
+    this.ranks = ranks;
+    this.device = device;
+    this.driver = driver;
+    this.page = page;
+    this.mapped = mapped;
+    this.addresses = addresses;
+    this.sizes = sizes;
+    this.opened = opened;
+    ranks.include(waits);
+  }
+
+  /**
+   * Shares {@code tensors} with the other ranks. A collective, which waits for the device first:
+   * what they hold is there for all when it returns.
+   *
+   * @param device this rank's, the current one of the calling thread
+   * @param tensors contiguous; as many on every rank, which stay until {@link #close}
+   * @throws NoPeerAccessException on all ranks alike, if any of them cannot read another's
+   */
+  public static PeerMemory share(Collectives ranks, Device device, List<Tensor> tensors)
+      throws NoPeerAccessException {
+    return share(ranks, device, new CudaPeerDriver(device), tensors);
+  }
+
+  /** The same by another way to the device. */
+  public static PeerMemory share(
+      Collectives ranks, Device device, PeerDriver driver, List<Tensor> tensors)
+      throws NoPeerAccessException {
+    return new Introduction(ranks, device, driver, SHARED_FOLDER).share(tensors);
+  }
+
+  /** How many ranks there are. */
+  public int size() {
+    return ranks.worldSize();
+  }
+
+  /** This one. */
+  public int rank() {
+    return ranks.rank();
+  }
+
+  /** The {@code i}-th rank to read of, so that no two ranks begin with the same; itself last. */
+  public int inRing(int i) {
+    return (rank() + 1 + i) % size();
+  }
+
+  /** Where {@code rank}'s tensor number {@code tensor} begins. */
+  public long address(int rank, int tensor) {
+    return addresses[rank][tensor];
+  }
+
+  /** Copies and waits of {@code stream}. */
+  public CopyStream on(CudaStream stream) {
+    return driver.on(stream);
+  }
+
+  /**
+   * Brings the ranks' tensors number {@code tensor}, all of one size, end to end in their order.
+   *
+   * @param whole contiguous, of as many bytes as they have together
+   * @param stream that does it, behind what it was given before
+   */
+  public void pull(int tensor, Tensor whole, CudaStream stream) {
+    long bytes = sizes[rank()][tensor];
+    if (whole.nbytes() != size() * bytes) {
+      throw new IllegalArgumentException(
+          "%s parts of %s bytes are not %s bytes".formatted(size(), bytes, whole.nbytes()));
+    }
+    long to = whole.data_ptr().address();
+    CopyStream copies = on(stream);
+    try (CudaStream.Use use = stream.use()) {
+      ranks.watched(
+          "pull",
+          () -> {
+            for (int i = 0; i < size(); i++) {
+              int rank = inRing(i);
+              copies.copy(to + rank * bytes, address(rank, tensor), bytes);
+            }
+          });
+    }
+  }
+
+  /** The number of the next thing that ranks do in the same order; the first is 1. */
+  public int next() {
+    // only this rank's thread writes it
+    int next = sequence + 1;
+    sequence = next;
+    return next;
+  }
+
+  /** Address of the last number for which {@code rank} has something ready. */
+  public long ready(int rank) {
+    return mapped + page.offset(Word.READY, rank);
+  }
+
+  /** Address of the last number for which {@code rank} has all that it pulls. */
+  public long pulled(int rank) {
+    return mapped + page.offset(Word.PULLED, rank);
+  }
+
+  /**
+   * To be called before what this rank shares is freed, with all pulls before what the current
+   * stream does next. Waits until no peer pulls any more, for 5 seconds at most, so that a rank
+   * that fails can say so; a peer that goes on after that learns from its group that what it reads
+   * is void. Ranks that succeed meet before.
+   */
+  @Override
+  public void close() {
+    end = new CudaEvent(device);
+    end.record();
+    boolean met = isFarewell();
+    if (!met) {
+      page.set(Word.STATE, rank(), SharedPage.GONE);
+    }
+    synchronized (this) {
+      closed = true;
+      if (!met || released) {
+        // the group is still to end, or has ended: its thread cleans up behind the last wait
+        return;
+      }
+      released = true;
+    }
+    ranks.exclude(waits);
+    dispose();
+  }
+
+  /** Whether all ranks have come here, and their devices with all that they pull. */
+  private boolean isFarewell() {
+    long since = System.nanoTime();
+    while (!page.isEnded()
+        && !page.anyIn(SharedPage.GONE)
+        && System.nanoTime() - since < FAREWELL.toNanos()) {
+      if (end.isDone()) {
+        page.set(Word.STATE, rank(), SharedPage.DONE);
+      }
+      if (!page.anyIn(SharedPage.HERE)) {
+        return true;
+      }
+      LockSupport.parkNanos(PAUSE.toNanos());
+    }
+    return false;
+  }
+
+  private void dispose() {
+    end.close();
+    opened.close();
+    driver.unmap(page.memory());
+  }
+
+  /** What the group sees. */
+  private final class Waits implements PeerWaits {
+    @Override
+    public boolean areEnded() {
+      return page.isEnded();
+    }
+
+    @Override
+    public boolean areVoid() {
+      return page.isEnded() || page.anyIn(SharedPage.GONE);
+    }
+
+    @Override
+    public void release() {
+      synchronized (PeerMemory.this) {
+        if (released) {
+          return;
+        }
+        released = true;
+      }
+      page.end();
+      Thread thread = new Thread(this::free, "release of rank " + rank());
+      thread.setDaemon(true);
+      thread.start();
+    }
+
+    /** Again and again: streams that go on write their own numbers over what freed them. */
+    private void free() {
+      do {
+        page.free(sequence);
+        LockSupport.parkNanos(PAUSE.toNanos());
+      } while (!closed || !isOver());
+      dispose();
+    }
+
+    private boolean isOver() {
+      try {
+        return end.isDone();
+      } catch (RuntimeException e) {
+        // the device has failed and does nothing any more
+        return true;
+      }
+    }
+  }
+}

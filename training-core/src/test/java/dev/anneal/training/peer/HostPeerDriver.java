@@ -1,0 +1,117 @@
+package dev.anneal.training.peer;
+
+import dev.anneal.training.cuda.CudaStream;
+import java.lang.invoke.VarHandle;
+import java.nio.ByteBuffer;
+import java.time.Duration;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.bytedeco.javacpp.BytePointer;
+import org.bytedeco.javacpp.IntPointer;
+import org.bytedeco.javacpp.Pointer;
+
+/**
+ * Ranks that are threads of the tests' process and have their tensors in its memory. What a stream
+ * would do later is done at once, and what it would wait for is waited for.
+ */
+public class HostPeerDriver implements PeerDriver {
+  private static final Duration PATIENCE = Duration.ofSeconds(30);
+
+  private final PeerIdentity identity;
+
+  /** What is open or mapped now. */
+  private final AtomicInteger held = new AtomicInteger();
+
+  /** A rank whose device has this number. */
+  public HostPeerDriver(int rank) {
+    this(new PeerIdentity("a host", "a process", rank, "device " + rank));
+  }
+
+  HostPeerDriver(PeerIdentity identity) {
+    this.identity = identity;
+  }
+
+  /** How much is still open or mapped. */
+  public int held() {
+    return held.get();
+  }
+
+  @Override
+  public PeerIdentity identity() {
+    return identity;
+  }
+
+  @Override
+  public void synchronize() {}
+
+  @Override
+  public void reach(int ordinal) throws NoPeerAccessException {}
+
+  @Override
+  public long base(long address) {
+    // of the page, so that offsets are not all 0
+    return address & ~4095L;
+  }
+
+  @Override
+  public byte[] export(long base) {
+    return ByteBuffer.allocate(HANDLE_BYTES).putLong(base).array();
+  }
+
+  @Override
+  public long open(byte[] handle) throws NoPeerAccessException {
+    held.incrementAndGet();
+    return ByteBuffer.wrap(handle).getLong();
+  }
+
+  @Override
+  public void close(long opened) {
+    held.decrementAndGet();
+  }
+
+  @Override
+  public long map(ByteBuffer memory) throws NoPeerAccessException {
+    held.incrementAndGet();
+    return new BytePointer(memory).address();
+  }
+
+  @Override
+  public void unmap(ByteBuffer memory) {
+    held.decrementAndGet();
+  }
+
+  @Override
+  public CopyStream on(CudaStream stream) {
+    return new CopyStream() {
+      @Override
+      public void copy(long to, long from, long bytes) {
+        Pointer.memcpy(new At(to), new At(from), bytes);
+      }
+
+      @Override
+      public void await(long word, int value) {
+        long start = System.nanoTime();
+        while (new IntPointer(new At(word)).get() - value < 0) {
+          if (System.nanoTime() - start > PATIENCE.toNanos()) {
+            throw new IllegalStateException("nobody has written " + value);
+          }
+          VarHandle.fullFence();
+          Thread.onSpinWait();
+        }
+      }
+
+      @Override
+      public void write(long word, int value) {
+        VarHandle.fullFence();
+        new IntPointer(new At(word)).put(value);
+      }
+    };
+  }
+
+  /** A raw address. */
+  private static final class At extends Pointer {
+    At(long address) {
+      super((Pointer) null);
+      this.address = address;
+    }
+  }
+}

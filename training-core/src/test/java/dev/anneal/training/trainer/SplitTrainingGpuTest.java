@@ -1,0 +1,81 @@
+package dev.anneal.training.trainer;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.anneal.training.kernel.Matmul;
+import dev.anneal.training.model.Llama.Activations;
+import dev.anneal.training.tensor.DType;
+import dev.anneal.training.weights.FrozenWeights.Shard;
+import dev.anneal.training.weights.Transport;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** How two GPUs come by the layers that they share changes no number of a run. */
+@Tag("gpu")
+class SplitTrainingGpuTest {
+  private static ReferenceRun reference;
+
+  @TempDir Path output;
+
+  @BeforeAll
+  static void load() throws IOException {
+    NcclRanks.assumeGpus(2);
+    reference = ReferenceRun.load();
+  }
+
+  @AfterEach
+  void forget() {
+    System.clearProperty(Transport.PROPERTY);
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "FP8, 0, CHECKPOINT", "FP8, 0.5, CHECKPOINT", "FP8, 1, KEEP",
+    "BF16, 0, KEEP", "BF16, 0.5, CHECKPOINT", "BF16, 1, CHECKPOINT"
+  })
+  void pulledGatheredAndWholeLayersGiveTheSame(DType base, double ratio, String activations)
+      throws Exception {
+    Recipe recipe =
+        Recipe.from(reference.spec(2))
+            .computeDtype(DType.BF16)
+            .baseDtype(base)
+            .matmul(base == DType.FP8 ? Matmul.FP8 : Matmul.COMPUTE)
+            .activations(activations.equals("KEEP") ? Activations.KEEP : Activations.CHECKPOINT);
+    List<Double> whole = losses(recipe.shard(Shard.NONE), Transport.ANY);
+    recipe.shard(Shard.NODE).offloadRatio(ratio);
+    List<Double> gathered = losses(recipe, Transport.COLLECTIVE);
+    List<Double> pulled = losses(recipe, Transport.PEERS);
+    assertThat(gathered).as("gathered against whole").isEqualTo(whole);
+    assertThat(pulled).as("pulled against gathered").isEqualTo(gathered).isNotEmpty();
+  }
+
+  /** Losses and norms of rank 0, after those of both were found equal. */
+  private List<Double> losses(Recipe recipe, Transport transport) throws Exception {
+    System.setProperty(Transport.PROPERTY, transport.name().toLowerCase(Locale.ROOT));
+    TrainingSpec spec = recipe.spec();
+    List<List<StepMetrics>> steps =
+        NcclRanks.run(
+            2,
+            ranks -> reference.train(spec, ranks, output.resolve(transport + "-" + ranks.rank())));
+    assertThat(numbers(steps.get(1))).as("rank 1's numbers").isEqualTo(numbers(steps.get(0)));
+    return numbers(steps.get(0));
+  }
+
+  private static List<Double> numbers(List<StepMetrics> steps) {
+    List<Double> numbers = new ArrayList<>();
+    for (StepMetrics step : steps) {
+      numbers.add(step.loss());
+      numbers.add(step.gradNorm());
+    }
+    return numbers;
+  }
+}

@@ -1,0 +1,329 @@
+package dev.anneal.training.weights;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.anneal.training.JavaProcess;
+import dev.anneal.training.collective.CollectiveException;
+import dev.anneal.training.collective.Collectives;
+import dev.anneal.training.collective.NcclCollectives;
+import dev.anneal.training.collective.RendezvousStore;
+import dev.anneal.training.cuda.Gpus;
+import dev.anneal.training.model.FrozenLayers;
+import dev.anneal.training.tensor.DType;
+import dev.anneal.training.tensor.Device;
+import dev.anneal.training.tensor.TensorScope;
+import dev.anneal.training.tensor.Tensors;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** Layers that two GPUs pull out of each other's memory, as two threads or two processes. */
+@Tag("gpu")
+@Timeout(value = 180, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+class PeerPullsGpuTest {
+  private static final Duration PATIENCE = Duration.ofSeconds(90);
+  private static final Duration SOON = Duration.ofSeconds(15);
+
+  @TempDir Path folder;
+
+  private interface Rank {
+    void run(Collectives shard, Device device) throws Exception;
+  }
+
+  @BeforeAll
+  static void twoGpus() {
+    Gpus.require(2);
+  }
+
+  @AfterEach
+  void noFileIsLeft() throws IOException {
+    try (Stream<Path> shared = Files.list(Path.of("/dev/shm"))) {
+      assertThat(shared.filter(f -> f.getFileName().toString().startsWith("anneal-peers")))
+          .as("pages in /dev/shm")
+          .isEmpty();
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "FP8, 0",
+    "FP8, 0.5",
+    "FP8, 1",
+    "BF16, 0",
+    "BF16, 0.5",
+    "BF16, 1",
+    "FP32, 0.37",
+  })
+  void twoThreadsPullWholeLayers(DType dtype, double ratio) throws Exception {
+    inTwoThreads(
+        PATIENCE,
+        (shard, device) -> PulledLayers.check(shard, device, dtype, ratio, Transport.PEERS));
+  }
+
+  @ParameterizedTest
+  @CsvSource({"FP8, 0", "FP8, 0.5", "FP8, 1", "BF16, 0", "BF16, 0.5", "BF16, 1"})
+  void twoProcessesPullWholeLayers(DType dtype, double ratio) throws Exception {
+    try (RendezvousStore store = RendezvousStore.serve(PullingPeer.HOST, PATIENCE);
+        JavaProcess peer = peer(store, PATIENCE, dtype, ratio, "check")) {
+      try {
+        inProcess(
+            store,
+            peer,
+            PATIENCE,
+            (shard, device) -> PulledLayers.check(shard, device, dtype, ratio, Transport.PEERS));
+      } catch (RuntimeException | Error e) {
+        throw new AssertionError("rank 0 failed; rank 1 says: " + peer.output(), e);
+      }
+      assertThat(peer.await(PATIENCE)).as(peer.output()).isZero();
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({"FP8, 0", "FP8, 0.5"})
+  void theGroupGathersTheSameLayers(DType dtype, double ratio) throws Exception {
+    inTwoThreads(
+        PATIENCE,
+        (shard, device) -> PulledLayers.check(shard, device, dtype, ratio, Transport.COLLECTIVE));
+  }
+
+  /** As training does after a failed attempt, in the same process. */
+  @Test
+  void layersArePulledAgainAndAgain() throws Exception {
+    inTwoThreads(
+        PATIENCE,
+        (shard, device) -> {
+          for (int run = 0; run < 3; run++) {
+            PulledLayers.check(shard, device, DType.FP8, 0.5, Transport.PEERS);
+          }
+        });
+  }
+
+  @ParameterizedTest
+  @CsvSource({"0", "0.5"})
+  void aThreadThatFailsFreesItsPeer(double ratio) throws Exception {
+    inTwoThreads(
+        PATIENCE,
+        (shard, device) -> {
+          try (FrozenWeights frozen = load(shard, device, ratio)) {
+            frozen.use(0, 1);
+            if (shard.rank() == 0) {
+              assertEndsSoon(shard, device, frozen);
+            }
+            // the other one leaves as after an exception: its weights first, then its group
+          }
+        });
+  }
+
+  @Test
+  void aThreadThatHangsIsNoticedInTime() throws Exception {
+    CountDownLatch noticed = new CountDownLatch(1);
+    inTwoThreads(
+        SOON,
+        (shard, device) -> {
+          try (FrozenWeights frozen = load(shard, device, 0.5)) {
+            frozen.use(0, FrozenLayers.NONE);
+            if (shard.rank() == 1) {
+              assertThat(noticed.await(60, TimeUnit.SECONDS)).isTrue();
+              return;
+            }
+            assertEndsSoon(shard, device, frozen);
+            assertThatThrownBy(shard::check)
+                .hasMessageContaining("waited 15 s for its peers in bringing a layer together");
+          } finally {
+            noticed.countDown();
+          }
+        });
+  }
+
+  @Test
+  void abortFreesWhoWaits() throws Exception {
+    CountDownLatch aborted = new CountDownLatch(1);
+    inTwoThreads(
+        PATIENCE,
+        (shard, device) -> {
+          try (FrozenWeights frozen = load(shard, device, 1)) {
+            frozen.use(0, FrozenLayers.NONE);
+            if (shard.rank() == 1) {
+              assertThat(aborted.await(60, TimeUnit.SECONDS)).isTrue();
+              return;
+            }
+            Thread sibling = new Thread(() -> abortIn(shard, Duration.ofSeconds(1)));
+            sibling.start();
+            assertEndsSoon(shard, device, frozen);
+          } finally {
+            aborted.countDown();
+          }
+        });
+  }
+
+  @Test
+  void aProcessThatDiesIsNoticedInTime() throws Exception {
+    assertNoticed(0.5, JavaProcess::kill);
+  }
+
+  @Test
+  void aProcessThatHangsIsNoticedInTime() throws Exception {
+    assertNoticed(1, JavaProcess::freeze);
+  }
+
+  /** A rank's memory outlives its process for whoever has it open; that nothing hangs counts. */
+  @Test
+  void aProcessThatDiesWhileOthersReadItsDeviceHangsNobody() throws Exception {
+    try (RendezvousStore store = RendezvousStore.serve(PullingPeer.HOST, PATIENCE);
+        JavaProcess peer = peer(store, PATIENCE, DType.FP8, 0, "idle")) {
+      inProcess(
+          store,
+          peer,
+          SOON,
+          (shard, device) -> {
+            try (FrozenWeights frozen = load(shard, device, 0)) {
+              await(peer, PullingPeer.IDLE);
+              peer.kill();
+              Tensor busy = Tensors.ones(device, ScalarType.BFloat16, 64, 64);
+              for (int layer = 0; layer < 4; layer++) {
+                PulledLayers.visit(frozen, layer, layer + 1, device, busy, 1).item_double();
+              }
+            } catch (RuntimeException e) {
+              // an error is as good
+              System.out.println("after the death of the peer: " + e.getMessage());
+            }
+          });
+    }
+  }
+
+  private interface Loss {
+    void strike(JavaProcess peer) throws Exception;
+  }
+
+  private void assertNoticed(double ratio, Loss loss) throws Exception {
+    try (RendezvousStore store = RendezvousStore.serve(PullingPeer.HOST, PATIENCE);
+        JavaProcess peer = peer(store, PATIENCE, DType.FP8, ratio, "idle")) {
+      inProcess(
+          store,
+          peer,
+          SOON,
+          (shard, device) -> {
+            try (FrozenWeights frozen = load(shard, device, ratio)) {
+              frozen.use(0, FrozenLayers.NONE);
+              await(peer, PullingPeer.IDLE);
+              loss.strike(peer);
+              assertEndsSoon(shard, device, frozen);
+            }
+          });
+    }
+  }
+
+  private static void await(JavaProcess peer, String word)
+      throws IOException, InterruptedException {
+    long start = System.nanoTime();
+    while (!peer.output().contains(word)) {
+      assertThat(System.nanoTime() - start)
+          .as("nanoseconds until the peer says %s; it says: %s", word, peer.output())
+          .isLessThan(PATIENCE.toNanos());
+      Thread.sleep(50);
+    }
+  }
+
+  /** Waits on the host for layers that the peer does not bring. */
+  private static void assertEndsSoon(Collectives shard, Device device, FrozenWeights frozen) {
+    long start = System.nanoTime();
+    Tensor busy = Tensors.ones(device, ScalarType.BFloat16, 64, 64);
+    assertThatThrownBy(
+            () -> {
+              while (true) {
+                for (int layer = 0; layer < 6; layer++) {
+                  Tensor print =
+                      PulledLayers.visit(frozen, layer, (layer + 1) % 6, device, busy, 1);
+                  // without an end this would wait forever
+                  print.item_double();
+                  print.close();
+                  shard.check();
+                }
+              }
+            })
+        .isInstanceOf(CollectiveException.class);
+    assertThatThrownBy(shard::check).isInstanceOf(CollectiveException.class);
+    assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(SOON.multipliedBy(2));
+  }
+
+  private static void abortIn(Collectives shard, Duration time) {
+    try {
+      Thread.sleep(time.toMillis());
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+    shard.abort();
+  }
+
+  private static FrozenWeights load(Collectives shard, Device device, double ratio) {
+    return PulledLayers.load(shard, device, DType.FP8, ratio, Transport.PEERS);
+  }
+
+  private static void inProcess(
+      RendezvousStore store, JavaProcess peer, Duration timeout, Rank rank) throws Exception {
+    // a JVM and CUDA start there first
+    await(peer, PullingPeer.CONNECTED);
+    run(store, 0, timeout, rank);
+  }
+
+  private static void inTwoThreads(Duration timeout, Rank rank) throws Exception {
+    ExecutorService threads = Executors.newFixedThreadPool(2);
+    try (RendezvousStore store = RendezvousStore.serve(PullingPeer.HOST, PATIENCE);
+        RendezvousStore other = RendezvousStore.connect(store.address(), PATIENCE)) {
+      Future<?> first = threads.submit(() -> run(store, 0, timeout, rank));
+      Future<?> second = threads.submit(() -> run(other, 1, timeout, rank));
+      first.get(PATIENCE.toSeconds(), TimeUnit.SECONDS);
+      second.get(PATIENCE.toSeconds(), TimeUnit.SECONDS);
+    } finally {
+      threads.shutdownNow();
+    }
+  }
+
+  private static Void run(RendezvousStore store, int number, Duration timeout, Rank rank)
+      throws Exception {
+    Device device = Device.gpu(number);
+    Gpus.bind(device);
+    try (Collectives shard = NcclCollectives.join(store, "shard", device, number, 2, timeout);
+        TensorScope scope = new TensorScope()) {
+      rank.run(shard, device);
+      return null;
+    }
+  }
+
+  private JavaProcess peer(
+      RendezvousStore store, Duration timeout, DType dtype, double ratio, String task)
+      throws IOException {
+    return JavaProcess.start(
+        PullingPeer.class,
+        folder.resolve("peer.log"),
+        List.of(
+            "-Xmx1g",
+            "-Dorg.bytedeco.javacpp.maxPhysicalBytes=0",
+            "-Dorg.bytedeco.javacpp.maxBytes=0"),
+        List.of(
+            store.address().toText(),
+            Long.toString(timeout.toSeconds()),
+            dtype.name(),
+            Double.toString(ratio),
+            task));
+  }
+}

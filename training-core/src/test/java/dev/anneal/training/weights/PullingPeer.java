@@ -1,0 +1,54 @@
+package dev.anneal.training.weights;
+
+import dev.anneal.training.collective.Collectives;
+import dev.anneal.training.collective.NcclCollectives;
+import dev.anneal.training.collective.RendezvousStore;
+import dev.anneal.training.collective.StoreAddress;
+import dev.anneal.training.cuda.Gpus;
+import dev.anneal.training.model.FrozenLayers;
+import dev.anneal.training.tensor.DType;
+import dev.anneal.training.tensor.Device;
+import dev.anneal.training.tensor.TensorScope;
+import java.time.Duration;
+
+/** Rank 1 of 2 in a process of its own. */
+final class PullingPeer {
+  static final String HOST = "127.0.0.1";
+
+  /** What it prints when it is about to join its group. */
+  static final String CONNECTED = "connected";
+
+  /** What it prints when it has stopped. */
+  static final String IDLE = "idle";
+
+  private PullingPeer() {}
+
+  /**
+   * Runs the rank.
+   *
+   * @param args address of rank 0's store, timeout in seconds, dtype, offload ratio, and {@code
+   *     check} to go through all layers or {@code idle} to stop after the first
+   */
+  public static void main(String[] args) throws InterruptedException {
+    Duration timeout = Duration.ofSeconds(Long.parseLong(args[1]));
+    Device device = Device.gpu(1);
+    Gpus.require(2);
+    Gpus.bind(device);
+    try (RendezvousStore store = RendezvousStore.connect(StoreAddress.parse(args[0]), timeout)) {
+      System.out.println(CONNECTED);
+      try (Collectives shard = NcclCollectives.join(store, "shard", device, 1, 2, timeout);
+          TensorScope scope = new TensorScope()) {
+        DType dtype = DType.valueOf(args[2]);
+        double ratio = Double.parseDouble(args[3]);
+        if (args[4].equals("check")) {
+          PulledLayers.check(shard, device, dtype, ratio, Transport.PEERS);
+          return;
+        }
+        FrozenWeights frozen = PulledLayers.load(shard, device, dtype, ratio, Transport.PEERS);
+        frozen.use(0, FrozenLayers.NONE);
+        System.out.println(IDLE);
+        Thread.sleep(Duration.ofMinutes(5).toMillis());
+      }
+    }
+  }
+}
