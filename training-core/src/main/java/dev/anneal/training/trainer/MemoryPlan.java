@@ -15,8 +15,13 @@ import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.function.LongPredicate;
 
-/** Whether a run fits its machines, and what would make it fit, by {@link MemoryTable}. */
-public record MemoryPlan(Rank rank, BatchShape batch, Machine machine) {
+/**
+ * Whether a run fits its machines, and what would make it fit, by {@link MemoryTable}.
+ *
+ * @param batch the largest micro-batch
+ * @param rows what is known of the rows in it
+ */
+public record MemoryPlan(Rank rank, BatchShape batch, Machine machine, RowStatistics rows) {
   /** Ratios are looked at in hundredths. */
   private static final int RATIOS = 100;
 
@@ -40,9 +45,15 @@ public record MemoryPlan(Rank rank, BatchShape batch, Machine machine) {
     }
   }
 
+  /** Where a sequence is a row. */
+  public MemoryPlan(Rank rank, BatchShape batch, Machine machine) {
+    this(rank, batch, machine, RowStatistics.unpacked());
+  }
+
   /** What a rank holds. */
   public MemoryTable table() {
-    return MemoryTable.of(rank, batch);
+    long most = rows.mostRows(batch.rows(), batch.length());
+    return MemoryTable.of(rank, batch).withShortRows(rank, most - batch.rows());
   }
 
   /** Whether GPUs and hosts are large enough. */
@@ -64,6 +75,14 @@ public record MemoryPlan(Rank rank, BatchShape batch, Machine machine) {
     long fewest = tooFew + 1;
     return fewest <= RATIOS && at(fewest).fits()
         ? OptionalDouble.of((double) fewest / RATIOS)
+        : OptionalDouble.empty();
+  }
+
+  /** The largest ratio whose part of the weights the host holds; none where it has no room. */
+  OptionalDouble largestOffloadRatio() {
+    long most = largest(hundredths -> at(hundredths).hostHolds(), RATIOS);
+    return most > 0 || at(0).hostHolds()
+        ? OptionalDouble.of((double) most / RATIOS)
         : OptionalDouble.empty();
   }
 
@@ -131,14 +150,23 @@ public record MemoryPlan(Rank rank, BatchShape batch, Machine machine) {
       Activations away = new Activations(activations.recomputedLayers(), Inputs.ON_HOST);
       changes.add(new Change("activations.offload=true", with(away, spec.weights())));
     }
-    long rows = largestMicroBatch();
-    if (rows > 0 && rows < batch.rows()) {
+    if (activations.inputs() == Inputs.ON_HOST && !hostHolds()) {
+      Activations here = new Activations(activations.recomputedLayers(), Inputs.ON_DEVICE);
+      changes.add(new Change("activations.offload=false", with(here)));
+    }
+    long most = largestMicroBatch();
+    if (most > 0 && most < batch.rows()) {
       changes.add(
           new Change(
-              "training.micro_batch_size=" + rows, with(new BatchShape(rows, batch.length()))));
+              "training.micro_batch_size=" + most, with(new BatchShape(most, batch.length()))));
     } else if (batch.rows() > 1) {
       changes.add(
           new Change("training.micro_batch_size=1", with(new BatchShape(1, batch.length()))));
+    }
+    if (rank.checkpoints() && !hostHolds()) {
+      Rank without =
+          new Rank(rank.config(), spec, rank.worldSize(), rank.shardSize(), false);
+      changes.add(new Change("checkpoint.every_steps=0", with(without)));
     }
     return changes;
   }
@@ -162,7 +190,7 @@ public record MemoryPlan(Rank rank, BatchShape batch, Machine machine) {
     }
     OptionalDouble fitting = smallestOffloadRatio();
     // where none is enough, the whole goes as far as a ratio can
-    double ratio = fitting.orElse(hostHolds(1) ? 1 : weights.offloadRatio());
+    double ratio = fitting.orElse(at(RATIOS).hostHolds() ? 1 : weights.offloadRatio());
     if (ratio != weights.offloadRatio()) {
       changes.add(
           new Change(
@@ -171,21 +199,24 @@ public record MemoryPlan(Rank rank, BatchShape batch, Machine machine) {
     }
   }
 
-  private boolean hostHolds(double ratio) {
-    MemoryTable table = MemoryTable.of(rank.withOffloadRatio(ratio), batch);
-    return table.hostBytes() <= machine.hostBytes() / machine.gpus();
+  private boolean hostHolds() {
+    return table().hostBytes() <= machine.hostBytes() / machine.gpus();
   }
 
   private MemoryPlan with(Activations activations, TrainingSpec.Weights weights) {
     return with(rank.with(activations, weights));
   }
 
-  private MemoryPlan with(Rank changed) {
-    return new MemoryPlan(changed, batch, machine);
+  MemoryPlan with(Activations activations) {
+    return with(activations, rank.spec().weights());
+  }
+
+  MemoryPlan with(Rank changed) {
+    return new MemoryPlan(changed, batch, machine, rows);
   }
 
   private MemoryPlan with(BatchShape changed) {
-    return new MemoryPlan(rank, changed, machine);
+    return new MemoryPlan(rank, changed, machine, rows);
   }
 
   /** The largest number up to {@code most} that {@code fits}, where all smaller ones do. */

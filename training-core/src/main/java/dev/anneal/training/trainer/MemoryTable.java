@@ -117,14 +117,43 @@ public record MemoryTable(List<Row> tensors, List<Row> assumed, String moment) {
     StepMemory step =
         StepMemory.of(layer, rank.spec().compute().activations(), rank.config().numHiddenLayers());
     tensors.addAll(activations(step));
-    if (rank.checkpoints()) {
-      long compute = rank.trainsAll() ? 0 : computeValues(rank, adapters);
-      long copied = trained.master() + trained.moments() + compute;
-      long pinned = PinnedMemory.bytesInPieces(copied);
-      tensors.add(new Row(Part.WORK, "snapshot for checkpoints", 0, pinned));
-    }
+    tensors.add(new Row(Part.WORK, "snapshot for checkpoints", 0, snapshot(rank, 0)));
     tensors.removeIf(row -> row.deviceBytes() == 0 && row.hostBytes() == 0);
     return new MemoryTable(tensors, assumed(rank, step), step.moment());
+  }
+
+  /** What checkpoints of a rank take of the host: rank 0 copies the adapter too. */
+  static long snapshot(Rank rank, int number) {
+    if (!rank.checkpoints()) {
+      return 0;
+    }
+    LoraLayout adapters =
+        rank.trainsAll() ? null : LoraLayout.of(rank.spec().lora(), rank.config());
+    Parameters.Holdings trained = trained(rank, adapters);
+    long adapter = rank.trainsAll() || number > 0 ? 0 : computeValues(rank, adapters);
+    return PinnedMemory.bytesInPieces(trained.master() + trained.moments() + adapter);
+  }
+
+  /** What steps keep of the micro-batch and take with it, at the moment when it is the most. */
+  static StepMemory step(Rank rank, BatchShape batch) {
+    LoraLayout adapters =
+        rank.trainsAll() ? null : LoraLayout.of(rank.spec().lora(), rank.config());
+    return StepMemory.of(
+        layer(rank, adapters, batch),
+        rank.spec().compute().activations(),
+        rank.config().numHiddenLayers());
+  }
+
+  /** The same with what attention takes for {@code rows} more rows of the same tokens. */
+  MemoryTable withShortRows(Rank rank, long rows) {
+    if (rows <= 0 || !TrainingRun.isFused(rank.spec())) {
+      return this;
+    }
+    long bytes = rows * fused(rank, LoraLayout.none(rank.config())).shortRowBytes();
+    List<Row> more = new ArrayList<>(assumed);
+    more.add(
+        new Row(Part.ASSUMED, "up to %s more rows, packed (assumed)".formatted(rows), bytes, 0));
+    return new MemoryTable(tensors, more, moment);
   }
 
   /** What is there before the first step and stays. */
