@@ -419,9 +419,9 @@ class RefusalsTest {
     assertThat(refusal("--set", "base_weights.shard=world", "--set", "activations.checkpoint=1"))
         .contains("base_weights.shard is world, but with activations.checkpoint=1 every rank");
     assertThat(refusal("--set", "activations.checkpoint=some"))
-        .contains("one of layer, none, or a whole number of at least 1");
+        .contains("one of layer, none, auto, or a whole number of at least 1");
     assertThat(refusal("--set", "activations.checkpoint=0"))
-        .contains("one of layer, none, or a whole number of at least 1");
+        .contains("one of layer, none, auto, or a whole number of at least 1");
   }
 
   @Test

@@ -2,6 +2,7 @@ package dev.anneal.training.trainer;
 
 import dev.anneal.training.model.Llama.Activations;
 import dev.anneal.training.trainer.MemoryTable.Rank;
+import java.io.Serializable;
 import java.util.OptionalDouble;
 
 /**
@@ -11,7 +12,7 @@ import java.util.OptionalDouble;
  * @param offloadRatio of {@code base_weights.offload_ratio}
  * @param recomputedLayers how many layers are computed again; {@link Integer#MAX_VALUE}: all
  */
-public record MemoryChoice(double offloadRatio, int recomputedLayers) {
+public record MemoryChoice(double offloadRatio, int recomputedLayers) implements Serializable {
 
   /** What is left open; the plan's own value of it does not count. */
   public enum Open {

@@ -32,7 +32,7 @@ public record MemoryTable(List<Row> tensors, List<Row> assumed, String moment) {
   private static final long CUBLAS_WORKSPACE_BYTES = 32L << 20;
 
   /** A CUDA context with the kernels of libtorch and cuBLAS. */
-  private static final long CUDA_CONTEXT_BYTES = 700_000_000;
+  public static final long CUDA_CONTEXT_BYTES = 700_000_000;
 
   /** A communicator of NCCL. */
   private static final long NCCL_BYTES = 400_000_000;
