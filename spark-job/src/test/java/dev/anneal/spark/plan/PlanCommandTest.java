@@ -58,6 +58,62 @@ class PlanCommandTest {
     assertThat(out.toString(UTF_8)).contains("NCCL (assumed)", "buffers for whole layers");
   }
 
+  @Test
+  void saysWhatAStepMovesAndHowFastItIs() {
+    String two = "--set model.path=random:llama3.1-405b --gpus 2 --gpu-memory 141GB";
+    assertThat(plan(two + " --set base_weights.offload_ratio=0.62 --set training.micro_batch_size=1"))
+        .isZero();
+    assertThat(out.toString(UTF_8))
+        // 0.62 and 1 of 201 GB, 248 times of 126 layers
+        .containsPattern("frozen layers +24\\d\\.\\d\\d +39\\d\\.\\d\\d\\n")
+        .contains("from host", "NVLink", "gradient, summed")
+        .containsPattern(
+            "Speed on H200: about 2\\d\\d tokens/s of all GPUs, 7\\.\\d\\d s a step; 1,000 steps take 2\\.\\d hours; what binds: copies from the host's memory\\n");
+  }
+
+  @Test
+  void saysNoSpeedOfGpusThatNobodyMeasured() {
+    assertThat(plan("--set model.path=random:llama3.1-8b --gpus 1 --gpu-memory 48GB")).isZero();
+    assertThat(out.toString(UTF_8)).contains("Speed: no estimate, for only H100s");
+  }
+
+  @Test
+  void decidesWhatIsLeftToMemory() {
+    String auto =
+        "--set model.path=random:llama3.1-405b --gpu-memory 80GB --host-memory 2TB --set base_weights.offload_ratio=auto --set activations.checkpoint=auto";
+    assertThat(plan(auto)).isZero();
+    assertThat(out.toString(UTF_8))
+        .containsPattern(
+            "With base_weights.offload_ratio=(0\\.\\d\\d), activations.checkpoint=\\w+\\nSmallest base_weights.offload_ratio: \\1\\n");
+  }
+
+  /** Each with the node that it is for; what its comments and docs/gpu.md say is held against it. */
+  @ParameterizedTest
+  @CsvSource({
+    "llama3.1-8b, 80GB, 0",
+    "llama3.1-70b, 80GB, 0",
+    "llama3.1-405b, 80GB, 2",
+    "llama3.1-405b, 141GB, 0"
+  })
+  void plansEveryRecipe(String recipe, String gpuMemory, int exitCode) {
+    String file = System.getProperty("anneal.home") + "/conf/" + recipe + ".yaml";
+    String shape = "--set model.path=random:" + recipe;
+    assertThat(plan("--config " + file + " " + shape + " --gpu-memory " + gpuMemory))
+        .isEqualTo(exitCode);
+    System.out.println(recipe + " at " + gpuMemory + "\n" + out.toString(UTF_8));
+    assertThat(out.toString(UTF_8)).contains("Speed on H");
+    if (exitCode == 2) {
+      assertThat(err.toString(UTF_8)).contains("set base_weights.offload_ratio=0.");
+    }
+  }
+
+  @Test
+  void theRecipeForCpusHasNoPlan() {
+    String file = System.getProperty("anneal.home") + "/conf/tiny.yaml";
+    assertThat(plan("--config " + file + " --gpu-memory 80GB")).isEqualTo(2);
+    assertThat(err.toString(UTF_8)).contains("A plan is for GPUs");
+  }
+
   @ParameterizedTest
   @CsvSource(
       delimiter = '|',
