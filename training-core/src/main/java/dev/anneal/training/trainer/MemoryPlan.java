@@ -8,11 +8,13 @@ import dev.anneal.training.model.Llama.Activations.Inputs;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.trainer.MemoryTable.Rank;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
+import java.util.Set;
 import java.util.function.LongPredicate;
 
 /**
@@ -113,6 +115,7 @@ public record MemoryPlan(Rank rank, BatchShape batch, Machine machine, RowStatis
       }
     }
     MemoryPlan plan = this;
+    Set<MemoryPlan> seen = new HashSet<>(Set.of(this));
     // a setting that is changed twice is named once
     Map<String, String> settings = new LinkedHashMap<>();
     while (!plan.fits()) {
@@ -121,11 +124,10 @@ public record MemoryPlan(Rank rank, BatchShape batch, Machine machine, RowStatis
         return Optional.empty();
       }
       // what is enough goes before what costs less
-      MemoryPlan before = plan;
       Change next = left.stream().filter(c -> c.plan().fits()).findFirst().orElse(left.get(0));
       settings.put(next.key(), next.setting());
       plan = next.plan();
-      if (plan.equals(before)) {
+      if (!seen.add(plan)) {
         return Optional.empty();
       }
     }
@@ -148,7 +150,9 @@ public record MemoryPlan(Rank rank, BatchShape batch, Machine machine, RowStatis
     }
     if (activations.inputs() == Inputs.ON_DEVICE && activations.recomputedLayers() > 0) {
       Activations away = new Activations(activations.recomputedLayers(), Inputs.ON_HOST);
-      changes.add(new Change("activations.offload=true", with(away, spec.weights())));
+      if (with(away).hostHolds()) {
+        changes.add(new Change("activations.offload=true", with(away)));
+      }
     }
     if (activations.inputs() == Inputs.ON_HOST && !hostHolds()) {
       Activations here = new Activations(activations.recomputedLayers(), Inputs.ON_DEVICE);
