@@ -204,8 +204,7 @@ public record AnnealConfig(
   /**
    * How the frozen weights are held.
    *
-   * @param offloadRatio share of a rank's frozen weights that waits in host memory, or {@code
-   *     auto}
+   * @param offloadRatio share of a rank's frozen weights that waits in host memory, or {@code auto}
    */
   public record BaseWeights(Precision dtype, Shard shard, JsonNode offloadRatio)
       implements Serializable {

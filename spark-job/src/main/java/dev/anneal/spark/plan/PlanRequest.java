@@ -35,8 +35,7 @@ public record PlanRequest(AnnealConfig config, Machine machine, Optional<GpuKind
     }
     if (gpuMemory == null) {
       Gpu here = smallestHere();
-      Machine machine =
-          new Machine(here.memoryBytes(), hostBytes(hostMemory, totalHere()), gpus);
+      Machine machine = new Machine(here.memoryBytes(), hostBytes(hostMemory, totalHere()), gpus);
       return new PlanRequest(config, machine, GpuKind.named(here.name()));
     }
     long gpuBytes = parse("--gpu-memory", gpuMemory);

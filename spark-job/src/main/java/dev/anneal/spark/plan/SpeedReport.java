@@ -19,8 +19,7 @@ final class SpeedReport {
     AnnealConfig config = request.config();
     int microBatches = config.training().gradientAccumulation();
     int gpusOfNode = config.cluster().gpusPerNode();
-    TrafficTable traffic =
-        TrafficTable.of(plan.rank(), plan.batch(), microBatches, gpusOfNode);
+    TrafficTable traffic = TrafficTable.of(plan.rank(), plan.batch(), microBatches, gpusOfNode);
     StringBuilder text = new StringBuilder();
     text.append("\nWhat a step moves, GB of a GPU:\n\n");
     text.append(line("", "from host", "to host", "NVLink", "network"));
@@ -72,8 +71,7 @@ final class SpeedReport {
 
   private static String line(
       String name, String toGpu, String toHost, String fromPeers, String fromNodes) {
-    return String.format(
-                ROOT, "%-40s%11s%11s%11s%11s", name, toGpu, toHost, fromPeers, fromNodes)
+    return String.format(ROOT, "%-40s%11s%11s%11s%11s", name, toGpu, toHost, fromPeers, fromNodes)
             .stripTrailing()
         + "\n";
   }

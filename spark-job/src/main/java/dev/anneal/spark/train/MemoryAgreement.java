@@ -80,7 +80,8 @@ record MemoryAgreement(AnnealConfig config, Optional<MemoryChoice> choice, List<
     }
   }
 
-  private static String told(AnnealConfig config, AnnealConfig settled, MemoryPlan.Machine machine) {
+  private static String told(
+      AnnealConfig config, AnnealConfig settled, MemoryPlan.Machine machine) {
     List<String> settings = new ArrayList<>();
     if (config.baseWeights().isAuto()) {
       settings.add(

@@ -63,14 +63,12 @@ record NodeMemory(
   /** What others do not hold; the table counts this process's context among what it needs. */
   private static long available(GpuMemory gpu) {
     return Math.min(
-        gpu.totalBytes(),
-        gpu.freeBytes() + gpu.reservedBytes() + MemoryTable.CUDA_CONTEXT_BYTES);
+        gpu.totalBytes(), gpu.freeBytes() + gpu.reservedBytes() + MemoryTable.CUDA_CONTEXT_BYTES);
   }
 
   /** The smallest of everything, a host's and a container's memory divided by their ranks. */
   static Agreed agree(List<NodeMemory> nodes) {
-    long perRank =
-        nodes.stream().mapToLong(node -> node.hostShare(nodes)).min().orElse(NOT_KNOWN);
+    long perRank = nodes.stream().mapToLong(node -> node.hostShare(nodes)).min().orElse(NOT_KNOWN);
     int ranks = nodes.get(0).ranks;
     long host = perRank == NOT_KNOWN ? NOT_KNOWN : perRank * ranks;
     return new Agreed(
@@ -104,12 +102,6 @@ record NodeMemory(
     String[] parts = text.split(" ", 7);
     long[] numbers = Arrays.stream(parts).limit(5).mapToLong(Long::parseLong).toArray();
     return new NodeMemory(
-        parts[6],
-        parts[5],
-        (int) numbers[0],
-        numbers[1],
-        numbers[2],
-        numbers[3],
-        numbers[4]);
+        parts[6], parts[5], (int) numbers[0], numbers[1], numbers[2], numbers[3], numbers[4]);
   }
 }

@@ -61,7 +61,8 @@ class PlanCommandTest {
   @Test
   void saysWhatAStepMovesAndHowFastItIs() {
     String two = "--set model.path=random:llama3.1-405b --gpus 2 --gpu-memory 141GB";
-    assertThat(plan(two + " --set base_weights.offload_ratio=0.62 --set training.micro_batch_size=1"))
+    assertThat(
+            plan(two + " --set base_weights.offload_ratio=0.62 --set training.micro_batch_size=1"))
         .isZero();
     assertThat(out.toString(UTF_8))
         // 0.62 and 1 of 201 GB, 248 times of 126 layers
@@ -87,7 +88,9 @@ class PlanCommandTest {
             "With base_weights.offload_ratio=(0\\.\\d\\d), activations.checkpoint=\\w+\\nSmallest base_weights.offload_ratio: \\1\\n");
   }
 
-  /** Each with the node that it is for; what its comments and docs/gpu.md say is held against it. */
+  /**
+   * Each with the node that it is for; what its comments and docs/gpu.md say is held against it.
+   */
   @ParameterizedTest
   @CsvSource({
     "llama3.1-8b, 80GB, 0",

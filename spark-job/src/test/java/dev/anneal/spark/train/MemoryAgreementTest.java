@@ -33,8 +33,7 @@ class MemoryAgreementTest {
 
   @Test
   void whatIsAutoIsDecidedAndSaid() {
-    AnnealConfig config =
-        config("base_weights.offload_ratio=auto", "activations.checkpoint=auto");
+    AnnealConfig config = config("base_weights.offload_ratio=auto", "activations.checkpoint=auto");
     MemoryAgreement agreement = agree(config, "llama3.1-405b", 80 * GB, 2000 * GB);
     MemoryChoice choice = agreement.choice().orElseThrow();
     assertThat(choice.offloadRatio()).isBetween(0.1, 0.9);
@@ -63,8 +62,7 @@ class MemoryAgreementTest {
         .isInstanceOf(BadRequestException.class)
         .hasMessageMatching(
             "The run needs at least 2\\d\\d\\.\\d GB of a GPU that has 80\\.0 GB: set base_weights\\.offload_ratio=0\\.\\d\\d.*\\.");
-    AnnealConfig offloaded =
-        config("cluster.gpus_per_node=2", "base_weights.offload_ratio=1");
+    AnnealConfig offloaded = config("cluster.gpus_per_node=2", "base_weights.offload_ratio=1");
     assertThatThrownBy(() -> agree(offloaded, "llama3.1-405b", 80 * GB, 64 * GB))
         .isInstanceOf(BadRequestException.class)
         .hasMessageContaining("of a host's memory, page-locked for its 2 GPUs (frozen layers 4")

@@ -43,8 +43,7 @@ class NodeMemoryTest {
 
   @Test
   void aHostThatNobodyKnowsIsNotJudged() {
-    List<NodeMemory> nodes =
-        List.of(new NodeMemory("one", "c", 8, NOT_KNOWN, NOT_KNOWN, 80, 70));
+    List<NodeMemory> nodes = List.of(new NodeMemory("one", "c", 8, NOT_KNOWN, NOT_KNOWN, 80, 70));
     assertThat(NodeMemory.agree(nodes).machine().hostBytes()).isEqualTo(NOT_KNOWN);
   }
 }

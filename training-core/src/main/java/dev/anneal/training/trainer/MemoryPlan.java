@@ -168,8 +168,7 @@ public record MemoryPlan(Rank rank, BatchShape batch, Machine machine, RowStatis
           new Change("training.micro_batch_size=1", with(new BatchShape(1, batch.length()))));
     }
     if (rank.checkpoints() && !hostHolds()) {
-      Rank without =
-          new Rank(rank.config(), spec, rank.worldSize(), rank.shardSize(), false);
+      Rank without = new Rank(rank.config(), spec, rank.worldSize(), rank.shardSize(), false);
       changes.add(new Change("checkpoint.every_steps=0", with(without)));
     }
     return changes;

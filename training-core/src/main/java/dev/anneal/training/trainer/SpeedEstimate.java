@@ -92,8 +92,7 @@ public record SpeedEstimate(String gpu, Bound binds, double stepSeconds, double 
     Time longest =
         Stream.of(
                 new Time(Bound.COMPUTE, compute),
-                new Time(
-                    Bound.HOST_COPIES, Math.max(traffic.toGpu(), traffic.toHost()) / copies),
+                new Time(Bound.HOST_COPIES, Math.max(traffic.toGpu(), traffic.toHost()) / copies),
                 new Time(Bound.NVLINK, gathers),
                 new Time(
                     Bound.NETWORK, (double) traffic.fromNodes() * gpusOfNode / rates.network()),
@@ -152,10 +151,11 @@ public record SpeedEstimate(String gpu, Bound binds, double stepSeconds, double 
           + (loraBytes + t * AGAIN.of(config()) + weightBytes(1)) / rates.memory();
     }
 
-    /** Two products of each token that is predicted: the logits, and the hidden state's gradient. */
+    /**
+     * Two products of each token that is predicted: the logits, and the hidden state's gradient.
+     */
     private double head() {
-      double operations =
-          4.0 * config().vocabSize() * config().hiddenSize() * batch.targets();
+      double operations = 4.0 * config().vocabSize() * config().hiddenSize() * batch.targets();
       return operations / rates.head();
     }
 

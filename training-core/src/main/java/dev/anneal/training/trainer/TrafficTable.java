@@ -98,20 +98,16 @@ public record TrafficTable(List<Row> rows) {
 
   private static Parameters.Holdings trained(Rank rank) {
     if (rank.spec().mode() == TrainingSpec.Mode.FULL) {
-      return MemoryTable.trained(
-          rank.config(), rank.spec().compute().dtype(), rank.worldSize());
+      return MemoryTable.trained(rank.config(), rank.spec().compute().dtype(), rank.worldSize());
     }
     LoraLayout adapters = LoraLayout.of(rank.spec().lora(), rank.config());
     return Parameters.holdings(
-        LoraModel.shapes(rank.config(), adapters),
-        rank.spec().compute().dtype(),
-        rank.worldSize());
+        LoraModel.shapes(rank.config(), adapters), rank.spec().compute().dtype(), rank.worldSize());
   }
 
   private static long recomputed(Rank rank) {
     return Math.min(
-        rank.config().numHiddenLayers(),
-        rank.spec().compute().activations().recomputedLayers());
+        rank.config().numHiddenLayers(), rank.spec().compute().activations().recomputedLayers());
   }
 
   /** The sum of all rows. */

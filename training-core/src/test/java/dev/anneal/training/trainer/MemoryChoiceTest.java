@@ -37,8 +37,7 @@ class MemoryChoiceTest {
     MemoryChoice choice = MemoryChoice.of(plan, Open.BOTH);
     assertThat(choice.offloadRatio()).isBetween(0.01, 0.99);
     assertThat(choice.in(plan).fits()).isTrue();
-    assertThat(
-            new MemoryChoice(choice.offloadRatio() - 0.01, Integer.MAX_VALUE).in(plan).fits())
+    assertThat(new MemoryChoice(choice.offloadRatio() - 0.01, Integer.MAX_VALUE).in(plan).fits())
         .isFalse();
     MemoryPlan kept = plan.with(Activations.CHECKPOINT.first(120));
     MemoryChoice ratio = MemoryChoice.of(kept, Open.OFFLOAD_RATIO);

@@ -115,8 +115,7 @@ class MemoryVerdictTest {
       int rows,
       int gpus,
       double ratio) {
-    MemoryTable.Rank rank =
-        SpeedEstimateTest.rank(shape, base, activations, gpus, gpus > 1, ratio);
+    MemoryTable.Rank rank = SpeedEstimateTest.rank(shape, base, activations, gpus, gpus > 1, ratio);
     return new MemoryPlan(rank, new BatchShape(rows, 1024), machine, packed(1024));
   }
 
