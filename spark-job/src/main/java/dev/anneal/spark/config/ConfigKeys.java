@@ -132,7 +132,7 @@ final class ConfigKeys {
               .byDefault("node"),
           key(
                   "base_weights.offload_ratio",
-                  "share of every layer in pinned host memory; auto: the smallest that fits")
+                  "share of every layer in pinned host memory; auto: as little as fits")
               .is(share().or(word("auto")))
               .byDefault(0.0),
           key("compute.dtype", "activations and adapters")
