@@ -94,12 +94,9 @@ public final class RunRecord {
     root.put("model_fingerprint", fingerprint);
   }
 
-  /** The configuration with what memory has decided. */
-  public void settled(AnnealConfig config) {
-    synchronized (this) {
-      root.set("config", config.resolved());
-    }
-    writeQuietly();
+  /** The configuration with what memory has decided; whoever writes next writes it. */
+  public synchronized void settled(AnnealConfig config) {
+    root.set("config", config.resolved());
   }
 
   public synchronized void dataset(DatasetManifest dataset) {
