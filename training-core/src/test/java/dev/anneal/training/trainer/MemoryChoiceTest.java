@@ -62,7 +62,7 @@ class MemoryChoiceTest {
     RowStatistics rows = new RowStatistics(new TreeMap<>(Map.of(8, 100_000L)), 0, true, 1000);
     MemoryPlan short0 = new MemoryPlan(long0.rank(), long0.batch(), long0.machine(), rows);
     // rows of 5 tokens or more; 128 times (8,192 + 64) fp32 numbers each
-    long more = 4 * 1024 / 5 - 4;
+    long more = 4L * 1024 / 5 - 4;
     assertThat(short0.table().deviceBytes() - long0.table().deviceBytes())
         .isEqualTo(more * 128 * (8192 + 64) * 4);
     assertThat(short0.table().tensorBytes()).isEqualTo(long0.table().tensorBytes());

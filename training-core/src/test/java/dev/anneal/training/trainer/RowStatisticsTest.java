@@ -25,7 +25,7 @@ class RowStatisticsTest {
   void theShortestRowsAreTheMostThatASequenceCanHave() {
     // 10 rows of 9 to 16 tokens in each of two epochs, then rows of 33 to 64
     RowStatistics rows = known(Map.of(16, 10L, 64, 1000L), 0);
-    long left = 1024 - 20 * 9;
+    long left = 1024L - 20 * 9;
     assertThat(rows.mostRows(1, 1024)).isEqualTo(20 + left / 33);
     assertThat(rows.mostRows(1, 16)).isEqualTo(1);
   }
