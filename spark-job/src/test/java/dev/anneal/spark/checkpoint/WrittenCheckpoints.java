@@ -55,7 +55,7 @@ final class WrittenCheckpoints implements CheckpointCommitter.Driver {
     folder.write(RunFolder.checkpoint(step) + "/" + attempt + "/" + name, content);
     String sha256 = HexFormat.of().formatHex(Sha256.digest().digest(content));
     return new CheckpointPart(
-        step, rank, RANKS, List.of(new WrittenFile(name, content.length, sha256)));
+        step, rank, RANKS, 0, List.of(new WrittenFile(name, content.length, sha256)));
   }
 
   CheckpointSearch search() throws IOException {

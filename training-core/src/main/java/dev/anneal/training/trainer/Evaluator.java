@@ -19,7 +19,6 @@ import dev.anneal.training.tensor.Tensors;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Set;
 import org.bytedeco.pytorch.Tensor;
 
 /** Measures the model on held-out rows and shows what it generates. */
@@ -48,18 +47,25 @@ final class Evaluator {
     this.generator = new Generator(llama, ranks.world(), ranks::check);
     this.generation =
         new GenerationSpec(
-            spec.sampleTokens(), Sampling.GREEDY, StopTokens.of(inputs.model(), config));
+            spec.evaluation().sampleTokens(), Sampling.GREEDY, StopTokens.of(inputs.model(), config));
     this.ranks = ranks;
     this.listener = listener;
   }
 
-  /** Tells the listener of the held-out loss and the samples after {@code step} steps. */
-  void evaluate(long step) {
+  /**
+   * Tells the listener of the held-out loss and the samples after {@code step} steps.
+   *
+   * @return the loss, the same on every rank; NaN where no rows are held out
+   */
+  double evaluate(long step) {
     try {
+      double loss = Double.NaN;
       if (data != null && data.size() > 0) {
-        listener.onEvaluation(step, loss(step));
+        loss = loss(step);
+        listener.onEvaluation(step, loss);
       }
       samples(step);
+      return loss;
     } catch (NotFiniteException e) {
       throw e;
     } catch (RuntimeException | IOException e) {
@@ -88,23 +94,25 @@ final class Evaluator {
 
   /** Cross-entropy over all target tokens of the held-out rows, divided by their number. */
   private double loss(long step) throws IOException {
-    double lossSum = 0;
-    long targetTokens = 0;
     int worldSize = ranks.world().worldSize();
     long batches =
         (data.size() + spec.batches().microBatchSize() - 1) / spec.batches().microBatchSize();
+    int rounds = Math.toIntExact((batches + worldSize - 1) / worldSize);
+    double[] lossSums = new double[rounds];
+    double[] targetTokens = new double[rounds];
     // as many forwards on every rank: a gathered layer needs them all
-    for (long first = 0; first < batches; first += worldSize) {
-      boolean idle = first + ranks.rank() >= batches;
+    for (int round = 0; round < rounds; round++) {
+      long mine = (long) round * worldSize + ranks.rank();
+      boolean idle = mine >= batches;
       try (TensorScope scope = new TensorScope()) {
-        TokenBatch batch = TokenBatch.of(idle ? List.of(data.read(0)) : rows(first + ranks.rank()));
+        TokenBatch batch = TokenBatch.of(idle ? List.of(data.read(0)) : rows(mine));
         double loss = llama.loss(batch);
         ranks.check();
-        lossSum += idle ? 0 : loss;
-        targetTokens += idle ? 0 : batch.targetTokens();
+        lossSums[round] = idle ? 0 : loss;
+        targetTokens[round] = idle ? 0 : batch.targetTokens();
       }
     }
-    double loss = mean(lossSum, targetTokens);
+    double loss = sum(lossSums) / sum(targetTokens);
     if (!Double.isFinite(loss)) {
       throw new NotFiniteException(
           "rank %s, evaluation after step %s, the held-out loss is %s: lower optimizer.learning_rate or check the data."
@@ -115,14 +123,25 @@ final class Evaluator {
     return loss;
   }
 
-  /** Over all ranks. */
-  private double mean(double lossSum, long targetTokens) {
+  /**
+   * Over all batches in their order, whatever rank has computed which, so that the last digit does
+   * not depend on how many ranks there are.
+   *
+   * @param mine a number for each of this rank's batches
+   */
+  private double sum(double[] mine) {
     try (TensorScope scope = new TensorScope()) {
-      Tensor measured = Tensors.to(ranks.device(), Tensors.of(new double[] {lossSum, 0}));
-      StepTotals all =
-          StepTotals.gather(
-              ranks.world(), measured, new StepTotals.Counted(targetTokens, 0, 0, Set.of()));
-      return all.loss();
+      Tensor numbers = Tensors.to(ranks.device(), Tensors.of(mine));
+      double[] all = Tensors.doubles(ranks.world().allGather(numbers).cpu());
+      // a lost peer ends the wait with numbers that mean nothing
+      ranks.world().check();
+      double sum = 0;
+      for (int round = 0; round < mine.length; round++) {
+        for (int rank = 0; rank < ranks.world().worldSize(); rank++) {
+          sum += all[rank * mine.length + round];
+        }
+      }
+      return sum;
     }
   }
 
