@@ -87,7 +87,7 @@ public record AnnealConfig(
   public record Model(String path, String tokenizer) implements Serializable {}
 
   /** What it learns from. */
-  public record Data(Rows rows, Sequences sequences) implements Serializable {}
+  public record Data(Rows rows, EvalRows evalRows, Sequences sequences) implements Serializable {}
 
   /**
    * Which rows it learns from.
@@ -109,6 +109,23 @@ public record AnnealConfig(
       int evalRows,
       double maxBadRows)
       implements Serializable {}
+
+  /**
+   * Rows to evaluate on that are a data set of their own.
+   *
+   * @param evalSource as that of the rows to learn from; {@code null}: rows held out from them
+   * @param evalFormat {@code null}: that of the rows to learn from
+   * @param evalColumns {@code null}: those of the rows to learn from
+   * @param evalLimit only the first so many; {@code null}: all
+   */
+  public record EvalRows(
+      String evalSource, String evalFormat, Map<String, String> evalColumns, Long evalLimit)
+      implements Serializable {
+    /** Whether there are any. */
+    public boolean areGiven() {
+      return evalSource != null;
+    }
+  }
 
   /**
    * How rows are cut into sequences.
@@ -241,12 +258,23 @@ public record AnnealConfig(
   public record Checkpoint(long everySteps, int keep, Resume resume) implements Serializable {}
 
   /**
-   * What is shown of the model before and after.
+   * What is measured and shown of the model before, on the way and after.
    *
-   * @param sampleRows held-out prompts that are continued before and after training
+   * @param everySteps optimizer steps between two evaluations; 0: before and after only
+   * @param keep which adapter is published
+   * @param patience evaluations in a row without a gain that end the run; 0: none do
+   * @param minDelta how much the held-out loss must fall to be a gain
+   * @param sampleRows held-out prompts that are continued at every evaluation
    * @param sampleTokens longest continuation
    */
-  public record Evaluation(int sampleRows, int sampleTokens) implements Serializable {}
+  public record Evaluation(
+      long everySteps,
+      TrainingSpec.Keep keep,
+      int patience,
+      double minDelta,
+      int sampleRows,
+      int sampleTokens)
+      implements Serializable {}
 
   /**
    * Who takes part.

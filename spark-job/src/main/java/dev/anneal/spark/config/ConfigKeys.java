@@ -4,7 +4,10 @@ import static dev.anneal.spark.config.ConfigKey.key;
 import static dev.anneal.spark.config.Identity.ALWAYS;
 import static dev.anneal.spark.config.Identity.OF_ADAPTERS;
 import static dev.anneal.spark.config.Identity.OF_ALPHA_PATTERN;
+import static dev.anneal.spark.config.Identity.OF_BEST;
 import static dev.anneal.spark.config.Identity.OF_DROPOUT;
+import static dev.anneal.spark.config.Identity.OF_JUDGED_RUNS;
+import static dev.anneal.spark.config.Identity.OF_PATIENCE;
 import static dev.anneal.spark.config.Identity.OF_RANK_PATTERN;
 import static dev.anneal.spark.config.Rule.above;
 import static dev.anneal.spark.config.Rule.atLeast;
@@ -34,6 +37,17 @@ final class ConfigKeys {
   private static final LinearModule[] MODULES = LinearModule.values();
   private static final long MAX_INT = Integer.MAX_VALUE;
   private static final long MAX_LONG = Long.MAX_VALUE;
+  private static final String[] FORMATS = {
+    "alpaca",
+    "chat",
+    "prompt-completion",
+    "self-instruct",
+    "chip2",
+    "hh-rlhf",
+    "guanaco",
+    "text",
+    "tokenized"
+  };
 
   static final List<ConfigKey> ALL =
       List.of(
@@ -45,17 +59,7 @@ final class ConfigKeys {
                   "path, URI or glob; a plain path is local to every node; table:catalog.schema.name; hub:datasets/org/name")
               .location(),
           key("data.format", "what a row looks like")
-              .is(
-                  oneOf(
-                      "alpaca",
-                      "chat",
-                      "prompt-completion",
-                      "self-instruct",
-                      "chip2",
-                      "hh-rlhf",
-                      "guanaco",
-                      "text",
-                      "tokenized"))
+              .is(oneOf(FORMATS))
               .byDefault("alpaca"),
           key("data.columns", "the source's name of a field: {instruction: question}")
               .is(mapping("FIELD: COLUMN pairs", text()))
@@ -85,6 +89,19 @@ final class ConfigKeys {
           key("data.eval_rows", "rows held out to measure the loss before and after")
               .is(wholeNumber(0, MAX_INT))
               .byDefault(0),
+          key(
+                  "data.eval_source",
+                  "rows to measure the loss on in the place of held-out ones; what data.source takes")
+              .location(),
+          key("data.eval_format", "what a row of data.eval_source looks like; null: data.format")
+              .is(oneOf(FORMATS))
+              .noneByDefault(),
+          key("data.eval_columns", "as data.columns, of data.eval_source; null: data.columns")
+              .is(mapping("FIELD: COLUMN pairs", text()))
+              .noneByDefault(),
+          key("data.eval_limit", "only the first so many rows of data.eval_source")
+              .is(wholeNumber(1, MAX_INT))
+              .noneByDefault(),
           key("data.max_bad_rows", "share of unreadable rows above which the data is refused")
               .is(share())
               .byDefault(0.01),
@@ -207,7 +224,25 @@ final class ConfigKeys {
           key("checkpoint.resume", "from the last complete one, or never")
               .is(oneOf("auto", "never"))
               .byDefault("auto"),
-          key("evaluation.sample_rows", "held-out prompts continued before and after")
+          key(
+                  "evaluation.every_steps",
+                  "steps between two evaluations; 0: before the first and after the last only")
+              .identity(OF_JUDGED_RUNS)
+              .is(wholeNumber(0, MAX_LONG))
+              .byDefault(0),
+          key("evaluation.keep", "the adapter that is published: the last, or that of the best loss")
+              .identity(OF_BEST)
+              .is(oneOf("last", "best"))
+              .byDefault("last"),
+          key("evaluation.patience", "evaluations without a gain that end the run; 0: none do")
+              .identity(OF_PATIENCE)
+              .is(wholeNumber(0, MAX_INT))
+              .byDefault(0),
+          key("evaluation.min_delta", "how much the loss must fall to be a gain")
+              .identity(OF_PATIENCE)
+              .is(atLeast(0))
+              .byDefault(0.0),
+          key("evaluation.sample_rows", "held-out prompts continued at every evaluation")
               .is(wholeNumber(0, MAX_INT))
               .byDefault(0),
           key("evaluation.sample_tokens", "longest continuation")

@@ -23,6 +23,13 @@ record Identity(Predicate<AnnealConfig> counts, Function<JsonNode, String> value
   static final Identity OF_ALPHA_PATTERN =
       when(config -> trainsAdapters(config) && !config.lora().alphaPattern().isEmpty());
 
+  /** Where evaluations decide what comes of the run; older checkpoints stay usable without. */
+  static final Identity OF_JUDGED_RUNS =
+      when(config -> publishesBest(config) || config.evaluation().patience() > 0);
+
+  static final Identity OF_BEST = when(Identity::publishesBest);
+  static final Identity OF_PATIENCE = when(config -> config.evaluation().patience() > 0);
+
   /** Masks are drawn for a micro-batch. */
   static final Identity OF_DROPOUT =
       when(config -> trainsAdapters(config) && config.lora().dropout() > 0);
@@ -34,6 +41,10 @@ record Identity(Predicate<AnnealConfig> counts, Function<JsonNode, String> value
   /** The same for a value that may be written in several ways. */
   Identity as(Function<JsonNode, String> value) {
     return new Identity(counts, value);
+  }
+
+  private static boolean publishesBest(AnnealConfig config) {
+    return config.evaluation().keep() == TrainingSpec.Keep.BEST;
   }
 
   private static boolean trainsAdapters(AnnealConfig config) {

@@ -156,7 +156,7 @@ final class TrainingStage {
     for (int number = 1; ; number++) {
       Attempt attempt =
           new Attempt(
-              runId, number, plan.folder(), from.map(StoredCheckpoint::resume).orElse(null));
+              runId, number, plan.folder(), from.map(checkpoints::resume).orElse(null));
       record.attempt(attempt.id(), from.map(StoredCheckpoint::step).orElse(null));
       End end = attempt(attempt, channel, metrics, checkpoints);
       if (end instanceof End.Finished finished) {
@@ -337,8 +337,8 @@ final class TrainingStage {
     }
 
     @Override
-    public byte[] samples() {
-      return outcome.samplesJson();
+    public byte[] samples(long step) {
+      return outcome.samplesJson(step);
     }
 
     @Override

@@ -8,6 +8,7 @@ import dev.anneal.spark.config.AnnealConfig.Shard;
 import dev.anneal.training.model.LlamaConfig;
 import dev.anneal.training.trainer.TrainingSpec;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.stream.IntStream;
 
 /** Whether the training core serves the configuration: what goes together and what does not. */
@@ -26,6 +27,7 @@ public final class BuildCheck {
     checkMatmul(config);
     checkOffloading(config);
     checkSamples(config);
+    checkEvaluation(config);
     if (keepsGatheredLayers(config)) {
       throw new BadRequestException(
           "base_weights.shard is %s, but with activations.checkpoint=%s every rank keeps layers that it gathers: set activations.checkpoint=layer."
@@ -133,9 +135,68 @@ public final class BuildCheck {
         && !config.activations().recomputesAll();
   }
 
+  private static void checkEvaluation(AnnealConfig config) {
+    AnnealConfig.Evaluation evaluation = config.evaluation();
+    AnnealConfig.EvalRows rows = config.data().evalRows();
+    boolean described =
+        rows.evalFormat() != null || rows.evalColumns() != null || rows.evalLimit() != null;
+    if (!rows.areGiven() && described) {
+      throw new BadRequestException(
+          "data.eval_format, data.eval_columns and data.eval_limit describe data.eval_source, which is not set: set it, or take them out.");
+    }
+    if (rows.areGiven() && config.data().rows().evalRows() > 0) {
+      throw new BadRequestException(
+          "data.eval_rows holds rows out and data.eval_source names others to evaluate on: set one of them.");
+    }
+    Optional<String> judging = judging(config);
+    if (judging.isPresent() && evaluation.everySteps() == 0) {
+      throw new BadRequestException(
+          "%s, but evaluation.every_steps is 0, so that nothing is measured on the way: set evaluation.every_steps."
+              .formatted(judging.get()));
+    }
+    if (evaluation.keep() == TrainingSpec.Keep.BEST && config.checkpoint().everySteps() == 0) {
+      throw new BadRequestException(
+          "evaluation.keep is best, but the best adapter is kept as a checkpoint and checkpoint.every_steps is 0: set checkpoint.every_steps.");
+    }
+  }
+
+  /** What of the configuration needs rows to evaluate on, in words. */
+  private static Optional<String> judging(AnnealConfig config) {
+    AnnealConfig.Evaluation evaluation = config.evaluation();
+    if (evaluation.keep() == TrainingSpec.Keep.BEST) {
+      return Optional.of("evaluation.keep is best");
+    }
+    return evaluation.patience() > 0
+        ? Optional.of("evaluation.patience is " + evaluation.patience())
+        : Optional.empty();
+  }
+
+  /**
+   * Checks, where there are no rows to evaluate on, that nothing needs them.
+   *
+   * @throws BadRequestException if something does
+   */
+  static void requireUnjudged(AnnealConfig config) {
+    long everySteps = config.evaluation().everySteps();
+    Optional<String> what =
+        judging(config)
+            .or(
+                () ->
+                    everySteps > 0
+                        ? Optional.of("evaluation.every_steps is " + everySteps)
+                        : Optional.empty());
+    if (what.isPresent()) {
+      throw new BadRequestException(
+          "%s, but there are no rows to measure the loss on: hold some out with data.eval_rows, or name others with data.eval_source."
+              .formatted(what.get()));
+    }
+  }
+
   /** Samples continue what stands before the first learned token. */
   private static void checkSamples(AnnealConfig config) {
-    boolean text = RowFormat.of(config.data().rows().format()) == RowFormat.TEXT;
+    String evalFormat = config.data().evalRows().evalFormat();
+    String format = evalFormat == null ? config.data().rows().format() : evalFormat;
+    boolean text = RowFormat.of(format) == RowFormat.TEXT;
     if (config.evaluation().sampleRows() > 0
         && (text || config.data().sequences().trainOnPrompt())) {
       throw new BadRequestException(

@@ -28,6 +28,10 @@ public final class RunFolder implements Serializable {
   private static final long serialVersionUID = 1L;
 
   public static final String DATASET = "dataset";
+
+  /** What is evaluated on, where that is a data set of its own. */
+  public static final String EVAL_DATASET = "eval-dataset";
+
   public static final String ADAPTER = "adapter";
   public static final String MODEL = "model";
   public static final String METRICS = "metrics.jsonl";
@@ -92,7 +96,7 @@ public final class RunFolder implements Serializable {
   public static List<String> foldersMadeBy(Request.Command command) {
     List<String> trained = List.of(ADAPTER, MODEL, CHECKPOINTS, ATTEMPTS);
     return command.prepares()
-        ? Stream.concat(trained.stream(), Stream.of(DATASET)).toList()
+        ? Stream.concat(trained.stream(), Stream.of(DATASET, EVAL_DATASET)).toList()
         : trained;
   }
 

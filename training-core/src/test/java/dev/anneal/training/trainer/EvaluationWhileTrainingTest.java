@@ -37,7 +37,7 @@ import org.junit.jupiter.params.provider.ValueSource;
  * on others falls and then rises.
  */
 class EvaluationWhileTrainingTest {
-  private static final long STEPS = 9;
+  private static final long STEPS = 7;
   private static final Evaluation EVERY_2 = new Evaluation(3, 2, Keep.LAST, 0, 0);
   private static final Evaluation BEST = new Evaluation(3, 2, Keep.BEST, 0, 0);
   private static final String[] MEASURED_BY_THE_CLOCK = {"tokensPerSecond", "peakMemoryBytes"};
@@ -54,9 +54,9 @@ class EvaluationWhileTrainingTest {
     Listener with = new Listener();
     run(worldSize, EVERY_2, "with", none(), with);
     assertThat(without.losses.keySet()).containsExactly(0L, STEPS);
-    assertThat(with.losses.keySet()).containsExactly(0L, 2L, 4L, 6L, 8L, 9L);
+    assertThat(with.losses.keySet()).containsExactly(0L, 2L, 4L, 6L, 7L);
     assertThat(with.losses).containsAllEntriesOf(without.losses);
-    assertThat(with.sampled).containsExactly(0L, 2L, 4L, 6L, 8L, 9L);
+    assertThat(with.sampled).containsExactly(0L, 2L, 4L, 6L, 7L);
     assertThat(with.steps())
         .usingRecursiveFieldByFieldElementComparatorIgnoringFields(MEASURED_BY_THE_CLOCK)
         .isEqualTo(without.steps());
@@ -142,7 +142,7 @@ class EvaluationWhileTrainingTest {
     run(worldSize, BEST, "best", checkpoints.every(1000), listener);
     RunEnd end = listener.ends.get(0);
     long best = smallest(listener.losses);
-    assertThat(best).isLessThan(STEPS);
+    assertThat(best).as("%s", listener.losses).isLessThan(STEPS);
     assertThat(end)
         .isEqualTo(new RunEnd(STEPS, false, end.withoutGain(), best, listener.losses.get(best), best));
     run(worldSize, Evaluation.atBothEnds(3), "short", none(), best, new Listener());
@@ -151,7 +151,7 @@ class EvaluationWhileTrainingTest {
     assertThat(Files.mismatch(result("best"), result("last"))).isNotNegative();
 
     // one at every step that was the best so far, and the last
-    assertThat(checkpoints.complete()).contains(best, STEPS).doesNotContain(1L, 3L, 5L, 7L);
+    assertThat(checkpoints.complete()).contains(best, STEPS).doesNotContain(1L, 3L, 5L);
     assertThat(checkpoints.parts().get(STEPS)).extracting(CheckpointPart::bestStep).containsOnly(best);
     assertThat(checkpoints.parts().get(2L)).extracting(CheckpointPart::bestStep).containsOnly(2L);
   }
@@ -340,7 +340,7 @@ class EvaluationWhileTrainingTest {
     TrainingSpec spec =
         Recipe.from(ResumableRun.FP32.spec(world.worldSize()))
             .steps(steps)
-            .constantLearningRate(0.02)
+            .constantLearningRate(0.3)
             .evaluation(evaluation)
             .spec();
     TrainingRun.Inputs start = ResumableRun.inputs(folder.resolve(output), plan);
