@@ -58,6 +58,16 @@ final class WrittenCheckpoints implements CheckpointCommitter.Driver {
         step, rank, RANKS, 0, List.of(new WrittenFile(name, content.length, sha256)));
   }
 
+  /** The same, of which the checkpoint after {@code bestStep} steps is the best so far. */
+  void takeWithBest(CheckpointCommitter committer, String attempt, long step, long bestStep)
+      throws Exception {
+    for (int rank = 0; rank < RANKS; rank++) {
+      CheckpointPart part = part(attempt, step, rank);
+      committer.written(new CheckpointPart(step, rank, RANKS, bestStep, part.files()));
+    }
+    committer.await(LONG);
+  }
+
   CheckpointSearch search() throws IOException {
     return CheckpointSearch.in(folder, identity("8"));
   }

@@ -35,6 +35,10 @@ class ConfigSchemaTest {
             data.train_on_prompt: false
             data.limit: null
             data.eval_rows: 0
+            data.eval_source: null
+            data.eval_format: null
+            data.eval_columns: null
+            data.eval_limit: null
             data.max_bad_rows: 0.01
             lora.r: 64
             lora.alpha: 64.0
@@ -69,6 +73,10 @@ class ConfigSchemaTest {
             checkpoint.every_steps: 200
             checkpoint.keep: 2
             checkpoint.resume: auto
+            evaluation.every_steps: 0
+            evaluation.keep: last
+            evaluation.patience: 0
+            evaluation.min_delta: 0.0
             evaluation.sample_rows: 0
             evaluation.sample_tokens: 48
             cluster.nodes: 1
