@@ -83,6 +83,8 @@ class EvaluatedRunTest {
       assertThat(record(cut).at("/evaluation")).isEqualTo(record.at("/evaluation"));
       assertThat(record(cut).at("/attempts").get(1).path("resumed_from_step").longValue())
           .isEqualTo(from);
+      assertThat(cut.resolve("samples.json"))
+          .hasSameTextualContentAs(whole.resolve("samples.json"));
       assertThat(cut.resolve("adapter/adapter_model.safetensors"))
           .hasSameBinaryContentAs(whole.resolve("adapter/adapter_model.safetensors"));
     }
@@ -122,6 +124,12 @@ class EvaluatedRunTest {
     assertThat(record.at("/evaluation/ended_early").booleanValue()).isTrue();
     assertThat(record.at("/evaluation/reason").textValue()).contains("after step 4");
     assertThat(own.resolve("adapter/adapter_model.safetensors")).isRegularFile();
+    JsonNode samples = JSON.readTree(own.resolve("samples.json").toFile());
+    assertThat(samples).hasSize(1);
+    assertThat(samples.at("/0/prompt").textValue()).contains("What is two and two?");
+    assertThat(samples.at("/0/answers"))
+        .extracting(answer -> answer.path("step").longValue())
+        .containsExactly(0L, 2L, 4L);
     assertThat(samplesOfLastCheckpoint(own)).contains("\"later\":[{\"step\":2,");
   }
 

@@ -459,6 +459,21 @@ class RefusalsTest {
   }
 
   @Test
+  void whatAScheduleDoesNotLookAtIsRefused() {
+    assertThat(refusal("--set", "schedule.min_lr_ratio=0.1"))
+        .contains("schedule.min_lr_ratio is set, but schedule.type linear does not look at it");
+    assertThat(refusal("--set", "schedule.cycles=2")).contains("schedule.cycles is set");
+    assertThat(refusal("--set", "schedule.decay_steps=2")).contains("schedule.decay_steps is set");
+    assertThat(
+            refusal(
+                sets(
+                    new String[] {"schedule.type=warmup_stable_decay"},
+                    "schedule.warmup_steps=50",
+                    "schedule.decay_steps=31")))
+        .contains("The run has 80 steps", "warms up over 50 and goes down over 31");
+  }
+
+  @Test
   void rowsToEvaluateOnAreCheckedLikeTheOthers() throws IOException {
     String data = "data.eval_source=" + data(GOOD_ROW);
     assertThat(refusal("--set", data))

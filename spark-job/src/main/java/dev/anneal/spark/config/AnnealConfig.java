@@ -245,8 +245,23 @@ public record AnnealConfig(
    *
    * @param warmupSteps where set, it takes precedence over {@code warmupRatio}
    * @param warmupRatio share of all steps
+   * @param minLrRatio the smallest learning rate of the types that have one, as a share of the
+   *     largest
+   * @param cycles of the type with restarts
+   * @param decaySteps the last steps of the type with a stable stretch; where set, it takes
+   *     precedence over {@code decayRatio}
+   * @param decayRatio share of all steps
+   * @param decayType how these go down
    */
-  public record Schedule(LearningRateSchedule.Type type, Long warmupSteps, double warmupRatio)
+  public record Schedule(
+      LearningRateSchedule.Type type,
+      Long warmupSteps,
+      double warmupRatio,
+      double minLrRatio,
+      long cycles,
+      Long decaySteps,
+      double decayRatio,
+      String decayType)
       implements Serializable {}
 
   /**

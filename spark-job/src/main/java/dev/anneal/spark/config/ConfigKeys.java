@@ -5,10 +5,13 @@ import static dev.anneal.spark.config.Identity.ALWAYS;
 import static dev.anneal.spark.config.Identity.OF_ADAPTERS;
 import static dev.anneal.spark.config.Identity.OF_ALPHA_PATTERN;
 import static dev.anneal.spark.config.Identity.OF_BEST;
+import static dev.anneal.spark.config.Identity.OF_DECAY;
 import static dev.anneal.spark.config.Identity.OF_DROPOUT;
 import static dev.anneal.spark.config.Identity.OF_JUDGED_RUNS;
+import static dev.anneal.spark.config.Identity.OF_MIN_LR;
 import static dev.anneal.spark.config.Identity.OF_PATIENCE;
 import static dev.anneal.spark.config.Identity.OF_RANK_PATTERN;
+import static dev.anneal.spark.config.Identity.OF_RESTARTS;
 import static dev.anneal.spark.config.Rule.above;
 import static dev.anneal.spark.config.Rule.atLeast;
 import static dev.anneal.spark.config.Rule.bool;
@@ -210,15 +213,44 @@ final class ConfigKeys {
               .identity(ALWAYS)
               .is(above(0))
               .byDefault(1e-8),
-          key("schedule.type", "down to zero but for constant")
+          key("schedule.type", "as transformers has them; down to zero but for constant")
               .identity(ALWAYS)
-              .is(oneOf("linear", "cosine", "constant"))
+              .is(
+                  oneOf(
+                      "linear",
+                      "cosine",
+                      "constant",
+                      "cosine_with_min_lr",
+                      "cosine_with_restarts",
+                      "warmup_stable_decay"))
               .byDefault("linear"),
           key("schedule.warmup_steps", "goes before warmup_ratio")
               .identity(ALWAYS)
               .is(wholeNumber(0, MAX_LONG))
               .noneByDefault(),
           key("schedule.warmup_ratio", "of all steps").identity(ALWAYS).is(share()).byDefault(0.02),
+          key(
+                  "schedule.min_lr_ratio",
+                  "where cosine_with_min_lr and warmup_stable_decay end, of optimizer.learning_rate")
+              .identity(OF_MIN_LR)
+              .is(share())
+              .byDefault(0.0),
+          key("schedule.cycles", "of cosine_with_restarts")
+              .identity(OF_RESTARTS)
+              .is(wholeNumber(1, MAX_LONG))
+              .byDefault(1),
+          key("schedule.decay_steps", "the last ones of warmup_stable_decay; before decay_ratio")
+              .identity(OF_DECAY)
+              .is(wholeNumber(0, MAX_LONG))
+              .noneByDefault(),
+          key("schedule.decay_ratio", "of all steps")
+              .identity(OF_DECAY)
+              .is(share())
+              .byDefault(0.1),
+          key("schedule.decay_type", "how warmup_stable_decay goes down")
+              .identity(OF_DECAY)
+              .is(oneOf("linear", "cosine", "1-sqrt"))
+              .byDefault("cosine"),
           key("checkpoint.every_steps", "0: none").is(wholeNumber(0, MAX_LONG)).byDefault(200),
           key("checkpoint.keep", "the last ones").is(wholeNumber(1, MAX_INT)).byDefault(2),
           key("checkpoint.resume", "from the last complete one, or never")

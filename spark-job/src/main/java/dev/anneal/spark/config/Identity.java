@@ -1,6 +1,7 @@
 package dev.anneal.spark.config;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import dev.anneal.training.optim.LearningRateSchedule.Type;
 import dev.anneal.training.trainer.TrainingSpec;
 import java.util.function.Function;
 import java.util.function.Predicate;
@@ -30,6 +31,13 @@ record Identity(Predicate<AnnealConfig> counts, Function<JsonNode, String> value
   static final Identity OF_BEST = when(Identity::publishesBest);
   static final Identity OF_PATIENCE = when(config -> config.evaluation().patience() > 0);
 
+  /** What a schedule does not look at does not count. */
+  static final Identity OF_MIN_LR =
+      when(config -> is(config, Type.COSINE_WITH_MIN_LR) || is(config, Type.WARMUP_STABLE_DECAY));
+
+  static final Identity OF_RESTARTS = when(config -> is(config, Type.COSINE_WITH_RESTARTS));
+  static final Identity OF_DECAY = when(config -> is(config, Type.WARMUP_STABLE_DECAY));
+
   /** Masks are drawn for a micro-batch. */
   static final Identity OF_DROPOUT =
       when(config -> trainsAdapters(config) && config.lora().dropout() > 0);
@@ -41,6 +49,10 @@ record Identity(Predicate<AnnealConfig> counts, Function<JsonNode, String> value
   /** The same for a value that may be written in several ways. */
   Identity as(Function<JsonNode, String> value) {
     return new Identity(counts, value);
+  }
+
+  private static boolean is(AnnealConfig config, Type schedule) {
+    return config.schedule().type() == schedule;
   }
 
   private static boolean publishesBest(AnnealConfig config) {

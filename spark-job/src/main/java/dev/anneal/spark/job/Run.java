@@ -18,6 +18,7 @@ import dev.anneal.spark.fetch.HubModel;
 import dev.anneal.spark.output.Answer;
 import dev.anneal.spark.output.Outcome;
 import dev.anneal.spark.output.RunRecord;
+import dev.anneal.spark.output.SamplesFile;
 import dev.anneal.spark.output.Summary;
 import dev.anneal.spark.preflight.DatasetCheck;
 import dev.anneal.spark.preflight.EvalSource;
@@ -207,6 +208,10 @@ public final class Run {
     DatasetManifest dataset = data.train();
     record.dataset(data);
     Summary summary = new Summary(out, plan.config(), plan.folder(), plan.adapters());
+    if (data.eval() != null) {
+      display.line("To evaluate on: " + Summary.dataset(data.eval()));
+      data.eval().notes().forEach(display::line);
+    }
     if (!request.command().trains()) {
       summary.prepared(dataset, samples());
       return new Result(dataset, List.of());
@@ -238,8 +243,9 @@ public final class Run {
     return new Result(data.train(), answers);
   }
 
-  private List<Answer> answers(Outcome outcome) {
+  private List<Answer> answers(Outcome outcome) throws IOException {
     try (ChatTokenizer tokenizer = tokenizer()) {
+      SamplesFile.write(plan.folder(), outcome, tokenizer);
       return Answer.of(outcome, tokenizer);
     }
   }

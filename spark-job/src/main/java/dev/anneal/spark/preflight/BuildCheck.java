@@ -5,7 +5,9 @@ import dev.anneal.spark.BadRequestException;
 import dev.anneal.spark.config.AnnealConfig;
 import dev.anneal.spark.config.AnnealConfig.Precision;
 import dev.anneal.spark.config.AnnealConfig.Shard;
+import dev.anneal.spark.train.Specs;
 import dev.anneal.training.model.LlamaConfig;
+import dev.anneal.training.optim.LearningRateSchedule;
 import dev.anneal.training.trainer.TrainingSpec;
 import java.util.Locale;
 import java.util.Optional;
@@ -28,6 +30,7 @@ public final class BuildCheck {
     checkOffloading(config);
     checkSamples(config);
     checkEvaluation(config);
+    checkSchedule(config);
     if (keepsGatheredLayers(config)) {
       throw new BadRequestException(
           "base_weights.shard is %s, but with activations.checkpoint=%s every rank keeps layers that it gathers: set activations.checkpoint=layer."
@@ -133,6 +136,51 @@ public final class BuildCheck {
         && !fused
         && config.training().mode() == TrainingSpec.Mode.LORA
         && !config.activations().recomputesAll();
+  }
+
+  private static void checkSchedule(AnnealConfig config) {
+    AnnealConfig.Schedule schedule = config.schedule();
+    LearningRateSchedule.Type type = schedule.type();
+    boolean decays = type == LearningRateSchedule.Type.WARMUP_STABLE_DECAY;
+    requireRead(
+        schedule.minLrRatio() == 0
+            || decays
+            || type == LearningRateSchedule.Type.COSINE_WITH_MIN_LR,
+        config,
+        "schedule.min_lr_ratio");
+    requireRead(
+        schedule.cycles() == 1 || type == LearningRateSchedule.Type.COSINE_WITH_RESTARTS,
+        config,
+        "schedule.cycles");
+    requireRead(schedule.decaySteps() == null || decays, config, "schedule.decay_steps");
+    if (config.training().epochs() == null) {
+      checkSchedule(config, config.training().maxSteps());
+    }
+  }
+
+  private static void requireRead(boolean holds, AnnealConfig config, String key) {
+    if (!holds) {
+      throw new BadRequestException(
+          "%s is set, but schedule.type %s does not look at it: take it out, or choose another type."
+              .formatted(key, name(config.schedule().type())));
+    }
+  }
+
+  /**
+   * Checks that the stretches of a schedule have room.
+   *
+   * @param steps optimizer steps of the run
+   * @throws BadRequestException if not
+   */
+  static void checkSchedule(AnnealConfig config, long steps) {
+    LearningRateSchedule schedule = Specs.schedule(config.schedule(), steps);
+    long decay = schedule.options().decaySteps();
+    if (schedule.type() == LearningRateSchedule.Type.WARMUP_STABLE_DECAY
+        && decay > steps - schedule.warmupSteps()) {
+      throw new BadRequestException(
+          "The run has %s steps, but schedule.type warmup_stable_decay warms up over %s and goes down over %s: lower schedule.warmup_steps or schedule.decay_steps (or their ratios)."
+              .formatted(steps, schedule.warmupSteps(), decay));
+    }
   }
 
   private static void checkEvaluation(AnnealConfig config) {

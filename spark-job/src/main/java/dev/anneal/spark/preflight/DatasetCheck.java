@@ -20,6 +20,7 @@ public final class DatasetCheck {
     long sequences = data.train().train().sequences();
     Batches.requireOneStep(config, Long.toString(sequences), sequences);
     checkTokens(config, vocabSize, data.largestTokenId());
+    BuildCheck.checkSchedule(config, Batches.steps(config, sequences));
     if (data.evalRows() == 0) {
       BuildCheck.requireUnjudged(config);
     }

@@ -39,6 +39,9 @@ public final class RunFolder implements Serializable {
   /** Where the first lines of a long {@link #METRICS} lie while a run goes on. */
   public static final String METRICS_SEGMENTS = "metrics.segments";
 
+  /** How held-out prompts were continued, of a run that was evaluated on its way. */
+  public static final String SAMPLES = "samples.json";
+
   public static final String RECORD = "run.json";
   public static final String LOCK = "run.lock";
 
@@ -117,7 +120,7 @@ public final class RunFolder implements Serializable {
 
   /** What else in it every command makes anew. */
   public static List<String> filesMade() {
-    return List.of(RECORD, METRICS, METRICS_SEGMENTS);
+    return List.of(RECORD, METRICS, METRICS_SEGMENTS, SAMPLES);
   }
 
   /** A location as a person writes it: a local one as a plain path. */

@@ -202,12 +202,28 @@ public final class Specs {
         optimizer.eps());
   }
 
-  private static LearningRateSchedule schedule(AnnealConfig.Schedule schedule, long steps) {
-    long warmup =
-        schedule.warmupSteps() == null
-            ? (long) Math.ceil(schedule.warmupRatio() * steps)
-            : schedule.warmupSteps();
-    return new LearningRateSchedule(schedule.type(), warmup, steps);
+  /** The learning rate over {@code steps} steps. */
+  public static LearningRateSchedule schedule(AnnealConfig.Schedule schedule, long steps) {
+    LearningRateSchedule.Decay decay =
+        switch (schedule.decayType()) {
+          case "linear" -> LearningRateSchedule.Decay.LINEAR;
+          case "cosine" -> LearningRateSchedule.Decay.COSINE;
+          case "1-sqrt" -> LearningRateSchedule.Decay.ONE_MINUS_SQRT;
+          default -> throw new IllegalArgumentException(schedule.decayType());
+        };
+    return new LearningRateSchedule(
+        schedule.type(),
+        stepsOf(schedule.warmupSteps(), schedule.warmupRatio(), steps),
+        steps,
+        new LearningRateSchedule.Options(
+            schedule.minLrRatio(),
+            schedule.cycles(),
+            stepsOf(schedule.decaySteps(), schedule.decayRatio(), steps),
+            decay));
+  }
+
+  private static long stepsOf(Long number, double ratio, long steps) {
+    return number == null ? (long) Math.ceil(ratio * steps) : number;
   }
 
   private static DType dtype(Precision precision) {

@@ -127,6 +127,26 @@ class RunIdentityTest {
   }
 
   @Test
+  void optionsOfAScheduleCountWhereItLooksAtThem() {
+    assertThat(
+            RunIdentity.difference(
+                identity("schedule.type=warmup_stable_decay", "schedule.decay_type=linear"),
+                identity("schedule.type=warmup_stable_decay", "schedule.decay_steps=7")))
+        .hasValue(
+            "schedule.decay_steps is null there and 7 here, schedule.decay_type is linear there and cosine here");
+    assertThat(
+            RunIdentity.difference(
+                identity("schedule.type=cosine_with_restarts"),
+                identity("schedule.type=cosine_with_restarts", "schedule.cycles=2")))
+        .hasValue("schedule.cycles is 1 there and 2 here");
+    assertThat(
+            RunIdentity.difference(
+                identity("schedule.type=cosine_with_min_lr"),
+                identity("schedule.type=cosine_with_min_lr", "schedule.min_lr_ratio=0.1")))
+        .hasValue("schedule.min_lr_ratio is 0.0 there and 0.1 here");
+  }
+
+  @Test
   void evaluationsCountWhereTheyDecideWhatComesOfTheRun() {
     assertRefused(
         identity("evaluation.keep=best", "evaluation.every_steps=5"),

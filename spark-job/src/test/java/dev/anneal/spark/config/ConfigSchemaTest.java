@@ -70,6 +70,11 @@ class ConfigSchemaTest {
             schedule.type: linear
             schedule.warmup_steps: null
             schedule.warmup_ratio: 0.02
+            schedule.min_lr_ratio: 0.0
+            schedule.cycles: 1
+            schedule.decay_steps: null
+            schedule.decay_ratio: 0.1
+            schedule.decay_type: cosine
             checkpoint.every_steps: 200
             checkpoint.keep: 2
             checkpoint.resume: auto
