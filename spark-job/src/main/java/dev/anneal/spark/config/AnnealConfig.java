@@ -149,6 +149,7 @@ public record AnnealConfig(
    * @param targetModules a list of names, or a text as PEFT takes it
    * @param rankPattern other ranks by regular expressions for the ends of names, in their order
    * @param alphaPattern other alphas in the same way
+   * @param loraplusLrRatio learning rate of B over that of A
    * @param initFrom a PEFT adapter folder to start from; {@code null}: a new adapter
    */
   public record Lora(
@@ -159,6 +160,7 @@ public record AnnealConfig(
       JsonNode targetModules,
       Map<String, Integer> rankPattern,
       Map<String, Double> alphaPattern,
+      double loraplusLrRatio,
       String initFrom)
       implements Serializable {
 
@@ -236,8 +238,13 @@ public record AnnealConfig(
       long seed)
       implements Serializable {}
 
-  /** AdamW. */
-  public record Optimizer(double learningRate, double weightDecay, List<Double> betas, double eps)
+  /**
+   * AdamW.
+   *
+   * @param decayNorms whether the weights of norms decay, where they train
+   */
+  public record Optimizer(
+      double learningRate, double weightDecay, boolean decayNorms, List<Double> betas, double eps)
       implements Serializable {}
 
   /**

@@ -8,7 +8,9 @@ import static dev.anneal.spark.config.Identity.OF_BEST;
 import static dev.anneal.spark.config.Identity.OF_DECAY;
 import static dev.anneal.spark.config.Identity.OF_DROPOUT;
 import static dev.anneal.spark.config.Identity.OF_JUDGED_RUNS;
+import static dev.anneal.spark.config.Identity.OF_LORA_PLUS;
 import static dev.anneal.spark.config.Identity.OF_MIN_LR;
+import static dev.anneal.spark.config.Identity.OF_NORMS_THAT_STAY;
 import static dev.anneal.spark.config.Identity.OF_PATIENCE;
 import static dev.anneal.spark.config.Identity.OF_RANK_PATTERN;
 import static dev.anneal.spark.config.Identity.OF_RESTARTS;
@@ -139,6 +141,10 @@ final class ConfigKeys {
               .identity(OF_ALPHA_PATTERN)
               .is(mapping("END OF NAME: ALPHA pairs", above(0)))
               .byDefault(Map.of()),
+          key("lora.loraplus_lr_ratio", "learning rate of B over that of A, as LoRA+ has it")
+              .identity(OF_LORA_PLUS)
+              .is(above(0))
+              .byDefault(1.0),
           key("lora.init_from", "PEFT adapter folder to start from")
               .identity(OF_ADAPTERS)
               .location(),
@@ -205,6 +211,10 @@ final class ConfigKeys {
               .identity(ALWAYS)
               .is(atLeast(0))
               .byDefault(0.0),
+          key("optimizer.decay_norms", "of training.mode full; transformers leaves them out")
+              .identity(OF_NORMS_THAT_STAY)
+              .is(bool())
+              .byDefault(true),
           key("optimizer.betas", "decay of the two moments")
               .identity(ALWAYS)
               .is(list("two numbers from 0 to less than 1", 2, 2, shareBelowOne()))

@@ -31,6 +31,17 @@ record Identity(Predicate<AnnealConfig> counts, Function<JsonNode, String> value
   static final Identity OF_BEST = when(Identity::publishesBest);
   static final Identity OF_PATIENCE = when(config -> config.evaluation().patience() > 0);
 
+  /** Another ratio than before there was one. */
+  static final Identity OF_LORA_PLUS =
+      when(config -> trainsAdapters(config) && config.lora().loraplusLrRatio() != 1);
+
+  static final Identity OF_NORMS_THAT_STAY =
+      when(
+          config ->
+              !trainsAdapters(config)
+                  && config.optimizer().weightDecay() > 0
+                  && !config.optimizer().decayNorms());
+
   /** What a schedule does not look at does not count. */
   static final Identity OF_MIN_LR =
       when(config -> is(config, Type.COSINE_WITH_MIN_LR) || is(config, Type.WARMUP_STABLE_DECAY));

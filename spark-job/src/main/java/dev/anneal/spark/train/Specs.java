@@ -160,7 +160,7 @@ public final class Specs {
             steps,
             config.data().sequences().shuffle()),
         new TrainingSpec.Updates(
-            optimizer(config.optimizer()),
+            optimizer(config),
             schedule(config.schedule(), steps),
             training.maxGradNorm(),
             training.onNan()),
@@ -193,13 +193,16 @@ public final class Specs {
     return all.first(activations.recomputedLayers());
   }
 
-  private static AdamWSpec optimizer(AnnealConfig.Optimizer optimizer) {
+  private static AdamWSpec optimizer(AnnealConfig config) {
+    AnnealConfig.Optimizer optimizer = config.optimizer();
     return new AdamWSpec(
         optimizer.learningRate(),
         optimizer.weightDecay(),
         optimizer.betas().get(0),
         optimizer.betas().get(1),
-        optimizer.eps());
+        optimizer.eps(),
+        config.lora().loraplusLrRatio(),
+        optimizer.decayNorms() ? AdamWSpec.Decay.ALL : AdamWSpec.Decay.MATRICES);
   }
 
   /** The learning rate over {@code steps} steps. */

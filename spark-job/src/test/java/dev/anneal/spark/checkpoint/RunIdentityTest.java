@@ -127,6 +127,22 @@ class RunIdentityTest {
   }
 
   @Test
+  void groupsOfTheOptimizerCountWhereThereAreSome() {
+    assertRefused(
+        identity("lora.loraplus_lr_ratio=16"),
+        "lora.loraplus_lr_ratio is not set there and 16.0 here");
+    assertThat(
+            RunIdentity.difference(
+                identity("training.mode=full", "optimizer.weight_decay=0.1"),
+                identity(
+                    "training.mode=full",
+                    "optimizer.weight_decay=0.1",
+                    "optimizer.decay_norms=false")))
+        .hasValue("optimizer.decay_norms is not set there and false here");
+    assertThat(identity("optimizer.decay_norms=false")).isEqualTo(identity());
+  }
+
+  @Test
   void optionsOfAScheduleCountWhereItLooksAtThem() {
     assertThat(
             RunIdentity.difference(

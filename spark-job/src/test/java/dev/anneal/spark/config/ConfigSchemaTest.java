@@ -47,6 +47,7 @@ class ConfigSchemaTest {
             lora.target_modules: [q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj]
             lora.rank_pattern: {}
             lora.alpha_pattern: {}
+            lora.loraplus_lr_ratio: 1.0
             lora.init_from: null
             base_weights.dtype: fp8
             base_weights.shard: node
@@ -65,6 +66,7 @@ class ConfigSchemaTest {
             training.seed: 42
             optimizer.learning_rate: 2.0E-5
             optimizer.weight_decay: 0.0
+            optimizer.decay_norms: true
             optimizer.betas: [0.9, 0.999]
             optimizer.eps: 1.0E-8
             schedule.type: linear

@@ -12,6 +12,7 @@ import dev.anneal.training.lora.LoraSpec;
 import dev.anneal.training.lora.ModuleNames;
 import dev.anneal.training.lora.TargetModules;
 import dev.anneal.training.model.Llama.Activations;
+import dev.anneal.training.optim.AdamWSpec;
 import dev.anneal.training.optim.LearningRateSchedule;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.trainer.TrainingSpec;
@@ -70,6 +71,16 @@ class SpecsTest {
                 .options()
                 .decaySteps())
         .isEqualTo(7);
+  }
+
+  @Test
+  void groupsParametersAsAskedFor() {
+    AdamWSpec plain = spec().updates().optimizer();
+    assertThat(plain).isEqualTo(new AdamWSpec(2e-5, 0, 0.9, 0.999, 1e-8));
+    AdamWSpec grouped =
+        spec("lora.loraplus_lr_ratio=16", "optimizer.decay_norms=false").updates().optimizer();
+    assertThat(grouped.loraPlusRatio()).isEqualTo(16);
+    assertThat(grouped.decay()).isEqualTo(AdamWSpec.Decay.MATRICES);
   }
 
   @Test

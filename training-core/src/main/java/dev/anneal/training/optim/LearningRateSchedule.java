@@ -69,7 +69,7 @@ public record LearningRateSchedule(Type type, long warmupSteps, long totalSteps,
       case CONSTANT -> 1;
       case COSINE_WITH_MIN_LR -> Math.max(0.0, atLeastMin(halfCosine(progress)));
       case COSINE_WITH_RESTARTS ->
-          progress >= 1 ? 0 : Math.max(0.0, halfCosine(options.cycles() * progress % 1));
+          progress >= 1 ? 0 : Math.max(0.0, halfCosine((options.cycles() * progress) % 1));
       case WARMUP_STABLE_DECAY -> decayed(step);
     };
   }

@@ -1,6 +1,7 @@
 package dev.anneal.training.trainer;
 
 import dev.anneal.training.checkpoint.EvaluationState;
+import java.util.function.BooleanSupplier;
 
 /**
  * When a run is evaluated on its way, and what follows from that; the same on every rank, because
@@ -12,15 +13,19 @@ final class Evaluations {
   private final TrainingSpec.Evaluation spec;
   private final long totalSteps;
   private final Evaluator evaluator;
+  private final BooleanSupplier stops;
   private EvaluationState state;
 
   /**
+   * @param stops whether this rank is to leave
    * @param state where the run begins
    */
-  Evaluations(TrainingSpec spec, Evaluator evaluator, EvaluationState state) {
+  Evaluations(
+      TrainingSpec spec, Evaluator evaluator, BooleanSupplier stops, EvaluationState state) {
     this.spec = spec.evaluation();
     this.totalSteps = spec.batches().totalSteps();
     this.evaluator = evaluator;
+    this.stops = stops;
     this.state = state;
   }
 
@@ -37,9 +42,13 @@ final class Evaluations {
         && state.step() != step;
   }
 
-  /** Evaluates after {@code step} steps; returns what that asks of the checkpoint after them. */
+  /**
+   * Evaluates after {@code step} steps; returns what that asks of the checkpoint after them.
+   *
+   * @throws TrainingStopped if a rank is to leave; then it is as if nobody had asked
+   */
   RunCheckpoints.Cause evaluate(long step) {
-    state = state.after(step, evaluator.evaluate(step), spec.minDelta());
+    state = state.after(step, evaluator.evaluate(step, stops), spec.minDelta());
     if (areOver()) {
       return RunCheckpoints.Cause.END;
     }

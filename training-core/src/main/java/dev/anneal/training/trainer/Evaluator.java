@@ -19,6 +19,7 @@ import dev.anneal.training.tensor.Tensors;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.BooleanSupplier;
 import org.bytedeco.pytorch.Tensor;
 
 /** Measures the model on held-out rows and shows what it generates. */
@@ -52,21 +53,28 @@ final class Evaluator {
     this.listener = listener;
   }
 
+  /** Tells the listener of the held-out loss and the samples after {@code step} steps. */
+  void evaluate(long step) {
+    evaluate(step, () -> false);
+  }
+
   /**
-   * Tells the listener of the held-out loss and the samples after {@code step} steps.
+   * The same, unless the run is to leave.
    *
+   * @param stops asked again and again; one rank is enough
    * @return the loss, the same on every rank; NaN where no rows are held out
+   * @throws TrainingStopped on all ranks, if any is to leave; then nothing is told
    */
-  double evaluate(long step) {
+  double evaluate(long step, BooleanSupplier stops) {
     try {
       double loss = Double.NaN;
       if (data != null && data.size() > 0) {
-        loss = loss(step);
+        loss = loss(step, stops);
         listener.onEvaluation(step, loss);
       }
       samples(step);
       return loss;
-    } catch (NotFiniteException e) {
+    } catch (NotFiniteException | TrainingStopped e) {
       throw e;
     } catch (RuntimeException | IOException e) {
       throw new TrainingException(
@@ -92,27 +100,28 @@ final class Evaluator {
     }
   }
 
-  /** Cross-entropy over all target tokens of the held-out rows, divided by their number. */
-  private double loss(long step) throws IOException {
+  /**
+   * Cross-entropy over all target tokens of the held-out rows, divided by their number. It is added
+   * up over all batches in their order, whatever rank has computed which, so that the last digit
+   * does not depend on how many ranks there are.
+   */
+  private double loss(long step, BooleanSupplier stops) throws IOException {
+    double lossSum = 0;
+    double targetTokens = 0;
     int worldSize = ranks.world().worldSize();
     long batches =
         (data.size() + spec.batches().microBatchSize() - 1) / spec.batches().microBatchSize();
-    int rounds = Math.toIntExact((batches + worldSize - 1) / worldSize);
-    double[] lossSums = new double[rounds];
-    double[] targetTokens = new double[rounds];
     // as many forwards on every rank: a gathered layer needs them all
-    for (int round = 0; round < rounds; round++) {
-      long mine = (long) round * worldSize + ranks.rank();
-      boolean idle = mine >= batches;
-      try (TensorScope scope = new TensorScope()) {
-        TokenBatch batch = TokenBatch.of(idle ? List.of(data.read(0)) : rows(mine));
-        double loss = llama.loss(batch);
-        ranks.check();
-        lossSums[round] = idle ? 0 : loss;
-        targetTokens[round] = idle ? 0 : batch.targetTokens();
+    for (long first = 0; first < batches; first += worldSize) {
+      for (Measured batch : round(first + ranks.rank(), batches, stops)) {
+        if (batch.stops()) {
+          throw new TrainingStopped(step);
+        }
+        lossSum += batch.lossSum();
+        targetTokens += batch.targetTokens();
       }
     }
-    double loss = sum(lossSums) / sum(targetTokens);
+    double loss = lossSum / targetTokens;
     if (!Double.isFinite(loss)) {
       throw new NotFiniteException(
           "rank %s, evaluation after step %s, the held-out loss is %s: lower optimizer.learning_rate or check the data."
@@ -124,24 +133,35 @@ final class Evaluator {
   }
 
   /**
-   * Over all batches in their order, whatever rank has computed which, so that the last digit does
-   * not depend on how many ranks there are.
+   * A batch.
    *
-   * @param mine a number for each of this rank's batches
+   * @param stops whether the rank that has computed it is to leave
    */
-  private double sum(double[] mine) {
+  private record Measured(double lossSum, double targetTokens, boolean stops) {}
+
+  /**
+   * The batches of all ranks, in the order of the ranks.
+   *
+   * @param mine the number of this rank's; of {@code batches} or more there is none to count
+   */
+  private List<Measured> round(long mine, long batches, BooleanSupplier stops) throws IOException {
+    boolean idle = mine >= batches;
     try (TensorScope scope = new TensorScope()) {
-      Tensor numbers = Tensors.to(ranks.device(), Tensors.of(mine));
-      double[] all = Tensors.doubles(ranks.world().allGather(numbers).cpu());
+      TokenBatch batch = TokenBatch.of(idle ? List.of(data.read(0)) : rows(mine));
+      double loss = llama.loss(batch);
+      ranks.check();
+      double[] numbers = {
+        idle ? 0 : loss, idle ? 0 : batch.targetTokens(), stops.getAsBoolean() ? 1 : 0
+      };
+      Tensor measured = Tensors.to(ranks.device(), Tensors.of(numbers));
+      double[] all = Tensors.doubles(ranks.world().allGather(measured).cpu());
       // a lost peer ends the wait with numbers that mean nothing
       ranks.world().check();
-      double sum = 0;
-      for (int round = 0; round < mine.length; round++) {
-        for (int rank = 0; rank < ranks.world().worldSize(); rank++) {
-          sum += all[rank * mine.length + round];
-        }
+      List<Measured> found = new ArrayList<>();
+      for (int i = 0; i < all.length; i += numbers.length) {
+        found.add(new Measured(all[i], all[i + 1], all[i + 2] > 0));
       }
-      return sum;
+      return found;
     }
   }
 

@@ -110,7 +110,15 @@ final class Trainer {
 
   /** Evaluates where {@code state} stands, and takes the checkpoint that is due there. */
   private void evaluate(TrainerState state, Set<StepTotals.Sign> signs) {
-    RunCheckpoints.Cause cause = evaluations.evaluate(state.step());
+    RunCheckpoints.Cause cause;
+    try {
+      cause = evaluations.evaluate(state.step());
+    } catch (TrainingStopped e) {
+      // whoever goes on from this one begins with the evaluation
+      checkpoints.after(state, RunCheckpoints.Cause.END, signs);
+      checkpoints.finish();
+      throw e;
+    }
     checkpoints.after(state.with(evaluations.state()), cause, signs);
   }
 

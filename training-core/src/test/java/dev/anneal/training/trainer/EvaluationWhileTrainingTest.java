@@ -136,6 +136,48 @@ class EvaluationWhileTrainingTest {
 
   @ParameterizedTest
   @ValueSource(ints = {1, 2})
+  void anEvaluationWaitsForNobodyWhoIsToldToStop(int worldSize) throws Exception {
+    Listener whole = new Listener();
+    run(worldSize, BEST, "whole", new LocalCheckpoints(folder.resolve("all")).every(3), whole);
+    LocalCheckpoints checkpoints = new LocalCheckpoints(folder.resolve("stopped"));
+    List<Listener> before = new ArrayList<>();
+    List<Throwable> thrown =
+        GlooRanks.run(
+            worldSize,
+            world -> {
+              Listener mine =
+                  new Listener() {
+                    @Override
+                    public boolean stopRequested() {
+                      // asked in the evaluation after step 4, of one rank
+                      return world.rank() == worldSize - 1 && steps().size() == 4;
+                    }
+                  };
+              synchronized (before) {
+                before.add(mine);
+              }
+              train(world, BEST, "stopped-result", checkpoints.every(3), STEPS, mine);
+            });
+    assertThat(thrown)
+        .hasSize(worldSize)
+        .allSatisfy(
+            e ->
+                assertThat(e)
+                    .isInstanceOfSatisfying(
+                        TrainingStopped.class, stop -> assertThat(stop.step()).isEqualTo(4)));
+    assertThat(before)
+        .allSatisfy(mine -> assertThat(mine.losses.keySet()).containsExactly(0L, 2L));
+    assertThat(checkpoints.complete()).last().isEqualTo(4L);
+    assertThat(state(checkpoints, 4).evaluation().step()).isEqualTo(2);
+
+    Listener after = new Listener();
+    run(worldSize, BEST, "resumed", checkpoints.every(3, 4), after);
+    assertThat(after.losses).isEqualTo(whole.losses.tailMap(3L));
+    assertThat(result("resumed")).hasSameBinaryContentAs(result("whole"));
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {1, 2})
   void theBestAdapterIsThatOfARunThatEndsThere(int worldSize) throws Exception {
     LocalCheckpoints checkpoints = new LocalCheckpoints(folder.resolve("checkpoints"));
     Listener listener = new Listener();
