@@ -454,8 +454,7 @@ class RefusalsTest {
         .contains("evaluation.keep is best, but there are no rows");
     assertThat(refusal(sets(nothingHeldOut, "evaluation.patience=3")))
         .contains("evaluation.patience is 3, but there are no rows");
-    assertThat(refusal("--set", "evaluation.keep=worst"))
-        .contains("must be one of last, best");
+    assertThat(refusal("--set", "evaluation.keep=worst")).contains("must be one of last, best");
   }
 
   @Test

@@ -45,12 +45,7 @@ public record PrepSpec(
 
   /** For the data set that is trained on. */
   public PrepSpec(
-      Rows rows,
-      Sequences sequences,
-      long seed,
-      String tokenizer,
-      String output,
-      int vocabSize) {
+      Rows rows, Sequences sequences, long seed, String tokenizer, String output, int vocabSize) {
     this(rows, sequences, seed, tokenizer, output, vocabSize, "dataset");
   }
 

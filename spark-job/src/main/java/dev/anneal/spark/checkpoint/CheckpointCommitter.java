@@ -299,7 +299,9 @@ public final class CheckpointCommitter implements AutoCloseable {
       Set<Long> needed = new HashSet<>();
       kept.forEach(checkpoint -> checkpoint.needed().ifPresent(needed::add));
       List<Long> old =
-          steps.headSet(kept.get(0).step()).stream().filter(step -> !needed.contains(step)).toList();
+          steps.headSet(kept.get(0).step()).stream()
+              .filter(step -> !needed.contains(step))
+              .toList();
       for (long step : old) {
         // first what makes it complete
         folder.delete(RunFolder.checkpoint(step) + "/" + CheckpointManifest.FILE);

@@ -26,8 +26,7 @@ public final class RunIdentity {
    *
    * @param model fingerprint of the model
    */
-  public static SortedMap<String, String> of(
-      AnnealConfig config, String model, PreparedData data) {
+  public static SortedMap<String, String> of(AnnealConfig config, String model, PreparedData data) {
     SortedMap<String, String> identity = config.identity();
     identity.put("the model", model);
     identity.put("the data set", data.train().sha256());
@@ -35,7 +34,8 @@ public final class RunIdentity {
       identity.put("the data set to evaluate on", data.eval().sha256());
     }
     identity.put(
-        "the number of steps", Long.toString(Batches.steps(config, data.train().train().sequences())));
+        "the number of steps",
+        Long.toString(Batches.steps(config, data.train().train().sequences())));
     identity.put("the global batch", Long.toString(config.globalBatch()));
     if (config.training().mode() == TrainingSpec.Mode.FULL) {
       // before, all weights were one bucket

@@ -61,9 +61,7 @@ public record StoredCheckpoint(RunFolder run, CheckpointManifest manifest) {
    */
   Attempt.Resume resume(StoredCheckpoint best) {
     return new Attempt.Resume(
-        step(),
-        folder() + "/" + manifest.attempt(),
-        best == null ? null : best.resume(null));
+        step(), folder() + "/" + manifest.attempt(), best == null ? null : best.resume(null));
   }
 
   /** The step of another checkpoint without which this one is of no use; empty: there is none. */

@@ -63,9 +63,7 @@ final class ConfigKeys {
                   "data.source",
                   "path, URI or glob; a plain path is local to every node; table:catalog.schema.name; hub:datasets/org/name")
               .location(),
-          key("data.format", "what a row looks like")
-              .is(oneOf(FORMATS))
-              .byDefault("alpaca"),
+          key("data.format", "what a row looks like").is(oneOf(FORMATS)).byDefault("alpaca"),
           key("data.columns", "the source's name of a field: {instruction: question}")
               .is(mapping("FIELD: COLUMN pairs", text()))
               .byDefault(Map.of()),
@@ -253,10 +251,7 @@ final class ConfigKeys {
               .identity(OF_DECAY)
               .is(wholeNumber(0, MAX_LONG))
               .noneByDefault(),
-          key("schedule.decay_ratio", "of all steps")
-              .identity(OF_DECAY)
-              .is(share())
-              .byDefault(0.1),
+          key("schedule.decay_ratio", "of all steps").identity(OF_DECAY).is(share()).byDefault(0.1),
           key("schedule.decay_type", "how warmup_stable_decay goes down")
               .identity(OF_DECAY)
               .is(oneOf("linear", "cosine", "1-sqrt"))
@@ -272,7 +267,9 @@ final class ConfigKeys {
               .identity(OF_JUDGED_RUNS)
               .is(wholeNumber(0, MAX_LONG))
               .byDefault(0),
-          key("evaluation.keep", "the adapter that is published: the last, or that of the best loss")
+          key(
+                  "evaluation.keep",
+                  "the adapter that is published: the last, or that of the best loss")
               .identity(OF_BEST)
               .is(oneOf("last", "best"))
               .byDefault("last"),

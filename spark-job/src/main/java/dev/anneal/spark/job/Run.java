@@ -231,8 +231,7 @@ public final class Run {
     }
   }
 
-  private Result trained(
-      SparkSession spark, RunRecord record, PreparedData data, Summary summary)
+  private Result trained(SparkSession spark, RunRecord record, PreparedData data, Summary summary)
       throws IOException {
     Outcome outcome = train(spark, record, data);
     if (plan.config().training().mode() == TrainingSpec.Mode.FULL && plan.tokenizer() != null) {

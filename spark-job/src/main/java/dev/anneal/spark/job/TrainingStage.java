@@ -155,8 +155,7 @@ final class TrainingStage {
     Optional<StoredCheckpoint> from = checkpoints.last();
     for (int number = 1; ; number++) {
       Attempt attempt =
-          new Attempt(
-              runId, number, plan.folder(), from.map(checkpoints::resume).orElse(null));
+          new Attempt(runId, number, plan.folder(), from.map(checkpoints::resume).orElse(null));
       record.attempt(attempt.id(), from.map(StoredCheckpoint::step).orElse(null));
       End end = attempt(attempt, channel, metrics, checkpoints);
       if (end instanceof End.Finished finished) {

@@ -4,7 +4,9 @@ import dev.anneal.training.trainer.RunEnd;
 import java.util.Locale;
 import java.util.Optional;
 
-/** Says how a run ended that did not make all of its steps, or whose last step is not its result. */
+/**
+ * Says how a run ended that did not make all of its steps, or whose last step is not its result.
+ */
 final class EndSentence {
   private EndSentence() {}
 

@@ -193,8 +193,7 @@ public final class Preflight {
 
   private void checkCombination() {
     BuildCheck.check(config);
-    boolean heldOut =
-        config.data().rows().evalRows() > 0 || config.data().evalRows().areGiven();
+    boolean heldOut = config.data().rows().evalRows() > 0 || config.data().evalRows().areGiven();
     if (request.command().prepares() && !heldOut) {
       BuildCheck.requireUnjudged(config);
     }

@@ -93,8 +93,7 @@ class SpecsTest {
                     "evaluation.min_delta=0.01",
                     "evaluation.sample_tokens=7")
                 .evaluation())
-        .isEqualTo(
-            new TrainingSpec.Evaluation(7, 5, TrainingSpec.Keep.BEST, 3, 0.01));
+        .isEqualTo(new TrainingSpec.Evaluation(7, 5, TrainingSpec.Keep.BEST, 3, 0.01));
     assertThat(spec().evaluation()).isEqualTo(TrainingSpec.Evaluation.atBothEnds(48));
   }
 

@@ -6,7 +6,8 @@ import dev.anneal.training.io.OutputFolder;
 /**
  * Where a rank's part of a checkpoint goes, and who hears of it. A checkpoint is complete when
  * whoever hears of the parts has heard of all and has written its {@link CheckpointManifest}. But
- * for {@link #leftOut} and {@link #stored}, calls come from the thread that writes beside the training.
+ * for {@link #leftOut} and {@link #stored}, calls come from the thread that writes beside the
+ * training.
  */
 public interface CheckpointSink {
 

@@ -40,8 +40,7 @@ record ParameterGroup(long offset, long numel, double learningRateFactor, double
       }
       first += parts.part(bucket);
     }
-    boolean same =
-        groups.stream().allMatch(group -> group.hasNumbersOf(groups.get(0)));
+    boolean same = groups.stream().allMatch(group -> group.hasNumbersOf(groups.get(0)));
     return same
         ? List.of(
             new ParameterGroup(

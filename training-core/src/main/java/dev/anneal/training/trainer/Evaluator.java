@@ -48,7 +48,9 @@ final class Evaluator {
     this.generator = new Generator(llama, ranks.world(), ranks::check);
     this.generation =
         new GenerationSpec(
-            spec.evaluation().sampleTokens(), Sampling.GREEDY, StopTokens.of(inputs.model(), config));
+            spec.evaluation().sampleTokens(),
+            Sampling.GREEDY,
+            StopTokens.of(inputs.model(), config));
     this.ranks = ranks;
     this.listener = listener;
   }

@@ -103,7 +103,7 @@ public final class TrainingRun {
       GlobalBatches batches = new GlobalBatches(spec, inputs.train(), ranks);
       TrainerState begin = begin(spec, inputs, batches, parameters, optimizer, ranks, listener);
       Evaluator evaluator = new Evaluator(spec, inputs, config, llama, ranks, listener);
-      Evaluations evaluations = 
+      Evaluations evaluations =
           new Evaluations(spec, evaluator, listener::stopRequested, begin.evaluation());
       try (RunCheckpoints checkpoints =
           new RunCheckpoints(spec, inputs, model, optimizer, ranks, begin, listener)) {

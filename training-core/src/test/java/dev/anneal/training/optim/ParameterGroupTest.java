@@ -74,7 +74,9 @@ class ParameterGroupTest {
     }
   }
 
-  /** As peft.optimizers.create_loraplus_optimizer: B by an optimizer of its own, 16 times as fast. */
+  /**
+   * As peft.optimizers.create_loraplus_optimizer: B by an optimizer of its own, 16 times as fast.
+   */
   @Test
   void loraPlusMovesEachMatrixAsAnOptimizerOfItsOwnWould() {
     try (TensorScope scope = new TensorScope()) {
@@ -94,8 +96,7 @@ class ParameterGroupTest {
   void normsStayWhereMatricesDecay() {
     List<double[]> found = trained(MATRICES, LAYOUT, 1, RATE);
     List<double[]> decayed = trained(PLAIN, LAYOUT, 1, RATE);
-    List<double[]> stayed =
-        trained(new AdamWSpec(RATE, 0, 0.9, 0.99, 1e-8), LAYOUT, 1, RATE);
+    List<double[]> stayed = trained(new AdamWSpec(RATE, 0, 0.9, 0.99, 1e-8), LAYOUT, 1, RATE);
     List<String> names = names();
     for (int i = 0; i < names.size(); i++) {
       boolean isNorm = names.get(i).equals("norm.weight");
@@ -129,8 +130,7 @@ class ParameterGroupTest {
               worldSize,
               world -> {
                 try (TensorScope scope = new TensorScope();
-                    Parameters parameters =
-                        new Parameters(layout, DType.FP32, Device.CPU, world)) {
+                    Parameters parameters = new Parameters(layout, DType.FP32, Device.CPU, world)) {
                   for (String name : parameters.names()) {
                     parameters.assign(name, numbers(name, parameters.shape(name), 1));
                   }
@@ -150,8 +150,7 @@ class ParameterGroupTest {
                   }
                   for (String name : parameters.names()) {
                     double[] of =
-                        Tensors.doubles(
-                            parameters.compute(name).reshape(-1).to(ScalarType.Double));
+                        Tensors.doubles(parameters.compute(name).reshape(-1).to(ScalarType.Double));
                     if (world.rank() == 0) {
                       values.add(of);
                     }
@@ -166,7 +165,8 @@ class ParameterGroupTest {
   }
 
   private static Tensor numbers(String name, long[] shape, int seed) {
-    long numel = IntStream.range(0, shape.length).mapToLong(i -> shape[i]).reduce(1, (a, b) -> a * b);
+    long numel =
+        IntStream.range(0, shape.length).mapToLong(i -> shape[i]).reduce(1, (a, b) -> a * b);
     double[] numbers = new double[Math.toIntExact(numel)];
     for (int i = 0; i < numbers.length; i++) {
       numbers[i] = Math.sin(31 * seed + 7 * name.length() + i);

@@ -41,8 +41,7 @@ class EvaluationWhileTrainingTest {
   private static final Evaluation EVERY_2 = new Evaluation(3, 2, Keep.LAST, 0, 0);
   private static final Evaluation BEST = new Evaluation(3, 2, Keep.BEST, 0, 0);
   private static final String[] MEASURED_BY_THE_CLOCK = {"tokensPerSecond", "peakMemoryBytes"};
-  private static final List<TokenSequence> HELD_OUT =
-      Rows.random(37, 99, 12, 9, 14, 10, 8, 13, 11);
+  private static final List<TokenSequence> HELD_OUT = Rows.random(37, 99, 12, 9, 14, 10, 8, 13, 11);
 
   @TempDir Path folder;
 
@@ -78,10 +77,7 @@ class EvaluationWhileTrainingTest {
     for (Map<Long, Double> losses : found) {
       assertThat(losses.keySet()).isEqualTo(found.get(0).keySet());
       losses.forEach(
-          (step, loss) ->
-              assertThat(loss)
-                  .isCloseTo(
-                      found.get(0).get(step), offset(1e-4)));
+          (step, loss) -> assertThat(loss).isCloseTo(found.get(0).get(step), offset(1e-4)));
     }
   }
 
@@ -90,7 +86,12 @@ class EvaluationWhileTrainingTest {
   void aRunThatWasCutOffTellsTheSame(int worldSize, Keep keep) throws Exception {
     Evaluation spec = new Evaluation(3, 2, keep, 0, 0);
     Listener whole = new Listener();
-    run(worldSize, spec, "whole", new LocalCheckpoints(folder.resolve("whole-cut")).every(1), whole);
+    run(
+        worldSize,
+        spec,
+        "whole",
+        new LocalCheckpoints(folder.resolve("whole-cut")).every(1),
+        whole);
     for (long step = 1; step < STEPS; step++) {
       LocalCheckpoints checkpoints = new LocalCheckpoints(folder.resolve("cut-" + step));
       Listener before = new CutOff(step, checkpoints);
@@ -165,8 +166,7 @@ class EvaluationWhileTrainingTest {
                 assertThat(e)
                     .isInstanceOfSatisfying(
                         TrainingStopped.class, stop -> assertThat(stop.step()).isEqualTo(4)));
-    assertThat(before)
-        .allSatisfy(mine -> assertThat(mine.losses.keySet()).containsExactly(0L, 2L));
+    assertThat(before).allSatisfy(mine -> assertThat(mine.losses.keySet()).containsExactly(0L, 2L));
     assertThat(checkpoints.complete()).last().isEqualTo(4L);
     assertThat(state(checkpoints, 4).evaluation().step()).isEqualTo(2);
 
@@ -186,7 +186,8 @@ class EvaluationWhileTrainingTest {
     long best = smallest(listener.losses);
     assertThat(best).as("%s", listener.losses).isLessThan(STEPS);
     assertThat(end)
-        .isEqualTo(new RunEnd(STEPS, false, end.withoutGain(), best, listener.losses.get(best), best));
+        .isEqualTo(
+            new RunEnd(STEPS, false, end.withoutGain(), best, listener.losses.get(best), best));
     run(worldSize, Evaluation.atBothEnds(3), "short", none(), best, new Listener());
     assertThat(result("best")).hasSameBinaryContentAs(result("short"));
     run(worldSize, EVERY_2, "last", none(), new Listener());
@@ -194,7 +195,9 @@ class EvaluationWhileTrainingTest {
 
     // one at every step that was the best so far, and the last
     assertThat(checkpoints.complete()).contains(best, STEPS).doesNotContain(1L, 3L, 5L);
-    assertThat(checkpoints.parts().get(STEPS)).extracting(CheckpointPart::bestStep).containsOnly(best);
+    assertThat(checkpoints.parts().get(STEPS))
+        .extracting(CheckpointPart::bestStep)
+        .containsOnly(best);
     assertThat(checkpoints.parts().get(2L)).extracting(CheckpointPart::bestStep).containsOnly(2L);
   }
 
@@ -203,7 +206,8 @@ class EvaluationWhileTrainingTest {
     LocalCheckpoints checkpoints = new LocalCheckpoints(folder.resolve("checkpoints"));
     run(1, EVERY_2, "last", checkpoints.every(3), new Listener());
     assertThat(checkpoints.parts().values())
-        .allSatisfy(parts -> assertThat(parts).extracting(CheckpointPart::bestStep).containsOnly(0L));
+        .allSatisfy(
+            parts -> assertThat(parts).extracting(CheckpointPart::bestStep).containsOnly(0L));
     assertThat(state(checkpoints, STEPS).evaluation().bestStep()).isPositive();
   }
 
