@@ -305,7 +305,7 @@ final class TrainingBenchmark implements Callable<Integer> {
             1.0,
             TrainingSpec.OnNan.STOP),
         42,
-        0);
+        TrainingSpec.Evaluation.atBothEnds(0));
   }
 
   private void print(List<StepMetrics> all) throws IOException {

@@ -464,6 +464,64 @@ class RefusalsTest {
   }
 
   @Test
+  void evaluationsThatDecideNeedRowsAndSteps() {
+    assertThat(refusal("--set", "evaluation.keep=best"))
+        .contains("evaluation.keep is best", "set evaluation.every_steps");
+    assertThat(refusal("--set", "evaluation.patience=3"))
+        .contains("evaluation.patience is 3", "set evaluation.every_steps");
+    assertThat(
+            refusal(
+                sets(
+                    new String[] {"evaluation.keep=best"},
+                    "evaluation.every_steps=5",
+                    "checkpoint.every_steps=0")))
+        .contains("evaluation.keep is best", "set checkpoint.every_steps");
+    String[] nothingHeldOut = {
+      "data.eval_rows=0", "evaluation.every_steps=5", "checkpoint.every_steps=5"
+    };
+    assertThat(refusal(sets(nothingHeldOut)))
+        .contains("evaluation.every_steps is 5, but there are no rows", "data.eval_source");
+    assertThat(refusal(sets(nothingHeldOut, "evaluation.keep=best")))
+        .contains("evaluation.keep is best, but there are no rows");
+    assertThat(refusal(sets(nothingHeldOut, "evaluation.patience=3")))
+        .contains("evaluation.patience is 3, but there are no rows");
+    assertThat(refusal("--set", "evaluation.keep=worst")).contains("must be one of last, best");
+  }
+
+  @Test
+  void whatAScheduleDoesNotLookAtIsRefused() {
+    assertThat(refusal("--set", "schedule.min_lr_ratio=0.1"))
+        .contains("schedule.min_lr_ratio is set, but schedule.type linear does not look at it");
+    assertThat(refusal("--set", "schedule.cycles=2")).contains("schedule.cycles is set");
+    assertThat(refusal("--set", "schedule.decay_steps=2")).contains("schedule.decay_steps is set");
+    assertThat(
+            refusal(
+                sets(
+                    new String[] {"schedule.type=warmup_stable_decay"},
+                    "schedule.warmup_steps=50",
+                    "schedule.decay_steps=31")))
+        .contains("The run has 80 steps", "warms up over 50 and goes down over 31");
+  }
+
+  @Test
+  void rowsToEvaluateOnAreCheckedLikeTheOthers() throws IOException {
+    String data = "data.eval_source=" + data(GOOD_ROW);
+    assertThat(refusal("--set", data))
+        .contains("data.eval_rows", "data.eval_source", "set one of them");
+    assertThat(refusal("--set", "data.eval_format=chat"))
+        .contains("describe data.eval_source, which is not set");
+    assertThat(refusal(sets(new String[] {"data.eval_rows=0", data}, "data.eval_format=chat")))
+        .contains("of data.eval_source '", "data.format 'chat'")
+        .doesNotContain("data.source");
+    String none = "data.eval_source=" + folder.resolve("none.jsonl");
+    assertThat(refusal(sets(new String[] {"data.eval_rows=0"}, none)))
+        .contains("data.eval_source '", "matches no file");
+    String inside = "data.eval_source=" + output().resolve("eval-dataset/rows.jsonl");
+    assertThat(refusal(sets(new String[] {"data.eval_rows=0"}, inside)))
+        .contains("data.eval_source", "would be removed");
+  }
+
+  @Test
   void aLoraTargetThatMatchesNothingNamesTheModules() {
     assertThat(refusal("--set", "lora.target_modules=[q_proj,query]")).contains("query", "q_proj");
   }

@@ -24,16 +24,29 @@ import java.util.TreeMap;
  * @param seed of the shuffle
  * @param tokenizer folder with {@code tokenizer.json}; null only for rows that are tokenized
  *     already
- * @param output folder of the run; the data set goes into its folder {@code dataset}
+ * @param output folder of the run
  * @param vocabSize tokens that the model embeds, of which rows may use no other
+ * @param folder of the data set in {@code output}
  */
 public record PrepSpec(
-    Rows rows, Sequences sequences, long seed, String tokenizer, String output, int vocabSize)
+    Rows rows,
+    Sequences sequences,
+    long seed,
+    String tokenizer,
+    String output,
+    int vocabSize,
+    String folder)
     implements Serializable {
 
   /** For a model that is not known yet. */
   public PrepSpec(Rows rows, Sequences sequences, long seed, String tokenizer, String output) {
     this(rows, sequences, seed, tokenizer, output, Integer.MAX_VALUE);
+  }
+
+  /** For the data set that is trained on. */
+  public PrepSpec(
+      Rows rows, Sequences sequences, long seed, String tokenizer, String output, int vocabSize) {
+    this(rows, sequences, seed, tokenizer, output, vocabSize, "dataset");
   }
 
   public PrepSpec {
@@ -103,7 +116,7 @@ public record PrepSpec(
 
   /** The folder that {@link PrepJob} writes and that a training run opens. */
   public String datasetUri() {
-    return output.endsWith("/") ? output + "dataset" : output + "/dataset";
+    return output.endsWith("/") ? output + folder : output + "/" + folder;
   }
 
   /** What of this decides what the files of the data set hold. */

@@ -3,10 +3,11 @@ package dev.anneal.spark.checkpoint;
 import dev.anneal.spark.BadRequestException;
 import dev.anneal.spark.storage.FileAudit;
 import dev.anneal.spark.storage.RunFolder;
-import dev.anneal.training.io.WrittenFile;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.function.Consumer;
+import java.util.stream.Stream;
 import org.apache.spark.api.java.JavaSparkContext;
 
 /** Reads the files of checkpoints again, on the cluster, to see whether they are as written. */
@@ -24,7 +25,7 @@ public final class CheckpointAudit {
     search.leftOut().forEach(reason -> say.accept("A checkpoint is left out: " + reason));
     List<StoredCheckpoint> usable = search.usable();
     for (int i = 0; i < usable.size(); i++) {
-      Optional<String> altered = firstAltered(spark, usable.get(i));
+      Optional<String> altered = firstAltered(spark, usable.get(i), usable);
       if (altered.isEmpty()) {
         return usable.subList(i, usable.size());
       }
@@ -38,14 +39,26 @@ public final class CheckpointAudit {
     return List.of();
   }
 
-  /** The first file of a checkpoint that is not as it was written; empty where all are. */
+  /**
+   * The first file of a checkpoint, or of the one that it needs, that is not as it was written;
+   * empty where all are.
+   */
   private static Optional<String> firstAltered(
-      JavaSparkContext spark, StoredCheckpoint checkpoint) {
-    List<WrittenFile> files = checkpoint.manifest().files();
+      JavaSparkContext spark, StoredCheckpoint checkpoint, List<StoredCheckpoint> all) {
+    OptionalLong needed = checkpoint.needed();
     List<FileAudit.Suspect> suspects =
-        files.stream()
-            .map(file -> new FileAudit.Suspect(checkpoint.locationOf(file), file.sha256()))
+        all.stream()
+            .filter(
+                other ->
+                    other.equals(checkpoint)
+                        || (needed.isPresent() && other.step() == needed.getAsLong()))
+            .flatMap(CheckpointAudit::suspects)
             .toList();
     return FileAudit.firstAltered(spark, checkpoint.run().storage(), suspects);
+  }
+
+  private static Stream<FileAudit.Suspect> suspects(StoredCheckpoint checkpoint) {
+    return checkpoint.manifest().files().stream()
+        .map(file -> new FileAudit.Suspect(checkpoint.locationOf(file), file.sha256()));
   }
 }

@@ -3,6 +3,7 @@ package dev.anneal.spark.checkpoint;
 import dev.anneal.spark.BadRequestException;
 import dev.anneal.spark.storage.RunFolder;
 import dev.anneal.spark.storage.StoreRefusal;
+import dev.anneal.spark.train.Attempt;
 import dev.anneal.training.checkpoint.CheckpointManifest;
 import dev.anneal.training.checkpoint.CheckpointPart;
 import dev.anneal.training.checkpoint.InvalidCheckpointException;
@@ -48,8 +49,8 @@ public final class CheckpointCommitter implements AutoCloseable {
      */
     byte[] metricsUpTo(long step) throws InterruptedException;
 
-    /** How the held-out prompts were continued before training. */
-    byte[] samples();
+    /** How the held-out prompts were continued in the first {@code step} steps. */
+    byte[] samples(long step);
 
     /** Whether this driver may still write. */
     boolean ownsFolder() throws IOException;
@@ -118,7 +119,7 @@ public final class CheckpointCommitter implements AutoCloseable {
     String reason = null;
     for (Optional<StoredCheckpoint> last = last(); last.isPresent(); last = last()) {
       try {
-        last.get().requireSizes();
+        requireUsable(last.get());
         return last;
       } catch (InvalidCheckpointException e) {
         reason = reason == null ? e.getMessage() : reason;
@@ -135,6 +136,28 @@ public final class CheckpointCommitter implements AutoCloseable {
       throw CheckpointSearch.noneUsable(folder, reason);
     }
     return Optional.empty();
+  }
+
+  private void requireUsable(StoredCheckpoint checkpoint) throws IOException {
+    checkpoint.requireSizes();
+    if (checkpoint.needed().isPresent()) {
+      StoredCheckpoint best = complete(checkpoint.needed().getAsLong());
+      if (best == null) {
+        throw new InvalidCheckpointException(checkpoint.lacksBest());
+      }
+      best.requireSizes();
+    }
+  }
+
+  /** {@code null} if it is not. */
+  private synchronized StoredCheckpoint complete(long step) {
+    return complete.get(step);
+  }
+
+  /** For ranks that go on from it. */
+  public Attempt.Resume resume(StoredCheckpoint checkpoint) {
+    long best = checkpoint.manifest().bestStep();
+    return checkpoint.resume(best == checkpoint.step() ? checkpoint : complete(best));
   }
 
   /** A rank of the attempt under way has written its part. */
@@ -218,15 +241,20 @@ public final class CheckpointCommitter implements AutoCloseable {
   private void commit(String author, List<CheckpointPart> all)
       throws IOException, InterruptedException {
     long step = all.get(0).step();
+    long best = all.get(0).bestStep();
+    if (best != 0 && best != step && complete(best) == null) {
+      throw new IllegalStateException(
+          "the one after step %s, which holds the best adapter, is missing".formatted(best));
+    }
     String checkpoint = RunFolder.checkpoint(step);
     List<WrittenFile> files = new ArrayList<>();
     for (CheckpointPart part : all) {
       part.files().forEach(file -> files.add(below(author, file)));
     }
     files.add(write(checkpoint, author, StoredCheckpoint.METRICS, driver.metricsUpTo(step)));
-    files.add(write(checkpoint, author, StoredCheckpoint.SAMPLES, driver.samples()));
+    files.add(write(checkpoint, author, StoredCheckpoint.SAMPLES, driver.samples(step)));
     CheckpointManifest manifest =
-        new CheckpointManifest(step, all.get(0).worldSize(), author, identity, files);
+        new CheckpointManifest(step, all.get(0).worldSize(), author, identity, best, files);
     if (!isCurrent(author) || !driver.ownsFolder()) {
       return;
     }
@@ -260,15 +288,20 @@ public final class CheckpointCommitter implements AutoCloseable {
         file, content.length, HexFormat.of().formatHex(Sha256.digest().digest(content)));
   }
 
-  /** Removes what is older than the last {@code keep} complete ones. */
+  /** Removes what is older than the last {@code keep} complete ones, but for what these need. */
   private void prune(long newest) {
     try {
-      List<Long> kept = new ArrayList<>();
+      List<StoredCheckpoint> all;
       synchronized (this) {
-        complete.headMap(newest + 1).keySet().forEach(kept::add);
+        all = List.copyOf(complete.headMap(newest + 1).values());
       }
-      long oldest = kept.get(Math.max(0, kept.size() - keep));
-      List<Long> old = List.copyOf(steps.headSet(oldest));
+      List<StoredCheckpoint> kept = all.subList(Math.max(0, all.size() - keep), all.size());
+      Set<Long> needed = new HashSet<>();
+      kept.forEach(checkpoint -> checkpoint.needed().ifPresent(needed::add));
+      List<Long> old =
+          steps.headSet(kept.get(0).step()).stream()
+              .filter(step -> !needed.contains(step))
+              .toList();
       for (long step : old) {
         // first what makes it complete
         folder.delete(RunFolder.checkpoint(step) + "/" + CheckpointManifest.FILE);

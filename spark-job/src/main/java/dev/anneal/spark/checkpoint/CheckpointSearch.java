@@ -8,8 +8,11 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalLong;
+import java.util.Set;
 import java.util.SortedMap;
 import java.util.SortedSet;
+import java.util.stream.Collectors;
 
 /**
  * Which checkpoints of a folder a run can go on from, as far as their manifests and the sizes of
@@ -56,6 +59,7 @@ public record CheckpointSearch(List<StoredCheckpoint> usable, List<String> leftO
         leftOut.add(e.getMessage());
       }
     }
+    leaveOutWithoutBest(usable, leftOut);
     if (usable.isEmpty() && foreign != null) {
       throw new BadRequestException(
           "output.path %s holds checkpoints of another run (%s): correct that, choose another output.path, or start anew with --overwrite."
@@ -65,6 +69,19 @@ public record CheckpointSearch(List<StoredCheckpoint> usable, List<String> leftO
       throw noneUsable(folder, leftOut.get(0));
     }
     return new CheckpointSearch(usable, leftOut);
+  }
+
+  private static void leaveOutWithoutBest(List<StoredCheckpoint> usable, List<String> leftOut) {
+    Set<Long> steps = usable.stream().map(StoredCheckpoint::step).collect(Collectors.toSet());
+    usable.removeIf(
+        checkpoint -> {
+          OptionalLong needed = checkpoint.needed();
+          boolean lacking = needed.isPresent() && !steps.contains(needed.getAsLong());
+          if (lacking) {
+            leftOut.add(checkpoint.lacksBest());
+          }
+          return lacking;
+        });
   }
 
   /** A run that began anew would put its checkpoints in the place of those that are there. */

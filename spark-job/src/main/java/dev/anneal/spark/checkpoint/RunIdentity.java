@@ -1,12 +1,13 @@
 package dev.anneal.spark.checkpoint;
 
-import dev.anneal.data.manifest.DatasetManifest;
 import dev.anneal.spark.config.AnnealConfig;
 import dev.anneal.spark.train.Batches;
+import dev.anneal.spark.train.PreparedData;
 import dev.anneal.training.trainer.TrainingSpec;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
 
@@ -15,6 +16,9 @@ import java.util.TreeMap;
  * rounding. Configuration keys stand for themselves, {@code model} and {@code data set} are hashes.
  */
 public final class RunIdentity {
+  private static final Set<String> HASHES =
+      Set.of("the model", "the data set", "the data set to evaluate on");
+
   private RunIdentity() {}
 
   /**
@@ -22,13 +26,16 @@ public final class RunIdentity {
    *
    * @param model fingerprint of the model
    */
-  public static SortedMap<String, String> of(
-      AnnealConfig config, String model, DatasetManifest dataset) {
+  public static SortedMap<String, String> of(AnnealConfig config, String model, PreparedData data) {
     SortedMap<String, String> identity = config.identity();
     identity.put("the model", model);
-    identity.put("the data set", dataset.sha256());
+    identity.put("the data set", data.train().sha256());
+    if (data.eval() != null) {
+      identity.put("the data set to evaluate on", data.eval().sha256());
+    }
     identity.put(
-        "the number of steps", Long.toString(Batches.steps(config, dataset.train().sequences())));
+        "the number of steps",
+        Long.toString(Batches.steps(config, data.train().train().sequences())));
     identity.put("the global batch", Long.toString(config.globalBatch()));
     if (config.training().mode() == TrainingSpec.Mode.FULL) {
       // before, all weights were one bucket
@@ -48,7 +55,8 @@ public final class RunIdentity {
   }
 
   private static String difference(String key, String there, String here) {
-    return key.equals("the model") || key.equals("the data set")
+    boolean isHash = HASHES.contains(key) && there != null && here != null;
+    return isHash
         ? key + " is another"
         : "%s is %s there and %s here".formatted(key, shown(there), shown(here));
   }

@@ -9,6 +9,7 @@ import dev.anneal.training.io.WrittenFile;
 import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.util.Optional;
+import java.util.OptionalLong;
 
 /** A checkpoint in the folder of a run whose manifest stands. */
 public record StoredCheckpoint(RunFolder run, CheckpointManifest manifest) {
@@ -53,9 +54,26 @@ public record StoredCheckpoint(RunFolder run, CheckpointManifest manifest) {
     return manifest.step();
   }
 
-  /** For ranks that go on from it. */
-  public Attempt.Resume resume() {
-    return new Attempt.Resume(step(), folder() + "/" + manifest.attempt());
+  /**
+   * For ranks that go on from it.
+   *
+   * @param best that it names as its best; {@code null}: none
+   */
+  Attempt.Resume resume(StoredCheckpoint best) {
+    return new Attempt.Resume(
+        step(), folder() + "/" + manifest.attempt(), best == null ? null : best.resume(null));
+  }
+
+  /** The step of another checkpoint without which this one is of no use; empty: there is none. */
+  OptionalLong needed() {
+    long best = manifest.bestStep();
+    return best == 0 || best == step() ? OptionalLong.empty() : OptionalLong.of(best);
+  }
+
+  /** That this one is of no use, because the one it needs is not there as it was. */
+  String lacksBest() {
+    return "%s names the checkpoint after step %s as its best, which cannot be used."
+        .formatted(display(), manifest.bestStep());
   }
 
   /** The lines of everything measured up to its step. */

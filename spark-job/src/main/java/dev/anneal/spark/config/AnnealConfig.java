@@ -123,7 +123,7 @@ public record AnnealConfig(
   public record Model(String path, String tokenizer) implements Serializable {}
 
   /** What it learns from. */
-  public record Data(Rows rows, Sequences sequences) implements Serializable {}
+  public record Data(Rows rows, EvalRows evalRows, Sequences sequences) implements Serializable {}
 
   /**
    * Which rows it learns from.
@@ -147,6 +147,23 @@ public record AnnealConfig(
       implements Serializable {}
 
   /**
+   * Rows to evaluate on that are a data set of their own.
+   *
+   * @param evalSource as that of the rows to learn from; {@code null}: rows held out from them
+   * @param evalFormat {@code null}: that of the rows to learn from
+   * @param evalColumns {@code null}: those of the rows to learn from
+   * @param evalLimit only the first so many; {@code null}: all
+   */
+  public record EvalRows(
+      String evalSource, String evalFormat, Map<String, String> evalColumns, Long evalLimit)
+      implements Serializable {
+    /** Whether there are any. */
+    public boolean areGiven() {
+      return evalSource != null;
+    }
+  }
+
+  /**
    * How rows are cut into sequences.
    *
    * @param maxLength of a sequence, in tokens
@@ -168,6 +185,7 @@ public record AnnealConfig(
    * @param targetModules a list of names, or a text as PEFT takes it
    * @param rankPattern other ranks by regular expressions for the ends of names, in their order
    * @param alphaPattern other alphas in the same way
+   * @param loraplusLrRatio learning rate of B over that of A
    * @param initFrom a PEFT adapter folder to start from; {@code null}: a new adapter
    */
   public record Lora(
@@ -178,6 +196,7 @@ public record AnnealConfig(
       JsonNode targetModules,
       Map<String, Integer> rankPattern,
       Map<String, Double> alphaPattern,
+      double loraplusLrRatio,
       String initFrom)
       implements Serializable {
 
@@ -281,8 +300,13 @@ public record AnnealConfig(
       long seed)
       implements Serializable {}
 
-  /** AdamW. */
-  public record Optimizer(double learningRate, double weightDecay, List<Double> betas, double eps)
+  /**
+   * AdamW.
+   *
+   * @param decayNorms whether the weights of norms decay, where they train
+   */
+  public record Optimizer(
+      double learningRate, double weightDecay, boolean decayNorms, List<Double> betas, double eps)
       implements Serializable {}
 
   /**
@@ -290,8 +314,23 @@ public record AnnealConfig(
    *
    * @param warmupSteps where set, it takes precedence over {@code warmupRatio}
    * @param warmupRatio share of all steps
+   * @param minLrRatio the smallest learning rate of the types that have one, as a share of the
+   *     largest
+   * @param cycles of the type with restarts
+   * @param decaySteps the last steps of the type with a stable stretch; where set, it takes
+   *     precedence over {@code decayRatio}
+   * @param decayRatio share of all steps
+   * @param decayType how these go down
    */
-  public record Schedule(LearningRateSchedule.Type type, Long warmupSteps, double warmupRatio)
+  public record Schedule(
+      LearningRateSchedule.Type type,
+      Long warmupSteps,
+      double warmupRatio,
+      double minLrRatio,
+      long cycles,
+      Long decaySteps,
+      double decayRatio,
+      String decayType)
       implements Serializable {}
 
   /**
@@ -303,12 +342,23 @@ public record AnnealConfig(
   public record Checkpoint(long everySteps, int keep, Resume resume) implements Serializable {}
 
   /**
-   * What is shown of the model before and after.
+   * What is measured and shown of the model before, on the way and after.
    *
-   * @param sampleRows held-out prompts that are continued before and after training
+   * @param everySteps optimizer steps between two evaluations; 0: before and after only
+   * @param keep which adapter is published
+   * @param patience evaluations in a row without a gain that end the run; 0: none do
+   * @param minDelta how much the held-out loss must fall to be a gain
+   * @param sampleRows held-out prompts that are continued at every evaluation
    * @param sampleTokens longest continuation
    */
-  public record Evaluation(int sampleRows, int sampleTokens) implements Serializable {}
+  public record Evaluation(
+      long everySteps,
+      TrainingSpec.Keep keep,
+      int patience,
+      double minDelta,
+      int sampleRows,
+      int sampleTokens)
+      implements Serializable {}
 
   /**
    * Who takes part.

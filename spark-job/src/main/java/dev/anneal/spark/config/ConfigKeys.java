@@ -4,8 +4,16 @@ import static dev.anneal.spark.config.ConfigKey.key;
 import static dev.anneal.spark.config.Identity.ALWAYS;
 import static dev.anneal.spark.config.Identity.OF_ADAPTERS;
 import static dev.anneal.spark.config.Identity.OF_ALPHA_PATTERN;
+import static dev.anneal.spark.config.Identity.OF_BEST;
+import static dev.anneal.spark.config.Identity.OF_DECAY;
 import static dev.anneal.spark.config.Identity.OF_DROPOUT;
+import static dev.anneal.spark.config.Identity.OF_JUDGED_RUNS;
+import static dev.anneal.spark.config.Identity.OF_LORA_PLUS;
+import static dev.anneal.spark.config.Identity.OF_MIN_LR;
+import static dev.anneal.spark.config.Identity.OF_NORMS_THAT_STAY;
+import static dev.anneal.spark.config.Identity.OF_PATIENCE;
 import static dev.anneal.spark.config.Identity.OF_RANK_PATTERN;
+import static dev.anneal.spark.config.Identity.OF_RESTARTS;
 import static dev.anneal.spark.config.Rule.above;
 import static dev.anneal.spark.config.Rule.atLeast;
 import static dev.anneal.spark.config.Rule.bool;
@@ -35,6 +43,17 @@ final class ConfigKeys {
   private static final LinearModule[] MODULES = LinearModule.values();
   private static final long MAX_INT = Integer.MAX_VALUE;
   private static final long MAX_LONG = Long.MAX_VALUE;
+  private static final String[] FORMATS = {
+    "alpaca",
+    "chat",
+    "prompt-completion",
+    "self-instruct",
+    "chip2",
+    "hh-rlhf",
+    "guanaco",
+    "text",
+    "tokenized"
+  };
 
   static final List<ConfigKey> ALL =
       List.of(
@@ -45,19 +64,7 @@ final class ConfigKeys {
                   "data.source",
                   "path, URI or glob; a plain path is local to every node; table:catalog.schema.name; hub:datasets/org/name")
               .location(),
-          key("data.format", "what a row looks like")
-              .is(
-                  oneOf(
-                      "alpaca",
-                      "chat",
-                      "prompt-completion",
-                      "self-instruct",
-                      "chip2",
-                      "hh-rlhf",
-                      "guanaco",
-                      "text",
-                      "tokenized"))
-              .byDefault("alpaca"),
+          key("data.format", "what a row looks like").is(oneOf(FORMATS)).byDefault("alpaca"),
           key("data.columns", "the source's name of a field: {instruction: question}")
               .is(mapping("FIELD: COLUMN pairs", text()))
               .byDefault(Map.of()),
@@ -86,6 +93,19 @@ final class ConfigKeys {
           key("data.eval_rows", "rows held out to measure the loss before and after")
               .is(wholeNumber(0, MAX_INT))
               .byDefault(0),
+          key(
+                  "data.eval_source",
+                  "rows to measure the loss on in the place of held-out ones; what data.source takes")
+              .location(),
+          key("data.eval_format", "what a row of data.eval_source looks like; null: data.format")
+              .is(oneOf(FORMATS))
+              .noneByDefault(),
+          key("data.eval_columns", "as data.columns, of data.eval_source; null: data.columns")
+              .is(mapping("FIELD: COLUMN pairs", text()))
+              .noneByDefault(),
+          key("data.eval_limit", "only the first so many rows of data.eval_source")
+              .is(wholeNumber(1, MAX_INT))
+              .noneByDefault(),
           key("data.max_bad_rows", "share of unreadable rows above which the data is refused")
               .is(share())
               .byDefault(0.01),
@@ -120,6 +140,10 @@ final class ConfigKeys {
               .identity(OF_ALPHA_PATTERN)
               .is(mapping("END OF NAME: ALPHA pairs", above(0)))
               .byDefault(Map.of()),
+          key("lora.loraplus_lr_ratio", "learning rate of B over that of A, as LoRA+ has it")
+              .identity(OF_LORA_PLUS)
+              .is(above(0))
+              .byDefault(1.0),
           key("lora.init_from", "PEFT adapter folder to start from")
               .identity(OF_ADAPTERS)
               .location(),
@@ -186,6 +210,10 @@ final class ConfigKeys {
               .identity(ALWAYS)
               .is(atLeast(0))
               .byDefault(0.0),
+          key("optimizer.decay_norms", "of training.mode full; transformers leaves them out")
+              .identity(OF_NORMS_THAT_STAY)
+              .is(bool())
+              .byDefault(true),
           key("optimizer.betas", "decay of the two moments")
               .identity(ALWAYS)
               .is(list("two numbers from 0 to less than 1", 2, 2, shareBelowOne()))
@@ -194,21 +222,67 @@ final class ConfigKeys {
               .identity(ALWAYS)
               .is(above(0))
               .byDefault(1e-8),
-          key("schedule.type", "down to zero but for constant")
+          key("schedule.type", "as transformers has them; down to zero but for constant")
               .identity(ALWAYS)
-              .is(oneOf("linear", "cosine", "constant"))
+              .is(
+                  oneOf(
+                      "linear",
+                      "cosine",
+                      "constant",
+                      "cosine_with_min_lr",
+                      "cosine_with_restarts",
+                      "warmup_stable_decay"))
               .byDefault("linear"),
           key("schedule.warmup_steps", "goes before warmup_ratio")
               .identity(ALWAYS)
               .is(wholeNumber(0, MAX_LONG))
               .noneByDefault(),
           key("schedule.warmup_ratio", "of all steps").identity(ALWAYS).is(share()).byDefault(0.02),
+          key(
+                  "schedule.min_lr_ratio",
+                  "where cosine_with_min_lr and warmup_stable_decay end, of optimizer.learning_rate")
+              .identity(OF_MIN_LR)
+              .is(share())
+              .byDefault(0.0),
+          key("schedule.cycles", "of cosine_with_restarts")
+              .identity(OF_RESTARTS)
+              .is(wholeNumber(1, MAX_LONG))
+              .byDefault(1),
+          key("schedule.decay_steps", "the last ones of warmup_stable_decay; before decay_ratio")
+              .identity(OF_DECAY)
+              .is(wholeNumber(0, MAX_LONG))
+              .noneByDefault(),
+          key("schedule.decay_ratio", "of all steps").identity(OF_DECAY).is(share()).byDefault(0.1),
+          key("schedule.decay_type", "how warmup_stable_decay goes down")
+              .identity(OF_DECAY)
+              .is(oneOf("linear", "cosine", "1-sqrt"))
+              .byDefault("cosine"),
           key("checkpoint.every_steps", "0: none").is(wholeNumber(0, MAX_LONG)).byDefault(200),
           key("checkpoint.keep", "the last ones").is(wholeNumber(1, MAX_INT)).byDefault(2),
           key("checkpoint.resume", "from the last complete one, or never")
               .is(oneOf("auto", "never"))
               .byDefault("auto"),
-          key("evaluation.sample_rows", "held-out prompts continued before and after")
+          key(
+                  "evaluation.every_steps",
+                  "steps between two evaluations; 0: before the first and after the last only")
+              .identity(OF_JUDGED_RUNS)
+              .is(wholeNumber(0, MAX_LONG))
+              .byDefault(0),
+          key(
+                  "evaluation.keep",
+                  "the adapter that is published: the last, or that of the best loss")
+              .identity(OF_BEST)
+              .is(oneOf("last", "best"))
+              .byDefault("last"),
+          key("evaluation.patience", "evaluations without a gain that end the run; 0: none do")
+              .identity(OF_PATIENCE)
+              .is(wholeNumber(0, MAX_INT))
+              .byDefault(0),
+          key("evaluation.min_delta", "how much the loss must fall to be a gain")
+              .identity(OF_PATIENCE)
+              .is(atLeast(0))
+              .byDefault(0.0),
+          key("evaluation.sample_rows", "held-out prompts continued at every evaluation")
               .is(wholeNumber(0, MAX_INT))
               .byDefault(0),
           key("evaluation.sample_tokens", "longest continuation")

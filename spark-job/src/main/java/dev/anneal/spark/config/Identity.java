@@ -1,6 +1,7 @@
 package dev.anneal.spark.config;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import dev.anneal.training.optim.LearningRateSchedule.Type;
 import dev.anneal.training.trainer.TrainingSpec;
 import java.util.function.Function;
 import java.util.function.Predicate;
@@ -23,6 +24,31 @@ record Identity(Predicate<AnnealConfig> counts, Function<JsonNode, String> value
   static final Identity OF_ALPHA_PATTERN =
       when(config -> trainsAdapters(config) && !config.lora().alphaPattern().isEmpty());
 
+  /** Where evaluations decide what comes of the run; older checkpoints stay usable without. */
+  static final Identity OF_JUDGED_RUNS =
+      when(config -> publishesBest(config) || config.evaluation().patience() > 0);
+
+  static final Identity OF_BEST = when(Identity::publishesBest);
+  static final Identity OF_PATIENCE = when(config -> config.evaluation().patience() > 0);
+
+  /** Another ratio than before there was one. */
+  static final Identity OF_LORA_PLUS =
+      when(config -> trainsAdapters(config) && config.lora().loraplusLrRatio() != 1);
+
+  static final Identity OF_NORMS_THAT_STAY =
+      when(
+          config ->
+              !trainsAdapters(config)
+                  && config.optimizer().weightDecay() > 0
+                  && !config.optimizer().decayNorms());
+
+  /** What a schedule does not look at does not count. */
+  static final Identity OF_MIN_LR =
+      when(config -> is(config, Type.COSINE_WITH_MIN_LR) || is(config, Type.WARMUP_STABLE_DECAY));
+
+  static final Identity OF_RESTARTS = when(config -> is(config, Type.COSINE_WITH_RESTARTS));
+  static final Identity OF_DECAY = when(config -> is(config, Type.WARMUP_STABLE_DECAY));
+
   /** Masks are drawn for a micro-batch. */
   static final Identity OF_DROPOUT =
       when(config -> trainsAdapters(config) && config.lora().dropout() > 0);
@@ -34,6 +60,14 @@ record Identity(Predicate<AnnealConfig> counts, Function<JsonNode, String> value
   /** The same for a value that may be written in several ways. */
   Identity as(Function<JsonNode, String> value) {
     return new Identity(counts, value);
+  }
+
+  private static boolean is(AnnealConfig config, Type schedule) {
+    return config.schedule().type() == schedule;
+  }
+
+  private static boolean publishesBest(AnnealConfig config) {
+    return config.evaluation().keep() == TrainingSpec.Keep.BEST;
   }
 
   private static boolean trainsAdapters(AnnealConfig config) {

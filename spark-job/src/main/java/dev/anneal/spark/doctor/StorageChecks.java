@@ -64,6 +64,11 @@ final class StorageChecks {
         cause -> "model.path %s: %s".formatted(ModelLocation.of(model).display(), cause));
     String source = places.config().data().rows().source();
     looks.require("data.source", LIMIT, () -> source(source), cause -> "data.source: " + cause);
+    String eval = places.config().data().evalRows().evalSource();
+    if (eval != null) {
+      looks.require(
+          "data.eval_source", LIMIT, () -> source(eval), cause -> "data.eval_source: " + cause);
+    }
   }
 
   private String model(ModelLocation location) throws IOException {

@@ -92,7 +92,7 @@ final class EvaluationCheck {
       return new Checked(shape, tokenizer, preparation, null, output);
     }
     EvaluatedRows rows = prepared();
-    DatasetCheck.checkTokens(config, shape.vocabSize(), rows.manifest());
+    DatasetCheck.checkTokens(config, shape.vocabSize(), rows.manifest().largestTokenId());
     checkTokenizer(tokenizer, rows.manifest());
     checkLengths(rows, shape);
     if (request.generate() > 0 && EvaluatedRow.first(rows, 1, storage).isEmpty()) {

@@ -4,6 +4,7 @@ import dev.anneal.data.RowSamples;
 import dev.anneal.data.error.InvalidDataException;
 import dev.anneal.data.error.LateRefusalException;
 import dev.anneal.data.manifest.DatasetManifest;
+import dev.anneal.data.prep.Preparation;
 import dev.anneal.data.token.ChatTokenizer;
 import dev.anneal.spark.BadRequestException;
 import dev.anneal.spark.JobFailedException;
@@ -17,8 +18,10 @@ import dev.anneal.spark.fetch.HubModel;
 import dev.anneal.spark.output.Answer;
 import dev.anneal.spark.output.Outcome;
 import dev.anneal.spark.output.RunRecord;
+import dev.anneal.spark.output.SamplesFile;
 import dev.anneal.spark.output.Summary;
 import dev.anneal.spark.preflight.DatasetCheck;
+import dev.anneal.spark.preflight.EvalSource;
 import dev.anneal.spark.preflight.Plan;
 import dev.anneal.spark.preflight.Preflight;
 import dev.anneal.spark.preflight.ResumeState;
@@ -29,6 +32,7 @@ import dev.anneal.spark.storage.RunFolder;
 import dev.anneal.spark.storage.StoreRefusal;
 import dev.anneal.spark.storage.TokenizerCopy;
 import dev.anneal.spark.train.Batches;
+import dev.anneal.spark.train.PreparedData;
 import dev.anneal.training.InvalidModelException;
 import dev.anneal.training.trainer.TrainingSpec;
 import java.io.IOException;
@@ -200,9 +204,14 @@ public final class Run {
   }
 
   private Result stages(SparkSession spark, RunRecord record) throws IOException {
-    DatasetManifest dataset = dataset(spark);
-    record.dataset(dataset);
+    PreparedData data = data(spark);
+    DatasetManifest dataset = data.train();
+    record.dataset(data);
     Summary summary = new Summary(out, plan.config(), plan.folder(), plan.adapters());
+    if (data.eval() != null) {
+      display.line("To evaluate on: " + Summary.dataset(data.eval()));
+      data.eval().notes().forEach(display::line);
+    }
     if (!request.command().trains()) {
       summary.prepared(dataset, samples());
       return new Result(dataset, List.of());
@@ -211,49 +220,55 @@ public final class Run {
     dataset.notes().forEach(display::line);
     // a request is refused before it costs anything; what is found out now is a failure
     try {
-      DatasetCheck.check(plan.config(), plan.vocabSize(), dataset);
+      DatasetCheck.check(plan.config(), plan.vocabSize(), data);
     } catch (BadRequestException e) {
       throw new JobFailedException(e.getMessage(), e);
     }
     try {
-      return trained(spark, record, dataset, summary);
+      return trained(spark, record, data, summary);
     } catch (InvalidDataException | InvalidModelException e) {
       throw new JobFailedException(e.getMessage(), e);
     }
   }
 
-  private Result trained(
-      SparkSession spark, RunRecord record, DatasetManifest dataset, Summary summary)
+  private Result trained(SparkSession spark, RunRecord record, PreparedData data, Summary summary)
       throws IOException {
-    Outcome outcome = train(spark, record, dataset);
+    Outcome outcome = train(spark, record, data);
     if (plan.config().training().mode() == TrainingSpec.Mode.FULL && plan.tokenizer() != null) {
       TokenizerCopy.copy(plan.tokenizer(), plan.config().data().rows().template(), plan.folder());
     }
     List<Answer> answers = answers(outcome);
     summary.trained(outcome, answers, Duration.between(start, Instant.now()));
-    return new Result(dataset, answers);
+    return new Result(data.train(), answers);
   }
 
-  private List<Answer> answers(Outcome outcome) {
+  private List<Answer> answers(Outcome outcome) throws IOException {
     try (ChatTokenizer tokenizer = tokenizer()) {
+      SamplesFile.write(plan.folder(), outcome, tokenizer);
       return Answer.of(outcome, tokenizer);
     }
   }
 
-  private DatasetManifest dataset(SparkSession spark) {
-    Optional<DatasetManifest> earlier = plan.earlier().map(ResumeState::dataset);
+  private PreparedData data(SparkSession spark) {
+    Optional<PreparedData> earlier = plan.earlier().map(ResumeState::data);
     if (earlier.isPresent()) {
       display.line("Going on with the data set that is there ...");
       return earlier.get();
     }
-    return request.command().prepares() ? prepare(spark) : existingDataset();
+    if (!request.command().prepares()) {
+      return PreparedData.read(plan.config(), plan.folder());
+    }
+    DatasetManifest train = prepare(spark, plan.prep());
+    return new PreparedData(
+        train,
+        plan.evalPrep() == null ? null : EvalSource.named(() -> prepare(spark, plan.evalPrep())));
   }
 
-  private Outcome train(SparkSession spark, RunRecord record, DatasetManifest dataset)
+  private Outcome train(SparkSession spark, RunRecord record, PreparedData data)
       throws IOException {
     record.model(plan.model());
-    long steps = Batches.steps(plan.config(), dataset.train().sequences());
-    SortedMap<String, String> identity = RunIdentity.of(plan.config(), plan.model(), dataset);
+    long steps = Batches.steps(plan.config(), data.train().train().sequences());
+    SortedMap<String, String> identity = RunIdentity.of(plan.config(), plan.model(), data);
     List<StoredCheckpoint> found =
         plan.earlier()
             .map(
@@ -285,10 +300,10 @@ public final class Run {
     return sentence;
   }
 
-  private DatasetManifest prepare(SparkSession spark) {
-    display.line("Preparing " + RunFolder.display(plan.prep().spec().rows().source()) + " ...");
+  private DatasetManifest prepare(SparkSession spark, Preparation prep) {
+    display.line("Preparing " + RunFolder.display(prep.spec().rows().source()) + " ...");
     try {
-      return plan.prep().run(spark);
+      return prep.run(spark);
     } catch (LateRefusalException e) {
       throw new JobFailedException(e.getMessage(), e);
     } catch (InvalidDataException e) {
@@ -298,10 +313,6 @@ public final class Run {
       throw new JobFailedException(
           "Preparing the data failed: " + RootCause.sentence(spark.sparkContext(), e), e);
     }
-  }
-
-  private DatasetManifest existingDataset() {
-    return DatasetManifest.read(plan.folder().child(RunFolder.DATASET), plan.folder().storage());
   }
 
   /** Prepared rows to look at; none where rows came tokenized without a tokenizer. */

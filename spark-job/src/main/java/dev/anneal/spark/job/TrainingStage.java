@@ -158,8 +158,7 @@ final class TrainingStage {
     Optional<StoredCheckpoint> from = checkpoints.last();
     for (int number = 1; ; number++) {
       Attempt attempt =
-          new Attempt(
-              runId, number, plan.folder(), from.map(StoredCheckpoint::resume).orElse(null));
+          new Attempt(runId, number, plan.folder(), from.map(checkpoints::resume).orElse(null));
       record.attempt(attempt.id(), from.map(StoredCheckpoint::step).orElse(null));
       End end = attempt(attempt, channel, metrics, checkpoints);
       if (end instanceof End.Finished finished) {
@@ -346,8 +345,8 @@ final class TrainingStage {
     }
 
     @Override
-    public byte[] samples() {
-      return outcome.samplesJson();
+    public byte[] samples(long step) {
+      return outcome.samplesJson(step);
     }
 
     @Override

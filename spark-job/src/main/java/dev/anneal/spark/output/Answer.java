@@ -29,7 +29,8 @@ public record Answer(String prompt, String before, String after) {
         sample.after() == null ? null : text(sample.after(), tokenizer));
   }
 
-  private static String text(int[] ids, ChatTokenizer tokenizer) {
+  /** What a person reads of token ids. */
+  static String text(int[] ids, ChatTokenizer tokenizer) {
     return tokenizer.decode(ids, SpecialTokens.SKIP).strip();
   }
 }

@@ -1,10 +1,14 @@
 package dev.anneal.spark.output;
 
 import dev.anneal.spark.progress.RankEvent;
+import dev.anneal.training.trainer.RunEnd;
 import dev.anneal.training.trainer.StepMetrics;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalDouble;
+import java.util.SortedMap;
 import java.util.TreeMap;
 
 /** What a training run has shown so far, over all its attempts. */
@@ -13,11 +17,33 @@ public final class Outcome {
   /**
    * A held-out prompt and the model's greedy continuations, in token ids.
    *
-   * @param after {@code null} until training is done
+   * @param continuations by the steps done when each was made, 0 among them
    */
-  public record Sample(int[] prompt, int[] before, int[] after) {
-    private Sample continued(int[] generated) {
-      return new Sample(prompt, before, generated);
+  public record Sample(int[] prompt, SortedMap<Long, int[]> continuations) {
+    public Sample {
+      continuations = Collections.unmodifiableSortedMap(new TreeMap<>(continuations));
+    }
+
+    /** Before training. */
+    public int[] before() {
+      return continuations.get(0L);
+    }
+
+    /** The last; {@code null} until there is one after a step. */
+    public int[] after() {
+      long last = continuations.lastKey();
+      return last == 0 ? null : continuations.get(last);
+    }
+
+    private Sample continued(long step, int[] generated) {
+      SortedMap<Long, int[]> all = new TreeMap<>(continuations);
+      all.put(step, generated);
+      return new Sample(prompt, all);
+    }
+
+    /** The same as it was after {@code step} steps. */
+    Sample upTo(long step) {
+      return new Sample(prompt, continuations.headMap(step + 1));
     }
   }
 
@@ -27,6 +53,7 @@ public final class Outcome {
   private long steps;
   private long skippedSteps;
   private long tokens;
+  private RunEnd end;
 
   public synchronized void step(StepMetrics metrics) {
     steps = metrics.step();
@@ -44,29 +71,43 @@ public final class Outcome {
     }
   }
 
+  /** All steps of a run that was evaluated on its way are done. */
+  public synchronized void ended(RunEnd how) {
+    end = how;
+  }
+
+  /** How a run that was evaluated on its way has ended. */
+  public synchronized Optional<RunEnd> end() {
+    return Optional.ofNullable(end);
+  }
+
   public synchronized void sample(RankEvent.Sample event) {
     if (event.step() == 0) {
-      samples.put(event.sample(), new Sample(event.prompt(), event.generated(), null));
+      SortedMap<Long, int[]> before = new TreeMap<>(Map.of(0L, event.generated()));
+      samples.put(event.sample(), new Sample(event.prompt(), before));
     } else {
       samples.computeIfPresent(
-          event.sample(), (number, sample) -> sample.continued(event.generated()));
+          event.sample(), (number, sample) -> sample.continued(event.step(), event.generated()));
     }
   }
 
-  /** Counts anew what is left after a rewind: of the samples, the continuations before training. */
+  /** Counts anew what is left after a rewind. */
   public synchronized void rewind(MetricsLog log) {
     steps = 0;
     skippedSteps = 0;
     tokens = 0;
     evalLossBefore = OptionalDouble.empty();
     evalLossAfter = OptionalDouble.empty();
-    samples.replaceAll((number, sample) -> sample.continued(null));
+    end = null;
+    samples.replaceAll((number, sample) -> sample.upTo(log.lastStep()));
     log.replay(this::step, this::evaluation);
   }
 
-  /** The samples before training, as a checkpoint keeps them. */
-  public synchronized byte[] samplesJson() {
-    return SamplesJson.write(samples);
+  /** The samples of the first {@code step} steps, as a checkpoint keeps them. */
+  public synchronized byte[] samplesJson(long step) {
+    Map<Integer, Sample> kept = new TreeMap<>();
+    samples.forEach((number, sample) -> kept.put(number, sample.upTo(step)));
+    return SamplesJson.write(kept);
   }
 
   /**

@@ -62,6 +62,10 @@ public final class RunMonitor implements Consumer<RankEvent> {
       record.evaluation(evaluation.step(), evaluation.evalLoss());
       outcome.evaluation(evaluation.step(), evaluation.evalLoss());
       display.evaluation(evaluation.step(), evaluation.evalLoss());
+    } else if (event instanceof RankEvent.Ended ended) {
+      record.ended(ended.end());
+      outcome.ended(ended.end());
+      EndSentence.of(ended.end()).ifPresent(display::line);
     } else if (event instanceof RankEvent.Sample sample) {
       outcome.sample(sample);
     } else if (event instanceof RankEvent.ToldToEnd told) {

@@ -13,6 +13,8 @@ import dev.anneal.spark.Request;
 import dev.anneal.spark.config.AnnealConfig;
 import dev.anneal.spark.progress.RankEvent;
 import dev.anneal.spark.storage.RunFolder;
+import dev.anneal.spark.train.PreparedData;
+import dev.anneal.training.trainer.RunEnd;
 import dev.anneal.training.trainer.StepMetrics;
 import java.io.IOException;
 import java.time.Instant;
@@ -99,12 +101,13 @@ public final class RunRecord {
     root.set("config", config.resolved());
   }
 
-  public synchronized void dataset(DatasetManifest dataset) {
+  public synchronized void dataset(PreparedData data) {
+    DatasetManifest dataset = data.train();
     root.putObject("dataset")
         .put("train_sequences", dataset.train().sequences())
         .put("train_rows", dataset.train().rows())
         .put("train_tokens", dataset.train().tokens())
-        .put("eval_rows", dataset.eval().rows());
+        .put("eval_rows", data.evalRows());
   }
 
   public synchronized void rank(RankEvent.Started rank) {
@@ -219,6 +222,19 @@ public final class RunRecord {
             Double.isFinite(evalLoss) ? (Double) evalLoss : null);
   }
 
+  /** A run that was evaluated on its way has done its steps; the numbers of its result. */
+  public void ended(RunEnd end) {
+    synchronized (this) {
+      root.putObject("evaluation")
+          .put("result_step", end.resultStep())
+          .put("best_step", end.bestStep())
+          .put("best_eval_loss", end.bestLoss())
+          .put("ended_early", end.early())
+          .put("reason", EndSentence.reason(end).orElse(null));
+    }
+    writeQuietly();
+  }
+
   /** Counts anew what is left after a rewind. */
   public synchronized void rewind(MetricsLog log) {
     tokens = 0;
@@ -226,6 +242,7 @@ public final class RunRecord {
     skippedSteps = 0;
     peakMemoryBytes = 0;
     root.putObject("totals");
+    root.remove("evaluation");
     log.replay(this::step, this::evaluation);
   }
 

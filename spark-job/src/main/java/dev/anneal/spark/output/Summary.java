@@ -6,6 +6,7 @@ import dev.anneal.spark.config.AnnealConfig;
 import dev.anneal.spark.storage.ModelLocation;
 import dev.anneal.spark.storage.RunFolder;
 import dev.anneal.training.lora.LoraLayout;
+import dev.anneal.training.trainer.RunEnd;
 import dev.anneal.training.trainer.TrainingSpec;
 import java.io.PrintWriter;
 import java.time.Duration;
@@ -78,9 +79,15 @@ public final class Summary {
             outcome.steps(),
             outcome.tokens()));
     if (outcome.evalLossBefore().isPresent() && outcome.evalLossAfter().isPresent()) {
-      out.println(
-          evalLoss(outcome.evalLossBefore().getAsDouble(), outcome.evalLossAfter().getAsDouble()));
+      double after =
+          outcome
+              .end()
+              .filter(end -> end.resultStep() == end.bestStep())
+              .map(RunEnd::bestLoss)
+              .orElse(outcome.evalLossAfter().getAsDouble());
+      out.println(evalLoss(outcome.evalLossBefore().getAsDouble(), after));
     }
+    outcome.end().flatMap(EndSentence::of).ifPresent(out::println);
     answers.forEach(this::answer);
     places();
     out.flush();

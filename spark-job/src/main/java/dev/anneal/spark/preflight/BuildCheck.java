@@ -5,10 +5,13 @@ import dev.anneal.spark.BadRequestException;
 import dev.anneal.spark.config.AnnealConfig;
 import dev.anneal.spark.config.AnnealConfig.Precision;
 import dev.anneal.spark.config.AnnealConfig.Shard;
+import dev.anneal.spark.train.Specs;
 import dev.anneal.training.model.LlamaConfig;
+import dev.anneal.training.optim.LearningRateSchedule;
 import dev.anneal.training.trainer.MemoryChoice;
 import dev.anneal.training.trainer.TrainingSpec;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.stream.IntStream;
 
 /** Whether the training core serves the configuration: what goes together and what does not. */
@@ -27,6 +30,8 @@ public final class BuildCheck {
     checkMatmul(config);
     checkOffloading(config);
     checkSamples(config);
+    checkEvaluation(config);
+    checkSchedule(config);
     if (keepsGatheredLayers(config)) {
       throw new BadRequestException(
           "base_weights.shard is %s, but with activations.checkpoint=%s every rank keeps layers that it gathers: set activations.checkpoint=layer."
@@ -143,9 +148,113 @@ public final class BuildCheck {
         && !config.activations().recomputesAll();
   }
 
+  private static void checkSchedule(AnnealConfig config) {
+    AnnealConfig.Schedule schedule = config.schedule();
+    LearningRateSchedule.Type type = schedule.type();
+    boolean decays = type == LearningRateSchedule.Type.WARMUP_STABLE_DECAY;
+    requireRead(
+        schedule.minLrRatio() == 0
+            || decays
+            || type == LearningRateSchedule.Type.COSINE_WITH_MIN_LR,
+        config,
+        "schedule.min_lr_ratio");
+    requireRead(
+        schedule.cycles() == 1 || type == LearningRateSchedule.Type.COSINE_WITH_RESTARTS,
+        config,
+        "schedule.cycles");
+    requireRead(schedule.decaySteps() == null || decays, config, "schedule.decay_steps");
+    if (config.training().epochs() == null) {
+      checkSchedule(config, config.training().maxSteps());
+    }
+  }
+
+  private static void requireRead(boolean holds, AnnealConfig config, String key) {
+    if (!holds) {
+      throw new BadRequestException(
+          "%s is set, but schedule.type %s does not look at it: take it out, or choose another type."
+              .formatted(key, name(config.schedule().type())));
+    }
+  }
+
+  /**
+   * Checks that the stretches of a schedule have room.
+   *
+   * @param steps optimizer steps of the run
+   * @throws BadRequestException if not
+   */
+  static void checkSchedule(AnnealConfig config, long steps) {
+    LearningRateSchedule schedule = Specs.schedule(config.schedule(), steps);
+    long decay = schedule.options().decaySteps();
+    if (schedule.type() == LearningRateSchedule.Type.WARMUP_STABLE_DECAY
+        && decay > steps - schedule.warmupSteps()) {
+      throw new BadRequestException(
+          "The run has %s steps, but schedule.type warmup_stable_decay warms up over %s and goes down over %s: lower schedule.warmup_steps or schedule.decay_steps (or their ratios)."
+              .formatted(steps, schedule.warmupSteps(), decay));
+    }
+  }
+
+  private static void checkEvaluation(AnnealConfig config) {
+    AnnealConfig.Evaluation evaluation = config.evaluation();
+    AnnealConfig.EvalRows rows = config.data().evalRows();
+    boolean described =
+        rows.evalFormat() != null || rows.evalColumns() != null || rows.evalLimit() != null;
+    if (!rows.areGiven() && described) {
+      throw new BadRequestException(
+          "data.eval_format, data.eval_columns and data.eval_limit describe data.eval_source, which is not set: set it, or take them out.");
+    }
+    if (rows.areGiven() && config.data().rows().evalRows() > 0) {
+      throw new BadRequestException(
+          "data.eval_rows holds rows out and data.eval_source names others to evaluate on: set one of them.");
+    }
+    Optional<String> judging = judging(config);
+    if (judging.isPresent() && evaluation.everySteps() == 0) {
+      throw new BadRequestException(
+          "%s, but evaluation.every_steps is 0, so that nothing is measured on the way: set evaluation.every_steps."
+              .formatted(judging.get()));
+    }
+    if (evaluation.keep() == TrainingSpec.Keep.BEST && config.checkpoint().everySteps() == 0) {
+      throw new BadRequestException(
+          "evaluation.keep is best, but the best adapter is kept as a checkpoint and checkpoint.every_steps is 0: set checkpoint.every_steps.");
+    }
+  }
+
+  /** What of the configuration needs rows to evaluate on, in words. */
+  private static Optional<String> judging(AnnealConfig config) {
+    AnnealConfig.Evaluation evaluation = config.evaluation();
+    if (evaluation.keep() == TrainingSpec.Keep.BEST) {
+      return Optional.of("evaluation.keep is best");
+    }
+    return evaluation.patience() > 0
+        ? Optional.of("evaluation.patience is " + evaluation.patience())
+        : Optional.empty();
+  }
+
+  /**
+   * Checks, where there are no rows to evaluate on, that nothing needs them.
+   *
+   * @throws BadRequestException if something does
+   */
+  static void requireUnjudged(AnnealConfig config) {
+    long everySteps = config.evaluation().everySteps();
+    Optional<String> what =
+        judging(config)
+            .or(
+                () ->
+                    everySteps > 0
+                        ? Optional.of("evaluation.every_steps is " + everySteps)
+                        : Optional.empty());
+    if (what.isPresent()) {
+      throw new BadRequestException(
+          "%s, but there are no rows to measure the loss on: hold some out with data.eval_rows, or name others with data.eval_source."
+              .formatted(what.get()));
+    }
+  }
+
   /** Samples continue what stands before the first learned token. */
   private static void checkSamples(AnnealConfig config) {
-    boolean text = RowFormat.of(config.data().rows().format()) == RowFormat.TEXT;
+    String evalFormat = config.data().evalRows().evalFormat();
+    String format = evalFormat == null ? config.data().rows().format() : evalFormat;
+    boolean text = RowFormat.of(format) == RowFormat.TEXT;
     if (config.evaluation().sampleRows() > 0
         && (text || config.data().sequences().trainOnPrompt())) {
       throw new BadRequestException(

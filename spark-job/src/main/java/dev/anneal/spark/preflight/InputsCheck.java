@@ -56,18 +56,22 @@ final class InputsCheck {
       check("data.template", config.data().rows().template());
     }
     if (request.command().prepares() && SourceFiles.areInPlace(config.data().rows().source())) {
-      checkSource(config.data().rows().source());
+      checkSource("data.source", config.data().rows().source());
+    }
+    String evalSource = config.data().evalRows().evalSource();
+    if (request.command().prepares() && evalSource != null && SourceFiles.areInPlace(evalSource)) {
+      checkSource("data.eval_source", evalSource);
     }
   }
 
-  private void checkSource(String source) {
+  private void checkSource(String key, String source) {
     try {
-      check("data.source", source);
+      check(key, source);
       for (Storage.FileInfo file : storage.list(source)) {
-        check("data.source", file.uri());
+        check(key, file.uri());
       }
     } catch (IOException e) {
-      throw new BadRequestException("data.source: " + Storage.cannotRead(source, e), e);
+      throw new BadRequestException(key + ": " + Storage.cannotRead(source, e), e);
     }
   }
 

@@ -99,8 +99,10 @@ final class OutputCheck {
           : Optional.empty();
     }
     for (String made : RunFolder.foldersMadeBy(command)) {
-      // the record of a prep tells of a data set alone
-      boolean recorded = run.isPresent() && made.equals(RunFolder.DATASET);
+      // the record of a prep tells of data sets alone
+      boolean recorded =
+          run.isPresent()
+              && (made.equals(RunFolder.DATASET) || made.equals(RunFolder.EVAL_DATASET));
       if (!recorded && folder.has(made)) {
         return Optional.of("a folder named " + made + " that no run.json tells of");
       }

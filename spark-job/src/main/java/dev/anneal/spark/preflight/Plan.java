@@ -11,6 +11,8 @@ import java.util.Optional;
  * A request that has passed every check.
  *
  * @param prep {@code null} where the data set is there already
+ * @param evalPrep of the rows to evaluate on; {@code null} where they are no data set of their own
+ *     or there already
  * @param tokenizer folder of the tokenizer; {@code null} where rows come tokenized and there is
  *     none
  * @param vocabSize tokens that the model embeds
@@ -22,6 +24,7 @@ import java.util.Optional;
 public record Plan(
     AnnealConfig config,
     Preparation prep,
+    Preparation evalPrep,
     String tokenizer,
     int vocabSize,
     String model,
@@ -36,6 +39,7 @@ public record Plan(
 
   /** The same with the folder as this run may use it. */
   public Plan in(RunFolder held) {
-    return new Plan(config, prep, tokenizer, vocabSize, model, adapters, held, earlier, notes);
+    return new Plan(
+        config, prep, evalPrep, tokenizer, vocabSize, model, adapters, held, earlier, notes);
   }
 }

@@ -3,6 +3,7 @@ package dev.anneal.spark.preflight;
 import dev.anneal.data.format.RowFormat;
 import dev.anneal.data.manifest.DatasetManifest;
 import dev.anneal.data.prep.Preflight.Report;
+import dev.anneal.data.prep.PrepSpec;
 import dev.anneal.data.prep.Preparation;
 import dev.anneal.data.token.ChatTokenizer;
 import dev.anneal.data.token.TokenizerFiles;
@@ -13,6 +14,7 @@ import dev.anneal.spark.storage.ModelLocation;
 import dev.anneal.spark.storage.RunFolder;
 import dev.anneal.spark.storage.StorageModelFolder;
 import dev.anneal.spark.train.Batches;
+import dev.anneal.spark.train.PreparedData;
 import dev.anneal.spark.train.Specs;
 import dev.anneal.storage.Storage;
 import dev.anneal.training.lora.AdapterCheck;
@@ -26,6 +28,7 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.Stream;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.SparkConf;
 
@@ -81,6 +84,7 @@ public final class Preflight {
     return new Plan(
         plan.config(),
         plan.prep(),
+        plan.evalPrep(),
         plan.tokenizer(),
         plan.vocabSize(),
         plan.model(),
@@ -162,18 +166,37 @@ public final class Preflight {
         request.command().prepares()
             ? new Preparation(Specs.prep(config, tokenizer, vocabSize), storage)
             : null;
+    PrepSpec evalSpec = Specs.evalPrep(config, tokenizer, vocabSize);
+    Preparation evalPrep =
+        prep == null || evalSpec == null ? null : new Preparation(evalSpec, storage);
     if (prep == null) {
       checkDataset(tokenizer, vocabSize);
-    } else if (earlier.map(ResumeState::dataset).isEmpty()) {
+    } else if (earlier.map(ResumeState::data).isEmpty()) {
       checkSource(prep);
+      if (evalPrep != null) {
+        EvalSource.named(evalPrep::check);
+      }
     }
     OutputCheck.checkWritable(folder);
     return new Plan(
-        config, prep, tokenizer, vocabSize, fingerprint, adapters, folder, earlier, notes);
+        config,
+        prep,
+        evalPrep,
+        tokenizer,
+        vocabSize,
+        fingerprint,
+        adapters,
+        folder,
+        earlier,
+        notes);
   }
 
   private void checkCombination() {
     BuildCheck.check(config);
+    boolean heldOut = config.data().rows().evalRows() > 0 || config.data().evalRows().areGiven();
+    if (request.command().prepares() && !heldOut) {
+      BuildCheck.requireUnjudged(config);
+    }
     if (trainsAdapters()) {
       // a regular expression that is not understood needs no model to be refused
       Specs.lora(config);
@@ -266,7 +289,10 @@ public final class Preflight {
     if (config.model().tokenizer() != null) {
       return config.model().tokenizer();
     }
-    boolean needed = RowFormat.of(config.data().rows().format()).needsTokenizer();
+    String evalFormat = config.data().evalRows().evalFormat();
+    boolean needed =
+        RowFormat.of(config.data().rows().format()).needsTokenizer()
+            || (evalFormat != null && RowFormat.of(evalFormat).needsTokenizer());
     if (location instanceof ModelLocation.Folder folder
         && (needed || hasTokenizer(folder.location()))) {
       return folder.location();
@@ -297,11 +323,12 @@ public final class Preflight {
   }
 
   private void checkDataset(String tokenizer, int vocabSize) {
-    DatasetManifest dataset = DatasetManifest.read(folder.child(RunFolder.DATASET), storage);
-    DatasetCheck.check(config, vocabSize, dataset);
-    if (tokenizer != null && dataset.tokenizerSha256() != null) {
-      checkSameTokenizer(tokenizer, dataset);
-    }
+    PreparedData data = PreparedData.read(config, folder);
+    DatasetCheck.check(config, vocabSize, data);
+    Stream.of(data.train(), data.eval())
+        .filter(dataset -> dataset != null && dataset.tokenizerSha256() != null)
+        .filter(dataset -> tokenizer != null)
+        .forEach(dataset -> checkSameTokenizer(tokenizer, dataset));
   }
 
   private void checkSameTokenizer(String location, DatasetManifest dataset) {

@@ -4,6 +4,7 @@ import dev.anneal.training.checkpoint.CheckpointPart;
 import dev.anneal.training.cuda.Gpu;
 import dev.anneal.training.io.WrittenFile;
 import dev.anneal.training.trainer.MemoryChoice;
+import dev.anneal.training.trainer.RunEnd;
 import dev.anneal.training.trainer.StepMetrics;
 import java.io.Serializable;
 import java.util.List;
@@ -58,6 +59,9 @@ public sealed interface RankEvent extends Serializable {
 
   /** What the model generates from a held-out prompt after so many steps; both in token ids. */
   record Sample(long step, int sample, int[] prompt, int[] generated) implements RankEvent {}
+
+  /** All steps of a run that was evaluated on its way are done. */
+  record Ended(RunEnd end) implements RankEvent {}
 
   /**
    * A node's process lives; asks whether its ranks are to go on.

@@ -28,12 +28,19 @@ public final class RunFolder implements Serializable {
   private static final long serialVersionUID = 1L;
 
   public static final String DATASET = "dataset";
+
+  /** What is evaluated on, where that is a data set of its own. */
+  public static final String EVAL_DATASET = "eval-dataset";
+
   public static final String ADAPTER = "adapter";
   public static final String MODEL = "model";
   public static final String METRICS = "metrics.jsonl";
 
   /** Where the first lines of a long {@link #METRICS} lie while a run goes on. */
   public static final String METRICS_SEGMENTS = "metrics.segments";
+
+  /** How held-out prompts were continued, of a run that was evaluated on its way. */
+  public static final String SAMPLES = "samples.json";
 
   public static final String RECORD = "run.json";
   public static final String LOCK = "run.lock";
@@ -92,7 +99,7 @@ public final class RunFolder implements Serializable {
   public static List<String> foldersMadeBy(Request.Command command) {
     List<String> trained = List.of(ADAPTER, MODEL, CHECKPOINTS, ATTEMPTS);
     return command.prepares()
-        ? Stream.concat(trained.stream(), Stream.of(DATASET)).toList()
+        ? Stream.concat(trained.stream(), Stream.of(DATASET, EVAL_DATASET)).toList()
         : trained;
   }
 
@@ -113,7 +120,7 @@ public final class RunFolder implements Serializable {
 
   /** What else in it every command makes anew. */
   public static List<String> filesMade() {
-    return List.of(RECORD, METRICS, METRICS_SEGMENTS);
+    return List.of(RECORD, METRICS, METRICS_SEGMENTS, SAMPLES);
   }
 
   /** A location as a person writes it: a local one as a plain path. */

@@ -4,6 +4,7 @@ import dev.anneal.spark.storage.RunFolder;
 import dev.anneal.spark.storage.RunOutputFolder;
 import dev.anneal.spark.storage.StorageModelFolder;
 import dev.anneal.training.checkpoint.ResumePoint;
+import dev.anneal.training.io.ModelFolder;
 import java.io.Serializable;
 
 /**
@@ -22,8 +23,9 @@ public record Attempt(String runId, int number, RunFolder folder, Resume resume)
    *
    * @param step optimizer steps done
    * @param files folder of the checkpoint's files, below the run's folder
+   * @param best the checkpoint that it names as its best, by whichever attempt; {@code null}: none
    */
-  public record Resume(long step, String files) implements Serializable {}
+  public record Resume(long step, String files, Resume best) implements Serializable {}
 
   /** Tells it from every other attempt of every run in the same folder. */
   public String id() {
@@ -33,6 +35,19 @@ public record Attempt(String runId, int number, RunFolder folder, Resume resume)
   /** Where its ranks write their files of a checkpoint. */
   RunOutputFolder checkpoint(long step) {
     return new RunOutputFolder(folder, RunFolder.checkpoint(step) + "/" + id());
+  }
+
+  /**
+   * The checkpoint after {@code step} steps: that which the one it goes on from names as its best,
+   * or its own.
+   */
+  ModelFolder stored(long step) {
+    Resume best = resume == null ? null : resume.best();
+    String files =
+        best != null && best.step() == step
+            ? best.files()
+            : RunFolder.checkpoint(step) + "/" + id();
+    return new StorageModelFolder(folder.child(files), folder.storage());
   }
 
   /** Where rank 0 writes the result. */

@@ -165,7 +165,11 @@ public final class NodeTask implements BarrierStage.Task<Integer> {
     Storage storage = folder.storage();
     String datasetUri = folder.child(RunFolder.DATASET);
     try (PreparedDataset train = PreparedDataset.open(datasetUri, Split.TRAIN, storage);
-        PreparedDataset eval = PreparedDataset.open(datasetUri, Split.EVAL, storage)) {
+        PreparedDataset eval =
+            PreparedDataset.open(
+                folder.child(PreparedData.evalFolder(config)),
+                PreparedData.evalSplit(config),
+                storage)) {
       TrainingSpec spec = Specs.training(settled, train.size());
       ModelLocation model = ModelLocation.of(config.model().path());
       TrainingRun.Inputs inputs =

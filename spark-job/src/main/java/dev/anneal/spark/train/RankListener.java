@@ -3,6 +3,7 @@ package dev.anneal.spark.train;
 import dev.anneal.spark.progress.RankChannel;
 import dev.anneal.spark.progress.RankEvent;
 import dev.anneal.training.io.WrittenFile;
+import dev.anneal.training.trainer.RunEnd;
 import dev.anneal.training.trainer.StepMetrics;
 import dev.anneal.training.trainer.TrainingListener;
 import java.util.List;
@@ -46,6 +47,11 @@ record RankListener(
   @Override
   public void onSample(long step, int sample, int[] promptIds, int[] generatedIds) {
     send(new RankEvent.Sample(step, sample, promptIds, generatedIds));
+  }
+
+  @Override
+  public void onEnd(RunEnd end) {
+    send(new RankEvent.Ended(end));
   }
 
   @Override

@@ -5,6 +5,7 @@ import dev.anneal.spark.progress.RankEvent;
 import dev.anneal.spark.storage.StoreRefusal;
 import dev.anneal.training.checkpoint.CheckpointPart;
 import dev.anneal.training.checkpoint.CheckpointSink;
+import dev.anneal.training.io.ModelFolder;
 import dev.anneal.training.io.OutputFolder;
 
 /** Where the ranks of an attempt write their checkpoints, and the driver hears of them. */
@@ -29,6 +30,11 @@ record ReportedCheckpoints(Attempt attempt, RankChannel channel) implements Chec
   @Override
   public void leftOut(long step) {
     lost(step, "the one before is still being written; a larger checkpoint.every_steps gives time");
+  }
+
+  @Override
+  public ModelFolder stored(long step) {
+    return attempt.stored(step);
   }
 
   private void lost(long step, String sentence) {

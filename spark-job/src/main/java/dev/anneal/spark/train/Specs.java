@@ -5,6 +5,7 @@ import dev.anneal.data.prep.LongRows;
 import dev.anneal.data.prep.PrepSpec;
 import dev.anneal.spark.config.AnnealConfig;
 import dev.anneal.spark.config.AnnealConfig.Precision;
+import dev.anneal.spark.storage.RunFolder;
 import dev.anneal.training.generate.GenerationSpec;
 import dev.anneal.training.kernel.Matmul;
 import dev.anneal.training.lora.LoraSpec;
@@ -44,6 +45,36 @@ public final class Specs {
         tokenizer,
         config.output().path(),
         vocabSize);
+  }
+
+  /**
+   * What the preparation of the rows to evaluate on is asked for: as {@link #prep(AnnealConfig,
+   * String, int)}, but one row a sequence, in the order of the files; {@code null} where they are
+   * held out from the others.
+   */
+  public static PrepSpec evalPrep(AnnealConfig config, String tokenizer, int vocabSize) {
+    AnnealConfig.EvalRows given = config.data().evalRows();
+    if (!given.areGiven()) {
+      return null;
+    }
+    AnnealConfig.Rows rows = config.data().rows();
+    AnnealConfig.Sequences sequences = config.data().sequences();
+    return new PrepSpec(
+        new PrepSpec.Rows(
+            given.evalSource(),
+            RowFormat.of(given.evalFormat() == null ? rows.format() : given.evalFormat()),
+            new TreeMap<>(given.evalColumns() == null ? rows.columns() : given.evalColumns()),
+            rows.template(),
+            given.evalLimit(),
+            0,
+            rows.maxBadRows()),
+        new PrepSpec.Sequences(
+            sequences.maxLength(), longRows(sequences), false, false, sequences.trainOnPrompt()),
+        config.training().seed(),
+        tokenizer,
+        config.output().path(),
+        vocabSize,
+        RunFolder.EVAL_DATASET);
   }
 
   private static PrepSpec.Rows rows(AnnealConfig.Rows rows) {
@@ -129,12 +160,21 @@ public final class Specs {
             steps,
             config.data().sequences().shuffle()),
         new TrainingSpec.Updates(
-            optimizer(config.optimizer()),
+            optimizer(config),
             schedule(config.schedule(), steps),
             training.maxGradNorm(),
             training.onNan()),
         training.seed(),
-        config.evaluation().sampleTokens());
+        evaluation(config.evaluation()));
+  }
+
+  private static TrainingSpec.Evaluation evaluation(AnnealConfig.Evaluation evaluation) {
+    return new TrainingSpec.Evaluation(
+        evaluation.sampleTokens(),
+        evaluation.everySteps(),
+        evaluation.keep(),
+        evaluation.patience(),
+        evaluation.minDelta());
   }
 
   private static FrozenWeights.Shard shard(AnnealConfig config) {
@@ -153,21 +193,40 @@ public final class Specs {
     return all.first(activations.recomputedLayers());
   }
 
-  private static AdamWSpec optimizer(AnnealConfig.Optimizer optimizer) {
+  private static AdamWSpec optimizer(AnnealConfig config) {
+    AnnealConfig.Optimizer optimizer = config.optimizer();
     return new AdamWSpec(
         optimizer.learningRate(),
         optimizer.weightDecay(),
         optimizer.betas().get(0),
         optimizer.betas().get(1),
-        optimizer.eps());
+        optimizer.eps(),
+        config.lora().loraplusLrRatio(),
+        optimizer.decayNorms() ? AdamWSpec.Decay.ALL : AdamWSpec.Decay.MATRICES);
   }
 
-  private static LearningRateSchedule schedule(AnnealConfig.Schedule schedule, long steps) {
-    long warmup =
-        schedule.warmupSteps() == null
-            ? (long) Math.ceil(schedule.warmupRatio() * steps)
-            : schedule.warmupSteps();
-    return new LearningRateSchedule(schedule.type(), warmup, steps);
+  /** The learning rate over {@code steps} steps. */
+  public static LearningRateSchedule schedule(AnnealConfig.Schedule schedule, long steps) {
+    LearningRateSchedule.Decay decay =
+        switch (schedule.decayType()) {
+          case "linear" -> LearningRateSchedule.Decay.LINEAR;
+          case "cosine" -> LearningRateSchedule.Decay.COSINE;
+          case "1-sqrt" -> LearningRateSchedule.Decay.ONE_MINUS_SQRT;
+          default -> throw new IllegalArgumentException(schedule.decayType());
+        };
+    return new LearningRateSchedule(
+        schedule.type(),
+        stepsOf(schedule.warmupSteps(), schedule.warmupRatio(), steps),
+        steps,
+        new LearningRateSchedule.Options(
+            schedule.minLrRatio(),
+            schedule.cycles(),
+            stepsOf(schedule.decaySteps(), schedule.decayRatio(), steps),
+            decay));
+  }
+
+  private static long stepsOf(Long number, double ratio, long steps) {
+    return number == null ? (long) Math.ceil(ratio * steps) : number;
   }
 
   private static DType dtype(Precision precision) {

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.anneal.spark.BadRequestException;
 import dev.anneal.spark.storage.RunFolder;
+import dev.anneal.spark.train.Attempt;
 import dev.anneal.training.checkpoint.CheckpointManifest;
 import dev.anneal.training.io.WrittenFile;
 import java.nio.file.Files;
@@ -97,6 +98,60 @@ class CheckpointCommitterTest {
     try (Stream<Path> folders = Files.list(output.resolve("checkpoints"))) {
       assertThat(folders.map(folder -> folder.getFileName().toString()))
           .containsExactlyInAnyOrder("index.json", "step-00000040", "step-00000050");
+    }
+  }
+
+  @Test
+  void keepsTheBestBesideTheLastOnes() throws Exception {
+    try (CheckpointCommitter committer = run.committer(2)) {
+      committer.begin("a-1");
+      run.takeWithBest(committer, "a-1", 10, 10);
+      run.takeWithBest(committer, "a-1", 20, 20);
+      for (long step = 30; step <= 60; step += 10) {
+        run.takeWithBest(committer, "a-1", step, 20);
+      }
+      assertThat(run.usable()).containsExactly(60L, 50L, 20L);
+      assertThat(committer.resume(committer.last().orElseThrow()))
+          .isEqualTo(
+              new Attempt.Resume(
+                  60,
+                  "checkpoints/step-00000060/a-1",
+                  new Attempt.Resume(20, "checkpoints/step-00000020/a-1", null)));
+      run.takeWithBest(committer, "a-1", 70, 70);
+      assertThat(run.usable()).as("60 needs it").containsExactly(70L, 60L, 20L);
+      run.takeWithBest(committer, "a-1", 80, 70);
+      assertThat(run.usable()).containsExactly(80L, 70L);
+      assertThat(committer.resume(committer.last().orElseThrow()).best())
+          .isEqualTo(new Attempt.Resume(70, "checkpoints/step-00000070/a-1", null));
+    }
+  }
+
+  @Test
+  void completesNoneWhoseBestIsMissing() throws Exception {
+    try (CheckpointCommitter committer = run.committer(2)) {
+      committer.begin("a-1");
+      run.takeWithBest(committer, "a-1", 10, 10);
+      committer.lost(20, "rank 1 could not write its part: no space left on device");
+      run.takeWithBest(committer, "a-1", 30, 20);
+    }
+    assertThat(run.usable()).containsExactly(10L);
+    assertThat(run.lost)
+        .containsExactly(
+            "20: rank 1 could not write its part: no space left on device",
+            "30: the one after step 20, which holds the best adapter, is missing");
+  }
+
+  @Test
+  void goesOnFromNoneWhoseBestIsGone() throws Exception {
+    try (CheckpointCommitter committer = run.committer(3)) {
+      committer.begin("a-1");
+      run.takeWithBest(committer, "a-1", 10, 10);
+      run.takeWithBest(committer, "a-1", 20, 20);
+      run.takeWithBest(committer, "a-1", 30, 20);
+      Files.delete(output.resolve("checkpoints/step-00000020/a-1/metrics.jsonl"));
+      List<String> said = new ArrayList<>();
+      assertThat(committer.lastUsable(said::add).orElseThrow().step()).isEqualTo(10);
+      assertThat(said).hasSize(2).allSatisfy(s -> assertThat(s).contains("lacks a-1/metrics"));
     }
   }
 

@@ -48,6 +48,25 @@ class CheckpointSearchTest {
   }
 
   @Test
+  void leavesOutOneWhoseBestCannotBeUsed(@TempDir Path other) throws Exception {
+    WrittenCheckpoints judged = new WrittenCheckpoints(other);
+    try (CheckpointCommitter committer = judged.committer(3)) {
+      committer.begin("a-1");
+      judged.takeWithBest(committer, "a-1", 10, 10);
+      judged.takeWithBest(committer, "a-1", 20, 20);
+      judged.takeWithBest(committer, "a-1", 30, 20);
+    }
+    assertThat(judged.usable()).containsExactly(30L, 20L, 10L);
+    Files.delete(other.resolve("checkpoints/step-00000020/a-1/samples.json"));
+    assertThat(judged.usable()).containsExactly(10L);
+    assertThat(judged.search().leftOut())
+        .hasSize(2)
+        .last()
+        .asString()
+        .contains("step-00000030", "the checkpoint after step 20 as its best");
+  }
+
+  @Test
   void leavesOutOneThatLacksAFile() throws Exception {
     Files.delete(rankFile(30));
     assertThat(run.usable()).containsExactly(20L, 10L);

@@ -8,6 +8,7 @@ import dev.anneal.data.manifest.DatasetManifest.Part;
 import dev.anneal.spark.BadRequestException;
 import dev.anneal.spark.config.AnnealConfig;
 import dev.anneal.spark.config.ConfigLoader;
+import dev.anneal.spark.train.PreparedData;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Collection;
@@ -24,7 +25,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** What may be another when a run goes on from a checkpoint, and what may not. */
 class RunIdentityTest {
   private static final String MODEL = "a-model";
-  private static final DatasetManifest DATASET = dataset("a-tokenizer");
+  private static final PreparedData DATA = new PreparedData(dataset("a-tokenizer"), null);
 
   /** The recipe that the checkpoint is of, and in which each setting below stands alone. */
   private static final Path RECIPE = Path.of(System.getProperty("anneal.home"), "conf/tiny.yaml");
@@ -104,12 +105,76 @@ class RunIdentityTest {
 
   @Test
   void anotherModelIsRefused() {
-    assertRefused(RunIdentity.of(config(), "another", DATASET), "the model is another");
+    assertRefused(RunIdentity.of(config(), "another", DATA), "the model is another");
   }
 
   @Test
   void anotherDataSetIsRefused() {
-    assertRefused(RunIdentity.of(config(), MODEL, dataset("another")), "the data set is another");
+    PreparedData another = new PreparedData(dataset("another"), null);
+    assertRefused(RunIdentity.of(config(), MODEL, another), "the data set is another");
+  }
+
+  @Test
+  void anotherDataSetToEvaluateOnIsRefused() {
+    PreparedData one = new PreparedData(dataset("a-tokenizer"), dataset("one"));
+    PreparedData other = new PreparedData(dataset("a-tokenizer"), dataset("other"));
+    assertRefused(
+        RunIdentity.of(config(), MODEL, one), "the data set to evaluate on is not set there and ");
+    assertThat(
+            RunIdentity.difference(
+                RunIdentity.of(config(), MODEL, one), RunIdentity.of(config(), MODEL, other)))
+        .hasValue("the data set to evaluate on is another");
+  }
+
+  @Test
+  void groupsOfTheOptimizerCountWhereThereAreSome() {
+    assertRefused(
+        identity("lora.loraplus_lr_ratio=16"),
+        "lora.loraplus_lr_ratio is not set there and 16.0 here");
+    assertThat(
+            RunIdentity.difference(
+                identity("training.mode=full", "optimizer.weight_decay=0.1"),
+                identity(
+                    "training.mode=full",
+                    "optimizer.weight_decay=0.1",
+                    "optimizer.decay_norms=false")))
+        .hasValue("optimizer.decay_norms is not set there and false here");
+    assertThat(identity("optimizer.decay_norms=false")).isEqualTo(identity());
+  }
+
+  @Test
+  void optionsOfAScheduleCountWhereItLooksAtThem() {
+    assertThat(
+            RunIdentity.difference(
+                identity("schedule.type=warmup_stable_decay", "schedule.decay_type=linear"),
+                identity("schedule.type=warmup_stable_decay", "schedule.decay_steps=7")))
+        .hasValue(
+            "schedule.decay_steps is null there and 7 here, schedule.decay_type is linear there and cosine here");
+    assertThat(
+            RunIdentity.difference(
+                identity("schedule.type=cosine_with_restarts"),
+                identity("schedule.type=cosine_with_restarts", "schedule.cycles=2")))
+        .hasValue("schedule.cycles is 1 there and 2 here");
+    assertThat(
+            RunIdentity.difference(
+                identity("schedule.type=cosine_with_min_lr"),
+                identity("schedule.type=cosine_with_min_lr", "schedule.min_lr_ratio=0.1")))
+        .hasValue("schedule.min_lr_ratio is 0.0 there and 0.1 here");
+  }
+
+  @Test
+  void evaluationsCountWhereTheyDecideWhatComesOfTheRun() {
+    assertRefused(
+        identity("evaluation.keep=best", "evaluation.every_steps=5"),
+        "evaluation.every_steps is not set there and 5 here, evaluation.keep is not set there and best here");
+    assertRefused(
+        identity("evaluation.patience=3", "evaluation.every_steps=5"),
+        "evaluation.every_steps is not set there and 5 here, evaluation.min_delta is not set there and 0.0 here, evaluation.patience is not set there and 3 here");
+    assertThat(
+            RunIdentity.difference(
+                identity("evaluation.patience=3", "evaluation.every_steps=5"),
+                identity("evaluation.patience=3", "evaluation.every_steps=10")))
+        .hasValue("evaluation.every_steps is 5 there and 10 here");
   }
 
   @ParameterizedTest
@@ -128,6 +193,8 @@ class RunIdentityTest {
         "checkpoint.every_steps=5",
         "checkpoint.keep=3",
         "evaluation.sample_rows=0",
+        "evaluation.every_steps=5",
+        "evaluation.min_delta=0.5",
         "model.path=/the/same/elsewhere",
         "data.source=/the/same/elsewhere"
       })
@@ -154,7 +221,7 @@ class RunIdentityTest {
   }
 
   private static SortedMap<String, String> identity(String... sets) {
-    return RunIdentity.of(config(sets), MODEL, DATASET);
+    return RunIdentity.of(config(sets), MODEL, DATA);
   }
 
   private static AnnealConfig config(String... sets) {

@@ -55,7 +55,17 @@ final class WrittenCheckpoints implements CheckpointCommitter.Driver {
     folder.write(RunFolder.checkpoint(step) + "/" + attempt + "/" + name, content);
     String sha256 = HexFormat.of().formatHex(Sha256.digest().digest(content));
     return new CheckpointPart(
-        step, rank, RANKS, List.of(new WrittenFile(name, content.length, sha256)));
+        step, rank, RANKS, 0, List.of(new WrittenFile(name, content.length, sha256)));
+  }
+
+  /** The same, of which the checkpoint after {@code bestStep} steps is the best so far. */
+  void takeWithBest(CheckpointCommitter committer, String attempt, long step, long bestStep)
+      throws Exception {
+    for (int rank = 0; rank < RANKS; rank++) {
+      CheckpointPart part = part(attempt, step, rank);
+      committer.written(new CheckpointPart(step, rank, RANKS, bestStep, part.files()));
+    }
+    committer.await(LONG);
   }
 
   CheckpointSearch search() throws IOException {
@@ -72,7 +82,7 @@ final class WrittenCheckpoints implements CheckpointCommitter.Driver {
   }
 
   @Override
-  public byte[] samples() {
+  public byte[] samples(long step) {
     return "[]".getBytes(UTF_8);
   }
 

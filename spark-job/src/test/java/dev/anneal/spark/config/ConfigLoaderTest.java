@@ -116,7 +116,7 @@ class ConfigLoaderTest {
         "lora.target_modules=[] | is [], but must be a list of module names, or a regular expression.",
         "lora.rank_pattern={q_proj: 0} | is {\"q_proj\":0}, but must be END OF NAME: RANK pairs.",
         "lora.alpha_pattern={q_proj: 0} | is {\"q_proj\":0}, but must be END OF NAME: ALPHA pairs.",
-        "lora=5 | lora in --set lora=5 is 5, but must be a section with the keys r, alpha, dropout, use_rslora, target_modules, rank_pattern, alpha_pattern, init_from.",
+        "lora=5 | lora in --set lora=5 is 5, but must be a section with the keys r, alpha, dropout, use_rslora, target_modules, rank_pattern, alpha_pattern, loraplus_lr_ratio, init_from.",
         "data.max_length=1 | is 1, but must be a whole number of at least 2.",
         "data.packing=maybe | is 'maybe', but must be true or false.",
         "data.format=csv | is 'csv', but must be one of alpaca, chat, prompt-completion, self-instruct, chip2, hh-rlhf, guanaco, text, tokenized.",

@@ -35,6 +35,10 @@ class ConfigSchemaTest {
             data.train_on_prompt: false
             data.limit: null
             data.eval_rows: 0
+            data.eval_source: null
+            data.eval_format: null
+            data.eval_columns: null
+            data.eval_limit: null
             data.max_bad_rows: 0.01
             lora.r: 64
             lora.alpha: 64.0
@@ -43,6 +47,7 @@ class ConfigSchemaTest {
             lora.target_modules: [q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj]
             lora.rank_pattern: {}
             lora.alpha_pattern: {}
+            lora.loraplus_lr_ratio: 1.0
             lora.init_from: null
             base_weights.dtype: fp8
             base_weights.shard: node
@@ -61,14 +66,24 @@ class ConfigSchemaTest {
             training.seed: 42
             optimizer.learning_rate: 2.0E-5
             optimizer.weight_decay: 0.0
+            optimizer.decay_norms: true
             optimizer.betas: [0.9, 0.999]
             optimizer.eps: 1.0E-8
             schedule.type: linear
             schedule.warmup_steps: null
             schedule.warmup_ratio: 0.02
+            schedule.min_lr_ratio: 0.0
+            schedule.cycles: 1
+            schedule.decay_steps: null
+            schedule.decay_ratio: 0.1
+            schedule.decay_type: cosine
             checkpoint.every_steps: 200
             checkpoint.keep: 2
             checkpoint.resume: auto
+            evaluation.every_steps: 0
+            evaluation.keep: last
+            evaluation.patience: 0
+            evaluation.min_delta: 0.0
             evaluation.sample_rows: 0
             evaluation.sample_tokens: 48
             cluster.nodes: 1

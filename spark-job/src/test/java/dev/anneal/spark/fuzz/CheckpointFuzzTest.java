@@ -7,6 +7,7 @@ import dev.anneal.spark.output.MetricsLog;
 import dev.anneal.spark.output.Outcome;
 import dev.anneal.spark.storage.RunFolder;
 import dev.anneal.training.checkpoint.CheckpointManifest;
+import dev.anneal.training.checkpoint.EvaluationState;
 import dev.anneal.training.checkpoint.InvalidCheckpointException;
 import dev.anneal.training.checkpoint.TrainerState;
 import dev.anneal.training.io.WrittenFile;
@@ -35,6 +36,7 @@ class CheckpointFuzzTest {
             2,
             "run-1",
             new TreeMap<>(Map.of("lora.r", "8", "model", sha256)),
+            150,
             List.of(
                 new WrittenFile("run-1/rank-00000-of-00002.safetensors", 4096, sha256),
                 new WrittenFile("run-1/rank-00001-of-00002.safetensors", 4096, sha256)));
@@ -56,6 +58,7 @@ class CheckpointFuzzTest {
             8,
             1600,
             42,
+            new EvaluationState(200, 150, 1.5, 1.5, 1),
             List.of(
                 List.of(
                     new TrainerState.Parameter("layers.0.q_proj.lora_A", List.of(8L, 64L)),

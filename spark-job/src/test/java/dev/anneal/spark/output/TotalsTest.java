@@ -10,6 +10,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.anneal.spark.progress.RankEvent;
 import dev.anneal.spark.storage.RunFolder;
 import dev.anneal.training.checkpoint.InvalidCheckpointException;
+import dev.anneal.training.trainer.RunEnd;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -128,7 +129,7 @@ class TotalsTest {
     Outcome outcome = new Outcome();
     outcome.sample(new RankEvent.Sample(0, 1, new int[] {5}, new int[0]));
     outcome.sample(new RankEvent.Sample(0, 0, new int[] {1, 2}, new int[] {3}));
-    byte[] json = outcome.samplesJson();
+    byte[] json = outcome.samplesJson(9);
     assertThat(new String(json, UTF_8))
         .isEqualTo(
             "[{\"sample\":0,\"prompt\":[1,2],\"before\":[3]},"
@@ -136,8 +137,58 @@ class TotalsTest {
     Outcome restored = new Outcome();
     restored.restoreSamples(json);
     restored.sample(new RankEvent.Sample(9, 0, new int[] {1, 2}, new int[] {7}));
-    assertThat(restored.samplesJson()).isEqualTo(json);
+    assertThat(restored.samplesJson(8)).isEqualTo(json);
     assertThat(restored.samples().get(0).after()).containsExactly(7);
+  }
+
+  @Test
+  void samplesOfEvaluationsOnTheWayCarryTheirStep() {
+    Outcome outcome = new Outcome();
+    for (int step : new int[] {0, 5, 10, 15}) {
+      outcome.sample(new RankEvent.Sample(step, 0, new int[] {1, 2}, new int[] {step}));
+    }
+    byte[] json = outcome.samplesJson(10);
+    assertThat(new String(json, UTF_8))
+        .isEqualTo(
+            "[{\"sample\":0,\"prompt\":[1,2],\"before\":[0],\"later\":["
+                + "{\"step\":5,\"generated\":[5]},{\"step\":10,\"generated\":[10]}]}]");
+    Outcome restored = new Outcome();
+    restored.restoreSamples(json);
+    assertThat(restored.samplesJson(10)).isEqualTo(json);
+    assertThat(restored.samples().get(0).continuations().keySet()).containsExactly(0L, 5L, 10L);
+    assertThat(restored.samples().get(0).after()).containsExactly(10);
+  }
+
+  @Test
+  void aRewindForgetsLaterSamples() {
+    Outcome outcome = new Outcome();
+    MetricsLog log = Measured.log(3);
+    for (int step = 0; step <= 3; step++) {
+      outcome.sample(new RankEvent.Sample(step, 0, new int[] {1}, new int[] {step}));
+    }
+    log.rewind(2);
+    outcome.rewind(log);
+    assertThat(outcome.samples().get(0).continuations().keySet()).containsExactly(0L, 1L, 2L);
+  }
+
+  @Test
+  void theRecordTellsWhichStepIsTheResultAndForgetsItWithARewind() throws Exception {
+    RunRecord record = new RunRecord(folder(), UnaryOperator.identity());
+    record.ended(new RunEnd(40, true, 3, 10, 1.25, 10));
+    assertThat(json().path("evaluation").toString())
+        .isEqualTo(
+            "{\"result_step\":10,\"best_step\":10,\"best_eval_loss\":1.25,\"ended_early\":true,"
+                + "\"reason\":\"Training ended after step 40, because 3 evaluations in a row gained nothing.\"}");
+    record.rewind(new MetricsLog());
+    record.attempt("s-2", null);
+    assertThat(json().has("evaluation")).isFalse();
+  }
+
+  @Test
+  void aRunThatMadeAllItsStepsForItsLastHasNothingToExplain() {
+    assertThat(EndSentence.of(new RunEnd(40, false, 1, 30, 1.25, 40))).isEmpty();
+    assertThat(EndSentence.of(new RunEnd(40, false, 1, 30, 1.25, 30)))
+        .hasValue("The result is that of step 30, with the smallest held-out loss, 1.2500.");
   }
 
   @Test
@@ -151,6 +202,11 @@ class TotalsTest {
             "[",
             "[] []",
             "[{\"sample\":0,\"prompt\":[1.5],\"before\":[]}]",
+            "[{\"sample\":0,\"prompt\":[1],\"before\":[],\"later\":{}}]",
+            "[{\"sample\":0,\"prompt\":[1],\"before\":[],\"after\":[]}]",
+            "[{\"sample\":0,\"prompt\":[1],\"before\":[],\"later\":[{\"step\":5}]}]",
+            "[{\"sample\":0,\"prompt\":[1],\"before\":[],\"later\":[{\"step\":0,\"generated\":[]}]}]",
+            "[{\"sample\":0,\"prompt\":[1],\"before\":[],\"later\":[{\"step\":1.5,\"generated\":[]}]}]",
             "[{\"sample\":0,\"prompt\":[],\"before\":[]},{\"sample\":0,\"prompt\":[],\"before\":[]}]")) {
       assertThatThrownBy(() -> new Outcome().restoreSamples(json.getBytes(UTF_8)))
           .isInstanceOf(InvalidCheckpointException.class)

@@ -2,6 +2,9 @@ package dev.anneal.spark.train;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.anneal.data.format.RowFormat;
+import dev.anneal.data.prep.LongRows;
+import dev.anneal.data.prep.PrepSpec;
 import dev.anneal.spark.config.AnnealConfig;
 import dev.anneal.spark.config.ConfigLoader;
 import dev.anneal.training.kernel.Matmul;
@@ -9,6 +12,8 @@ import dev.anneal.training.lora.LoraSpec;
 import dev.anneal.training.lora.ModuleNames;
 import dev.anneal.training.lora.TargetModules;
 import dev.anneal.training.model.Llama.Activations;
+import dev.anneal.training.optim.AdamWSpec;
+import dev.anneal.training.optim.LearningRateSchedule;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.trainer.TrainingSpec;
 import dev.anneal.training.weights.FrozenWeights.Shard;
@@ -39,6 +44,98 @@ class SpecsTest {
     assertThat(spec("cluster.gpus_per_node=0").weights().shard()).isEqualTo(Shard.NONE);
     assertThat(spec("base_weights.shard=world").weights().shard()).isEqualTo(Shard.WORLD);
     assertThat(spec("base_weights.shard=none").weights().shard()).isEqualTo(Shard.NONE);
+  }
+
+  @Test
+  void schedulesGetTheirStretchesInSteps() {
+    LearningRateSchedule schedule =
+        spec(
+                "schedule.type=warmup_stable_decay",
+                "training.max_steps=55",
+                "schedule.decay_type=1-sqrt",
+                "schedule.min_lr_ratio=0.1")
+            .updates()
+            .schedule();
+    assertThat(schedule)
+        .isEqualTo(
+            new LearningRateSchedule(
+                LearningRateSchedule.Type.WARMUP_STABLE_DECAY,
+                2,
+                55,
+                new LearningRateSchedule.Options(
+                    0.1, 1, 6, LearningRateSchedule.Decay.ONE_MINUS_SQRT)));
+    assertThat(
+            spec("schedule.type=warmup_stable_decay", "schedule.decay_steps=7")
+                .updates()
+                .schedule()
+                .options()
+                .decaySteps())
+        .isEqualTo(7);
+  }
+
+  @Test
+  void groupsParametersAsAskedFor() {
+    AdamWSpec plain = spec().updates().optimizer();
+    assertThat(plain).isEqualTo(new AdamWSpec(2e-5, 0, 0.9, 0.999, 1e-8));
+    AdamWSpec grouped =
+        spec("lora.loraplus_lr_ratio=16", "optimizer.decay_norms=false").updates().optimizer();
+    assertThat(grouped.loraPlusRatio()).isEqualTo(16);
+    assertThat(grouped.decay()).isEqualTo(AdamWSpec.Decay.MATRICES);
+  }
+
+  @Test
+  void evaluatesAsAskedFor() {
+    assertThat(
+            spec(
+                    "evaluation.every_steps=5",
+                    "evaluation.keep=best",
+                    "evaluation.patience=3",
+                    "evaluation.min_delta=0.01",
+                    "evaluation.sample_tokens=7")
+                .evaluation())
+        .isEqualTo(new TrainingSpec.Evaluation(7, 5, TrainingSpec.Keep.BEST, 3, 0.01));
+    assertThat(spec().evaluation()).isEqualTo(TrainingSpec.Evaluation.atBothEnds(48));
+  }
+
+  @Test
+  void rowsToEvaluateOnArePreparedLikeTheOthersButInOrder() {
+    AnnealConfig config =
+        config(
+            "data.source=/rows",
+            "data.format=chat",
+            "data.columns={messages: turns}",
+            "data.max_length=77",
+            "data.too_long=drop",
+            "output.path=/out");
+    assertThat(Specs.evalPrep(config, "/tokenizer", 9)).isNull();
+    config =
+        config(
+            "data.source=/rows",
+            "data.format=chat",
+            "data.columns={messages: turns}",
+            "data.max_length=77",
+            "data.too_long=drop",
+            "data.eval_source=/others",
+            "output.path=/out");
+    PrepSpec eval = Specs.evalPrep(config, "/tokenizer", 9);
+    assertThat(eval.rows().source()).isEqualTo("file:/others");
+    assertThat(eval.rows().format()).isEqualTo(RowFormat.CHAT);
+    assertThat(eval.rows().columns()).isEqualTo(Map.of("messages", "turns"));
+    assertThat(eval.rows().limit()).isNull();
+    assertThat(eval.sequences())
+        .isEqualTo(new PrepSpec.Sequences(77, LongRows.DROP, false, false, false));
+    assertThat(eval.datasetUri()).isEqualTo("file:/out/eval-dataset");
+    config =
+        config(
+            "data.eval_source=/others",
+            "data.eval_format=alpaca",
+            "data.eval_columns={}",
+            "data.eval_limit=5",
+            "output.path=/out");
+    eval = Specs.evalPrep(config, "/tokenizer", 9);
+    assertThat(eval.rows().format()).isEqualTo(RowFormat.ALPACA);
+    assertThat(eval.rows().columns()).isEmpty();
+    assertThat(eval.rows().limit()).isEqualTo(5);
   }
 
   @Test
@@ -116,7 +213,10 @@ class SpecsTest {
   }
 
   private static TrainingSpec spec(String... sets) {
-    AnnealConfig config = ConfigLoader.load(null, List.of(sets), Path.of("/"));
-    return Specs.training(config, 1000);
+    return Specs.training(config(sets), 1000);
+  }
+
+  private static AnnealConfig config(String... sets) {
+    return ConfigLoader.load(null, List.of(sets), Path.of("/"));
   }
 }

@@ -22,6 +22,8 @@ import java.util.regex.Pattern;
  * @param worldSize ranks that have written it
  * @param attempt the folder of their files
  * @param identity what the run computes: a run that goes on from it must agree in every entry
+ * @param bestStep of the checkpoint with the best adapter so far, without which this one is of no
+ *     use; may be this one; 0: none
  * @param files names are relative to the checkpoint's folder and begin with {@code attempt/}
  */
 public record CheckpointManifest(
@@ -29,6 +31,7 @@ public record CheckpointManifest(
     int worldSize,
     String attempt,
     SortedMap<String, String> identity,
+    long bestStep,
     List<WrittenFile> files) {
 
   /** Its name in the checkpoint's folder. */
@@ -36,6 +39,7 @@ public record CheckpointManifest(
 
   private static final String VERSION_KEY = "anneal_checkpoint";
   private static final int VERSION = 1;
+  private static final String BEST_STEP = "best_step";
 
   private static final int MAX_NAME = 512;
 
@@ -52,6 +56,9 @@ public record CheckpointManifest(
     identity = Collections.unmodifiableSortedMap(new TreeMap<>(identity));
     files = List.copyOf(files);
     require(step >= 0, "step must be 0 or more, not " + step);
+    require(
+        bestStep >= 0 && bestStep <= step,
+        "best_step must be 0 to %s, not %s".formatted(step, bestStep));
     StrictJson.requireRanks(worldSize);
     require(
         isName(attempt) && attempt.indexOf('/') < 0,
@@ -96,6 +103,9 @@ public record CheckpointManifest(
     json.put("attempt", attempt);
     ObjectNode identityJson = json.putObject("identity");
     identity.forEach(identityJson::put);
+    if (bestStep > 0) {
+      json.put(BEST_STEP, bestStep);
+    }
     ArrayNode filesJson = json.putArray("files");
     for (WrittenFile file : files) {
       ObjectNode fileJson = filesJson.addObject();
@@ -118,7 +128,8 @@ public record CheckpointManifest(
 
   private static CheckpointManifest of(JsonObject json) {
     StrictJson.requireVersion(json, VERSION_KEY, VERSION);
-    StrictJson.requireKeys(json, VERSION_KEY, "step", "world_size", "attempt", "identity", "files");
+    StrictJson.requireKeys(
+        json, VERSION_KEY, "step", "world_size", "attempt", "identity", BEST_STEP, "files");
     JsonObject identityJson = json.object("identity");
     SortedMap<String, String> identity = new TreeMap<>();
     for (String key : identityJson.keys()) {
@@ -129,6 +140,7 @@ public record CheckpointManifest(
         json.intNumber("world_size"),
         json.text("attempt"),
         identity,
+        json.has(BEST_STEP) ? json.longNumber(BEST_STEP) : 0,
         json.objects("files").stream().map(CheckpointManifest::file).toList());
   }
 

@@ -83,7 +83,8 @@ public final class CheckpointReader {
     }
     optimizer.resumeAt(state.optimizerStep());
     parameters.publish();
-    return run.after(state.step(), state.optimizerStep(), state.skippedInARow());
+    return run.after(state.step(), state.optimizerStep(), state.skippedInARow())
+        .with(state.evaluation());
   }
 
   private void read(AdamW optimizer) throws IOException {

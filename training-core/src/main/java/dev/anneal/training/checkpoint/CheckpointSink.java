@@ -1,11 +1,13 @@
 package dev.anneal.training.checkpoint;
 
+import dev.anneal.training.io.ModelFolder;
 import dev.anneal.training.io.OutputFolder;
 
 /**
  * Where a rank's part of a checkpoint goes, and who hears of it. A checkpoint is complete when
  * whoever hears of the parts has heard of all and has written its {@link CheckpointManifest}. But
- * for {@link #leftOut}, calls come from the thread that writes beside the training.
+ * for {@link #leftOut} and {@link #stored}, calls come from the thread that writes beside the
+ * training.
  */
 public interface CheckpointSink {
 
@@ -25,4 +27,13 @@ public interface CheckpointSink {
    * writing the last. Told by rank 0, from its training.
    */
   void leftOut(long step);
+
+  /**
+   * The files of the checkpoint after {@code step} steps, which every rank has written in this
+   * attempt, or which the one that it goes on from names as its best. Asked for by runs that
+   * publish their best adapter, from their training.
+   */
+  default ModelFolder stored(long step) {
+    throw new UnsupportedOperationException("checkpoints are not read back");
+  }
 }

@@ -30,6 +30,7 @@ public final class CheckpointWriter implements AutoCloseable {
   private Future<?> writing = CompletableFuture.completedFuture(null);
   private volatile boolean busy;
   private volatile boolean abandoned;
+  private volatile long lostStep;
 
   /** Allocates the host memory for what {@code role} writes of the parameters and the optimizer. */
   public CheckpointWriter(
@@ -61,15 +62,21 @@ public final class CheckpointWriter implements AutoCloseable {
   /**
    * Copies the tensors as the current stream's work so far leaves them, and begins to write them.
    *
+   * @param bestStep see {@link CheckpointPart}
    * @throws IllegalStateException if it is busy
    */
-  public void take(TrainerState state) {
+  public void take(TrainerState state, long bestStep) {
     if (isBusy()) {
       throw new IllegalStateException("the checkpoint before is still being written");
     }
     snapshot.take();
     busy = true;
-    writing = thread.submit(() -> write(state));
+    writing = thread.submit(() -> write(state, bestStep));
+  }
+
+  /** The step of the last part that could not be written; 0 where all could. */
+  public long lostStep() {
+    return lostStep;
   }
 
   /** Makes the current stream wait until the tensors may change. */
@@ -77,17 +84,18 @@ public final class CheckpointWriter implements AutoCloseable {
     snapshot.awaitCopied();
   }
 
-  private void write(TrainerState state) {
+  private void write(TrainerState state, long bestStep) {
     try {
       snapshot.synchronize();
       OutputFolder folder = sink.folder(state.step());
-      CheckpointPart part = files.write(state, folder);
+      CheckpointPart part = files.write(state, bestStep, folder);
       // whoever hears of it may take the next at once
       busy = false;
       if (!abandoned) {
         sink.written(part);
       }
     } catch (Throwable e) {
+      lostStep = state.step();
       busy = false;
       // an Error, too, costs only this part: an upload's buffers may not fit, or a file system fail
       if (!abandoned) {

@@ -32,8 +32,12 @@ final class PartFiles {
     this.role = role;
   }
 
-  /** Writes them into {@code folder}, the rank's own first. */
-  CheckpointPart write(TrainerState state, OutputFolder folder) throws IOException {
+  /**
+   * Writes them into {@code folder}, the rank's own first.
+   *
+   * @param bestStep see {@link CheckpointPart}
+   */
+  CheckpointPart write(TrainerState state, long bestStep, OutputFolder folder) throws IOException {
     List<WrittenFile> files = new ArrayList<>();
     FileContent own = out -> SafetensorsWriter.write(out, RankFile.tensors(numel), this::part);
     files.add(own.writeAs(folder, RankFile.name(role.rank(), role.worldSize())));
@@ -45,7 +49,7 @@ final class PartFiles {
       files.add(adapter.writeAs(folder, CheckpointIndex.ADAPTER_FILE));
       files.add(FileContent.text(role.adapterConfig().toJson()).writeAs(folder, PeftConfig.FILE));
     }
-    return new CheckpointPart(state.step(), role.rank(), role.worldSize(), files);
+    return new CheckpointPart(state.step(), role.rank(), role.worldSize(), bestStep, files);
   }
 
   private void part(TensorSpec tensor, SafetensorsWriter.Sink sink) throws IOException {

@@ -22,6 +22,7 @@ import java.util.stream.Stream;
  * @param globalBatch sequences of an optimizer step
  * @param dataPosition sequences consumed, in the endless order of the epochs
  * @param seed of the order of the sequences and of the dropout, which have no other state
+ * @param evaluation what evaluations on the way have found
  * @param buckets the trained parameters
  */
 public record TrainerState(
@@ -32,6 +33,7 @@ public record TrainerState(
     long globalBatch,
     long dataPosition,
     long seed,
+    EvaluationState evaluation,
     List<List<Parameter>> buckets) {
 
   /** Its name beside the ranks' files. */
@@ -79,6 +81,9 @@ public record TrainerState(
         Math.multiplyHigh(step, globalBatch) == 0 && dataPosition == step * globalBatch,
         "%s steps of %s sequences do not end at sequence %s"
             .formatted(step, globalBatch, dataPosition));
+    require(
+        evaluation.step() <= step,
+        "an evaluation after step %s cannot be of %s steps".formatted(evaluation.step(), step));
   }
 
   private static void require(boolean condition, String message) {
@@ -90,7 +95,8 @@ public record TrainerState(
   /** A run of {@code parameters} that has not begun. */
   public static TrainerState fresh(
       Parameters parameters, int worldSize, long globalBatch, long seed) {
-    return new TrainerState(0, 0, 0, worldSize, globalBatch, 0, seed, buckets(parameters));
+    return new TrainerState(
+        0, 0, 0, worldSize, globalBatch, 0, seed, EvaluationState.NONE, buckets(parameters));
   }
 
   private static List<List<Parameter>> buckets(Parameters parameters) {
@@ -113,6 +119,21 @@ public record TrainerState(
         globalBatch,
         step * globalBatch,
         seed,
+        evaluation,
+        buckets);
+  }
+
+  /** The same with what evaluations have found. */
+  public TrainerState with(EvaluationState evaluation) {
+    return new TrainerState(
+        step,
+        optimizerStep,
+        skippedInARow,
+        worldSize,
+        globalBatch,
+        dataPosition,
+        seed,
+        evaluation,
         buckets);
   }
 
@@ -164,6 +185,10 @@ public record TrainerState(
     json.put("global_batch", globalBatch);
     json.put("data_position", dataPosition);
     json.put("seed", seed);
+    if (evaluation.step() > 0) {
+      // where there is none, earlier versions read the file
+      evaluation.addTo(json.putObject("evaluation"));
+    }
     ArrayNode bucketsJson = json.putArray("buckets");
     for (List<Parameter> bucket : buckets) {
       ArrayNode parameters = bucketsJson.addObject().putArray("parameters");
@@ -201,6 +226,7 @@ public record TrainerState(
         "global_batch",
         "data_position",
         "seed",
+        "evaluation",
         "buckets");
     return new TrainerState(
         json.longNumber("step"),
@@ -210,6 +236,9 @@ public record TrainerState(
         json.longNumber("global_batch"),
         json.longNumber("data_position"),
         json.longNumber("seed"),
+        json.has("evaluation")
+            ? EvaluationState.of(json.object("evaluation"))
+            : EvaluationState.NONE,
         json.objects("buckets").stream().map(TrainerState::bucket).toList());
   }
 

@@ -4,6 +4,7 @@ import dev.anneal.training.kernel.Kernels;
 import dev.anneal.training.tensor.NoGrad;
 import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.tensor.Tensors;
+import java.util.List;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 
@@ -16,6 +17,7 @@ public final class AdamW {
   private final AdamWSpec spec;
   private final Parameters parameters;
   private final Kernels kernels;
+  private final List<ParameterGroup> groups;
   private final Tensor m;
   private final Tensor v;
   private long step;
@@ -25,6 +27,7 @@ public final class AdamW {
     this.spec = spec;
     this.parameters = parameters;
     this.kernels = kernels;
+    this.groups = ParameterGroup.of(spec, parameters);
     this.m = torch.zeros_like(parameters.master());
     this.v = torch.zeros_like(parameters.master());
   }
@@ -54,27 +57,35 @@ public final class AdamW {
    */
   public void step(double learningRate, double gradientScale) {
     step++;
-    Kernels.AdamWStep numbers =
-        new Kernels.AdamWStep(
-            learningRate,
-            spec.weightDecay(),
-            spec.beta1(),
-            spec.beta2(),
-            spec.eps(),
-            1 - Math.pow(spec.beta1(), (double) step),
-            1 - Math.pow(spec.beta2(), (double) step));
     try (TensorScope scope = new TensorScope();
         NoGrad noGrad = new NoGrad()) {
       Tensor scale = Tensors.emptyLike(parameters.master(), 1).fill_(Tensors.scalar(gradientScale));
-      kernels.adamW(
-          parameters.master(),
-          parameters.ownCompute(),
-          m,
-          v,
-          parameters.ownGradient(),
-          scale,
-          numbers);
+      for (ParameterGroup group : groups) {
+        kernels.adamW(
+            part(parameters.master(), group),
+            part(parameters.ownCompute(), group),
+            part(m, group),
+            part(v, group),
+            part(parameters.ownGradient(), group),
+            scale,
+            numbers(learningRate, group));
+      }
     }
     parameters.gatherCompute();
+  }
+
+  private static Tensor part(Tensor whole, ParameterGroup group) {
+    return whole.narrow(0, group.offset(), group.numel());
+  }
+
+  private Kernels.AdamWStep numbers(double learningRate, ParameterGroup group) {
+    return new Kernels.AdamWStep(
+        learningRate * group.learningRateFactor(),
+        group.weightDecay(),
+        spec.beta1(),
+        spec.beta2(),
+        spec.eps(),
+        1 - Math.pow(spec.beta1(), (double) step),
+        1 - Math.pow(spec.beta2(), (double) step));
   }
 }

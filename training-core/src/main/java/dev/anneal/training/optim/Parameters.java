@@ -123,6 +123,11 @@ public final class Parameters implements AutoCloseable {
     return parts;
   }
 
+  /** Whose parts are here. */
+  int rank() {
+    return world.rank();
+  }
+
   /** The fp32 values of this rank's parts, {@code [n]}. */
   public Tensor master() {
     return master;

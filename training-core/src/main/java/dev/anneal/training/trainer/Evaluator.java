@@ -19,7 +19,7 @@ import dev.anneal.training.tensor.Tensors;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Set;
+import java.util.function.BooleanSupplier;
 import org.bytedeco.pytorch.Tensor;
 
 /** Measures the model on held-out rows and shows what it generates. */
@@ -48,19 +48,35 @@ final class Evaluator {
     this.generator = new Generator(llama, ranks.world(), ranks::check);
     this.generation =
         new GenerationSpec(
-            spec.sampleTokens(), Sampling.GREEDY, StopTokens.of(inputs.model(), config));
+            spec.evaluation().sampleTokens(),
+            Sampling.GREEDY,
+            StopTokens.of(inputs.model(), config));
     this.ranks = ranks;
     this.listener = listener;
   }
 
   /** Tells the listener of the held-out loss and the samples after {@code step} steps. */
   void evaluate(long step) {
+    evaluate(step, () -> false);
+  }
+
+  /**
+   * The same, unless the run is to leave.
+   *
+   * @param stops asked again and again; one rank is enough
+   * @return the loss, the same on every rank; NaN where no rows are held out
+   * @throws TrainingStopped on all ranks, if any is to leave; then nothing is told
+   */
+  double evaluate(long step, BooleanSupplier stops) {
     try {
+      double loss = Double.NaN;
       if (data != null && data.size() > 0) {
-        listener.onEvaluation(step, loss(step));
+        loss = loss(step, stops);
+        listener.onEvaluation(step, loss);
       }
       samples(step);
-    } catch (NotFiniteException e) {
+      return loss;
+    } catch (NotFiniteException | TrainingStopped e) {
       throw e;
     } catch (RuntimeException | IOException e) {
       throw new TrainingException(
@@ -86,25 +102,28 @@ final class Evaluator {
     }
   }
 
-  /** Cross-entropy over all target tokens of the held-out rows, divided by their number. */
-  private double loss(long step) throws IOException {
+  /**
+   * Cross-entropy over all target tokens of the held-out rows, divided by their number. It is added
+   * up over all batches in their order, whatever rank has computed which, so that the last digit
+   * does not depend on how many ranks there are.
+   */
+  private double loss(long step, BooleanSupplier stops) throws IOException {
     double lossSum = 0;
-    long targetTokens = 0;
+    double targetTokens = 0;
     int worldSize = ranks.world().worldSize();
     long batches =
         (data.size() + spec.batches().microBatchSize() - 1) / spec.batches().microBatchSize();
     // as many forwards on every rank: a gathered layer needs them all
     for (long first = 0; first < batches; first += worldSize) {
-      boolean idle = first + ranks.rank() >= batches;
-      try (TensorScope scope = new TensorScope()) {
-        TokenBatch batch = TokenBatch.of(idle ? List.of(data.read(0)) : rows(first + ranks.rank()));
-        double loss = llama.loss(batch);
-        ranks.check();
-        lossSum += idle ? 0 : loss;
-        targetTokens += idle ? 0 : batch.targetTokens();
+      for (Measured batch : round(first + ranks.rank(), batches, stops)) {
+        if (batch.stops()) {
+          throw new TrainingStopped(step);
+        }
+        lossSum += batch.lossSum();
+        targetTokens += batch.targetTokens();
       }
     }
-    double loss = mean(lossSum, targetTokens);
+    double loss = lossSum / targetTokens;
     if (!Double.isFinite(loss)) {
       throw new NotFiniteException(
           "rank %s, evaluation after step %s, the held-out loss is %s: lower optimizer.learning_rate or check the data."
@@ -115,14 +134,36 @@ final class Evaluator {
     return loss;
   }
 
-  /** Over all ranks. */
-  private double mean(double lossSum, long targetTokens) {
+  /**
+   * A batch.
+   *
+   * @param stops whether the rank that has computed it is to leave
+   */
+  private record Measured(double lossSum, double targetTokens, boolean stops) {}
+
+  /**
+   * The batches of all ranks, in the order of the ranks.
+   *
+   * @param mine the number of this rank's; of {@code batches} or more there is none to count
+   */
+  private List<Measured> round(long mine, long batches, BooleanSupplier stops) throws IOException {
+    boolean idle = mine >= batches;
     try (TensorScope scope = new TensorScope()) {
-      Tensor measured = Tensors.to(ranks.device(), Tensors.of(new double[] {lossSum, 0}));
-      StepTotals all =
-          StepTotals.gather(
-              ranks.world(), measured, new StepTotals.Counted(targetTokens, 0, 0, Set.of()));
-      return all.loss();
+      TokenBatch batch = TokenBatch.of(idle ? List.of(data.read(0)) : rows(mine));
+      double loss = llama.loss(batch);
+      ranks.check();
+      double[] numbers = {
+        idle ? 0 : loss, idle ? 0 : batch.targetTokens(), stops.getAsBoolean() ? 1 : 0
+      };
+      Tensor measured = Tensors.to(ranks.device(), Tensors.of(numbers));
+      double[] all = Tensors.doubles(ranks.world().allGather(measured).cpu());
+      // a lost peer ends the wait with numbers that mean nothing
+      ranks.world().check();
+      List<Measured> found = new ArrayList<>();
+      for (int i = 0; i < all.length; i += numbers.length) {
+        found.add(new Measured(all[i], all[i + 1], all[i + 2] > 0));
+      }
+      return found;
     }
   }
 

@@ -89,7 +89,7 @@ public record MemoryTable(List<Row> tensors, List<Row> assumed, String moment) {
               spec.batches(),
               spec.updates(),
               spec.seed(),
-              spec.sampleTokens());
+              spec.evaluation());
       return new Rank(config, changed, worldSize, shardSize, checkpoints);
     }
 

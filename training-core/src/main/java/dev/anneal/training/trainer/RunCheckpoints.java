@@ -17,6 +17,17 @@ final class RunCheckpoints implements AutoCloseable {
   private final TrainingListener listener;
   private final CheckpointSink sink;
   private final boolean tells;
+  private final boolean keepsBest;
+
+  /** Why a checkpoint is taken. */
+  enum Cause {
+    /** It may be due. */
+    SCHEDULE,
+    /** It holds the best adapter so far. */
+    BEST,
+    /** The run ends after it. */
+    END
+  }
 
   /** Steps done. */
   private long step;
@@ -43,6 +54,7 @@ final class RunCheckpoints implements AutoCloseable {
     everySteps = plan.everySteps();
     sink = plan.sink();
     tells = ranks.rank() == 0;
+    keepsBest = spec.evaluation().keep() == TrainingSpec.Keep.BEST;
     PeftConfig adapter = ResultWriter.adapterConfig(model, inputs);
     writer =
         everySteps == 0
@@ -59,6 +71,11 @@ final class RunCheckpoints implements AutoCloseable {
     return writer != null && writer.isBusy();
   }
 
+  /** Whether this rank's part of the checkpoint after {@code step} steps could not be written. */
+  boolean hasLost(long step) {
+    return writer != null && step > 0 && writer.lostStep() == step;
+  }
+
   /** To be called before the parameters change. */
   void awaitCopied() {
     if (writer != null) {
@@ -68,24 +85,31 @@ final class RunCheckpoints implements AutoCloseable {
 
   /**
    * Takes one after {@code state.step()} steps if it is due. All ranks decide alike: while any is
-   * still writing, the next is left out, but for the last of the run.
+   * still writing, the next is left out, but for one that holds the best adapter and the last of
+   * the run.
    */
-  void after(TrainerState state, Set<StepTotals.Sign> signs) {
+  void after(TrainerState state, Cause cause, Set<StepTotals.Sign> signs) {
     step = state.step();
     if (writer == null) {
       return;
     }
-    boolean last =
-        state.step() == spec.batches().totalSteps() || signs.contains(StepTotals.Sign.STOP);
+    boolean needed =
+        cause != Cause.SCHEDULE
+            || state.step() == spec.batches().totalSteps()
+            || signs.contains(StepTotals.Sign.STOP);
     boolean due = state.step() % everySteps == 0;
-    if (last) {
+    if (needed) {
       writer.await(this::requireWanted);
-      writer.take(state);
+      take(state);
     } else if (due && !signs.contains(StepTotals.Sign.WRITING)) {
-      writer.take(state);
+      take(state);
     } else if (due && tells) {
       sink.leftOut(state.step());
     }
+  }
+
+  private void take(TrainerState state) {
+    writer.take(state, keepsBest ? state.evaluation().bestStep() : 0);
   }
 
   /** Returns when the last one is written or has failed. */

@@ -32,7 +32,9 @@ record StepTotals(
     /** Its part of the last checkpoint is still being written. */
     WRITING(1),
     /** It was asked to leave. */
-    STOP(2);
+    STOP(2),
+    /** It could not write its part of the checkpoint that holds the best adapter. */
+    BEST_LOST(4);
 
     private final int bit;
 

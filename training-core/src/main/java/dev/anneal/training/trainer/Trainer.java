@@ -27,6 +27,7 @@ final class Trainer {
   private final Parameters parameters;
   private final AdamW optimizer;
   private final RunCheckpoints checkpoints;
+  private final Evaluations evaluations;
   private final Ranks ranks;
 
   Trainer(
@@ -36,6 +37,7 @@ final class Trainer {
       Parameters parameters,
       AdamW optimizer,
       RunCheckpoints checkpoints,
+      Evaluations evaluations,
       Ranks ranks) {
     this.spec = spec;
     this.batches = batches;
@@ -43,17 +45,27 @@ final class Trainer {
     this.parameters = parameters;
     this.optimizer = optimizer;
     this.checkpoints = checkpoints;
+    this.evaluations = evaluations;
     this.ranks = ranks;
   }
 
-  /** Runs all steps after {@code begin}, telling {@code listener} of each. */
-  void train(TrainerState begin, TrainingListener listener) {
+  /**
+   * Runs all steps after {@code begin}, or until evaluations end the run, telling {@code listener}
+   * of each.
+   *
+   * @return the steps done
+   */
+  long train(TrainerState begin, TrainingListener listener) {
     long step = begin.step();
     try {
+      if (evaluations.isDue(step)) {
+        // left out by whoever took the checkpoint
+        evaluate(begin, Set.of());
+      }
       NotFinite notFinite = new NotFinite(spec, batches, ranks, begin.skippedInARow());
       List<List<TokenSequence>> batch = batches.read(step);
       long start = System.nanoTime();
-      for (; step < spec.batches().totalSteps(); step++) {
+      for (; step < spec.batches().totalSteps() && !evaluations.areOver(); step++) {
         if (listener.cancelled()) {
           throw new TrainingCancelled(step);
         }
@@ -62,22 +74,60 @@ final class Trainer {
         listener.onStep(metrics(step, done, (end - start) / 1e9));
         start = end;
         batch = done.next();
-        checkpoints.after(
-            begin.after(step + 1, optimizer.steps(), notFinite.skippedInARow()),
-            done.totals().signs());
-        if (done.totals().signs().contains(StepTotals.Sign.STOP)) {
+        Set<StepTotals.Sign> signs = done.totals().signs();
+        requireBest(signs);
+        TrainerState state =
+            begin
+                .after(step + 1, optimizer.steps(), notFinite.skippedInARow())
+                .with(evaluations.state());
+        if (signs.contains(StepTotals.Sign.STOP)) {
+          // whoever must leave has no time to be measured
+          checkpoints.after(state, RunCheckpoints.Cause.END, signs);
           checkpoints.finish();
           throw new TrainingStopped(step + 1);
         }
+        if (evaluations.isDue(step + 1)) {
+          evaluate(state, signs);
+          start = System.nanoTime();
+        } else {
+          checkpoints.after(state, RunCheckpoints.Cause.SCHEDULE, signs);
+        }
       }
+      return step;
     } catch (TrainingCancelled | TrainingStopped e) {
       throw e;
     } catch (NotFiniteException e) {
       awaitCheckpointBefore(e);
       throw e;
+    } catch (TrainingException e) {
+      // says where
+      throw e;
     } catch (RuntimeException | IOException e) {
       throw new TrainingException(
           "rank %s, step %s, %s".formatted(ranks.rank(), step + 1, NativeErrors.firstLine(e)), e);
+    }
+  }
+
+  /** Evaluates where {@code state} stands, and takes the checkpoint that is due there. */
+  private void evaluate(TrainerState state, Set<StepTotals.Sign> signs) {
+    RunCheckpoints.Cause cause;
+    try {
+      cause = evaluations.evaluate(state.step());
+    } catch (TrainingStopped e) {
+      // whoever goes on from this one begins with the evaluation
+      checkpoints.after(state, RunCheckpoints.Cause.END, signs);
+      checkpoints.finish();
+      throw e;
+    }
+    checkpoints.after(state.with(evaluations.state()), cause, signs);
+  }
+
+  /** Without its best checkpoint a run would publish another adapter than it says. */
+  private void requireBest(Set<StepTotals.Sign> signs) {
+    if (signs.contains(StepTotals.Sign.BEST_LOST)) {
+      throw new TrainingException(
+          "rank %s, the checkpoint after step %s, which holds the best adapter so far, could not be written"
+              .formatted(ranks.rank(), evaluations.state().bestStep()));
     }
   }
 
@@ -165,6 +215,9 @@ final class Trainer {
     }
     if (listener.stopRequested()) {
       signs.add(StepTotals.Sign.STOP);
+    }
+    if (checkpoints.hasLost(evaluations.kept())) {
+      signs.add(StepTotals.Sign.BEST_LOST);
     }
     return signs;
   }

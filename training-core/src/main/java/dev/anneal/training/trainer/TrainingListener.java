@@ -12,6 +12,9 @@ public interface TrainingListener extends PhaseListener {
   /** The held-out loss after {@code step} optimizer steps. */
   void onEvaluation(long step, double evalLoss);
 
+  /** All steps are done; told before the result is written, if the run was evaluated on its way. */
+  default void onEnd(RunEnd end) {}
+
   /** What the model generates greedily from a held-out prompt after {@code step} steps. */
   void onSample(long step, int sample, int[] promptIds, int[] generatedIds);
 

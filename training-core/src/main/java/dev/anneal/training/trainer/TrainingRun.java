@@ -103,16 +103,27 @@ public final class TrainingRun {
       GlobalBatches batches = new GlobalBatches(spec, inputs.train(), ranks);
       TrainerState begin = begin(spec, inputs, batches, parameters, optimizer, ranks, listener);
       Evaluator evaluator = new Evaluator(spec, inputs, config, llama, ranks, listener);
+      Evaluations evaluations =
+          new Evaluations(spec, evaluator, listener::stopRequested, begin.evaluation());
       try (RunCheckpoints checkpoints =
           new RunCheckpoints(spec, inputs, model, optimizer, ranks, begin, listener)) {
         listener.onPhase("training");
         if (begin.step() == 0) {
           evaluator.evaluate(0);
         }
-        new Trainer(spec, batches, llama, parameters, optimizer, checkpoints, ranks)
-            .train(begin, listener);
-        evaluator.evaluate(spec.batches().totalSteps());
+        Trainer trainer =
+            new Trainer(
+                spec, batches, llama, parameters, optimizer, checkpoints, evaluations, ranks);
+        long steps = trainer.train(begin, listener);
+        if (!evaluations.areMade()) {
+          evaluator.evaluate(steps);
+        }
         checkpoints.finish();
+        if (evaluations.areMade()) {
+          new BestResult(inputs, evaluations, checkpoints, ranks)
+              .restore(begin, steps, parameters, optimizer);
+          listener.onEnd(evaluations.end(steps));
+        }
       }
       listener.onPhase("publishing");
       List<WrittenFile> result = ResultWriter.write(spec, inputs, model, ranks);

@@ -15,7 +15,7 @@ import java.io.Serializable;
  * @param mode which weights train
  * @param lora the adapters; {@code null} when {@code mode} is {@code FULL}
  * @param seed of initial adapters, orders and dropout
- * @param sampleTokens longest greedy continuation of a sample, in tokens
+ * @param evaluation what is measured and shown of the model on the way
  */
 public record TrainingSpec(
     Mode mode,
@@ -25,7 +25,7 @@ public record TrainingSpec(
     Batches batches,
     Updates updates,
     long seed,
-    int sampleTokens)
+    Evaluation evaluation)
     implements Serializable {
 
   /** Which weights train. */
@@ -81,6 +81,33 @@ public record TrainingSpec(
   public record Updates(
       AdamWSpec optimizer, LearningRateSchedule schedule, double maxGradNorm, OnNan onNan)
       implements Serializable {}
+
+  /**
+   * When the model is measured on held-out rows, and what follows from it.
+   *
+   * @param sampleTokens longest greedy continuation of a sample, in tokens
+   * @param everySteps optimizer steps between two evaluations; 0: before the first and after the
+   *     last step only
+   * @param keep which adapter is the result
+   * @param patience evaluations in a row without a gain that end the run; 0: none do
+   * @param minDelta the smallest fall of the loss that is a gain
+   */
+  public record Evaluation(
+      int sampleTokens, long everySteps, Keep keep, int patience, double minDelta)
+      implements Serializable {
+
+    /** Before the first and after the last step only. */
+    public static Evaluation atBothEnds(int sampleTokens) {
+      return new Evaluation(sampleTokens, 0, Keep.LAST, 0, 0);
+    }
+  }
+
+  /** Which adapter is the result of a run. */
+  public enum Keep {
+    LAST,
+    /** That of the smallest held-out loss. */
+    BEST
+  }
 
   /** What becomes of a step whose loss or gradient is not finite. */
   public enum OnNan {

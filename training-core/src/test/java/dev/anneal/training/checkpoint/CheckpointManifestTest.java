@@ -24,6 +24,7 @@ class CheckpointManifestTest {
           2,
           "run-1",
           new TreeMap<>(Map.of("seed", "1", "lora.r", "16", "model", "line\n\"two\" ä")),
+          0,
           List.of(
               new WrittenFile("run-1/rank-00000-of-00002.safetensors", 1L << 40, SHA256),
               new WrittenFile("run-1/rank-00001-of-00002.safetensors", 0, SHA256)));
@@ -110,7 +111,7 @@ class CheckpointManifestTest {
   void isNeverMadeOfNamesThatItWouldNotRead() {
     List<WrittenFile> files = List.of(new WrittenFile("run-1/../x", 0, SHA256));
     assertThatIllegalArgumentException()
-        .isThrownBy(() -> new CheckpointManifest(1, 1, "run-1", new TreeMap<>(), files));
+        .isThrownBy(() -> new CheckpointManifest(1, 1, "run-1", new TreeMap<>(), 0, files));
   }
 
   private static CheckpointManifest parse(String json) {

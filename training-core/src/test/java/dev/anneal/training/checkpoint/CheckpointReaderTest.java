@@ -58,7 +58,7 @@ class CheckpointReaderTest {
           new Snapshot(parameters, optimizer, Device.CPU, 1, Snapshot.Values.MASTER)) {
         snapshot.take();
         new PartFiles(snapshot, parameters, role)
-            .write(fresh(parameters, world).after(3, 2, 1), new LocalOutputFolder(folder));
+            .write(fresh(parameters, world).after(3, 2, 1), 0, new LocalOutputFolder(folder));
       }
     }
   }

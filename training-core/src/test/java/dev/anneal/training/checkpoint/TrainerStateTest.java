@@ -22,6 +22,7 @@ class TrainerStateTest {
           6,
           120,
           -42,
+          EvaluationState.NONE,
           List.of(
               List.of(
                   new Parameter("a.weight", List.of(4L, 8L)),
@@ -87,7 +88,8 @@ class TrainerStateTest {
 
   private static TrainerState fresh(
       int worldSize, long globalBatch, long seed, List<List<Parameter>> buckets) {
-    return new TrainerState(0, 0, 0, worldSize, globalBatch, 0, seed, buckets);
+    return new TrainerState(
+        0, 0, 0, worldSize, globalBatch, 0, seed, EvaluationState.NONE, buckets);
   }
 
   private static void assertDiffers(TrainerState run, String difference) {

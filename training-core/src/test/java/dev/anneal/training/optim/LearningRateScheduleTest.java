@@ -6,7 +6,14 @@ import static org.assertj.core.api.Assertions.within;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.anneal.training.Golden;
+import dev.anneal.training.optim.LearningRateSchedule.Decay;
+import dev.anneal.training.optim.LearningRateSchedule.Options;
+import dev.anneal.training.optim.LearningRateSchedule.Type;
 import java.io.IOException;
+import java.io.InputStream;
+import java.util.EnumSet;
+import java.util.Locale;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -30,6 +37,46 @@ class LearningRateScheduleTest {
           .as("step %s", step.get("step"))
           .isEqualTo(step.get("lr").doubleValue());
     }
+  }
+
+  /** Every type with every option, by {@code bench/peft/schedules.py}. */
+  @Test
+  void factorsAreThoseOfTransformers() throws IOException {
+    JsonNode reference;
+    try (InputStream in = getClass().getResourceAsStream("schedules.json")) {
+      reference = new ObjectMapper().readTree(in);
+    }
+    assertThat(reference.get("transformers").textValue()).isEqualTo("5.17.0");
+    Set<Type> compared = EnumSet.noneOf(Type.class);
+    for (JsonNode example : reference.get("cases")) {
+      LearningRateSchedule schedule = schedule(example, reference.get("total_steps").longValue());
+      for (JsonNode factor : example.get("factors")) {
+        assertThat(schedule.factor(factor.get(0).longValue()))
+            .as("%s, step %s", schedule, factor.get(0))
+            .isCloseTo(factor.get(1).doubleValue(), within(1e-15));
+      }
+      compared.add(schedule.type());
+    }
+    assertThat(compared).containsExactly(Type.values());
+  }
+
+  private static LearningRateSchedule schedule(JsonNode example, long totalSteps) {
+    Decay decay =
+        switch (example.path("decay_type").asText("cosine")) {
+          case "linear" -> Decay.LINEAR;
+          case "cosine" -> Decay.COSINE;
+          case "1-sqrt" -> Decay.ONE_MINUS_SQRT;
+          default -> throw new IllegalArgumentException(example.toString());
+        };
+    return new LearningRateSchedule(
+        Type.valueOf(example.get("type").textValue().toUpperCase(Locale.ROOT)),
+        example.get("warmup_steps").longValue(),
+        totalSteps,
+        new Options(
+            example.path("min_lr_ratio").asDouble(0),
+            example.path("cycles").asLong(1),
+            example.path("decay_steps").asLong(0),
+            decay));
   }
 
   @ParameterizedTest

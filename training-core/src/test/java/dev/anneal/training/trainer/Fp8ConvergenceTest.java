@@ -132,7 +132,7 @@ class Fp8ConvergenceTest {
             1.0,
             TrainingSpec.OnNan.STOP),
         7,
-        0);
+        TrainingSpec.Evaluation.atBothEnds(0));
   }
 
   private static List<TokenSequence> rows() throws IOException {

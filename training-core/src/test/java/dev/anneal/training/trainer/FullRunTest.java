@@ -156,7 +156,8 @@ class FullRunTest {
     RecordingListener listener = new RecordingListener();
     try (RunCheckpoints none =
         new RunCheckpoints(spec, inputs, model, optimizer, alone(), begin, listener)) {
-      new Trainer(spec, batches, llama(model), parameters, optimizer, none, alone())
+      Evaluations notMade = new Evaluations(spec, null, () -> false, begin.evaluation());
+      new Trainer(spec, batches, llama(model), parameters, optimizer, none, notMade, alone())
           .train(begin, listener);
     }
   }

@@ -6,6 +6,7 @@ import dev.anneal.training.checkpoint.CheckpointSink;
 import dev.anneal.training.checkpoint.ResumePoint;
 import dev.anneal.training.io.LocalModelFolder;
 import dev.anneal.training.io.LocalOutputFolder;
+import dev.anneal.training.io.ModelFolder;
 import dev.anneal.training.io.OutputFolder;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -52,6 +53,11 @@ class LocalCheckpoints implements CheckpointSink {
   @Override
   public synchronized void leftOut(long step) {
     leftOut.add(step);
+  }
+
+  @Override
+  public ModelFolder stored(long step) {
+    return new LocalModelFolder(path(step));
   }
 
   synchronized List<Long> leftOut() {

@@ -129,7 +129,7 @@ class MemoryPlanTest {
             start.batches(),
             start.updates(),
             0,
-            0);
+            TrainingSpec.Evaluation.atBothEnds(0));
     LlamaConfig config = LlamaConfig.named(shape);
     MemoryTable.Rank rank = new MemoryTable.Rank(config, spec, 1, 1, false);
     return new MemoryPlan(rank, new BatchShape(rows, 1024), machine);

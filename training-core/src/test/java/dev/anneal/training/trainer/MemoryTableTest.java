@@ -203,7 +203,7 @@ class MemoryTableTest {
             start.batches(),
             start.updates(),
             0,
-            0);
+            TrainingSpec.Evaluation.atBothEnds(0));
     return new MemoryTable.Rank(LARGE, spec, 1, 1, false);
   }
 }

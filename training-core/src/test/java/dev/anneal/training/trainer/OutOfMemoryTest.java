@@ -49,7 +49,7 @@ class OutOfMemoryTest {
             start.batches(),
             start.updates(),
             0,
-            0));
+            TrainingSpec.Evaluation.atBothEnds(0)));
   }
 
   private static String told(TrainingSpec spec) {

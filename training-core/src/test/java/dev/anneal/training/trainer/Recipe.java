@@ -8,6 +8,7 @@ import dev.anneal.training.optim.LearningRateSchedule;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.trainer.TrainingSpec.Batches;
 import dev.anneal.training.trainer.TrainingSpec.Compute;
+import dev.anneal.training.trainer.TrainingSpec.Evaluation;
 import dev.anneal.training.trainer.TrainingSpec.Updates;
 import dev.anneal.training.trainer.TrainingSpec.Weights;
 import dev.anneal.training.weights.FrozenWeights.Shard;
@@ -21,7 +22,7 @@ final class Recipe {
   private Compute compute;
   private Batches batches;
   private Updates updates;
-  private int sampleTokens;
+  private Evaluation evaluation;
 
   private Recipe(TrainingSpec start) {
     this.mode = start.mode();
@@ -31,7 +32,7 @@ final class Recipe {
     this.compute = start.compute();
     this.batches = start.batches();
     this.updates = start.updates();
-    this.sampleTokens = start.sampleTokens();
+    this.evaluation = start.evaluation();
   }
 
   static Recipe from(TrainingSpec spec) {
@@ -53,7 +54,7 @@ final class Recipe {
                 1.0,
                 TrainingSpec.OnNan.STOP),
             3,
-            0));
+            Evaluation.atBothEnds(0)));
   }
 
   Recipe lora(LoraSpec lora) {
@@ -137,12 +138,17 @@ final class Recipe {
     return this;
   }
 
+  Recipe evaluation(Evaluation evaluation) {
+    this.evaluation = evaluation;
+    return this;
+  }
+
   Recipe sampleTokens(int sampleTokens) {
-    this.sampleTokens = sampleTokens;
+    evaluation = Evaluation.atBothEnds(sampleTokens);
     return this;
   }
 
   TrainingSpec spec() {
-    return new TrainingSpec(mode, lora, weights, compute, batches, updates, seed, sampleTokens);
+    return new TrainingSpec(mode, lora, weights, compute, batches, updates, seed, evaluation);
   }
 }

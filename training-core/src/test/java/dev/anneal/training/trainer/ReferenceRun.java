@@ -76,7 +76,7 @@ record ReferenceRun(Path folder, JsonNode reference) {
             false),
         updates(recipe, steps),
         0,
-        0);
+        TrainingSpec.Evaluation.atBothEnds(0));
   }
 
   private static TrainingSpec.Updates updates(JsonNode recipe, long steps) {

@@ -59,7 +59,7 @@ enum ResumableRun {
             0.5,
             TrainingSpec.OnNan.STOP),
         3,
-        3);
+        TrainingSpec.Evaluation.atBothEnds(3));
   }
 
   private LoraSpec lora() {

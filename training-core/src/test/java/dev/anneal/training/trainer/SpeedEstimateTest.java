@@ -129,7 +129,7 @@ class SpeedEstimateTest {
             start.batches(),
             start.updates(),
             0,
-            0);
+            TrainingSpec.Evaluation.atBothEnds(0));
     return new MemoryTable.Rank(LlamaConfig.named(shape), spec, gpus, split ? gpus : 1, false);
   }
 }

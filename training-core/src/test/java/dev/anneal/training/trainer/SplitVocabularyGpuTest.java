@@ -183,7 +183,7 @@ class SplitVocabularyGpuTest {
         new TrainingSpec.Batches((int) batch.rows(), 1, STEPS, false),
         start.updates(),
         7,
-        3);
+        TrainingSpec.Evaluation.atBothEnds(3));
   }
 
   /**
