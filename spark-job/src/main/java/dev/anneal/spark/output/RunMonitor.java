@@ -38,6 +38,7 @@ public final class RunMonitor implements Consumer<RankEvent> {
       record.rank(started);
     } else if (event instanceof RankEvent.Phase phase) {
       display.phase(phase.phase());
+      record.phase(phase.phase());
     } else if (event instanceof RankEvent.Progress progress) {
       display.progress(progress);
     } else if (event instanceof RankEvent.Step step) {

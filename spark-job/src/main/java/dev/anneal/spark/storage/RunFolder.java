@@ -36,6 +36,10 @@ public final class RunFolder implements Serializable {
   public static final String METRICS_SEGMENTS = "metrics.segments";
 
   public static final String RECORD = "run.json";
+
+  /** The page of the run. */
+  public static final String REPORT = "report.html";
+
   public static final String LOCK = "run.lock";
 
   /** Copies of data sets of the hub. */
@@ -113,7 +117,7 @@ public final class RunFolder implements Serializable {
 
   /** What else in it every command makes anew. */
   public static List<String> filesMade() {
-    return List.of(RECORD, METRICS, METRICS_SEGMENTS);
+    return List.of(RECORD, METRICS, METRICS_SEGMENTS, REPORT);
   }
 
   /** A location as a person writes it: a local one as a plain path. */
