@@ -15,6 +15,7 @@ import dev.anneal.spark.checkpoint.StoredCheckpoint;
 import dev.anneal.spark.cluster.Slots;
 import dev.anneal.spark.fetch.HubModel;
 import dev.anneal.spark.output.Answer;
+import dev.anneal.spark.output.MetricsLog;
 import dev.anneal.spark.output.Outcome;
 import dev.anneal.spark.output.RunRecord;
 import dev.anneal.spark.output.Summary;
@@ -24,6 +25,8 @@ import dev.anneal.spark.preflight.Preflight;
 import dev.anneal.spark.preflight.ResumeState;
 import dev.anneal.spark.progress.BackgroundWriter;
 import dev.anneal.spark.progress.ProgressDisplay;
+import dev.anneal.spark.report.LiveReport;
+import dev.anneal.spark.report.RunView;
 import dev.anneal.spark.session.RunSession;
 import dev.anneal.spark.storage.RunFolder;
 import dev.anneal.spark.storage.StoreRefusal;
@@ -56,6 +59,8 @@ public final class Run {
   private final PrintWriter out;
   private final ProgressDisplay display;
   private final Instant start = Instant.now();
+  private final LiveSamples samples = new LiveSamples(this::tokenizer);
+  private volatile DatasetManifest dataset;
   private volatile TrainingStage training;
 
   /**
@@ -120,8 +125,10 @@ public final class Run {
       SparkSession spark = session.open();
       held.whenLost(this::leave);
       RunRecord record = record(spark);
-      try (StartWatch watch = new StartWatch(session, spark.sparkContext())) {
-        Result result = recorded(record, () -> stages(spark, record));
+      try (StartWatch watch = new StartWatch(session, spark.sparkContext());
+          LiveReport report =
+              LiveReport.begin(plan.folder(), () -> view(record), redaction::mask)) {
+        Result result = recorded(record, report, () -> stages(spark, record));
         session.succeeded();
         return result;
       }
@@ -134,6 +141,19 @@ public final class Run {
                           .formatted(plan.folder().display(), e.getMessage())),
           e);
     }
+  }
+
+  private RunView view(RunRecord record) {
+    TrainingStage stage = training;
+    if (stage != null) {
+      record.samples(samples.of(stage.outcome()));
+    }
+    return new RunView(
+        plan.folder().child(""),
+        record.snapshot(),
+        stage == null ? new MetricsLog() : stage.metrics(),
+        dataset,
+        Instant.now());
   }
 
   private RunRecord record(SparkSession spark) throws IOException {
@@ -169,11 +189,12 @@ public final class Run {
   }
 
   /** Sees to it that the record says how the work ended, also when the process is told to end. */
-  private Result recorded(RunRecord record, Work work) throws IOException {
+  private Result recorded(RunRecord record, LiveReport report, Work work) throws IOException {
     Interruption interruption =
         new Interruption(
             () -> {
               record.failedQuietly(leaveInGoodOrder());
+              report.ended();
               held.close();
               // in order, where Spark's own hooks would run all at once
               session.close();
@@ -181,6 +202,7 @@ public final class Run {
     try (interruption) {
       Result result = work.run();
       record.succeeded();
+      report.ended();
       return result;
     } catch (Throwable e) {
       if (interruption.isUnderWay()) {
@@ -190,6 +212,7 @@ public final class Run {
         throw new JobFailedException(held.loss().get(), e);
       }
       record.failedQuietly(sentence(e));
+      report.ended();
       throw e;
     }
   }
@@ -200,7 +223,10 @@ public final class Run {
   }
 
   private Result stages(SparkSession spark, RunRecord record) throws IOException {
-    DatasetManifest dataset = dataset(spark);
+    if (request.command().prepares() && plan.earlier().isEmpty()) {
+      record.phase("preparing data");
+    }
+    dataset = dataset(spark);
     record.dataset(dataset);
     Summary summary = new Summary(out, plan.config(), plan.folder(), plan.adapters());
     if (!request.command().trains()) {
@@ -229,15 +255,10 @@ public final class Run {
     if (plan.config().training().mode() == TrainingSpec.Mode.FULL && plan.tokenizer() != null) {
       TokenizerCopy.copy(plan.tokenizer(), plan.config().data().rows().template(), plan.folder());
     }
-    List<Answer> answers = answers(outcome);
+    List<Answer> answers = samples.of(outcome);
+    record.samples(answers);
     summary.trained(outcome, answers, Duration.between(start, Instant.now()));
     return new Result(dataset, answers);
-  }
-
-  private List<Answer> answers(Outcome outcome) {
-    try (ChatTokenizer tokenizer = tokenizer()) {
-      return Answer.of(outcome, tokenizer);
-    }
   }
 
   private DatasetManifest dataset(SparkSession spark) {
@@ -253,6 +274,7 @@ public final class Run {
       throws IOException {
     record.model(plan.model());
     long steps = Batches.steps(plan.config(), dataset.train().sequences());
+    record.training(steps, plan.adapters());
     SortedMap<String, String> identity = RunIdentity.of(plan.config(), plan.model(), dataset);
     List<StoredCheckpoint> found =
         plan.earlier()

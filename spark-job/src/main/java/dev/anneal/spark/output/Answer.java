@@ -16,10 +16,10 @@ public record Answer(String prompt, String before, String after) {
    *
    * @param tokenizer {@code null} where there is none to read them with
    */
-  public static List<Answer> of(Outcome outcome, ChatTokenizer tokenizer) {
+  public static List<Answer> of(List<Outcome.Sample> samples, ChatTokenizer tokenizer) {
     return tokenizer == null
         ? List.of()
-        : outcome.samples().stream().map(sample -> of(sample, tokenizer)).toList();
+        : samples.stream().map(sample -> of(sample, tokenizer)).toList();
   }
 
   private static Answer of(Outcome.Sample sample, ChatTokenizer tokenizer) {

@@ -164,6 +164,11 @@ public final class HtmlPage {
     return Math.round(100 * Math.min(1, Math.max(0, share)));
   }
 
+  /** Where the script draws. */
+  void charts() {
+    html.append("<div id=\"charts\"><noscript>Curves need a browser that runs scripts.</noscript></div>\n");
+  }
+
   /** JSON for the script, under an id. Whatever it holds, it does not end its element. */
   void data(String id, String json) {
     String safe = json.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026");

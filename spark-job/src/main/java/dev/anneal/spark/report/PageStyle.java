@@ -33,7 +33,7 @@ final class PageStyle {
       figcaption { display: flex; flex-wrap: wrap; gap: 0 1rem; align-items: baseline;
         min-height: 1.6rem; }
       figcaption label { margin-left: auto; font-size: .85rem; }
-      .says { font-size: .85rem; font-variant-numeric: tabular-nums; display: flex;
+      .says { font-size: .85rem; min-height: 1.4rem; font-variant-numeric: tabular-nums; display: flex;
         flex-wrap: wrap; gap: 0 .8rem; }
       .plot { min-height: 200px; } .tall .plot { min-height: 320px; }
       .none { padding-top: 4rem; text-align: center; }

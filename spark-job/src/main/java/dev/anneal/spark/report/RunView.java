@@ -20,9 +20,13 @@ import java.util.Optional;
 public record RunView(
     String location, JsonNode record, MetricsLog metrics, DatasetManifest dataset, Instant at) {
 
+  public RunView {
+    location = location.replaceFirst("(?<=[^/:])/+$", "");
+  }
+
   /** The last part of its location. */
   String name() {
-    String path = RunFolder.display(location).replaceFirst("/+$", "");
+    String path = display();
     String last = path.substring(path.lastIndexOf('/') + 1);
     return last.isEmpty() ? location : last;
   }

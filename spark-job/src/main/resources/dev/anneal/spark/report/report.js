@@ -87,16 +87,16 @@
     const figure = html(host, 'figure', spec.tall ? 'chart tall' : 'chart');
     const head = html(figure, 'figcaption');
     html(head, 'b', '', spec.title);
-    const says = html(head, 'span', 'says', '');
     let log = false;
     if (spec.log) {
       const label = html(head, 'label', 'quiet');
-      const box = html(label, 'input');
-      box.type = 'checkbox';
-      box.addEventListener('change', () => { log = box.checked; draw(); });
+      const choice = html(label, 'input');
+      choice.type = 'checkbox';
+      choice.addEventListener('change', () => { log = choice.checked; draw(); });
       label.append(' logarithmic');
     }
     const box = html(figure, 'div', 'plot');
+    const says = html(figure, 'div', 'says', '');
     if (!many && spec.curves.length > 1) {
       const legend = html(figure, 'div', 'legend quiet');
       for (const c of spec.curves) {
