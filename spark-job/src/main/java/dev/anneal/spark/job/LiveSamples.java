@@ -9,8 +9,8 @@ import java.util.function.Supplier;
 /** The samples of a run as text, read anew only where there are others: a tokenizer is large. */
 final class LiveSamples {
   private final Supplier<ChatTokenizer> tokenizer;
-  private List<Outcome.Sample> read = List.of();
-  private List<Answer> answers = List.of();
+  private List<Outcome.Sample> read;
+  private List<Answer> answers;
 
   /**
    * @param tokenizer gives {@code null} where there is none

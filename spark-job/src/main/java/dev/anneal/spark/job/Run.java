@@ -145,7 +145,7 @@ public final class Run {
 
   private RunView view(RunRecord record) {
     TrainingStage stage = training;
-    if (stage != null) {
+    if (stage != null && !stage.outcome().samples().isEmpty()) {
       record.samples(samples.of(stage.outcome()));
     }
     return new RunView(

@@ -46,7 +46,7 @@ final class Curves {
     double[] loss = of(StepMetrics::loss);
     ObjectNode json = JSON.objectNode();
     json.set("loss", curve(x, loss));
-    json.set("smooth", curve(x, smoothed(loss, span(x.length))));
+    json.set("smooth", smooth(x, loss));
     json.set(
         "eval",
         whole(
@@ -54,7 +54,9 @@ final class Curves {
             evalLosses.stream().mapToDouble(Double::doubleValue).toArray()));
     json.set("learning_rate", curve(x, of(StepMetrics::learningRate)));
     json.set("grad_norm", curve(x, of(StepMetrics::gradNorm)));
+    json.set("grad_norm_smooth", smooth(x, of(StepMetrics::gradNorm)));
     json.set("tokens_per_second", curve(x, of(StepMetrics::tokensPerSecond)));
+    json.set("tokens_per_second_smooth", smooth(x, of(StepMetrics::tokensPerSecond)));
     json.set("peak_memory_bytes", curve(x, of(StepMetrics::peakMemoryBytes)));
     return json;
   }
@@ -63,12 +65,16 @@ final class Curves {
     return steps.stream().mapToDouble(value).toArray();
   }
 
+  private static ObjectNode smooth(long[] x, double[] y) {
+    return curve(x, smoothed(y, span(x.length)));
+  }
+
   /** Steps that a smoothed value looks back on. */
   static int span(int steps) {
     return Math.max(5, Math.min(500, steps / 25));
   }
 
-  /** The mean of the last losses with weights that fall by a factor, as EMA with {@code span}. */
+  /** The mean of the last values with weights that fall by a factor, as EMA with {@code span}. */
   static double[] smoothed(double[] values, int span) {
     double keep = 1 - 2.0 / (span + 1);
     double sum = 0;

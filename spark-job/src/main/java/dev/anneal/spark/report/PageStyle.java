@@ -21,10 +21,10 @@ final class PageStyle {
       .succeeded { color: var(--good); } .failed { color: var(--bad); }
       .error { border-left: .25rem solid var(--bad); padding: .4rem .8rem; background: var(--tint);
         overflow-wrap: anywhere; }
-      .tiles { display: grid; gap: .75rem; grid-template-columns: repeat(auto-fill, minmax(10.5rem, 1fr));
+      .tiles { display: grid; gap: .75rem; grid-template-columns: repeat(auto-fill, minmax(10.75rem, 1fr));
         margin: 1rem 0; }
       .tile { background: var(--tint); border-radius: .3rem; padding: .5rem .8rem; }
-      .tile b { display: block; font-size: 1.15rem; font-weight: 600;
+      .tile b { display: block; font-size: 1.05rem; font-weight: 600;
         font-variant-numeric: tabular-nums; }
       .tile .quiet { font-size: .85rem; }
       .rest { display: grid; gap: 0 1.5rem;
@@ -49,6 +49,7 @@ final class PageStyle {
       svg .checkpoint { fill: var(--quiet); }
       .swatch { display: inline-block; width: 1rem; height: 0; border-top: 3px solid var(--c);
         vertical-align: middle; }
+      .any { --c: var(--quiet); }
       .swatch.raw { opacity: .4; } .swatch.eval { border-top-style: dotted; }
       .swatch.restart { border-top: 3px dotted var(--bad); }
       .swatch.checkpoint { width: 0; border: 5px solid transparent; border-top: 0;
@@ -67,6 +68,7 @@ final class PageStyle {
       table.words td { white-space: normal; text-align: left; vertical-align: top;
         overflow-wrap: anywhere; min-width: 6rem; }
       table.words th { text-align: left; }
+      .attempt { border-top: 1px solid var(--line); padding: .4rem 0; }
       details { border-top: 1px solid var(--line); padding: .5rem 0; }
       summary { cursor: pointer; overflow-wrap: anywhere; }
       pre { background: var(--tint); border-radius: .3rem; padding: .6rem .8rem; margin: 0 0 .75rem;

@@ -83,22 +83,29 @@ final class RunSections {
       return;
     }
     head("Attempts");
-    List<List<String>> lines = new ArrayList<>();
     int number = 0;
     for (JsonNode attempt : attempts) {
       number++;
       JsonNode from = attempt.path("resumed_from_step");
-      lines.add(
-          List.of(
-              String.valueOf(number),
-              Texts.moment(attempt.path("began_at")),
-              from.isNumber() ? "after step " + Texts.count(from) : "with the first step",
-              Texts.moment(attempt.path("ended_at")),
-              attempt.path("ended").isTextual()
-                  ? attempt.path("ended").textValue()
-                  : run.isRunning() ? "under way" : Texts.NONE));
+      JsonNode ended = attempt.path("ended_at");
+      page.open("div", "attempt");
+      page.line(
+          "div",
+          "quiet",
+          "Attempt %s, %s: %s to %s"
+              .formatted(
+                  number,
+                  from.isNumber() ? "after step " + Texts.count(from) : "from the first step",
+                  Texts.moment(attempt.path("began_at")),
+                  Texts.moment(ended)));
+      page.line(
+          "div",
+          null,
+          attempt.path("ended").isTextual()
+              ? attempt.path("ended").textValue()
+              : run.isRunning() ? "under way" : Texts.NONE);
+      page.close("div");
     }
-    page.table("words", List.of("", "began", "from", "ended", "how"), lines);
   }
 
   private void phases() {

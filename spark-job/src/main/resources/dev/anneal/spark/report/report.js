@@ -30,7 +30,7 @@
     loss: v => v.toFixed(4),
     plain: v => (v === 0 ? '0' : Math.abs(v) >= 1e5 || Math.abs(v) < 1e-3 ? v.toExponential(2) : String(+v.toPrecision(4))),
     count: v => (Math.abs(v) >= 100 ? grouped.format(v) : String(+v.toPrecision(3))),
-    bytes: v => (v >= 1 << 30 ? +(v / (1 << 30)).toFixed(2) + ' GiB' : +(v / (1 << 20)).toFixed(1) + ' MiB'),
+    bytes: v => (v === 0 ? '0' : v >= 1 << 30 ? +(v / (1 << 30)).toFixed(2) + ' GiB' : +(v / (1 << 20)).toFixed(1) + ' MiB'),
   };
 
   // the unit in which the ticks of an axis are round
@@ -44,7 +44,7 @@
     const power = Math.pow(10, Math.floor(Math.log10(raw)));
     const step = [1, 2, 5, 10].map(m => m * power).find(s => s >= raw * 0.999);
     const ticks = [];
-    for (let i = Math.ceil(low / step - 1e-9); i * step <= high + step * 1e-9; i++) ticks.push(i * step);
+    for (let i = Math.ceil(low / step - 1e-9); i * step <= high + step * 1e-9; i++) ticks.push(i * step || 0);
     return ticks;
   }
 
@@ -97,15 +97,15 @@
     }
     const box = html(figure, 'div', 'plot');
     const says = html(figure, 'div', 'says', '');
-    if (!many && spec.curves.length > 1) {
+    if (spec.tall) {
       const legend = html(figure, 'div', 'legend quiet');
       for (const c of spec.curves) {
-        if (!runs[0].curves[c.key].y.some(v => v !== null)) continue;
-        html(html(legend, 'span'), 'i', 'swatch ' + c.style + ' r0');
+        if (!runs.some(run => run.curves[c.key].y.some(v => v !== null))) continue;
+        html(html(legend, 'span'), 'i', 'swatch ' + c.style + (many ? ' any' : ' r0'));
         legend.lastChild.append(' ' + c.name);
       }
       for (const mark of ['checkpoint', 'restart']) {
-        if (!runs[0][mark + 's'].length) continue;
+        if (many || !runs[0][mark + 's'].length) continue;
         html(html(legend, 'span'), 'i', 'swatch ' + mark);
         legend.lastChild.append(' ' + mark);
       }
@@ -142,16 +142,17 @@
       }
       if (y0 > y1) { html(box, 'p', 'quiet none', 'Nothing here is above 0.'); return; }
       if (x0 === x1) { x0 -= 1; x1 += 1; }
-      if (!log && y0 > 0 && y0 < 0.5 * y1) y0 = 0;
+      if (!log && y0 > 0 && (y0 < 0.5 * y1 || spec.format === 'bytes')) y0 = 0;
+      if (!log) y1 += 0.04 * (y1 - y0);
       if (y0 === y1) { const d = Math.abs(y0) * 0.1 || 1; y0 -= y0 === 0 ? 0 : d; y1 += d; }
       const one = unit(spec.format, y1);
       const format = formats[spec.format];
-      const ticks = log ? logTicks(y0, y1) : linearTicks(y0 / one, y1 / one, 4).map(t => t * one);
+      const ticks = log ? logTicks(y0, y1) : linearTicks(y0 / one, y1 / one, 5).map(t => t * one);
       const tickText = spec.format === 'loss' ? formats.plain : format;
       const width = Math.max(240, box.clientWidth);
       const height = spec.tall ? 320 : 200;
       const left = 12 + 7.2 * Math.max(...ticks.map(t => tickText(t).length));
-      const right = width - 10, top = 8, bottom = height - 26;
+      const right = width - 20, top = 8, bottom = height - 26;
       const map = v => (log ? Math.log(v) : v);
       const sx = x => left + (x - x0) / (x1 - x0) * (right - left);
       const sy = y => bottom - (map(y) - map(y0)) / (map(y1) - map(y0)) * (bottom - top);
@@ -215,7 +216,6 @@
       });
     }
     charts.push(draw);
-    draw();
   }
 
   const place = document.getElementById('charts');
@@ -242,11 +242,20 @@
     ],
   });
   const rest = html(place, 'div', 'rest');
-  const single = (title, key, format) => chart(rest, { title, format, curves: [{ key, name: '', style: 'smooth' }] });
-  single('Learning rate', 'learning_rate', 'plain');
-  single('Gradient norm, before clipping', 'grad_norm', 'plain');
-  single('Tokens per second, all ranks', 'tokens_per_second', 'count');
-  single('Peak memory of the rank that has most', 'peak_memory_bytes', 'bytes');
+  const raw = key => ({ key, name: 'this step', style: 'raw' });
+  const smooth = (key, name) => ({ key, name, style: 'smooth' });
+  chart(rest, { title: 'Learning rate', format: 'plain', curves: [smooth('learning_rate', '')] });
+  chart(rest, {
+    title: 'Gradient norm, before clipping', format: 'plain', log: true,
+    curves: [raw('grad_norm'), smooth('grad_norm_smooth', 'smoothed')],
+  });
+  chart(rest, {
+    title: 'Tokens per second, all ranks', format: 'count',
+    curves: [raw('tokens_per_second'), smooth('tokens_per_second_smooth', 'smoothed')],
+  });
+  chart(rest, { title: 'Peak memory of the rank that has most', format: 'bytes', curves: [smooth('peak_memory_bytes', '')] });
+  // how wide one is depends on those beside it
+  charts.forEach(draw => draw());
 
   let width = place.clientWidth;
   new ResizeObserver(() => {

@@ -51,7 +51,7 @@ class BrowserTest {
   void drawsAllCurvesOfARun() throws Exception {
     String dom = opened(1280, WrittenRun.in(dir.resolve("run")).metrics(40));
     assertThat(dom).contains("data-drawn=\"5\"");
-    assertThat(count(dom, "<path d=\"M[^\"]+\" class=\"curve raw r0\"")).isEqualTo(1);
+    assertThat(count(dom, "<path d=\"M[^\"]+\" class=\"curve raw r0\"")).isEqualTo(3);
     assertThat(count(dom, "<path d=\"M[^\"]+\" class=\"curve smooth r0\"")).isEqualTo(5);
     assertThat(count(dom, "<circle ")).as("held-out losses").isEqualTo(2);
     assertThat(count(dom, "class=\"checkpoint\"")).isEqualTo(4);
@@ -69,6 +69,41 @@ class BrowserTest {
     assertThat(count(dom, "class=\"curve smooth r0\"")).isEqualTo(5);
     assertThat(count(dom, "class=\"curve smooth r1\"")).isEqualTo(5);
     assertThat(count(dom, "<button aria-pressed=\"true\"")).isEqualTo(2);
+  }
+
+  @Test
+  void readsOffValuesAndHidesRuns() throws Exception {
+    write(
+        WrittenRun.in(dir.resolve("one")).metrics(40),
+        WrittenRun.in(dir.resolve("two")).metrics(30));
+    // the page's own policy lets no other script run
+    String html = Files.readString(page()).replaceFirst("<meta http-equiv[^>]*>", "");
+    String hand =
+        """
+        <script>
+        const say = (key, value) => document.documentElement.setAttribute('data-' + key, value);
+        const svg = () => document.querySelector('svg');
+        const box = svg().getBoundingClientRect();
+        const says = () => document.querySelector('.says').textContent;
+        svg().dispatchEvent(new PointerEvent('pointermove', {clientX: box.right - 1, clientY: box.top + 50}));
+        say('last', says());
+        svg().dispatchEvent(new PointerEvent('pointermove', {clientX: box.left + 1, clientY: box.top + 50}));
+        say('first', says());
+        svg().dispatchEvent(new PointerEvent('pointerleave'));
+        say('left', says());
+        document.querySelectorAll('.runs button')[0].click();
+        say('hidden', document.querySelectorAll('.curve.r0').length);
+        say('shown', document.querySelectorAll('.curve.r1').length);
+        document.querySelector('figcaption input').click();
+        say('log', [...svg().querySelectorAll('text.y')].map(t => t.textContent).join(' '));
+        </script></body>
+        """;
+    Files.writeString(page(), html.replace("</body>", hand));
+    String dom = opened(1280);
+    assertThat(dom).contains("data-first=\"step 0 one held-out 2.5000 two held-out 2.5000\"");
+    assertThat(dom).containsPattern("data-last=\"step 40 one 0\\.\\d{4} one held-out 0.4000\"");
+    assertThat(dom).contains("data-left=\"\"", "data-hidden=\"0\"", "data-shown=\"9\"");
+    assertThat(dom).contains("data-log=\"0.005 0.01 0.02 0.05 0.1 0.2 0.5 1 2\"");
   }
 
   @Test
@@ -110,12 +145,9 @@ class BrowserTest {
 
   /** The document when the script is done. */
   private String opened(int width, WrittenRun... runs) throws Exception {
-    Path page = dir.resolve("page.html");
-    RunReport.write(
-        Stream.of(runs).map(run -> run.path().toString()).toList(),
-        page.toString(),
-        new Configuration(),
-        text -> text);
+    if (runs.length > 0) {
+      write(runs);
+    }
     Path dom = dir.resolve("dom");
     Process process =
         new ProcessBuilder(
@@ -127,7 +159,7 @@ class BrowserTest {
                 "--window-size=" + width + ",900",
                 "--virtual-time-budget=2000",
                 "--dump-dom",
-                page.toUri().toString())
+                page().toUri().toString())
             .redirectOutput(dom.toFile())
             .redirectError(dir.resolve("err").toFile())
             .start();
@@ -139,6 +171,18 @@ class BrowserTest {
     String text = new String(Files.readAllBytes(dom), UTF_8);
     assertThat(text).as(this::err).contains("</html>");
     return text;
+  }
+
+  private void write(WrittenRun... runs) {
+    RunReport.write(
+        Stream.of(runs).map(run -> run.path().toString()).toList(),
+        page().toString(),
+        new Configuration(),
+        text -> text);
+  }
+
+  private Path page() {
+    return dir.resolve("page.html");
   }
 
   private String err() {
