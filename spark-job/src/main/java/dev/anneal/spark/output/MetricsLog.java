@@ -52,7 +52,10 @@ public final class MetricsLog {
     MetricsLog log = new MetricsLog();
     for (byte[] piece : jsonLines) {
       String text = new String(piece, UTF_8);
-      text.substring(0, text.lastIndexOf('\n') + 1).lines().map(MetricsLine::parse).forEach(log::put);
+      text.substring(0, text.lastIndexOf('\n') + 1)
+          .lines()
+          .map(MetricsLine::parse)
+          .forEach(log::put);
     }
     return log;
   }

@@ -166,7 +166,8 @@ public final class HtmlPage {
 
   /** Where the script draws. */
   void charts() {
-    html.append("<div id=\"charts\"><noscript>Curves need a browser that runs scripts.</noscript></div>\n");
+    html.append(
+        "<div id=\"charts\"><noscript>Curves need a browser that runs scripts.</noscript></div>\n");
   }
 
   /** JSON for the script, under an id. Whatever it holds, it does not end its element. */

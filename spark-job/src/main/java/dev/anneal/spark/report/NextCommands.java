@@ -130,7 +130,8 @@ final class NextCommands {
       gpus = Stream.concat(Stream.of("--gpu"), OF_GPUS.stream().flatMap(this::setting));
     }
     return line(
-        Stream.of(Stream.of("./submit.sh", verb), Stream.of(options), gpus).flatMap(words -> words));
+        Stream.of(Stream.of("./submit.sh", verb), Stream.of(options), gpus)
+            .flatMap(words -> words));
   }
 
   private Stream<String> setting(String key) {

@@ -211,8 +211,7 @@ final class ReportPage {
     settings.forEach(of -> keys.addAll(of.keySet()));
     List<List<String>> lines = new ArrayList<>();
     for (String key : keys) {
-      List<String> values =
-          settings.stream().map(of -> of.getOrDefault(key, Texts.NONE)).toList();
+      List<String> values = settings.stream().map(of -> of.getOrDefault(key, Texts.NONE)).toList();
       if (values.stream().distinct().count() > 1) {
         List<String> line = new ArrayList<>(List.of(key));
         line.addAll(values);

@@ -50,9 +50,7 @@ public final class RunReport {
       storage.write(page, out -> out.write(html));
     } catch (IOException e) {
       throw new JobFailedException(
-          "%s cannot be written (%s)."
-              .formatted(RunFolder.display(page), e.getMessage()),
-          e);
+          "%s cannot be written (%s).".formatted(RunFolder.display(page), e.getMessage()), e);
     }
     return RunFolder.display(page);
   }

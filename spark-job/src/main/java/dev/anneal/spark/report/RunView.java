@@ -47,7 +47,8 @@ public record RunView(
   Optional<Duration> time() {
     Optional<Instant> start = instant(record.path("started_at"));
     Optional<Instant> end = isRunning() ? Optional.of(at) : instant(record.path("ended_at"));
-    return start.flatMap(from -> end.map(to -> Duration.between(from, to)))
+    return start
+        .flatMap(from -> end.map(to -> Duration.between(from, to)))
         .filter(time -> !time.isNegative());
   }
 

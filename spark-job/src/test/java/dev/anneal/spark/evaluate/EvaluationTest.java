@@ -197,8 +197,7 @@ class EvaluationTest {
   @Test
   void everyCharacterOfForeignTextIsOneOfText() {
     assertThat(
-            HtmlPage.escaped(
-                "<a href='x' on=\"y\">&amp;\u0000\u001b[31m\r\n\t\ud83d\ude00\ud83d"))
+            HtmlPage.escaped("<a href='x' on=\"y\">&amp;\u0000\u001b[31m\r\n\t\ud83d\ude00\ud83d"))
         .isEqualTo(
             "&lt;a href=&#39;x&#39; on=&quot;y&quot;&gt;&amp;amp;\ufffd\ufffd[31m&#13;\n\t\ud83d\ude00\ufffd");
   }

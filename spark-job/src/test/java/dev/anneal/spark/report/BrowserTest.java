@@ -55,7 +55,9 @@ class BrowserTest {
     assertThat(count(dom, "<path d=\"M[^\"]+\" class=\"curve smooth r0\"")).isEqualTo(5);
     assertThat(count(dom, "<circle ")).as("held-out losses").isEqualTo(2);
     assertThat(count(dom, "class=\"checkpoint\"")).isEqualTo(4);
-    assertThat(count(dom, "<line [^>]*class=\"restart\"")).as("of 2 restarts, 5 times").isEqualTo(10);
+    assertThat(count(dom, "<line [^>]*class=\"restart\""))
+        .as("of 2 restarts, 5 times")
+        .isEqualTo(10);
     assertThat(points(dom, "curve raw r0")).as("a line without a gap").isEqualTo(40);
   }
 

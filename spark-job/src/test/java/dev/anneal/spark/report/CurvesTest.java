@@ -57,7 +57,6 @@ class CurvesTest {
   }
 
   private static StepMetrics step(long step, double loss) {
-    return new StepMetrics(
-        step, loss, 0.5, 1e-4, 30, 100, 1000, 1L << 20, 0.1, Double.isNaN(loss));
+    return new StepMetrics(step, loss, 0.5, 1e-4, 30, 100, 1000, 1L << 20, 0.1, Double.isNaN(loss));
   }
 }

@@ -10,6 +10,7 @@ import dev.anneal.spark.Anneal;
 import dev.anneal.spark.BadRequestException;
 import dev.anneal.spark.output.MetricsFile;
 import dev.anneal.spark.output.MetricsLog;
+import dev.anneal.spark.output.ObjectStore;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
@@ -23,6 +24,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.stream.LongStream;
 import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.FileSystem;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -113,7 +115,8 @@ class RunReportTest {
     assertThat(phases.get("preparing data")).hasSeconds(10);
     assertThat(phases.get("starting ranks")).hasSeconds(2 + 2 + 1);
     assertThat(phases.get("loading weights")).hasSeconds(8 + 8 + 4);
-    assertThat(phases.get("training")).as("up to the killed driver's last checkpoint")
+    assertThat(phases.get("training"))
+        .as("up to the killed driver's last checkpoint")
         .hasSeconds(60 + 40 + 40);
     assertThat(phases.get("publishing")).hasSeconds(5);
   }
@@ -122,7 +125,10 @@ class RunReportTest {
   void textsOfOthersStayTexts() throws IOException {
     String evil = "</script><script>document.title='x'</script><img src=x onerror=alert(1)>&amp;";
     ObjectNode record = record();
-    ((ObjectNode) record.at("/samples/0")).put("prompt", evil).put("before", evil).put("after", evil);
+    ((ObjectNode) record.at("/samples/0"))
+        .put("prompt", evil)
+        .put("before", evil)
+        .put("after", evil);
     ((ObjectNode) record.at("/attempts/1")).put("ended", evil);
     ((ObjectNode) record.at("/config/model")).put("path", "file:/" + evil);
     ((ObjectNode) record.path("versions")).put(evil, evil);
@@ -205,6 +211,18 @@ class RunReportTest {
   }
 
   @Test
+  void readsAndWritesWhatHadoopReaches() throws IOException {
+    Configuration hadoop = new Configuration();
+    hadoop.setClass("fs.oss.impl", ObjectStore.class, FileSystem.class);
+    String run = "oss://" + WrittenRun.in(dir.resolve("run")).metrics(6).path();
+    assertThat(RunReport.write(List.of(run + "/"), null, hadoop, text -> text))
+        .isEqualTo(run + "/report.html");
+    String html = Files.readString(dir.resolve("run/report.html"));
+    assertThat(steps(data(html).at("/runs/0/curves/loss"))).hasSize(6);
+    assertThat(html).contains("vllm serve MODEL", "tuned=ADAPTER", "--adapter " + run + "/adapter");
+  }
+
+  @Test
   void refusesWhatIsNoRunAndReplacesNothingElse() throws IOException {
     Path empty = Files.createDirectory(dir.resolve("empty"));
     assertThatThrownBy(() -> write(List.of(empty.toString()), null))
@@ -254,8 +272,7 @@ class RunReportTest {
   }
 
   private static RunView view(ObjectNode record) {
-    return new RunView(
-        "file:/runs/a", record, new MetricsLog(), null, Instant.now());
+    return new RunView("file:/runs/a", record, new MetricsLog(), null, Instant.now());
   }
 
   private static String write(List<String> runs, String output) {
