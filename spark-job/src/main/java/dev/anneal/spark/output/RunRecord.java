@@ -31,6 +31,9 @@ public final class RunRecord {
 
   private static final Logger LOG = LoggerFactory.getLogger(RunRecord.class);
 
+  /** Whose times are told: a record that grows with every step would cost more each time. */
+  private static final int MOST_CHECKPOINTS = 1000;
+
   private final RunFolder folder;
   private final UnaryOperator<String> masked;
   private final ObjectNode root = JSON.createObjectNode();
@@ -232,12 +235,14 @@ public final class RunRecord {
   /** A checkpoint is complete. */
   public void checkpoint(long step) {
     synchronized (this) {
-      root.withObjectProperty("checkpoints")
-          .put("last_complete_step", step)
-          .withArrayProperty("completed")
-          .addObject()
-          .put("step", step)
-          .put("at", Instant.now().toString());
+      ArrayNode completed =
+          root.withObjectProperty("checkpoints")
+              .put("last_complete_step", step)
+              .withArrayProperty("completed");
+      completed.addObject().put("step", step).put("at", Instant.now().toString());
+      if (completed.size() > MOST_CHECKPOINTS) {
+        completed.remove(0);
+      }
     }
     writeQuietly();
   }

@@ -4,6 +4,7 @@ import dev.anneal.spark.storage.RunFolder;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.List;
+import java.util.concurrent.Future;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
@@ -57,7 +58,7 @@ public final class LiveReport implements AutoCloseable {
 
   void schedule(long nanos) {
     try {
-      writer.schedule(this::round, nanos, TimeUnit.NANOSECONDS);
+      Future<?> unused = writer.schedule(this::round, nanos, TimeUnit.NANOSECONDS);
     } catch (RejectedExecutionException e) {
       LOG.debug("{} is closed", RunFolder.REPORT, e);
     }

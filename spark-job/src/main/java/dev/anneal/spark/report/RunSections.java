@@ -137,10 +137,8 @@ final class RunSections {
     page.line(
         "p",
         null,
-        completed.isEmpty()
-            ? "The last complete one is that after step %s.".formatted(Texts.count(last))
-            : "%s were completed, the last after step %s; checkpoint.keep says how many stay."
-                .formatted(Texts.count(completed.size()), Texts.count(last)));
+        "The last complete one is that after step %s; checkpoint.keep says how many stay."
+            .formatted(Texts.count(last)));
     List<List<String>> lines = new ArrayList<>();
     for (int i = completed.size() - 1; i >= Math.max(0, completed.size() - MOST_CHECKPOINTS); i--) {
       JsonNode checkpoint = completed.get(i);
@@ -150,7 +148,7 @@ final class RunSections {
     }
     if (!lines.isEmpty()) {
       page.open("details", null);
-      page.line("summary", null, "The last %s".formatted(lines.size()));
+      page.line("summary", null, "When the last %s were complete".formatted(lines.size()));
       page.table(List.of("after", "complete at"), lines);
       page.close("details");
     }

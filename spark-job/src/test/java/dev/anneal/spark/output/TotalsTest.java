@@ -84,6 +84,45 @@ class TotalsTest {
   }
 
   @Test
+  void theRecordTellsOfPhasesAndCheckpointsAlsoOfThoseOfAKilledDriver() throws Exception {
+    RunRecord killed = new RunRecord(folder(), UnaryOperator.identity());
+    killed.phase("training");
+    killed.checkpoint(20);
+    byte[] earlier = Files.readAllBytes(dir.resolve("run.json"));
+    RunRecord record = new RunRecord(folder(), UnaryOperator.identity());
+    record.continueFrom(earlier);
+    record.phase("loading weights");
+    for (int step = 21; step <= 1025; step++) {
+      record.checkpoint(step);
+    }
+
+    JsonNode run = json();
+    assertThat(run.path("phases").valueStream().map(phase -> phase.path("phase").asText()))
+        .containsExactly("training", "loading weights");
+    assertThat(run.at("/checkpoints/completed")).as("the last thousand").hasSize(1000);
+    assertThat(run.at("/checkpoints/completed/999/step").asInt()).isEqualTo(1025);
+    assertThat(run.at("/checkpoints/completed/0/at").asText()).isNotEmpty();
+  }
+
+  @Test
+  void theRecordKeepsTheLastSamplesAndWhatServesTheAdapter() throws Exception {
+    RunRecord record = new RunRecord(folder(), UnaryOperator.identity());
+    record.training(80, VllmTest.layout(40));
+    record.samples(List.of(new Answer("a?", "b", null)));
+    record.samples(List.of(new Answer("a?", "b", "c")));
+    record.succeeded();
+    assertThat(json().path("samples").toString())
+        .isEqualTo("[{\"prompt\":\"a?\",\"before\":\"b\",\"after\":\"c\"}]");
+    assertThat(json().path("planned_steps").asInt()).isEqualTo(80);
+    assertThat(json().at("/vllm/max_lora_rank").asInt()).isEqualTo(64);
+
+    record = new RunRecord(folder(), UnaryOperator.identity());
+    record.training(80, VllmTest.layout(513));
+    record.succeeded();
+    assertThat(json().at("/vllm/refuses").asText()).contains("up to rank 512");
+  }
+
+  @Test
   void aDamagedRecordOfBeforeIsNoReasonToStop() throws Exception {
     RunRecord record = new RunRecord(folder(), UnaryOperator.identity());
     record.continueFrom("{\"attem".getBytes(UTF_8));

@@ -42,7 +42,7 @@ class RunReportTest {
         .contains("Who has the hat?", "Aye, Ella hath it.")
         .contains("NVIDIA H200", "4.1.1", "1,200", "3.0 GiB")
         .contains("7 left out: no output", "3 left out: too long", "33–64", "129–256")
-        .contains("4 were completed, the last after step 40");
+        .contains("The last complete one is that after step 40;");
     assertThat(html.replace("'http://www.w3.org/2000/svg'", ""))
         .as("nothing comes from outside")
         .doesNotContain("http:", "https:", "src=", "url(");
@@ -207,7 +207,7 @@ class RunReportTest {
     record.remove(List.of("phases", "samples", "planned_steps", "vllm"));
     record.putObject("checkpoints").put("last_complete_step", 40);
     assertThat(page(WrittenRun.in(dir.resolve("old")).record(record).metrics(4)))
-        .contains("The last complete one is that after step 40.", "does not tell");
+        .contains("The last complete one is that after step 40;", "does not tell");
   }
 
   @Test

@@ -120,8 +120,8 @@ final class WrittenRun {
   }
 
   static StepMetrics step(long step) {
-    double loss = 2.0 / step + 0.1 * Math.sin(step);
+    double loss = 2.0 / step + 0.1 * Math.sin((double) step);
     return new StepMetrics(
-        step, loss, 0.5 + loss, 1e-4, 30, 100, 900 + step % 7, 3L << 30, step / 26.0, false);
+        step, loss, 0.5 + loss, 1e-4, 30, 100, 900.0 + step % 7, 3L << 30, step / 26.0, false);
   }
 }
