@@ -3,6 +3,7 @@ package dev.anneal.spark.job;
 import dev.anneal.data.token.ChatTokenizer;
 import dev.anneal.spark.output.Answer;
 import dev.anneal.spark.output.Outcome;
+import dev.anneal.spark.output.RunRecord;
 import java.util.List;
 import java.util.function.Supplier;
 
@@ -19,7 +20,8 @@ final class LiveSamples {
     this.tokenizer = tokenizer;
   }
 
-  synchronized List<Answer> of(Outcome outcome) {
+  /** Reads them, and tells the record, which so never goes back to those of before. */
+  synchronized List<Answer> tell(Outcome outcome, RunRecord record) {
     List<Outcome.Sample> samples = outcome.samples();
     // a sample that has changed is another object with other arrays
     if (!samples.equals(read)) {
@@ -28,6 +30,7 @@ final class LiveSamples {
       }
       read = samples;
     }
+    record.samples(answers);
     return answers;
   }
 }

@@ -146,7 +146,7 @@ public final class Run {
   private RunView view(RunRecord record) {
     TrainingStage stage = training;
     if (stage != null && !stage.outcome().samples().isEmpty()) {
-      record.samples(samples.of(stage.outcome()));
+      samples.tell(stage.outcome(), record);
     }
     return new RunView(
         plan.folder().child(""),
@@ -194,7 +194,7 @@ public final class Run {
         new Interruption(
             () -> {
               record.failedQuietly(leaveInGoodOrder());
-              report.ended();
+              report.ended(LAST_WORDS_MILLIS);
               held.close();
               // in order, where Spark's own hooks would run all at once
               session.close();
@@ -255,8 +255,7 @@ public final class Run {
     if (plan.config().training().mode() == TrainingSpec.Mode.FULL && plan.tokenizer() != null) {
       TokenizerCopy.copy(plan.tokenizer(), plan.config().data().rows().template(), plan.folder());
     }
-    List<Answer> answers = samples.of(outcome);
-    record.samples(answers);
+    List<Answer> answers = samples.tell(outcome, record);
     summary.trained(outcome, answers, Duration.between(start, Instant.now()));
     return new Result(dataset, answers);
   }

@@ -86,10 +86,19 @@ public final class LiveReport implements AutoCloseable {
 
   /** Writes the last page, of a run that has ended; returns when it is there, or after a while. */
   public void ended() {
+    ended(LAST_WRITE.toMillis());
+  }
+
+  /**
+   * Same as {@link #ended()}, for a process that has little time left.
+   *
+   * @param millis how long to wait at most
+   */
+  public void ended(long millis) {
     Thread last = daemon(this::write, "last report");
     last.start();
     try {
-      last.join(LAST_WRITE.toMillis());
+      last.join(millis);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }

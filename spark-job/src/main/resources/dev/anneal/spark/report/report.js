@@ -267,7 +267,8 @@
   // a page of a run that goes on is written anew every now and then
   if (data.running) {
     setInterval(() => {
-      if (!document.hidden && String(getSelection()) === '' && !document.querySelector('.cursor[visibility=visible]')) location.reload();
+      const read = String(getSelection()) !== '' || document.querySelector('details[open], .cursor[visibility=visible]');
+      if (!document.hidden && !read) location.reload();
     }, 30000);
   }
   document.documentElement.dataset.drawn = String(document.querySelectorAll('svg').length);
