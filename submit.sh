@@ -16,9 +16,10 @@ usage() {
   evaluate measure loss and perplexity of a data set, with and without an adapter
   merge    put an adapter into its base model, as a new model
   plan     say what a run takes of GPUs and hosts and whether it fits; nothing is started
+  report   make the page of a run, or of several over each other, from their files
   doctor   look on driver and executors for what would stop a run
 
-fetch, generate, evaluate, merge and plan have options of their own: COMMAND --help tells them.
+fetch, generate, evaluate, merge, plan and report have options of their own: COMMAND --help tells them.
 
   --config FILE       the configuration (see conf/)
   --set KEY=VALUE     override one key; the value is YAML; may be repeated, the last one wins
@@ -110,7 +111,7 @@ while (($#)); do
   case $1 in
     -h | --help)
       # a verb with options of its own tells them itself
-      [[ ${anneal_args[0]:-} =~ ^(fetch|generate|evaluate|merge|plan)$ ]] || { usage && exit 0; }
+      [[ ${anneal_args[0]:-} =~ ^(fetch|generate|evaluate|merge|plan|report)$ ]] || { usage && exit 0; }
       anneal_args+=(--help)
       ;;
     --gpu) natives=gpu ;;
@@ -128,8 +129,8 @@ while (($#)); do
       shift
       ;;
     *)
-      # fetch takes a repository beside its name, wherever it stands
-      if [[ ${anneal_args[0]:-} == fetch ]]; then
+      # fetch takes a repository beside its name, and report takes runs, wherever they stand
+      if [[ ${anneal_args[0]:-} =~ ^(fetch|report)$ ]]; then
         anneal_args+=("$1")
         shift
         continue

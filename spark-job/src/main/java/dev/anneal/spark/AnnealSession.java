@@ -19,6 +19,7 @@ import dev.anneal.spark.merge.MergeRequest;
 import dev.anneal.spark.plan.PlanRequest;
 import dev.anneal.spark.plan.RunMemory;
 import dev.anneal.spark.progress.ProgressDisplay.Medium;
+import dev.anneal.spark.report.RunReport;
 import dev.anneal.spark.session.CallersSession;
 import dev.anneal.spark.storage.RunFolder;
 import dev.anneal.training.trainer.MemoryPlan;
@@ -233,6 +234,24 @@ public final class AnnealSession {
             Objects.toString(options.get("gpu_memory"), null),
             Objects.toString(options.get("host_memory"), null));
     return RunMemory.print(request, hadoop(), out);
+  }
+
+  /**
+   * Makes the page of a run, or of several over each other, from their files.
+   *
+   * @param runs paths or URIs of their output folders; they may be under way
+   * @param output path or URI of the page; {@code null}: {@code report.html} in the folder of a
+   *     single run, else in the working directory
+   * @return where the page is
+   */
+  public String report(List<String> runs, String output) {
+    return inSession(
+        session ->
+            RunReport.write(
+                runs,
+                output,
+                session.hadoop(),
+                Redaction.of(session.conf(), session.hadoop())::mask));
   }
 
   private RunResult train(Command command, AnnealConfig config) {

@@ -87,9 +87,23 @@ class AnnealSessionTest {
         assertThat(result.metrics().where("loss is not null").count()).isEqualTo(3);
         assertThat(result.metrics().where("eval_loss is not null").count()).isEqualTo(2);
         assertThat(result.answers().where("after is not null").count()).isEqualTo(4);
+        checkPage(dir.resolve(output));
+        Path again = dir.resolve(output + ".html");
+        assertThat(Anneal.on(spark).report(List.of(result.output()), again.toString()))
+            .isEqualTo(again.toString());
+        assertThat(Files.readString(again)).contains("step 3 of 3", "After training");
       }
       assertThat(spark.range(7).count()).as("the session is still of use").isEqualTo(7);
     }
+  }
+
+  private static void checkPage(Path output) throws IOException {
+    String page = Files.readString(output.resolve("report.html"));
+    assertThat(page)
+        .contains(">succeeded<", "step 3 of 3", "It finished.")
+        .contains("preparing data", "starting ranks", "loading weights", "publishing")
+        .contains("After training", "vllm serve", "Rows by their length in tokens")
+        .contains("{\"x\":[1,2,3],\"y\":[");
   }
 
   @Test
@@ -164,6 +178,8 @@ class AnnealSessionTest {
       assertThatThrownBy(() -> anneal.run(recipe, config))
           .isInstanceOf(JobFailedException.class)
           .hasMessageContaining("tokenizer.json");
+      assertThat(Files.readString(dir.resolve("out/report.html")))
+          .contains("class=\"state failed\"", "class=\"error\"", "tokenizer.json", "step 3 of 3");
       assertThat(spark.range(7).count()).isEqualTo(7);
     }
   }

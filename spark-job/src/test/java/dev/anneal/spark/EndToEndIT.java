@@ -43,11 +43,14 @@ class EndToEndIT {
       job.assertNothingLeft(processes);
       assertThat(job.out())
           .contains("step %s/%s".formatted(STEPS, STEPS), "Held-out loss", "before", "after")
-          .contains(output + "/adapter", output + "/metrics.jsonl", output + "/run.json");
+          .contains(output + "/adapter", output + "/metrics.jsonl", output + "/run.json")
+          .contains(output + "/report.html");
       assertThat(job.err()).isEmpty();
     }
     checkAdapter(output.resolve("adapter"));
     checkMetrics(output.resolve("metrics.jsonl"));
+    assertThat(Files.readString(output.resolve("report.html")))
+        .contains(">succeeded<", "step %s of %s".formatted(STEPS, STEPS), "After training");
     checkRecord(JSON.readTree(output.resolve("run.json").toFile()));
     checkDataset(output.resolve("dataset"));
   }

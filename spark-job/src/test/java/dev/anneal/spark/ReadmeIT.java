@@ -32,6 +32,7 @@ class ReadmeIT {
           "train", "out/prepared/adapter/adapter_model.safetensors",
           "evaluate", "out/evaluation/evaluation.json",
           "merge", "out/tiny-merged/model.safetensors",
+          "report", "out/report.html",
           "fetch", "out/smollm/model.safetensors");
 
   /** What a verb prints that leaves nothing behind. */

@@ -75,7 +75,7 @@ class RefusalsTest {
     assertThat(execute("run", "--sett", "a=b").sentence()).contains("--sett", "--help");
     assertThat(execute("fly").sentence()).contains("fly", "--help");
     assertThat(execute().sentence())
-        .contains("run, prep, train, fetch, generate, evaluate, merge, plan or doctor");
+        .contains("run, prep, train, fetch, generate, evaluate, merge, plan, report or doctor");
   }
 
   @Test

@@ -28,6 +28,7 @@ import picocli.CommandLine.ParseResult;
       EvaluateCommand.class,
       MergeCommand.class,
       PlanCommand.class,
+      ReportCommand.class,
       DoctorCommand.class
     })
 public final class CommandLineInterface implements Runnable {
@@ -72,7 +73,7 @@ public final class CommandLineInterface implements Runnable {
   public void run() {
     throw new ParameterException(
         spec.commandLine(),
-        "There is no command: choose run, prep, train, fetch, generate, evaluate, merge, plan or doctor");
+        "There is no command: choose run, prep, train, fetch, generate, evaluate, merge, plan, report or doctor");
   }
 
   private int refuse(ParameterException e, String[] args) {

@@ -16,6 +16,7 @@ import dev.anneal.spark.checkpoint.StoredCheckpoint;
 import dev.anneal.spark.cluster.Slots;
 import dev.anneal.spark.fetch.HubModel;
 import dev.anneal.spark.output.Answer;
+import dev.anneal.spark.output.MetricsLog;
 import dev.anneal.spark.output.Outcome;
 import dev.anneal.spark.output.RunRecord;
 import dev.anneal.spark.output.SamplesFile;
@@ -27,6 +28,8 @@ import dev.anneal.spark.preflight.Preflight;
 import dev.anneal.spark.preflight.ResumeState;
 import dev.anneal.spark.progress.BackgroundWriter;
 import dev.anneal.spark.progress.ProgressDisplay;
+import dev.anneal.spark.report.LiveReport;
+import dev.anneal.spark.report.RunView;
 import dev.anneal.spark.session.RunSession;
 import dev.anneal.spark.storage.RunFolder;
 import dev.anneal.spark.storage.StoreRefusal;
@@ -60,6 +63,8 @@ public final class Run {
   private final PrintWriter out;
   private final ProgressDisplay display;
   private final Instant start = Instant.now();
+  private final LiveSamples samples = new LiveSamples(this::tokenizer);
+  private volatile DatasetManifest dataset;
   private volatile TrainingStage training;
 
   /**
@@ -124,8 +129,10 @@ public final class Run {
       SparkSession spark = session.open();
       held.whenLost(this::leave);
       RunRecord record = record(spark);
-      try (StartWatch watch = new StartWatch(session, spark.sparkContext())) {
-        Result result = recorded(record, () -> stages(spark, record));
+      try (StartWatch watch = new StartWatch(session, spark.sparkContext());
+          LiveReport report =
+              LiveReport.begin(plan.folder(), () -> view(record), redaction::mask)) {
+        Result result = recorded(record, report, () -> stages(spark, record));
         session.succeeded();
         return result;
       }
@@ -138,6 +145,19 @@ public final class Run {
                           .formatted(plan.folder().display(), e.getMessage())),
           e);
     }
+  }
+
+  private RunView view(RunRecord record) {
+    TrainingStage stage = training;
+    if (stage != null && !stage.outcome().samples().isEmpty()) {
+      samples.tell(stage.outcome(), record);
+    }
+    return new RunView(
+        plan.folder().child(""),
+        record.snapshot(),
+        stage == null ? new MetricsLog() : stage.metrics(),
+        dataset,
+        Instant.now());
   }
 
   private RunRecord record(SparkSession spark) throws IOException {
@@ -173,11 +193,12 @@ public final class Run {
   }
 
   /** Sees to it that the record says how the work ended, also when the process is told to end. */
-  private Result recorded(RunRecord record, Work work) throws IOException {
+  private Result recorded(RunRecord record, LiveReport report, Work work) throws IOException {
     Interruption interruption =
         new Interruption(
             () -> {
               record.failedQuietly(leaveInGoodOrder());
+              report.ended(LAST_WORDS_MILLIS);
               held.close();
               // in order, where Spark's own hooks would run all at once
               session.close();
@@ -185,6 +206,7 @@ public final class Run {
     try (interruption) {
       Result result = work.run();
       record.succeeded();
+      report.ended();
       return result;
     } catch (Throwable e) {
       if (interruption.isUnderWay()) {
@@ -194,6 +216,7 @@ public final class Run {
         throw new JobFailedException(held.loss().get(), e);
       }
       record.failedQuietly(sentence(e));
+      report.ended();
       throw e;
     }
   }
@@ -204,8 +227,11 @@ public final class Run {
   }
 
   private Result stages(SparkSession spark, RunRecord record) throws IOException {
+    if (request.command().prepares() && plan.earlier().isEmpty()) {
+      record.phase("preparing data");
+    }
     PreparedData data = data(spark);
-    DatasetManifest dataset = data.train();
+    dataset = data.train();
     record.dataset(data);
     Summary summary = new Summary(out, plan.config(), plan.folder(), plan.adapters());
     if (data.eval() != null) {
@@ -237,16 +263,12 @@ public final class Run {
     if (plan.config().training().mode() == TrainingSpec.Mode.FULL && plan.tokenizer() != null) {
       TokenizerCopy.copy(plan.tokenizer(), plan.config().data().rows().template(), plan.folder());
     }
-    List<Answer> answers = answers(outcome);
+    List<Answer> answers = samples.tell(outcome, record);
+    if (outcome.end().isPresent()) {
+      SamplesFile.write(plan.folder(), answers);
+    }
     summary.trained(outcome, answers, Duration.between(start, Instant.now()));
     return new Result(data.train(), answers);
-  }
-
-  private List<Answer> answers(Outcome outcome) throws IOException {
-    try (ChatTokenizer tokenizer = tokenizer()) {
-      SamplesFile.write(plan.folder(), outcome, tokenizer);
-      return Answer.of(outcome, tokenizer);
-    }
   }
 
   private PreparedData data(SparkSession spark) {
@@ -268,6 +290,7 @@ public final class Run {
       throws IOException {
     record.model(plan.model());
     long steps = Batches.steps(plan.config(), data.train().train().sequences());
+    record.training(steps, plan.adapters());
     SortedMap<String, String> identity = RunIdentity.of(plan.config(), plan.model(), data);
     List<StoredCheckpoint> found =
         plan.earlier()

@@ -59,6 +59,7 @@ final class TrainingStage {
   private final Outcome outcome = new Outcome();
   private final Set<String> replaced = new HashSet<>();
   private final CountDownLatch ended = new CountDownLatch(1);
+  private volatile MetricsLog log = new MetricsLog();
   private volatile DriverCommand command = DriverCommand.GO_ON;
   private volatile long lastCheckpoint;
   private volatile AnnealConfig config;
@@ -93,7 +94,7 @@ final class TrainingStage {
    */
   Outcome run(SortedMap<String, String> identity, List<StoredCheckpoint> found) throws IOException {
     announce(found);
-    MetricsLog log = restore(found);
+    log = restore(found);
     try (DriverChannel channel = DriverChannel.open(spark, runId);
         MetricsFile metrics = MetricsFile.open(plan.folder(), log);
         CheckpointCommitter checkpoints =
@@ -136,6 +137,16 @@ final class TrainingStage {
     return lastCheckpoint == 0
         ? "There is no checkpoint yet: the same command begins anew."
         : String.format(Locale.ROOT, "The same command goes on after step %,d.", lastCheckpoint);
+  }
+
+  /** What has been measured so far. */
+  MetricsLog metrics() {
+    return log;
+  }
+
+  /** What has been shown so far. */
+  Outcome outcome() {
+    return outcome;
   }
 
   private MetricsLog restore(List<StoredCheckpoint> found) throws IOException {

@@ -41,6 +41,25 @@ public final class MetricsLog {
     return log;
   }
 
+  /**
+   * What {@code metrics.jsonl} of a run shows to whoever looks, also while it is being written.
+   *
+   * @param jsonLines pieces of it; a line that another repeats replaces that one, and the last of a
+   *     piece counts once its end is there
+   * @throws InvalidCheckpointException if a line is damaged
+   */
+  public static MetricsLog published(List<byte[]> jsonLines) {
+    MetricsLog log = new MetricsLog();
+    for (byte[] piece : jsonLines) {
+      String text = new String(piece, UTF_8);
+      text.substring(0, text.lastIndexOf('\n') + 1)
+          .lines()
+          .map(MetricsLine::parse)
+          .forEach(log::put);
+    }
+    return log;
+  }
+
   private void addRestored(MetricsLine line) {
     boolean follows = lines.isEmpty() || lines.last().compareTo(line) < 0;
     boolean complete =

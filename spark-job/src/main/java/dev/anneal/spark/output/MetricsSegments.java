@@ -69,7 +69,8 @@ final class MetricsSegments {
     ends.clear();
   }
 
-  private static String name(int index) {
+  /** Name of one in the folder of the run, counted from 0. */
+  static String name(int index) {
     return String.format(Locale.ROOT, "%s/%05d.jsonl", RunFolder.METRICS_SEGMENTS, index);
   }
 }

@@ -50,6 +50,7 @@ public final class RunMonitor implements Consumer<RankEvent> {
       }
     } else if (event instanceof RankEvent.Phase phase) {
       display.phase(phase.phase());
+      record.phase(phase.phase());
     } else if (event instanceof RankEvent.Progress progress) {
       display.progress(progress);
     } else if (event instanceof RankEvent.Step step) {

@@ -14,10 +14,12 @@ import dev.anneal.spark.config.AnnealConfig;
 import dev.anneal.spark.progress.RankEvent;
 import dev.anneal.spark.storage.RunFolder;
 import dev.anneal.spark.train.PreparedData;
+import dev.anneal.training.lora.LoraLayout;
 import dev.anneal.training.trainer.RunEnd;
 import dev.anneal.training.trainer.StepMetrics;
 import java.io.IOException;
 import java.time.Instant;
+import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.function.UnaryOperator;
@@ -31,6 +33,9 @@ public final class RunRecord {
       JsonMapper.builder().enable(SerializationFeature.INDENT_OUTPUT).build();
 
   private static final Logger LOG = LoggerFactory.getLogger(RunRecord.class);
+
+  /** Whose times are told: a record that grows with every step would cost more each time. */
+  private static final int MOST_CHECKPOINTS = 1000;
 
   private final RunFolder folder;
   private final UnaryOperator<String> masked;
@@ -80,6 +85,7 @@ public final class RunRecord {
         .put("application_id", spark.applicationId());
     record.root.set("config", request.config().resolved());
     record.root.putArray("attempts");
+    record.root.putArray("phases");
     record.root.putArray("ranks");
     record.root.putObject("totals");
     earlier.ifPresent(record::continueFrom);
@@ -94,6 +100,53 @@ public final class RunRecord {
    */
   public synchronized void model(String fingerprint) {
     root.put("model_fingerprint", fingerprint);
+  }
+
+  /**
+   * What the training is to come to.
+   *
+   * @param steps of the whole run
+   * @param adapters {@code null} where every weight trains
+   */
+  public synchronized void training(long steps, LoraLayout adapters) {
+    root.put("planned_steps", steps);
+    if (adapters != null) {
+      Vllm vllm = Vllm.of(adapters);
+      ObjectNode json = root.putObject("vllm");
+      vllm.reasonAgainst()
+          .ifPresentOrElse(
+              reason -> json.put("refuses", reason),
+              () -> json.put("max_lora_rank", vllm.maxLoraRank()));
+    }
+  }
+
+  /** Something long begins; it ends with the next, or with the attempt. */
+  public synchronized void phase(String phase) {
+    root.withArrayProperty("phases")
+        .addObject()
+        .put("phase", phase)
+        .put("began_at", Instant.now().toString());
+  }
+
+  /** Held-out prompts as the model continues them, in place of those of before. */
+  public synchronized void samples(List<Answer> samples) {
+    ArrayNode all = root.putArray("samples");
+    for (Answer sample : samples) {
+      ObjectNode json =
+          all.addObject().put("prompt", sample.prompt()).put("before", sample.before());
+      if (!sample.between().isEmpty()) {
+        ArrayNode between = json.putArray("between");
+        sample
+            .between()
+            .forEach((step, text) -> between.addObject().put("step", step).put("text", text));
+      }
+      json.put("after", sample.after());
+    }
+  }
+
+  /** A copy of it as it is now. */
+  public synchronized JsonNode snapshot() {
+    return root.deepCopy();
   }
 
   /** The configuration with what memory has decided; whoever writes next writes it. */
@@ -146,6 +199,9 @@ public final class RunRecord {
         attempts.add(kept);
       }
     }
+    if (before.path("phases") instanceof ArrayNode phases) {
+      root.set("phases", phases);
+    }
     if (before.path("checkpoints") instanceof ObjectNode checkpoints) {
       root.set("checkpoints", checkpoints);
     }
@@ -193,7 +249,14 @@ public final class RunRecord {
   /** A checkpoint is complete. */
   public void checkpoint(long step) {
     synchronized (this) {
-      root.withObjectProperty("checkpoints").put("last_complete_step", step);
+      ArrayNode completed =
+          root.withObjectProperty("checkpoints")
+              .put("last_complete_step", step)
+              .withArrayProperty("completed");
+      completed.addObject().put("step", step).put("at", Instant.now().toString());
+      if (completed.size() > MOST_CHECKPOINTS) {
+        completed.remove(0);
+      }
     }
     writeQuietly();
   }

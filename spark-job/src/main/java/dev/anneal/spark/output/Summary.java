@@ -117,6 +117,7 @@ public final class Summary {
     place(adapter ? "Adapter" : "Model", adapter ? RunFolder.ADAPTER : RunFolder.MODEL);
     place("Metrics", RunFolder.METRICS);
     place("Record", RunFolder.RECORD);
+    place("Page", RunFolder.REPORT);
     place("Data set", RunFolder.DATASET);
     out.println();
     next(adapter);

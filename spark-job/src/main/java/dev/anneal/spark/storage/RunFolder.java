@@ -43,6 +43,10 @@ public final class RunFolder implements Serializable {
   public static final String SAMPLES = "samples.json";
 
   public static final String RECORD = "run.json";
+
+  /** The page of the run. */
+  public static final String REPORT = "report.html";
+
   public static final String LOCK = "run.lock";
 
   /** Copies of data sets of the hub. */
@@ -120,7 +124,7 @@ public final class RunFolder implements Serializable {
 
   /** What else in it every command makes anew. */
   public static List<String> filesMade() {
-    return List.of(RECORD, METRICS, METRICS_SEGMENTS, SAMPLES);
+    return List.of(RECORD, METRICS, METRICS_SEGMENTS, SAMPLES, REPORT);
   }
 
   /** A location as a person writes it: a local one as a plain path. */

@@ -13,6 +13,7 @@ import dev.anneal.spark.Anneal;
 import dev.anneal.spark.BadRequestException;
 import dev.anneal.spark.LocalSpark;
 import dev.anneal.spark.RunResult;
+import dev.anneal.spark.report.HtmlPage;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
@@ -196,8 +197,7 @@ class EvaluationTest {
   @Test
   void everyCharacterOfForeignTextIsOneOfText() {
     assertThat(
-            EvaluationPage.escaped(
-                "<a href='x' on=\"y\">&amp;\u0000\u001b[31m\r\n\t\ud83d\ude00\ud83d"))
+            HtmlPage.escaped("<a href='x' on=\"y\">&amp;\u0000\u001b[31m\r\n\t\ud83d\ude00\ud83d"))
         .isEqualTo(
             "&lt;a href=&#39;x&#39; on=&quot;y&quot;&gt;&amp;amp;\ufffd\ufffd[31m&#13;\n\t\ud83d\ude00\ufffd");
   }

@@ -15,6 +15,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.function.UnaryOperator;
 import org.apache.hadoop.conf.Configuration;
@@ -82,6 +84,56 @@ class TotalsTest {
     assertThat(run.at("/checkpoints/last_complete_step").asLong()).isEqualTo(20);
     assertThat(new ObjectMapper().readTree(earlier).at("/checkpoints/last_complete_step").asLong())
         .isEqualTo(20);
+  }
+
+  @Test
+  void theRecordTellsOfPhasesAndCheckpointsAlsoOfThoseOfAKilledDriver() throws Exception {
+    RunRecord killed = new RunRecord(folder(), UnaryOperator.identity());
+    killed.phase("training");
+    killed.checkpoint(20);
+    byte[] earlier = Files.readAllBytes(dir.resolve("run.json"));
+    RunRecord record = new RunRecord(folder(), UnaryOperator.identity());
+    record.continueFrom(earlier);
+    record.phase("loading weights");
+    for (int step = 21; step <= 1025; step++) {
+      record.checkpoint(step);
+    }
+
+    JsonNode run = json();
+    assertThat(run.path("phases").valueStream().map(phase -> phase.path("phase").asText()))
+        .containsExactly("training", "loading weights");
+    assertThat(run.at("/checkpoints/completed")).as("the last thousand").hasSize(1000);
+    assertThat(run.at("/checkpoints/completed/999/step").asInt()).isEqualTo(1025);
+    assertThat(run.at("/checkpoints/completed/0/at").asText()).isNotEmpty();
+  }
+
+  private static Answer answer(Map<Long, String> continuations) {
+    return new Answer("a?", new TreeMap<>(continuations));
+  }
+
+  @Test
+  void theRecordKeepsTheLastSamplesAndWhatServesTheAdapter() throws Exception {
+    RunRecord record = new RunRecord(folder(), UnaryOperator.identity());
+    record.training(80, VllmTest.layout(40));
+    record.samples(List.of(answer(Map.of(0L, "b"))));
+    record.samples(List.of(answer(Map.of(0L, "b", 9L, "c"))));
+    record.succeeded();
+    assertThat(json().path("samples").toString())
+        .isEqualTo("[{\"prompt\":\"a?\",\"before\":\"b\",\"after\":\"c\"}]");
+    record = new RunRecord(folder(), UnaryOperator.identity());
+    record.training(80, VllmTest.layout(40));
+    record.samples(List.of(answer(Map.of(0L, "b", 3L, "d", 6L, "e", 9L, "c"))));
+    record.succeeded();
+    assertThat(json().at("/samples/0/between").toString())
+        .isEqualTo("[{\"step\":3,\"text\":\"d\"},{\"step\":6,\"text\":\"e\"}]");
+    assertThat(json().at("/samples/0/after").asText()).isEqualTo("c");
+    assertThat(json().path("planned_steps").asInt()).isEqualTo(80);
+    assertThat(json().at("/vllm/max_lora_rank").asInt()).isEqualTo(64);
+
+    record = new RunRecord(folder(), UnaryOperator.identity());
+    record.training(80, VllmTest.layout(513));
+    record.succeeded();
+    assertThat(json().at("/vllm/refuses").asText()).contains("up to rank 512");
   }
 
   @Test

@@ -48,10 +48,18 @@ class VllmTest {
 
   /** Alpha is the rank, so that the scale is 1. */
   private static Vllm vllm(int r, Map<String, Integer> ranks, Map<String, Double> alphas) {
+    return Vllm.of(layout(r, ranks, alphas));
+  }
+
+  /** Adapters of one rank. */
+  static LoraLayout layout(int r) {
+    return layout(r, Map.of(), Map.of());
+  }
+
+  private static LoraLayout layout(int r, Map<String, Integer> ranks, Map<String, Double> alphas) {
     TargetModules targets = TargetModules.named(List.of("q_proj", "k_proj"));
-    return Vllm.of(
-        LoraLayout.of(
-            new LoraSpec(r, r, 0, false, targets, ranks, alphas),
-            LlamaConfig.named("llama3.1-8b").withLayers(2)));
+    return LoraLayout.of(
+        new LoraSpec(r, r, 0, false, targets, ranks, alphas),
+        LlamaConfig.named("llama3.1-8b").withLayers(2));
   }
 }
