@@ -30,7 +30,8 @@ public record AnnealConfig(
     Checkpoint checkpoint,
     Evaluation evaluation,
     Cluster cluster,
-    Output output)
+    Output output,
+    Tracking tracking)
     implements Serializable {
 
   /** The same with another place of the model. */
@@ -48,7 +49,8 @@ public record AnnealConfig(
         checkpoint,
         evaluation,
         cluster,
-        output);
+        output,
+        tracking);
   }
 
   /** In what numbers weights are stored or computed. */
@@ -264,6 +266,25 @@ public record AnnealConfig(
    * @param path folder that everything goes into
    */
   public record Output(String path) implements Serializable {}
+
+  /**
+   * Who else keeps what a run measures.
+   *
+   * @param mlflowUri of the tracking server; {@code null}: as the environment says
+   * @param mlflowExperiment its name; {@code null}: as the environment says
+   * @param mlflowRunName {@code null}: the last name of the output folder
+   * @param mlflowRegisteredModel gets a new version; {@code null}: none
+   * @param mlflowArtifacts whether the adapter is uploaded
+   * @param tensorboard whether event files are written
+   */
+  public record Tracking(
+      String mlflowUri,
+      String mlflowExperiment,
+      String mlflowRunName,
+      String mlflowRegisteredModel,
+      boolean mlflowArtifacts,
+      boolean tensorboard)
+      implements Serializable {}
 
   /** The same as a tree, as {@code run.json} shows it. */
   public ObjectNode resolved() {

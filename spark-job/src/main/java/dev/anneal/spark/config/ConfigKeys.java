@@ -225,7 +225,27 @@ final class ConfigKeys {
           key("cluster.attempts", "training is begun so often without a new checkpoint")
               .is(wholeNumber(1, MAX_INT))
               .byDefault(3),
-          key("output.path", "data set, checkpoints, adapter, metrics.jsonl, run.json").location());
+          key("output.path", "data set, checkpoints, adapter, metrics.jsonl, run.json").location(),
+          key(
+                  "tracking.mlflow_uri",
+                  "MLflow's server: http(s) or databricks; null: as MLFLOW_TRACKING_URI says; none: not at all")
+              .is(text())
+              .noneByDefault(),
+          key("tracking.mlflow_experiment", "its name; null: as MLflow's variables say")
+              .is(text())
+              .noneByDefault(),
+          key("tracking.mlflow_run_name", "null: the last name of output.path")
+              .is(text())
+              .noneByDefault(),
+          key("tracking.mlflow_registered_model", "a new version of it is the adapter")
+              .is(text())
+              .noneByDefault(),
+          key("tracking.mlflow_artifacts", "the adapter goes to MLflow's artifacts")
+              .is(bool())
+              .byDefault(true),
+          key("tracking.tensorboard", "event files in tensorboard/ of the output folder")
+              .is(bool())
+              .byDefault(false));
 
   private ConfigKeys() {}
 

@@ -28,6 +28,9 @@ import dev.anneal.spark.session.RunSession;
 import dev.anneal.spark.storage.RunFolder;
 import dev.anneal.spark.storage.StoreRefusal;
 import dev.anneal.spark.storage.TokenizerCopy;
+import dev.anneal.spark.tracking.RunEnd;
+import dev.anneal.spark.tracking.TrackedRun;
+import dev.anneal.spark.tracking.Tracking;
 import dev.anneal.spark.train.Batches;
 import dev.anneal.training.InvalidModelException;
 import dev.anneal.training.trainer.TrainingSpec;
@@ -57,6 +60,7 @@ public final class Run {
   private final ProgressDisplay display;
   private final Instant start = Instant.now();
   private volatile TrainingStage training;
+  private volatile Tracking tracking;
 
   /**
    * What came of it, beside what lies in the output folder.
@@ -94,6 +98,7 @@ public final class Run {
    */
   public static Result execute(Request request, RunSession session, PrintWriter out) {
     try (BackgroundWriter background = new BackgroundWriter(out)) {
+      Tracking.check(request.config());
       Preflight.checkBeforeModel(request, session.conf(), session.hadoop());
       Request located = HubModel.located(request, session, new PrintWriter(background));
       Plan checked = Preflight.check(located, session.conf(), session.hadoop());
@@ -173,7 +178,9 @@ public final class Run {
     Interruption interruption =
         new Interruption(
             () -> {
-              record.failedQuietly(leaveInGoodOrder());
+              String sentence = leaveInGoodOrder();
+              record.failedQuietly(sentence);
+              ended(RunEnd.State.INTERRUPTED, sentence);
               held.close();
               // in order, where Spark's own hooks would run all at once
               session.close();
@@ -181,16 +188,34 @@ public final class Run {
     try (interruption) {
       Result result = work.run();
       record.succeeded();
+      ended(RunEnd.State.SUCCEEDED, null);
       return result;
     } catch (Throwable e) {
       if (interruption.isUnderWay()) {
         throw new JobFailedException(JobFailedException.INTERRUPTED, e);
       }
       if (held.loss().isPresent()) {
+        abandoned();
         throw new JobFailedException(held.loss().get(), e);
       }
       record.failedQuietly(sentence(e));
+      ended(RunEnd.State.FAILED, sentence(e));
       throw e;
+    }
+  }
+
+  /** Tells everybody who keeps the run or waits for it. */
+  private void ended(RunEnd.State state, String error) {
+    Tracking kept = tracking;
+    if (kept != null) {
+      kept.end(new RunEnd(state, redaction.mask(error)));
+    }
+  }
+
+  private void abandoned() {
+    Tracking kept = tracking;
+    if (kept != null) {
+      kept.abandon();
     }
   }
 
@@ -263,7 +288,20 @@ public final class Run {
                         earlier.checkpoints(),
                         display::line))
             .orElse(List.of());
-    training = new TrainingStage(spark.sparkContext(), plan, runId, steps, display, record, held);
+    TrackedRun tracked =
+        new TrackedRun(
+            request,
+            plan.folder(),
+            plan.model(),
+            steps,
+            dataset,
+            spark.version(),
+            spark.sparkContext().applicationId(),
+            redaction::mask);
+    tracking = new Tracking(tracked, display::line);
+    training =
+        new TrainingStage(
+            spark.sparkContext(), plan, runId, steps, display, record, held, tracking);
     held.requireHeld();
     return training.run(identity, found);
   }

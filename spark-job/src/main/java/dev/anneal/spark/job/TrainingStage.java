@@ -23,6 +23,7 @@ import dev.anneal.spark.progress.ExecutorLogs;
 import dev.anneal.spark.progress.FailureLog;
 import dev.anneal.spark.progress.ProgressDisplay;
 import dev.anneal.spark.storage.RunFolder;
+import dev.anneal.spark.tracking.Tracking;
 import dev.anneal.spark.train.Attempt;
 import dev.anneal.training.io.WrittenFile;
 import java.io.IOException;
@@ -55,6 +56,7 @@ final class TrainingStage {
   private final ProgressDisplay display;
   private final RunRecord record;
   private final LeasedFolder held;
+  private final Tracking tracking;
   private final Outcome outcome = new Outcome();
   private final Set<String> replaced = new HashSet<>();
   private final CountDownLatch ended = new CountDownLatch(1);
@@ -71,7 +73,8 @@ final class TrainingStage {
       long steps,
       ProgressDisplay display,
       RunRecord record,
-      LeasedFolder held) {
+      LeasedFolder held,
+      Tracking tracking) {
     this.spark = spark;
     this.plan = plan;
     this.runId = runId;
@@ -79,6 +82,7 @@ final class TrainingStage {
     this.display = display;
     this.record = record;
     this.held = held;
+    this.tracking = tracking;
   }
 
   /**
@@ -91,6 +95,7 @@ final class TrainingStage {
   Outcome run(SortedMap<String, String> identity, List<StoredCheckpoint> found) throws IOException {
     announce(found);
     MetricsLog log = restore(found);
+    tracking.begin(log);
     try (DriverChannel channel = DriverChannel.open(spark, runId);
         MetricsFile metrics = MetricsFile.open(plan.folder(), log);
         CheckpointCommitter checkpoints =
@@ -202,7 +207,7 @@ final class TrainingStage {
               pulse::explaining,
               networkTimeout(),
               replaced);
-      RunMonitor monitor = new RunMonitor(steps, display, metrics, record, failures, outcome);
+      RunMonitor monitor = new RunMonitor(steps, display, metrics, record, failures, outcome, tracking);
       Decommissions decommissions =
           new Decommissions(
               executor -> Executors.isBeingDecommissioned(spark, executor), display::line);
@@ -242,6 +247,7 @@ final class TrainingStage {
 
   private void again(String cause, End end, int inVain, MetricsFile metrics, long step) {
     metrics.rewind(step);
+    tracking.rewound(step);
     outcome.rewind(metrics.log());
     record.rewind(metrics.log());
     if (end instanceof End.Failed failed) {

@@ -3,6 +3,7 @@ package dev.anneal.spark.output;
 import dev.anneal.spark.progress.FailureLog;
 import dev.anneal.spark.progress.ProgressDisplay;
 import dev.anneal.spark.progress.RankEvent;
+import dev.anneal.spark.tracking.Tracking;
 import java.time.Duration;
 import java.util.function.Consumer;
 
@@ -14,6 +15,7 @@ public final class RunMonitor implements Consumer<RankEvent> {
   private final RunRecord record;
   private final FailureLog failures;
   private final Outcome outcome;
+  private final Tracking tracking;
 
   public RunMonitor(
       long totalSteps,
@@ -21,13 +23,15 @@ public final class RunMonitor implements Consumer<RankEvent> {
       MetricsFile metrics,
       RunRecord record,
       FailureLog failures,
-      Outcome outcome) {
+      Outcome outcome,
+      Tracking tracking) {
     this.totalSteps = totalSteps;
     this.display = display;
     this.metrics = metrics;
     this.record = record;
     this.failures = failures;
     this.outcome = outcome;
+    this.tracking = tracking;
   }
 
   @Override
@@ -61,6 +65,7 @@ public final class RunMonitor implements Consumer<RankEvent> {
     } else if (event instanceof RankEvent.Failed failed) {
       failures.failed(failed);
     }
+    tracking.accept(event);
   }
 
   /** An executor ends in the same way when it hears nothing of the driver. */

@@ -1,0 +1,113 @@
+package dev.anneal.spark.tracking;
+
+import dev.anneal.spark.BadRequestException;
+import dev.anneal.spark.config.AnnealConfig;
+import dev.anneal.spark.output.MetricsLog;
+import dev.anneal.spark.progress.RankEvent;
+import dev.anneal.spark.tracking.mlflow.MlflowSettings;
+import dev.anneal.spark.tracking.mlflow.MlflowTracker;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.Consumer;
+
+/**
+ * Everybody who keeps what a run measures. Only remembers when something was measured; all else is
+ * done by threads of its own.
+ */
+public final class Tracking {
+  private static final Duration MLFLOW_INTERVAL = Duration.ofSeconds(5);
+
+  /** Of a run that has come to its end; the upload of an adapter has longer. */
+  private static final Duration LAST_UPDATE = Duration.ofSeconds(30);
+
+  private static final Duration UPLOAD = Duration.ofMinutes(30);
+
+  /** Of a process that is told to end: what is left of half a minute. */
+  private static final Duration INTERRUPTED = Duration.ofSeconds(2);
+
+  private final TrackedRun run;
+  private final Consumer<String> say;
+  private final List<Tracker> trackers = new ArrayList<>();
+  private final List<TrackerThread> threads = new ArrayList<>();
+  private volatile Measurements measurements;
+  private boolean over;
+
+  /**
+   * @param say told of what somebody should know, a sentence each
+   */
+  public Tracking(TrackedRun run, Consumer<String> say) {
+    this.run = run;
+    this.say = say;
+  }
+
+  /**
+   * Whether what is asked for can be done, as far as that is known without asking anybody.
+   *
+   * @throws BadRequestException if it cannot
+   */
+  public static void check(AnnealConfig config) {
+    MlflowSettings.of(config.tracking(), String.valueOf(config.output().path()), System::getenv);
+  }
+
+  /**
+   * Begins.
+   *
+   * @param log of the run, with what an earlier process has measured
+   */
+  public synchronized void begin(MetricsLog log) {
+    if (over) {
+      return;
+    }
+    AnnealConfig config = run.request().config();
+    Measurements measured = new Measurements(log, System::currentTimeMillis);
+    MlflowSettings.of(config.tracking(), config.output().path(), System::getenv)
+        .ifPresent(
+            settings ->
+                start(new MlflowTracker(settings, run, measured, say), MLFLOW_INTERVAL));
+    measurements = measured;
+  }
+
+  private void start(Tracker tracker, Duration interval) {
+    trackers.add(tracker);
+    threads.add(new TrackerThread(tracker, interval, say));
+  }
+
+  /** Something was measured, and the log has it. */
+  public void accept(RankEvent event) {
+    Measurements measured = measurements;
+    if (measured == null) {
+      return;
+    }
+    if (event instanceof RankEvent.Step step) {
+      measured.step(step.metrics().step());
+    } else if (event instanceof RankEvent.Evaluation evaluation) {
+      measured.evaluation(evaluation.step());
+    }
+  }
+
+  /** The run goes on from an earlier step; the log has forgotten what came after it. */
+  public synchronized void rewound(long step) {
+    trackers.forEach(tracker -> tracker.rewound(step));
+  }
+
+  /** The run is over: waits until everybody knows, though not for ever. */
+  public synchronized void end(RunEnd end) {
+    if (over) {
+      return;
+    }
+    over = true;
+    threads.forEach(thread -> thread.end(end));
+    long now = System.nanoTime();
+    boolean interrupted = end.state() == RunEnd.State.INTERRUPTED;
+    long deadline = now + (interrupted ? INTERRUPTED : LAST_UPDATE).toNanos();
+    long longer = interrupted ? deadline : now + UPLOAD.toNanos();
+    threads.forEach(thread -> thread.await(deadline, longer));
+  }
+
+  /** The folder is another process's now, and so is the run. */
+  public synchronized void abandon() {
+    over = true;
+    threads.forEach(TrackerThread::abandon);
+  }
+}
