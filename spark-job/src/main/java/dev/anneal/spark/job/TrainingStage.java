@@ -207,7 +207,8 @@ final class TrainingStage {
               pulse::explaining,
               networkTimeout(),
               replaced);
-      RunMonitor monitor = new RunMonitor(steps, display, metrics, record, failures, outcome, tracking);
+      RunMonitor monitor =
+          new RunMonitor(steps, display, metrics, record, failures, outcome, tracking);
       Decommissions decommissions =
           new Decommissions(
               executor -> Executors.isBeingDecommissioned(spark, executor), display::line);
@@ -356,6 +357,7 @@ final class TrainingStage {
     public void completed(StoredCheckpoint checkpoint) {
       lastCheckpoint = checkpoint.step();
       record.checkpoint(checkpoint.step());
+      tracking.checkpoint(checkpoint.step());
       metrics.flush();
     }
 

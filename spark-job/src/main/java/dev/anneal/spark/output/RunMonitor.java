@@ -36,6 +36,8 @@ public final class RunMonitor implements Consumer<RankEvent> {
 
   @Override
   public void accept(RankEvent event) {
+    // before the log has it, which others read
+    tracking.accept(event);
     // instanceof and not a switch over the sealed type: that is Java 21
     if (event instanceof RankEvent.Started started) {
       failures.started(started);
@@ -65,7 +67,6 @@ public final class RunMonitor implements Consumer<RankEvent> {
     } else if (event instanceof RankEvent.Failed failed) {
       failures.failed(failed);
     }
-    tracking.accept(event);
   }
 
   /** An executor ends in the same way when it hears nothing of the driver. */

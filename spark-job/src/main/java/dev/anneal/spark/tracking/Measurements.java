@@ -14,6 +14,7 @@ public final class Measurements {
 
   private final MetricsLog log;
   private final LongSupplier clock;
+  private final long begun;
   private final Map<Long, Long> evaluations = new HashMap<>();
   // by step; 0 where nobody knows
   private long[] steps = new long[FIRST_STEPS];
@@ -24,6 +25,7 @@ public final class Measurements {
   public Measurements(MetricsLog log, LongSupplier clock) {
     this.log = log;
     this.clock = clock;
+    this.begun = log.lastStep();
   }
 
   /** A step is measured now. */
@@ -49,6 +51,10 @@ public final class Measurements {
 
   /** Takes over when a line of an earlier process was measured. */
   public synchronized void restore(long step, boolean evaluation, long millis) {
+    if (step > begun) {
+      // it is measured again
+      return;
+    }
     if (evaluation) {
       evaluations.put(step, millis);
     } else {

@@ -6,6 +6,7 @@ import dev.anneal.spark.output.MetricsLog;
 import dev.anneal.spark.progress.RankEvent;
 import dev.anneal.spark.tracking.mlflow.MlflowSettings;
 import dev.anneal.spark.tracking.mlflow.MlflowTracker;
+import dev.anneal.spark.tracking.tensorboard.TensorBoardTracker;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -16,6 +17,7 @@ import java.util.function.Consumer;
  * done by threads of its own.
  */
 public final class Tracking {
+  private static final Duration TENSORBOARD_INTERVAL = Duration.ofSeconds(1);
   private static final Duration MLFLOW_INTERVAL = Duration.ofSeconds(5);
 
   /** Of a run that has come to its end; the upload of an adapter has longer. */
@@ -31,6 +33,7 @@ public final class Tracking {
   private final List<Tracker> trackers = new ArrayList<>();
   private final List<TrackerThread> threads = new ArrayList<>();
   private volatile Measurements measurements;
+  private volatile RunGauges gauges;
   private boolean over;
 
   /**
@@ -63,8 +66,11 @@ public final class Tracking {
     Measurements measured = new Measurements(log, System::currentTimeMillis);
     MlflowSettings.of(config.tracking(), config.output().path(), System::getenv)
         .ifPresent(
-            settings ->
-                start(new MlflowTracker(settings, run, measured, say), MLFLOW_INTERVAL));
+            settings -> start(new MlflowTracker(settings, run, measured, say), MLFLOW_INTERVAL));
+    if (config.tracking().tensorboard()) {
+      start(new TensorBoardTracker(run, measured), TENSORBOARD_INTERVAL);
+    }
+    gauges = new RunGauges(run.steps(), System::nanoTime).register();
     measurements = measured;
   }
 
@@ -73,17 +79,23 @@ public final class Tracking {
     threads.add(new TrackerThread(tracker, interval, say));
   }
 
-  /** Something was measured, and the log has it. */
+  /** Something was measured, and the log is about to have it. */
   public void accept(RankEvent event) {
     Measurements measured = measurements;
     if (measured == null) {
       return;
     }
+    gauges.accept(event);
     if (event instanceof RankEvent.Step step) {
       measured.step(step.metrics().step());
     } else if (event instanceof RankEvent.Evaluation evaluation) {
       measured.evaluation(evaluation.step());
     }
+  }
+
+  /** A checkpoint is complete. */
+  public void checkpoint(long step) {
+    gauges.checkpoint(step);
   }
 
   /** The run goes on from an earlier step; the log has forgotten what came after it. */
@@ -97,6 +109,7 @@ public final class Tracking {
       return;
     }
     over = true;
+    closeGauges();
     threads.forEach(thread -> thread.end(end));
     long now = System.nanoTime();
     boolean interrupted = end.state() == RunEnd.State.INTERRUPTED;
@@ -108,6 +121,13 @@ public final class Tracking {
   /** The folder is another process's now, and so is the run. */
   public synchronized void abandon() {
     over = true;
+    closeGauges();
     threads.forEach(TrackerThread::abandon);
+  }
+
+  private void closeGauges() {
+    if (gauges != null) {
+      gauges.close();
+    }
   }
 }

@@ -13,8 +13,8 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * MLflow and TensorBoard as PyPI has them, in {@code target/tracking-venv}, where they are installed
- * at the first call: about 1 GB.
+ * MLflow and TensorBoard as PyPI has them, in {@code target/tracking-venv}, where they are
+ * installed at the first call: about 1 GB.
  */
 final class Python {
   private static final Path VENV = Path.of("target", "tracking-venv");

@@ -33,7 +33,8 @@ class TrackedRunTest {
   @Test
   void isInMlflowWithItsCurvesAndItsAdapter() throws Exception {
     try (MlflowDouble server = new MlflowDouble()) {
-      train(Map.of("tracking.mlflow_uri", server.uri()));
+      train(Map.of("tracking.mlflow_uri", server.uri(), "tracking.tensorboard", true));
+      assertThat(dir.resolve("out/tensorboard")).isDirectoryContaining("glob:**tfevents*.anneal");
       assertThat(server.run().status()).isEqualTo("FINISHED");
       assertThat(server.run().steps("loss"))
           .isEqualTo(LongStream.rangeClosed(1, STEPS).boxed().toList());
@@ -70,10 +71,14 @@ class TrackedRunTest {
     Map<String, Object> config =
         new HashMap<>(
             Map.of(
-                "output.path", dir.resolve("out").toString(),
-                "training.max_steps", STEPS,
-                "cluster.nodes", 1,
-                "lora.target_modules", List.of("q_proj", "v_proj")));
+                "output.path",
+                dir.resolve("out").toString(),
+                "training.max_steps",
+                STEPS,
+                "cluster.nodes",
+                1,
+                "lora.target_modules",
+                List.of("q_proj", "v_proj")));
     config.putAll(sets);
     try (SparkSession spark = LocalSpark.session(1)) {
       Anneal.on(spark)

@@ -30,7 +30,8 @@ class TrackerThreadTest {
     tracker.failures = Integer.MAX_VALUE;
     TrackerThread thread = new TrackerThread(tracker, INTERVAL, said::add);
     assertThat(tracker.awaitCalls(4)).isTrue();
-    assertThat(said).containsExactly("It cannot be reached now (away): the run goes on, and tries again.");
+    assertThat(said)
+        .containsExactly("It cannot be reached now (away): the run goes on, and tries again.");
     tracker.failures = 0;
     end(thread, Duration.ofSeconds(10));
     assertThat(tracker.calls).endsWith("end SUCCEEDED");

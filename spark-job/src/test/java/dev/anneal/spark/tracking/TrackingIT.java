@@ -7,11 +7,13 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.anneal.spark.ServerProcess;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.lang.management.ManagementFactory;
 import java.net.InetAddress;
 import java.net.Socket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
@@ -32,10 +34,9 @@ class TrackingIT {
   private static final int STEPS = 60;
   private static final int KILLED_AFTER = 25;
 
-  /** The server's own for its first user. */
+  private static final String PASSWORD = "of-this-test-alone";
   private static final Map<String, String> LOGIN =
-      Map.of(
-          "MLFLOW_TRACKING_USERNAME", "admin", "MLFLOW_TRACKING_PASSWORD", "password1234");
+      Map.of("MLFLOW_TRACKING_USERNAME", "admin", "MLFLOW_TRACKING_PASSWORD", PASSWORD);
 
   @TempDir Path dir;
   private final List<Process> started = new ArrayList<>();
@@ -57,7 +58,8 @@ class TrackingIT {
       "checkpoint.every_steps=10",
       "tracking.mlflow_uri=" + server,
       "tracking.mlflow_experiment=kept",
-      "tracking.mlflow_registered_model=tiny-tuned"
+      "tracking.mlflow_registered_model=tiny-tuned",
+      "tracking.tensorboard=true"
     };
     Process first = train("first.txt", sets);
     awaitLines(first, KILLED_AFTER);
@@ -90,6 +92,27 @@ class TrackingIT {
     assertThat(kept.path("versions").get(0).get(1)).isEqualTo(run.path("id"));
     assertThat(kept.path("adapter").toString())
         .contains("adapter_config.json", "adapter_model.safetensors");
+    assertInTensorBoard();
+  }
+
+  private void assertInTensorBoard() throws Exception {
+    JsonNode read =
+        Python.script("read_tensorboard.py", Map.of(), dir.resolve("out/tensorboard").toString());
+    assertThat(read.path("files")).hasSize(1);
+    List<Double> losses = new ArrayList<>();
+    List<Long> steps = new ArrayList<>();
+    List<Double> times = new ArrayList<>();
+    for (JsonNode point : read.path("scalars").path("loss")) {
+      steps.add(point.get(0).asLong());
+      losses.add(point.get(1).asDouble());
+      times.add(point.get(2).asDouble());
+    }
+    assertThat(steps).isEqualTo(LongStream.rangeClosed(1, STEPS).boxed().toList());
+    // its numbers have 32 bits
+    assertThat(losses).isEqualTo(losses().stream().map(x -> (double) x.floatValue()).toList());
+    assertThat(times).isSorted().doesNotHaveDuplicates();
+    assertThat(read.path("scalars").path("eval_loss")).hasSize(2);
+    assertThat(read.path("configuration").asText()).contains("| lora.r | 16 |");
   }
 
   private String startServer() throws Exception {
@@ -106,6 +129,7 @@ class TrackingIT {
             "--backend-store-uri=sqlite:///" + mlflow.resolve("mlflow.db"),
             "--artifacts-destination=" + mlflow.resolve("artifacts"));
     builder.environment().put("MLFLOW_FLASK_SERVER_SECRET_KEY", "of-a-test");
+    builder.environment().put("MLFLOW_AUTH_ADMIN_PASSWORD", PASSWORD);
     builder.directory(mlflow.toFile());
     builder.redirectErrorStream(true).redirectOutput(dir.resolve("server.txt").toFile());
     Process process = builder.start();
@@ -131,7 +155,7 @@ class TrackingIT {
     command.add(Path.of(System.getProperty("java.home"), "bin/java").toString());
     // what Spark asks for of a JVM, as this one has it
     command.addAll(
-        java.lang.management.ManagementFactory.getRuntimeMXBean().getInputArguments().stream()
+        ManagementFactory.getRuntimeMXBean().getInputArguments().stream()
             .filter(arg -> arg.startsWith("--add-opens") || arg.startsWith("-Xmx"))
             .toList());
     command.add("-Danneal.home=" + System.getProperty("anneal.home"));
@@ -194,7 +218,7 @@ class TrackingIT {
   }
 
   private static Map<String, String> with(Map<String, String> map, String key, String value) {
-    Map<String, String> all = new java.util.HashMap<>(map);
+    Map<String, String> all = new HashMap<>(map);
     all.put(key, value);
     return all;
   }

@@ -65,7 +65,8 @@ final class Artifacts {
     } else if (NOT_OURS.contains(scheme)) {
       throw new IOException("artifacts at %s: cannot be written from here".formatted(root));
     } else {
-      String place = scheme.equals("s3") ? root.toString().replaceFirst("^s3:", "s3a:") : root.toString();
+      String place =
+          scheme.equals("s3") ? root.toString().replaceFirst("^s3:", "s3a:") : root.toString();
       String target = root.getScheme() == null ? "file:" + place : place;
       folder
           .storage()

@@ -14,7 +14,8 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * A run of MLflow's: begun, or gone on with where {@code mlflow.json} in the output folder names it.
+ * A run of MLflow's: begun, or gone on with where {@code mlflow.json} in the output folder names
+ * it.
  */
 final class MlflowRun {
   private static final int MOST_PARAMETERS = 100;
@@ -196,8 +197,7 @@ final class MlflowRun {
    * @param endMillis 0: it has no end yet
    */
   void update(String status, long endMillis) throws IOException, InterruptedException {
-    ObjectNode body =
-        MlflowServer.JSON.createObjectNode().put("run_id", id).put("status", status);
+    ObjectNode body = MlflowServer.JSON.createObjectNode().put("run_id", id).put("status", status);
     if (endMillis > 0) {
       body.put("end_time", endMillis);
     }

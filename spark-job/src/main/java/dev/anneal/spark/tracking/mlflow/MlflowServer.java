@@ -136,8 +136,7 @@ final class MlflowServer {
   }
 
   private HttpRequest.Builder request(String path, Duration timeout) {
-    HttpRequest.Builder request =
-        HttpRequest.newBuilder(URI.create(root + path)).timeout(timeout);
+    HttpRequest.Builder request = HttpRequest.newBuilder(URI.create(root + path)).timeout(timeout);
     return authorization == null ? request : request.header("Authorization", authorization);
   }
 

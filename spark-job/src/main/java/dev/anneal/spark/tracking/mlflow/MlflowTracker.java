@@ -161,9 +161,7 @@ public final class MlflowTracker implements Tracker {
       }
     }
     String source =
-        settings.artifacts()
-            ? opened.artifactUri() + "/" + result
-            : run.folder().child(result);
+        settings.artifacts() ? opened.artifactUri() + "/" + result : run.folder().child(result);
     ObjectNode version =
         MlflowServer.JSON
             .createObjectNode()
@@ -171,10 +169,7 @@ public final class MlflowTracker implements Tracker {
             .put("source", source)
             .put("run_id", opened.id());
     String number =
-        server
-            .post("model-versions/create", version)
-            .at("/model_version/version")
-            .asText();
+        server.post("model-versions/create", version).at("/model_version/version").asText();
     say.accept("MLflow: %s version %s".formatted(name, number));
   }
 }

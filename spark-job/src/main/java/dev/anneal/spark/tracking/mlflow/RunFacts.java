@@ -56,7 +56,8 @@ final class RunFacts {
   /** Who made it, with what. */
   static Map<String, String> tags(TrackedRun run) {
     Map<String, String> tags = new LinkedHashMap<>();
-    tags.put("mlflow.source.name", "anneal " + run.request().command().name().toLowerCase(Locale.ROOT));
+    tags.put(
+        "mlflow.source.name", "anneal " + run.request().command().name().toLowerCase(Locale.ROOT));
     tags.put("mlflow.source.type", "JOB");
     tags.put("mlflow.user", System.getProperty("user.name"));
     tags.put("anneal.version", AnnealVersion.anneal());
@@ -93,8 +94,6 @@ final class RunFacts {
   }
 
   private static String cut(String text, int longest) {
-    return text.length() <= longest
-        ? text
-        : text.substring(0, longest - CUT.length()) + CUT;
+    return text.length() <= longest ? text : text.substring(0, longest - CUT.length()) + CUT;
   }
 }

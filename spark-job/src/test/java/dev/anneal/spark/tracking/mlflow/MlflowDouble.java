@@ -182,7 +182,10 @@ public final class MlflowDouble implements AutoCloseable {
               path.replaceFirst("^/api/2.0/mlflow/", ""),
               body.length == 0 ? JSON.createObjectNode() : JSON.readTree(body),
               exchange.getRequestURI().getRawQuery());
-      lost = losesAnAnswer && path.endsWith("log-batch") && new String(body, UTF_8).contains("metrics");
+      lost =
+          losesAnAnswer
+              && path.endsWith("log-batch")
+              && new String(body, UTF_8).contains("metrics");
       losesAnAnswer &= !lost;
     }
     if (lost) {
@@ -208,8 +211,7 @@ public final class MlflowDouble implements AutoCloseable {
             JSON.createObjectNode()
                 .put("experiment_id", experiments.get(body.path("name").asText())));
       case "runs/create":
-        KeptRun made =
-            new KeptRun("run" + (runs.size() + 1), body.path("experiment_id").asText());
+        KeptRun made = new KeptRun("run" + (runs.size() + 1), body.path("experiment_id").asText());
         runs.put(made.id, made);
         body.path("tags")
             .forEach(tag -> made.tags.put(tag.path("key").asText(), tag.path("value").asText()));
@@ -237,7 +239,8 @@ public final class MlflowDouble implements AutoCloseable {
   }
 
   private static Answer logged(KeptRun run, JsonNode body) {
-    if (body.path("metrics").size() > MOST_METRICS || body.path("params").size() > MOST_PARAMETERS) {
+    if (body.path("metrics").size() > MOST_METRICS
+        || body.path("params").size() > MOST_PARAMETERS) {
       return new Answer(400, error("INVALID_PARAMETER_VALUE", "too many"));
     }
     for (JsonNode parameter : body.path("params")) {

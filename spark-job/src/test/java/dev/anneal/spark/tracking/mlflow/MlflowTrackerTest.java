@@ -170,7 +170,9 @@ class MlflowTrackerTest {
     Files.delete(output.resolve("mlflow.json"));
     new MlflowTracker(settings("mine", null), run(), measurements(), said::add).update();
     assertThat(server.experiments()).containsEntry("mine", "1");
-    assertThat(server.runs()).extracting(MlflowDouble.KeptRun::experiment).containsExactly("1", "1");
+    assertThat(server.runs())
+        .extracting(MlflowDouble.KeptRun::experiment)
+        .containsExactly("1", "1");
     assertThat(Collections.frequency(server.asked(), "POST /api/2.0/mlflow/experiments/create"))
         .isEqualTo(1);
   }
