@@ -10,7 +10,9 @@ import java.io.Serializable;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.SortedMap;
+import java.util.stream.Stream;
 
 /**
  * Everything that a run is told, checked and with its defaults filled in: a record for each section
@@ -31,7 +33,8 @@ public record AnnealConfig(
     Evaluation evaluation,
     Cluster cluster,
     Output output,
-    Tracking tracking)
+    Tracking tracking,
+    Webhooks webhooks)
     implements Serializable {
 
   /** The same with another place of the model. */
@@ -50,7 +53,28 @@ public record AnnealConfig(
         evaluation,
         cluster,
         output,
-        tracking);
+        tracking,
+        webhooks);
+  }
+
+  /** The same without what only the driver is to know. */
+  public AnnealConfig withoutSecrets() {
+    return new AnnealConfig(
+        model,
+        data,
+        lora,
+        baseWeights,
+        compute,
+        activations,
+        training,
+        optimizer,
+        schedule,
+        checkpoint,
+        evaluation,
+        cluster,
+        output,
+        tracking,
+        new Webhooks(null, null, webhooks.format()));
   }
 
   /** In what numbers weights are stored or computed. */
@@ -286,7 +310,36 @@ public record AnnealConfig(
       boolean tensorboard)
       implements Serializable {}
 
-  /** The same as a tree, as {@code run.json} shows it. */
+  /** In what form a webhook is told. */
+  public enum WebhookFormat {
+    /** Slack's where Slack listens, else JSON. */
+    AUTO,
+    JSON,
+    SLACK
+  }
+
+  /**
+   * Who is told how a run has ended. An address is a secret: whoever has it can write there.
+   *
+   * @param onSuccess {@code null}: nobody
+   * @param onFailure {@code null}: nobody
+   */
+  public record Webhooks(String onSuccess, String onFailure, WebhookFormat format)
+      implements Serializable {
+
+    /** Those addresses that there are. */
+    public List<String> addresses() {
+      return Stream.of(onSuccess, onFailure).filter(Objects::nonNull).toList();
+    }
+
+    /** Without the addresses. */
+    @Override
+    public String toString() {
+      return "%s webhooks".formatted(addresses().size());
+    }
+  }
+
+  /** The same as a tree, as {@code run.json} shows it: without what is secret. */
   public ObjectNode resolved() {
     return ConfigMapper.toTree(this);
   }

@@ -16,6 +16,7 @@ import static dev.anneal.spark.config.Rule.regularExpression;
 import static dev.anneal.spark.config.Rule.share;
 import static dev.anneal.spark.config.Rule.shareBelowOne;
 import static dev.anneal.spark.config.Rule.text;
+import static dev.anneal.spark.config.Rule.webAddress;
 import static dev.anneal.spark.config.Rule.wholeNumber;
 
 import com.fasterxml.jackson.databind.JsonNode;
@@ -245,7 +246,16 @@ final class ConfigKeys {
               .byDefault(true),
           key("tracking.tensorboard", "event files in tensorboard/ of the output folder")
               .is(bool())
-              .byDefault(false));
+              .byDefault(false),
+          key("webhooks.on_success", "told when a run has succeeded; a secret, as in ${MY_HOOK}")
+              .is(webAddress())
+              .secret(),
+          key("webhooks.on_failure", "told when a run has failed or was told to end; a secret")
+              .is(webAddress())
+              .secret(),
+          key("webhooks.format", "auto: slack where Slack listens, else json")
+              .is(oneOf("auto", "json", "slack"))
+              .byDefault("auto"));
 
   private ConfigKeys() {}
 

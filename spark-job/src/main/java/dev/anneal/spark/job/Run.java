@@ -14,6 +14,8 @@ import dev.anneal.spark.checkpoint.RunIdentity;
 import dev.anneal.spark.checkpoint.StoredCheckpoint;
 import dev.anneal.spark.cluster.Slots;
 import dev.anneal.spark.fetch.HubModel;
+import dev.anneal.spark.notify.Notice;
+import dev.anneal.spark.notify.Webhooks;
 import dev.anneal.spark.output.Answer;
 import dev.anneal.spark.output.Outcome;
 import dev.anneal.spark.output.RunRecord;
@@ -33,6 +35,7 @@ import dev.anneal.spark.tracking.TrackedRun;
 import dev.anneal.spark.tracking.Tracking;
 import dev.anneal.spark.train.Batches;
 import dev.anneal.training.InvalidModelException;
+import dev.anneal.training.trainer.StepMetrics;
 import dev.anneal.training.trainer.TrainingSpec;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -40,6 +43,7 @@ import java.security.SecureRandom;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 import java.util.SortedMap;
 import org.apache.spark.api.java.JavaSparkContext;
@@ -61,6 +65,7 @@ public final class Run {
   private final Instant start = Instant.now();
   private volatile TrainingStage training;
   private volatile Tracking tracking;
+  private volatile String applicationId;
 
   /**
    * What came of it, beside what lies in the output folder.
@@ -84,7 +89,9 @@ public final class Run {
     this.session = session;
     this.background = background;
     this.out = new PrintWriter(background);
-    this.redaction = Redaction.of(session.conf(), session.hadoop());
+    this.redaction =
+        Redaction.of(session.conf(), session.hadoop())
+            .and(Webhooks.secrets(request.config().webhooks()));
     this.display = new ProgressDisplay(out, request.medium(), System::nanoTime, redaction::mask);
   }
 
@@ -125,6 +132,7 @@ public final class Run {
       SparkSession spark = session.open();
       held.whenLost(this::leave);
       RunRecord record = record(spark);
+      applicationId = spark.sparkContext().applicationId();
       try (StartWatch watch = new StartWatch(session, spark.sparkContext())) {
         Result result = recorded(record, () -> stages(spark, record));
         session.succeeded();
@@ -196,6 +204,7 @@ public final class Run {
       }
       if (held.loss().isPresent()) {
         abandoned();
+        tellWebhooks(new RunEnd(RunEnd.State.FAILED, held.loss().get()));
         throw new JobFailedException(held.loss().get(), e);
       }
       record.failedQuietly(sentence(e));
@@ -206,10 +215,34 @@ public final class Run {
 
   /** Tells everybody who keeps the run or waits for it. */
   private void ended(RunEnd.State state, String error) {
+    RunEnd end = new RunEnd(state, redaction.mask(error));
+    tellWebhooks(end);
     Tracking kept = tracking;
     if (kept != null) {
-      kept.end(new RunEnd(state, redaction.mask(error)));
+      kept.end(end);
     }
+  }
+
+  private void tellWebhooks(RunEnd end) {
+    Tracking kept = tracking;
+    Notice.Progress progress =
+        kept == null
+            ? null
+            : new Notice.Progress(
+                kept.lastStep().map(StepMetrics::step).orElse(0L),
+                kept.steps(),
+                kept.lastStep().map(StepMetrics::loss).orElse(Double.NaN),
+                kept.evalLoss());
+    new Webhooks(request.config().webhooks(), display::line)
+        .tell(
+            new Notice(
+                end,
+                request.command().name().toLowerCase(Locale.ROOT),
+                redaction.mask(plan.folder().display()),
+                applicationId,
+                start,
+                Instant.now(),
+                progress));
   }
 
   private void abandoned() {
@@ -279,6 +312,7 @@ public final class Run {
     record.model(plan.model());
     long steps = Batches.steps(plan.config(), dataset.train().sequences());
     SortedMap<String, String> identity = RunIdentity.of(plan.config(), plan.model(), dataset);
+    JobDescriptions.checkpoints(spark.sparkContext());
     List<StoredCheckpoint> found =
         plan.earlier()
             .map(
@@ -325,6 +359,9 @@ public final class Run {
 
   private DatasetManifest prepare(SparkSession spark) {
     display.line("Preparing " + RunFolder.display(plan.prep().spec().rows().source()) + " ...");
+    JobDescriptions.preparation(
+        spark.sparkContext(),
+        redaction.mask(RunFolder.display(plan.prep().spec().rows().source())));
     try {
       return plan.prep().run(spark);
     } catch (LateRefusalException e) {

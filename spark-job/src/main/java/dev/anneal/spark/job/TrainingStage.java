@@ -163,6 +163,7 @@ final class TrainingStage {
           new Attempt(
               runId, number, plan.folder(), from.map(StoredCheckpoint::resume).orElse(null));
       record.attempt(attempt.id(), from.map(StoredCheckpoint::step).orElse(null));
+      JobDescriptions.training(spark, number, stepOf(from));
       End end = attempt(attempt, channel, metrics, checkpoints);
       if (end instanceof End.Finished finished) {
         publish(attempt, finished.result());

@@ -2,7 +2,6 @@ package dev.anneal.spark.tracking;
 
 import com.codahale.metrics.Gauge;
 import com.codahale.metrics.MetricRegistry;
-import dev.anneal.spark.progress.RankEvent;
 import dev.anneal.training.trainer.StepMetrics;
 import java.time.Duration;
 import java.util.function.LongSupplier;
@@ -64,12 +63,23 @@ final class RunGauges implements Source, AutoCloseable {
     return this;
   }
 
-  void accept(RankEvent event) {
-    if (event instanceof RankEvent.Step step) {
-      last = step.metrics();
-    } else if (event instanceof RankEvent.Evaluation evaluation) {
-      evalLoss = evaluation.evalLoss();
-    }
+  /** A step is done. */
+  void step(StepMetrics metrics) {
+    last = metrics;
+  }
+
+  /** The held-out loss is known. */
+  void evaluation(double loss) {
+    evalLoss = loss;
+  }
+
+  /** The last step; {@code null} before the first. */
+  StepMetrics last() {
+    return last;
+  }
+
+  double evalLoss() {
+    return evalLoss;
   }
 
   /** A checkpoint is complete. */

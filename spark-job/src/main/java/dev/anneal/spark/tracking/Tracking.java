@@ -7,9 +7,11 @@ import dev.anneal.spark.progress.RankEvent;
 import dev.anneal.spark.tracking.mlflow.MlflowSettings;
 import dev.anneal.spark.tracking.mlflow.MlflowTracker;
 import dev.anneal.spark.tracking.tensorboard.TensorBoardTracker;
+import dev.anneal.training.trainer.StepMetrics;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.Consumer;
 
 /**
@@ -70,7 +72,9 @@ public final class Tracking {
     if (config.tracking().tensorboard()) {
       start(new TensorBoardTracker(run, measured), TENSORBOARD_INTERVAL);
     }
-    gauges = new RunGauges(run.steps(), System::nanoTime).register();
+    RunGauges shown = new RunGauges(run.steps(), System::nanoTime);
+    log.replay(shown::step, (step, evalLoss) -> shown.evaluation(evalLoss));
+    gauges = shown.register();
     measurements = measured;
   }
 
@@ -85,12 +89,29 @@ public final class Tracking {
     if (measured == null) {
       return;
     }
-    gauges.accept(event);
     if (event instanceof RankEvent.Step step) {
+      gauges.step(step.metrics());
       measured.step(step.metrics().step());
     } else if (event instanceof RankEvent.Evaluation evaluation) {
+      gauges.evaluation(evaluation.evalLoss());
       measured.evaluation(evaluation.step());
     }
+  }
+
+  /** The last step; empty before the first. */
+  public Optional<StepMetrics> lastStep() {
+    return Optional.ofNullable(gauges).map(RunGauges::last);
+  }
+
+  /** The last held-out loss; NaN where there is none. */
+  public double evalLoss() {
+    RunGauges shown = gauges;
+    return shown == null ? Double.NaN : shown.evalLoss();
+  }
+
+  /** Optimizer steps of the whole run. */
+  public long steps() {
+    return run.steps();
   }
 
   /** A checkpoint is complete. */

@@ -81,7 +81,10 @@ class ConfigSchemaTest {
             tracking.mlflow_run_name: null
             tracking.mlflow_registered_model: null
             tracking.mlflow_artifacts: true
-            tracking.tensorboard: false""");
+            tracking.tensorboard: false
+            webhooks.on_success: null
+            webhooks.on_failure: null
+            webhooks.format: auto""");
   }
 
   @Test

@@ -7,7 +7,9 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.anneal.spark.Anneal;
 import dev.anneal.spark.BadRequestException;
+import dev.anneal.spark.JobFailedException;
 import dev.anneal.spark.LocalSpark;
+import dev.anneal.spark.notify.Hook;
 import dev.anneal.spark.tracking.mlflow.MlflowDouble;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -17,7 +19,11 @@ import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.ConcurrentSkipListSet;
 import java.util.stream.LongStream;
+import org.apache.spark.scheduler.SparkListener;
+import org.apache.spark.scheduler.SparkListenerJobStart;
 import org.apache.spark.sql.SparkSession;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -57,6 +63,64 @@ class TrackedRunTest {
     }
     JsonNode record = new ObjectMapper().readTree(dir.resolve("out/run.json").toFile());
     assertThat(record.path("state").asText()).isEqualTo("succeeded");
+  }
+
+  @Test
+  void tellsOfItsEndAndKeepsTheAddressToItself() throws Exception {
+    try (Hook hook = new Hook();
+        SparkSession spark = LocalSpark.session(1)) {
+      Set<String> descriptions = new ConcurrentSkipListSet<>();
+      spark
+          .sparkContext()
+          .addSparkListener(
+              new SparkListener() {
+                @Override
+                public void onJobStart(SparkListenerJobStart start) {
+                  descriptions.add(start.properties().getProperty("spark.job.description"));
+                }
+              });
+      train(Map.of("webhooks.on_success", hook.address(), "webhooks.on_failure", hook.address()));
+      JsonNode told = hook.only();
+      assertThat(told.path("state").asText()).isEqualTo("succeeded");
+      assertThat(told.path("command").asText()).isEqualTo("run");
+      assertThat(told.path("output").asText()).isEqualTo(dir.resolve("out").toString());
+      assertThat(told.path("step").asLong()).isEqualTo(STEPS);
+      assertThat(told.path("steps").asLong()).isEqualTo(STEPS);
+      assertThat(told.path("loss").asDouble()).isPositive();
+      assertThat(told.path("eval_loss").asDouble()).isPositive();
+      assertThat(told.path("application_id").asText()).startsWith("local-");
+      assertThat(told.path("error").isNull()).isTrue();
+      assertThat(Files.readString(dir.resolve("out/run.json")))
+          .contains("\"on_success\" : \"*********\"")
+          .doesNotContain(Hook.SECRET);
+      assertThat(said.toString()).doesNotContain(Hook.SECRET);
+      assertThat(descriptions)
+          .contains(
+              "Anneal: preparing " + CONF.resolve("tiny/instructions.json"),
+              "Anneal: training, attempt 1");
+    }
+  }
+
+  @Test
+  void tellsWhyItHasFailed() throws Exception {
+    try (Hook hook = new Hook()) {
+      Map<String, Object> diverging =
+          Map.of(
+              "webhooks.on_failure",
+              hook.address(),
+              "optimizer.learning_rate",
+              1e30,
+              "schedule.warmup_ratio",
+              0,
+              "cluster.attempts",
+              1);
+      assertThatThrownBy(() -> train(diverging)).isInstanceOf(JobFailedException.class);
+      JsonNode told = hook.only();
+      JsonNode record = new ObjectMapper().readTree(dir.resolve("out/run.json").toFile());
+      assertThat(told.path("state").asText()).isEqualTo("failed");
+      assertThat(told.path("error").asText()).isEqualTo(record.path("error").asText()).isNotEmpty();
+      assertThat(told.path("step").asLong()).isLessThan(STEPS);
+    }
   }
 
   @Test
