@@ -48,9 +48,12 @@ import java.util.Optional;
 import java.util.SortedMap;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.sql.SparkSession;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** One request from its checks to its result, in a Spark session. */
 public final class Run {
+  private static final Logger LOG = LoggerFactory.getLogger(Run.class);
   private static final long LAST_WORDS_MILLIS = 2000;
 
   private final Request request;
@@ -216,10 +219,14 @@ public final class Run {
   /** Tells everybody who keeps the run or waits for it. */
   private void ended(RunEnd.State state, String error) {
     RunEnd end = new RunEnd(state, redaction.mask(error));
-    tellWebhooks(end);
-    Tracking kept = tracking;
-    if (kept != null) {
-      kept.end(end);
+    try {
+      tellWebhooks(end);
+      Tracking kept = tracking;
+      if (kept != null) {
+        kept.end(end);
+      }
+    } catch (RuntimeException e) {
+      LOG.warn("the end of the run was not told", e);
     }
   }
 

@@ -13,6 +13,7 @@ import org.apache.logging.log4j.LogManager;
 import org.apache.logging.log4j.core.LogEvent;
 import org.apache.logging.log4j.core.Logger;
 import org.apache.logging.log4j.core.appender.AbstractAppender;
+import org.apache.logging.log4j.core.config.Configurator;
 import org.apache.logging.log4j.core.config.Property;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -28,14 +29,14 @@ class ProgressLogTest {
   @BeforeEach
   void listen() {
     kept.start();
-    logger.setLevel(Level.INFO);
     logger.addAppender(kept);
+    Configurator.setLevel(ProgressLog.class, Level.INFO);
   }
 
   @AfterEach
   void leave() {
     logger.removeAppender(kept);
-    logger.setLevel(before);
+    Configurator.setLevel(ProgressLog.class, before);
   }
 
   @Test
@@ -54,7 +55,7 @@ class ProgressLogTest {
     }
     display.evaluation(100, 1.5);
     List<String> lines = kept.lines;
-    assertThat(lines.get(0)).isEqualTo("Training with *********" + " ...");
+    assertThat(lines.get(0)).isEqualTo("Training with ********* ...");
     // the first, every thirtieth second, and the last
     assertThat(lines.subList(1, lines.size() - 1))
         .satisfiesExactly(

@@ -9,6 +9,7 @@ import dev.anneal.spark.Anneal;
 import dev.anneal.spark.BadRequestException;
 import dev.anneal.spark.JobFailedException;
 import dev.anneal.spark.LocalSpark;
+import dev.anneal.spark.faults.PoisonedModel;
 import dev.anneal.spark.notify.Hook;
 import dev.anneal.spark.tracking.mlflow.MlflowDouble;
 import java.io.IOException;
@@ -16,11 +17,13 @@ import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentSkipListSet;
+import java.util.stream.IntStream;
 import java.util.stream.LongStream;
 import org.apache.spark.scheduler.SparkListener;
 import org.apache.spark.scheduler.SparkListenerJobStart;
@@ -104,22 +107,35 @@ class TrackedRunTest {
   @Test
   void tellsWhyItHasFailed() throws Exception {
     try (Hook hook = new Hook()) {
-      Map<String, Object> diverging =
+      Map<String, Object> poisoned =
           Map.of(
               "webhooks.on_failure",
               hook.address(),
-              "optimizer.learning_rate",
-              1e30,
-              "schedule.warmup_ratio",
+              "model.path",
+              PoisonedModel.write(dir.resolve("model")).toString(),
+              "model.tokenizer",
+              CONF.resolve("tiny/model").toString(),
+              "data.source",
+              rows(dir.resolve("rows.jsonl")).toString(),
+              "data.format",
+              "tokenized",
+              "data.shuffle",
+              false,
+              "data.packing",
+              false,
+              "data.eval_rows",
               0,
-              "cluster.attempts",
-              1);
-      assertThatThrownBy(() -> train(diverging)).isInstanceOf(JobFailedException.class);
+              "evaluation.sample_rows",
+              0);
+      assertThatThrownBy(() -> train(poisoned)).isInstanceOf(JobFailedException.class);
       JsonNode told = hook.only();
       JsonNode record = new ObjectMapper().readTree(dir.resolve("out/run.json").toFile());
       assertThat(told.path("state").asText()).isEqualTo("failed");
-      assertThat(told.path("error").asText()).isEqualTo(record.path("error").asText()).isNotEmpty();
-      assertThat(told.path("step").asLong()).isLessThan(STEPS);
+      assertThat(told.path("error").asText())
+          .isEqualTo(record.path("error").asText())
+          .contains("step 3, the loss is NaN");
+      assertThat(told.path("step").asLong()).isEqualTo(2);
+      assertThat(told.path("eval_loss").isNull()).isTrue();
     }
   }
 
@@ -129,6 +145,19 @@ class TrackedRunTest {
         .isInstanceOf(BadRequestException.class)
         .hasMessageContaining("tracking.mlflow_uri is 'mlruns'");
     assertThat(dir.resolve("out")).doesNotExist();
+  }
+
+  /** Twelve rows, the ninth of which spoils its step. */
+  private static Path rows(Path file) throws IOException {
+    List<String> rows = new ArrayList<>();
+    for (int row = 0; row < 12; row++) {
+      List<Integer> ids = new ArrayList<>(IntStream.range(10 + row, 50 + row).boxed().toList());
+      if (row == 8) {
+        ids.set(3, PoisonedModel.POISON);
+      }
+      rows.add("{\"input_ids\": %s, \"prompt_length\": 10}".formatted(ids));
+    }
+    return Files.write(file, rows);
   }
 
   private void train(Map<String, ?> sets) throws IOException {
