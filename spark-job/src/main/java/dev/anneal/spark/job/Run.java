@@ -46,6 +46,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.SortedMap;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.sql.SparkSession;
 import org.slf4j.Logger;
@@ -69,6 +70,7 @@ public final class Run {
   private volatile TrainingStage training;
   private volatile Tracking tracking;
   private volatile String applicationId;
+  private final AtomicBoolean endTold = new AtomicBoolean();
 
   /**
    * What came of it, beside what lies in the output folder.
@@ -108,7 +110,9 @@ public final class Run {
    */
   public static Result execute(Request request, RunSession session, PrintWriter out) {
     try (BackgroundWriter background = new BackgroundWriter(out)) {
-      Tracking.check(request.config());
+      if (request.command().trains()) {
+        Tracking.check(request.config());
+      }
       Preflight.checkBeforeModel(request, session.conf(), session.hadoop());
       Request located = HubModel.located(request, session, new PrintWriter(background));
       Plan checked = Preflight.check(located, session.conf(), session.hadoop());
@@ -207,7 +211,7 @@ public final class Run {
       }
       if (held.loss().isPresent()) {
         abandoned();
-        tellWebhooks(new RunEnd(RunEnd.State.FAILED, held.loss().get()));
+        ended(RunEnd.State.FAILED, held.loss().get());
         throw new JobFailedException(held.loss().get(), e);
       }
       record.failedQuietly(sentence(e));
@@ -218,6 +222,10 @@ public final class Run {
 
   /** Tells everybody who keeps the run or waits for it. */
   private void ended(RunEnd.State state, String error) {
+    // a process that is told to end while a finished run's adapter is uploaded has not failed
+    if (!endTold.compareAndSet(false, true)) {
+      return;
+    }
     RunEnd end = new RunEnd(state, redaction.mask(error));
     try {
       tellWebhooks(end);

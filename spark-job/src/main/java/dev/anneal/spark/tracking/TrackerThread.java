@@ -90,12 +90,20 @@ final class TrackerThread {
     return end;
   }
 
-  private synchronized void pause(int times) throws InterruptedException {
-    if (end == null) {
-      wait(times * interval.toMillis());
+  private void pause(int times) throws InterruptedException {
+    if (told() == null) {
+      awaitEnd(System.nanoTime() + times * interval.toNanos());
     } else if (times > 1) {
       // at the end there is no more time to lose
-      wait(LAST_PAUSE_MILLIS);
+      Thread.sleep(LAST_PAUSE_MILLIS);
+    }
+  }
+
+  private synchronized void awaitEnd(long nanoDeadline) throws InterruptedException {
+    long left = nanoDeadline - System.nanoTime();
+    while (end == null && left > 0) {
+      wait(Math.max(1, Duration.ofNanos(left).toMillis()));
+      left = nanoDeadline - System.nanoTime();
     }
   }
 

@@ -13,6 +13,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Consumer;
+import java.util.function.UnaryOperator;
 
 /**
  * Everybody who keeps what a run measures. Only remembers when something was measured; all else is
@@ -32,6 +33,7 @@ public final class Tracking {
 
   private final TrackedRun run;
   private final Consumer<String> say;
+  private final UnaryOperator<String> environment;
   private final List<Tracker> trackers = new ArrayList<>();
   private final List<TrackerThread> threads = new ArrayList<>();
   private volatile Measurements measurements;
@@ -42,8 +44,13 @@ public final class Tracking {
    * @param say told of what somebody should know, a sentence each
    */
   public Tracking(TrackedRun run, Consumer<String> say) {
+    this(run, say, System::getenv);
+  }
+
+  Tracking(TrackedRun run, Consumer<String> say, UnaryOperator<String> environment) {
     this.run = run;
     this.say = say;
+    this.environment = environment;
   }
 
   /**
@@ -52,7 +59,10 @@ public final class Tracking {
    * @throws BadRequestException if it cannot
    */
   public static void check(AnnealConfig config) {
-    MlflowSettings.of(config.tracking(), String.valueOf(config.output().path()), System::getenv);
+    // an environment that was not made for Anneal is no reason to refuse a run
+    if (config.tracking().mlflowUri() != null) {
+      MlflowSettings.of(config.tracking(), String.valueOf(config.output().path()), System::getenv);
+    }
   }
 
   /**
@@ -66,7 +76,7 @@ public final class Tracking {
     }
     AnnealConfig config = run.request().config();
     Measurements measured = new Measurements(log, System::currentTimeMillis);
-    MlflowSettings.of(config.tracking(), config.output().path(), System::getenv)
+    mlflow(config)
         .ifPresent(
             settings -> start(new MlflowTracker(settings, run, measured, say), MLFLOW_INTERVAL));
     if (config.tracking().tensorboard()) {
@@ -76,6 +86,15 @@ public final class Tracking {
     log.replay(shown::step, (step, evalLoss) -> shown.evaluation(evalLoss));
     gauges = shown.register();
     measurements = measured;
+  }
+
+  private Optional<MlflowSettings> mlflow(AnnealConfig config) {
+    try {
+      return MlflowSettings.of(config.tracking(), config.output().path(), environment);
+    } catch (BadRequestException e) {
+      say.accept("MLflow is left out: " + e.getMessage());
+      return Optional.empty();
+    }
   }
 
   private void start(Tracker tracker, Duration interval) {

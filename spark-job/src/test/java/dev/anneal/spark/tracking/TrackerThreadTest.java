@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 
 class TrackerThreadTest {
@@ -27,12 +28,12 @@ class TrackerThreadTest {
 
   @Test
   void saysOnceThatAPlaceIsAwayAndGoesOnTrying() throws Exception {
-    tracker.failures = Integer.MAX_VALUE;
+    tracker.failures.set(Integer.MAX_VALUE);
     TrackerThread thread = new TrackerThread(tracker, INTERVAL, said::add);
     assertThat(tracker.awaitCalls(4)).isTrue();
     assertThat(said)
         .containsExactly("It cannot be reached now (away): the run goes on, and tries again.");
-    tracker.failures = 0;
+    tracker.failures.set(0);
     end(thread, Duration.ofSeconds(10));
     assertThat(tracker.calls).endsWith("end SUCCEEDED");
     assertThat(said).hasSize(1);
@@ -40,7 +41,7 @@ class TrackerThreadTest {
 
   @Test
   void aPlaceThatStaysAwayHoldsUpTheEndForNoLongerThanItMay() {
-    tracker.failures = Integer.MAX_VALUE;
+    tracker.failures.set(Integer.MAX_VALUE);
     TrackerThread thread = new TrackerThread(tracker, INTERVAL, said::add);
     long start = System.nanoTime();
     end(thread, Duration.ofMillis(300));
@@ -91,7 +92,7 @@ class TrackerThreadTest {
   /** Does what a test says. */
   private static final class Recorded implements Tracker {
     private final List<String> calls = new CopyOnWriteArrayList<>();
-    private volatile int failures;
+    private final AtomicInteger failures = new AtomicInteger();
     private volatile String refusal;
     private volatile RuntimeException error;
     private volatile boolean hangs;
@@ -113,8 +114,8 @@ class TrackerThreadTest {
       if (refusal != null) {
         throw new Refusal(refusal);
       }
-      if (failures > 0) {
-        failures--;
+      if (failures.get() > 0) {
+        failures.decrementAndGet();
         throw new IOException("away");
       }
     }

@@ -60,18 +60,11 @@ final class MlflowServer {
   /** The server says no, and would say it again. */
   static final class Refused extends IOException {
     private static final long serialVersionUID = 1L;
-    private final int status;
     private final String code;
 
-    Refused(int status, String code, String message) {
+    Refused(String code, String message) {
       super(message);
-      this.status = status;
       this.code = code;
-    }
-
-    /** Of the answer. */
-    int status() {
-      return status;
     }
 
     /** Whether it is MLflow's own word for a refusal, such as {@code RESOURCE_DOES_NOT_EXIST}. */
@@ -163,7 +156,7 @@ final class MlflowServer {
     if (status >= 500 || status == TOO_MANY_REQUESTS) {
       throw new IOException(message);
     }
-    throw new Refused(status, error.path("error_code").asText(""), message);
+    throw new Refused(error.path("error_code").asText(""), message);
   }
 
   /** An answer of something else than MLflow, such as a gateway, may be no JSON. */

@@ -131,14 +131,19 @@ final class Events {
 
   /** Of the first value, whose tag comes first. */
   private static String firstTag(ByteBuffer summary) {
-    if (varint(summary) != (SUMMARY_VALUE << 3 | ProtoWriter.LENGTH)) {
+    if (varint(summary) != tag(SUMMARY_VALUE)) {
       return null;
     }
     ByteBuffer value = sub(summary);
-    if (varint(value) != (VALUE_TAG << 3 | ProtoWriter.LENGTH)) {
+    if (varint(value) != tag(VALUE_TAG)) {
       return null;
     }
     return UTF_8.decode(sub(value)).toString();
+  }
+
+  /** How a field with a length begins. */
+  private static long tag(int field) {
+    return ((long) field << 3) | ProtoWriter.LENGTH;
   }
 
   private static ByteBuffer sub(ByteBuffer in) {

@@ -186,7 +186,9 @@ public final class MlflowDouble implements AutoCloseable {
           losesAnAnswer
               && path.endsWith("log-batch")
               && new String(body, UTF_8).contains("metrics");
-      losesAnAnswer &= !lost;
+      if (lost) {
+        losesAnAnswer = false;
+      }
     }
     if (lost) {
       exchange.close();

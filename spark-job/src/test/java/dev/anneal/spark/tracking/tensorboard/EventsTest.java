@@ -60,7 +60,7 @@ class EventsTest {
     assertThat(read(both)).isEqualTo("first second ");
     assertThat(read(Arrays.copyOf(both, both.length - 1))).isEqualTo("first ");
     assertThat(read(Arrays.copyOf(both, first.length + 3))).isEqualTo("first ");
-    both[first.length + 13] ^= 1;
+    both[first.length + 13] = (byte) (both[first.length + 13] ^ 1);
     assertThat(read(both)).isEqualTo("first ");
   }
 
