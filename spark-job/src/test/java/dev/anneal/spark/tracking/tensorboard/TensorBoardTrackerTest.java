@@ -3,19 +3,25 @@ package dev.anneal.spark.tracking.tensorboard;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.anneal.spark.output.MetricsLog;
+import dev.anneal.spark.output.ObjectStore;
+import dev.anneal.spark.storage.RunFolder;
 import dev.anneal.spark.tracking.Measurements;
 import dev.anneal.spark.tracking.RunEnd;
 import dev.anneal.spark.tracking.Told;
+import dev.anneal.spark.tracking.TrackedRun;
 import java.io.BufferedInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.LongStream;
 import java.util.stream.Stream;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.FileSystem;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -79,6 +85,42 @@ class TensorBoardTrackerTest {
     assertThat(steps(onlyFile(), "learning_rate")).isEqualTo(range(1, 8));
     assertThat(events(onlyFile()).get(7).millis()).isGreaterThanOrEqualTo(5_000_000);
     second.end(SUCCEEDED);
+  }
+
+  @Test
+  void aStoreThatCannotAppendGetsTheFileAnewNowAndThenAndAtTheEnd() throws Exception {
+    Measurements measurements = new Measurements(log, () -> millis += 7);
+    TensorBoardTracker seldom =
+        new TensorBoardTracker(inStore(), measurements, Duration.ofHours(1));
+    seldom.update();
+    steps(1, 3);
+    seldom.update();
+    assertThat(steps(onlyFile(), "learning_rate")).isEmpty();
+    seldom.end(SUCCEEDED);
+    assertThat(steps(onlyFile(), "learning_rate")).isEqualTo(range(1, 3));
+    TensorBoardTracker often = new TensorBoardTracker(inStore(), measurements, Duration.ZERO);
+    often.update();
+    steps(4, 5);
+    long deadline = System.nanoTime() + Duration.ofSeconds(30).toNanos();
+    while (steps(onlyFile(), "learning_rate").size() < 5 && System.nanoTime() < deadline) {
+      often.update();
+    }
+    assertThat(steps(onlyFile(), "learning_rate")).isEqualTo(range(1, 5));
+  }
+
+  private TrackedRun inStore() {
+    Configuration hadoop = new Configuration();
+    hadoop.setClass("fs.oss.impl", ObjectStore.class, FileSystem.class);
+    TrackedRun run = Told.run(output);
+    return new TrackedRun(
+        run.request(),
+        new RunFolder("oss://" + output, hadoop),
+        run.model(),
+        run.steps(),
+        run.dataset(),
+        run.sparkVersion(),
+        run.applicationId(),
+        run.masked());
   }
 
   private TensorBoardTracker tracker() {
