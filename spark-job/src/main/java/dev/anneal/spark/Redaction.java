@@ -1,5 +1,6 @@
 package dev.anneal.spark;
 
+import java.util.Collection;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
@@ -18,7 +19,8 @@ import org.apache.spark.deploy.SparkHadoopUtil;
  * signature. Every sentence passes it that a person or a file gets to see.
  */
 public final class Redaction {
-  private static final String MASK = "*********";
+  /** What stands in the place of a secret. */
+  public static final String MASK = "*********";
 
   /** Names of secrets beside those that {@code spark.redaction.regex} matches. */
   private static final Pattern SECRET_NAME =
@@ -89,6 +91,15 @@ public final class Redaction {
         .forEach(found::add);
     // the longest first: one may be part of another
     return new Redaction(List.copyOf(found));
+  }
+
+  /** The same for further secrets. */
+  public Redaction and(Collection<String> more) {
+    TreeSet<String> all =
+        new TreeSet<>(Comparator.comparingInt(String::length).reversed().thenComparing(s -> s));
+    all.addAll(secrets);
+    all.addAll(more);
+    return new Redaction(List.copyOf(all));
   }
 
   /** Hadoop lists a value as it was written, and gives it out with what it refers to. */

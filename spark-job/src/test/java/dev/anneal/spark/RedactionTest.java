@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
+import java.util.List;
 import java.util.Map;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.SparkConf;
@@ -14,6 +15,15 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class RedactionTest {
+  @Test
+  void masksFurtherSecretsToo() {
+    Redaction redaction =
+        Redaction.of(new SparkConf(false), new Configuration(false), Map.of("A_TOKEN", "abcd1234"))
+            .and(List.of("https://h/services/T0/B0", "/services/T0/B0"));
+    assertThat(redaction.mask("POST https://h/services/T0/B0 and h/services/T0/B0 by abcd1234"))
+        .isEqualTo("POST ********* and h********* by *********");
+  }
+
   private static final String KEY = "AKIAIOSFODNN7EXAMPLE";
   private static final String SECRET = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
   private static final String HF_TOKEN = "hf_abcdefGHIJKL0123456789";

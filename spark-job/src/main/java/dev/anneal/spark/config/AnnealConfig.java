@@ -14,7 +14,9 @@ import java.io.Serializable;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.SortedMap;
+import java.util.stream.Stream;
 
 /**
  * Everything that a run is told, checked and with its defaults filled in: a record for each section
@@ -34,7 +36,9 @@ public record AnnealConfig(
     Checkpoint checkpoint,
     Evaluation evaluation,
     Cluster cluster,
-    Output output)
+    Output output,
+    Tracking tracking,
+    Webhooks webhooks)
     implements Serializable {
 
   /** The same with another place of the model. */
@@ -52,7 +56,29 @@ public record AnnealConfig(
         checkpoint,
         evaluation,
         cluster,
-        output);
+        output,
+        tracking,
+        webhooks);
+  }
+
+  /** The same without what only the driver is to know. */
+  public AnnealConfig withoutSecrets() {
+    return new AnnealConfig(
+        model,
+        data,
+        lora,
+        baseWeights,
+        compute,
+        activations,
+        training,
+        optimizer,
+        schedule,
+        checkpoint,
+        evaluation,
+        cluster,
+        output,
+        tracking,
+        new Webhooks(null, null, webhooks.format()));
   }
 
   /** The same with what memory decides, where that was left to it. */
@@ -79,7 +105,9 @@ public record AnnealConfig(
         checkpoint,
         evaluation,
         cluster,
-        output);
+        output,
+        tracking,
+        webhooks);
   }
 
   /** What is left to memory to decide. */
@@ -377,7 +405,55 @@ public record AnnealConfig(
    */
   public record Output(String path) implements Serializable {}
 
-  /** The same as a tree, as {@code run.json} shows it. */
+  /**
+   * Who else keeps what a run measures.
+   *
+   * @param mlflowUri of the tracking server; {@code null}: as the environment says
+   * @param mlflowExperiment its name; {@code null}: as the environment says
+   * @param mlflowRunName {@code null}: the last name of the output folder
+   * @param mlflowRegisteredModel gets a new version; {@code null}: none
+   * @param mlflowArtifacts whether the adapter is uploaded
+   * @param tensorboard whether event files are written
+   */
+  public record Tracking(
+      String mlflowUri,
+      String mlflowExperiment,
+      String mlflowRunName,
+      String mlflowRegisteredModel,
+      boolean mlflowArtifacts,
+      boolean tensorboard)
+      implements Serializable {}
+
+  /** In what form a webhook is told. */
+  public enum WebhookFormat {
+    /** Slack's where Slack listens, else JSON. */
+    AUTO,
+    JSON,
+    SLACK
+  }
+
+  /**
+   * Who is told how a run has ended. An address is a secret: whoever has it can write there.
+   *
+   * @param onSuccess {@code null}: nobody
+   * @param onFailure {@code null}: nobody
+   */
+  public record Webhooks(String onSuccess, String onFailure, WebhookFormat format)
+      implements Serializable {
+
+    /** Those addresses that there are. */
+    public List<String> addresses() {
+      return Stream.of(onSuccess, onFailure).filter(Objects::nonNull).toList();
+    }
+
+    /** Without the addresses. */
+    @Override
+    public String toString() {
+      return "%s webhooks".formatted(addresses().size());
+    }
+  }
+
+  /** The same as a tree, as {@code run.json} shows it: without what is secret. */
   public ObjectNode resolved() {
     return ConfigMapper.toTree(this);
   }

@@ -16,6 +16,8 @@ record ConfigKey(
   /** What a text stands for. */
   enum Kind {
     VALUE,
+    /** Nobody gets to see it. */
+    SECRET,
     /** A place: a plain path is one on this machine, relative to the working folder. */
     LOCATION
   }
@@ -61,6 +63,10 @@ record ConfigKey(
 
     ConfigKey noneByDefault() {
       return new ConfigKey(name, text, rule.orNone(), null, Kind.VALUE, identity);
+    }
+
+    ConfigKey secret() {
+      return new ConfigKey(name, text, rule.orNone(), null, Kind.SECRET, identity);
     }
 
     ConfigKey location() {

@@ -24,6 +24,7 @@ import static dev.anneal.spark.config.Rule.regularExpression;
 import static dev.anneal.spark.config.Rule.share;
 import static dev.anneal.spark.config.Rule.shareBelowOne;
 import static dev.anneal.spark.config.Rule.text;
+import static dev.anneal.spark.config.Rule.webAddress;
 import static dev.anneal.spark.config.Rule.wholeNumber;
 import static dev.anneal.spark.config.Rule.word;
 
@@ -300,7 +301,36 @@ final class ConfigKeys {
           key("cluster.attempts", "training is begun so often without a new checkpoint")
               .is(wholeNumber(1, MAX_INT))
               .byDefault(3),
-          key("output.path", "data set, checkpoints, adapter, metrics.jsonl, run.json").location());
+          key("output.path", "data set, checkpoints, adapter, metrics.jsonl, run.json").location(),
+          key(
+                  "tracking.mlflow_uri",
+                  "MLflow's server: http(s) or databricks; null: as MLFLOW_TRACKING_URI says; none: not at all")
+              .is(text())
+              .noneByDefault(),
+          key("tracking.mlflow_experiment", "its name; null: as MLflow's variables say")
+              .is(text())
+              .noneByDefault(),
+          key("tracking.mlflow_run_name", "null: the last name of output.path")
+              .is(text())
+              .noneByDefault(),
+          key("tracking.mlflow_registered_model", "a new version of it is the adapter")
+              .is(text())
+              .noneByDefault(),
+          key("tracking.mlflow_artifacts", "the adapter goes to MLflow's artifacts")
+              .is(bool())
+              .byDefault(true),
+          key("tracking.tensorboard", "event files in tensorboard/ of the output folder")
+              .is(bool())
+              .byDefault(false),
+          key("webhooks.on_success", "told when a run has succeeded; a secret, as in ${MY_HOOK}")
+              .is(webAddress())
+              .secret(),
+          key("webhooks.on_failure", "told when a run has failed or was told to end; a secret")
+              .is(webAddress())
+              .secret(),
+          key("webhooks.format", "auto: slack where Slack listens, else json")
+              .is(oneOf("auto", "json", "slack"))
+              .byDefault("auto"));
 
   private ConfigKeys() {}
 

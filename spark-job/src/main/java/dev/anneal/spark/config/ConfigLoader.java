@@ -124,16 +124,27 @@ public final class ConfigLoader {
   }
 
   private void set(String set) {
-    String origin = "--set " + Excerpt.of(set);
     int equals = set.indexOf('=');
+    boolean secret = equals > 0 && isNearASecret(set.substring(0, equals));
+    String shown = secret ? set.substring(0, equals) + "=" + Redaction.MASK : set;
+    String origin = "--set " + Excerpt.of(shown);
     if (equals < 1) {
       throw new BadRequestException(
           "%s has no value: write --set KEY=VALUE, as in --set training.max_steps=100."
               .formatted(origin));
     }
     JsonNode value = parse(set.substring(equals + 1), origin);
-    CutValues.refuse(set.substring(equals + 1), value, origin);
+    if (!secret) {
+      CutValues.refuse(set.substring(equals + 1), value, origin);
+    }
     overlay(keyed(set.substring(0, equals), value), origin);
+  }
+
+  /** Also of a key that is mistyped. */
+  private static boolean isNearASecret(String name) {
+    String nearest = Suggestions.nearest(name);
+    int dot = nearest.indexOf('.');
+    return ConfigSchema.hasSecrets(dot < 0 ? nearest : nearest.substring(0, dot));
   }
 
   private static ObjectNode keyed(String key, JsonNode value) {
@@ -200,7 +211,11 @@ public final class ConfigLoader {
     if (!fields.isObject()) {
       throw new BadRequestException(
           "%s in %s is %s, but must be a section with the keys %s."
-              .formatted(section, origin, show(fields), ConfigSchema.fieldsOf(section)));
+              .formatted(
+                  section,
+                  origin,
+                  ConfigSchema.hasSecrets(section) ? Redaction.MASK : show(fields),
+                  ConfigSchema.fieldsOf(section)));
     }
     for (Map.Entry<String, JsonNode> field : fields.properties()) {
       String name = section + "." + field.getKey();
@@ -244,9 +259,10 @@ public final class ConfigLoader {
 
   private static BadRequestException unfit(Setting setting, JsonNode value) {
     ConfigKey key = setting.key();
+    String shown = key.kind() == ConfigKey.Kind.SECRET ? Redaction.MASK : show(value);
     return new BadRequestException(
         "%s in %s is %s, but must be %s."
-            .formatted(key.name(), setting.origin(), show(value), key.rule().expected()));
+            .formatted(key.name(), setting.origin(), shown, key.rule().expected()));
   }
 
   private void put(ConfigKey key, JsonNode value) {

@@ -7,6 +7,8 @@ import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.cfg.EnumFeature;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import com.fasterxml.jackson.databind.node.TextNode;
+import dev.anneal.spark.Redaction;
 import java.lang.reflect.RecordComponent;
 
 /**
@@ -43,7 +45,13 @@ final class ConfigMapper {
           section.getType(), nested.path(name(section)), tree.withObjectProperty(name(section)));
     }
     // in the order of the file
-    return ConfigSchema.tree(key -> tree.path(key.section()).path(key.field()));
+    return ConfigSchema.tree(key -> shown(key, tree.path(key.section()).path(key.field())));
+  }
+
+  private static JsonNode shown(ConfigKey key, JsonNode value) {
+    return key.kind() == ConfigKey.Kind.SECRET && !value.isNull()
+        ? TextNode.valueOf(Redaction.MASK)
+        : value;
   }
 
   private static void flatten(Class<?> type, JsonNode nested, ObjectNode fields) {

@@ -38,6 +38,11 @@ final class ConfigSchema {
     return sections().anyMatch(name::equals);
   }
 
+  /** Whether a section has a key whose value nobody gets to see. */
+  static boolean hasSecrets(String section) {
+    return keysOf(section).anyMatch(key -> key.kind() == ConfigKey.Kind.SECRET);
+  }
+
   static Stream<ConfigKey> keysOf(String section) {
     return keys().stream().filter(key -> key.section().equals(section));
   }

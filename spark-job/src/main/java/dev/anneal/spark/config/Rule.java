@@ -7,6 +7,8 @@ import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.LongNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.fasterxml.jackson.databind.node.TextNode;
+import java.net.URI;
+import java.net.URISyntaxException;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -67,6 +69,23 @@ record Rule(String expected, Map<String, Object> schema, UnaryOperator<JsonNode>
         text.expected,
         text.schema,
         value -> value.asText().matches("\\[.*]") ? null : text.read.apply(value));
+  }
+
+  /** The address of a service on the web. */
+  static Rule webAddress() {
+    return new Rule(
+        "an http:// or https:// address",
+        Map.of("type", "string", "pattern", "^https?://"),
+        value -> value.isTextual() && isWebAddress(value.textValue()) ? value : null);
+  }
+
+  private static boolean isWebAddress(String text) {
+    try {
+      URI uri = new URI(text);
+      return uri.getHost() != null && String.valueOf(uri.getScheme()).matches("(?i)https?");
+    } catch (URISyntaxException e) {
+      return false;
+    }
   }
 
   static Rule bool() {

@@ -15,6 +15,8 @@ import dev.anneal.spark.checkpoint.RunIdentity;
 import dev.anneal.spark.checkpoint.StoredCheckpoint;
 import dev.anneal.spark.cluster.Slots;
 import dev.anneal.spark.fetch.HubModel;
+import dev.anneal.spark.notify.Notice;
+import dev.anneal.spark.notify.Webhooks;
 import dev.anneal.spark.output.Answer;
 import dev.anneal.spark.output.MetricsLog;
 import dev.anneal.spark.output.Outcome;
@@ -34,9 +36,13 @@ import dev.anneal.spark.session.RunSession;
 import dev.anneal.spark.storage.RunFolder;
 import dev.anneal.spark.storage.StoreRefusal;
 import dev.anneal.spark.storage.TokenizerCopy;
+import dev.anneal.spark.tracking.RunEnd;
+import dev.anneal.spark.tracking.TrackedRun;
+import dev.anneal.spark.tracking.Tracking;
 import dev.anneal.spark.train.Batches;
 import dev.anneal.spark.train.PreparedData;
 import dev.anneal.training.InvalidModelException;
+import dev.anneal.training.trainer.StepMetrics;
 import dev.anneal.training.trainer.TrainingSpec;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -44,13 +50,18 @@ import java.security.SecureRandom;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 import java.util.SortedMap;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.sql.SparkSession;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** One request from its checks to its result, in a Spark session. */
 public final class Run {
+  private static final Logger LOG = LoggerFactory.getLogger(Run.class);
   private static final long LAST_WORDS_MILLIS = 2000;
 
   private final Request request;
@@ -66,6 +77,9 @@ public final class Run {
   private final LiveSamples samples = new LiveSamples(this::tokenizer);
   private volatile DatasetManifest dataset;
   private volatile TrainingStage training;
+  private volatile Tracking tracking;
+  private volatile String applicationId;
+  private final AtomicBoolean endTold = new AtomicBoolean();
 
   /**
    * What came of it, beside what lies in the output folder.
@@ -89,7 +103,9 @@ public final class Run {
     this.session = session;
     this.background = background;
     this.out = new PrintWriter(background);
-    this.redaction = Redaction.of(session.conf(), session.hadoop());
+    this.redaction =
+        Redaction.of(session.conf(), session.hadoop())
+            .and(Webhooks.secrets(request.config().webhooks()));
     this.display = new ProgressDisplay(out, request.medium(), System::nanoTime, redaction::mask);
   }
 
@@ -103,6 +119,9 @@ public final class Run {
    */
   public static Result execute(Request request, RunSession session, PrintWriter out) {
     try (BackgroundWriter background = new BackgroundWriter(out)) {
+      if (request.command().trains()) {
+        Tracking.check(request.config());
+      }
       Preflight.checkBeforeModel(request, session.conf(), session.hadoop());
       Request located = HubModel.located(request, session, new PrintWriter(background));
       Plan checked = Preflight.check(located, session.conf(), session.hadoop());
@@ -129,6 +148,7 @@ public final class Run {
       SparkSession spark = session.open();
       held.whenLost(this::leave);
       RunRecord record = record(spark);
+      applicationId = spark.sparkContext().applicationId();
       try (StartWatch watch = new StartWatch(session, spark.sparkContext());
           LiveReport report =
               LiveReport.begin(plan.folder(), () -> view(record), redaction::mask)) {
@@ -197,8 +217,10 @@ public final class Run {
     Interruption interruption =
         new Interruption(
             () -> {
-              record.failedQuietly(leaveInGoodOrder());
+              String sentence = leaveInGoodOrder();
+              record.failedQuietly(sentence);
               report.ended(LAST_WORDS_MILLIS);
+              ended(RunEnd.State.INTERRUPTED, sentence);
               held.close();
               // in order, where Spark's own hooks would run all at once
               session.close();
@@ -207,17 +229,68 @@ public final class Run {
       Result result = work.run();
       record.succeeded();
       report.ended();
+      ended(RunEnd.State.SUCCEEDED, null);
       return result;
     } catch (Throwable e) {
       if (interruption.isUnderWay()) {
         throw new JobFailedException(JobFailedException.INTERRUPTED, e);
       }
       if (held.loss().isPresent()) {
+        abandoned();
+        ended(RunEnd.State.FAILED, held.loss().get());
         throw new JobFailedException(held.loss().get(), e);
       }
       record.failedQuietly(sentence(e));
       report.ended();
+      ended(RunEnd.State.FAILED, sentence(e));
       throw e;
+    }
+  }
+
+  /** Tells everybody who keeps the run or waits for it. */
+  private void ended(RunEnd.State state, String error) {
+    // a process that is told to end while a finished run's adapter is uploaded has not failed
+    if (!endTold.compareAndSet(false, true)) {
+      return;
+    }
+    RunEnd end = new RunEnd(state, redaction.mask(error));
+    try {
+      tellWebhooks(end);
+      Tracking kept = tracking;
+      if (kept != null) {
+        kept.end(end);
+      }
+    } catch (RuntimeException e) {
+      LOG.warn("the end of the run was not told", e);
+    }
+  }
+
+  private void tellWebhooks(RunEnd end) {
+    Tracking kept = tracking;
+    Notice.Progress progress =
+        kept == null
+            ? null
+            : new Notice.Progress(
+                kept.lastStep().map(StepMetrics::step).orElse(0L),
+                kept.steps(),
+                kept.lastStep().map(StepMetrics::loss).orElse(Double.NaN),
+                kept.evalLoss());
+    new Webhooks(request.config().webhooks(), display::line)
+        .tell(
+            new Notice(
+                end,
+                request.command().name().toLowerCase(Locale.ROOT),
+                redaction.mask(plan.folder().display()),
+                applicationId,
+                start,
+                Instant.now(),
+                progress));
+  }
+
+  private void abandoned() {
+    Tracking kept = tracking;
+    if (kept != null) {
+      kept.abandon();
     }
   }
 
@@ -292,6 +365,7 @@ public final class Run {
     long steps = Batches.steps(plan.config(), data.train().train().sequences());
     record.training(steps, plan.adapters());
     SortedMap<String, String> identity = RunIdentity.of(plan.config(), plan.model(), data);
+    JobDescriptions.checkpoints(spark.sparkContext());
     List<StoredCheckpoint> found =
         plan.earlier()
             .map(
@@ -301,7 +375,20 @@ public final class Run {
                         earlier.checkpoints(),
                         display::line))
             .orElse(List.of());
-    training = new TrainingStage(spark.sparkContext(), plan, runId, steps, display, record, held);
+    TrackedRun tracked =
+        new TrackedRun(
+            request,
+            plan.folder(),
+            plan.model(),
+            steps,
+            dataset,
+            spark.version(),
+            spark.sparkContext().applicationId(),
+            redaction::mask);
+    tracking = new Tracking(tracked, display::line);
+    training =
+        new TrainingStage(
+            spark.sparkContext(), plan, runId, steps, display, record, held, tracking);
     held.requireHeld();
     return training.run(identity, found);
   }
@@ -324,7 +411,9 @@ public final class Run {
   }
 
   private DatasetManifest prepare(SparkSession spark, Preparation prep) {
-    display.line("Preparing " + RunFolder.display(prep.spec().rows().source()) + " ...");
+    String source = RunFolder.display(prep.spec().rows().source());
+    display.line("Preparing " + source + " ...");
+    JobDescriptions.preparation(spark.sparkContext(), redaction.mask(source));
     try {
       return prep.run(spark);
     } catch (LateRefusalException e) {

@@ -23,6 +23,7 @@ import dev.anneal.spark.progress.ExecutorLogs;
 import dev.anneal.spark.progress.FailureLog;
 import dev.anneal.spark.progress.ProgressDisplay;
 import dev.anneal.spark.storage.RunFolder;
+import dev.anneal.spark.tracking.Tracking;
 import dev.anneal.spark.train.Attempt;
 import dev.anneal.training.io.WrittenFile;
 import dev.anneal.training.trainer.MemoryChoice;
@@ -56,6 +57,7 @@ final class TrainingStage {
   private final ProgressDisplay display;
   private final RunRecord record;
   private final LeasedFolder held;
+  private final Tracking tracking;
   private final Outcome outcome = new Outcome();
   private final Set<String> replaced = new HashSet<>();
   private final CountDownLatch ended = new CountDownLatch(1);
@@ -74,7 +76,8 @@ final class TrainingStage {
       long steps,
       ProgressDisplay display,
       RunRecord record,
-      LeasedFolder held) {
+      LeasedFolder held,
+      Tracking tracking) {
     this.spark = spark;
     this.plan = plan;
     this.config = plan.config();
@@ -83,6 +86,7 @@ final class TrainingStage {
     this.display = display;
     this.record = record;
     this.held = held;
+    this.tracking = tracking;
   }
 
   /**
@@ -95,6 +99,7 @@ final class TrainingStage {
   Outcome run(SortedMap<String, String> identity, List<StoredCheckpoint> found) throws IOException {
     announce(found);
     log = restore(found);
+    tracking.begin(log);
     try (DriverChannel channel = DriverChannel.open(spark, runId);
         MetricsFile metrics = MetricsFile.open(plan.folder(), log);
         CheckpointCommitter checkpoints =
@@ -171,6 +176,7 @@ final class TrainingStage {
       Attempt attempt =
           new Attempt(runId, number, plan.folder(), from.map(checkpoints::resume).orElse(null));
       record.attempt(attempt.id(), from.map(StoredCheckpoint::step).orElse(null));
+      JobDescriptions.training(spark, number, stepOf(from));
       End end = attempt(attempt, channel, metrics, checkpoints);
       if (end instanceof End.Finished finished) {
         publish(attempt, finished.result());
@@ -222,7 +228,8 @@ final class TrainingStage {
               networkTimeout(),
               replaced);
       RunMonitor monitor =
-          new RunMonitor(steps, display, metrics, record, failures, outcome, this::settle);
+          new RunMonitor(
+              steps, display, metrics, record, failures, outcome, this::settle, tracking);
       Decommissions decommissions =
           new Decommissions(
               executor -> Executors.isBeingDecommissioned(spark, executor), display::line);
@@ -262,6 +269,7 @@ final class TrainingStage {
 
   private void again(String cause, End end, int inVain, MetricsFile metrics, long step) {
     metrics.rewind(step);
+    tracking.rewound(step);
     outcome.rewind(metrics.log());
     record.rewind(metrics.log());
     if (end instanceof End.Failed failed) {
@@ -369,6 +377,7 @@ final class TrainingStage {
     public void completed(StoredCheckpoint checkpoint) {
       lastCheckpoint = checkpoint.step();
       record.checkpoint(checkpoint.step());
+      tracking.checkpoint(checkpoint.step());
       metrics.flush();
     }
 

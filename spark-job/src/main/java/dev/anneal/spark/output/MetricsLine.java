@@ -20,7 +20,7 @@ import java.util.List;
  * @param evalLoss of an evaluation
  * @param text JSON without the end of the line
  */
-record MetricsLine(long step, StepMetrics metrics, double evalLoss, String text)
+public record MetricsLine(long step, StepMetrics metrics, double evalLoss, String text)
     implements Comparable<MetricsLine> {
   private static final String SKIPPED = "skipped";
   private static final String EVAL_LOSS = "eval_loss";
@@ -110,7 +110,8 @@ record MetricsLine(long step, StepMetrics metrics, double evalLoss, String text)
     return new MetricsLine(metrics.step(), metrics, Double.NaN, text);
   }
 
-  boolean isEvaluation() {
+  /** Whether it is a held-out loss, and no step. */
+  public boolean isEvaluation() {
     return metrics == null;
   }
 

@@ -135,6 +135,12 @@ public final class MetricsLog {
     return new ArrayList<>(line == null ? lines : lines.tailSet(line, false));
   }
 
+  /** At most {@code most} lines behind one, from the first on behind {@code null}. */
+  public synchronized List<MetricsLine> after(MetricsLine line, int most) {
+    NavigableSet<MetricsLine> rest = line == null ? lines : lines.tailSet(line, false);
+    return rest.stream().limit(most).toList();
+  }
+
   /** Writes lines one after the other, so that none of a long log is in memory twice. */
   static void write(Collection<MetricsLine> lines, OutputStream to) throws IOException {
     OutputStream out = new BufferedOutputStream(to, BUFFER_BYTES);

@@ -8,8 +8,8 @@ import org.apache.hadoop.fs.FSDataOutputStream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** The file {@code metrics.jsonl}, appended to where that shows at once, else written anew. */
-final class PublishedLines implements AutoCloseable {
+/** A file of lines or records, appended to where that shows at once, else written anew. */
+public final class PublishedLines implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(PublishedLines.class);
 
   private static final String HFLUSH = "hflush";
@@ -17,6 +17,7 @@ final class PublishedLines implements AutoCloseable {
   private static final int PAUSE_PER_WRITE = 20;
 
   private final RunFolder folder;
+  private final String file;
   private boolean canAppend = true;
 
   // null while every change is a new file
@@ -24,12 +25,23 @@ final class PublishedLines implements AutoCloseable {
   private volatile long rewrittenAt = System.nanoTime();
   private volatile long rewriteNanos;
 
+  /** The file {@code metrics.jsonl}. */
   PublishedLines(RunFolder folder) {
+    this(folder, RunFolder.METRICS);
+  }
+
+  /**
+   * A file that nobody else writes.
+   *
+   * @param file path below the folder
+   */
+  public PublishedLines(RunFolder folder, String file) {
     this.folder = folder;
+    this.file = file;
   }
 
   /** Whether a new line costs an append alone. */
-  boolean grows() {
+  public boolean grows() {
     return end != null;
   }
 
@@ -38,7 +50,7 @@ final class PublishedLines implements AutoCloseable {
    *
    * @param least however little that costs
    */
-  Duration pause(Duration least) {
+  public Duration pause(Duration least) {
     // the more lines there are the longer it takes: at most a twentieth of the time
     long atMostNow = Math.max(least.toNanos(), PAUSE_PER_WRITE * rewriteNanos);
     return Duration.ofNanos(atMostNow - (System.nanoTime() - rewrittenAt));
@@ -50,7 +62,7 @@ final class PublishedLines implements AutoCloseable {
   }
 
   /** Adds to the file, where it {@link #grows}; it grows no more once that has failed. */
-  void append(Storage.Content lines) throws IOException {
+  public void append(Storage.Content lines) throws IOException {
     boolean added = false;
     try {
       lines.writeTo(end);
@@ -64,10 +76,10 @@ final class PublishedLines implements AutoCloseable {
   }
 
   /** Makes the file anew, whole or not at all. */
-  void replace(Storage.Content lines) throws IOException {
+  public void replace(Storage.Content lines) throws IOException {
     disconnect();
     rewrittenAt = System.nanoTime();
-    folder.write(RunFolder.METRICS, lines);
+    folder.write(file, lines);
     rewriteNanos = System.nanoTime() - rewrittenAt;
     if (canAppend) {
       connect();
@@ -77,7 +89,7 @@ final class PublishedLines implements AutoCloseable {
   private void connect() throws IOException {
     FSDataOutputStream out;
     try {
-      out = folder.append(RunFolder.METRICS);
+      out = folder.append(file);
     } catch (IOException | UnsupportedOperationException e) {
       canAppend = false;
       return;
@@ -96,7 +108,7 @@ final class PublishedLines implements AutoCloseable {
     try {
       close();
     } catch (IOException e) {
-      LOG.debug("closing {}, which is replaced", RunFolder.METRICS, e);
+      LOG.debug("closing {}, which is replaced", file, e);
     }
   }
 

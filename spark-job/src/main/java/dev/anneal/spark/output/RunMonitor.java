@@ -3,6 +3,7 @@ package dev.anneal.spark.output;
 import dev.anneal.spark.progress.FailureLog;
 import dev.anneal.spark.progress.ProgressDisplay;
 import dev.anneal.spark.progress.RankEvent;
+import dev.anneal.spark.tracking.Tracking;
 import dev.anneal.training.trainer.MemoryChoice;
 import java.time.Duration;
 import java.util.function.Consumer;
@@ -16,6 +17,7 @@ public final class RunMonitor implements Consumer<RankEvent> {
   private final FailureLog failures;
   private final Outcome outcome;
   private final Consumer<MemoryChoice> settled;
+  private final Tracking tracking;
 
   /**
    * @param settled told of what the ranks' memory has decided
@@ -27,7 +29,8 @@ public final class RunMonitor implements Consumer<RankEvent> {
       RunRecord record,
       FailureLog failures,
       Outcome outcome,
-      Consumer<MemoryChoice> settled) {
+      Consumer<MemoryChoice> settled,
+      Tracking tracking) {
     this.totalSteps = totalSteps;
     this.display = display;
     this.metrics = metrics;
@@ -35,10 +38,13 @@ public final class RunMonitor implements Consumer<RankEvent> {
     this.failures = failures;
     this.outcome = outcome;
     this.settled = settled;
+    this.tracking = tracking;
   }
 
   @Override
   public void accept(RankEvent event) {
+    // before the log has it, which others read
+    tracking.accept(event);
     // instanceof and not a switch over the sealed type: that is Java 21
     if (event instanceof RankEvent.Started started) {
       failures.started(started);

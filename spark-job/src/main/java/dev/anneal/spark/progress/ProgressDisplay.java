@@ -31,6 +31,7 @@ public final class ProgressDisplay {
   private final Medium medium;
   private final LongSupplier nanoClock;
   private final UnaryOperator<String> masked;
+  private final ProgressLog log = new ProgressLog();
   private boolean lineOpen;
   private long shownAt;
   private long phaseAt;
@@ -54,8 +55,10 @@ public final class ProgressDisplay {
       out.println();
       lineOpen = false;
     }
-    out.println(masked.apply(text));
+    String shown = masked.apply(text);
+    out.println(shown);
     out.flush();
+    log.line(shown);
   }
 
   /** Something long begins. */
@@ -121,6 +124,7 @@ public final class ProgressDisplay {
 
   /** Shows how far it is; to a file only what is worth a line. */
   private void show(String line, long now, boolean always) {
+    log.renewed(line, now, always);
     switch (medium) {
       case TERMINAL -> {
         out.print("\r" + line + CLEAR_REST);

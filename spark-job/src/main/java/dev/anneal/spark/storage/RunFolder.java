@@ -49,6 +49,12 @@ public final class RunFolder implements Serializable {
 
   public static final String LOCK = "run.lock";
 
+  /** Which run of MLflow's this one is. */
+  public static final String MLFLOW = "mlflow.json";
+
+  /** Event files of TensorBoard's. */
+  public static final String TENSORBOARD = "tensorboard";
+
   /** Copies of data sets of the hub. */
   private static final String HUB = "hub";
 
@@ -101,7 +107,7 @@ public final class RunFolder implements Serializable {
 
   /** The folders in it that a command makes anew. */
   public static List<String> foldersMadeBy(Request.Command command) {
-    List<String> trained = List.of(ADAPTER, MODEL, CHECKPOINTS, ATTEMPTS);
+    List<String> trained = List.of(ADAPTER, MODEL, CHECKPOINTS, ATTEMPTS, TENSORBOARD);
     return command.prepares()
         ? Stream.concat(trained.stream(), Stream.of(DATASET, EVAL_DATASET)).toList()
         : trained;
@@ -124,7 +130,7 @@ public final class RunFolder implements Serializable {
 
   /** What else in it every command makes anew. */
   public static List<String> filesMade() {
-    return List.of(RECORD, METRICS, METRICS_SEGMENTS, SAMPLES, REPORT);
+    return List.of(RECORD, METRICS, METRICS_SEGMENTS, SAMPLES, REPORT, MLFLOW);
   }
 
   /** A location as a person writes it: a local one as a plain path. */

@@ -83,7 +83,7 @@ public final class EvaluationTask implements BarrierStage.Task<List<EvaluationTa
       List<Prompt> prompts,
       String runId,
       Storage storage) {
-    this.config = config;
+    this.config = config.withoutSecrets();
     this.spec = spec;
     this.rows = rows;
     this.prompts = new ArrayList<>(prompts);

@@ -61,7 +61,7 @@ public final class GenerationTask implements BarrierStage.Task<Boolean> {
    */
   public GenerationTask(
       AnnealConfig config, GenerationRun.Spec spec, Line line, Texts texts, Storage storage) {
-    this.config = config;
+    this.config = config.withoutSecrets();
     this.spec = spec;
     this.line = line;
     this.texts = texts;

@@ -43,7 +43,7 @@ public final class NodeTask implements BarrierStage.Task<Integer> {
   private final Attempt attempt;
 
   public NodeTask(AnnealConfig config, Attempt attempt) {
-    this.config = config;
+    this.config = config.withoutSecrets();
     this.attempt = attempt;
   }
 

@@ -139,6 +139,25 @@ class ConfigLoaderTest {
   }
 
   @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "webhooks.on_failure=ftp://h.example/hunter2",
+        "webhooks.on_failure=[https://h.example/hunter2]",
+        "webhooks.on_failure=https:///hunter2",
+        "webhooks.on_failre=https://h.example/hunter2",
+        "webhook.on_failure=https://h.example/hunter2",
+        "webhooks=https://h.example/hunter2",
+        "webhooks={on_failure: 'hunter2'}"
+      })
+  void showsNothingOfAWebhookThatDoesNotFit(String set) throws IOException {
+    write("");
+    assertThatThrownBy(() -> load(set))
+        .isInstanceOf(BadRequestException.class)
+        .hasMessageContaining("webhook")
+        .hasMessageNotContaining("hunter2");
+  }
+
+  @ParameterizedTest
   @ValueSource(strings = {"lora.(=1", "lora.r=(", "(", "lora.r: (=1", "lora=[(", "lora=(: ("})
   void saysOneShortLineOfALongSet(String set) throws IOException {
     write("");

@@ -90,7 +90,16 @@ class ConfigSchemaTest {
             cluster.gpus_per_node: 8
             cluster.timeout: 600
             cluster.attempts: 3
-            output.path: null""");
+            output.path: null
+            tracking.mlflow_uri: null
+            tracking.mlflow_experiment: null
+            tracking.mlflow_run_name: null
+            tracking.mlflow_registered_model: null
+            tracking.mlflow_artifacts: true
+            tracking.tensorboard: false
+            webhooks.on_success: null
+            webhooks.on_failure: null
+            webhooks.format: auto""");
   }
 
   @Test

@@ -22,6 +22,7 @@ class ReferencesTest {
           "NODES", "4",
           "LENGTH", "long",
           "WORDS", "[q_proj, v_proj]",
+          "MY_TOKEN", "https://hooks.example.com/services/T0/B0/XXXX",
           "MY_SECRET", "wJalrXUtnFEMI/K7MDENG");
 
   @TempDir Path folder;
@@ -96,6 +97,22 @@ class ReferencesTest {
         .hasMessageContaining("refers to ${MY_SECRET}, which is secret")
         .hasMessageNotContaining(ENVIRONMENT.get("MY_SECRET"));
     assertRefused("model.path=${conf:spark.hadoop.fs.s3a.secret.key}", "which is secret");
+  }
+
+  @Test
+  void mayBeSecretWhereTheKeyHoldsASecretWhichIsShownNowhere() {
+    AnnealConfig config = sets("webhooks.on_failure=${MY_TOKEN}");
+    String address = ENVIRONMENT.get("MY_TOKEN");
+    assertThat(config.webhooks().onFailure()).isEqualTo(address);
+    assertThat(config.resolved().at("/webhooks/on_failure").textValue()).isEqualTo("*********");
+    assertThat(config.resolved().at("/webhooks/on_success").isNull()).isTrue();
+    assertThat(config.toString()).doesNotContain(address);
+    assertThat(config.withoutSecrets().webhooks().addresses()).isEmpty();
+    assertThat(config.withoutSecrets().training()).isEqualTo(config.training());
+    assertThatThrownBy(() -> sets("webhooks.on_failure=${MY_SECRET}"))
+        .isInstanceOf(BadRequestException.class)
+        .hasMessage(
+            "webhooks.on_failure in --set webhooks.on_failure=********* is *********, but must be an http:// or https:// address or null.");
   }
 
   @Test

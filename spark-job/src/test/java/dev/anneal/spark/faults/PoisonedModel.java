@@ -15,9 +15,9 @@ import java.util.ArrayList;
 import java.util.List;
 
 /** The bundled model with one token whose embedding is NaN: a row that has it spoils its step. */
-final class PoisonedModel {
+public final class PoisonedModel {
   /** The token. */
-  static final int POISON = 1000;
+  public static final int POISON = 1000;
 
   private static final Path MODEL = FaultCluster.HOME.resolve("conf/tiny/model");
   private static final String FILE = "model.safetensors";
@@ -28,7 +28,7 @@ final class PoisonedModel {
   private PoisonedModel() {}
 
   /** Writes it; its head is its own, so that only rows with the token see the NaN. */
-  static Path write(Path folder) throws IOException {
+  public static Path write(Path folder) throws IOException {
     Files.createDirectory(folder);
     String config = Files.readString(MODEL.resolve("config.json"));
     Files.writeString(

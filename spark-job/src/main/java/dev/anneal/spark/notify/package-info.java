@@ -1,0 +1,2 @@
+/** Tells somebody how a run has ended. */
+package dev.anneal.spark.notify;

@@ -1,0 +1,109 @@
+package dev.anneal.spark.tracking;
+
+import com.codahale.metrics.Gauge;
+import com.codahale.metrics.MetricRegistry;
+import dev.anneal.training.trainer.StepMetrics;
+import java.time.Duration;
+import java.util.function.LongSupplier;
+import java.util.function.ToDoubleFunction;
+import org.apache.spark.SparkEnv;
+import org.apache.spark.metrics.source.Source;
+
+/**
+ * What a run measures now, in Spark's metric system on the driver: whichever sinks {@code
+ * spark.metrics.conf} names show it as {@code APPLICATION.driver.anneal.step} and so on. A number
+ * that is not known yet is NaN.
+ */
+final class RunGauges implements Source, AutoCloseable {
+  private static final double NANOS = Duration.ofSeconds(1).toNanos();
+
+  private final MetricRegistry registry = new MetricRegistry();
+  private final LongSupplier nanoClock;
+  private volatile StepMetrics last;
+  private volatile double evalLoss = Double.NaN;
+  private volatile double checkpointStep;
+  private volatile long checkpointAt;
+  private boolean registered;
+
+  /**
+   * @param steps of the whole run
+   */
+  RunGauges(long steps, LongSupplier nanoClock) {
+    this.nanoClock = nanoClock;
+    this.checkpointAt = nanoClock.getAsLong();
+    gauge("step", () -> last == null ? 0.0 : (double) last.step());
+    gauge("steps", () -> (double) steps);
+    gauge("loss", () -> of(StepMetrics::loss));
+    gauge("evalLoss", () -> evalLoss);
+    gauge("gradNorm", () -> of(StepMetrics::gradNorm));
+    gauge("learningRate", () -> of(StepMetrics::learningRate));
+    gauge("tokensPerSecond", () -> of(StepMetrics::tokensPerSecond));
+    gauge("peakMemoryBytes", () -> of(StepMetrics::peakMemoryBytes));
+    gauge("checkpointStep", () -> checkpointStep);
+    gauge("checkpointAgeSeconds", () -> (nanoClock.getAsLong() - checkpointAt) / NANOS);
+  }
+
+  private double of(ToDoubleFunction<StepMetrics> number) {
+    StepMetrics metrics = last;
+    return metrics == null ? Double.NaN : number.applyAsDouble(metrics);
+  }
+
+  private void gauge(String name, Gauge<Double> gauge) {
+    registry.register(name, gauge);
+  }
+
+  /** Shows it, where Spark has an environment in this process. */
+  RunGauges register() {
+    SparkEnv env = SparkEnv.get();
+    if (env != null) {
+      // private to Spark in Scala: its public way, a plugin, is named before there is a session
+      env.metricsSystem().registerSource(this);
+      registered = true;
+    }
+    return this;
+  }
+
+  /** A step is done. */
+  void step(StepMetrics metrics) {
+    last = metrics;
+  }
+
+  /** The held-out loss is known. */
+  void evaluation(double loss) {
+    evalLoss = loss;
+  }
+
+  /** The last step; {@code null} before the first. */
+  StepMetrics last() {
+    return last;
+  }
+
+  double evalLoss() {
+    return evalLoss;
+  }
+
+  /** A checkpoint is complete. */
+  void checkpoint(long step) {
+    checkpointStep = step;
+    checkpointAt = nanoClock.getAsLong();
+  }
+
+  @Override
+  public String sourceName() {
+    return "anneal";
+  }
+
+  @Override
+  public MetricRegistry metricRegistry() {
+    return registry;
+  }
+
+  @Override
+  public void close() {
+    SparkEnv env = SparkEnv.get();
+    if (registered && env != null) {
+      env.metricsSystem().removeSource(this);
+    }
+    registered = false;
+  }
+}

@@ -1,0 +1,142 @@
+package dev.anneal.spark.tracking.mlflow;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import dev.anneal.spark.BadRequestException;
+import dev.anneal.spark.config.AnnealConfig;
+import dev.anneal.training.io.Excerpt;
+import java.net.URI;
+import java.util.Base64;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.function.UnaryOperator;
+
+/**
+ * Where and as what a run is kept, by the configuration and by the environment variables of
+ * MLflow's own client.
+ *
+ * @param authorization value of the HTTP header; {@code null}: none
+ * @param experimentId goes behind {@code experiment}; {@code null}: see {@code experiment}
+ * @param experiment name; {@code null}, as {@code experimentId}: that of the outer run or the
+ *     server's default
+ * @param parentRun run that this one is nested in; {@code null}: none
+ * @param registeredModel {@code null}: none
+ * @param artifacts whether the adapter is uploaded
+ */
+public record MlflowSettings(
+    URI server,
+    String authorization,
+    String experiment,
+    String experimentId,
+    String parentRun,
+    String runName,
+    String registeredModel,
+    boolean artifacts) {
+  private static final String DATABRICKS = "databricks";
+  private static final String NONE = "none";
+
+  /**
+   * What is to be done; empty where nobody has named a server.
+   *
+   * @param environment the value of a variable, {@code null} where it is not set
+   * @throws BadRequestException if it cannot be done
+   */
+  public static Optional<MlflowSettings> of(
+      AnnealConfig.Tracking config, String output, UnaryOperator<String> environment) {
+    String key = config.mlflowUri();
+    String uri = key == null ? set(environment, "MLFLOW_TRACKING_URI") : key;
+    if (uri == null || uri.equalsIgnoreCase(NONE)) {
+      return Optional.empty();
+    }
+    String origin = key == null ? "MLFLOW_TRACKING_URI" : "tracking.mlflow_uri";
+    boolean databricks = uri.equalsIgnoreCase(DATABRICKS);
+    URI server = databricks ? databricksHost(environment) : server(uri, origin);
+    return Optional.of(
+        new MlflowSettings(
+            withoutUserInfo(server),
+            databricks ? databricksToken(environment) : authorization(server, environment),
+            config.mlflowExperiment() == null
+                ? set(environment, "MLFLOW_EXPERIMENT_NAME")
+                : config.mlflowExperiment(),
+            config.mlflowExperiment() == null ? set(environment, "MLFLOW_EXPERIMENT_ID") : null,
+            set(environment, "MLFLOW_RUN_ID"),
+            config.mlflowRunName() == null ? lastName(output) : config.mlflowRunName(),
+            config.mlflowRegisteredModel(),
+            config.mlflowArtifacts()));
+  }
+
+  private static URI server(String uri, String origin) {
+    try {
+      URI server = URI.create(uri.strip().replaceFirst("/+$", ""));
+      String scheme = String.valueOf(server.getScheme()).toLowerCase(Locale.ROOT);
+      if (server.getHost() != null && (scheme.equals("http") || scheme.equals("https"))) {
+        if (server.getRawUserInfo() != null && origin.startsWith("tracking.")) {
+          throw new BadRequestException(
+              "tracking.mlflow_uri holds a user name or a key in front of its host: take it out, and set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN, in the driver's environment.");
+        }
+        return server;
+      }
+    } catch (IllegalArgumentException e) {
+      // said below, as for every other that is no server's
+    }
+    throw new BadRequestException(
+        "%s is '%s', and must be an http:// or https:// URI of a tracking server, databricks, or none: set tracking.mlflow_uri to one of them."
+            .formatted(origin, Excerpt.of(uri.replaceFirst("//[^/@]*@", "//"))));
+  }
+
+  private static URI databricksHost(UnaryOperator<String> environment) {
+    String host = set(environment, "DATABRICKS_HOST");
+    if (host == null) {
+      throw new BadRequestException(
+          "MLflow is to be that of databricks, and the driver's environment has no DATABRICKS_HOST: set it and DATABRICKS_TOKEN, or tracking.mlflow_uri to none.");
+    }
+    return server(host.contains("://") ? host : "https://" + host, "DATABRICKS_HOST");
+  }
+
+  private static String databricksToken(UnaryOperator<String> environment) {
+    String token = set(environment, "DATABRICKS_TOKEN");
+    if (token == null) {
+      throw new BadRequestException(
+          "MLflow is to be that of databricks, and the driver's environment has no DATABRICKS_TOKEN: set it, or tracking.mlflow_uri to none.");
+    }
+    return "Bearer " + token;
+  }
+
+  private static String authorization(URI server, UnaryOperator<String> environment) {
+    String user = set(environment, "MLFLOW_TRACKING_USERNAME");
+    String password = set(environment, "MLFLOW_TRACKING_PASSWORD");
+    String token = set(environment, "MLFLOW_TRACKING_TOKEN");
+    if (user != null && password != null) {
+      return basic(user + ":" + password);
+    }
+    if (token != null) {
+      return "Bearer " + token;
+    }
+    return server.getUserInfo() == null ? null : basic(server.getUserInfo());
+  }
+
+  private static String basic(String userAndPassword) {
+    return "Basic " + Base64.getEncoder().encodeToString(userAndPassword.getBytes(UTF_8));
+  }
+
+  private static URI withoutUserInfo(URI server) {
+    return URI.create(server.toString().replaceFirst("//[^/@]*@", "//"));
+  }
+
+  private static String lastName(String output) {
+    String path = output.replaceFirst("/+$", "");
+    String name = path.substring(path.lastIndexOf('/') + 1);
+    return name.isEmpty() ? "anneal" : name;
+  }
+
+  private static String set(UnaryOperator<String> environment, String name) {
+    String value = environment.apply(name);
+    return value == null || value.isBlank() ? null : value.strip();
+  }
+
+  /** Without what is secret. */
+  @Override
+  public String toString() {
+    return "MLflow at " + server;
+  }
+}

@@ -1,0 +1,2 @@
+/** TensorBoard's event files, written without its libraries. */
+package dev.anneal.spark.tracking.tensorboard;

@@ -1,0 +1,55 @@
+package dev.anneal.spark.tracking;
+
+import dev.anneal.data.manifest.DatasetManifest;
+import dev.anneal.data.manifest.DatasetManifest.Part;
+import dev.anneal.spark.Request;
+import dev.anneal.spark.config.ConfigLoader;
+import dev.anneal.spark.storage.RunFolder;
+import dev.anneal.training.trainer.StepMetrics;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.apache.hadoop.conf.Configuration;
+
+/** A run and its steps, as trackers are told of them. */
+public final class Told {
+  private static final Path HOME = Path.of(System.getProperty("anneal.home"));
+
+  private Told() {}
+
+  /** A run of the tiny recipe in a folder. */
+  public static TrackedRun run(Path folder, String... sets) {
+    List<String> all = new ArrayList<>(List.of(sets));
+    all.add("output.path=" + folder);
+    Request request =
+        Request.of(
+            Request.Command.RUN,
+            ConfigLoader.load(HOME.resolve("conf/tiny.yaml"), all, folder),
+            Request.Existing.KEEP);
+    DatasetManifest dataset =
+        new DatasetManifest(
+            1, null, null, null, null, null, part(280), part(40), null, null, List.of());
+    return new TrackedRun(
+        request,
+        new RunFolder("file:" + folder, new Configuration()),
+        "a-model",
+        80,
+        dataset,
+        "4.1",
+        "app-1",
+        text -> text == null ? null : text.replace("hunter2", "*********"));
+  }
+
+  private static Part part(long rows) {
+    return new Part(rows, rows, rows * 100, rows * 50, 9, 1, List.of());
+  }
+
+  public static StepMetrics step(long step) {
+    return new StepMetrics(step, 2.0 / step, 0.5, 1e-4, 30, 100, 1234.5, 1L << 20, 0.1, false);
+  }
+
+  public static StepMetrics skipped(long step) {
+    return new StepMetrics(
+        step, Double.NaN, Double.POSITIVE_INFINITY, 1e-4, 30, 100, 1234.5, 1L << 20, 0.1, true);
+  }
+}
