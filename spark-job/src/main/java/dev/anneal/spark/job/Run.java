@@ -381,7 +381,7 @@ public final class Run {
             plan.folder(),
             plan.model(),
             steps,
-            dataset,
+            data,
             spark.version(),
             spark.sparkContext().applicationId(),
             redaction::mask);

@@ -56,8 +56,7 @@ final class RunSections {
       page.open("div", "side");
       page.column("Before training", sample.path("before").asText());
       for (JsonNode answer : sample.path("between")) {
-        page.column(
-            "After step " + Texts.count(answer.path("step")), answer.path("text").asText());
+        page.column("After step " + Texts.count(answer.path("step")), answer.path("text").asText());
       }
       if (sample.path("after").isTextual()) {
         page.column("After training", sample.path("after").textValue());
@@ -173,6 +172,10 @@ final class RunSections {
     }
     page.table(List.of("", "rows", "sequences", "tokens", "learned", "full"), lines);
     rest(dataset.rows());
+    JsonNode evaluated = run.record().at("/dataset/eval_rows");
+    if (dataset.eval().rows() == 0 && evaluated.asLong() > 0) {
+      page.line("p", null, Texts.count(evaluated) + " rows of data.eval_source are evaluated on.");
+    }
     page.line("h4", "quiet", "Rows by their length in tokens");
     SortedMap<Integer, Long> lengths = dataset.tokenLengths();
     if (lengths == null || lengths.isEmpty()) {

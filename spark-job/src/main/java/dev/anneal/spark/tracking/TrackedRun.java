@@ -1,8 +1,8 @@
 package dev.anneal.spark.tracking;
 
-import dev.anneal.data.manifest.DatasetManifest;
 import dev.anneal.spark.Request;
 import dev.anneal.spark.storage.RunFolder;
+import dev.anneal.spark.train.PreparedData;
 import java.util.function.UnaryOperator;
 
 /**
@@ -19,7 +19,7 @@ public record TrackedRun(
     RunFolder folder,
     String model,
     long steps,
-    DatasetManifest dataset,
+    PreparedData data,
     String sparkVersion,
     String applicationId,
     UnaryOperator<String> masked) {}

@@ -163,6 +163,21 @@ class RunReportTest {
   }
 
   @Test
+  void rowsOfAnotherSourceAreToldOf() throws IOException {
+    ObjectNode record = record();
+    record.putObject("dataset").put("eval_rows", 1234);
+    WrittenRun run = WrittenRun.in(dir.resolve("tuned")).record(record).metrics(4);
+    String sentence = "1,234 rows of data.eval_source are evaluated on.";
+    assertThat(page(run)).contains("<td>held out</td>").doesNotContain(sentence);
+    ObjectNode dataset = (ObjectNode) WrittenRun.JSON.readTree(WrittenRun.DATASET);
+    ((ObjectNode) dataset.path("rows")).put("kept", 280);
+    ((ObjectNode) dataset.path("eval")).put("rows", 0).put("sequences", 0).putArray("files");
+    Files.write(
+        run.path().resolve("dataset/dataset.json"), WrittenRun.JSON.writeValueAsBytes(dataset));
+    assertThat(page(run)).contains(sentence).doesNotContain("<td>held out</td>");
+  }
+
+  @Test
   void theSameRunTwiceIsOne() throws IOException {
     WrittenRun run = WrittenRun.in(dir.resolve("run")).metrics(4);
     assertThat(data(pages(run, run)).path("runs")).hasSize(1);

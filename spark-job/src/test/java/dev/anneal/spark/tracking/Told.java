@@ -5,6 +5,7 @@ import dev.anneal.data.manifest.DatasetManifest.Part;
 import dev.anneal.spark.Request;
 import dev.anneal.spark.config.ConfigLoader;
 import dev.anneal.spark.storage.RunFolder;
+import dev.anneal.spark.train.PreparedData;
 import dev.anneal.training.trainer.StepMetrics;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -19,6 +20,15 @@ public final class Told {
 
   /** A run of the tiny recipe in a folder. */
   public static TrackedRun run(Path folder, String... sets) {
+    return run(folder, null, sets);
+  }
+
+  /** The same that evaluates on so many rows of their own. */
+  public static TrackedRun evaluatedOn(long rows, Path folder) {
+    return run(folder, dataset(rows, 0));
+  }
+
+  private static TrackedRun run(Path folder, DatasetManifest eval, String... sets) {
     List<String> all = new ArrayList<>(List.of(sets));
     all.add("output.path=" + folder);
     Request request =
@@ -26,18 +36,20 @@ public final class Told {
             Request.Command.RUN,
             ConfigLoader.load(HOME.resolve("conf/tiny.yaml"), all, folder),
             Request.Existing.KEEP);
-    DatasetManifest dataset =
-        new DatasetManifest(
-            1, null, null, null, null, null, part(280), part(40), null, null, List.of());
     return new TrackedRun(
         request,
         new RunFolder("file:" + folder, new Configuration()),
         "a-model",
         80,
-        dataset,
+        new PreparedData(dataset(280, 40), eval),
         "4.1",
         "app-1",
         text -> text == null ? null : text.replace("hunter2", "*********"));
+  }
+
+  private static DatasetManifest dataset(long rows, long heldOut) {
+    return new DatasetManifest(
+        1, null, null, null, null, null, part(rows), part(heldOut), null, null, List.of());
   }
 
   private static Part part(long rows) {

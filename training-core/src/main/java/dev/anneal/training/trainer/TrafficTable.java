@@ -85,8 +85,7 @@ public record TrafficTable(List<Row> rows) {
     long toGpu = held.pinnedBytes() / layers * fetches;
     long share = (held.pinnedBytes() + held.deviceBytes()) / layers;
     FrozenVocabulary.Holdings vocabulary =
-        FrozenVocabulary.holdings(
-            rank.config(), rank.spec().compute().dtype(), rank.shardSize());
+        FrozenVocabulary.holdings(rank.config(), rank.spec().compute().dtype(), rank.shardSize());
     // each once, whether they are one matrix or two
     long rows = 2 * vocabulary.gathered() / rank.shardSize() * microBatches;
     return List.of(
@@ -100,8 +99,7 @@ public record TrafficTable(List<Row> rows) {
   }
 
   /** Of ranks that share frozen weights, of which each has {@code partBytes}. */
-  private static Row gathered(
-      String name, long toGpu, long partBytes, Rank rank, int gpusOfNode) {
+  private static Row gathered(String name, long toGpu, long partBytes, Rank rank, int gpusOfNode) {
     long local = Math.min(rank.shardSize(), gpusOfNode);
     return new Row(
         name,

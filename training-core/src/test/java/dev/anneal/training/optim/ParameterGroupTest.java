@@ -139,7 +139,8 @@ class ParameterGroupTest {
                   for (int step = 0; step < 3; step++) {
                     parameters.zeroGradient();
                     for (int bucket = 0; bucket < layout.size(); bucket++) {
-                      for (Shape shape : world.rank() == 0 ? layout.get(bucket) : List.<Shape>of()) {
+                      for (Shape shape :
+                          world.rank() == 0 ? layout.get(bucket) : List.<Shape>of()) {
                         parameters.accumulate(
                             shape.name(), numbers(shape.name(), shape.dims(), 2 + step));
                       }

@@ -51,8 +51,7 @@ class TrafficTableTest {
     // half of the fp32 gradient, and half of the bf16 values, forward and backward
     assertThat(table.rows().get(2)).isEqualTo(new Row("gradient, summed", 0, 0, 2 * ADAPTERS, 0));
     assertThat(table.rows().get(3))
-        .isEqualTo(
-            new Row("values of layers, gathered", 0, 0, ADAPTERS / 32 * (FETCHES + 2), 0));
+        .isEqualTo(new Row("values of layers, gathered", 0, 0, ADAPTERS / 32 * (FETCHES + 2), 0));
     assertThat(table.all().fromNodes()).isZero();
   }
 

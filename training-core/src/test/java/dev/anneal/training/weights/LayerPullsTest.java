@@ -132,7 +132,8 @@ class LayerPullsTest {
   }
 
   private static FrozenWeights load(Placement placement, PeerDriver driver) {
-    FrozenWeights frozen = new FrozenWeights(FrozenWeightsTest.CONFIG, placement, LoadProgress.IGNORED);
+    FrozenWeights frozen =
+        new FrozenWeights(FrozenWeightsTest.CONFIG, placement, LoadProgress.IGNORED);
     FrozenWeightsTest.WEIGHTS.stream(frozen.wanted(), Device.CPU, LoadProgress.IGNORED);
     frozen.complete(driver);
     return frozen;

@@ -41,11 +41,15 @@ final class RunFacts {
     put(
         parameters,
         "dataset.train_sequences",
-        Long.toString(run.dataset().train().sequences()),
+        Long.toString(run.data().train().train().sequences()),
         run);
-    put(parameters, "dataset.train_rows", Long.toString(run.dataset().train().rows()), run);
-    put(parameters, "dataset.train_tokens", Long.toString(run.dataset().train().tokens()), run);
-    put(parameters, "dataset.eval_rows", Long.toString(run.dataset().eval().rows()), run);
+    put(parameters, "dataset.train_rows", Long.toString(run.data().train().train().rows()), run);
+    put(
+        parameters,
+        "dataset.train_tokens",
+        Long.toString(run.data().train().train().tokens()),
+        run);
+    put(parameters, "dataset.eval_rows", Long.toString(run.data().evalRows()), run);
     return parameters;
   }
 

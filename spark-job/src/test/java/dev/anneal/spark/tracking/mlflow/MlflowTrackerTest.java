@@ -66,6 +66,14 @@ class MlflowTrackerTest {
   }
 
   @Test
+  void rowsToEvaluateOnMayBeOfAnotherSource() {
+    assertThat(RunFacts.parameters(Told.run(output))).containsEntry("dataset.eval_rows", "40");
+    assertThat(RunFacts.parameters(Told.evaluatedOn(7, output)))
+        .containsEntry("dataset.train_rows", "280")
+        .containsEntry("dataset.eval_rows", "7");
+  }
+
+  @Test
   void aStepThatIsMeasuredAgainAfterARestartIsNoSecondPoint() throws Exception {
     MlflowTracker tracker = tracker();
     steps(1, 9);

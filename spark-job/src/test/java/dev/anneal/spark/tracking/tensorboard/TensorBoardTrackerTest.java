@@ -117,7 +117,7 @@ class TensorBoardTrackerTest {
         new RunFolder("oss://" + output, hadoop),
         run.model(),
         run.steps(),
-        run.dataset(),
+        run.data(),
         run.sparkVersion(),
         run.applicationId(),
         run.masked());
