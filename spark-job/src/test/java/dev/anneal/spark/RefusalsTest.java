@@ -46,6 +46,7 @@ class RefusalsTest {
   @AfterEach
   void forgetTheMaster() {
     System.clearProperty("spark.master");
+    System.clearProperty("anneal.host.root");
     System.clearProperty("spark.dynamicAllocation.enabled");
     System.clearProperty("spark.executor.cores");
     System.clearProperty("spark.executor.resource.gpu.amount");
@@ -366,6 +367,36 @@ class RefusalsTest {
   }
 
   @Test
+  void aRunThatIsLargerThanItsContainerIsRefused() throws IOException {
+    write("root/proc/meminfo", "MemTotal: 8388608 kB\nMemAvailable: 8388608 kB\n");
+    write("root/proc/self/cgroup", "0::/pod\n");
+    write("root/sys/fs/cgroup/pod/memory.max", "1000000\n");
+    System.setProperty("anneal.host.root", folder.resolve("root").toString());
+    assertThat(refusal())
+        .matches(
+            "The run needs at least \\d+\\.\\d MB of a host's memory for its 2 ranks \\(.*frozen layers .*\\), and 1\\.0 MB are free: .*\\.");
+    write("root/sys/fs/cgroup/pod/memory.max", "1000000000\n");
+    assertThat(refusal("--set", "data.source=none.json")).contains("none.json");
+  }
+
+  private void write(String name, String text) throws IOException {
+    Path file = folder.resolve(name);
+    Files.createDirectories(file.getParent());
+    Files.writeString(file, text);
+  }
+
+  @Test
+  void whatMemoryOfGpusDecidesNeedsThem() {
+    assertThat(refusal("--set", "base_weights.offload_ratio=auto"))
+        .isEqualTo(
+            "base_weights.offload_ratio is auto, which looks at the memory of GPUs, but cluster.gpus_per_node is 0: set it to 0.");
+    assertThat(refusal("--set", "activations.checkpoint=auto"))
+        .contains("activations.checkpoint is auto", "set it to layer or none");
+    assertThat(refusal("--set", "base_weights.offload_ratio=most"))
+        .contains("must be a number from 0 to 1, or auto");
+  }
+
+  @Test
   void sparkMustAssignAsManyGpusAsATaskTakes() {
     System.setProperty("spark.executor.resource.gpu.amount", "2");
     assertThat(refusal("--set", "cluster.gpus_per_node=4"))
@@ -419,9 +450,9 @@ class RefusalsTest {
     assertThat(refusal("--set", "base_weights.shard=world", "--set", "activations.checkpoint=1"))
         .contains("base_weights.shard is world, but with activations.checkpoint=1 every rank");
     assertThat(refusal("--set", "activations.checkpoint=some"))
-        .contains("one of layer, none, or a whole number of at least 1");
+        .contains("one of layer, none, auto, or a whole number of at least 1");
     assertThat(refusal("--set", "activations.checkpoint=0"))
-        .contains("one of layer, none, or a whole number of at least 1");
+        .contains("one of layer, none, auto, or a whole number of at least 1");
   }
 
   @Test

@@ -1,9 +1,13 @@
 package dev.anneal.spark.config;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.DoubleNode;
+import com.fasterxml.jackson.databind.node.LongNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import com.fasterxml.jackson.databind.node.TextNode;
 import dev.anneal.training.lora.ModuleNames;
 import dev.anneal.training.optim.LearningRateSchedule;
+import dev.anneal.training.trainer.MemoryChoice;
 import dev.anneal.training.trainer.TrainingSpec;
 import dev.anneal.training.trainer.TrainingSpec.OnNan;
 import java.io.Serializable;
@@ -49,6 +53,38 @@ public record AnnealConfig(
         evaluation,
         cluster,
         output);
+  }
+
+  /** The same with what memory decides, where that was left to it. */
+  public AnnealConfig withMemory(MemoryChoice choice) {
+    return new AnnealConfig(
+        model,
+        data,
+        lora,
+        new BaseWeights(
+            baseWeights.dtype(),
+            baseWeights.shard(),
+            baseWeights.isAuto()
+                ? DoubleNode.valueOf(choice.offloadRatio())
+                : baseWeights.offloadRatio()),
+        compute,
+        new Activations(
+            activations.isAuto()
+                ? Activations.checkpoint(choice.recomputedLayers())
+                : activations.checkpoint(),
+            activations.offload()),
+        training,
+        optimizer,
+        schedule,
+        checkpoint,
+        evaluation,
+        cluster,
+        output);
+  }
+
+  /** What is left to memory to decide. */
+  public MemoryChoice.Open open() {
+    return MemoryChoice.Open.of(baseWeights.isAuto(), activations.isAuto());
   }
 
   /** In what numbers weights are stored or computed. */
@@ -168,10 +204,20 @@ public record AnnealConfig(
   /**
    * How the frozen weights are held.
    *
-   * @param offloadRatio share of a rank's frozen weights that waits in host memory
+   * @param offloadRatio share of a rank's frozen weights that waits in host memory, or {@code auto}
    */
-  public record BaseWeights(Precision dtype, Shard shard, double offloadRatio)
-      implements Serializable {}
+  public record BaseWeights(Precision dtype, Shard shard, JsonNode offloadRatio)
+      implements Serializable {
+    /** Whether memory decides. */
+    public boolean isAuto() {
+      return offloadRatio.isTextual();
+    }
+
+    /** The share; 0 as long as memory has not decided. */
+    public double ratio() {
+      return offloadRatio.asDouble(0);
+    }
+  }
 
   /**
    * In what numbers the model computes.
@@ -184,14 +230,30 @@ public record AnnealConfig(
   /**
    * What becomes of activations between forward and backward.
    *
-   * @param checkpoint {@code layer}, {@code none}, or how many of the first layers keep their input
-   *     only
+   * @param checkpoint {@code layer}, {@code none}, {@code auto}, or how many of the first layers
+   *     keep their input only
    * @param offload whether those inputs wait in host memory
    */
   public record Activations(JsonNode checkpoint, boolean offload) implements Serializable {
-    /** Whether every layer is computed again, however many there are. */
+    private static JsonNode checkpoint(int recomputedLayers) {
+      return switch (recomputedLayers) {
+        case 0 -> TextNode.valueOf("none");
+        case Integer.MAX_VALUE -> TextNode.valueOf("layer");
+        default -> LongNode.valueOf(recomputedLayers);
+      };
+    }
+
+    /** Whether memory decides. */
+    public boolean isAuto() {
+      return checkpoint.asText().equals("auto");
+    }
+
+    /**
+     * Whether every layer is computed again, however many there are; also as long as memory has not
+     * decided.
+     */
     public boolean recomputesAll() {
-      return checkpoint.asText().equals("layer");
+      return checkpoint.asText().equals("layer") || isAuto();
     }
 
     /** How many of the first layers are computed again; {@link Integer#MAX_VALUE}: all. */

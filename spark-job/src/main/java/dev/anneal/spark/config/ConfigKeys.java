@@ -17,6 +17,7 @@ import static dev.anneal.spark.config.Rule.share;
 import static dev.anneal.spark.config.Rule.shareBelowOne;
 import static dev.anneal.spark.config.Rule.text;
 import static dev.anneal.spark.config.Rule.wholeNumber;
+import static dev.anneal.spark.config.Rule.word;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.anneal.training.lora.ModuleNames;
@@ -131,8 +132,8 @@ final class ConfigKeys {
               .byDefault("node"),
           key(
                   "base_weights.offload_ratio",
-                  "share of every layer in pinned host memory; 0.5 for 80 GB GPUs")
-              .is(share())
+                  "share of every layer in pinned host memory; auto: as little as fits")
+              .is(share().or(word("auto")))
               .byDefault(0.0),
           key("compute.dtype", "activations and adapters")
               .identity(ALWAYS)
@@ -144,8 +145,8 @@ final class ConfigKeys {
               .byDefault("fp8"),
           key(
                   "activations.checkpoint",
-                  "layer, none or a number: all layers, none, or so many of the first keep their input only and are computed twice")
-              .is(oneOf("layer", "none").or(wholeNumber(1, MAX_INT)))
+                  "layer, none or a number: all layers, none, or so many of the first keep their input only and are computed twice; auto: as few as fit")
+              .is(oneOf("layer", "none", "auto").or(wholeNumber(1, MAX_INT)))
               .byDefault("layer"),
           key("activations.offload", "that input to pinned host memory")
               .is(bool())

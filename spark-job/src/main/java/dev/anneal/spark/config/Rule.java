@@ -137,6 +137,12 @@ record Rule(String expected, Map<String, Object> schema, UnaryOperator<JsonNode>
                 : null);
   }
 
+  /** One word and no other. */
+  static Rule word(String word) {
+    Rule choice = oneOf(word);
+    return new Rule(word, choice.schema, choice.read);
+  }
+
   /** Values by name that each keep {@code element}. */
   static Rule mapping(String expected, Rule element) {
     return new Rule(

@@ -1,5 +1,6 @@
 package dev.anneal.spark.doctor;
 
+import dev.anneal.training.host.Cgroup;
 import java.io.File;
 import java.io.IOException;
 import java.nio.file.Files;

@@ -25,6 +25,7 @@ import dev.anneal.spark.progress.ProgressDisplay;
 import dev.anneal.spark.storage.RunFolder;
 import dev.anneal.spark.train.Attempt;
 import dev.anneal.training.io.WrittenFile;
+import dev.anneal.training.trainer.MemoryChoice;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.HashSet;
@@ -60,6 +61,7 @@ final class TrainingStage {
   private final CountDownLatch ended = new CountDownLatch(1);
   private volatile DriverCommand command = DriverCommand.GO_ON;
   private volatile long lastCheckpoint;
+  private volatile AnnealConfig config;
 
   /**
    * @param steps optimizer steps of the whole run
@@ -74,6 +76,7 @@ final class TrainingStage {
       LeasedFolder held) {
     this.spark = spark;
     this.plan = plan;
+    this.config = plan.config();
     this.runId = runId;
     this.steps = steps;
     this.display = display;
@@ -176,6 +179,12 @@ final class TrainingStage {
     }
   }
 
+  /** What memory decides is decided once a run. */
+  private void settle(MemoryChoice choice) {
+    config = plan.config().withMemory(choice);
+    record.settled(config);
+  }
+
   private Optional<StoredCheckpoint> usable(CheckpointCommitter checkpoints, String cause) {
     try {
       return checkpoints.lastUsable(display::line);
@@ -202,14 +211,15 @@ final class TrainingStage {
               pulse::explaining,
               networkTimeout(),
               replaced);
-      RunMonitor monitor = new RunMonitor(steps, display, metrics, record, failures, outcome);
+      RunMonitor monitor =
+          new RunMonitor(steps, display, metrics, record, failures, outcome, this::settle);
       Decommissions decommissions =
           new Decommissions(
               executor -> Executors.isBeingDecommissioned(spark, executor), display::line);
       end =
           new TrainingAttempt(
                   attempt, channel, () -> command, failures, monitor, checkpoints, decommissions)
-              .run(spark, plan.config());
+              .run(spark, config);
     }
     try {
       checkpoints.end(COMMIT);
@@ -305,7 +315,6 @@ final class TrainingStage {
   }
 
   private void announce(List<StoredCheckpoint> found) {
-    AnnealConfig config = plan.config();
     display.line(
         String.format(
             Locale.ROOT,

@@ -3,6 +3,7 @@ package dev.anneal.spark.output;
 import dev.anneal.spark.progress.FailureLog;
 import dev.anneal.spark.progress.ProgressDisplay;
 import dev.anneal.spark.progress.RankEvent;
+import dev.anneal.training.trainer.MemoryChoice;
 import java.time.Duration;
 import java.util.function.Consumer;
 
@@ -14,20 +15,26 @@ public final class RunMonitor implements Consumer<RankEvent> {
   private final RunRecord record;
   private final FailureLog failures;
   private final Outcome outcome;
+  private final Consumer<MemoryChoice> settled;
 
+  /**
+   * @param settled told of what the ranks' memory has decided
+   */
   public RunMonitor(
       long totalSteps,
       ProgressDisplay display,
       MetricsFile metrics,
       RunRecord record,
       FailureLog failures,
-      Outcome outcome) {
+      Outcome outcome,
+      Consumer<MemoryChoice> settled) {
     this.totalSteps = totalSteps;
     this.display = display;
     this.metrics = metrics;
     this.record = record;
     this.failures = failures;
     this.outcome = outcome;
+    this.settled = settled;
   }
 
   @Override
@@ -36,6 +43,11 @@ public final class RunMonitor implements Consumer<RankEvent> {
     if (event instanceof RankEvent.Started started) {
       failures.started(started);
       record.rank(started);
+    } else if (event instanceof RankEvent.MemoryAgreed memory) {
+      memory.sentences().forEach(display::line);
+      if (memory.choice() != null) {
+        settled.accept(memory.choice());
+      }
     } else if (event instanceof RankEvent.Phase phase) {
       display.phase(phase.phase());
     } else if (event instanceof RankEvent.Progress progress) {

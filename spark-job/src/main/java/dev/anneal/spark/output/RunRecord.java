@@ -10,6 +10,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.anneal.data.manifest.DatasetManifest;
 import dev.anneal.spark.AnnealVersion;
 import dev.anneal.spark.Request;
+import dev.anneal.spark.config.AnnealConfig;
 import dev.anneal.spark.progress.RankEvent;
 import dev.anneal.spark.storage.RunFolder;
 import dev.anneal.training.trainer.StepMetrics;
@@ -91,6 +92,11 @@ public final class RunRecord {
    */
   public synchronized void model(String fingerprint) {
     root.put("model_fingerprint", fingerprint);
+  }
+
+  /** The configuration with what memory has decided; whoever writes next writes it. */
+  public synchronized void settled(AnnealConfig config) {
+    root.set("config", config.resolved());
   }
 
   public synchronized void dataset(DatasetManifest dataset) {

@@ -40,6 +40,7 @@ final class MemoryReport {
                 .formatted(machine.gpus(), host)
             : "Host, %s GPUs: %s of %s GB\n"
                 .formatted(machine.gpus(), host, gigabytes(machine.hostBytes())));
+    text.append(settings(plan));
     if (!isFull(plan)) {
       text.append("Smallest base_weights.offload_ratio: ").append(ratio(plan)).append('\n');
     }
@@ -47,9 +48,24 @@ final class MemoryReport {
         "Largest training.micro_batch_size of %s tokens: %s\n"
             .formatted(batch.length(), count(plan.largestMicroBatch())));
     text.append("Longest sequence, one at a time: %s\n".formatted(count(plan.longestSequence())));
-    text.append(
-        "Arithmetic, not a measurement: docs/plan.md says what it was compared with and what is assumed.\n");
     return text.toString();
+  }
+
+  /** What the table is for; {@code auto} is decided here. */
+  private static String settings(MemoryPlan plan) {
+    TrainingSpec spec = plan.rank().spec();
+    int recomputed = spec.compute().activations().recomputedLayers();
+    String checkpoint =
+        switch (recomputed) {
+          case 0 -> "none";
+          case Integer.MAX_VALUE -> "layer";
+          default -> Integer.toString(recomputed);
+        };
+    return String.format(
+        ROOT,
+        "With base_weights.offload_ratio=%.2f, activations.checkpoint=%s\n",
+        spec.weights().offloadRatio(),
+        checkpoint);
   }
 
   /** One sentence for a plan that does not fit. */

@@ -5,18 +5,20 @@ import dev.anneal.spark.config.AnnealConfig;
 import dev.anneal.training.cuda.Gpu;
 import dev.anneal.training.cuda.GpuException;
 import dev.anneal.training.cuda.Gpus;
+import dev.anneal.training.host.HostMemory;
+import dev.anneal.training.io.ByteSize;
 import dev.anneal.training.trainer.MemoryPlan.Machine;
-import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
+import dev.anneal.training.trainer.SpeedEstimate.GpuKind;
+import java.util.Comparator;
+import java.util.Optional;
 
 /**
  * A run whose memory is asked for, and the machines that it is for.
  *
  * @param config {@code cluster} says how many nodes and GPUs
+ * @param gpu of which speed is known; empty for others
  */
-public record PlanRequest(AnnealConfig config, Machine machine) {
-  private static final Path MEMINFO = Path.of("/proc/meminfo");
+public record PlanRequest(AnnealConfig config, Machine machine, Optional<GpuKind> gpu) {
 
   /**
    * A request as users give it.
@@ -31,14 +33,19 @@ public record PlanRequest(AnnealConfig config, Machine machine) {
       throw new BadRequestException(
           "A plan is for GPUs, and cluster.gpus_per_node is 0: give their number on a node with --gpus N.");
     }
-    long gpuBytes =
-        gpuMemory == null ? smallestHere() : MemorySize.parse("--gpu-memory", gpuMemory);
-    return new PlanRequest(config, new Machine(gpuBytes, hostBytes(gpuMemory, hostMemory), gpus));
+    if (gpuMemory == null) {
+      Gpu here = smallestHere();
+      Machine machine = new Machine(here.memoryBytes(), hostBytes(hostMemory, totalHere()), gpus);
+      return new PlanRequest(config, machine, GpuKind.named(here.name()));
+    }
+    long gpuBytes = parse("--gpu-memory", gpuMemory);
+    Machine machine = new Machine(gpuBytes, hostBytes(hostMemory, Long.MAX_VALUE), gpus);
+    return new PlanRequest(config, machine, GpuKind.of(gpuBytes));
   }
 
-  private static long smallestHere() {
+  private static Gpu smallestHere() {
     try {
-      return Gpus.find(1).stream().mapToLong(Gpu::memoryBytes).min().orElseThrow();
+      return Gpus.find(1).stream().min(Comparator.comparingLong(Gpu::memoryBytes)).orElseThrow();
     } catch (GpuException e) {
       throw new BadRequestException(
           "No GPU is found here to plan for: give the memory of one with --gpu-memory, such as --gpu-memory 141GB.",
@@ -46,22 +53,21 @@ public record PlanRequest(AnnealConfig config, Machine machine) {
     }
   }
 
-  private static long hostBytes(String gpuMemory, String hostMemory) {
-    if (hostMemory != null) {
-      return MemorySize.parse("--host-memory", hostMemory);
-    }
-    return gpuMemory == null ? here() : Long.MAX_VALUE;
+  /** Of this machine, or of the container that this process is in. */
+  private static long totalHere() {
+    return HostMemory.here().totalBytes();
   }
 
-  private static long here() {
-    try {
-      return Files.readAllLines(MEMINFO).stream()
-          .filter(line -> line.startsWith("MemTotal:"))
-          .mapToLong(line -> Long.parseLong(line.replaceAll("\\D", "")) << 10)
-          .findFirst()
-          .orElse(Long.MAX_VALUE);
-    } catch (IOException e) {
-      return Long.MAX_VALUE;
-    }
+  private static long hostBytes(String hostMemory, long otherwise) {
+    return hostMemory == null ? otherwise : parse("--host-memory", hostMemory);
+  }
+
+  private static long parse(String option, String text) {
+    return ByteSize.parseWithUnit(text)
+        .orElseThrow(
+            () ->
+                new BadRequestException(
+                    "%s is '%s', but must be a number of MB, GB, TB, MiB, GiB or TiB, such as 141GB."
+                        .formatted(option, text)));
   }
 }

@@ -4,21 +4,18 @@ import dev.anneal.spark.BadRequestException;
 import dev.anneal.spark.config.AnnealConfig;
 import dev.anneal.spark.preflight.BuildCheck;
 import dev.anneal.spark.storage.ModelLocation;
-import dev.anneal.spark.train.Specs;
+import dev.anneal.spark.train.PlannedRun;
 import dev.anneal.storage.Storage;
 import dev.anneal.training.InvalidModelException;
-import dev.anneal.training.model.BatchShape;
 import dev.anneal.training.model.LlamaConfig;
 import dev.anneal.training.model.ModelSource;
+import dev.anneal.training.trainer.MemoryChoice;
 import dev.anneal.training.trainer.MemoryPlan;
-import dev.anneal.training.trainer.MemoryTable;
-import dev.anneal.training.trainer.TrainingSpec;
-import dev.anneal.training.weights.FrozenWeights.Shard;
 import java.io.IOException;
 import java.io.PrintWriter;
 import org.apache.hadoop.conf.Configuration;
 
-/** The memory of a run, told before it begins: by arithmetic on the driver alone. */
+/** The memory and the speed of a run, told before it begins: by arithmetic on the driver alone. */
 public final class RunMemory {
   private RunMemory() {}
 
@@ -31,6 +28,7 @@ public final class RunMemory {
     try {
       MemoryPlan plan = plan(request, hadoop);
       out.print(MemoryReport.of(plan));
+      out.print(SpeedReport.of(plan, request));
       out.flush();
       return plan;
     } catch (InvalidModelException e) {
@@ -55,27 +53,10 @@ public final class RunMemory {
     BuildCheck.check(config);
     LlamaConfig shape = shape(config, new Storage(hadoop));
     BuildCheck.checkShape(config, shape);
-    // how many steps there are decides nothing here
-    TrainingSpec spec = Specs.training(config, config.globalBatch());
-    MemoryTable.Rank rank =
-        new MemoryTable.Rank(
-            shape,
-            spec,
-            config.worldSize(),
-            shardSize(config, spec),
-            config.checkpoint().everySteps() > 0);
-    BatchShape batch =
-        new BatchShape(config.training().microBatchSize(), config.data().sequences().maxLength());
-    return new MemoryPlan(rank, batch, request.machine());
-  }
-
-  private static int shardSize(AnnealConfig config, TrainingSpec spec) {
-    Shard shard = spec.weights().shard();
-    return switch (shard) {
-      case NONE -> 1;
-      case NODE -> config.cluster().gpusPerNode();
-      case WORLD -> config.worldSize();
-    };
+    MemoryPlan plan = PlannedRun.of(config, shape, request.machine(), PlannedRun.rows(config));
+    return config.open() == MemoryChoice.Open.NOTHING
+        ? plan
+        : MemoryChoice.of(plan, config.open()).in(plan);
   }
 
   private static LlamaConfig shape(AnnealConfig config, Storage storage) {

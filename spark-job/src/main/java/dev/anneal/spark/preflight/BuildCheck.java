@@ -6,6 +6,7 @@ import dev.anneal.spark.config.AnnealConfig;
 import dev.anneal.spark.config.AnnealConfig.Precision;
 import dev.anneal.spark.config.AnnealConfig.Shard;
 import dev.anneal.training.model.LlamaConfig;
+import dev.anneal.training.trainer.MemoryChoice;
 import dev.anneal.training.trainer.TrainingSpec;
 import java.util.Locale;
 import java.util.stream.IntStream;
@@ -101,10 +102,19 @@ public final class BuildCheck {
   }
 
   private static void checkOffloading(AnnealConfig config) {
-    if (config.baseWeights().offloadRatio() > 0 && !onGpus(config)) {
+    if (config.baseWeights().ratio() > 0 && !onGpus(config)) {
       throw new BadRequestException(
           "base_weights.offload_ratio is %s, but with cluster.gpus_per_node=0 all weights are in host memory: set it to 0."
-              .formatted(config.baseWeights().offloadRatio()));
+              .formatted(config.baseWeights().ratio()));
+    }
+    if (!onGpus(config) && config.open() != MemoryChoice.Open.NOTHING) {
+      throw new BadRequestException(
+          "%s is auto, which looks at the memory of GPUs, but cluster.gpus_per_node is 0: set it to %s."
+              .formatted(
+                  config.baseWeights().isAuto()
+                      ? "base_weights.offload_ratio"
+                      : "activations.checkpoint",
+                  config.baseWeights().isAuto() ? "0" : "layer or none"));
     }
     if (config.activations().offload()) {
       if (!onGpus(config)) {

@@ -29,6 +29,10 @@ public final class GenerationCheck {
   public static LlamaConfig check(AnnealConfig config, SparkConf spark, Storage storage) {
     GpuCheck.check(config, spark);
     BuildCheck.check(config);
+    if (config.baseWeights().isAuto()) {
+      throw new BadRequestException(
+          "base_weights.offload_ratio is auto, which a training run decides: set it to a number, such as the one in the run's run.json.");
+    }
     ClusterCheck.check(config, spark);
     ModelLocation location = ModelLocation.of(config.model().path());
     try {

@@ -71,7 +71,7 @@ public final class GpuCheck {
   }
 
   /** Every process of the cluster runs on this machine, so its GPUs are those of the run. */
-  private static List<Gpu> requireHere(int gpus) {
+  static List<Gpu> requireHere(int gpus) {
     try {
       return Gpus.find(gpus);
     } catch (GpuException e) {

@@ -217,6 +217,7 @@ public final class Preflight {
       if (request.command().trains()) {
         BuildCheck.checkShape(config, shape);
         GpuCheck.checkFits(config, shape, spark);
+        MemoryCheck.check(config, shape, spark);
       }
       if (trainsAdapters()) {
         checkAdapters(shape);

@@ -3,6 +3,7 @@ package dev.anneal.spark.progress;
 import dev.anneal.training.checkpoint.CheckpointPart;
 import dev.anneal.training.cuda.Gpu;
 import dev.anneal.training.io.WrittenFile;
+import dev.anneal.training.trainer.MemoryChoice;
 import dev.anneal.training.trainer.StepMetrics;
 import java.io.Serializable;
 import java.util.List;
@@ -27,6 +28,18 @@ public sealed interface RankEvent extends Serializable {
       String os,
       Gpu gpu)
       implements RankEvent {}
+
+  /**
+   * The ranks have agreed on what their memory allows.
+   *
+   * @param choice what was left to memory to decide; {@code null}: nothing was
+   * @param sentences for the user
+   */
+  record MemoryAgreed(MemoryChoice choice, List<String> sentences) implements RankEvent {
+    public MemoryAgreed {
+      sentences = List.copyOf(sentences);
+    }
+  }
 
   /** Something long begins. */
   record Phase(String phase) implements RankEvent {}

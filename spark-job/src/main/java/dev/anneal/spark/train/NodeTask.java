@@ -3,6 +3,7 @@ package dev.anneal.spark.train;
 import com.sun.management.OperatingSystemMXBean;
 import dev.anneal.data.arrow.PreparedDataset;
 import dev.anneal.data.arrow.PreparedSequence;
+import dev.anneal.data.manifest.DatasetManifest;
 import dev.anneal.data.manifest.Split;
 import dev.anneal.spark.cluster.BarrierStage;
 import dev.anneal.spark.config.AnnealConfig;
@@ -16,6 +17,7 @@ import dev.anneal.training.checkpoint.CheckpointPlan;
 import dev.anneal.training.cuda.Gpu;
 import dev.anneal.training.cuda.Gpus;
 import dev.anneal.training.io.ModelFolder;
+import dev.anneal.training.model.ModelSource;
 import dev.anneal.training.tensor.Device;
 import dev.anneal.training.trainer.TrainingCancelled;
 import dev.anneal.training.trainer.TrainingRun;
@@ -81,11 +83,13 @@ public final class NodeTask implements BarrierStage.Task<Integer> {
       for (int i = 0; i < count; i++) {
         channel.send(started(firstRank + i, host, places.get(i).gpu()));
       }
+      AnnealConfig settled = settled(context, channel, NodeMemory.here(host, places));
       threads.run(
           firstRank,
           count,
           (rank, group) ->
               run(
+                  settled,
                   rank,
                   places.get(rank - firstRank).device(),
                   host,
@@ -114,6 +118,7 @@ public final class NodeTask implements BarrierStage.Task<Integer> {
   }
 
   private void run(
+      AnnealConfig settled,
       int rank,
       Device device,
       String host,
@@ -126,7 +131,7 @@ public final class NodeTask implements BarrierStage.Task<Integer> {
     }
     try (RankGroups groups = RankGroups.join(config, rank, device, host, rendezvous, threads)) {
       try {
-        train(groups, listener.apply(groups::check));
+        train(settled, groups, listener.apply(groups::check));
       } catch (TrainingStopped inGoodOrder) {
         // all ranks leave after the same step, and the driver knows why
       } catch (Throwable e) {
@@ -137,13 +142,31 @@ public final class NodeTask implements BarrierStage.Task<Integer> {
     }
   }
 
-  private void train(RankGroups groups, RankListener listener) throws IOException {
+  /** What the nodes' memory decides, before any is taken. */
+  private AnnealConfig settled(BarrierTaskContext context, RankChannel channel, NodeMemory here)
+      throws IOException {
+    Storage storage = attempt.folder().storage();
+    DatasetManifest dataset =
+        DatasetManifest.read(attempt.folder().child(RunFolder.DATASET), storage);
+    ModelSource model =
+        ModelLocation.of(config.model().path()).open(storage, config.training().seed());
+    MemoryAgreement agreement =
+        MemoryAgreement.reach(config, model.config(), PlannedRun.rows(dataset), context, here);
+    if (context.partitionId() == 0 && !agreement.sentences().isEmpty()) {
+      channel.send(
+          new RankEvent.MemoryAgreed(agreement.choice().orElse(null), agreement.sentences()));
+    }
+    return agreement.config();
+  }
+
+  private void train(AnnealConfig settled, RankGroups groups, RankListener listener)
+      throws IOException {
     RunFolder folder = attempt.folder();
     Storage storage = folder.storage();
     String datasetUri = folder.child(RunFolder.DATASET);
     try (PreparedDataset train = PreparedDataset.open(datasetUri, Split.TRAIN, storage);
         PreparedDataset eval = PreparedDataset.open(datasetUri, Split.EVAL, storage)) {
-      TrainingSpec spec = Specs.training(config, train.size());
+      TrainingSpec spec = Specs.training(settled, train.size());
       ModelLocation model = ModelLocation.of(config.model().path());
       TrainingRun.Inputs inputs =
           new TrainingRun.Inputs(

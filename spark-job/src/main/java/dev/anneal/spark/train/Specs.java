@@ -102,7 +102,7 @@ public final class Specs {
 
   private static TrainingSpec.Weights weights(AnnealConfig config) {
     return new TrainingSpec.Weights(
-        dtype(config.baseWeights().dtype()), shard(config), config.baseWeights().offloadRatio());
+        dtype(config.baseWeights().dtype()), shard(config), config.baseWeights().ratio());
   }
 
   private static Matmul matmul(AnnealConfig config) {

@@ -5,9 +5,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.anneal.spark.Anneal;
 import java.io.ByteArrayOutputStream;
+import java.io.IOException;
 import java.io.PrintStream;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -56,6 +60,74 @@ class PlanCommandTest {
     String eight = "--set model.path=random:llama3.1-70b --gpu-memory 80GB --gpus 8";
     assertThat(plan(eight)).isZero();
     assertThat(out.toString(UTF_8)).contains("NCCL (assumed)", "buffers for whole layers");
+  }
+
+  @Test
+  void saysWhatAStepMovesAndHowFastItIs() {
+    String two = "--set model.path=random:llama3.1-405b --gpus 2 --gpu-memory 141GB";
+    assertThat(
+            plan(two + " --set base_weights.offload_ratio=0.62 --set training.micro_batch_size=1"))
+        .isZero();
+    assertThat(out.toString(UTF_8))
+        // 0.62 and 1 of 201 GB, 248 times of 126 layers
+        .containsPattern("frozen layers +24\\d\\.\\d\\d +39\\d\\.\\d\\d\\n")
+        .contains("from host", "NVLink", "gradient, summed")
+        .containsPattern(
+            "Speed on H200: about 2\\d\\d tokens/s of all GPUs, 7\\.\\d\\d s a step; 1,000 steps take 2\\.\\d hours; what binds: copies from the host's memory\\n");
+  }
+
+  @Test
+  void saysNoSpeedOfGpusThatNobodyMeasured() {
+    assertThat(plan("--set model.path=random:llama3.1-8b --gpus 1 --gpu-memory 48GB")).isZero();
+    assertThat(out.toString(UTF_8)).contains("Speed: no estimate, for only H100s");
+  }
+
+  @Test
+  void decidesWhatIsLeftToMemory() {
+    String auto =
+        "--set model.path=random:llama3.1-405b --gpu-memory 80GB --host-memory 2TB --set base_weights.offload_ratio=auto --set activations.checkpoint=auto";
+    assertThat(plan(auto)).isZero();
+    assertThat(out.toString(UTF_8))
+        .containsPattern(
+            "With base_weights.offload_ratio=(0\\.\\d\\d), activations.checkpoint=\\w+\\nSmallest base_weights.offload_ratio: \\1\\n");
+  }
+
+  /** Each on the node that it is for. */
+  @ParameterizedTest
+  @CsvSource({
+    "llama3.1-8b, 80GB",
+    "llama3.1-70b, 80GB",
+    "llama3.1-405b, 80GB",
+    "llama3.1-405b, 141GB"
+  })
+  void plansEveryRecipe(String recipe, String gpuMemory) throws IOException {
+    Path home = Path.of(System.getProperty("anneal.home"));
+    String file = home.resolve("conf/" + recipe + ".yaml").toString();
+    String shape = "--set model.path=random:" + recipe;
+    int code = plan("--config " + file + " " + shape + " --gpu-memory " + gpuMemory);
+    assertThat(out.toString(UTF_8)).contains("Speed on H");
+    Matcher smallest =
+        Pattern.compile("Smallest base_weights.offload_ratio: (\\d\\.\\d\\d)\n")
+            .matcher(out.toString(UTF_8));
+    assertThat(smallest.find()).as(out.toString(UTF_8)).isTrue();
+    if (smallest.group(1).equals("0.00")) {
+      assertThat(code).isZero();
+    } else {
+      assertThat(code).isEqualTo(2);
+      String setting = "base_weights.offload_ratio=" + smallest.group(1);
+      assertThat(err.toString(UTF_8)).endsWith("set " + setting + ".\n");
+      // the page says what to set there
+      assertThat(home.resolve("docs/gpu.md"))
+          .content()
+          .contains("`base_weights.offload_ratio: %s`".formatted(smallest.group(1)));
+    }
+  }
+
+  @Test
+  void theRecipeForCpusHasNoPlan() {
+    String file = System.getProperty("anneal.home") + "/conf/tiny.yaml";
+    assertThat(plan("--config " + file + " --gpu-memory 80GB")).isEqualTo(2);
+    assertThat(err.toString(UTF_8)).contains("A plan is for GPUs");
   }
 
   @ParameterizedTest

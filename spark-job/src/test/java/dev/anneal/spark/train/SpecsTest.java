@@ -60,6 +60,13 @@ class SpecsTest {
   }
 
   @Test
+  void whatIsLeftToMemoryStandsAtItsLeast() {
+    TrainingSpec spec = spec("base_weights.offload_ratio=auto", "activations.checkpoint=auto");
+    assertThat(spec.weights().offloadRatio()).isZero();
+    assertThat(spec.compute().activations()).isEqualTo(Activations.CHECKPOINT);
+  }
+
+  @Test
   void multipliesInTheComputeDtypeWithoutFp8() {
     TrainingSpec spec = spec("compute.matmul=bf16", "base_weights.dtype=bf16");
     assertThat(spec.compute().matmul()).isEqualTo(Matmul.COMPUTE);

@@ -55,6 +55,11 @@ public record FusedMemory(
     return largest + widest * Float.BYTES;
   }
 
+  /** What attention's backward takes at most for a row more among the same tokens. */
+  public long shortRowBytes() {
+    return QUERY_BLOCK * (queries() + config.numAttentionHeads()) * Float.BYTES;
+  }
+
   /** What a micro-batch takes. */
   public LayerMemory of(BatchShape batch) {
     long t = batch.tokens();

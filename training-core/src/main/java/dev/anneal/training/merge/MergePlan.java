@@ -2,6 +2,7 @@ package dev.anneal.training.merge;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.anneal.training.InvalidModelException;
+import dev.anneal.training.io.ByteSize;
 import dev.anneal.training.io.CheckpointIndex;
 import dev.anneal.training.io.JsonObject;
 import dev.anneal.training.io.SafetensorsDType;
@@ -22,6 +23,7 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.Set;
 
 /**
@@ -175,27 +177,12 @@ public record MergePlan(List<MergePiece> pieces, long parameters, MergeDType dty
    * @throws InvalidModelException if it is something else
    */
   public static long bytes(String size) {
-    String text = size.strip().toUpperCase(Locale.ROOT);
-    String[] units = {"GIB", "MIB", "KIB", "GB", "MB", "KB"};
-    long[] factors = {1L << 30, 1L << 20, 1L << 10, 1_000_000_000, 1_000_000, 1_000};
-    long factor = 1;
-    for (int i = 0; i < units.length; i++) {
-      if (text.endsWith(units[i])) {
-        factor = factors[i];
-        text = text.substring(0, text.length() - units[i].length()).strip();
-        break;
-      }
-    }
-    try {
-      long bytes = Math.multiplyExact(Long.parseLong(text), factor);
-      if (bytes > 0) {
-        return bytes;
-      }
-    } catch (ArithmeticException | NumberFormatException e) {
-      // told below
+    OptionalLong bytes = ByteSize.parse(size);
+    if (bytes.isPresent()) {
+      return bytes.getAsLong();
     }
     throw new InvalidModelException(
-        "The size of a file is '%s', but must be a whole number of KB, MB, GB, KiB, MiB or GiB, such as 5GB."
+        "The size of a file is '%s', but must be a number of KB, MB, GB, KiB, MiB or GiB, such as 5GB."
             .formatted(size));
   }
 }

@@ -80,6 +80,16 @@ final class HostCheckpoints implements Checkpoints {
     }
   }
 
+  /** Not after a failure, when what is on its way may wait for a rank that is gone. */
+  private boolean allLoaded() {
+    for (Tensor x : onHost) {
+      if (x != null) {
+        return false;
+      }
+    }
+    return true;
+  }
+
   /** Gives the device's memory back to the stream that it came from. */
   private void free(int layer) {
     copied.get(layer).await();
@@ -89,6 +99,11 @@ final class HostCheckpoints implements Checkpoints {
 
   @Override
   public void close() {
+    if (allLoaded()) {
+      // else the next micro-batch may find this one's host memory in use, and take as much again;
+      // meanwhile the GPU has the backward of the lowest layers to do
+      stream.synchronize();
+    }
     for (int layer = 0; layer < onHost.length; layer++) {
       if (onDevice[layer] != null) {
         free(layer);

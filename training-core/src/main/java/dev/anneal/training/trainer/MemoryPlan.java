@@ -8,15 +8,22 @@ import dev.anneal.training.model.Llama.Activations.Inputs;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.trainer.MemoryTable.Rank;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
+import java.util.Set;
 import java.util.function.LongPredicate;
 
-/** Whether a run fits its machines, and what would make it fit, by {@link MemoryTable}. */
-public record MemoryPlan(Rank rank, BatchShape batch, Machine machine) {
+/**
+ * Whether a run fits its machines, and what would make it fit, by {@link MemoryTable}.
+ *
+ * @param batch the largest micro-batch
+ * @param rows what is known of the rows in it
+ */
+public record MemoryPlan(Rank rank, BatchShape batch, Machine machine, RowStatistics rows) {
   /** Ratios are looked at in hundredths. */
   private static final int RATIOS = 100;
 
@@ -40,9 +47,15 @@ public record MemoryPlan(Rank rank, BatchShape batch, Machine machine) {
     }
   }
 
+  /** Where a sequence is a row. */
+  public MemoryPlan(Rank rank, BatchShape batch, Machine machine) {
+    this(rank, batch, machine, RowStatistics.unpacked());
+  }
+
   /** What a rank holds. */
   public MemoryTable table() {
-    return MemoryTable.of(rank, batch);
+    long most = rows.mostRows(batch.rows(), batch.length());
+    return MemoryTable.of(rank, batch).withShortRows(rank, most - batch.rows());
   }
 
   /** Whether GPUs and hosts are large enough. */
@@ -64,6 +77,14 @@ public record MemoryPlan(Rank rank, BatchShape batch, Machine machine) {
     long fewest = tooFew + 1;
     return fewest <= RATIOS && at(fewest).fits()
         ? OptionalDouble.of((double) fewest / RATIOS)
+        : OptionalDouble.empty();
+  }
+
+  /** The largest ratio whose part of the weights the host holds; none where it has no room. */
+  OptionalDouble largestOffloadRatio() {
+    long most = largest(hundredths -> at(hundredths).hostHolds(), RATIOS);
+    return most > 0 || at(0).hostHolds()
+        ? OptionalDouble.of((double) most / RATIOS)
         : OptionalDouble.empty();
   }
 
@@ -94,6 +115,7 @@ public record MemoryPlan(Rank rank, BatchShape batch, Machine machine) {
       }
     }
     MemoryPlan plan = this;
+    Set<MemoryPlan> seen = new HashSet<>(Set.of(this));
     // a setting that is changed twice is named once
     Map<String, String> settings = new LinkedHashMap<>();
     while (!plan.fits()) {
@@ -102,11 +124,10 @@ public record MemoryPlan(Rank rank, BatchShape batch, Machine machine) {
         return Optional.empty();
       }
       // what is enough goes before what costs less
-      MemoryPlan before = plan;
       Change next = left.stream().filter(c -> c.plan().fits()).findFirst().orElse(left.get(0));
       settings.put(next.key(), next.setting());
       plan = next.plan();
-      if (plan.equals(before)) {
+      if (!seen.add(plan)) {
         return Optional.empty();
       }
     }
@@ -129,16 +150,26 @@ public record MemoryPlan(Rank rank, BatchShape batch, Machine machine) {
     }
     if (activations.inputs() == Inputs.ON_DEVICE && activations.recomputedLayers() > 0) {
       Activations away = new Activations(activations.recomputedLayers(), Inputs.ON_HOST);
-      changes.add(new Change("activations.offload=true", with(away, spec.weights())));
+      if (with(away).hostHolds()) {
+        changes.add(new Change("activations.offload=true", with(away)));
+      }
     }
-    long rows = largestMicroBatch();
-    if (rows > 0 && rows < batch.rows()) {
+    if (activations.inputs() == Inputs.ON_HOST && !hostHolds()) {
+      Activations here = new Activations(activations.recomputedLayers(), Inputs.ON_DEVICE);
+      changes.add(new Change("activations.offload=false", with(here)));
+    }
+    long most = largestMicroBatch();
+    if (most > 0 && most < batch.rows()) {
       changes.add(
           new Change(
-              "training.micro_batch_size=" + rows, with(new BatchShape(rows, batch.length()))));
+              "training.micro_batch_size=" + most, with(new BatchShape(most, batch.length()))));
     } else if (batch.rows() > 1) {
       changes.add(
           new Change("training.micro_batch_size=1", with(new BatchShape(1, batch.length()))));
+    }
+    if (rank.checkpoints() && !hostHolds()) {
+      Rank without = new Rank(rank.config(), spec, rank.worldSize(), rank.shardSize(), false);
+      changes.add(new Change("checkpoint.every_steps=0", with(without)));
     }
     return changes;
   }
@@ -162,7 +193,7 @@ public record MemoryPlan(Rank rank, BatchShape batch, Machine machine) {
     }
     OptionalDouble fitting = smallestOffloadRatio();
     // where none is enough, the whole goes as far as a ratio can
-    double ratio = fitting.orElse(hostHolds(1) ? 1 : weights.offloadRatio());
+    double ratio = fitting.orElse(at(RATIOS).hostHolds() ? 1 : weights.offloadRatio());
     if (ratio != weights.offloadRatio()) {
       changes.add(
           new Change(
@@ -171,21 +202,24 @@ public record MemoryPlan(Rank rank, BatchShape batch, Machine machine) {
     }
   }
 
-  private boolean hostHolds(double ratio) {
-    MemoryTable table = MemoryTable.of(rank.withOffloadRatio(ratio), batch);
-    return table.hostBytes() <= machine.hostBytes() / machine.gpus();
+  private boolean hostHolds() {
+    return table().hostBytes() <= machine.hostBytes() / machine.gpus();
   }
 
   private MemoryPlan with(Activations activations, TrainingSpec.Weights weights) {
     return with(rank.with(activations, weights));
   }
 
-  private MemoryPlan with(Rank changed) {
-    return new MemoryPlan(changed, batch, machine);
+  MemoryPlan with(Activations activations) {
+    return with(activations, rank.spec().weights());
+  }
+
+  MemoryPlan with(Rank changed) {
+    return new MemoryPlan(changed, batch, machine, rows);
   }
 
   private MemoryPlan with(BatchShape changed) {
-    return new MemoryPlan(rank, changed, machine);
+    return new MemoryPlan(rank, changed, machine, rows);
   }
 
   /** The largest number up to {@code most} that {@code fits}, where all smaller ones do. */

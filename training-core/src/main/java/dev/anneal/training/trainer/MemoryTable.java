@@ -32,7 +32,7 @@ public record MemoryTable(List<Row> tensors, List<Row> assumed, String moment) {
   private static final long CUBLAS_WORKSPACE_BYTES = 32L << 20;
 
   /** A CUDA context with the kernels of libtorch and cuBLAS. */
-  private static final long CUDA_CONTEXT_BYTES = 700_000_000;
+  public static final long CUDA_CONTEXT_BYTES = 700_000_000;
 
   /** A communicator of NCCL. */
   private static final long NCCL_BYTES = 400_000_000;
@@ -117,13 +117,43 @@ public record MemoryTable(List<Row> tensors, List<Row> assumed, String moment) {
     StepMemory step =
         StepMemory.of(layer, rank.spec().compute().activations(), rank.config().numHiddenLayers());
     tensors.addAll(activations(step));
-    if (rank.checkpoints()) {
-      long compute = rank.trainsAll() ? 0 : computeValues(rank, adapters);
-      long copied = trained.master() + trained.moments() + compute;
-      tensors.add(new Row(Part.WORK, "snapshot for checkpoints", 0, copied));
-    }
+    tensors.add(new Row(Part.WORK, "snapshot for checkpoints", 0, snapshot(rank, 0)));
     tensors.removeIf(row -> row.deviceBytes() == 0 && row.hostBytes() == 0);
     return new MemoryTable(tensors, assumed(rank, step), step.moment());
+  }
+
+  /** What checkpoints of a rank take of the host: rank 0 copies the adapter too. */
+  static long snapshot(Rank rank, int number) {
+    if (!rank.checkpoints()) {
+      return 0;
+    }
+    LoraLayout adapters =
+        rank.trainsAll() ? null : LoraLayout.of(rank.spec().lora(), rank.config());
+    Parameters.Holdings trained = trained(rank, adapters);
+    long adapter = rank.trainsAll() || number > 0 ? 0 : computeValues(rank, adapters);
+    return trained.master() + trained.moments() + adapter;
+  }
+
+  /** What steps keep of the micro-batch and take with it, at the moment when it is the most. */
+  static StepMemory step(Rank rank, BatchShape batch) {
+    LoraLayout adapters =
+        rank.trainsAll() ? null : LoraLayout.of(rank.spec().lora(), rank.config());
+    return StepMemory.of(
+        layer(rank, adapters, batch),
+        rank.spec().compute().activations(),
+        rank.config().numHiddenLayers());
+  }
+
+  /** The same with what attention takes for {@code rows} more rows of the same tokens. */
+  MemoryTable withShortRows(Rank rank, long rows) {
+    if (rows <= 0 || !TrainingRun.isFused(rank.spec())) {
+      return this;
+    }
+    long bytes = rows * fused(rank, LoraLayout.none(rank.config())).shortRowBytes();
+    List<Row> more = new ArrayList<>(assumed);
+    more.add(
+        new Row(Part.ASSUMED, "up to %s more rows, packed (assumed)".formatted(rows), bytes, 0));
+    return new MemoryTable(tensors, more, moment);
   }
 
   /** What is there before the first step and stays. */
@@ -190,19 +220,24 @@ public record MemoryTable(List<Row> tensors, List<Row> assumed, String moment) {
         FullModel.shapes(config), compute, worldSize, Parameters.Gathered.ONCE_A_STEP);
   }
 
-  private static Parameters.Holdings trained(Rank rank, LoraLayout adapters) {
+  static Parameters.Holdings trained(Rank rank, LoraLayout adapters) {
     return rank.trainsAll()
         ? trained(rank.config(), rank.compute(), rank.worldSize())
         : Parameters.holdings(
             LoraModel.shapes(rank.config(), adapters),
             rank.compute(),
             rank.worldSize(),
-            ModelLoader.gathered(
-                rank.spec(),
-                rank.config(),
-                rank.worldSize(),
-                rank.shardSize(),
-                TrainingRun.isFused(rank.spec())));
+            gathered(rank));
+  }
+
+  /** When adapters come together from all ranks. */
+  static Parameters.Gathered gathered(Rank rank) {
+    return ModelLoader.gathered(
+        rank.spec(),
+        rank.config(),
+        rank.worldSize(),
+        rank.shardSize(),
+        TrainingRun.isFused(rank.spec()));
   }
 
   /** The adapters' values of all ranks in the compute dtype, which rank 0 copies too. */

@@ -92,6 +92,19 @@ class MemoryPlanTest {
     assertThat(plan.smallestOffloadRatio()).isEmpty();
   }
 
+  @Test
+  void whatIsOnTheHostComesBackWhereTheHostIsFull() {
+    Machine machine = new Machine(141 * GB, 80 * GB, 1);
+    MemoryPlan plan = plan("llama3.1-70b", DType.FP8, Activations.CHECKPOINT_ON_HOST, 64, machine);
+    MemoryPlan moved =
+        new MemoryPlan(plan.rank().withOffloadRatio(0.9), plan.batch(), plan.machine());
+    // 0.9 of 68 GB and 80 inputs of 64 x 1,024 x 8,192 x 2 = 1 GiB do not go together
+    assertThat(moved.fits()).isFalse();
+    assertThat(moved.remedy()).isPresent();
+    MemoryPlan none = new MemoryPlan(moved.rank(), moved.batch(), new Machine(10 * GB, 20 * GB, 1));
+    assertThat(none.remedy()).isEmpty();
+  }
+
   private static Machine at(long gigabytes) {
     return new Machine(gigabytes * GB, Long.MAX_VALUE, 1);
   }

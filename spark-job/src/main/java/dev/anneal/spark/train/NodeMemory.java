@@ -1,0 +1,107 @@
+package dev.anneal.spark.train;
+
+import dev.anneal.training.cuda.GpuMemory;
+import dev.anneal.training.host.HostMemory;
+import dev.anneal.training.trainer.MemoryPlan.Machine;
+import dev.anneal.training.trainer.MemoryTable;
+import java.util.Arrays;
+import java.util.List;
+import java.util.stream.Collectors;
+import java.util.stream.LongStream;
+
+/**
+ * The memory that a node's ranks find before they take any, as it goes round through Spark.
+ *
+ * @param host where it is
+ * @param container what tells its container from others of the host
+ * @param ranks of the node
+ * @param machineFree bytes of the host, all nodes on it together
+ * @param containerFree bytes that the container may still take; {@link Long#MAX_VALUE}: no limit
+ * @param gpuTotal bytes of the node's smallest GPU; {@link Long#MAX_VALUE}: there is none
+ * @param gpuFree bytes that the ranks can have of the GPU where they are the fewest, this process's
+ *     own CUDA context among them
+ */
+record NodeMemory(
+    String host,
+    String container,
+    int ranks,
+    long machineFree,
+    long containerFree,
+    long gpuTotal,
+    long gpuFree) {
+
+  private static final long NOT_KNOWN = Long.MAX_VALUE;
+
+  /**
+   * What every rank can have of what all nodes have found, the same for all.
+   *
+   * @param machine the smallest, with what is free
+   * @param gpuTotal bytes of the smallest GPU
+   */
+  record Agreed(Machine machine, long gpuTotal) {}
+
+  /** Of this process. */
+  static NodeMemory here(String host, List<RankPlace> places) {
+    HostMemory memory = HostMemory.here();
+    List<GpuMemory> gpus =
+        places.stream()
+            .filter(place -> place.gpu() != null)
+            .map(place -> new GpuMemory(place.device()))
+            .toList();
+    // page-locked memory of an earlier run is kept for later ones, and nobody says how much
+    boolean used = gpus.stream().anyMatch(gpu -> gpu.peakReservedBytes() > 0);
+    return new NodeMemory(
+        host,
+        Integer.toHexString(memory.container().hashCode()),
+        places.size(),
+        used ? NOT_KNOWN : memory.machineFreeBytes(),
+        used ? NOT_KNOWN : memory.containerFreeBytes(),
+        gpus.stream().mapToLong(GpuMemory::totalBytes).min().orElse(NOT_KNOWN),
+        gpus.stream().mapToLong(NodeMemory::available).min().orElse(NOT_KNOWN));
+  }
+
+  /** What others do not hold; the table counts this process's context among what it needs. */
+  private static long available(GpuMemory gpu) {
+    return Math.min(
+        gpu.totalBytes(), gpu.freeBytes() + gpu.reservedBytes() + MemoryTable.CUDA_CONTEXT_BYTES);
+  }
+
+  /** The smallest of everything, a host's and a container's memory divided by their ranks. */
+  static Agreed agree(List<NodeMemory> nodes) {
+    long perRank = nodes.stream().mapToLong(node -> node.hostShare(nodes)).min().orElse(NOT_KNOWN);
+    int ranks = nodes.get(0).ranks;
+    long host = perRank == NOT_KNOWN ? NOT_KNOWN : perRank * ranks;
+    return new Agreed(
+        new Machine(nodes.stream().mapToLong(NodeMemory::gpuFree).min().orElse(0), host, ranks),
+        nodes.stream().mapToLong(NodeMemory::gpuTotal).min().orElse(0));
+  }
+
+  /** Of a rank. */
+  private long hostShare(List<NodeMemory> nodes) {
+    List<NodeMemory> onHost = nodes.stream().filter(node -> node.host.equals(host)).toList();
+    List<NodeMemory> inContainer =
+        onHost.stream().filter(node -> node.container.equals(container)).toList();
+    return Math.min(
+        share(onHost, onHost.stream().mapToLong(NodeMemory::machineFree)),
+        share(inContainer, inContainer.stream().mapToLong(NodeMemory::containerFree)));
+  }
+
+  private static long share(List<NodeMemory> nodes, LongStream free) {
+    long least = free.min().orElse(NOT_KNOWN);
+    int ranks = nodes.stream().mapToInt(NodeMemory::ranks).sum();
+    return least == NOT_KNOWN ? NOT_KNOWN : least / ranks;
+  }
+
+  String toText() {
+    return LongStream.of(ranks, machineFree, containerFree, gpuTotal, gpuFree)
+        .mapToObj(Long::toString)
+        .collect(Collectors.joining(" ", "", " " + container + " " + host));
+  }
+
+  static NodeMemory parse(String text) {
+    String[] parts = text.split(" ", 7);
+    long[] numbers = Arrays.stream(parts).limit(5).mapToLong(Long::parseLong).toArray();
+    return new NodeMemory(
+        parts[6], parts[5], (int) numbers[0], numbers[1], numbers[2], numbers[3], numbers[4]);
+  }
+}

@@ -1,0 +1,66 @@
+package dev.anneal.spark.train;
+
+import dev.anneal.data.manifest.DatasetManifest;
+import dev.anneal.spark.config.AnnealConfig;
+import dev.anneal.training.model.BatchShape;
+import dev.anneal.training.model.LlamaConfig;
+import dev.anneal.training.trainer.MemoryPlan;
+import dev.anneal.training.trainer.MemoryTable;
+import dev.anneal.training.trainer.RowStatistics;
+import dev.anneal.training.trainer.TrainingSpec;
+import java.util.TreeMap;
+
+/** A run as the planner of the core sees it. */
+public final class PlannedRun {
+  private PlannedRun() {}
+
+  /**
+   * Its memory. What is left to memory to decide stands as if all layers were computed again and
+   * nothing were moved to the host.
+   *
+   * @param rows what is known of its data set
+   */
+  public static MemoryPlan of(
+      AnnealConfig config, LlamaConfig shape, MemoryPlan.Machine machine, RowStatistics rows) {
+    return new MemoryPlan(
+        rank(config, shape),
+        new BatchShape(config.training().microBatchSize(), config.data().sequences().maxLength()),
+        machine,
+        rows);
+  }
+
+  /** A rank of it. */
+  public static MemoryTable.Rank rank(AnnealConfig config, LlamaConfig shape) {
+    // how many steps there are decides nothing here
+    TrainingSpec spec = Specs.training(config, config.globalBatch());
+    int shardSize =
+        switch (spec.weights().shard()) {
+          case NONE -> 1;
+          case NODE -> config.cluster().gpusPerNode();
+          case WORLD -> config.worldSize();
+        };
+    return new MemoryTable.Rank(
+        shape, spec, config.worldSize(), shardSize, config.checkpoint().everySteps() > 0);
+  }
+
+  /** What is known of the rows before there is a data set. */
+  public static RowStatistics rows(AnnealConfig config) {
+    return RowStatistics.unknown(config.data().sequences().packing());
+  }
+
+  /** What the manifest of a data set tells of its rows. */
+  public static RowStatistics rows(DatasetManifest dataset) {
+    DatasetManifest.Part train = dataset.train();
+    // of a row that is split, every piece counts as one of the split's
+    long pieces =
+        dataset.rows().split() == 0
+            ? 0
+            : Math.max(0, train.rows() + dataset.eval().rows() - dataset.rows().kept())
+                + dataset.rows().split();
+    return new RowStatistics(
+        dataset.tokenLengths() == null ? new TreeMap<>() : dataset.tokenLengths(),
+        pieces,
+        train.rows() > train.sequences(),
+        train.sequences() == 0 ? 0 : (double) train.tokens() / train.sequences());
+  }
+}

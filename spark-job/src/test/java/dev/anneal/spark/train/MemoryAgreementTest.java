@@ -1,0 +1,122 @@
+package dev.anneal.spark.train;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.anneal.spark.BadRequestException;
+import dev.anneal.spark.config.AnnealConfig;
+import dev.anneal.spark.config.ConfigLoader;
+import dev.anneal.training.model.LlamaConfig;
+import dev.anneal.training.trainer.MemoryChoice;
+import dev.anneal.training.trainer.MemoryPlan.Machine;
+import dev.anneal.training.trainer.RowStatistics;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import org.junit.jupiter.api.Test;
+
+class MemoryAgreementTest {
+  private static final long GB = 1_000_000_000;
+  private static final RowStatistics ROWS =
+      new RowStatistics(new TreeMap<>(Map.of(128, 50_000L)), 0, true, 1000);
+
+  @Test
+  void whatIsGivenStays() {
+    AnnealConfig config = config("cluster.gpus_per_node=8");
+    MemoryAgreement agreement = agree(config, "llama3.1-8b", 80 * GB, 2000 * GB);
+    assertThat(agreement.config()).isEqualTo(config);
+    assertThat(agreement.choice()).isEmpty();
+    assertThat(agreement.sentences()).isEmpty();
+  }
+
+  @Test
+  void whatIsAutoIsDecidedAndSaid() {
+    AnnealConfig config = config("base_weights.offload_ratio=auto", "activations.checkpoint=auto");
+    MemoryAgreement agreement = agree(config, "llama3.1-405b", 80 * GB, 2000 * GB);
+    MemoryChoice choice = agreement.choice().orElseThrow();
+    assertThat(choice.offloadRatio()).isBetween(0.1, 0.9);
+    assertThat(agreement.config().open()).isEqualTo(MemoryChoice.Open.NOTHING);
+    assertThat(agreement.config().baseWeights().ratio()).isEqualTo(choice.offloadRatio());
+    assertThat(agreement.config().resolved().at("/base_weights/offload_ratio").isNumber()).isTrue();
+    assertThat(agreement.sentences()).hasSize(1);
+    assertThat(agreement.sentences().get(0))
+        .matches(
+            "By the memory that is free, 80\\.0 GB of a GPU and 2000\\.0 GB of a host: base_weights\\.offload_ratio=0\\.\\d\\d, activations\\.checkpoint=(layer|\\d+)");
+  }
+
+  @Test
+  void moreMemoryKeepsMoreLayers() {
+    AnnealConfig config = config("cluster.gpus_per_node=1", "activations.checkpoint=auto");
+    String small = checkpoint(agree(config, "llama3.1-70b", 110 * GB, 500 * GB));
+    String large = checkpoint(agree(config, "llama3.1-70b", 141 * GB, 500 * GB));
+    assertThat(Integer.parseInt(large)).isBetween(1, Integer.parseInt(small) - 1);
+    assertThat(checkpoint(agree(config, "llama3.1-8b", 141 * GB, 500 * GB))).isEqualTo("none");
+  }
+
+  @Test
+  void whatCannotFitIsRefused() {
+    AnnealConfig config = config("cluster.gpus_per_node=2");
+    assertThatThrownBy(() -> agree(config, "llama3.1-405b", 80 * GB, 2000 * GB))
+        .isInstanceOf(BadRequestException.class)
+        .hasMessageMatching(
+            "The run needs at least 2\\d\\d\\.\\d GB of a GPU that has 80\\.0 GB: set base_weights\\.offload_ratio=0\\.\\d\\d.*\\.");
+    AnnealConfig offloaded = config("cluster.gpus_per_node=2", "base_weights.offload_ratio=1");
+    assertThatThrownBy(() -> agree(offloaded, "llama3.1-405b", 80 * GB, 64 * GB))
+        .isInstanceOf(BadRequestException.class)
+        .hasMessageContaining("of a host's memory, page-locked for its 2 GPUs (frozen layers 4")
+        .hasMessageContaining(" and 64.0 GB are free: ");
+  }
+
+  @Test
+  void whatMayNotFitIsSaid() {
+    AnnealConfig config = config("cluster.gpus_per_node=1", "activations.checkpoint=none");
+    MemoryAgreement agreement =
+        MemoryAgreement.of(
+            config,
+            LlamaConfig.named("llama3.1-8b"),
+            RowStatistics.unpacked(),
+            new NodeMemory.Agreed(new Machine(26 * GB, 500 * GB, 1), 80 * GB));
+    assertThat(agreement.sentences()).hasSize(1);
+    assertThat(agreement.sentences().get(0))
+        .startsWith("Note: The run may take up to ")
+        .contains("of a GPU, and 26.0 GB are free");
+  }
+
+  @Test
+  void aRunOnCpusMustFitItsHost() {
+    AnnealConfig config =
+        config(
+            "cluster.gpus_per_node=0",
+            "cluster.nodes=2",
+            "compute.dtype=fp32",
+            "compute.matmul=fp32",
+            "base_weights.dtype=fp32");
+    LlamaConfig shape = LlamaConfig.named("llama3.1-8b");
+    NodeMemory node =
+        new NodeMemory("one", "c", 1, 64 * GB, 32 * GB, Long.MAX_VALUE, Long.MAX_VALUE);
+    NodeMemory.Agreed memory = NodeMemory.agree(List.of(node, node));
+    assertThatThrownBy(() -> MemoryAgreement.of(config, shape, ROWS, memory))
+        .isInstanceOf(BadRequestException.class)
+        .hasMessageContaining("of a host's memory for its rank (frozen layers 27.9 GB, ")
+        .hasMessageContaining(" and 16.0 GB are free: ");
+  }
+
+  private static String checkpoint(MemoryAgreement agreement) {
+    return agreement.config().activations().checkpoint().asText();
+  }
+
+  private static MemoryAgreement agree(AnnealConfig config, String shape, long gpu, long host) {
+    int gpus = config.cluster().gpusPerNode();
+    return MemoryAgreement.of(
+        config,
+        LlamaConfig.named(shape),
+        ROWS,
+        new NodeMemory.Agreed(new Machine(gpu, host, gpus), gpu));
+  }
+
+  private static AnnealConfig config(String... sets) {
+    return ConfigLoader.load(null, Arrays.asList(sets), Path.of("/"));
+  }
+}

@@ -1,0 +1,252 @@
+package dev.anneal.training.trainer;
+
+import dev.anneal.training.kernel.Matmul;
+import dev.anneal.training.lora.LoraLayout;
+import dev.anneal.training.model.BatchShape;
+import dev.anneal.training.model.LinearModule;
+import dev.anneal.training.model.LlamaConfig;
+import dev.anneal.training.tensor.DType;
+import dev.anneal.training.trainer.MemoryTable.Rank;
+import java.util.Comparator;
+import java.util.Optional;
+import java.util.stream.Stream;
+
+/**
+ * How long an optimizer step of full micro-batches takes, by arithmetic and {@link GpuRates}: the
+ * longest of what the GPU computes, what is copied to it, what it gathers and what the host
+ * enqueues, for all of these go on beside each other.
+ *
+ * @param gpu the kind of GPU
+ * @param binds the longest
+ * @param stepSeconds of an optimizer step
+ * @param tokensPerSecond of all GPUs
+ */
+public record SpeedEstimate(String gpu, Bound binds, double stepSeconds, double tokensPerSecond) {
+
+  /** What a step may wait for. */
+  public enum Bound {
+    COMPUTE("the GPU's products and kernels"),
+    HOST_COPIES("copies from the host's memory"),
+    NVLINK("gathers over NVLink"),
+    NETWORK("gathers over the network"),
+    ENQUEUE("what the host enqueues");
+
+    private final String words;
+
+    Bound(String words) {
+      this.words = words;
+    }
+
+    /** In words that follow "binds". */
+    public String words() {
+      return words;
+    }
+  }
+
+  private record Time(Bound bound, double seconds) {}
+
+  /** Bytes that kernels read and write for each token of a layer, by the width of what they do. */
+  private record KernelBytes(double hidden, double intermediate, double joined) {
+    double of(LlamaConfig config) {
+      return hidden * config.hiddenSize()
+          + intermediate * config.intermediateSize()
+          + joined
+              * (config.numAttentionHeads() + 2.0 * config.numKeyValueHeads())
+              * config.headDim();
+    }
+  }
+
+  /**
+   * Norms with their FP8 forms, residuals, RoPE, SwiGLU: elements read and written as the kernels'
+   * heads list them, in bf16 and, where products are in FP8, with a byte more.
+   */
+  private static final KernelBytes FORWARD = new KernelBytes(23, 7, 4);
+
+  private static final KernelBytes BACKWARD = new KernelBytes(22, 14, 5);
+
+  /** The same of a forward that is done again: without SwiGLU and the last residual. */
+  private static final KernelBytes AGAIN = new KernelBytes(17, 0, 4);
+
+  /** AdamW's: fp32 value, gradient, two moments, read and written, and the value in bf16. */
+  private static final double UPDATE_BYTES = 30;
+
+  /**
+   * The estimate.
+   *
+   * @param microBatches of a rank per step
+   * @param gpusOfNode ranks that share a host's memory
+   * @return none where layers do not go the fused way, or the GPU is of no kind that was measured
+   */
+  public static Optional<SpeedEstimate> of(
+      Rank rank, BatchShape batch, int microBatches, int gpusOfNode, Optional<GpuKind> kind) {
+    if (!TrainingRun.isFused(rank.spec()) || kind.isEmpty()) {
+      return Optional.empty();
+    }
+    GpuRates rates = kind.get().rates();
+    Model model = new Model(rank, batch, rates);
+    TrafficTable.Row traffic = TrafficTable.of(rank, batch, microBatches, gpusOfNode).all();
+    double gathers = traffic.fromPeers() / rates.nvlink();
+    double compute = microBatches * model.microBatchSeconds() + model.updateSeconds();
+    if (rank.shardSize() > gpusOfNode) {
+      // NCCL's kernels take multiprocessors from products; GPUs of a node copy beside them
+      compute += gathers;
+    }
+    double copies = Math.min(rates.hostCopies(), rates.hostCopiesOfAll() / gpusOfNode);
+    Time longest =
+        Stream.of(
+                new Time(Bound.COMPUTE, compute),
+                new Time(Bound.HOST_COPIES, Math.max(traffic.toGpu(), traffic.toHost()) / copies),
+                new Time(Bound.NVLINK, gathers),
+                new Time(
+                    Bound.NETWORK, (double) traffic.fromNodes() * gpusOfNode / rates.network()),
+                new Time(Bound.ENQUEUE, microBatches * model.enqueueSeconds()))
+            .max(Comparator.comparingDouble(Time::seconds))
+            .orElseThrow();
+    double tokens = (double) batch.tokens() * microBatches * rank.worldSize();
+    return Optional.of(
+        new SpeedEstimate(
+            rates.name(), longest.bound(), longest.seconds(), tokens / longest.seconds()));
+  }
+
+  /** A kind of GPU whose rates are known. */
+  public record GpuKind(String name) {
+    /** By the name that the driver gives. */
+    public static Optional<GpuKind> named(String name) {
+      return GpuRates.named(name).map(rates -> new GpuKind(rates.name()));
+    }
+
+    /** The one that has so much memory. */
+    public static Optional<GpuKind> of(long memoryBytes) {
+      return GpuRates.of(memoryBytes).map(rates -> new GpuKind(rates.name()));
+    }
+
+    private GpuRates rates() {
+      return GpuRates.named(name).orElseThrow();
+    }
+  }
+
+  /** A rank's work. */
+  private record Model(Rank rank, BatchShape batch, GpuRates rates) {
+    double microBatchSeconds() {
+      double layers = config().numHiddenLayers();
+      return rates.throttle() * (layers * keptSeconds() + recomputed() * againSeconds() + head());
+    }
+
+    private double keptSeconds() {
+      double t = batch.tokens();
+      double products = 4 * weights() * t / productRate();
+      // forward, and two and a half times that backward
+      double attention = 3.5 * attentionOperations() / rates.attention();
+      double loraBytes = 2 * t * adapted(4, 4);
+      double kernels = t * (FORWARD.of(config()) + BACKWARD.of(config()));
+      return products
+          + attention
+          + (loraBytes + kernels + weightBytes(2) + transposes()) / rates.memory();
+    }
+
+    private double againSeconds() {
+      double t = batch.tokens();
+      double down = parameters(LinearModule.DOWN_PROJ);
+      double products = 2 * (weights() - down) * t / productRate();
+      double loraBytes = 2 * t * (adapted(1, 2) - adaptedDown());
+      return products
+          + attentionOperations() / rates.attention()
+          + (loraBytes + t * AGAIN.of(config()) + weightBytes(1)) / rates.memory();
+    }
+
+    /**
+     * Two products of each token that is predicted: the logits, and the hidden state's gradient.
+     */
+    private double head() {
+      double operations = 4.0 * config().vocabSize() * config().hiddenSize() * batch.targets();
+      return operations / rates.head();
+    }
+
+    double updateSeconds() {
+      double trained = 0;
+      for (LinearModule module : LinearModule.values()) {
+        trained += rankOf(module) * (inOf(module) + outOf(module));
+      }
+      double own = trained * config().numHiddenLayers() / rank.worldSize();
+      return own * UPDATE_BYTES / rates.memory();
+    }
+
+    double enqueueSeconds() {
+      double passes = config().numHiddenLayers() + recomputed() / 3;
+      return passes * rates.layerCalls();
+    }
+
+    private double recomputed() {
+      return Math.min(
+          config().numHiddenLayers(), rank.spec().compute().activations().recomputedLayers());
+    }
+
+    /** Of one forward: scores and values, half of the square. */
+    private double attentionOperations() {
+      double queries = (double) config().numAttentionHeads() * config().headDim();
+      return 2 * batch.tokens() * (double) batch.length() * queries;
+    }
+
+    private double productRate() {
+      return rank.spec().compute().matmul() == Matmul.FP8 ? rates.fp8() : rates.bf16();
+    }
+
+    private double weights() {
+      return Stream.of(LinearModule.values()).mapToDouble(this::parameters).sum();
+    }
+
+    private double parameters(LinearModule module) {
+      return inOf(module) * outOf(module);
+    }
+
+    /** FP8 weights that are multiplied in bf16 are read and written in it before. */
+    private double weightBytes(int times) {
+      boolean cast =
+          rank.spec().compute().matmul() == Matmul.COMPUTE
+              && rank.spec().weights().dtype() == DType.FP8;
+      // a byte read, two written, two read by the product
+      return cast ? 5 * times * weights() : 0;
+    }
+
+    /** FP8 products of the backward take weights transposed. */
+    private double transposes() {
+      return rank.spec().compute().matmul() == Matmul.FP8 ? 2 * weights() : 0;
+    }
+
+    /** Elements that low-rank products read and write for a token: of inputs and of outputs. */
+    private double adapted(double ofInput, double ofOutput) {
+      double elements = 0;
+      for (LinearModule module : LinearModule.values()) {
+        if (rankOf(module) > 0) {
+          elements += ofInput * inOf(module) + ofOutput * outOf(module);
+        }
+      }
+      return elements;
+    }
+
+    private double adaptedDown() {
+      LinearModule down = LinearModule.DOWN_PROJ;
+      return rankOf(down) > 0 ? inOf(down) + 2 * outOf(down) : 0;
+    }
+
+    /** On average over the layers. */
+    private double rankOf(LinearModule module) {
+      return LoraLayout.of(rank.spec().lora(), config()).layers().stream()
+          .mapToDouble(layer -> layer.containsKey(module) ? layer.get(module).r() : 0)
+          .average()
+          .orElse(0);
+    }
+
+    private double inOf(LinearModule module) {
+      return module.inFeatures(config());
+    }
+
+    private double outOf(LinearModule module) {
+      return module.outFeatures(config());
+    }
+
+    private LlamaConfig config() {
+      return rank.config();
+    }
+  }
+}

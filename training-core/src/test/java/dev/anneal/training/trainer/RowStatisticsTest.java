@@ -1,0 +1,55 @@
+package dev.anneal.training.trainer;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.Map;
+import java.util.TreeMap;
+import org.junit.jupiter.api.Test;
+
+class RowStatisticsTest {
+  @Test
+  void withoutPackingASequenceIsARow() {
+    assertThat(RowStatistics.unpacked().mostRows(4, 1024)).isEqualTo(4);
+    assertThat(RowStatistics.unpacked().sureTokens(1024)).isEqualTo(1);
+  }
+
+  @Test
+  void beforeRowsAreReadTheyAreGuessed() {
+    RowStatistics unknown = RowStatistics.unknown(true);
+    assertThat(unknown.mostRows(4, 1024)).isEqualTo(4 * 1024 / 32);
+    assertThat(unknown.mostRows(4, 16)).isEqualTo(4);
+    assertThat(unknown.sureTokens(1024)).isEqualTo(512);
+  }
+
+  @Test
+  void theShortestRowsAreTheMostThatASequenceCanHave() {
+    // 10 rows of 9 to 16 tokens in each of two epochs, then rows of 33 to 64
+    RowStatistics rows = known(Map.of(16, 10L, 64, 1000L), 0);
+    long left = 1024L - 20 * 9;
+    assertThat(rows.mostRows(1, 1024)).isEqualTo(20 + left / 33);
+    assertThat(rows.mostRows(1, 16)).isEqualTo(1);
+  }
+
+  @Test
+  void aRowIsNoLongerThanASequence() {
+    assertThat(known(Map.of(4096, 8L), 0).mostRows(2, 512)).isEqualTo(2);
+  }
+
+  @Test
+  void piecesOfRowsMayBeOfAToken() {
+    RowStatistics rows = known(Map.of(2048, 3L), 3);
+    // 3 pieces in each of two epochs beside one row cut at the sequence's length
+    assertThat(rows.mostRows(2, 512)).isEqualTo(6 + 1);
+  }
+
+  @Test
+  void aDataSetTellsWhatSequencesHoldOnAverage() {
+    RowStatistics rows = new RowStatistics(new TreeMap<>(Map.of(64, 9L)), 0, true, 1000);
+    assertThat(rows.sureTokens(1024)).isEqualTo(900);
+    assertThat(rows.sureTokens(512)).isEqualTo(512);
+  }
+
+  private static RowStatistics known(Map<Integer, Long> lengths, long pieces) {
+    return new RowStatistics(new TreeMap<>(lengths), pieces, true, 0);
+  }
+}

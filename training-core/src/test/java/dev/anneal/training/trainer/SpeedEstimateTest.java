@@ -1,0 +1,135 @@
+package dev.anneal.training.trainer;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import dev.anneal.training.kernel.Matmul;
+import dev.anneal.training.lora.LoraSpec;
+import dev.anneal.training.model.BatchShape;
+import dev.anneal.training.model.Llama.Activations;
+import dev.anneal.training.model.LlamaConfig;
+import dev.anneal.training.tensor.DType;
+import dev.anneal.training.trainer.SpeedEstimate.Bound;
+import dev.anneal.training.trainer.SpeedEstimate.GpuKind;
+import dev.anneal.training.weights.FrozenWeights.Shard;
+import java.util.List;
+import java.util.Optional;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class SpeedEstimateTest {
+  private static final Optional<GpuKind> H200 = GpuKind.of(150_000_000_000L);
+
+  /**
+   * Tokens a second of all GPUs, r=64 on all seven modules; docs/plan.md says where and when. The
+   * rates were fitted to these.
+   */
+  @ParameterizedTest
+  @CsvSource({
+    "llama3.1-8b, FP8, KEEP, 4, 1024, 1, false, 0, 23170, COMPUTE",
+    "llama3.1-8b, FP8, KEEP, 4, 1024, 1, false, 0, 21404, COMPUTE",
+    "llama3.1-8b, BF16, KEEP, 4, 1024, 1, false, 0, 16711, COMPUTE",
+    "llama3.1-8b, BF16, KEEP, 4, 1024, 1, false, 0, 16562, COMPUTE",
+    "llama3.1-8b, FP8, CHECKPOINT, 4, 1024, 1, false, 0, 17821, COMPUTE",
+    "llama3.1-8b, FP8, CHECKPOINT, 4, 1024, 1, false, 0, 16446, COMPUTE",
+    "llama3.1-8b, FP8, CHECKPOINT, 8, 1024, 1, false, 0, 19046, COMPUTE",
+    "llama3.1-8b, FP8, CHECKPOINT, 8, 1024, 1, false, 0.5, 18813, COMPUTE",
+    "llama3.1-8b, FP8, CHECKPOINT, 8, 1024, 1, false, 1, 18925, COMPUTE",
+    "llama3.1-8b, FP8, KEEP, 4, 1024, 2, true, 0, 39905, COMPUTE",
+    "llama3.1-70b, FP8, CHECKPOINT, 4, 1024, 1, false, 0, 2492, COMPUTE",
+    "llama3.1-70b, FP8, CHECKPOINT, 1, 4096, 1, false, 0, 2099, COMPUTE",
+    "llama3.1-405b, FP8, CHECKPOINT, 1, 1024, 2, true, 0.62, 264.8, HOST_COPIES",
+    "llama3.1-405b, FP8, CHECKPOINT, 2, 1024, 2, true, 0.62, 504, HOST_COPIES"
+  })
+  void comesWithin15PercentOfWhatWasMeasured(
+      String shape,
+      DType base,
+      String kept,
+      int rows,
+      int length,
+      int gpus,
+      boolean split,
+      double ratio,
+      double measured,
+      Bound binds) {
+    Activations activations = kept.equals("KEEP") ? Activations.KEEP : Activations.CHECKPOINT;
+    SpeedEstimate estimate =
+        SpeedEstimate.of(
+                rank(shape, base, activations, gpus, split, ratio),
+                new BatchShape(rows, length),
+                1,
+                gpus,
+                H200)
+            .orElseThrow();
+    System.out.printf(
+        "speed, %s %s %s %s x %s on %s, offload %s: %.0f tokens/s, %.1f measured, ratio %.3f; %s%n",
+        shape,
+        base,
+        kept,
+        rows,
+        length,
+        gpus,
+        ratio,
+        estimate.tokensPerSecond(),
+        measured,
+        estimate.tokensPerSecond() / measured,
+        estimate.binds());
+    assertThat(estimate.tokensPerSecond()).isCloseTo(measured, within(0.15 * measured));
+    assertThat(estimate.binds()).isEqualTo(binds);
+    assertThat(estimate.stepSeconds() * estimate.tokensPerSecond())
+        .isCloseTo((double) rows * length * gpus, within(1e-3));
+  }
+
+  @Test
+  void smallBatchesWaitForTheHost() {
+    SpeedEstimate estimate =
+        SpeedEstimate.of(
+                rank("llama3.1-8b", DType.FP8, Activations.KEEP, 1, false, 0),
+                new BatchShape(1, 256),
+                3,
+                1,
+                H200)
+            .orElseThrow();
+    assertThat(estimate.binds()).isEqualTo(Bound.ENQUEUE);
+    // three micro-batches of 32 layers, 3.9 ms each
+    assertThat(estimate.stepSeconds()).isCloseTo(3 * 32 * 3.9e-3, within(1e-6));
+  }
+
+  @Test
+  void layersFromOtherNodesWaitForTheNetwork() {
+    MemoryTable.Rank one = rank("llama3.1-405b", DType.FP8, Activations.CHECKPOINT, 8, true, 0);
+    MemoryTable.Rank two = new MemoryTable.Rank(one.config(), one.spec(), 16, 16, false);
+    SpeedEstimate estimate =
+        SpeedEstimate.of(two, new BatchShape(1, 1024), 1, 8, H200).orElseThrow();
+    assertThat(estimate.binds()).isEqualTo(Bound.NETWORK);
+  }
+
+  @Test
+  void nothingIsSaidOfGpusThatNobodyMeasured() {
+    assertThat(GpuKind.of(24_000_000_000L)).isEmpty();
+    assertThat(GpuKind.named("NVIDIA A100-SXM4-80GB")).isEmpty();
+    assertThat(GpuKind.named("NVIDIA H100 80GB HBM3")).isEqualTo(GpuKind.of(80_000_000_000L));
+    assertThat(GpuKind.named("NVIDIA H200")).isEqualTo(GpuKind.of(141_000_000_000L));
+    MemoryTable.Rank rank = rank("llama3.1-8b", DType.FP8, Activations.KEEP, 1, false, 0);
+    BatchShape batch = new BatchShape(1, 1024);
+    assertThat(SpeedEstimate.of(rank, batch, 1, 1, Optional.empty())).isEmpty();
+  }
+
+  static MemoryTable.Rank rank(
+      String shape, DType base, Activations activations, int gpus, boolean split, double ratio) {
+    TrainingSpec start = Recipe.full(1, 1e-4).spec();
+    TrainingSpec spec =
+        new TrainingSpec(
+            TrainingSpec.Mode.LORA,
+            new LoraSpec(64, 64, 0, false, List.of("all-linear")),
+            new TrainingSpec.Weights(base, split ? Shard.NODE : Shard.NONE, ratio),
+            new TrainingSpec.Compute(
+                DType.BF16, base == DType.FP8 ? Matmul.FP8 : Matmul.COMPUTE, activations),
+            start.batches(),
+            start.updates(),
+            0,
+            0);
+    return new MemoryTable.Rank(LlamaConfig.named(shape), spec, gpus, split ? gpus : 1, false);
+  }
+}
