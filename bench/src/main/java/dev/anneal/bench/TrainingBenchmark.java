@@ -111,6 +111,12 @@ final class TrainingBenchmark implements Callable<Integer> {
   @Option(names = "--micro-batch", description = "sequences a rank takes at once")
   private int microBatch = 4;
 
+  @Option(names = "--r", description = "rank of the adapters, and their alpha")
+  private int adapterRank = 64;
+
+  @Option(names = "--targets", split = ",", description = "modules with an adapter")
+  private List<String> targets = List.of("all-linear");
+
   @Option(names = "--matmul", description = "COMPUTE or FP8")
   private Matmul matmul = Matmul.FP8;
 
@@ -291,10 +297,9 @@ final class TrainingBenchmark implements Callable<Integer> {
   }
 
   private TrainingSpec spec() {
-    List<String> targets = List.of("all-linear");
     return new TrainingSpec(
         TrainingSpec.Mode.LORA,
-        new LoraSpec(64, 64, 0, false, targets),
+        new LoraSpec(adapterRank, adapterRank, 0, false, targets),
         new TrainingSpec.Weights(base, shard, offload),
         new TrainingSpec.Compute(
             on == On.GPU ? DType.BF16 : DType.FP32, matmul, activations.of(recomputed)),

@@ -161,8 +161,8 @@ public final class PeerMemory implements AutoCloseable {
   /**
    * To be called before what this rank shares is freed, with all pulls before what the current
    * stream does next. Waits until no peer pulls any more, for 5 seconds at most, so that a rank
-   * that fails can say so; a peer that goes on after that learns from its group that what it reads
-   * is void. Ranks that succeed meet before.
+   * that fails can say so; then it frees whoever still waits, and a peer that goes on after that
+   * learns from its group that what it reads is void. Ranks that succeed meet before.
    */
   @Override
   public void close() {
@@ -172,16 +172,20 @@ public final class PeerMemory implements AutoCloseable {
     if (!met) {
       page.set(Word.STATE, rank(), SharedPage.GONE);
     }
+    boolean clean;
     synchronized (this) {
       closed = true;
-      if (!met || released) {
-        // the group is still to end, or has ended: its thread cleans up behind the last wait
-        return;
-      }
-      released = true;
+      clean = met && !released;
+      released |= clean;
     }
-    ranks.exclude(waits);
-    dispose();
+    if (clean) {
+      ranks.exclude(waits);
+      dispose();
+    } else {
+      // at once: what this rank frees next may wait for all streams of the host. A thread cleans up
+      // behind the last wait
+      waits.release();
+    }
   }
 
   /** Whether all ranks have come here, and their devices with all that they pull. */
