@@ -21,10 +21,24 @@ public final class CudaPeerDriver implements PeerDriver {
   private static final int BUS_ID_BYTES = 32;
 
   private final Device device;
+  private final Within within;
+
+  /** Whose memory is read. */
+  public enum Within {
+    /** other processes' alone */
+    HOST,
+    /**
+     * other threads' of this process too. CUDA then gives every allocation of one GPU to the other,
+     * and an allocation waits for both: a rank that allocates while its peer's collective waits for
+     * its own hangs. For those who allocate nothing beside collectives.
+     */
+    PROCESS
+  }
 
   /** For {@code device}, which is the current one of the calling thread. */
-  public CudaPeerDriver(Device device) {
+  public CudaPeerDriver(Device device, Within within) {
     this.device = device;
+    this.within = within;
     require(cudart.cudaFree(null), "the context");
   }
 
@@ -43,6 +57,10 @@ public final class CudaPeerDriver implements PeerDriver {
 
   @Override
   public void reach(int ordinal) throws NoPeerAccessException {
+    if (within == Within.HOST) {
+      throw new NoPeerAccessException(
+          "ranks are threads of one process, whose allocations would wait for each other: an executor a GPU copies");
+    }
     int[] can = new int[1];
     succeed(cudart.cudaDeviceCanAccessPeer(can, device.cuda(), ordinal), "cudaDeviceCanAccessPeer");
     if (can[0] == 0) {

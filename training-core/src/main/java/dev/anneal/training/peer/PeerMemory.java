@@ -4,6 +4,7 @@ import dev.anneal.training.collective.Collectives;
 import dev.anneal.training.collective.PeerWaits;
 import dev.anneal.training.cuda.CudaEvent;
 import dev.anneal.training.cuda.CudaStream;
+import dev.anneal.training.peer.CudaPeerDriver.Within;
 import dev.anneal.training.peer.SharedPage.Word;
 import dev.anneal.training.tensor.Device;
 import java.nio.file.Path;
@@ -79,7 +80,7 @@ public final class PeerMemory implements AutoCloseable {
    */
   public static PeerMemory share(Collectives ranks, Device device, List<Tensor> tensors)
       throws NoPeerAccessException {
-    return share(ranks, device, new CudaPeerDriver(device), tensors);
+    return share(ranks, device, new CudaPeerDriver(device, Within.PROCESS), tensors);
   }
 
   /** The same by another way to the device. */

@@ -10,6 +10,7 @@ import dev.anneal.training.model.LlamaConfig;
 import dev.anneal.training.model.ModuleGroup;
 import dev.anneal.training.model.TensorNames;
 import dev.anneal.training.peer.CudaPeerDriver;
+import dev.anneal.training.peer.CudaPeerDriver.Within;
 import dev.anneal.training.peer.NoPeerAccessException;
 import dev.anneal.training.peer.PeerDriver;
 import dev.anneal.training.tensor.DType;
@@ -225,8 +226,9 @@ public final class FrozenWeights implements DecoderWeights {
    * collective.
    */
   public void complete() {
+    Within within = placement.transport() == Transport.PEERS ? Within.PROCESS : Within.HOST;
     boolean onGpu = placement.device().isGpu();
-    complete(onGpu ? new CudaPeerDriver(placement.device()) : null);
+    complete(onGpu ? new CudaPeerDriver(placement.device(), within) : null);
   }
 
   /**

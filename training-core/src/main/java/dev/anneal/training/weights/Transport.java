@@ -4,9 +4,12 @@ import java.util.Locale;
 
 /** How ranks come by each other's part of a layer. */
 public enum Transport {
-  /** {@link #PEERS} where all ranks can, else {@link #COLLECTIVE} */
+  /** {@link #PEERS} between processes where all ranks can, else {@link #COLLECTIVE} */
   ANY,
-  /** copies out of the other ranks' memory; an error where that cannot be */
+  /**
+   * copies out of the other ranks' memory; an error where that cannot be. Ranks that are threads of
+   * one process hang when one of them allocates at a bad time.
+   */
   PEERS,
   /** an all-gather of the group */
   COLLECTIVE;

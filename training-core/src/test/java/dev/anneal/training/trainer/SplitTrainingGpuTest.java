@@ -19,7 +19,10 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** How two GPUs come by the layers that they share changes no number of a run. */
+/**
+ * How two GPUs come by the layers that they share changes no number of a run. Its ranks are threads,
+ * which gather; between processes {@code bench/train/run LOG split} shows both and their losses.
+ */
 @Tag("gpu")
 class SplitTrainingGpuTest {
   private static ReferenceRun reference;
@@ -42,7 +45,7 @@ class SplitTrainingGpuTest {
     "FP8, 0, CHECKPOINT", "FP8, 0.5, CHECKPOINT", "FP8, 1, KEEP",
     "BF16, 0, KEEP", "BF16, 0.5, CHECKPOINT", "BF16, 1, CHECKPOINT"
   })
-  void pulledGatheredAndWholeLayersGiveTheSame(DType base, double ratio, String activations)
+  void gatheredAndWholeLayersGiveTheSame(DType base, double ratio, String activations)
       throws Exception {
     Recipe recipe =
         Recipe.from(reference.spec(2))
@@ -53,9 +56,7 @@ class SplitTrainingGpuTest {
     List<Double> whole = losses(recipe.shard(Shard.NONE), Transport.ANY);
     recipe.shard(Shard.NODE).offloadRatio(ratio);
     List<Double> gathered = losses(recipe, Transport.COLLECTIVE);
-    List<Double> pulled = losses(recipe, Transport.PEERS);
-    assertThat(gathered).as("gathered against whole").isEqualTo(whole);
-    assertThat(pulled).as("pulled against gathered").isEqualTo(gathered).isNotEmpty();
+    assertThat(gathered).as("gathered against whole").isEqualTo(whole).isNotEmpty();
   }
 
   /** Losses and norms of rank 0, after those of both were found equal. */
