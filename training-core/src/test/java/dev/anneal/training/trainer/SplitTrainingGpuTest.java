@@ -20,8 +20,9 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /**
- * How two GPUs come by the layers that they share changes no number of a run. Its ranks are threads,
- * which gather; between processes {@code bench/train/run LOG split} shows both and their losses.
+ * How two GPUs come by the layers that they share changes no number of a run. Its ranks are
+ * threads, which gather; between processes {@code bench/train/run LOG split} shows both and their
+ * losses.
  */
 @Tag("gpu")
 class SplitTrainingGpuTest {
