@@ -145,7 +145,8 @@ class FrozenWeightsGpuTest {
           long held = memory.allocatedBytes() - before;
           assertThat(held - holdings.deviceBytes() - holdings.bufferBytes())
               .as("norms and rounding")
-              // libtorch leaves up to 1 MiB of a block with its tensor: one a layer, and two buffers
+              // libtorch leaves up to 1 MiB of a block with its tensor: one a layer, and two
+              // buffers
               .isBetween(0L, (LAYERS + 3L) << 20);
           long layers = LAYERS * (1536 + 1024 + 14_000 + 7000) * 1024L * 2;
           assertThat(holdings.deviceBytes() + holdings.pinnedBytes()).isEqualTo(layers);
