@@ -9,6 +9,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -73,7 +74,7 @@ class EvaluatedRunIT {
   private static long lastComplete(RunOutput output) {
     long last = 0;
     for (long step = 1; step <= 60; step++) {
-      String manifest = "checkpoints/step-%08d/manifest.json".formatted(step);
+      String manifest = String.format(Locale.ROOT, "checkpoints/step-%08d/manifest.json", step);
       if (Files.exists(output.folder().resolve(manifest))) {
         last = step;
       }

@@ -15,6 +15,7 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
@@ -159,7 +160,8 @@ class EvaluatedRunTest {
       if (there.longValue() <= step) {
         kept.add(there.longValue());
       } else {
-        Path gone = cut.resolve("checkpoints/step-%08d".formatted(there.longValue()));
+        Path gone =
+            cut.resolve(String.format(Locale.ROOT, "checkpoints/step-%08d", there.longValue()));
         if (Files.exists(gone)) {
           delete(gone);
         }
@@ -175,7 +177,8 @@ class EvaluatedRunTest {
     JsonNode index = JSON.readTree(output.resolve("checkpoints/index.json").toFile());
     List<Long> steps = new ArrayList<>();
     for (JsonNode step : index.path("steps")) {
-      String manifest = "checkpoints/step-%08d/manifest.json".formatted(step.longValue());
+      String manifest =
+          String.format(Locale.ROOT, "checkpoints/step-%08d/manifest.json", step.longValue());
       if (Files.exists(output.resolve(manifest))) {
         steps.add(step.longValue());
       }

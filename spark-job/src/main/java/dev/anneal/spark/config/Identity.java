@@ -1,7 +1,7 @@
 package dev.anneal.spark.config;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import dev.anneal.training.optim.LearningRateSchedule.Type;
+import dev.anneal.training.optim.LearningRateSchedule;
 import dev.anneal.training.trainer.TrainingSpec;
 import java.util.function.Function;
 import java.util.function.Predicate;
@@ -44,10 +44,15 @@ record Identity(Predicate<AnnealConfig> counts, Function<JsonNode, String> value
 
   /** What a schedule does not look at does not count. */
   static final Identity OF_MIN_LR =
-      when(config -> is(config, Type.COSINE_WITH_MIN_LR) || is(config, Type.WARMUP_STABLE_DECAY));
+      when(
+          config ->
+              is(config, LearningRateSchedule.Type.COSINE_WITH_MIN_LR)
+                  || is(config, LearningRateSchedule.Type.WARMUP_STABLE_DECAY));
 
-  static final Identity OF_RESTARTS = when(config -> is(config, Type.COSINE_WITH_RESTARTS));
-  static final Identity OF_DECAY = when(config -> is(config, Type.WARMUP_STABLE_DECAY));
+  static final Identity OF_RESTARTS =
+      when(config -> is(config, LearningRateSchedule.Type.COSINE_WITH_RESTARTS));
+  static final Identity OF_DECAY =
+      when(config -> is(config, LearningRateSchedule.Type.WARMUP_STABLE_DECAY));
 
   /** Masks are drawn for a micro-batch. */
   static final Identity OF_DROPOUT =
@@ -62,7 +67,7 @@ record Identity(Predicate<AnnealConfig> counts, Function<JsonNode, String> value
     return new Identity(counts, value);
   }
 
-  private static boolean is(AnnealConfig config, Type schedule) {
+  private static boolean is(AnnealConfig config, LearningRateSchedule.Type schedule) {
     return config.schedule().type() == schedule;
   }
 

@@ -157,7 +157,7 @@ public final class HtmlPage {
    * @param share of the longest, 0 to 1
    */
   void bar(double share) {
-    html.append("<span class=\"bar\" style=\"width:%d%%\"></span>\n".formatted(percent(share)));
+    html.append("<span class=\"bar\" style=\"width:%s%%\"></span>\n".formatted(percent(share)));
   }
 
   private static long percent(double share) {

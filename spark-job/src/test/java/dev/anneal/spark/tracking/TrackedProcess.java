@@ -27,6 +27,6 @@ final class TrackedProcess {
     if (text.matches("\\d+")) {
       return Long.valueOf(text);
     }
-    return text.equals("true") ? Boolean.TRUE : text;
+    return text.equals("true") ? (Object) true : text;
   }
 }

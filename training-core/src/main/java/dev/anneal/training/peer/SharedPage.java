@@ -23,11 +23,17 @@ final class SharedPage {
   /** A number of each rank. */
   enum Word {
     /** The last fetch whose host share the rank has brought up into its buffer; by its GPU. */
-    READY,
+    READY(0),
     /** The last fetch of which the rank has all from its peers; by its GPU. */
-    PULLED,
+    PULLED(1),
     /** {@link #HERE}, {@link #DONE} or {@link #GONE}. */
-    STATE
+    STATE(2);
+
+    private final int place;
+
+    Word(int place) {
+      this.place = place;
+    }
   }
 
   /** The rank may still pull. */
@@ -129,7 +135,7 @@ final class SharedPage {
 
   /** Where a number lies from the page's beginning. */
   int offset(Word word, int rank) {
-    return FIRST + (word.ordinal() * ranks + rank) * STRIDE;
+    return FIRST + (word.place * ranks + rank) * STRIDE;
   }
 
   int get(Word word, int rank) {

@@ -132,7 +132,7 @@ public final class FrozenVocabulary {
   Holdings holdings() {
     return new Holdings(
         embedTokens.rows().nbytes(),
-        lmHead == embedTokens ? 0 : lmHead.rows().nbytes(),
+        config.tieWordEmbeddings() ? 0 : lmHead.rows().nbytes(),
         isSplit() ? placement.ranks().worldSize() * embedTokens.rows().nbytes() : 0);
   }
 }

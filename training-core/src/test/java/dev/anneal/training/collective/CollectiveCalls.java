@@ -48,7 +48,7 @@ final class CollectiveCalls {
     collectives.reduceScatterSum(shard, whole);
     Tensor expected = of(device, type, SIZE, n * (rank + 1));
     assertSame(shard, expected);
-    Tensor mine = whole.narrow(0, rank * SIZE, SIZE);
+    Tensor mine = whole.narrow(0, (long) rank * SIZE, SIZE);
     collectives.reduceScatterSum(mine, whole);
     assertSame(mine, expected);
   }

@@ -8,7 +8,6 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.anneal.training.Golden;
 import dev.anneal.training.optim.LearningRateSchedule.Decay;
 import dev.anneal.training.optim.LearningRateSchedule.Options;
-import dev.anneal.training.optim.LearningRateSchedule.Type;
 import java.io.IOException;
 import java.io.InputStream;
 import java.util.EnumSet;
@@ -47,7 +46,7 @@ class LearningRateScheduleTest {
       reference = new ObjectMapper().readTree(in);
     }
     assertThat(reference.get("transformers").textValue()).isEqualTo("5.17.0");
-    Set<Type> compared = EnumSet.noneOf(Type.class);
+    Set<LearningRateSchedule.Type> compared = EnumSet.noneOf(LearningRateSchedule.Type.class);
     for (JsonNode example : reference.get("cases")) {
       LearningRateSchedule schedule = schedule(example, reference.get("total_steps").longValue());
       for (JsonNode factor : example.get("factors")) {
@@ -57,7 +56,7 @@ class LearningRateScheduleTest {
       }
       compared.add(schedule.type());
     }
-    assertThat(compared).containsExactly(Type.values());
+    assertThat(compared).containsExactly(LearningRateSchedule.Type.values());
   }
 
   private static LearningRateSchedule schedule(JsonNode example, long totalSteps) {
@@ -69,7 +68,7 @@ class LearningRateScheduleTest {
           default -> throw new IllegalArgumentException(example.toString());
         };
     return new LearningRateSchedule(
-        Type.valueOf(example.get("type").textValue().toUpperCase(Locale.ROOT)),
+        LearningRateSchedule.Type.valueOf(example.get("type").textValue().toUpperCase(Locale.ROOT)),
         example.get("warmup_steps").longValue(),
         totalSteps,
         new Options(

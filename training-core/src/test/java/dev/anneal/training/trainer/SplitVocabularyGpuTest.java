@@ -19,6 +19,7 @@ import dev.anneal.training.weights.FrozenWeights.Shard;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
@@ -124,22 +125,23 @@ class SplitVocabularyGpuTest {
           MemoryTable.of(new MemoryTable.Rank(config, spec, 2, split, false), batch);
       for (Told told : train(config, spec, batch, false)) {
         String what =
-            "%s, %s, shard %s, tied %s: %.1f MB at the peak, %.1f MB by the table (%s), %.1f MB held before, %.1f MB reserved"
-                .formatted(
-                    base,
-                    activations,
-                    shard,
-                    tied,
-                    told.peakBytes() / 1e6,
-                    table.tensorBytes() / 1e6,
-                    table.moment(),
-                    told.heldBefore() / 1e6,
-                    told.reserved() / 1e6);
+            String.format(
+                Locale.ROOT,
+                "%s, %s, shard %s, tied %s: %.1f MB at the peak, %.1f MB by the table (%s), %.1f MB held before, %.1f MB reserved",
+                base,
+                activations,
+                shard,
+                tied,
+                told.peakBytes() / 1e6,
+                table.tensorBytes() / 1e6,
+                table.moment(),
+                told.heldBefore() / 1e6,
+                told.reserved() / 1e6);
         System.out.println(what);
         // what cuBLAS keeps of an earlier run is less than a hundredth
         assertThat((double) (told.peakBytes() - told.heldBefore()))
             .as(what)
-            .isCloseTo(table.tensorBytes(), withinPercentage(1));
+            .isCloseTo((double) table.tensorBytes(), withinPercentage(1));
       }
     }
   }

@@ -3,6 +3,7 @@ package dev.anneal.training.weights;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.anneal.training.InTensorScope;
+import dev.anneal.training.model.ModuleGroup;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.Tensors;
@@ -71,7 +72,7 @@ class LayerShardsTest {
   }
 
   private static double value(int layer, Part part) {
-    return 1 + layer * 4 + part.group().ordinal();
+    return 1 + layer * 4 + List.of(ModuleGroup.values()).indexOf(part.group());
   }
 
   @Test

@@ -16,6 +16,7 @@ import java.io.OutputStream;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -117,7 +118,7 @@ public final class TensorBoardTracker implements Tracker {
         seconds = Math.max(seconds, Long.parseLong(before.group(1)) + 1);
       }
     }
-    return "%s%010d.anneal".formatted(NAMES, seconds);
+    return String.format(Locale.ROOT, "%s%010d.anneal", NAMES, seconds);
   }
 
   /** Writes the file anew, if there is anything new. */

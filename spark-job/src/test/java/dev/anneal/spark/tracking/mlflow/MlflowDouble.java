@@ -200,44 +200,48 @@ public final class MlflowDouble implements AutoCloseable {
   private record Answer(int status, JsonNode body) {}
 
   private Answer answer(String path, JsonNode body, String query) {
-    switch (path) {
-      case "experiments/get-by-name":
+    return switch (path) {
+      case "experiments/get-by-name" -> {
         String id = experiments.get(parameter(query));
-        return id == null
+        yield id == null
             ? new Answer(404, error("RESOURCE_DOES_NOT_EXIST", "no such experiment"))
             : ok("experiment", JSON.createObjectNode().put("experiment_id", id));
-      case "experiments/create":
+      }
+      case "experiments/create" -> {
         experiments.put(body.path("name").asText(), Integer.toString(experiments.size()));
-        return new Answer(
+        yield new Answer(
             200,
             JSON.createObjectNode()
                 .put("experiment_id", experiments.get(body.path("name").asText())));
-      case "runs/create":
+      }
+      case "runs/create" -> {
         KeptRun made = new KeptRun("run" + (runs.size() + 1), body.path("experiment_id").asText());
         runs.put(made.id, made);
         body.path("tags")
             .forEach(tag -> made.tags.put(tag.path("key").asText(), tag.path("value").asText()));
-        return ok("run", shown(made));
-      case "runs/get":
+        yield ok("run", shown(made));
+      }
+      case "runs/get" -> {
         KeptRun asked = runs.get(parameter(query));
-        return asked == null
+        yield asked == null
             ? new Answer(404, error("RESOURCE_DOES_NOT_EXIST", "no such run"))
             : ok("run", shown(asked));
-      case "runs/update":
+      }
+      case "runs/update" -> {
         KeptRun updated = runs.get(body.path("run_id").asText());
         updated.status = body.path("status").asText();
         updated.endTime = body.path("end_time").asLong();
-        return new Answer(200, JSON.createObjectNode());
-      case "runs/log-batch":
-        return logged(runs.get(body.path("run_id").asText()), body);
-      case "registered-models/create":
-        return new Answer(400, error("RESOURCE_ALREADY_EXISTS", "it is there"));
-      case "model-versions/create":
+        yield new Answer(200, JSON.createObjectNode());
+      }
+      case "runs/log-batch" -> logged(runs.get(body.path("run_id").asText()), body);
+      case "registered-models/create" ->
+          new Answer(400, error("RESOURCE_ALREADY_EXISTS", "it is there"));
+      case "model-versions/create" -> {
         versions.add(body);
-        return ok("model_version", JSON.createObjectNode().put("version", "7"));
-      default:
-        return new Answer(404, error("ENDPOINT_NOT_FOUND", path));
-    }
+        yield ok("model_version", JSON.createObjectNode().put("version", "7"));
+      }
+      default -> new Answer(404, error("ENDPOINT_NOT_FOUND", path));
+    };
   }
 
   private static Answer logged(KeptRun run, JsonNode body) {
