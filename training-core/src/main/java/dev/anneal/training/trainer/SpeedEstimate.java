@@ -86,11 +86,8 @@ public record SpeedEstimate(String gpu, Bound binds, double stepSeconds, double 
     Model model = new Model(rank, batch, rates);
     TrafficTable.Row traffic = TrafficTable.of(rank, batch, microBatches, gpusOfNode).all();
     double gathers = traffic.fromPeers() / rates.nvlink();
-    double compute = microBatches * model.microBatchSeconds() + model.updateSeconds();
-    if (rank.shardSize() > gpusOfNode) {
-      // NCCL's kernels take multiprocessors from products; GPUs of a node copy beside them
-      compute += gathers;
-    }
+    // NCCL's kernels take multiprocessors from products, and the GPUs of an executor gather over it
+    double compute = microBatches * model.microBatchSeconds() + model.updateSeconds() + gathers;
     double copies = Math.min(rates.hostCopies(), rates.hostCopiesOfAll() / gpusOfNode);
     Time longest =
         Stream.of(
