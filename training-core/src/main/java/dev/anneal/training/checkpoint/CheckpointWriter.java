@@ -4,7 +4,9 @@ import dev.anneal.training.io.OutputFolder;
 import dev.anneal.training.optim.AdamW;
 import dev.anneal.training.optim.Parameters;
 import dev.anneal.training.tensor.NativeErrors;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -30,7 +32,7 @@ public final class CheckpointWriter implements AutoCloseable {
   private Future<?> writing = CompletableFuture.completedFuture(null);
   private volatile boolean busy;
   private volatile boolean abandoned;
-  private volatile long lostStep;
+  private final Set<Long> lostSteps = ConcurrentHashMap.newKeySet();
 
   /** Allocates the host memory for what {@code role} writes of the parameters and the optimizer. */
   public CheckpointWriter(
@@ -74,9 +76,9 @@ public final class CheckpointWriter implements AutoCloseable {
     writing = thread.submit(() -> write(state, bestStep));
   }
 
-  /** The step of the last part that could not be written; 0 where all could. */
-  public long lostStep() {
-    return lostStep;
+  /** Whether this rank's part of the checkpoint after {@code step} could not be written. */
+  public boolean hasLost(long step) {
+    return lostSteps.contains(step);
   }
 
   /** Makes the current stream wait until the tensors may change. */
@@ -95,7 +97,7 @@ public final class CheckpointWriter implements AutoCloseable {
         sink.written(part);
       }
     } catch (Throwable e) {
-      lostStep = state.step();
+      lostSteps.add(state.step());
       busy = false;
       // an Error, too, costs only this part: an upload's buffers may not fit, or a file system fail
       if (!abandoned) {

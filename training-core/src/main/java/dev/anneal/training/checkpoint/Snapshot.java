@@ -85,6 +85,18 @@ final class Snapshot implements AutoCloseable {
    * copy them.
    */
   void take() {
+    try {
+      copy();
+    } finally {
+      // also where a gather failed halfway: close() waits for the copies that are on their way
+      try (CudaStream.Use use = stream.use()) {
+        parameters.awaitComputeBeside();
+        copied.record();
+      }
+    }
+  }
+
+  private void copy() {
     if (!parameters.computeIsTogether()) {
       parameters.forEachCompute(this::copyBucket);
     }
@@ -99,7 +111,6 @@ final class Snapshot implements AutoCloseable {
             .narrow(0, region.offset(), region.bytes())
             .copy_(region.source().view(ScalarType.Byte), true);
       }
-      copied.record();
     }
   }
 

@@ -27,7 +27,9 @@ final class BucketExchange implements AutoCloseable {
     stream.waitFor(written);
     try (CudaStream.Use use = stream.use()) {
       exchange.run();
-      end.record();
+    } finally {
+      // also where it failed halfway: whoever uses the memory next waits for what was enqueued
+      stream.record(end);
     }
   }
 

@@ -82,6 +82,10 @@ final class BucketGradients implements AutoCloseable {
    * @param values {@code [n]} of any dtype
    */
   void add(int bucket, long offset, Tensor values) {
+    if (values.numel() == 0) {
+      // a layer without adapters takes no place, which nobody would free
+      return;
+    }
     try (TensorScope scope = new TensorScope()) {
       long numel = values.numel();
       boolean fills = offset == 0 && numel == parts.whole(bucket);

@@ -73,7 +73,7 @@ final class RunCheckpoints implements AutoCloseable {
 
   /** Whether this rank's part of the checkpoint after {@code step} steps could not be written. */
   boolean hasLost(long step) {
-    return writer != null && step > 0 && writer.lostStep() == step;
+    return writer != null && step > 0 && writer.hasLost(step);
   }
 
   /** To be called before the parameters change. */
