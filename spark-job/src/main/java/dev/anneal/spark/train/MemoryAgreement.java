@@ -33,6 +33,7 @@ record MemoryAgreement(AnnealConfig config, Optional<MemoryChoice> choice, List<
    * Asks all nodes, which all have to come here.
    *
    * @throws BadRequestException if the run cannot fit
+   * @throws IllegalStateException if it cannot as long as so little of the host is free
    */
   static MemoryAgreement reach(
       AnnealConfig config,
@@ -49,7 +50,7 @@ record MemoryAgreement(AnnealConfig config, Optional<MemoryChoice> choice, List<
   static MemoryAgreement of(
       AnnealConfig config, LlamaConfig shape, RowStatistics rows, NodeMemory.Agreed memory) {
     if (config.cluster().gpusPerNode() == 0) {
-      refuse(
+      requireFree(
           MemoryVerdict.refusalOnCpu(
               PlannedRun.rank(config, shape),
               memory.machine().gpus(),
@@ -69,14 +70,23 @@ record MemoryAgreement(AnnealConfig config, Optional<MemoryChoice> choice, List<
     }
     MemoryVerdict verdict =
         new MemoryVerdict(plan, memory.gpuTotal(), memory.machine().hostBytes());
-    refuse(verdict.refusal());
+    verdict
+        .gpuRefusal()
+        .ifPresent(
+            refusal -> {
+              throw new BadRequestException(refusal);
+            });
+    requireFree(verdict.hostRefusal());
     verdict.warning().ifPresent(warning -> sentences.add("Note: " + warning));
     return new MemoryAgreement(settled, choice, sentences);
   }
 
-  private static void refuse(Optional<String> refusal) {
-    if (refusal.isPresent()) {
-      throw new BadRequestException(refusal.get());
+  /**
+   * Not for good: what an attempt before has left may still be going, and the next finds it free.
+   */
+  private static void requireFree(Optional<String> shortage) {
+    if (shortage.isPresent()) {
+      throw new IllegalStateException(shortage.get());
     }
   }
 

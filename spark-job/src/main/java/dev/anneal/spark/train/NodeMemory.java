@@ -50,14 +50,20 @@ record NodeMemory(
             .toList();
     // page-locked memory of an earlier run is kept for later ones, and nobody says how much
     boolean used = gpus.stream().anyMatch(gpu -> gpu.peakReservedBytes() > 0);
+    // on the host what an earlier run of this process had may still be its own, and is used again
+    long own = gpus.isEmpty() ? memory.ownBytes() : 0;
     return new NodeMemory(
         host,
         Integer.toHexString(memory.container().hashCode()),
         places.size(),
-        used ? NOT_KNOWN : memory.machineFreeBytes(),
-        used ? NOT_KNOWN : memory.containerFreeBytes(),
+        used ? NOT_KNOWN : withOwn(memory.machineFreeBytes(), own),
+        used ? NOT_KNOWN : withOwn(memory.containerFreeBytes(), own),
         gpus.stream().mapToLong(GpuMemory::totalBytes).min().orElse(NOT_KNOWN),
         gpus.stream().mapToLong(NodeMemory::available).min().orElse(NOT_KNOWN));
+  }
+
+  private static long withOwn(long freeBytes, long ownBytes) {
+    return freeBytes == NOT_KNOWN ? NOT_KNOWN : freeBytes + ownBytes;
   }
 
   /** What others do not hold; the table counts this process's context among what it needs. */

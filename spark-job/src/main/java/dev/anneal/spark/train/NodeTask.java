@@ -83,7 +83,14 @@ public final class NodeTask implements BarrierStage.Task<Integer> {
       for (int i = 0; i < count; i++) {
         channel.send(started(firstRank + i, host, places.get(i).gpu()));
       }
-      AnnealConfig settled = settled(context, channel, NodeMemory.here(host, places));
+      AnnealConfig settled;
+      try {
+        settled = settled(context, channel, NodeMemory.here(host, places));
+      } catch (Throwable e) {
+        // the ranks that would close it do not come to that
+        rendezvous.close();
+        throw e;
+      }
       threads.run(
           firstRank,
           count,

@@ -72,6 +72,13 @@ record Rendezvous(
     }
   }
 
+  /** To be called where no rank comes to {@link #store}. */
+  void close() {
+    if (served != null) {
+      served.close();
+    }
+  }
+
   /** The store as {@code rank} sees it, to be closed by it. */
   RendezvousStore store(int rank) {
     return rank == 0 ? served : RendezvousStore.connect(address, timeout);

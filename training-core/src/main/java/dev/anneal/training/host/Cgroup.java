@@ -78,7 +78,10 @@ public final class Cgroup {
       OptionalLong limit = read(at.resolve(v2 ? "memory.max" : "memory.limit_in_bytes"));
       if (limit.isPresent()) {
         long all = read(at.resolve(v2 ? "memory.current" : "memory.usage_in_bytes")).orElse(0);
-        long idle = stat(at.resolve("memory.stat"), v2 ? "inactive_file" : "total_inactive_file");
+        // the kernel gives up both for whoever asks
+        long idle =
+            stat(at.resolve("memory.stat"), v2 ? "inactive_file" : "total_inactive_file")
+                + stat(at.resolve("memory.stat"), v2 ? "active_file" : "total_active_file");
         limits.add(new Limit(limit.getAsLong(), Math.max(0, all - idle)));
       }
     }

@@ -12,10 +12,15 @@ import java.nio.file.Path;
  * @param totalBytes of the machine, or of the container where that has less
  * @param machineFreeBytes what the machine can give without swapping
  * @param containerFreeBytes what the container may still take; {@link Long#MAX_VALUE}: no limit
+ * @param ownBytes what this process has of it already
  * @param container what tells this process's container from others of the machine
  */
 public record HostMemory(
-    long totalBytes, long machineFreeBytes, long containerFreeBytes, String container) {
+    long totalBytes,
+    long machineFreeBytes,
+    long containerFreeBytes,
+    long ownBytes,
+    String container) {
   /** Stands for {@code /}, so that other machines than this one can be shown. */
   public static final String ROOT_PROPERTY = "anneal.host.root";
 
@@ -26,7 +31,7 @@ public record HostMemory(
     try {
       return read(Path.of(System.getProperty(ROOT_PROPERTY, "/")));
     } catch (IOException | NumberFormatException e) {
-      return new HostMemory(UNKNOWN, UNKNOWN, UNKNOWN, "");
+      return new HostMemory(UNKNOWN, UNKNOWN, UNKNOWN, 0, "");
     }
   }
 
@@ -45,7 +50,9 @@ public record HostMemory(
       total = Math.min(total, limit.bytes());
       limitFree = Math.min(limitFree, limit.freeBytes());
     }
-    return new HostMemory(total, kib(meminfo, "MemAvailable"), limitFree, container);
+    Path status = root.resolve("proc/self/status");
+    long own = Files.isReadable(status) ? kib(Files.readString(status), "VmRSS") : 0;
+    return new HostMemory(total, kib(meminfo, "MemAvailable"), limitFree, own, container);
   }
 
   /** What this process alone could take. */

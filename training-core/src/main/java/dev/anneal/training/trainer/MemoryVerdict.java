@@ -21,12 +21,22 @@ public record MemoryVerdict(MemoryPlan plan, long gpuTotalBytes, long hostFreeBy
 
   /** Why it cannot run, and the setting with which it could, in one sentence. */
   public Optional<String> refusal() {
+    return gpuRefusal().or(this::hostRefusal);
+  }
+
+  /** Likewise, for what the GPUs have in all. */
+  public Optional<String> gpuRefusal() {
     long needed = sureDeviceBytes();
     if (needed > gpuTotalBytes) {
       return Optional.of(
           "The run needs at least %s of a GPU that has %s: %s."
               .formatted(HostNeed.size(needed), HostNeed.size(gpuTotalBytes), remedy()));
     }
+    return Optional.empty();
+  }
+
+  /** Likewise, for what the hosts have free, which may be more at another time. */
+  public Optional<String> hostRefusal() {
     HostNeed need = HostNeed.pinned(plan.rank(), sureBatch(), plan.machine().gpus());
     return need.total() > hostFreeBytes
         ? Optional.of(

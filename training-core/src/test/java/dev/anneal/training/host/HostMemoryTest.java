@@ -39,8 +39,16 @@ class HostMemoryTest {
   }
 
   @Test
+  void whatTheProcessHasIsTold() throws IOException {
+    assertThat(HostMemory.read(root).ownBytes()).isZero();
+    write("proc/self/status", "Name:\tjava\nVmPeak:\t    4096 kB\nVmRSS:\t    2048 kB\n");
+    assertThat(HostMemory.read(root).ownBytes()).isEqualTo(2L << 20);
+  }
+
+  @Test
   void thisMachineHasSome() {
     assertThat(HostMemory.here().freeBytes()).isPositive();
+    assertThat(HostMemory.here().ownBytes()).isPositive();
   }
 
   private void write(String name, String text) throws IOException {
