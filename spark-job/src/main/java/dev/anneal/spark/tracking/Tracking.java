@@ -99,7 +99,7 @@ public final class Tracking {
 
   private void start(Tracker tracker, Duration interval) {
     trackers.add(tracker);
-    threads.add(new TrackerThread(tracker, interval, say));
+    threads.add(new TrackerThread(tracker, interval, say, run.masked()));
   }
 
   /** Something was measured, and the log is about to have it. */
