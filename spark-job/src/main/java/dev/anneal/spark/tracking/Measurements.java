@@ -30,7 +30,7 @@ public final class Measurements {
     this.anew = log.after(null, 1).isEmpty();
   }
 
-  /** Whether nothing had been measured before: no checkpoint of an earlier process is gone on from. */
+  /** Whether nothing had been measured before: it goes on from no checkpoint. */
   public boolean beginAnew() {
     return anew;
   }

@@ -112,9 +112,9 @@ final class TrackerThread {
     }
   }
 
-  /** The run is over. */
+  /** The run is over; what is told first counts. */
   synchronized void end(RunEnd how) {
-    end = how;
+    end = end == null ? how : end;
     notifyAll();
   }
 
