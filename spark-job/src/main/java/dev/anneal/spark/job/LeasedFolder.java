@@ -11,6 +11,7 @@ final class LeasedFolder implements AutoCloseable {
   private final RunFolder folder;
   private final OutputLease lease;
   private String loss;
+  private boolean closed;
   private Runnable whenLost = () -> {};
 
   /**
@@ -65,6 +66,9 @@ final class LeasedFolder implements AutoCloseable {
 
   /** Looks whether the folder is still this run's. */
   boolean isHeld() throws IOException {
+    if (isClosed()) {
+      return false;
+    }
     if (loss().isEmpty()) {
       lease.loss().ifPresent(this::lost);
     }
@@ -72,16 +76,30 @@ final class LeasedFolder implements AutoCloseable {
   }
 
   /**
-   * @throws IOException with {@link #loss} if the folder is another run's
+   * @throws IOException with {@link #loss} if the folder is another run's, or was given free
    */
   void requireHeld() throws IOException {
+    if (isClosed()) {
+      throw new IOException(
+          "this run has ended and writes nothing more in %s".formatted(folder.display()));
+    }
     if (!isHeld()) {
       throw new IOException(loss().orElseThrow());
     }
   }
 
+  private synchronized boolean isClosed() {
+    return closed;
+  }
+
   @Override
   public void close() {
+    synchronized (this) {
+      if (closed) {
+        return;
+      }
+      closed = true;
+    }
     lease.close();
   }
 }

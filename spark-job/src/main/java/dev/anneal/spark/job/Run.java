@@ -53,16 +53,14 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.SortedMap;
-import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Supplier;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.sql.SparkSession;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /** One request from its checks to its result, in a Spark session. */
 public final class Run {
-  private static final Logger LOG = LoggerFactory.getLogger(Run.class);
-  private static final long LAST_WORDS_MILLIS = 2000;
+  /** Whoever is told of an end that nobody hurries has limits of its own. */
+  private static final Duration NO_HURRY = Duration.ofDays(1);
 
   private final Request request;
   private final Plan plan;
@@ -79,7 +77,7 @@ public final class Run {
   private volatile TrainingStage training;
   private volatile Tracking tracking;
   private volatile String applicationId;
-  private final AtomicBoolean endTold = new AtomicBoolean();
+  private final Farewell farewell;
 
   /**
    * What came of it, beside what lies in the output folder.
@@ -107,6 +105,7 @@ public final class Run {
         Redaction.of(session.conf(), session.hadoop())
             .and(Webhooks.secrets(request.config().webhooks()));
     this.display = new ProgressDisplay(out, request.medium(), System::nanoTime, redaction::mask);
+    this.farewell = new Farewell(redaction::mask, this::tellWebhooks, this::tellTrackers);
   }
 
   /**
@@ -215,16 +214,7 @@ public final class Run {
   /** Sees to it that the record says how the work ended, also when the process is told to end. */
   private Result recorded(RunRecord record, LiveReport report, Work work) throws IOException {
     Interruption interruption =
-        new Interruption(
-            () -> {
-              String sentence = leaveInGoodOrder();
-              record.failedQuietly(sentence);
-              report.ended(LAST_WORDS_MILLIS);
-              ended(RunEnd.State.INTERRUPTED, sentence);
-              held.close();
-              // in order, where Spark's own hooks would run all at once
-              session.close();
-            });
+        new Interruption(new Leaving(new LastWork(record, report), System::nanoTime));
     try (interruption) {
       Result result = work.run();
       record.succeeded();
@@ -247,25 +237,18 @@ public final class Run {
     }
   }
 
-  /** Tells everybody who keeps the run or waits for it. */
   private void ended(RunEnd.State state, String error) {
-    // a process that is told to end while a finished run's adapter is uploaded has not failed
-    if (!endTold.compareAndSet(false, true)) {
-      return;
-    }
-    RunEnd end = new RunEnd(state, redaction.mask(error));
-    try {
-      tellWebhooks(end);
-      Tracking kept = tracking;
-      if (kept != null) {
-        kept.end(end);
-      }
-    } catch (RuntimeException e) {
-      LOG.warn("the end of the run was not told", e);
+    farewell.tell(state, error, () -> NO_HURRY);
+  }
+
+  private void tellTrackers(RunEnd end, Duration most) {
+    Tracking kept = tracking;
+    if (kept != null) {
+      kept.end(end, most);
     }
   }
 
-  private void tellWebhooks(RunEnd end) {
+  private void tellWebhooks(RunEnd end, Duration most) {
     Tracking kept = tracking;
     Notice.Progress progress =
         kept == null
@@ -284,7 +267,8 @@ public final class Run {
                 applicationId,
                 start,
                 Instant.now(),
-                progress));
+                progress),
+            most);
   }
 
   private void abandoned() {
@@ -393,21 +377,67 @@ public final class Run {
     return training.run(identity, found);
   }
 
-  /** The process is told to end: takes a checkpoint, if there is something to be kept. */
-  private String leaveInGoodOrder() {
-    TrainingStage stage = training;
-    if (stage == null) {
-      return JobFailedException.INTERRUPTED;
+  /** The process is told to end. */
+  private final class LastWork implements Leaving.Work {
+    private final RunRecord record;
+    private final LiveReport report;
+
+    LastWork(RunRecord record, LiveReport report) {
+      this.record = record;
+      this.report = report;
     }
-    try {
-      stage.leaveInGoodOrder();
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
+
+    @Override
+    public String leave(Duration most) {
+      TrainingStage stage = training;
+      if (stage == null) {
+        return JobFailedException.INTERRUPTED;
+      }
+      try {
+        stage.leaveInGoodOrder(most);
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+      }
+      return JobFailedException.INTERRUPTED + " " + stage.standing();
     }
-    String sentence = JobFailedException.INTERRUPTED + " " + stage.standing();
-    display.line(sentence);
-    background.close(LAST_WORDS_MILLIS);
-    return sentence;
+
+    @Override
+    public void say(String sentence, Duration most) {
+      if (training != null) {
+        display.line(sentence);
+        background.close(most.toMillis());
+      }
+    }
+
+    @Override
+    public void record(String sentence) {
+      record.failedQuietly(sentence);
+    }
+
+    @Override
+    public void page(String sentence, Duration most) {
+      Tracking kept = tracking;
+      if (kept != null) {
+        // what they write in the folder they write while it is this run's
+        kept.ending(new RunEnd(RunEnd.State.INTERRUPTED, redaction.mask(sentence)));
+      }
+      report.ended(most.toMillis());
+    }
+
+    @Override
+    public void letGoOfFolder() {
+      held.close();
+    }
+
+    @Override
+    public void tell(String sentence, Supplier<Duration> most) {
+      farewell.tell(RunEnd.State.INTERRUPTED, sentence, most);
+    }
+
+    @Override
+    public void closeSession() {
+      session.close();
+    }
   }
 
   private DatasetManifest prepare(SparkSession spark, Preparation prep) {

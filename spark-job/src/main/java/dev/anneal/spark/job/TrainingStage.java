@@ -119,8 +119,10 @@ final class TrainingStage {
 
   /**
    * Makes the ranks leave with a checkpoint; returns when they have, or when that takes too long.
+   *
+   * @param most at most so long
    */
-  void leaveInGoodOrder() throws InterruptedException {
+  void leaveInGoodOrder(Duration most) throws InterruptedException {
     display.line("Told to end: the ranks leave with a checkpoint ...");
     synchronized (this) {
       // whoever has lost the folder writes nothing more
@@ -129,7 +131,7 @@ final class TrainingStage {
               ? DriverCommand.LEAVE
               : DriverCommand.LEAVE_WITH_CHECKPOINT;
     }
-    ended.await(GOOD_ORDER.toMillis(), TimeUnit.MILLISECONDS);
+    ended.await(Math.min(GOOD_ORDER.toMillis(), most.toMillis()), TimeUnit.MILLISECONDS);
   }
 
   /** Sends the ranks away, because the folder is another run's. */

@@ -41,11 +41,19 @@ public final class Webhooks {
    * @param pauses between tries, one fewer than there are tries
    */
   record Patience(Duration answer, List<Duration> pauses) {
+    private static final Duration LEAST = Duration.ofMillis(1);
+
     static final Patience USUAL =
         new Patience(Duration.ofSeconds(10), List.of(Duration.ofSeconds(1), Duration.ofSeconds(3)));
 
     /** Of a process that is told to end. */
     static final Patience INTERRUPTED = new Patience(Duration.ofSeconds(2), List.of());
+
+    /** The same, with answers that take no longer than that. */
+    Patience within(Duration most) {
+      Duration some = most.compareTo(LEAST) < 0 ? LEAST : most;
+      return new Patience(some.compareTo(answer) < 0 ? some : answer, pauses);
+    }
   }
 
   private final AnnealConfig.Webhooks config;
@@ -74,11 +82,15 @@ public final class Webhooks {
     return secrets;
   }
 
-  /** Tells whoever is to be told; returns when they know, or will not. */
-  public void tell(Notice notice) {
-    tell(
-        notice,
-        notice.end().state() == RunEnd.State.INTERRUPTED ? Patience.INTERRUPTED : Patience.USUAL);
+  /**
+   * Tells whoever is to be told; returns when they know, or will not.
+   *
+   * @param most how long an answer may take, if that is shorter than what it has anyway
+   */
+  public void tell(Notice notice, Duration most) {
+    Patience patience =
+        notice.end().state() == RunEnd.State.INTERRUPTED ? Patience.INTERRUPTED : Patience.USUAL;
+    tell(notice, patience.within(most));
   }
 
   void tell(Notice notice, Patience patience) {

@@ -98,7 +98,8 @@ public final class LiveReport implements AutoCloseable {
     Thread last = daemon(this::write, "last report");
     last.start();
     try {
-      last.join(millis);
+      // 0 would be for ever
+      last.join(Math.max(1, millis));
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }

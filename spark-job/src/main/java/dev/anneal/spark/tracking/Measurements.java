@@ -15,6 +15,7 @@ public final class Measurements {
   private final MetricsLog log;
   private final LongSupplier clock;
   private final long begun;
+  private final boolean anew;
   private final Map<Long, Long> evaluations = new HashMap<>();
   // by step; 0 where nobody knows
   private long[] steps = new long[FIRST_STEPS];
@@ -26,6 +27,12 @@ public final class Measurements {
     this.log = log;
     this.clock = clock;
     this.begun = log.lastStep();
+    this.anew = log.after(null, 1).isEmpty();
+  }
+
+  /** Whether nothing had been measured before: it goes on from no checkpoint. */
+  public boolean beginAnew() {
+    return anew;
   }
 
   /** A step is measured now. */

@@ -3,6 +3,7 @@ package dev.anneal.spark.tracking;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.function.Consumer;
+import java.util.function.UnaryOperator;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -19,6 +20,7 @@ final class TrackerThread {
   private final Tracker tracker;
   private final Duration interval;
   private final Consumer<String> say;
+  private final UnaryOperator<String> masked;
   private final Thread thread;
 
   private RunEnd end;
@@ -31,11 +33,14 @@ final class TrackerThread {
    *
    * @param interval between two updates
    * @param say told of what somebody should know, a sentence each
+   * @param masked what a text becomes before it is logged
    */
-  TrackerThread(Tracker tracker, Duration interval, Consumer<String> say) {
+  TrackerThread(
+      Tracker tracker, Duration interval, Consumer<String> say, UnaryOperator<String> masked) {
     this.tracker = tracker;
     this.interval = interval;
     this.say = say;
+    this.masked = masked;
     this.thread = new Thread(this::run, "anneal-" + tracker.name());
     thread.setDaemon(true);
     thread.start();
@@ -71,8 +76,8 @@ final class TrackerThread {
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     } catch (RuntimeException | Error e) {
-      // nobody else hears of what this thread throws
-      LOG.warn("{} has failed", tracker.name(), e);
+      // nobody else hears of what this thread throws; a stack trace may hold a header's secret
+      LOG.warn("{} has failed: {}", tracker.name(), masked.apply(e.toString()));
       warn("%s has failed (%s): the run goes on without it.", e);
       done = true;
     }
@@ -107,9 +112,9 @@ final class TrackerThread {
     }
   }
 
-  /** The run is over. */
+  /** The run is over; what is told first counts. */
   synchronized void end(RunEnd how) {
-    end = how;
+    end = end == null ? how : end;
     notifyAll();
   }
 

@@ -12,6 +12,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.Consumer;
 import java.util.function.UnaryOperator;
 
@@ -35,7 +36,7 @@ public final class Tracking {
   private final Consumer<String> say;
   private final UnaryOperator<String> environment;
   private final List<Tracker> trackers = new ArrayList<>();
-  private final List<TrackerThread> threads = new ArrayList<>();
+  private final List<TrackerThread> threads = new CopyOnWriteArrayList<>();
   private volatile Measurements measurements;
   private volatile RunGauges gauges;
   private boolean over;
@@ -99,7 +100,7 @@ public final class Tracking {
 
   private void start(Tracker tracker, Duration interval) {
     trackers.add(tracker);
-    threads.add(new TrackerThread(tracker, interval, say));
+    threads.add(new TrackerThread(tracker, interval, say, run.masked()));
   }
 
   /** Something was measured, and the log is about to have it. */
@@ -143,19 +144,33 @@ public final class Tracking {
     trackers.forEach(tracker -> tracker.rewound(step));
   }
 
-  /** The run is over: waits until everybody knows, though not for ever. */
-  public synchronized void end(RunEnd end) {
+  /** The run is about to be over: whoever keeps it does what is left to be done meanwhile. */
+  public void ending(RunEnd end) {
+    // without the lock, which an upload holds that is waited for
+    threads.forEach(thread -> thread.end(end));
+  }
+
+  /**
+   * The run is over: waits until everybody knows, though not for ever.
+   *
+   * @param most at most so long, if that is shorter than what they have anyway
+   */
+  public synchronized void end(RunEnd end, Duration most) {
     if (over) {
       return;
     }
     over = true;
     closeGauges();
-    threads.forEach(thread -> thread.end(end));
+    ending(end);
     long now = System.nanoTime();
     boolean interrupted = end.state() == RunEnd.State.INTERRUPTED;
-    long deadline = now + (interrupted ? INTERRUPTED : LAST_UPDATE).toNanos();
-    long longer = interrupted ? deadline : now + UPLOAD.toNanos();
+    long deadline = now + nanos(interrupted ? INTERRUPTED : LAST_UPDATE, most);
+    long longer = interrupted ? deadline : now + nanos(UPLOAD, most);
     threads.forEach(thread -> thread.await(deadline, longer));
+  }
+
+  private static long nanos(Duration usual, Duration most) {
+    return Math.min(usual.toNanos(), most.toNanos());
   }
 
   /** The folder is another process's now, and so is the run. */

@@ -45,9 +45,27 @@ class LeasedFolderTest {
     }
   }
 
+  @Test
+  void whoHasGivenItFreeWritesNothingMoreThereAndHasLostNothing() throws Exception {
+    RunFolder folder = new RunFolder(dir.toUri().toString(), new Configuration());
+    AtomicInteger told = new AtomicInteger();
+    LeasedFolder held = new LeasedFolder(folder, "a");
+    held.whenLost(told::incrementAndGet);
+    RunFolder guarded = held.folder();
+    held.close();
+    try (LeasedFolder next = new LeasedFolder(folder, "b")) {
+      assertRefused(() -> guarded.write("run.json", "mine".getBytes(UTF_8)));
+      assertThat(held.isHeld()).isFalse();
+      assertThat(held.loss()).isEmpty();
+      held.close();
+      assertThat(next.isHeld()).isTrue();
+    }
+    assertThat(told).hasValue(0);
+  }
+
   private static void assertRefused(ThrowingCallable change) {
     assertThatThrownBy(change)
         .isInstanceOf(IOException.class)
-        .hasMessageContaining("writes nothing more there");
+        .hasMessageContaining("writes nothing more");
   }
 }

@@ -126,6 +126,18 @@ class WebhooksTest {
   }
 
   @Test
+  void aProcessThatIsToldToEndWaitsNoLongerThanItHas() {
+    hook.beSilent();
+    webhooks(null, hook.address(), WebhookFormat.JSON)
+        .tell(notice(new RunEnd(RunEnd.State.INTERRUPTED, null)), Duration.ZERO);
+    assertThat(said).singleElement().asString().startsWith("The webhook at 127.0.0.1 was not told");
+    assertThat(Webhooks.Patience.INTERRUPTED.within(Duration.ofMillis(300)).answer())
+        .isEqualTo(Duration.ofMillis(300));
+    assertThat(Webhooks.Patience.INTERRUPTED.within(Duration.ofMinutes(1)))
+        .isEqualTo(Webhooks.Patience.INTERRUPTED);
+  }
+
+  @Test
   void saysThatNobodyListens() throws IOException {
     String nobody = "http://127.0.0.1:%s/%s".formatted(ServerProcess.freePort(), Hook.SECRET);
     webhooks(null, nobody, WebhookFormat.JSON).tell(notice(FAILED), PATIENCE);

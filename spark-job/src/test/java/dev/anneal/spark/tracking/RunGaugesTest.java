@@ -55,7 +55,7 @@ class RunGaugesTest {
       assertThat(number(page, "peakMemoryBytes")).isEqualTo("1048576.0");
       assertThat(number(page, "checkpointStep")).isEqualTo("4.0");
       assertThat(Double.parseDouble(number(page, "checkpointAgeSeconds"))).isBetween(0.0, 60.0);
-      tracking.end(new RunEnd(RunEnd.State.SUCCEEDED, null));
+      tracking.end(new RunEnd(RunEnd.State.SUCCEEDED, null), Duration.ofSeconds(30));
       assertThat(text(page)).as("the session goes on without it").doesNotContain("anneal");
       assertThat(said).isEmpty();
     }

@@ -9,6 +9,13 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import org.apache.logging.log4j.Level;
+import org.apache.logging.log4j.LogManager;
+import org.apache.logging.log4j.core.LogEvent;
+import org.apache.logging.log4j.core.Logger;
+import org.apache.logging.log4j.core.appender.AbstractAppender;
+import org.apache.logging.log4j.core.config.Configurator;
+import org.apache.logging.log4j.core.config.Property;
 import org.junit.jupiter.api.Test;
 
 class TrackerThreadTest {
@@ -20,7 +27,7 @@ class TrackerThreadTest {
 
   @Test
   void bringsTheLastLinesBeforeItTellsOfTheEnd() {
-    TrackerThread thread = new TrackerThread(tracker, INTERVAL, said::add);
+    TrackerThread thread = new TrackerThread(tracker, INTERVAL, said::add, text -> text);
     end(thread, Duration.ofSeconds(10));
     assertThat(tracker.calls).endsWith("update", "end SUCCEEDED");
     assertThat(said).isEmpty();
@@ -29,7 +36,7 @@ class TrackerThreadTest {
   @Test
   void saysOnceThatAPlaceIsAwayAndGoesOnTrying() throws Exception {
     tracker.failures.set(Integer.MAX_VALUE);
-    TrackerThread thread = new TrackerThread(tracker, INTERVAL, said::add);
+    TrackerThread thread = new TrackerThread(tracker, INTERVAL, said::add, text -> text);
     assertThat(tracker.awaitCalls(4)).isTrue();
     assertThat(said)
         .containsExactly("It cannot be reached now (away): the run goes on, and tries again.");
@@ -42,7 +49,7 @@ class TrackerThreadTest {
   @Test
   void aPlaceThatStaysAwayHoldsUpTheEndForNoLongerThanItMay() {
     tracker.failures.set(Integer.MAX_VALUE);
-    TrackerThread thread = new TrackerThread(tracker, INTERVAL, said::add);
+    TrackerThread thread = new TrackerThread(tracker, INTERVAL, said::add, text -> text);
     long start = System.nanoTime();
     end(thread, Duration.ofMillis(300));
     assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(Duration.ofSeconds(5));
@@ -56,7 +63,7 @@ class TrackerThreadTest {
   @Test
   void aPlaceThatHangsHoldsUpTheEndForNoLongerThanItMay() throws Exception {
     tracker.hangs = true;
-    TrackerThread thread = new TrackerThread(tracker, INTERVAL, said::add);
+    TrackerThread thread = new TrackerThread(tracker, INTERVAL, said::add, text -> text);
     assertThat(tracker.awaitCalls(1)).isTrue();
     long start = System.nanoTime();
     end(thread, Duration.ofMillis(300));
@@ -67,7 +74,7 @@ class TrackerThreadTest {
   @Test
   void oneThatRefusesIsLeftAlone() throws Exception {
     tracker.refusal = "403";
-    TrackerThread thread = new TrackerThread(tracker, INTERVAL, said::add);
+    TrackerThread thread = new TrackerThread(tracker, INTERVAL, said::add, text -> text);
     assertThat(tracker.awaitCalls(1)).isTrue();
     end(thread, Duration.ofSeconds(10));
     assertThat(tracker.calls).containsExactly("update");
@@ -77,10 +84,42 @@ class TrackerThreadTest {
   @Test
   void anErrorOfItsOwnEndsNothingElse() throws Exception {
     tracker.error = new IllegalStateException("a fault");
-    TrackerThread thread = new TrackerThread(tracker, INTERVAL, said::add);
+    TrackerThread thread = new TrackerThread(tracker, INTERVAL, said::add, text -> text);
     assertThat(tracker.awaitCalls(1)).isTrue();
     end(thread, Duration.ofSeconds(10));
     assertThat(said).containsExactly("It has failed (a fault): the run goes on without it.");
+  }
+
+  @Test
+  void theLogHasItsErrorWithoutSecretsAndWithoutItsStack() throws Exception {
+    tracker.error = new IllegalArgumentException("invalid header value: \"Bearer hunter2\"");
+    List<LogEvent> logged = new CopyOnWriteArrayList<>();
+    Logger logger = (Logger) LogManager.getLogger(TrackerThread.class);
+    AbstractAppender appender =
+        new AbstractAppender("list", null, null, true, Property.EMPTY_ARRAY) {
+          @Override
+          public void append(LogEvent event) {
+            logged.add(event.toImmutable());
+          }
+        };
+    appender.start();
+    Level before = logger.getLevel();
+    Configurator.setLevel(logger, Level.WARN);
+    logger.addAppender(appender);
+    try {
+      TrackerThread thread =
+          new TrackerThread(tracker, INTERVAL, said::add, text -> text.replace("hunter2", "***"));
+      assertThat(tracker.awaitCalls(1)).isTrue();
+      end(thread, Duration.ofSeconds(10));
+    } finally {
+      logger.removeAppender(appender);
+      Configurator.setLevel(logger, before);
+    }
+    assertThat(logged).hasSize(1);
+    assertThat(logged.get(0).getMessage().getFormattedMessage())
+        .isEqualTo(
+            "It has failed: java.lang.IllegalArgumentException: invalid header value: \"Bearer ***\"");
+    assertThat(logged.get(0).getThrown()).isNull();
   }
 
   private static void end(TrackerThread thread, Duration patience) {

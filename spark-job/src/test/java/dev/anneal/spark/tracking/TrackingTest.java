@@ -6,6 +6,7 @@ import dev.anneal.spark.output.MetricsLog;
 import dev.anneal.spark.progress.RankEvent;
 import dev.anneal.spark.tracking.mlflow.MlflowDouble;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -22,7 +23,7 @@ class TrackingTest {
   void anEnvironmentThatWasMadeForOthersFailsNoRun() {
     Tracking tracking = tracking(Map.of("MLFLOW_TRACKING_URI", "databricks"));
     tracking.begin(new MetricsLog());
-    tracking.end(SUCCEEDED);
+    tracking.end(SUCCEEDED, Duration.ofSeconds(30));
     assertThat(said)
         .singleElement()
         .asString()
@@ -42,7 +43,7 @@ class TrackingTest {
     tracking.begin(log);
     assertThat(tracking.lastStep()).contains(Told.step(1));
     assertThat(tracking.evalLoss()).isEqualTo(2.5);
-    tracking.end(SUCCEEDED);
+    tracking.end(SUCCEEDED, Duration.ofSeconds(30));
     assertThat(said).isEmpty();
   }
 
@@ -55,8 +56,30 @@ class TrackingTest {
         Thread.sleep(5);
       }
       tracking.abandon();
-      tracking.end(SUCCEEDED);
+      tracking.end(SUCCEEDED, Duration.ofSeconds(30));
       assertThat(server.run().status()).as("the other process's word").isEqualTo("RUNNING");
+    }
+  }
+
+  @Test
+  void aProcessThatIsToldToEndWaitsForNoUploadOfAFinishedRun() throws Exception {
+    try (MlflowDouble server = new MlflowDouble()) {
+      server.beSilent();
+      Tracking tracking = tracking(Map.of("MLFLOW_TRACKING_URI", server.uri()));
+      tracking.begin(new MetricsLog());
+      Thread finished = new Thread(() -> tracking.end(SUCCEEDED, Duration.ofSeconds(20)));
+      finished.start();
+      while (finished.getState() != Thread.State.TIMED_WAITING) {
+        Thread.sleep(5);
+      }
+      Thread told =
+          new Thread(() -> tracking.ending(new RunEnd(RunEnd.State.INTERRUPTED, "told to end")));
+      told.start();
+      told.join(Duration.ofSeconds(10).toMillis());
+      assertThat(told.isAlive()).isFalse();
+      assertThat(finished.isAlive()).as("it is still waited for").isTrue();
+      finished.interrupt();
+      finished.join();
     }
   }
 

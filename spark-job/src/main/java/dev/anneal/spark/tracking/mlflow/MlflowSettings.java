@@ -34,6 +34,7 @@ public record MlflowSettings(
     boolean artifacts) {
   private static final String DATABRICKS = "databricks";
   private static final String NONE = "none";
+  private static final int LATIN_1 = 0xff;
 
   /**
    * What is to be done; empty where nobody has named a server.
@@ -94,7 +95,7 @@ public record MlflowSettings(
   }
 
   private static String databricksToken(UnaryOperator<String> environment) {
-    String token = set(environment, "DATABRICKS_TOKEN");
+    String token = secret(environment, "DATABRICKS_TOKEN");
     if (token == null) {
       throw new BadRequestException(
           "MLflow is to be that of databricks, and the driver's environment has no DATABRICKS_TOKEN: set it, or tracking.mlflow_uri to none.");
@@ -103,9 +104,9 @@ public record MlflowSettings(
   }
 
   private static String authorization(URI server, UnaryOperator<String> environment) {
-    String user = set(environment, "MLFLOW_TRACKING_USERNAME");
-    String password = set(environment, "MLFLOW_TRACKING_PASSWORD");
-    String token = set(environment, "MLFLOW_TRACKING_TOKEN");
+    String user = secret(environment, "MLFLOW_TRACKING_USERNAME");
+    String password = secret(environment, "MLFLOW_TRACKING_PASSWORD");
+    String token = secret(environment, "MLFLOW_TRACKING_TOKEN");
     if (user != null && password != null) {
       return basic(user + ":" + password);
     }
@@ -127,6 +128,17 @@ public record MlflowSettings(
     String path = output.replaceFirst("/+$", "");
     String name = path.substring(path.lastIndexOf('/') + 1);
     return name.isEmpty() ? "anneal" : name;
+  }
+
+  /** What no HTTP header takes would be told of, with the secret, by whoever refuses it later. */
+  private static String secret(UnaryOperator<String> environment, String name) {
+    String value = set(environment, name);
+    if (value != null && value.chars().anyMatch(c -> Character.isISOControl(c) || c > LATIN_1)) {
+      throw new BadRequestException(
+          "%s in the driver's environment holds a control character, or one that is not of Latin-1: set it without, or tracking.mlflow_uri to none."
+              .formatted(name));
+    }
+    return value;
   }
 
   private static String set(UnaryOperator<String> environment, String name) {

@@ -30,6 +30,9 @@ public final class MlflowTracker implements Tracker {
 
   private MlflowRun opened;
 
+  /** Whether a run that {@code mlflow.json} names is not this one. */
+  private boolean anew;
+
   /** {@code null}: the server is asked. */
   private Map<String, Long> last;
 
@@ -45,6 +48,7 @@ public final class MlflowTracker implements Tracker {
     this.settings = settings;
     this.run = run;
     this.measurements = measurements;
+    this.anew = measurements.beginAnew();
     this.say = say;
   }
 
@@ -56,6 +60,11 @@ public final class MlflowTracker implements Tracker {
   @Override
   public void update() throws IOException, InterruptedException {
     try {
+      if (anew) {
+        // only now: one that cannot be opened at once must not be made twice
+        run.folder().delete(RunFolder.MLFLOW);
+        anew = false;
+      }
       if (opened == null) {
         opened = MlflowRun.open(server, settings, run);
         say.accept("MLflow: " + opened.page());

@@ -38,7 +38,7 @@ public final class MlflowDouble implements AutoCloseable {
   private final Map<String, byte[]> artifacts = new LinkedHashMap<>();
   private final List<JsonNode> versions = new ArrayList<>();
   private volatile int failure;
-  private volatile boolean losesAnAnswer;
+  private volatile String loses;
   private volatile boolean silent;
 
   /** A run as the server has it. */
@@ -146,7 +146,12 @@ public final class MlflowDouble implements AutoCloseable {
 
   /** Takes the next points, and breaks the connection in the place of an answer. */
   void loseAnAnswer() {
-    losesAnAnswer = true;
+    loseAnAnswerTo("metrics");
+  }
+
+  /** The same for the next batch of {@code metrics}, {@code params} or {@code tags}. */
+  void loseAnAnswerTo(String kind) {
+    loses = kind;
   }
 
   /** Takes requests, and answers none. */
@@ -183,11 +188,11 @@ public final class MlflowDouble implements AutoCloseable {
               body.length == 0 ? JSON.createObjectNode() : JSON.readTree(body),
               exchange.getRequestURI().getRawQuery());
       lost =
-          losesAnAnswer
+          loses != null
               && path.endsWith("log-batch")
-              && new String(body, UTF_8).contains("metrics");
+              && new String(body, UTF_8).contains("\"" + loses + "\"");
       if (lost) {
-        losesAnAnswer = false;
+        loses = null;
       }
     }
     if (lost) {

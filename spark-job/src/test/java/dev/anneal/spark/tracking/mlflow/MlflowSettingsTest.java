@@ -83,6 +83,30 @@ class MlflowSettingsTest {
     assertRefused(config("http://ann:hunter2@m", null), Map.of(), "MLFLOW_TRACKING_PASSWORD");
   }
 
+  @Test
+  void secretsThatNoHeaderTakesAreRefusedByTheNameOfTheirVariable() {
+    String broken = "hunter2\nhunter2";
+    AnnealConfig.Tracking config = config("http://m", null);
+    assertRefused(config, Map.of("MLFLOW_TRACKING_TOKEN", broken), "MLFLOW_TRACKING_TOKEN in");
+    assertRefused(
+        config, Map.of("MLFLOW_TRACKING_TOKEN", "hunter2\u20ac"), "MLFLOW_TRACKING_TOKEN in");
+    assertRefused(
+        config,
+        Map.of("MLFLOW_TRACKING_USERNAME", "ann", "MLFLOW_TRACKING_PASSWORD", broken),
+        "MLFLOW_TRACKING_PASSWORD in");
+    assertRefused(
+        config,
+        Map.of("MLFLOW_TRACKING_USERNAME", broken, "MLFLOW_TRACKING_PASSWORD", "x"),
+        "MLFLOW_TRACKING_USERNAME in");
+    assertRefused(
+        config("databricks", null),
+        Map.of("DATABRICKS_HOST", "h", "DATABRICKS_TOKEN", "hunter2\u007f2"),
+        "DATABRICKS_TOKEN in");
+    assertThat(of(config, Map.of("MLFLOW_TRACKING_TOKEN", "abc\n")).orElseThrow().authorization())
+        .as("the end of a line that a file has left")
+        .isEqualTo("Bearer abc");
+  }
+
   private static void assertRefused(
       AnnealConfig.Tracking config, Map<String, String> environment, String sentence) {
     assertThatThrownBy(() -> of(config, environment))

@@ -108,6 +108,35 @@ class MlflowTrackerTest {
   }
 
   @Test
+  void aRunThatBeginsAnewIsAnotherRunOfMlflows() throws Exception {
+    MlflowTracker first = tracker();
+    steps(1, 9);
+    first.update();
+    // failed before its first checkpoint, and repeated with another configuration
+    log = new MetricsLog();
+    MlflowTracker second = tracker("cluster.nodes=1");
+    second.update();
+    steps(1, 3);
+    second.update();
+    assertThat(server.runs()).hasSize(2);
+    MlflowDouble.KeptRun anew = server.runs().get(1);
+    assertThat(anew.steps("loss")).isEqualTo(range(1, 3));
+    assertThat(anew.parameters()).containsEntry("cluster.nodes", "1");
+    assertThat(server.runs().get(0).steps("loss")).isEqualTo(range(1, 9));
+    assertThat(Files.readString(output.resolve("mlflow.json"))).contains(anew.id());
+  }
+
+  @Test
+  void aRunThatIsMadeButNotFilledAtOnceIsNotMadeAgain() throws Exception {
+    MlflowTracker tracker = tracker();
+    server.loseAnAnswerTo("params");
+    assertThatThrownBy(tracker::update).isInstanceOf(IOException.class);
+    tracker.update();
+    assertThat(server.runs()).hasSize(1);
+    assertThat(server.run().parameters()).containsEntry("cluster.nodes", "2");
+  }
+
+  @Test
   void whatWasMeasuredWhileTheServerWasAwayComesLater() throws Exception {
     MlflowTracker tracker = tracker();
     steps(1, 3);
