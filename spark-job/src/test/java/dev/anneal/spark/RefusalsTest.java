@@ -200,6 +200,44 @@ class RefusalsTest {
   }
 
   @Test
+  void filesThatNoRunHasLeftAreNeverReplacedUnasked() throws IOException {
+    Files.createDirectories(output());
+    for (String name : List.of("samples.json", "report.html", "mlflow.json")) {
+      Path kept = Files.writeString(output().resolve(name), "<html>of something else</html>");
+      assertThat(refusal())
+          .isEqualTo(
+              "output.path %s already holds a %s that no run.json tells of: choose another folder, or add --overwrite to replace it."
+                  .formatted(output(), name));
+      assertThat(refusal("--overwrite", "--set", "data.source=none.json")).contains("none.json");
+      // a run's record answers for them
+      Path record = output().resolve("run.json");
+      Files.writeString(record, "{\"command\": \"run\", \"state\": \"failed\"}");
+      assertThat(refusal("--set", "data.source=none.json")).contains("none.json");
+      Files.delete(record);
+      Files.delete(kept);
+    }
+    // a page that the verb report has made
+    Files.writeString(
+        output().resolve("report.html"),
+        "<!DOCTYPE html>\n<head><meta name=\"generator\" content=\"Anneal 1.0\">");
+    assertThat(refusal("--set", "data.source=none.json")).contains("none.json");
+  }
+
+  @Test
+  void foldersThatAKeyMakesAreInTheWayOnlyWhereItIsSet() throws IOException {
+    for (String[] made :
+        List.of(
+            new String[] {"tensorboard", "tracking.tensorboard=true"},
+            new String[] {"eval-dataset", "data.eval_source=rows.jsonl"})) {
+      Path kept = Files.createDirectories(output().resolve(made[0]));
+      assertThat(refusal("--set", made[1], "--set", "data.eval_rows=0"))
+          .contains("folder named " + made[0], "--overwrite");
+      assertThat(refusal("--set", "data.source=none.json")).contains("none.json");
+      Files.delete(kept);
+    }
+  }
+
+  @Test
   void nothingIsWrittenThroughALink() throws IOException {
     Files.createDirectories(output());
     Path elsewhere = Files.createDirectories(folder.resolve("elsewhere"));

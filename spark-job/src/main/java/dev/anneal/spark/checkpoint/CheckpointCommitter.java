@@ -78,6 +78,9 @@ public final class CheckpointCommitter implements AutoCloseable {
   private final Set<Long> lost = new HashSet<>();
   private String attempt;
 
+  /** Parts of the newest best one that could not be completed; {@code null} if there are none. */
+  private List<CheckpointPart> uncommittedBest;
+
   /**
    * @param keep how many complete ones stay
    * @param found those that are there and complete
@@ -102,6 +105,7 @@ public final class CheckpointCommitter implements AutoCloseable {
     this.attempt = attempt;
     parts.clear();
     lost.clear();
+    uncommittedBest = null;
   }
 
   /** The newest complete checkpoint. */
@@ -221,7 +225,7 @@ public final class CheckpointCommitter implements AutoCloseable {
           return;
         } catch (IOException e) {
           if (System.nanoTime() > deadline || !isCurrent(author)) {
-            tell(step, StoreRefusal.sentence(e).orElse(e.getMessage()));
+            notCompleted(author, all, StoreRefusal.sentence(e).orElse(e.getMessage()));
             return;
           }
           LOG.warn("The checkpoint after step {} cannot be completed yet", step, e);
@@ -231,20 +235,52 @@ public final class CheckpointCommitter implements AutoCloseable {
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     } catch (RuntimeException e) {
-      tell(step, String.valueOf(e.getMessage()));
+      notCompleted(author, all, String.valueOf(e.getMessage()));
     } catch (Error e) {
       // memory for an upload, say: nobody else would tell
-      tell(step, e.toString());
+      notCompleted(author, all, e.toString());
     }
+  }
+
+  /** Later ones cannot be completed without their best, so its parts are kept for them. */
+  private void notCompleted(String author, List<CheckpointPart> all, String sentence) {
+    long step = all.get(0).step();
+    synchronized (this) {
+      if (all.get(0).bestStep() == step && isCurrent(author)) {
+        uncommittedBest = all;
+      }
+    }
+    tell(step, sentence);
+  }
+
+  /**
+   * Completes the best one now where it is not, but all its parts are there.
+   *
+   * @return whether it is complete; it stays as it is where this driver may write no more
+   * @throws IllegalStateException if it is missing
+   */
+  private boolean completeBest(String author, long best) throws IOException, InterruptedException {
+    List<CheckpointPart> there;
+    synchronized (this) {
+      if (complete(best) != null || !isCurrent(author)) {
+        return complete(best) != null;
+      }
+      there = uncommittedBest;
+    }
+    if (there == null || there.get(0).step() != best) {
+      throw new IllegalStateException(
+          "the one after step %s, which holds the best adapter, is missing".formatted(best));
+    }
+    commit(author, there);
+    return complete(best) != null;
   }
 
   private void commit(String author, List<CheckpointPart> all)
       throws IOException, InterruptedException {
     long step = all.get(0).step();
     long best = all.get(0).bestStep();
-    if (best != 0 && best != step && complete(best) == null) {
-      throw new IllegalStateException(
-          "the one after step %s, which holds the best adapter, is missing".formatted(best));
+    if (best != 0 && best != step && !completeBest(author, best)) {
+      return;
     }
     String checkpoint = RunFolder.checkpoint(step);
     List<WrittenFile> files = new ArrayList<>();
@@ -267,6 +303,10 @@ public final class CheckpointCommitter implements AutoCloseable {
         return;
       }
       complete.put(step, done);
+      if (best == step) {
+        // those before it are needed no more
+        uncommittedBest = null;
+      }
     }
     driver.completed(done);
     prune(step);

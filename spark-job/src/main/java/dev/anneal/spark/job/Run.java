@@ -476,10 +476,12 @@ public final class Run {
   /** Removes what an earlier run has left there; the preflight found nothing else in its place. */
   private void clearFolder() throws IOException {
     RunFolder folder = plan.folder();
+    // the record that is removed first tells of them
+    List<String> folders = Preflight.replacedFolders(request, folder);
     for (String file : RunFolder.filesMade()) {
       folder.delete(file);
     }
-    for (String made : RunFolder.foldersMadeBy(request.command())) {
+    for (String made : folders) {
       folder.delete(made);
     }
   }

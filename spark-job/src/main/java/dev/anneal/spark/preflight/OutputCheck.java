@@ -2,15 +2,18 @@ package dev.anneal.spark.preflight;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.NullNode;
 import dev.anneal.data.manifest.DatasetManifest;
 import dev.anneal.spark.BadRequestException;
 import dev.anneal.spark.Request;
 import dev.anneal.spark.checkpoint.CheckpointSearch;
 import dev.anneal.spark.config.AnnealConfig;
 import dev.anneal.spark.output.RunState;
+import dev.anneal.spark.report.RunReport;
 import dev.anneal.spark.storage.RunFolder;
 import dev.anneal.storage.Storage;
 import java.io.IOException;
+import java.util.List;
 import java.util.Optional;
 
 /** Whether the output folder is free, or may be made so, and can be written to. */
@@ -30,7 +33,7 @@ final class OutputCheck {
       return;
     }
     try {
-      Optional<String> found = occupiedPart(request.command(), folder);
+      Optional<String> found = occupiedPart(request, folder);
       if (found.isPresent()) {
         throw new BadRequestException(
             "output.path %s already holds %s: choose another folder, or add --overwrite to replace it."
@@ -81,8 +84,9 @@ final class OutputCheck {
   }
 
   /** What stands there to be kept; what a failed or interrupted run has left is free. */
-  private static Optional<String> occupiedPart(Request.Command command, RunFolder folder)
+  private static Optional<String> occupiedPart(Request request, RunFolder folder)
       throws IOException {
+    Request.Command command = request.command();
     Optional<JsonNode> run = record(folder);
     if (run.isPresent() && !run.get().has("state")) {
       return Optional.of("a run.json that is not Anneal's");
@@ -98,16 +102,59 @@ final class OutputCheck {
           ? Optional.of("a finished run")
           : Optional.empty();
     }
+    if (run.isEmpty()) {
+      for (String file : RunFolder.filesOfCommonNames()) {
+        if (folder.has(file) && !isPage(file, folder)) {
+          return Optional.of("a " + file + " that no run.json tells of");
+        }
+      }
+    }
+    JsonNode config = request.config().resolved();
     for (String made : RunFolder.foldersMadeBy(command)) {
       // the record of a prep tells of data sets alone
       boolean recorded =
           run.isPresent()
               && (made.equals(RunFolder.DATASET) || made.equals(RunFolder.EVAL_DATASET));
-      if (!recorded && folder.has(made)) {
+      if (!recorded && makes(config, made) && folder.has(made)) {
         return Optional.of("a folder named " + made + " that no run.json tells of");
       }
     }
     return Optional.empty();
+  }
+
+  /** A page that {@code report} has made replaces nothing, so it may be replaced. */
+  private static boolean isPage(String file, RunFolder folder) throws IOException {
+    return file.equals(RunFolder.REPORT) && RunReport.isPage(folder.child(file), folder.storage());
+  }
+
+  /**
+   * The folders that a run which begins anew removes: those that it makes itself, and those that
+   * the run before it has made.
+   */
+  static List<String> replacedFolders(Request request, RunFolder folder) throws IOException {
+    JsonNode now = request.config().resolved();
+    JsonNode before = earlierConfig(folder);
+    return RunFolder.foldersMadeBy(request.command()).stream()
+        .filter(made -> makes(now, made) || makes(before, made))
+        .toList();
+  }
+
+  private static JsonNode earlierConfig(RunFolder folder) throws IOException {
+    try {
+      return record(folder).<JsonNode>map(run -> run.path("config")).orElse(NullNode.instance);
+    } catch (BadRequestException e) {
+      // a record that is replaced need not be one
+      return NullNode.instance;
+    }
+  }
+
+  /** Whether a run with this configuration makes a folder; a few need a key for it. */
+  private static boolean makes(JsonNode config, String folder) {
+    return switch (folder) {
+      case RunFolder.TENSORBOARD -> config.at("/tracking/tensorboard").asBoolean();
+      case RunFolder.EVAL_DATASET -> config.at("/data/eval_source").isTextual();
+      default -> true;
+    };
   }
 
   private static Optional<JsonNode> record(RunFolder folder) throws IOException {

@@ -94,6 +94,11 @@ public final class Preflight {
         plan.notes());
   }
 
+  /** The folders in the output folder that a run which begins anew removes. */
+  public static List<String> replacedFolders(Request request, RunFolder folder) throws IOException {
+    return OutputCheck.replacedFolders(request, folder);
+  }
+
   /**
    * A check that needs neither a cluster nor rows.
    *

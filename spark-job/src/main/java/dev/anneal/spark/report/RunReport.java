@@ -68,16 +68,21 @@ public final class RunReport {
     return Locations.resolve(location, Path.of("")).replaceFirst("(?<=[^/:])/+$", "");
   }
 
+  /** Whether a file that is there is a page of Anneal. */
+  public static boolean isPage(String location, Storage storage) throws IOException {
+    try (InputStream in = storage.open(location)) {
+      return new String(in.readNBytes(HEAD_BYTES), UTF_8).contains(HtmlPage.GENERATOR);
+    }
+  }
+
   /** Nothing is replaced but an earlier page. */
   private static void requireOurs(String page, Storage storage) {
     try {
       if (!storage.exists(page)) {
         return;
       }
-      try (InputStream in = storage.open(page)) {
-        if (new String(in.readNBytes(HEAD_BYTES), UTF_8).contains(HtmlPage.GENERATOR)) {
-          return;
-        }
+      if (isPage(page, storage)) {
+        return;
       }
     } catch (IOException | IllegalArgumentException e) {
       throw new BadRequestException(

@@ -128,6 +128,11 @@ public final class RunFolder implements Serializable {
         : Optional.empty();
   }
 
+  /** Of {@link #filesMade}, what other tools may have left in a folder that no run has had. */
+  public static List<String> filesOfCommonNames() {
+    return List.of(SAMPLES, REPORT, MLFLOW);
+  }
+
   /** What else in it every command makes anew. */
   public static List<String> filesMade() {
     return List.of(RECORD, METRICS, METRICS_SEGMENTS, SAMPLES, REPORT, MLFLOW);

@@ -142,6 +142,42 @@ class CheckpointCommitterTest {
   }
 
   @Test
+  void completesTheBestWhenALaterOneNeedsItWhereThatFailedBefore() throws Exception {
+    try (CheckpointCommitter committer = run.committer(2)) {
+      committer.begin("a-1");
+      run.takeWithBest(committer, "a-1", 10, 10);
+      run.failing = 20;
+      run.takeWithBest(committer, "a-1", 20, 20);
+      run.takeWithBest(committer, "a-1", 30, 20);
+      assertThat(run.lost).containsExactly("20: no samples of 20", "30: no samples of 20");
+      assertThat(run.usable()).containsExactly(10L);
+
+      run.failing = 0;
+      run.takeWithBest(committer, "a-1", 40, 20);
+      assertThat(run.completed).containsExactly(10L, 20L, 40L);
+      run.takeWithBest(committer, "a-1", 50, 20);
+      assertThat(run.lost).hasSize(2);
+      assertThat(run.usable()).containsExactly(50L, 40L, 20L);
+      assertThat(committer.resume(committer.last().orElseThrow()).best())
+          .isEqualTo(new Attempt.Resume(20, "checkpoints/step-00000020/a-1", null));
+    }
+  }
+
+  @Test
+  void partsOfABestOneAreNotKeptForTheNextAttempt() throws Exception {
+    try (CheckpointCommitter committer = run.committer(2)) {
+      committer.begin("a-1");
+      run.failing = 20;
+      run.takeWithBest(committer, "a-1", 20, 20);
+      run.failing = 0;
+      committer.begin("a-2");
+      run.takeWithBest(committer, "a-2", 30, 20);
+      assertThat(run.completed).isEmpty();
+      assertThat(run.lost.get(1)).contains("30: the one after step 20").endsWith("is missing");
+    }
+  }
+
+  @Test
   void goesOnFromNoneWhoseBestIsGone() throws Exception {
     try (CheckpointCommitter committer = run.committer(3)) {
       committer.begin("a-1");

@@ -29,6 +29,9 @@ final class WrittenCheckpoints implements CheckpointCommitter.Driver {
   final List<String> lost = Collections.synchronizedList(new ArrayList<>());
   volatile boolean owned = true;
 
+  /** The step whose samples this driver fails to tell; 0 for none. */
+  volatile long failing;
+
   WrittenCheckpoints(Path output) {
     folder = new RunFolder(output.toUri().toString(), new Configuration());
   }
@@ -83,6 +86,9 @@ final class WrittenCheckpoints implements CheckpointCommitter.Driver {
 
   @Override
   public byte[] samples(long step) {
+    if (step == failing) {
+      throw new IllegalStateException("no samples of " + step);
+    }
     return "[]".getBytes(UTF_8);
   }
 
