@@ -30,8 +30,7 @@ class FarewellTest {
   @Test
   void tellsOneEndMasked() {
     Farewell farewell =
-        new Farewell(
-            text -> text.replace("hunter2", "***"), (end, most) -> told.add(end.error()));
+        new Farewell(text -> text.replace("hunter2", "***"), (end, most) -> told.add(end.error()));
     farewell.tell(RunEnd.State.FAILED, "no hunter2", () -> Duration.ZERO);
     farewell.tell(RunEnd.State.INTERRUPTED, "later", () -> Duration.ZERO);
     assertThat(told).containsExactly("no ***");
