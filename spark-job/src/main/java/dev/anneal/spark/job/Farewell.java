@@ -19,6 +19,8 @@ final class Farewell {
   /** Somebody who is told. */
   interface Listener {
     /**
+     * Tells of the end.
+     *
      * @param most how long it may take at most
      */
     void tell(RunEnd end, Duration most);
