@@ -39,7 +39,7 @@ final class LeasedFolder implements AutoCloseable {
   private void lost(String sentence) {
     Runnable work;
     synchronized (this) {
-      if (loss != null) {
+      if (loss != null || closed) {
         return;
       }
       loss = sentence;
@@ -72,19 +72,20 @@ final class LeasedFolder implements AutoCloseable {
     if (loss().isEmpty()) {
       lease.loss().ifPresent(this::lost);
     }
-    return loss().isEmpty();
+    return !isClosed() && loss().isEmpty();
   }
 
   /**
    * @throws IOException with {@link #loss} if the folder is another run's, or was given free
    */
   void requireHeld() throws IOException {
-    if (isClosed()) {
-      throw new IOException(
-          "this run has ended and writes nothing more in %s".formatted(folder.display()));
-    }
     if (!isHeld()) {
-      throw new IOException(loss().orElseThrow());
+      throw new IOException(
+          loss()
+              .orElseGet(
+                  () ->
+                      "this run has ended and writes nothing more in %s"
+                          .formatted(folder.display())));
     }
   }
 
