@@ -43,62 +43,41 @@ public record AnnealConfig(
 
   /** The same with another place of the model. */
   public AnnealConfig withModelPath(String path) {
-    return new AnnealConfig(
-        new Model(path, model.tokenizer()),
-        data,
-        lora,
-        baseWeights,
-        compute,
-        activations,
-        training,
-        optimizer,
-        schedule,
-        checkpoint,
-        evaluation,
-        cluster,
-        output,
-        tracking,
-        webhooks);
+    return with(new Model(path, model.tokenizer()), baseWeights, activations, webhooks);
   }
 
   /** The same without what only the driver is to know. */
   public AnnealConfig withoutSecrets() {
-    return new AnnealConfig(
-        model,
-        data,
-        lora,
-        baseWeights,
-        compute,
-        activations,
-        training,
-        optimizer,
-        schedule,
-        checkpoint,
-        evaluation,
-        cluster,
-        output,
-        tracking,
-        new Webhooks(null, null, webhooks.format()));
+    return with(model, baseWeights, activations, new Webhooks(null, null, webhooks.format()));
   }
 
   /** The same with what memory decides, where that was left to it. */
   public AnnealConfig withMemory(MemoryChoice choice) {
-    return new AnnealConfig(
-        model,
-        data,
-        lora,
+    BaseWeights settledWeights =
         new BaseWeights(
             baseWeights.dtype(),
             baseWeights.shard(),
             baseWeights.isAuto()
                 ? DoubleNode.valueOf(choice.offloadRatio())
-                : baseWeights.offloadRatio()),
-        compute,
+                : baseWeights.offloadRatio());
+    Activations settledActivations =
         new Activations(
             activations.isAuto()
                 ? Activations.checkpoint(choice.recomputedLayers())
                 : activations.checkpoint(),
-            activations.offload()),
+            activations.offload());
+    return with(model, settledWeights, settledActivations, webhooks);
+  }
+
+  private AnnealConfig with(
+      Model newModel, BaseWeights newWeights, Activations newActivations, Webhooks newWebhooks) {
+    return new AnnealConfig(
+        newModel,
+        data,
+        lora,
+        newWeights,
+        compute,
+        newActivations,
         training,
         optimizer,
         schedule,
@@ -107,7 +86,7 @@ public record AnnealConfig(
         cluster,
         output,
         tracking,
-        webhooks);
+        newWebhooks);
   }
 
   /** What is left to memory to decide. */

@@ -86,7 +86,7 @@ final class Snapshot implements AutoCloseable {
    */
   void take() {
     try {
-      copy();
+      enqueue();
     } finally {
       // also where a gather failed halfway: close() waits for the copies that are on their way
       try (CudaStream.Use use = stream.use()) {
@@ -96,7 +96,7 @@ final class Snapshot implements AutoCloseable {
     }
   }
 
-  private void copy() {
+  private void enqueue() {
     if (!parameters.computeIsTogether()) {
       parameters.forEachCompute(this::copyBucket);
     }
@@ -107,9 +107,7 @@ final class Snapshot implements AutoCloseable {
         CudaStream.Use use = stream.use()) {
       parameters.awaitComputeBeside();
       for (Region region : regions) {
-        host.block(0)
-            .narrow(0, region.offset(), region.bytes())
-            .copy_(region.source().view(ScalarType.Byte), true);
+        copy(region.source().view(ScalarType.Byte), region.offset());
       }
     }
   }

@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.anneal.training.InTensorScope;
-import dev.anneal.training.collective.GatheringOnly;
+import dev.anneal.training.collective.FirstOfTwo;
 import dev.anneal.training.optim.Parameters.Gathered;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
@@ -144,18 +144,8 @@ class GatheredValuesTest {
   }
 
   /** This is rank 0 of two; its peer has twice what it has itself. */
-  private static final class Peer implements GatheringOnly {
+  private static final class Peer implements FirstOfTwo {
     private int gathers;
-
-    @Override
-    public int rank() {
-      return 0;
-    }
-
-    @Override
-    public int worldSize() {
-      return 2;
-    }
 
     @Override
     public void allGatherInto(Tensor whole, Tensor shard) {

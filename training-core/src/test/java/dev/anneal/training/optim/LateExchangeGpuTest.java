@@ -7,7 +7,7 @@ import dev.anneal.training.InTensorScope;
 import dev.anneal.training.LoudWeights;
 import dev.anneal.training.Rows;
 import dev.anneal.training.TinyModels;
-import dev.anneal.training.collective.GatheringOnly;
+import dev.anneal.training.collective.FirstOfTwo;
 import dev.anneal.training.collective.SingleRank;
 import dev.anneal.training.cuda.GpuMath;
 import dev.anneal.training.lora.LoraSpec;
@@ -272,17 +272,7 @@ class LateExchangeGpuTest {
   }
 
   /** Rank 0 of two, whose peer sends half of what this rank has, and late. */
-  private record LatePeer(BusyGpu busy) implements GatheringOnly {
-    @Override
-    public int rank() {
-      return 0;
-    }
-
-    @Override
-    public int worldSize() {
-      return 2;
-    }
-
+  private record LatePeer(BusyGpu busy) implements FirstOfTwo {
     @Override
     public void allGatherInto(Tensor whole, Tensor shard) {
       busy.begin();
@@ -297,17 +287,7 @@ class LateExchangeGpuTest {
   }
 
   /** Rank 0 of two, whose peer sends half of what this rank has. */
-  private record PromptPeer() implements GatheringOnly {
-    @Override
-    public int rank() {
-      return 0;
-    }
-
-    @Override
-    public int worldSize() {
-      return 2;
-    }
-
+  private record PromptPeer() implements FirstOfTwo {
     @Override
     public void allGatherInto(Tensor whole, Tensor shard) {
       withHalf(whole, shard);
@@ -315,17 +295,7 @@ class LateExchangeGpuTest {
   }
 
   /** Rank 0 of two, whose peer is late with every sum. */
-  private record LateSums(BusyGpu busy) implements GatheringOnly {
-    @Override
-    public int rank() {
-      return 0;
-    }
-
-    @Override
-    public int worldSize() {
-      return 2;
-    }
-
+  private record LateSums(BusyGpu busy) implements FirstOfTwo {
     @Override
     public void allGatherInto(Tensor whole, Tensor shard) {
       throw new UnsupportedOperationException();

@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.anneal.training.BusyGpu;
 import dev.anneal.training.InTensorScope;
-import dev.anneal.training.collective.GatheringOnly;
+import dev.anneal.training.collective.FirstOfTwo;
 import dev.anneal.training.cuda.GpuMemory;
 import dev.anneal.training.model.LlamaConfig;
 import dev.anneal.training.model.ModelSource;
@@ -126,17 +126,7 @@ class FrozenVocabularyGpuTest {
   }
 
   /** Rank 0 of two, whose peer sends half of what this rank has. */
-  private record LatePeer(BusyGpu busy, GatherStart start) implements GatheringOnly {
-    @Override
-    public int rank() {
-      return 0;
-    }
-
-    @Override
-    public int worldSize() {
-      return 2;
-    }
-
+  private record LatePeer(BusyGpu busy, GatherStart start) implements FirstOfTwo {
     @Override
     public void allGatherInto(Tensor whole, Tensor shard) {
       try (TensorScope scope = new TensorScope()) {

@@ -7,7 +7,7 @@ import dev.anneal.training.LoudWeights;
 import dev.anneal.training.TinyModels;
 import dev.anneal.training.TinyModels.Embeddings;
 import dev.anneal.training.collective.Collectives;
-import dev.anneal.training.collective.GatheringOnly;
+import dev.anneal.training.collective.FirstOfTwo;
 import dev.anneal.training.collective.SingleRank;
 import dev.anneal.training.model.FrozenLayer;
 import dev.anneal.training.model.FrozenLayers;
@@ -161,17 +161,7 @@ class FrozenVocabularyTest {
   }
 
   /** Rank 0 of two, whose peer has the same. */
-  private record Alike() implements GatheringOnly {
-    @Override
-    public int rank() {
-      return 0;
-    }
-
-    @Override
-    public int worldSize() {
-      return 2;
-    }
-
+  private record Alike() implements FirstOfTwo {
     @Override
     public void allGatherInto(Tensor whole, Tensor shard) {
       try (TensorScope scope = new TensorScope()) {
