@@ -18,7 +18,7 @@ import dev.anneal.spark.storage.ModelLocation;
 import dev.anneal.spark.storage.RunFolder;
 import dev.anneal.spark.train.Specs;
 import dev.anneal.storage.Storage;
-import dev.anneal.training.model.LlamaConfig;
+import dev.anneal.training.model.config.LlamaConfig;
 import java.io.IOException;
 import java.util.Arrays;
 import org.apache.hadoop.conf.Configuration;

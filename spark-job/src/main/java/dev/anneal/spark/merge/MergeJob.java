@@ -22,7 +22,7 @@ import dev.anneal.training.merge.MergePiece;
 import dev.anneal.training.merge.MergePlan;
 import dev.anneal.training.merge.MergeProof;
 import dev.anneal.training.merge.MergedConfig;
-import dev.anneal.training.model.LlamaConfig;
+import dev.anneal.training.model.config.LlamaConfig;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;

@@ -43,7 +43,7 @@ final class MergeRecord {
    * What a merge is of.
    *
    * @param model where its base model lies
-   * @param modelFingerprint see {@link dev.anneal.training.model.ModelFingerprint}
+   * @param modelFingerprint see {@link dev.anneal.training.model.config.ModelFingerprint}
    * @param adapter where the adapter lies
    * @param plan see {@link dev.anneal.training.merge.MergePlan#fingerprint}
    */

@@ -2,7 +2,7 @@ package dev.anneal.spark.merge;
 
 import dev.anneal.spark.storage.RunFolder;
 import dev.anneal.storage.Storage;
-import dev.anneal.training.model.LlamaConfig;
+import dev.anneal.training.model.config.LlamaConfig;
 import java.io.IOException;
 import java.io.InputStream;
 import java.util.ArrayList;

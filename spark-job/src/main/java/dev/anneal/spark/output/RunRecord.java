@@ -96,7 +96,7 @@ public final class RunRecord {
   /**
    * What was trained on, so that a merge knows its base model.
    *
-   * @param fingerprint see {@link dev.anneal.training.model.ModelFingerprint}
+   * @param fingerprint see {@link dev.anneal.training.model.config.ModelFingerprint}
    */
   public synchronized void model(String fingerprint) {
     root.put("model_fingerprint", fingerprint);

@@ -6,7 +6,7 @@ import dev.anneal.spark.config.AnnealConfig;
 import dev.anneal.spark.config.AnnealConfig.Precision;
 import dev.anneal.spark.config.AnnealConfig.Shard;
 import dev.anneal.spark.train.Specs;
-import dev.anneal.training.model.LlamaConfig;
+import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.optim.LearningRateSchedule;
 import dev.anneal.training.trainer.MemoryChoice;
 import dev.anneal.training.trainer.TrainingSpec;

@@ -9,9 +9,9 @@ import dev.anneal.training.InvalidModelException;
 import dev.anneal.training.lora.AdapterCheck;
 import dev.anneal.training.lora.LoraLayout;
 import dev.anneal.training.lora.PeftConfig;
-import dev.anneal.training.model.LlamaConfig;
-import dev.anneal.training.model.ModelCheck;
-import dev.anneal.training.model.ModelSource;
+import dev.anneal.training.model.config.LlamaConfig;
+import dev.anneal.training.model.config.ModelCheck;
+import dev.anneal.training.model.config.ModelSource;
 import java.io.IOException;
 import org.apache.spark.SparkConf;
 

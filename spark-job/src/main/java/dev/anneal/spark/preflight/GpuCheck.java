@@ -7,7 +7,7 @@ import dev.anneal.spark.config.AnnealConfig.Precision;
 import dev.anneal.training.cuda.Gpu;
 import dev.anneal.training.cuda.GpuException;
 import dev.anneal.training.cuda.Gpus;
-import dev.anneal.training.model.LlamaConfig;
+import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.trainer.FullTuningMemory;
 import dev.anneal.training.trainer.TrainingSpec;

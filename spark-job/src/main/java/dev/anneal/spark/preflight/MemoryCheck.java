@@ -6,7 +6,7 @@ import dev.anneal.spark.config.AnnealConfig;
 import dev.anneal.spark.train.PlannedRun;
 import dev.anneal.training.cuda.Gpu;
 import dev.anneal.training.host.HostMemory;
-import dev.anneal.training.model.LlamaConfig;
+import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.trainer.MemoryChoice;
 import dev.anneal.training.trainer.MemoryPlan;
 import dev.anneal.training.trainer.MemoryVerdict;

@@ -1,8 +1,8 @@
 package dev.anneal.spark.storage;
 
 import dev.anneal.storage.Storage;
-import dev.anneal.training.model.LlamaConfig;
-import dev.anneal.training.model.ModelSource;
+import dev.anneal.training.model.config.LlamaConfig;
+import dev.anneal.training.model.config.ModelSource;
 import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.io.InputStream;

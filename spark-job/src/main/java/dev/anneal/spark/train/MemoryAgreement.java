@@ -4,7 +4,7 @@ import static java.util.Locale.ROOT;
 
 import dev.anneal.spark.BadRequestException;
 import dev.anneal.spark.config.AnnealConfig;
-import dev.anneal.training.model.LlamaConfig;
+import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.trainer.MemoryChoice;
 import dev.anneal.training.trainer.MemoryPlan;
 import dev.anneal.training.trainer.MemoryVerdict;

@@ -17,7 +17,7 @@ import dev.anneal.training.checkpoint.CheckpointPlan;
 import dev.anneal.training.cuda.Gpu;
 import dev.anneal.training.cuda.Gpus;
 import dev.anneal.training.io.ModelFolder;
-import dev.anneal.training.model.ModelSource;
+import dev.anneal.training.model.config.ModelSource;
 import dev.anneal.training.tensor.Device;
 import dev.anneal.training.trainer.TrainingCancelled;
 import dev.anneal.training.trainer.TrainingRun;

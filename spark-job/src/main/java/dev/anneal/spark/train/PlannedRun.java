@@ -3,7 +3,7 @@ package dev.anneal.spark.train;
 import dev.anneal.data.manifest.DatasetManifest;
 import dev.anneal.spark.config.AnnealConfig;
 import dev.anneal.training.model.BatchShape;
-import dev.anneal.training.model.LlamaConfig;
+import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.trainer.MemoryPlan;
 import dev.anneal.training.trainer.MemoryTable;
 import dev.anneal.training.trainer.RowStatistics;

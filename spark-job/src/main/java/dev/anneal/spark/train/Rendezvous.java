@@ -2,8 +2,8 @@ package dev.anneal.spark.train;
 
 import dev.anneal.spark.BadRequestException;
 import dev.anneal.spark.cluster.BarrierStage;
-import dev.anneal.training.collective.RendezvousStore;
-import dev.anneal.training.collective.StoreAddress;
+import dev.anneal.training.collective.rendezvous.RendezvousStore;
+import dev.anneal.training.collective.rendezvous.StoreAddress;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;

@@ -1,12 +1,12 @@
 package dev.anneal.spark.cluster;
 
+import java.io.IOException;
 import javax.servlet.Filter;
 import javax.servlet.FilterChain;
 import javax.servlet.FilterConfig;
 import javax.servlet.ServletRequest;
 import javax.servlet.ServletResponse;
 import javax.servlet.http.HttpServletResponse;
-import java.io.IOException;
 
 /**
  * Refuses every page of the embedded Spark's master and workers. Spark's lines differ in the name

@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.anneal.training.lora.LoraLayout;
 import dev.anneal.training.lora.LoraSpec;
 import dev.anneal.training.lora.TargetModules;
-import dev.anneal.training.model.LlamaConfig;
+import dev.anneal.training.model.config.LlamaConfig;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;

@@ -7,7 +7,7 @@ import dev.anneal.spark.BadRequestException;
 import dev.anneal.spark.config.AnnealConfig;
 import dev.anneal.spark.config.ConfigLoader;
 import dev.anneal.training.cuda.Gpu;
-import dev.anneal.training.model.LlamaConfig;
+import dev.anneal.training.model.config.LlamaConfig;
 import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.Test;

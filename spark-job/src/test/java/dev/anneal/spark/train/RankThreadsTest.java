@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.anneal.training.collective.Collectives;
 import dev.anneal.training.collective.GlooCollectives;
-import dev.anneal.training.collective.RendezvousStore;
+import dev.anneal.training.collective.rendezvous.RendezvousStore;
 import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.tensor.Tensors;
 import java.time.Duration;

@@ -4,7 +4,8 @@ package dev.anneal.training.collective;
 public final class CollectiveException extends RuntimeException {
   private final PeerLoss loss;
 
-  CollectiveException(String message, Throwable cause) {
+  /** The loss is what {@code cause} tells of it. */
+  public CollectiveException(String message, Throwable cause) {
     this(message, cause, PeerLoss.of(cause));
   }
 

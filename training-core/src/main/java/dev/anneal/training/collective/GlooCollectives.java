@@ -1,5 +1,8 @@
 package dev.anneal.training.collective;
 
+import dev.anneal.training.collective.rendezvous.PeerProof;
+import dev.anneal.training.collective.rendezvous.RendezvousStore;
+import dev.anneal.training.collective.rendezvous.SharedSecret;
 import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.tensor.Tensors;
 import java.time.Duration;

@@ -1,5 +1,6 @@
 package dev.anneal.training.collective;
 
+import dev.anneal.training.collective.rendezvous.RendezvousStore;
 import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.NativeErrors;
 import dev.anneal.training.tensor.TensorScope;

@@ -10,9 +10,9 @@ import dev.anneal.training.kernel.Kernels.Normed;
 import dev.anneal.training.kernel.Rows;
 import dev.anneal.training.model.FrozenLayer;
 import dev.anneal.training.model.FrozenMatrix;
-import dev.anneal.training.model.LlamaConfig;
 import dev.anneal.training.model.ModuleGroup;
 import dev.anneal.training.model.TokenBatch;
+import dev.anneal.training.model.config.LlamaConfig;
 import java.util.Map;
 import org.bytedeco.pytorch.Tensor;
 

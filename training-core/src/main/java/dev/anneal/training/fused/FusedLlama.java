@@ -5,8 +5,8 @@ import dev.anneal.training.kernel.Matmul;
 import dev.anneal.training.lora.LoraModel;
 import dev.anneal.training.model.Llama;
 import dev.anneal.training.model.Llama.Activations;
-import dev.anneal.training.model.LlamaConfig;
 import dev.anneal.training.model.ModuleGroup;
+import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.tensor.Device;
 
 /** A Llama with trained adapters and frozen weights, by explicit backwards over fused kernels. */

@@ -2,7 +2,7 @@ package dev.anneal.training.generate;
 
 import dev.anneal.training.model.CachedAttention;
 import dev.anneal.training.model.Llama;
-import dev.anneal.training.model.LlamaConfig;
+import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.tensor.Tensors;
 import java.util.ArrayList;

@@ -2,8 +2,8 @@ package dev.anneal.training.generate;
 
 import dev.anneal.training.InvalidModelException;
 import dev.anneal.training.io.JsonObject;
-import dev.anneal.training.model.LlamaConfig;
-import dev.anneal.training.model.ModelSource;
+import dev.anneal.training.model.config.LlamaConfig;
+import dev.anneal.training.model.config.ModelSource;
 import java.io.IOException;
 import java.util.HashSet;
 import java.util.Set;

@@ -5,7 +5,7 @@ import dev.anneal.training.io.CheckpointIndex;
 import dev.anneal.training.io.Excerpt;
 import dev.anneal.training.io.ModelFolder;
 import dev.anneal.training.model.LinearModule;
-import dev.anneal.training.model.LlamaConfig;
+import dev.anneal.training.model.config.LlamaConfig;
 import java.io.IOException;
 import java.util.LinkedHashMap;
 import java.util.List;

@@ -5,7 +5,7 @@ import static java.util.stream.Collectors.joining;
 import dev.anneal.training.InvalidModelException;
 import dev.anneal.training.io.Excerpt;
 import dev.anneal.training.model.LinearModule;
-import dev.anneal.training.model.LlamaConfig;
+import dev.anneal.training.model.config.LlamaConfig;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collection;

@@ -6,7 +6,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.anneal.training.InvalidModelException;
 import dev.anneal.training.io.JsonObject;
 import dev.anneal.training.io.ModelFolder;
-import dev.anneal.training.model.LlamaConfig;
+import dev.anneal.training.model.config.LlamaConfig;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.channels.Channels;

@@ -12,7 +12,7 @@ import dev.anneal.training.tensor.NativeLibraries;
 import dev.anneal.training.tensor.NoGrad;
 import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.tensor.Tensors;
-import dev.anneal.training.weights.CheckpointWeights;
+import dev.anneal.training.weights.reader.CheckpointWeights;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.ByteBuffer;

@@ -1,5 +1,7 @@
 package dev.anneal.training.model;
 
+import dev.anneal.training.model.config.LlamaConfig;
+import dev.anneal.training.model.config.TensorNames;
 import dev.anneal.training.optim.Parameters;
 import java.util.ArrayList;
 import java.util.EnumMap;

@@ -1,5 +1,8 @@
 package dev.anneal.training.model;
 
+import dev.anneal.training.model.config.LlamaConfig;
+import dev.anneal.training.model.config.TensorNames;
+
 /** The seven linear modules of a decoder layer, in the order that a layer computes them. */
 public enum LinearModule {
   Q_PROJ("self_attn", "q_proj"),

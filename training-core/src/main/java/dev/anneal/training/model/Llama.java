@@ -1,5 +1,6 @@
 package dev.anneal.training.model;
 
+import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.Grads;

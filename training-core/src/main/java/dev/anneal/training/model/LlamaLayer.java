@@ -3,6 +3,7 @@ package dev.anneal.training.model;
 import static dev.anneal.training.model.Attention.attention;
 import static dev.anneal.training.model.RmsNorm.rmsNorm;
 
+import dev.anneal.training.model.config.LlamaConfig;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 

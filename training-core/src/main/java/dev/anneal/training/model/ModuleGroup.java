@@ -1,5 +1,6 @@
 package dev.anneal.training.model;
 
+import dev.anneal.training.model.config.LlamaConfig;
 import java.util.List;
 
 /**

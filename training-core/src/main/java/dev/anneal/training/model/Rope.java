@@ -1,5 +1,7 @@
 package dev.anneal.training.model;
 
+import dev.anneal.training.model.config.LlamaConfig;
+import dev.anneal.training.model.config.RopeScaling;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.Tensors;

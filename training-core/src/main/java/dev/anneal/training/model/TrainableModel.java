@@ -1,5 +1,6 @@
 package dev.anneal.training.model;
 
+import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.optim.Parameters;
 import java.util.OptionalInt;
 import org.bytedeco.pytorch.Tensor;

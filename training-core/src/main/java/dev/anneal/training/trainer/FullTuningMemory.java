@@ -5,7 +5,7 @@ import static java.util.Locale.ROOT;
 import dev.anneal.training.InvalidModelException;
 import dev.anneal.training.cuda.GpuMemory;
 import dev.anneal.training.model.FullModel;
-import dev.anneal.training.model.LlamaConfig;
+import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.tensor.DType;
 import java.util.Optional;
 import java.util.stream.IntStream;

@@ -4,7 +4,7 @@ import static java.util.Locale.ROOT;
 
 import dev.anneal.training.cuda.GpuMemory;
 import dev.anneal.training.model.Llama.Activations;
-import dev.anneal.training.model.LlamaConfig;
+import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.NativeErrors;
 import dev.anneal.training.weights.FrozenWeights.Shard;

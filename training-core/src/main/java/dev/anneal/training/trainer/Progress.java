@@ -1,6 +1,6 @@
 package dev.anneal.training.trainer;
 
-import dev.anneal.training.weights.LoadProgress;
+import dev.anneal.training.weights.reader.LoadProgress;
 import java.util.concurrent.TimeUnit;
 
 /** Tells a listener of the progress of a phase, not more often than it is worth. */

@@ -6,10 +6,10 @@ import dev.anneal.training.io.OutputFolder;
 import dev.anneal.training.io.WrittenFile;
 import dev.anneal.training.lora.LoraModel;
 import dev.anneal.training.lora.PeftConfig;
-import dev.anneal.training.model.LlamaConfig;
 import dev.anneal.training.model.TrainableModel;
+import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.tensor.DType;
-import dev.anneal.training.weights.ParameterFile;
+import dev.anneal.training.weights.reader.ParameterFile;
 import java.io.IOException;
 import java.util.List;
 

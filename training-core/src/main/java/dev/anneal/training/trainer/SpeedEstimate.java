@@ -4,7 +4,7 @@ import dev.anneal.training.kernel.Matmul;
 import dev.anneal.training.lora.LoraLayout;
 import dev.anneal.training.model.BatchShape;
 import dev.anneal.training.model.LinearModule;
-import dev.anneal.training.model.LlamaConfig;
+import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.trainer.MemoryTable.Rank;
 import java.util.Comparator;

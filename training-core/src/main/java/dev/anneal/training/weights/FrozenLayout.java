@@ -1,7 +1,7 @@
 package dev.anneal.training.weights;
 
-import dev.anneal.training.model.LlamaConfig;
 import dev.anneal.training.model.ModuleGroup;
+import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.tensor.DType;
 import java.util.ArrayList;
 import java.util.List;

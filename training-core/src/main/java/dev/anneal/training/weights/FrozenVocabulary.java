@@ -1,12 +1,13 @@
 package dev.anneal.training.weights;
 
-import dev.anneal.training.model.LlamaConfig;
-import dev.anneal.training.model.TensorNames;
+import dev.anneal.training.model.config.LlamaConfig;
+import dev.anneal.training.model.config.TensorNames;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.tensor.Tensors;
 import dev.anneal.training.weights.FrozenWeights.Placement;
 import dev.anneal.training.weights.FrozenWeights.SharedPart;
+import dev.anneal.training.weights.reader.WantedRows;
 import java.util.ArrayList;
 import java.util.List;
 import org.bytedeco.pytorch.Tensor;

@@ -15,7 +15,7 @@ import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.tensor.Tensors;
 import dev.anneal.training.trainer.GlooRanks;
-import dev.anneal.training.weights.RecordingFolder;
+import dev.anneal.training.weights.reader.RecordingFolder;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;

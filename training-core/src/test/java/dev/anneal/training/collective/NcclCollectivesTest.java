@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.anneal.training.JavaProcess;
+import dev.anneal.training.collective.rendezvous.RendezvousStore;
 import dev.anneal.training.cuda.Gpus;
 import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.TensorScope;

@@ -1,5 +1,7 @@
 package dev.anneal.training.collective;
 
+import dev.anneal.training.collective.rendezvous.RendezvousStore;
+import dev.anneal.training.collective.rendezvous.StoreAddress;
 import dev.anneal.training.cuda.Gpus;
 import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.TensorScope;

@@ -5,8 +5,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.anneal.training.InvalidModelException;
 import dev.anneal.training.io.LocalModelFolder;
-import dev.anneal.training.model.LlamaConfig;
-import dev.anneal.training.model.ModelSource;
+import dev.anneal.training.model.config.LlamaConfig;
+import dev.anneal.training.model.config.ModelSource;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

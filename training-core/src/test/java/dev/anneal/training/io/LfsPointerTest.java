@@ -3,7 +3,7 @@ package dev.anneal.training.io;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.anneal.training.InvalidModelException;
-import dev.anneal.training.model.LlamaConfig;
+import dev.anneal.training.model.config.LlamaConfig;
 import java.io.IOException;
 import java.nio.channels.SeekableByteChannel;
 import java.nio.file.Files;

@@ -9,7 +9,7 @@ import dev.anneal.training.io.LocalModelFolder;
 import dev.anneal.training.io.SafetensorsDType;
 import dev.anneal.training.io.SmallCheckpoint;
 import dev.anneal.training.io.TensorSpec;
-import dev.anneal.training.model.LlamaConfig;
+import dev.anneal.training.model.config.LlamaConfig;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

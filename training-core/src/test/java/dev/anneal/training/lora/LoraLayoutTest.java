@@ -9,7 +9,7 @@ import dev.anneal.training.TinyModels;
 import dev.anneal.training.TinyModels.Embeddings;
 import dev.anneal.training.lora.LoraLayout.Adapter;
 import dev.anneal.training.model.LinearModule;
-import dev.anneal.training.model.LlamaConfig;
+import dev.anneal.training.model.config.LlamaConfig;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;

@@ -9,6 +9,7 @@ import dev.anneal.training.LoudWeights;
 import dev.anneal.training.Rows;
 import dev.anneal.training.TinyModels;
 import dev.anneal.training.TinyModels.Embeddings;
+import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.tensor.Tensors;
 import java.util.Arrays;
 import java.util.List;

@@ -10,6 +10,7 @@ import dev.anneal.training.TinyModels.Embeddings;
 import dev.anneal.training.data.TokenSequence;
 import dev.anneal.training.lora.LoraSpec;
 import dev.anneal.training.model.Llama.Activations;
+import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.optim.Parameters;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;

@@ -11,6 +11,7 @@ import dev.anneal.training.TinyModels.Embeddings;
 import dev.anneal.training.data.TokenSequence;
 import dev.anneal.training.lora.LoraModel;
 import dev.anneal.training.lora.LoraSpec;
+import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
 import java.util.List;

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.anneal.training.lora.LoraLayout;
 import dev.anneal.training.model.Llama.Activations;
+import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.tensor.DType;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;

@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import dev.anneal.training.collective.Collectives;
 import dev.anneal.training.collective.NcclCollectives;
-import dev.anneal.training.collective.RendezvousStore;
+import dev.anneal.training.collective.rendezvous.RendezvousStore;
 import dev.anneal.training.cuda.CudaEvent;
 import dev.anneal.training.cuda.CudaStream;
 import dev.anneal.training.cuda.Gpus;

@@ -17,7 +17,7 @@ import dev.anneal.training.io.WrittenFile;
 import dev.anneal.training.lora.AdapterCheck;
 import dev.anneal.training.lora.LoraLayout;
 import dev.anneal.training.lora.PeftConfig;
-import dev.anneal.training.model.LlamaConfig;
+import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.weights.FrozenWeights.Shard;
 import java.io.IOException;
 import java.io.UncheckedIOException;

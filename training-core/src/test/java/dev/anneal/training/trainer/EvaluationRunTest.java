@@ -19,7 +19,7 @@ import dev.anneal.training.generate.StopStrings;
 import dev.anneal.training.io.LocalModelFolder;
 import dev.anneal.training.io.ModelFolder;
 import dev.anneal.training.kernel.Matmul;
-import dev.anneal.training.model.ModelSource;
+import dev.anneal.training.model.config.ModelSource;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.trainer.EvaluationRun.Measured;
 import dev.anneal.training.trainer.EvaluationRun.Share;

@@ -14,7 +14,7 @@ import dev.anneal.training.data.TokenSequence;
 import dev.anneal.training.io.LocalModelFolder;
 import dev.anneal.training.io.LocalOutputFolder;
 import dev.anneal.training.io.OutputFolder;
-import dev.anneal.training.model.ModelSource;
+import dev.anneal.training.model.config.ModelSource;
 import dev.anneal.training.trainer.TrainingSpec.Evaluation;
 import dev.anneal.training.trainer.TrainingSpec.Keep;
 import java.io.IOException;

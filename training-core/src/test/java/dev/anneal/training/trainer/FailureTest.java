@@ -9,7 +9,7 @@ import dev.anneal.training.collective.SingleRank;
 import dev.anneal.training.data.SequenceSource;
 import dev.anneal.training.data.TokenSequence;
 import dev.anneal.training.io.LocalOutputFolder;
-import dev.anneal.training.model.ModelSource;
+import dev.anneal.training.model.config.ModelSource;
 import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.Tensors;
 import dev.anneal.training.weights.FrozenWeights.Shard;

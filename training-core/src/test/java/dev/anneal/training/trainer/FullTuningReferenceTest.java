@@ -10,7 +10,7 @@ import dev.anneal.training.io.LocalModelFolder;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.tensor.Tensors;
-import dev.anneal.training.weights.CheckpointWeights;
+import dev.anneal.training.weights.reader.CheckpointWeights;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;

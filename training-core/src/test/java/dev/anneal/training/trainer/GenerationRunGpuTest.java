@@ -11,7 +11,7 @@ import dev.anneal.training.generate.Prompt;
 import dev.anneal.training.generate.Sampling;
 import dev.anneal.training.generate.StopStrings;
 import dev.anneal.training.kernel.Matmul;
-import dev.anneal.training.model.ModelSource;
+import dev.anneal.training.model.config.ModelSource;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
 import dev.anneal.training.weights.FrozenWeights.Shard;

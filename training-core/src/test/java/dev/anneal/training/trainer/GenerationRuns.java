@@ -6,7 +6,7 @@ import dev.anneal.training.generate.Prompt;
 import dev.anneal.training.generate.PromptQueue;
 import dev.anneal.training.generate.StopStrings;
 import dev.anneal.training.io.ModelFolder;
-import dev.anneal.training.model.ModelSource;
+import dev.anneal.training.model.config.ModelSource;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;

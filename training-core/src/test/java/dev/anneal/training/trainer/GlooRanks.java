@@ -2,8 +2,8 @@ package dev.anneal.training.trainer;
 
 import dev.anneal.training.collective.Collectives;
 import dev.anneal.training.collective.GlooCollectives;
-import dev.anneal.training.collective.RendezvousStore;
 import dev.anneal.training.collective.SingleRank;
+import dev.anneal.training.collective.rendezvous.RendezvousStore;
 import dev.anneal.training.tensor.NativeLibraries;
 import java.time.Duration;
 import java.util.ArrayList;

@@ -14,7 +14,7 @@ import dev.anneal.training.lora.LoraLayout;
 import dev.anneal.training.lora.LoraSpec;
 import dev.anneal.training.lora.PeftConfig;
 import dev.anneal.training.model.Llama.Activations;
-import dev.anneal.training.model.LlamaConfig;
+import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.tensor.DType;
 import java.io.IOException;
 import java.nio.file.Path;

@@ -4,7 +4,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.anneal.training.collective.Collectives;
 import dev.anneal.training.collective.NcclCollectives;
-import dev.anneal.training.collective.RendezvousStore;
+import dev.anneal.training.collective.rendezvous.RendezvousStore;
 import dev.anneal.training.cuda.Gpus;
 import dev.anneal.training.tensor.Device;
 import java.time.Duration;

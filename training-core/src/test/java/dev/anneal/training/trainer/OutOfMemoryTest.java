@@ -6,7 +6,7 @@ import dev.anneal.training.collective.SingleRank;
 import dev.anneal.training.kernel.Matmul;
 import dev.anneal.training.lora.LoraSpec;
 import dev.anneal.training.model.Llama.Activations;
-import dev.anneal.training.model.LlamaConfig;
+import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.tensor.DType;
 import java.util.List;
 import org.junit.jupiter.api.Test;

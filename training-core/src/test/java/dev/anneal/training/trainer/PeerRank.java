@@ -2,8 +2,8 @@ package dev.anneal.training.trainer;
 
 import dev.anneal.training.collective.Collectives;
 import dev.anneal.training.collective.GlooCollectives;
-import dev.anneal.training.collective.RendezvousStore;
-import dev.anneal.training.collective.StoreAddress;
+import dev.anneal.training.collective.rendezvous.RendezvousStore;
+import dev.anneal.training.collective.rendezvous.StoreAddress;
 import java.io.IOException;
 import java.io.ObjectOutputStream;
 import java.nio.file.Files;

@@ -17,6 +17,7 @@ import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.weights.FrozenWeights.Placement;
 import dev.anneal.training.weights.FrozenWeightsTest.Visit;
+import dev.anneal.training.weights.reader.LoadProgress;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.locks.LockSupport;

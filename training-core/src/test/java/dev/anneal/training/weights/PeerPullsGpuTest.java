@@ -7,7 +7,7 @@ import dev.anneal.training.JavaProcess;
 import dev.anneal.training.collective.CollectiveException;
 import dev.anneal.training.collective.Collectives;
 import dev.anneal.training.collective.NcclCollectives;
-import dev.anneal.training.collective.RendezvousStore;
+import dev.anneal.training.collective.rendezvous.RendezvousStore;
 import dev.anneal.training.cuda.Gpus;
 import dev.anneal.training.model.FrozenLayers;
 import dev.anneal.training.tensor.DType;

@@ -2,8 +2,8 @@ package dev.anneal.training.weights;
 
 import dev.anneal.training.collective.Collectives;
 import dev.anneal.training.collective.NcclCollectives;
-import dev.anneal.training.collective.RendezvousStore;
-import dev.anneal.training.collective.StoreAddress;
+import dev.anneal.training.collective.rendezvous.RendezvousStore;
+import dev.anneal.training.collective.rendezvous.StoreAddress;
 import dev.anneal.training.cuda.Gpus;
 import dev.anneal.training.model.FrozenLayers;
 import dev.anneal.training.tensor.DType;
