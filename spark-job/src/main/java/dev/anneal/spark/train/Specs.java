@@ -16,7 +16,7 @@ import dev.anneal.training.optim.LearningRateSchedule;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.trainer.GenerationRun;
 import dev.anneal.training.trainer.TrainingSpec;
-import dev.anneal.training.weights.FrozenWeights;
+import dev.anneal.training.weights.FrozenLayers;
 import java.util.TreeMap;
 
 /** The configuration in the words of the two modules that carry it out. */
@@ -177,13 +177,13 @@ public final class Specs {
         evaluation.minDelta());
   }
 
-  private static FrozenWeights.Shard shard(AnnealConfig config) {
+  private static FrozenLayers.Shard shard(AnnealConfig config) {
     return switch (config.baseWeights().shard()) {
-      case NONE -> FrozenWeights.Shard.NONE;
+      case NONE -> FrozenLayers.Shard.NONE;
       // with one rank a node, a node's share is everything
       case NODE ->
-          config.cluster().gpusPerNode() > 1 ? FrozenWeights.Shard.NODE : FrozenWeights.Shard.NONE;
-      case WORLD -> FrozenWeights.Shard.WORLD;
+          config.cluster().gpusPerNode() > 1 ? FrozenLayers.Shard.NODE : FrozenLayers.Shard.NONE;
+      case WORLD -> FrozenLayers.Shard.WORLD;
     };
   }
 

@@ -8,11 +8,11 @@ import static dev.anneal.training.model.ModuleGroup.QKV;
 import dev.anneal.training.kernel.Kernels;
 import dev.anneal.training.kernel.Kernels.Normed;
 import dev.anneal.training.kernel.Rows;
-import dev.anneal.training.model.FrozenLayer;
-import dev.anneal.training.model.FrozenMatrix;
 import dev.anneal.training.model.ModuleGroup;
 import dev.anneal.training.model.TokenBatch;
 import dev.anneal.training.model.config.LlamaConfig;
+import dev.anneal.training.weights.FrozenLayer;
+import dev.anneal.training.weights.FrozenMatrix;
 import java.util.Map;
 import org.bytedeco.pytorch.Tensor;
 

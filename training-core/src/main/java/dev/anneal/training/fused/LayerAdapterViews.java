@@ -2,12 +2,12 @@ package dev.anneal.training.fused;
 
 import dev.anneal.training.lora.LoraLayout;
 import dev.anneal.training.lora.LoraModel;
-import dev.anneal.training.model.FrozenLayers;
 import dev.anneal.training.model.LinearModule;
 import dev.anneal.training.model.ModuleGroup;
 import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.optim.Parameters;
 import dev.anneal.training.tensor.Tensors;
+import dev.anneal.training.weights.FrozenLayers;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.EnumMap;

@@ -1,6 +1,5 @@
 package dev.anneal.training.lora;
 
-import dev.anneal.training.model.DecoderWeights;
 import dev.anneal.training.model.Dropout;
 import dev.anneal.training.model.LayerAdapters;
 import dev.anneal.training.model.Leaves;
@@ -10,6 +9,7 @@ import dev.anneal.training.model.ModuleGroup;
 import dev.anneal.training.model.TrainableModel;
 import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.optim.Parameters;
+import dev.anneal.training.weights.FrozenLayers;
 import dev.anneal.training.weights.FrozenVocabulary;
 import java.util.ArrayList;
 import java.util.EnumMap;
@@ -28,7 +28,7 @@ public record LoraModel(
     LlamaConfig config,
     LoraLayout layout,
     Parameters parameters,
-    DecoderWeights decoder,
+    FrozenLayers decoder,
     FrozenVocabulary vocabulary,
     Tensor norm)
     implements TrainableModel {

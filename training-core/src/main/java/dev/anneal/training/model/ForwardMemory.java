@@ -4,6 +4,7 @@ import dev.anneal.training.model.Llama.Activations;
 import dev.anneal.training.model.Llama.Activations.Inputs;
 import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.TensorScope;
+import dev.anneal.training.weights.FrozenLayers;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.function.Supplier;

@@ -21,7 +21,7 @@ import dev.anneal.training.model.config.ModelSource;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.tensor.Tensors;
-import dev.anneal.training.weights.FrozenWeights;
+import dev.anneal.training.weights.FrozenLayers;
 import java.io.IOException;
 import java.io.Serializable;
 import java.util.List;
@@ -61,7 +61,7 @@ public final class GenerationRun {
 
     /** Whether all ranks go through the same passes, since each holds a part of the weights. */
     public boolean isSplit() {
-      return weights.shard() != FrozenWeights.Shard.NONE;
+      return weights.shard() != FrozenLayers.Shard.NONE;
     }
   }
 

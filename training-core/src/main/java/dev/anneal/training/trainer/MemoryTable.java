@@ -12,8 +12,8 @@ import dev.anneal.training.model.StepMemory;
 import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.optim.Parameters;
 import dev.anneal.training.tensor.DType;
+import dev.anneal.training.weights.FrozenLayers;
 import dev.anneal.training.weights.FrozenVocabulary;
-import dev.anneal.training.weights.FrozenWeights;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -168,8 +168,8 @@ public record MemoryTable(List<Row> tensors, List<Row> assumed, String moment) {
     List<Row> rows = new ArrayList<>();
     if (!rank.trainsAll()) {
       TrainingSpec.Weights weights = rank.spec().weights();
-      FrozenWeights.Holdings frozen =
-          FrozenWeights.holdings(
+      FrozenLayers.Holdings frozen =
+          FrozenLayers.holdings(
               config, weights.dtype(), rank.compute(), rank.shardSize(), weights.offloadRatio());
       FrozenVocabulary.Holdings vocabulary = vocabulary(rank);
       rows.add(new Row(Part.FROZEN, "frozen layers", frozen.deviceBytes(), frozen.pinnedBytes()));

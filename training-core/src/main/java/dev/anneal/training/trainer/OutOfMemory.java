@@ -7,7 +7,7 @@ import dev.anneal.training.model.Llama.Activations;
 import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.NativeErrors;
-import dev.anneal.training.weights.FrozenWeights.Shard;
+import dev.anneal.training.weights.FrozenLayers.Shard;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;

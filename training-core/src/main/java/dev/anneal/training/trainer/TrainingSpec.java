@@ -6,7 +6,7 @@ import dev.anneal.training.model.Llama;
 import dev.anneal.training.optim.AdamWSpec;
 import dev.anneal.training.optim.LearningRateSchedule;
 import dev.anneal.training.tensor.DType;
-import dev.anneal.training.weights.FrozenWeights;
+import dev.anneal.training.weights.FrozenLayers;
 import java.io.Serializable;
 
 /**
@@ -41,12 +41,12 @@ public record TrainingSpec(
    * @param shard which ranks the frozen ones are split over
    * @param offloadRatio share of every frozen layer that waits in pinned host memory, 0 to 1
    */
-  public record Weights(DType dtype, FrozenWeights.Shard shard, double offloadRatio)
+  public record Weights(DType dtype, FrozenLayers.Shard shard, double offloadRatio)
       implements Serializable {
 
     /** All of them on every rank's device. */
     public static Weights whole(DType dtype) {
-      return new Weights(dtype, FrozenWeights.Shard.NONE, 0);
+      return new Weights(dtype, FrozenLayers.Shard.NONE, 0);
     }
   }
 

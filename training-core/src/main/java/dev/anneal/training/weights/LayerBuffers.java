@@ -3,7 +3,6 @@ package dev.anneal.training.weights;
 import dev.anneal.training.collective.Collectives;
 import dev.anneal.training.cuda.CudaEvent;
 import dev.anneal.training.cuda.CudaStream;
-import dev.anneal.training.model.FrozenLayers;
 import dev.anneal.training.peer.NoPeerAccessException;
 import dev.anneal.training.peer.PeerDriver;
 import dev.anneal.training.peer.PeerMemory;
@@ -11,7 +10,7 @@ import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.tensor.Tensors;
-import dev.anneal.training.weights.FrozenLayout.Part;
+import dev.anneal.training.weights.LayerLayout.Part;
 import java.util.ArrayList;
 import java.util.List;
 import org.bytedeco.pytorch.Tensor;
@@ -53,7 +52,7 @@ final class LayerBuffers implements AutoCloseable {
     }
   }
 
-  private final FrozenLayout layout;
+  private final LayerLayout layout;
   private final LayerShards shards;
   private final Device device;
   private final Collectives ranks;
@@ -82,7 +81,7 @@ final class LayerBuffers implements AutoCloseable {
 
   /** Two buffers in the current tensor scope. */
   LayerBuffers(
-      FrozenLayout layout,
+      LayerLayout layout,
       LayerShards shards,
       DType dtype,
       int layers,

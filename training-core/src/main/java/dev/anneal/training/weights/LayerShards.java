@@ -7,7 +7,7 @@ import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.tensor.Tensors;
-import dev.anneal.training.weights.FrozenLayout.Part;
+import dev.anneal.training.weights.LayerLayout.Part;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.LongConsumer;
@@ -16,7 +16,7 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /** A rank's part of all decoder layers: some rows on its device, the others on the host. */
 final class LayerShards implements AutoCloseable {
-  private final FrozenLayout layout;
+  private final LayerLayout layout;
   private final DType dtype;
 
   /** {@code [deviceBytes]} of uint8 a layer. */
@@ -33,7 +33,7 @@ final class LayerShards implements AutoCloseable {
    *
    * @param pinned hears how many bytes on the host are there
    */
-  LayerShards(FrozenLayout layout, DType dtype, int layers, Device where, LongConsumer pinned) {
+  LayerShards(LayerLayout layout, DType dtype, int layers, Device where, LongConsumer pinned) {
     this.layout = layout;
     this.dtype = dtype;
     for (int layer = 0; layer < layers; layer++) {

@@ -26,9 +26,9 @@ import dev.anneal.training.tensor.NativeLibraries;
 import dev.anneal.training.tensor.NoGrad;
 import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.tensor.Tensors;
+import dev.anneal.training.weights.FrozenLayers;
+import dev.anneal.training.weights.FrozenLayers.Placement;
 import dev.anneal.training.weights.FrozenVocabulary;
-import dev.anneal.training.weights.FrozenWeights;
-import dev.anneal.training.weights.FrozenWeights.Placement;
 import dev.anneal.training.weights.reader.LoadProgress;
 import dev.anneal.training.weights.reader.WeightReader;
 import dev.anneal.training.weights.reader.Weights;
@@ -139,8 +139,8 @@ class Fp8GradientTest {
       Tensor noise = Tensors.empty(ScalarType.Float, master.numel());
       master.copy_(Tensors.normal(noise, 0.01, 7));
       parameters.publish();
-      FrozenWeights frozen =
-          FrozenWeights.load(
+      FrozenLayers frozen =
+          FrozenLayers.load(
               CONFIG, new Placement(GPU, stored, DType.BF16, new SingleRank(), 0), weights);
       FrozenVocabulary vocabulary = new FrozenVocabulary(CONFIG, frozen);
       weights.stream(vocabulary.wanted(), GPU, LoadProgress.IGNORED);

@@ -9,7 +9,7 @@ import dev.anneal.training.model.Llama.Activations;
 import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.trainer.MemoryPlan.Machine;
-import dev.anneal.training.weights.FrozenWeights.Shard;
+import dev.anneal.training.weights.FrozenLayers.Shard;
 import java.util.List;
 import java.util.Locale;
 import org.junit.jupiter.api.Test;

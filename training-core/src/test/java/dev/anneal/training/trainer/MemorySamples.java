@@ -5,7 +5,7 @@ import dev.anneal.training.data.TokenSequence;
 import dev.anneal.training.model.Llama.Activations;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.NativeLibraries;
-import dev.anneal.training.weights.FrozenWeights.Shard;
+import dev.anneal.training.weights.FrozenLayers.Shard;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

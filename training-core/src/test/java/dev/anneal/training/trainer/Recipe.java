@@ -11,7 +11,7 @@ import dev.anneal.training.trainer.TrainingSpec.Compute;
 import dev.anneal.training.trainer.TrainingSpec.Evaluation;
 import dev.anneal.training.trainer.TrainingSpec.Updates;
 import dev.anneal.training.trainer.TrainingSpec.Weights;
-import dev.anneal.training.weights.FrozenWeights.Shard;
+import dev.anneal.training.weights.FrozenLayers.Shard;
 
 /** A training recipe to vary. */
 final class Recipe {

@@ -4,7 +4,7 @@ import dev.anneal.training.collective.Collectives;
 import dev.anneal.training.data.TokenSequence;
 import dev.anneal.training.model.Llama.Activations;
 import dev.anneal.training.tensor.DType;
-import dev.anneal.training.weights.FrozenWeights.Shard;
+import dev.anneal.training.weights.FrozenLayers.Shard;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;

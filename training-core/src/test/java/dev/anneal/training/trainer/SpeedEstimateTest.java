@@ -11,7 +11,7 @@ import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.trainer.SpeedEstimate.Bound;
 import dev.anneal.training.trainer.SpeedEstimate.GpuKind;
-import dev.anneal.training.weights.FrozenWeights.Shard;
+import dev.anneal.training.weights.FrozenLayers.Shard;
 import java.util.List;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;

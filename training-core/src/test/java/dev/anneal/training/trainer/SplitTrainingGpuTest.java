@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.anneal.training.kernel.Matmul;
 import dev.anneal.training.model.Llama.Activations;
 import dev.anneal.training.tensor.DType;
-import dev.anneal.training.weights.FrozenWeights.Shard;
+import dev.anneal.training.weights.FrozenLayers.Shard;
 import dev.anneal.training.weights.Transport;
 import java.io.IOException;
 import java.nio.file.Path;

@@ -15,7 +15,7 @@ import dev.anneal.training.model.Llama.Activations;
 import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.model.config.ModelSource;
 import dev.anneal.training.tensor.DType;
-import dev.anneal.training.weights.FrozenWeights.Shard;
+import dev.anneal.training.weights.FrozenLayers.Shard;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -127,7 +127,8 @@ class SplitVocabularyGpuTest {
         String what =
             String.format(
                 Locale.ROOT,
-                "%s, %s, shard %s, tied %s: %.1f MB at the peak, %.1f MB by the table (%s), %.1f MB held before, %.1f MB reserved",
+                "%s, %s, shard %s, tied %s: %.1f MB at the peak, %.1f MB by the table (%s), %.1f MB"
+                    + " held before, %.1f MB reserved",
                 base,
                 activations,
                 shard,

@@ -7,7 +7,7 @@ import dev.anneal.training.model.ModuleGroup;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.Tensors;
-import dev.anneal.training.weights.FrozenLayout.Part;
+import dev.anneal.training.weights.LayerLayout.Part;
 import java.util.ArrayList;
 import java.util.List;
 import org.bytedeco.pytorch.Tensor;
@@ -21,8 +21,8 @@ class LayerShardsTest {
   private static final int LAYERS = 3;
 
   /** The last of three ranks, which no matrix' rows can be dealt out to evenly. */
-  private static final FrozenLayout LAYOUT =
-      FrozenLayout.of(FrozenWeightsTest.CONFIG, DType.BF16, 3, 2, 0.5);
+  private static final LayerLayout LAYOUT =
+      LayerLayout.of(FrozenLayersTest.CONFIG, DType.BF16, 3, 2, 0.5);
 
   @Test
   void takesExactlyTheBytesOfItsRows() {
@@ -77,7 +77,7 @@ class LayerShardsTest {
 
   @Test
   void nothingIsOnTheHostWhereNothingIsOffloaded() {
-    FrozenLayout resident = FrozenLayout.of(FrozenWeightsTest.CONFIG, DType.BF16, 3, 2, 0);
+    LayerLayout resident = LayerLayout.of(FrozenLayersTest.CONFIG, DType.BF16, 3, 2, 0);
     try (LayerShards shards = new LayerShards(resident, DType.BF16, LAYERS, Device.CPU, d -> {})) {
       assertThat(shards.hostBytes()).isZero();
       assertThat(shards.onHost(0, resident.parts().get(0))).isEmpty();

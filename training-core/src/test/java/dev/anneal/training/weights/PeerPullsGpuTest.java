@@ -9,7 +9,6 @@ import dev.anneal.training.collective.Collectives;
 import dev.anneal.training.collective.NcclCollectives;
 import dev.anneal.training.collective.rendezvous.RendezvousStore;
 import dev.anneal.training.cuda.Gpus;
-import dev.anneal.training.model.FrozenLayers;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.TensorScope;
@@ -123,7 +122,7 @@ class PeerPullsGpuTest {
     inTwoThreads(
         PATIENCE,
         (shard, device) -> {
-          try (FrozenWeights frozen = load(shard, device, ratio)) {
+          try (FrozenLayers frozen = load(shard, device, ratio)) {
             frozen.use(0, 1);
             if (shard.rank() == 0) {
               assertEndsSoon(shard, device, frozen);
@@ -139,7 +138,7 @@ class PeerPullsGpuTest {
     inTwoThreads(
         SOON,
         (shard, device) -> {
-          try (FrozenWeights frozen = load(shard, device, 0.5)) {
+          try (FrozenLayers frozen = load(shard, device, 0.5)) {
             frozen.use(0, FrozenLayers.NONE);
             if (shard.rank() == 1) {
               assertThat(noticed.await(60, TimeUnit.SECONDS)).isTrue();
@@ -160,7 +159,7 @@ class PeerPullsGpuTest {
     inTwoThreads(
         PATIENCE,
         (shard, device) -> {
-          try (FrozenWeights frozen = load(shard, device, 1)) {
+          try (FrozenLayers frozen = load(shard, device, 1)) {
             frozen.use(0, FrozenLayers.NONE);
             if (shard.rank() == 1) {
               assertThat(aborted.await(60, TimeUnit.SECONDS)).isTrue();
@@ -195,7 +194,7 @@ class PeerPullsGpuTest {
           peer,
           SOON,
           (shard, device) -> {
-            try (FrozenWeights frozen = load(shard, device, 0)) {
+            try (FrozenLayers frozen = load(shard, device, 0)) {
               await(peer, PullingPeer.IDLE);
               peer.kill();
               Tensor busy = Tensors.ones(device, ScalarType.BFloat16, 64, 64);
@@ -222,7 +221,7 @@ class PeerPullsGpuTest {
           peer,
           SOON,
           (shard, device) -> {
-            try (FrozenWeights frozen = load(shard, device, ratio)) {
+            try (FrozenLayers frozen = load(shard, device, ratio)) {
               frozen.use(0, FrozenLayers.NONE);
               await(peer, PullingPeer.IDLE);
               loss.strike(peer);
@@ -244,7 +243,7 @@ class PeerPullsGpuTest {
   }
 
   /** Waits on the host for layers that the peer does not bring. */
-  private static void assertEndsSoon(Collectives shard, Device device, FrozenWeights frozen) {
+  private static void assertEndsSoon(Collectives shard, Device device, FrozenLayers frozen) {
     long start = System.nanoTime();
     Tensor busy = Tensors.ones(device, ScalarType.BFloat16, 64, 64);
     assertThatThrownBy(
@@ -274,7 +273,7 @@ class PeerPullsGpuTest {
     shard.abort();
   }
 
-  private static FrozenWeights load(Collectives shard, Device device, double ratio) {
+  private static FrozenLayers load(Collectives shard, Device device, double ratio) {
     return PulledLayers.load(shard, device, DType.FP8, ratio, Transport.PEERS);
   }
 

@@ -4,16 +4,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.anneal.training.collective.Collectives;
 import dev.anneal.training.collective.SingleRank;
-import dev.anneal.training.model.FrozenLayer;
-import dev.anneal.training.model.FrozenLayers;
-import dev.anneal.training.model.FrozenMatrix;
 import dev.anneal.training.model.ModuleGroup;
 import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.tensor.Tensors;
-import dev.anneal.training.weights.FrozenWeights.Placement;
+import dev.anneal.training.weights.FrozenLayers.Placement;
 import dev.anneal.training.weights.reader.RandomWeights;
 import java.util.ArrayList;
 import java.util.List;
@@ -36,10 +33,10 @@ final class PulledLayers {
   private PulledLayers() {}
 
   /** As the rank of a thread that has {@code device} bound, in a tensor scope. */
-  static FrozenWeights load(
+  static FrozenLayers load(
       Collectives ranks, Device device, DType dtype, double ratio, Transport transport) {
     Placement placement = new Placement(device, dtype, DType.BF16, ranks, ratio, transport);
-    return FrozenWeights.load(CONFIG, placement, new RandomWeights(CONFIG, 3));
+    return FrozenLayers.load(CONFIG, placement, new RandomWeights(CONFIG, 3));
   }
 
   /**
@@ -52,7 +49,7 @@ final class PulledLayers {
     List<Double> expected = whole(device, dtype);
     assertThat(expected).as("layers differ").doesNotHaveDuplicates();
     try (TensorScope scope = new TensorScope();
-        FrozenWeights frozen = load(ranks, device, dtype, ratio, transport)) {
+        FrozenLayers frozen = load(ranks, device, dtype, ratio, transport)) {
       assertThat(frozen.whyGathered().isEmpty())
           .as("layers are pulled: %s", frozen.whyGathered())
           .isEqualTo(transport == Transport.PEERS);
@@ -86,7 +83,7 @@ final class PulledLayers {
 
   /** The fingerprint of a layer after work that a copy must wait for. */
   static Tensor visit(
-      FrozenWeights frozen, int layer, int next, Device device, Tensor busy, int products) {
+      FrozenLayers frozen, int layer, int next, Device device, Tensor busy, int products) {
     try (TensorScope scope = new TensorScope()) {
       FrozenLayer weights = frozen.use(layer, next);
       for (int i = 0; i < products; i++) {
@@ -98,7 +95,7 @@ final class PulledLayers {
 
   private static List<Double> whole(Device device, DType dtype) {
     try (TensorScope scope = new TensorScope();
-        FrozenWeights resident = load(new SingleRank(), device, dtype, 0, Transport.ANY)) {
+        FrozenLayers resident = load(new SingleRank(), device, dtype, 0, Transport.ANY)) {
       List<Double> prints = new ArrayList<>();
       for (int layer = 0; layer < LAYERS; layer++) {
         FrozenLayer weights = resident.use(layer, FrozenLayers.NONE);

@@ -1,11 +1,8 @@
 package dev.anneal.training.weights;
 
 import dev.anneal.training.collective.Collectives;
-import dev.anneal.training.model.DecoderWeights;
-import dev.anneal.training.model.FrozenLayer;
-import dev.anneal.training.model.FrozenMatrix;
-import dev.anneal.training.model.LayerWeights;
 import dev.anneal.training.model.LinearModule;
+import dev.anneal.training.model.LlamaLayer;
 import dev.anneal.training.model.ModuleGroup;
 import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.model.config.TensorNames;
@@ -15,7 +12,7 @@ import dev.anneal.training.peer.NoPeerAccessException;
 import dev.anneal.training.peer.PeerDriver;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
-import dev.anneal.training.weights.FrozenLayout.Part;
+import dev.anneal.training.weights.LayerLayout.Part;
 import dev.anneal.training.weights.reader.LoadProgress;
 import dev.anneal.training.weights.reader.WantedRows;
 import dev.anneal.training.weights.reader.WeightReader;
@@ -34,7 +31,9 @@ import org.bytedeco.pytorch.Tensor;
  * The decoder layers of a model that does not train: whole on the rank's device, or split over
  * several ranks, or in part in the host's memory, and then brought together layer by layer.
  */
-public final class FrozenWeights implements DecoderWeights {
+public final class FrozenLayers implements AutoCloseable {
+  /** For {@code next} of {@link #use}: no layer is known to follow. */
+  public static final int NONE = -1;
 
   /** Where the layers lie, and {@link FrozenVocabulary} with them. */
   public enum Shard {
@@ -71,8 +70,8 @@ public final class FrozenWeights implements DecoderWeights {
       this(device, stored, compute, ranks, offloadRatio, Transport.ANY);
     }
 
-    FrozenLayout layout(LlamaConfig config) {
-      return FrozenLayout.of(config, stored, ranks.worldSize(), ranks.rank(), offloadRatio);
+    LayerLayout layout(LlamaConfig config) {
+      return LayerLayout.of(config, stored, ranks.worldSize(), ranks.rank(), offloadRatio);
     }
   }
 
@@ -93,7 +92,7 @@ public final class FrozenWeights implements DecoderWeights {
   interface SharedPart {
     /**
      * Brings all parts together, end to end in the order of the ranks: a collective among the
-     * ranks' other calls of {@link FrozenWeights}. What the current stream does next finds them.
+     * ranks' other calls of {@link FrozenLayers}. What the current stream does next finds them.
      *
      * @param whole {@code [ranks * n]} of uint8 for a part of {@code n} bytes
      */
@@ -102,7 +101,7 @@ public final class FrozenWeights implements DecoderWeights {
 
   private final LlamaConfig config;
   private final Placement placement;
-  private final FrozenLayout layout;
+  private final LayerLayout layout;
   private final LayerShards shards;
   private final LayerBuffers buffers;
   private final List<Tensor> inputLayernorms = new ArrayList<>();
@@ -118,7 +117,7 @@ public final class FrozenWeights implements DecoderWeights {
    *
    * @param pinning hears how much of the host's memory is there, where a GPU needs any
    */
-  public FrozenWeights(LlamaConfig config, Placement placement, LoadProgress pinning) {
+  public FrozenLayers(LlamaConfig config, Placement placement, LoadProgress pinning) {
     this.config = config;
     this.placement = placement;
     this.layout = placement.layout(config);
@@ -156,8 +155,8 @@ public final class FrozenWeights implements DecoderWeights {
   }
 
   /** Layers that are read at once, without anything else. */
-  public static FrozenWeights load(LlamaConfig config, Placement placement, WeightReader weights) {
-    FrozenWeights frozen = new FrozenWeights(config, placement, LoadProgress.IGNORED);
+  public static FrozenLayers load(LlamaConfig config, Placement placement, WeightReader weights) {
+    FrozenLayers frozen = new FrozenLayers(config, placement, LoadProgress.IGNORED);
     try {
       weights.stream(frozen.wanted(), placement.device(), LoadProgress.IGNORED);
       frozen.complete();
@@ -169,7 +168,7 @@ public final class FrozenWeights implements DecoderWeights {
     }
   }
 
-  /** What {@link #FrozenWeights} would take, without taking it. */
+  /** What {@link #FrozenLayers} would take, without taking it. */
   public static Holdings holdings(LlamaConfig config, Placement placement) {
     return holdings(
         config,
@@ -186,7 +185,7 @@ public final class FrozenWeights implements DecoderWeights {
    */
   public static Holdings holdings(
       LlamaConfig config, DType stored, DType compute, int ranks, double offloadRatio) {
-    FrozenLayout layout = FrozenLayout.of(config, stored, ranks, 0, offloadRatio);
+    LayerLayout layout = LayerLayout.of(config, stored, ranks, 0, offloadRatio);
     long layers = config.numHiddenLayers();
     boolean scaled = stored == DType.FP8;
     long ownScales = scaled ? Float.BYTES * layout.shardRows() : 0;
@@ -291,7 +290,11 @@ public final class FrozenWeights implements DecoderWeights {
     return Optional.ofNullable(whyGathered);
   }
 
-  @Override
+  /**
+   * Layer {@code layer} as it is stored, for work that is enqueued on the current stream before the
+   * next call; layer {@code next} is brought meanwhile. On sharded weights this is a collective:
+   * every rank of the shard group makes the same calls in the same order.
+   */
   public FrozenLayer use(int layer, int next) {
     return buffers == null
         ? residentLayers.get(layer)
@@ -319,8 +322,11 @@ public final class FrozenWeights implements DecoderWeights {
     return new FrozenLayer(byGroup, inputLayernorms.get(layer), postAttentionLayernorms.get(layer));
   }
 
-  @Override
-  public LayerWeights layer(int layer) {
+  /**
+   * Layer {@code layer} in the compute dtype, usable until the caller's innermost tensor scope
+   * closes. A collective as {@link #use} is.
+   */
+  public LlamaLayer.Weights layer(int layer) {
     FrozenLayer frozen = use(layer, NONE);
     Map<LinearModule, Tensor> linears = new EnumMap<>(LinearModule.class);
     frozen
@@ -335,7 +341,8 @@ public final class FrozenWeights implements DecoderWeights {
                 first += rows;
               }
             });
-    return new LayerWeights(linears, frozen.inputLayernorm(), frozen.postAttentionLayernorm());
+    return new LlamaLayer.Weights(
+        linears, frozen.inputLayernorm(), frozen.postAttentionLayernorm());
   }
 
   private Tensor inComputeDtype(FrozenMatrix matrix) {

@@ -6,17 +6,14 @@ import dev.anneal.training.InTensorScope;
 import dev.anneal.training.LoudWeights;
 import dev.anneal.training.collective.Collectives;
 import dev.anneal.training.collective.SingleRank;
-import dev.anneal.training.model.FrozenLayer;
-import dev.anneal.training.model.FrozenLayers;
-import dev.anneal.training.model.FrozenMatrix;
-import dev.anneal.training.model.LayerWeights;
 import dev.anneal.training.model.LinearModule;
+import dev.anneal.training.model.LlamaLayer;
 import dev.anneal.training.model.ModuleGroup;
 import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.TensorScope;
-import dev.anneal.training.weights.FrozenWeights.Placement;
+import dev.anneal.training.weights.FrozenLayers.Placement;
 import dev.anneal.training.weights.reader.WeightReader;
 import java.util.ArrayList;
 import java.util.List;
@@ -33,7 +30,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /** Wherever the layers lie, they are the same. */
 @ExtendWith(InTensorScope.class)
-class FrozenWeightsTest {
+class FrozenLayersTest {
   static final int LAYERS = 5;
 
   /** 50, 24, 80 and 24 rows: none of three ranks and none of seven divides all of them. */
@@ -60,12 +57,12 @@ class FrozenWeightsTest {
   @ParameterizedTest
   @MethodSource("storages")
   void everyLayerIsWhatAResidentOneIs(DType dtype, int ranks, double ratio) {
-    FrozenWeights resident = load(placement(dtype, new SingleRank(), 0));
+    FrozenLayers resident = load(placement(dtype, new SingleRank(), 0));
     List<Visit> visits = visits();
     ThreadRanks.run(
         ranks,
         rank -> {
-          try (FrozenWeights frozen = load(placement(dtype, rank, ratio))) {
+          try (FrozenLayers frozen = load(placement(dtype, rank, ratio))) {
             for (Visit visit : visits) {
               try (TensorScope scope = new TensorScope()) {
                 FrozenLayer layer = frozen.use(visit.layer(), visit.next());
@@ -126,8 +123,8 @@ class FrozenWeightsTest {
     ThreadRanks.run(
         ranks,
         rank -> {
-          FrozenWeights frozen = load(placement(dtype, rank, ratio));
-          List<LayerWeights> layers = new ArrayList<>();
+          FrozenLayers frozen = load(placement(dtype, rank, ratio));
+          List<LlamaLayer.Weights> layers = new ArrayList<>();
           for (int layer = 0; layer < LAYERS; layer++) {
             layers.add(frozen.layer(layer));
           }
@@ -162,7 +159,7 @@ class FrozenWeightsTest {
     ThreadRanks.run(
         2,
         rank -> {
-          FrozenWeights frozen = load(placement(DType.BF16, rank, 0));
+          FrozenLayers frozen = load(placement(DType.BF16, rank, 0));
           int before = rank.gathers();
           for (int step = 0; step < 3; step++) {
             for (int layer = 0; layer < LAYERS; layer++) {
@@ -182,7 +179,7 @@ class FrozenWeightsTest {
 
   @Test
   void residentLayersAreNotCopied() {
-    FrozenWeights frozen = load(placement(DType.FP8, new SingleRank(), 0));
+    FrozenLayers frozen = load(placement(DType.FP8, new SingleRank(), 0));
     Tensor first = frozen.use(1, 2).matrices().get(ModuleGroup.DOWN).weight();
     frozen.use(2, 3);
     frozen.use(3, 4);
@@ -193,8 +190,8 @@ class FrozenWeightsTest {
   @Test
   void saysBeforehandWhatItHolds() {
     Placement placement = placement(DType.BF16, new SingleRank(), 0.5);
-    FrozenWeights.Holdings planned = FrozenWeights.holdings(CONFIG, placement);
-    FrozenWeights.Holdings held = load(placement).holdings();
+    FrozenLayers.Holdings planned = FrozenLayers.holdings(CONFIG, placement);
+    FrozenLayers.Holdings held = load(placement).holdings();
     assertThat(planned).isEqualTo(held);
     long layer = (50 * 24 + 24 * 30 + 80 * 24 + 24 * 40) * 2L;
     assertThat(planned.pinnedBytes()).isEqualTo(LAYERS * layer / 2);
@@ -204,7 +201,7 @@ class FrozenWeightsTest {
   @Test
   void saysBeforehandWhatScalesTake() {
     Placement placement = placement(DType.FP8, new SingleRank(), 0);
-    FrozenWeights.Holdings planned = FrozenWeights.holdings(CONFIG, placement);
+    FrozenLayers.Holdings planned = FrozenLayers.holdings(CONFIG, placement);
     assertThat(planned).isEqualTo(load(placement).holdings());
     assertThat(planned.sharedBytes()).isGreaterThan(LAYERS * (50 + 24 + 80 + 24) * 4L);
   }
@@ -213,7 +210,7 @@ class FrozenWeightsTest {
   @ParameterizedTest
   @EnumSource
   void aLayerInTheComputeDtypeHoldsNothingElse(DType stored) {
-    FrozenWeights frozen =
+    FrozenLayers frozen =
         load(new Placement(Device.CPU, stored, DType.BF16, new SingleRank(), 0.5));
     try (TensorScope scope = new TensorScope()) {
       frozen.layer(0);
@@ -229,7 +226,7 @@ class FrozenWeightsTest {
     return new Placement(Device.CPU, stored, DType.FP32, ranks, ratio);
   }
 
-  private static FrozenWeights load(Placement placement) {
-    return FrozenWeights.load(CONFIG, placement, WEIGHTS);
+  private static FrozenLayers load(Placement placement) {
+    return FrozenLayers.load(CONFIG, placement, WEIGHTS);
   }
 }

@@ -6,17 +6,14 @@ import dev.anneal.training.InTensorScope;
 import dev.anneal.training.collective.Collectives;
 import dev.anneal.training.collective.SingleRank;
 import dev.anneal.training.cuda.GpuMemory;
-import dev.anneal.training.model.FrozenLayer;
-import dev.anneal.training.model.FrozenLayers;
-import dev.anneal.training.model.FrozenMatrix;
 import dev.anneal.training.model.ModuleGroup;
 import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.tensor.Tensors;
-import dev.anneal.training.weights.FrozenWeights.Holdings;
-import dev.anneal.training.weights.FrozenWeights.Placement;
+import dev.anneal.training.weights.FrozenLayers.Holdings;
+import dev.anneal.training.weights.FrozenLayers.Placement;
 import dev.anneal.training.weights.reader.LoadProgress;
 import dev.anneal.training.weights.reader.RandomWeights;
 import dev.anneal.training.weights.reader.WantedRows;
@@ -37,7 +34,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 /** Layers that copies overlap with are the layers that are resident. */
 @Tag("gpu")
 @ExtendWith(InTensorScope.class)
-class FrozenWeightsGpuTest {
+class FrozenLayersGpuTest {
   private static final Device GPU = Device.gpu(0);
   private static final int LAYERS = 5;
   private static final int STEPS = 3;
@@ -60,7 +57,7 @@ class FrozenWeightsGpuTest {
     "FP32, 2, 0"
   })
   void everyLayerIsWhatAResidentOneIs(DType dtype, int ranks, double ratio) {
-    FrozenWeights resident = load(dtype, new SingleRank(), 0);
+    FrozenLayers resident = load(dtype, new SingleRank(), 0);
     List<Double> expected = new ArrayList<>();
     for (int layer = 0; layer < LAYERS; layer++) {
       expected.add(fingerprint(resident.use(layer, FrozenLayers.NONE)).item_double());
@@ -71,7 +68,7 @@ class FrozenWeightsGpuTest {
         ranks,
         rank -> {
           Collectives shard = ranks == 1 ? new SingleRank() : rank;
-          try (FrozenWeights frozen = load(dtype, shard, ratio)) {
+          try (FrozenLayers frozen = load(dtype, shard, ratio)) {
             assertThat(fingerprints(frozen)).isEqualTo(expectedOf(expected));
           }
           return null;
@@ -82,7 +79,7 @@ class FrozenWeightsGpuTest {
    * Forward and backward, with products enqueued before a layer is read, so that copies that do not
    * wait for them would come too early; and nothing asked of the GPU until the end.
    */
-  private static List<Double> fingerprints(FrozenWeights frozen) {
+  private static List<Double> fingerprints(FrozenLayers frozen) {
     List<Tensor> found = new ArrayList<>();
     Tensor busy = Tensors.ones(GPU, ScalarType.BFloat16, 4096, 4096);
     for (int step = 0; step < STEPS; step++) {
@@ -96,7 +93,7 @@ class FrozenWeightsGpuTest {
     return found.stream().map(Tensor::item_double).toList();
   }
 
-  private static Tensor visit(FrozenWeights frozen, int layer, int next, Tensor busy) {
+  private static Tensor visit(FrozenLayers frozen, int layer, int next, Tensor busy) {
     try (TensorScope scope = new TensorScope()) {
       FrozenLayer weights = frozen.use(layer, next);
       for (int i = 0; i < 20; i++) {
@@ -144,7 +141,7 @@ class FrozenWeightsGpuTest {
         GpuMemory memory = new GpuMemory(GPU);
         Tensors.zeros(GPU, ScalarType.Byte, 1);
         long before = memory.allocatedBytes();
-        try (FrozenWeights frozen = load(DType.BF16, new SingleRank(), ratio)) {
+        try (FrozenLayers frozen = load(DType.BF16, new SingleRank(), ratio)) {
           Holdings holdings = frozen.holdings();
           long held = memory.allocatedBytes() - before;
           assertThat(held - holdings.deviceBytes() - holdings.bufferBytes())
@@ -157,7 +154,7 @@ class FrozenWeightsGpuTest {
           Placement placement = new Placement(GPU, DType.BF16, DType.BF16, new SingleRank(), ratio);
           assertThat(holdings.pinnedBytes())
               .as("page-locked bytes at ratio %s", ratio)
-              .isEqualTo(FrozenWeights.holdings(CONFIG, placement).pinnedBytes());
+              .isEqualTo(FrozenLayers.holdings(CONFIG, placement).pinnedBytes());
         }
       }
     }
@@ -165,7 +162,7 @@ class FrozenWeightsGpuTest {
 
   @Test
   void rowsOnTheHostArePinnedUntilTheyAreClosed() {
-    FrozenLayout layout = FrozenLayout.of(CONFIG, DType.BF16, 1, 0, 0.5);
+    LayerLayout layout = LayerLayout.of(CONFIG, DType.BF16, 1, 0, 0.5);
     List<Long> told = new ArrayList<>();
     LayerShards shards = new LayerShards(layout, DType.BF16, LAYERS, GPU, told::add);
     assertThat(told).isSorted().endsWith(LAYERS * layout.hostBytes());
@@ -183,7 +180,7 @@ class FrozenWeightsGpuTest {
   @EnumSource
   void aLayerInTheComputeDtypeHoldsNothingElse(DType stored) {
     GpuMemory memory = new GpuMemory(GPU);
-    FrozenWeights frozen = load(stored, new SingleRank(), 0);
+    FrozenLayers frozen = load(stored, new SingleRank(), 0);
     frozen.layer(0);
     torch_cuda.device_synchronize();
     long before = memory.allocatedBytes();
@@ -235,8 +232,8 @@ class FrozenWeightsGpuTest {
     return rows;
   }
 
-  private static FrozenWeights load(DType dtype, Collectives ranks, double ratio) {
+  private static FrozenLayers load(DType dtype, Collectives ranks, double ratio) {
     Placement placement = new Placement(GPU, dtype, DType.BF16, ranks, ratio);
-    return FrozenWeights.load(CONFIG, placement, new RandomWeights(CONFIG, 3));
+    return FrozenLayers.load(CONFIG, placement, new RandomWeights(CONFIG, 3));
   }
 }

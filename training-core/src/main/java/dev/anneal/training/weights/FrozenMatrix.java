@@ -1,5 +1,6 @@
-package dev.anneal.training.model;
+package dev.anneal.training.weights;
 
+import dev.anneal.training.model.ModuleGroup;
 import org.bytedeco.pytorch.Tensor;
 
 /**

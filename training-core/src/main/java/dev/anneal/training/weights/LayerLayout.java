@@ -15,7 +15,7 @@ import java.util.List;
  * @param ranks how many ranks share a layer
  * @param rank the one whose part it is
  */
-record FrozenLayout(List<Part> parts, int ranks, int rank) {
+record LayerLayout(List<Part> parts, int ranks, int rank) {
   /** Products and gathers want their operands aligned. */
   private static final long ALIGNMENT = 256;
 
@@ -67,8 +67,7 @@ record FrozenLayout(List<Part> parts, int ranks, int rank) {
   /**
    * @param offloadRatio share of a rank's rows that wait on the host, 0 to 1
    */
-  static FrozenLayout of(
-      LlamaConfig config, DType dtype, int ranks, int rank, double offloadRatio) {
+  static LayerLayout of(LlamaConfig config, DType dtype, int ranks, int rank, double offloadRatio) {
     List<Part> parts = new ArrayList<>();
     long whole = 0;
     long device = 0;
@@ -97,7 +96,7 @@ record FrozenLayout(List<Part> parts, int ranks, int rank) {
       host += part.hostBytes();
       scale += shardRows;
     }
-    return new FrozenLayout(List.copyOf(parts), ranks, rank);
+    return new LayerLayout(List.copyOf(parts), ranks, rank);
   }
 
   /** Rows that each of {@code ranks} holds of a matrix of {@code rows}; the last may be padding. */
