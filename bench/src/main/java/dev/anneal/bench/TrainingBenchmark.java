@@ -17,7 +17,7 @@ import dev.anneal.training.io.LocalOutputFolder;
 import dev.anneal.training.kernel.Matmul;
 import dev.anneal.training.lora.LoraSpec;
 import dev.anneal.training.model.BatchShape;
-import dev.anneal.training.model.Llama.Activations;
+import dev.anneal.training.model.activations.KeptActivations;
 import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.model.config.ModelSource;
 import dev.anneal.training.optim.AdamWSpec;
@@ -71,19 +71,19 @@ final class TrainingBenchmark implements Callable<Integer> {
 
   /** What layers keep of their forward. */
   private enum Kept {
-    KEEP(Activations.KEEP),
-    CHECKPOINT(Activations.CHECKPOINT),
-    CHECKPOINT_ON_HOST(Activations.CHECKPOINT_ON_HOST);
+    KEEP(KeptActivations.ALL),
+    CHECKPOINT(KeptActivations.INPUTS),
+    CHECKPOINT_ON_HOST(KeptActivations.INPUTS_ON_HOST);
 
     // a record of two values that never change
     @SuppressWarnings("ImmutableEnumChecker")
-    private final Activations activations;
+    private final KeptActivations activations;
 
-    Kept(Activations activations) {
+    Kept(KeptActivations activations) {
       this.activations = activations;
     }
 
-    Activations of(int recomputed) {
+    KeptActivations of(int recomputed) {
       return this == KEEP ? activations : activations.first(recomputed);
     }
   }

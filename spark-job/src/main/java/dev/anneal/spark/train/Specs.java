@@ -10,7 +10,7 @@ import dev.anneal.training.generate.GenerationSpec;
 import dev.anneal.training.kernel.Matmul;
 import dev.anneal.training.lora.LoraSpec;
 import dev.anneal.training.lora.TargetModules;
-import dev.anneal.training.model.Llama;
+import dev.anneal.training.model.activations.KeptActivations;
 import dev.anneal.training.optim.AdamWSpec;
 import dev.anneal.training.optim.LearningRateSchedule;
 import dev.anneal.training.tensor.DType;
@@ -187,9 +187,9 @@ public final class Specs {
     };
   }
 
-  private static Llama.Activations activations(AnnealConfig.Activations activations) {
-    Llama.Activations all =
-        activations.offload() ? Llama.Activations.CHECKPOINT_ON_HOST : Llama.Activations.CHECKPOINT;
+  private static KeptActivations activations(AnnealConfig.Activations activations) {
+    KeptActivations all =
+        activations.offload() ? KeptActivations.INPUTS_ON_HOST : KeptActivations.INPUTS;
     return all.first(activations.recomputedLayers());
   }
 

@@ -4,8 +4,8 @@ import dev.anneal.training.kernel.Kernels;
 import dev.anneal.training.kernel.Matmul;
 import dev.anneal.training.lora.LoraModel;
 import dev.anneal.training.model.Llama;
-import dev.anneal.training.model.Llama.Activations;
 import dev.anneal.training.model.ModuleGroup;
+import dev.anneal.training.model.activations.KeptActivations;
 import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.tensor.Device;
 
@@ -18,7 +18,7 @@ public final class FusedLlama {
 
   /** In the current tensor scope; on GPUs the compute dtype is bf16. */
   public static Llama of(
-      LoraModel model, Device device, Kernels kernels, Matmul matmul, Activations activations) {
+      LoraModel model, Device device, Kernels kernels, Matmul matmul, KeptActivations activations) {
     RowAttention attention = device.isGpu() ? new FlashAttention() : new PlainAttention();
     return of(model, device, kernels, matmul, activations, attention);
   }
@@ -28,7 +28,7 @@ public final class FusedLlama {
       Device device,
       Kernels kernels,
       Matmul matmul,
-      Activations activations,
+      KeptActivations activations,
       RowAttention attention) {
     LlamaConfig config = model.config();
     long maxIn = 0;

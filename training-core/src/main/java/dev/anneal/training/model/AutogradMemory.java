@@ -1,6 +1,7 @@
 package dev.anneal.training.model;
 
 import dev.anneal.training.lora.LoraLayout;
+import dev.anneal.training.model.activations.LayerMemory;
 import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.MemoryTrace;

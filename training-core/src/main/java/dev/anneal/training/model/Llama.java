@@ -1,5 +1,7 @@
 package dev.anneal.training.model;
 
+import dev.anneal.training.model.activations.KeptActivations;
+import dev.anneal.training.model.activations.KeptForward;
 import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
@@ -7,7 +9,6 @@ import dev.anneal.training.tensor.Grads;
 import dev.anneal.training.tensor.NoGrad;
 import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.tensor.Tensors;
-import java.io.Serializable;
 import java.util.function.Function;
 import java.util.function.IntConsumer;
 import org.bytedeco.pytorch.Tensor;
@@ -19,49 +20,21 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * that no more than one layer's graph and one layer's gathered weights need exist at a time.
  */
 public final class Llama {
-  /**
-   * What layers keep of their forward for their backward. The first ones keep their input and are
-   * computed again, the others keep everything; their backward comes first.
-   *
-   * @param recomputedLayers how many are computed again; more than there are: all
-   * @param inputs where the inputs of those wait
-   */
-  public record Activations(int recomputedLayers, Inputs inputs) implements Serializable {
-    /** Where the inputs of recomputed layers wait. */
-    public enum Inputs {
-      ON_DEVICE,
-      /** in pinned memory */
-      ON_HOST
-    }
-
-    /** Every layer keeps its input; the rest is computed again. */
-    public static final Activations CHECKPOINT =
-        new Activations(Integer.MAX_VALUE, Inputs.ON_DEVICE);
-
-    /** Every layer keeps its input, in pinned host memory. */
-    public static final Activations CHECKPOINT_ON_HOST =
-        new Activations(Integer.MAX_VALUE, Inputs.ON_HOST);
-
-    /** Every layer keeps everything. */
-    public static final Activations KEEP = new Activations(0, Inputs.ON_DEVICE);
-
-    /** The same, with the first {@code layers} layers alone computed again. */
-    public Activations first(int layers) {
-      return new Activations(layers, inputs);
-    }
-  }
-
   /** Nobody waits for a bucket's gradients. */
   public static final IntConsumer UNNOTICED = bucket -> {};
 
   private final TrainableModel model;
   private final Device device;
-  private final Activations activations;
+  private final KeptActivations activations;
   private final LayerStack layers;
   private final Head head;
 
   public Llama(
-      TrainableModel model, Device device, LayerStack layers, Head head, Activations activations) {
+      TrainableModel model,
+      Device device,
+      LayerStack layers,
+      Head head,
+      KeptActivations activations) {
     this.model = model;
     this.device = device;
     this.layers = layers;
@@ -71,7 +44,7 @@ public final class Llama {
 
   /** The reference, in the current tensor scope: every gradient by libtorch's autograd. */
   public static Llama reference(
-      TrainableModel model, Device device, DType computeDtype, Activations activations) {
+      TrainableModel model, Device device, DType computeDtype, KeptActivations activations) {
     return new Llama(
         model,
         device,
@@ -93,7 +66,7 @@ public final class Llama {
     try (TensorScope scope = new TensorScope()) {
       TokenBatch batch = onHost.on(device);
       LayerStack.Pass pass = layers.on(batch, dropout);
-      try (ForwardMemory memory = new ForwardMemory(pass, activations, layerCount(), device)) {
+      try (KeptForward memory = new KeptForward(pass, activations, layerCount(), device)) {
         Tensor hidden = embed(batch.inputIds());
         for (int layer = 0; layer < layerCount(); layer++) {
           Tensor input = hidden;
@@ -186,7 +159,7 @@ public final class Llama {
       Tensor hidden = embed(batch.inputIds());
       for (int layer = 0; layer < layerCount(); layer++) {
         Tensor input = hidden;
-        hidden = ForwardMemory.forward(pass, layer, layerCount(), input);
+        hidden = KeptForward.forward(pass, layer, layerCount(), input);
         scope.free(input);
       }
       return scope.keep(hidden);

@@ -16,7 +16,7 @@ import dev.anneal.training.kernel.Kernels;
 import dev.anneal.training.kernel.Matmul;
 import dev.anneal.training.lora.LoraModel;
 import dev.anneal.training.model.Llama;
-import dev.anneal.training.model.Llama.Activations;
+import dev.anneal.training.model.activations.KeptActivations;
 import dev.anneal.training.model.config.ModelSource;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.TensorScope;
@@ -152,8 +152,8 @@ public final class GenerationRun {
   /** The fused layers where they serve, else the reference. */
   static Llama llama(Spec spec, LoraModel model, Ranks ranks, Kernels kernels) {
     return ranks.device().isGpu() && spec.compute() == DType.BF16
-        ? FusedLlama.of(model, ranks.device(), kernels, spec.matmul(), Activations.CHECKPOINT)
-        : Llama.reference(model, ranks.device(), spec.compute(), Activations.CHECKPOINT);
+        ? FusedLlama.of(model, ranks.device(), kernels, spec.matmul(), KeptActivations.INPUTS)
+        : Llama.reference(model, ranks.device(), spec.compute(), KeptActivations.INPUTS);
   }
 
   record Cancellable(PhaseListener phases, GenerationListener listener)

@@ -6,9 +6,9 @@ import dev.anneal.training.lora.LoraModel;
 import dev.anneal.training.model.AutogradMemory;
 import dev.anneal.training.model.BatchShape;
 import dev.anneal.training.model.FullModel;
-import dev.anneal.training.model.LayerMemory;
-import dev.anneal.training.model.Llama;
-import dev.anneal.training.model.StepMemory;
+import dev.anneal.training.model.activations.KeptActivations;
+import dev.anneal.training.model.activations.LayerMemory;
+import dev.anneal.training.model.activations.StepMemory;
 import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.optim.Parameters;
 import dev.anneal.training.tensor.DType;
@@ -78,7 +78,7 @@ public record MemoryTable(List<Row> tensors, List<Row> assumed, String moment) {
     }
 
     /** The same with other activations and weights. */
-    Rank with(Llama.Activations activations, TrainingSpec.Weights weights) {
+    Rank with(KeptActivations activations, TrainingSpec.Weights weights) {
       TrainingSpec.Compute compute = spec.compute();
       TrainingSpec changed =
           new TrainingSpec(

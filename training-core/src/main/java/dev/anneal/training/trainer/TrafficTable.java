@@ -2,7 +2,7 @@ package dev.anneal.training.trainer;
 
 import dev.anneal.training.lora.LoraLayout;
 import dev.anneal.training.model.BatchShape;
-import dev.anneal.training.model.Llama.Activations.Inputs;
+import dev.anneal.training.model.activations.KeptActivations.Inputs;
 import dev.anneal.training.optim.Parameters;
 import dev.anneal.training.trainer.MemoryTable.Rank;
 import dev.anneal.training.weights.FrozenLayers;

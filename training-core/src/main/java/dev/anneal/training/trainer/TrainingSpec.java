@@ -2,7 +2,7 @@ package dev.anneal.training.trainer;
 
 import dev.anneal.training.kernel.Matmul;
 import dev.anneal.training.lora.LoraSpec;
-import dev.anneal.training.model.Llama;
+import dev.anneal.training.model.activations.KeptActivations;
 import dev.anneal.training.optim.AdamWSpec;
 import dev.anneal.training.optim.LearningRateSchedule;
 import dev.anneal.training.tensor.DType;
@@ -57,7 +57,7 @@ public record TrainingSpec(
    * @param matmul what products with frozen weights are computed in
    * @param activations what layers keep of their forward for their backward
    */
-  public record Compute(DType dtype, Matmul matmul, Llama.Activations activations)
+  public record Compute(DType dtype, Matmul matmul, KeptActivations activations)
       implements Serializable {}
 
   /**

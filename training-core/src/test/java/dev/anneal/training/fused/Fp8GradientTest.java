@@ -14,8 +14,8 @@ import dev.anneal.training.lora.LoraModel;
 import dev.anneal.training.lora.LoraSpec;
 import dev.anneal.training.model.Dropout;
 import dev.anneal.training.model.Llama;
-import dev.anneal.training.model.Llama.Activations;
 import dev.anneal.training.model.TokenBatch;
+import dev.anneal.training.model.activations.KeptActivations;
 import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.model.config.ModelSource;
 import dev.anneal.training.model.config.TensorNames;
@@ -121,7 +121,7 @@ class Fp8GradientTest {
   private static Tensor gradient(DType stored, Matmul matmul, Kernels kernels) {
     try (TensorScope scope = new TensorScope();
         LoraModel model = model(stored)) {
-      Llama llama = FusedLlama.of(model, GPU, kernels, matmul, Activations.CHECKPOINT);
+      Llama llama = FusedLlama.of(model, GPU, kernels, matmul, KeptActivations.INPUTS);
       TokenBatch batch = TokenBatch.of(Rows.random(CONFIG.vocabSize(), 3, 700, 1, 300, 1024, 23));
       llama.forwardBackward(batch, Dropout.NONE, Llama.UNNOTICED);
       return scope.keep(model.parameters().ownGradient().to(ScalarType.Double));

@@ -18,8 +18,8 @@ import dev.anneal.training.lora.ModuleNames;
 import dev.anneal.training.lora.TargetModules;
 import dev.anneal.training.model.Dropout;
 import dev.anneal.training.model.Llama;
-import dev.anneal.training.model.Llama.Activations;
 import dev.anneal.training.model.TokenBatch;
+import dev.anneal.training.model.activations.KeptActivations;
 import dev.anneal.training.optim.Parameters;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
@@ -65,7 +65,7 @@ class FusedLayersTest {
 
   private static void assertEqualsAutograd(LoraModel model) {
     Gradient expected = gradient(model, reference(model));
-    Gradient found = gradient(model, fused(model, Activations.CHECKPOINT));
+    Gradient found = gradient(model, fused(model, KeptActivations.INPUTS));
 
     assertThat(Deviation.relative(found.loss(), expected.loss())).isLessThan(1e-6);
     Map<String, Tensor> byName = Deviation.byName(model.parameters(), expected.flat());
@@ -77,9 +77,9 @@ class FusedLayersTest {
 
   @ParameterizedTest
   @MethodSource("dev.anneal.training.KeptOfForward#activations")
-  void whatIsKeptOfTheForwardChangesNoBit(Activations activations) {
+  void whatIsKeptOfTheForwardChangesNoBit(KeptActivations activations) {
     LoraModel model = model("all-linear");
-    Gradient expected = gradient(model, fused(model, Activations.CHECKPOINT));
+    Gradient expected = gradient(model, fused(model, KeptActivations.INPUTS));
     Gradient found = gradient(model, fused(model, activations));
 
     assertThat(found.loss()).isEqualTo(expected.loss());
@@ -91,7 +91,7 @@ class FusedLayersTest {
     LoraModel model = model("all-linear");
     TokenBatch batch = batch();
     double expected = reference(model).loss(batch);
-    double found = fused(model, Activations.KEEP).loss(batch);
+    double found = fused(model, KeptActivations.ALL).loss(batch);
 
     assertThat(Deviation.relative(found, expected)).isLessThan(1e-6);
   }
@@ -110,7 +110,7 @@ class FusedLayersTest {
             model.norm());
     for (LoraModel each : List.of(model, base)) {
       double[] expected = reference(each).losses(batch());
-      double[] found = fused(each, Activations.CHECKPOINT).losses(batch());
+      double[] found = fused(each, KeptActivations.INPUTS).losses(batch());
       assertThat(found).hasSameSizeAs(expected);
       for (int i = 0; i < found.length; i++) {
         assertThat(Deviation.relative(found[i], expected[i])).isLessThan(1e-5);
@@ -123,7 +123,7 @@ class FusedLayersTest {
   void everyLayerIsReportedOnceFromTheLastToTheFirst() {
     LoraModel model = model("all-linear");
     List<Integer> done = new ArrayList<>();
-    fused(model, Activations.KEEP).forwardBackward(batch(), Dropout.NONE, done::add);
+    fused(model, KeptActivations.ALL).forwardBackward(batch(), Dropout.NONE, done::add);
 
     assertThat(done).containsExactly(1, 0);
   }
@@ -138,10 +138,10 @@ class FusedLayersTest {
   }
 
   private static Llama reference(LoraModel model) {
-    return Llama.reference(model, Device.CPU, DType.FP32, Activations.CHECKPOINT);
+    return Llama.reference(model, Device.CPU, DType.FP32, KeptActivations.INPUTS);
   }
 
-  private static Llama fused(LoraModel model, Activations activations) {
+  private static Llama fused(LoraModel model, KeptActivations activations) {
     return FusedLlama.of(model, Device.CPU, new PlainKernels(), Matmul.COMPUTE, activations);
   }
 

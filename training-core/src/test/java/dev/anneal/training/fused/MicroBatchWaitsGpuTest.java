@@ -17,9 +17,9 @@ import dev.anneal.training.lora.LoraModel;
 import dev.anneal.training.lora.LoraSpec;
 import dev.anneal.training.model.Dropout;
 import dev.anneal.training.model.Llama;
-import dev.anneal.training.model.Llama.Activations;
 import dev.anneal.training.model.TokenBatch;
 import dev.anneal.training.model.TrainableModel;
+import dev.anneal.training.model.activations.KeptActivations;
 import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
@@ -55,7 +55,7 @@ class MicroBatchWaitsGpuTest {
   void throughTheFusedLayers(DType stored, Matmul matmul) {
     try (Kernels kernels = new CudaKernels(GPU);
         LoraModel model = lora(stored, DType.BF16)) {
-      for (Activations activations : KeptOfForward.alike()) {
+      for (KeptActivations activations : KeptOfForward.alike()) {
         Llama llama = FusedLlama.of(model, GPU, kernels, matmul, activations);
         assertDoesNotWait(activations.toString(), llama, Dropout.NONE);
       }
@@ -81,7 +81,7 @@ class MicroBatchWaitsGpuTest {
 
   private static void assertReferenceDoesNotWait(
       TrainableModel model, DType compute, Dropout dropout) {
-    for (Activations activations : KeptOfForward.alike()) {
+    for (KeptActivations activations : KeptOfForward.alike()) {
       Llama llama = Llama.reference(model, GPU, compute, activations);
       assertDoesNotWait(activations.toString(), llama, dropout);
     }

@@ -14,7 +14,7 @@ import dev.anneal.training.kernel.Matmul;
 import dev.anneal.training.lora.LoraModel;
 import dev.anneal.training.lora.LoraSpec;
 import dev.anneal.training.model.Llama;
-import dev.anneal.training.model.Llama.Activations;
+import dev.anneal.training.model.activations.KeptActivations;
 import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
@@ -82,7 +82,7 @@ class FlashReaderGpuTest {
   void equalsComputationFromScratch(DType stored, Matmul matmul, double offloadRatio) {
     try (Kernels kernels = Kernels.on(GPU);
         LoraModel model = model(stored, DType.BF16, offloadRatio)) {
-      Llama llama = FusedLlama.of(model, GPU, kernels, matmul, Activations.CHECKPOINT);
+      Llama llama = FusedLlama.of(model, GPU, kernels, matmul, KeptActivations.INPUTS);
       assertEqualsComputationFromScratch(llama, 0.3);
     }
   }
@@ -91,7 +91,7 @@ class FlashReaderGpuTest {
   void equalsComputationFromScratchInFp32() {
     try (LoraModel model = model(DType.FP32, DType.FP32, 0)) {
       assertEqualsComputationFromScratch(
-          Llama.reference(model, GPU, DType.FP32, Activations.CHECKPOINT), 1e-3);
+          Llama.reference(model, GPU, DType.FP32, KeptActivations.INPUTS), 1e-3);
     }
   }
 

@@ -12,7 +12,7 @@ import dev.anneal.training.generate.Completion.Ending;
 import dev.anneal.training.kernel.Matmul;
 import dev.anneal.training.lora.LoraModel;
 import dev.anneal.training.model.Llama;
-import dev.anneal.training.model.Llama.Activations;
+import dev.anneal.training.model.activations.KeptActivations;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.Tensors;
@@ -69,7 +69,7 @@ class GeneratorTest {
             TinyModels.full(Models.config(), new LoudWeights(1)),
             Device.CPU,
             DType.FP32,
-            Activations.KEEP);
+            KeptActivations.ALL);
     assertEqualsComputationFromScratch(llama, DType.FP32);
   }
 
@@ -286,7 +286,7 @@ class GeneratorTest {
     FrozenLayers.Placement placement = Models.whole(DType.FP32, DType.FP32, 0);
     LoraModel model = Models.model(placement);
     model.parameters().compute().fill_(Tensors.scalar(Double.NaN));
-    Llama llama = Llama.reference(model, Device.CPU, DType.FP32, Activations.CHECKPOINT);
+    Llama llama = Llama.reference(model, Device.CPU, DType.FP32, KeptActivations.INPUTS);
     for (GenerationSpec spec : List.of(Models.greedy(3), Models.sampled(3, 1))) {
       assertThatThrownBy(() -> Models.generate(llama, Models.PROMPTS, spec))
           .isInstanceOf(InvalidModelException.class)

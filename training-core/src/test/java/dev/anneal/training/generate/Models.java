@@ -11,8 +11,8 @@ import dev.anneal.training.kernel.PlainKernels;
 import dev.anneal.training.lora.LoraModel;
 import dev.anneal.training.lora.LoraSpec;
 import dev.anneal.training.model.Llama;
-import dev.anneal.training.model.Llama.Activations;
 import dev.anneal.training.model.TokenBatch;
+import dev.anneal.training.model.activations.KeptActivations;
 import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
@@ -51,12 +51,12 @@ final class Models {
 
   static Llama reference(FrozenLayers.Placement placement) {
     return Llama.reference(
-        model(placement), Device.CPU, placement.compute(), Activations.CHECKPOINT);
+        model(placement), Device.CPU, placement.compute(), KeptActivations.INPUTS);
   }
 
   static Llama fused(FrozenLayers.Placement placement, Matmul matmul) {
     return FusedLlama.of(
-        model(placement), Device.CPU, new PlainKernels(), matmul, Activations.CHECKPOINT);
+        model(placement), Device.CPU, new PlainKernels(), matmul, KeptActivations.INPUTS);
   }
 
   static Llama fp32() {

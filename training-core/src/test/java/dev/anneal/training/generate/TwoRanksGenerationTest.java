@@ -10,7 +10,7 @@ import dev.anneal.training.collective.Collectives;
 import dev.anneal.training.collective.SingleRank;
 import dev.anneal.training.lora.LoraSpec;
 import dev.anneal.training.model.Llama;
-import dev.anneal.training.model.Llama.Activations;
+import dev.anneal.training.model.activations.KeptActivations;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.TensorScope;
@@ -75,7 +75,7 @@ class TwoRanksGenerationTest {
             new FrozenLayers.Placement(Device.CPU, DType.FP32, DType.FP32, shard, 0)),
         Device.CPU,
         DType.FP32,
-        Activations.CHECKPOINT);
+        KeptActivations.INPUTS);
   }
 
   @Test
@@ -100,7 +100,7 @@ class TwoRanksGenerationTest {
             new FrozenLayers.Placement(Device.CPU, DType.FP32, DType.FP32, new SingleRank(), 0)),
         Device.CPU,
         DType.FP32,
-        Activations.CHECKPOINT);
+        KeptActivations.INPUTS);
   }
 
   /** What the ranks give and hear, by rank. */

@@ -16,7 +16,7 @@ import dev.anneal.training.kernel.Matmul;
 import dev.anneal.training.kernel.PlainKernels;
 import dev.anneal.training.lora.LoraModel;
 import dev.anneal.training.lora.LoraSpec;
-import dev.anneal.training.model.Llama.Activations;
+import dev.anneal.training.model.activations.KeptActivations;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.TensorScope;
@@ -62,14 +62,14 @@ class SplitVocabularyTest {
     Llama llama(LoraModel model) {
       return switch (this) {
         case REFERENCE, REFERENCE_OF_FP8 ->
-            Llama.reference(model, Device.CPU, DType.FP32, Activations.CHECKPOINT);
+            Llama.reference(model, Device.CPU, DType.FP32, KeptActivations.INPUTS);
         case FUSED, FUSED_FP8 ->
             FusedLlama.of(
                 model,
                 Device.CPU,
                 new PlainKernels(),
                 stored == DType.FP8 ? Matmul.FP8 : Matmul.COMPUTE,
-                Activations.CHECKPOINT);
+                KeptActivations.INPUTS);
       };
     }
   }
@@ -159,7 +159,7 @@ class SplitVocabularyTest {
         Device.CPU,
         new AutogradLayers(model, Device.CPU, DType.FP32),
         new AutogradHead(model, CHUNK * 37L),
-        Activations.CHECKPOINT);
+        KeptActivations.INPUTS);
   }
 
   /**

@@ -14,9 +14,9 @@ import dev.anneal.training.lora.LoraSpec;
 import dev.anneal.training.model.Dropout;
 import dev.anneal.training.model.Leaves;
 import dev.anneal.training.model.Llama;
-import dev.anneal.training.model.Llama.Activations;
 import dev.anneal.training.model.TokenBatch;
 import dev.anneal.training.model.TrainableModel;
+import dev.anneal.training.model.activations.KeptActivations;
 import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.optim.Parameters.Gathered;
 import dev.anneal.training.tensor.DType;
@@ -253,7 +253,7 @@ class LateExchangeGpuTest {
   private static void assertWaits(
       BusyGpu busy, TrainableModel model, DType dtype, Dropout dropout) {
     Parameters parameters = model.parameters();
-    Llama llama = Llama.reference(model, GPU, dtype, Activations.CHECKPOINT);
+    Llama llama = Llama.reference(model, GPU, dtype, KeptActivations.INPUTS);
     TokenBatch batch = TokenBatch.of(Rows.random(CONFIG.vocabSize(), SEED, 17, 5));
     double expected = llama.forwardBackward(batch, dropout, parameters::reduce).item_double();
     torch_cuda.device_synchronize();

@@ -2,7 +2,7 @@ package dev.anneal.training.trainer;
 
 import dev.anneal.training.kernel.Matmul;
 import dev.anneal.training.lora.LoraSpec;
-import dev.anneal.training.model.Llama.Activations;
+import dev.anneal.training.model.activations.KeptActivations;
 import dev.anneal.training.optim.AdamWSpec;
 import dev.anneal.training.optim.LearningRateSchedule;
 import dev.anneal.training.tensor.DType;
@@ -46,7 +46,7 @@ final class Recipe {
             TrainingSpec.Mode.FULL,
             null,
             Weights.whole(DType.FP32),
-            new Compute(DType.FP32, Matmul.COMPUTE, Activations.CHECKPOINT),
+            new Compute(DType.FP32, Matmul.COMPUTE, KeptActivations.INPUTS),
             new Batches(2, 1, totalSteps, true),
             new Updates(
                 new AdamWSpec(learningRate, 0, 0.9, 0.999, 1e-8),
@@ -99,7 +99,7 @@ final class Recipe {
     return this;
   }
 
-  Recipe activations(Activations activations) {
+  Recipe activations(KeptActivations activations) {
     compute = new Compute(compute.dtype(), compute.matmul(), activations);
     return this;
   }

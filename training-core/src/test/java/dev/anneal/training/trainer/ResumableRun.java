@@ -10,7 +10,7 @@ import dev.anneal.training.kernel.Matmul;
 import dev.anneal.training.lora.LoraSpec;
 import dev.anneal.training.lora.ModuleNames;
 import dev.anneal.training.lora.TargetModules;
-import dev.anneal.training.model.Llama.Activations;
+import dev.anneal.training.model.activations.KeptActivations;
 import dev.anneal.training.model.config.ModelSource;
 import dev.anneal.training.optim.AdamWSpec;
 import dev.anneal.training.optim.LearningRateSchedule;
@@ -51,7 +51,7 @@ enum ResumableRun {
         this == FULL ? TrainingSpec.Mode.FULL : TrainingSpec.Mode.LORA,
         lora(),
         new TrainingSpec.Weights(DType.FP32, this == SPLIT ? Shard.WORLD : Shard.NONE, 0),
-        new TrainingSpec.Compute(computeDtype, Matmul.COMPUTE, Activations.CHECKPOINT),
+        new TrainingSpec.Compute(computeDtype, Matmul.COMPUTE, KeptActivations.INPUTS),
         new TrainingSpec.Batches(1, MICRO_BATCHES / worldSize, STEPS, true),
         new TrainingSpec.Updates(
             new AdamWSpec(0.01, 0.1, 0.9, 0.99, 1e-8),

@@ -3,7 +3,7 @@ package dev.anneal.training.trainer;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.anneal.training.kernel.Matmul;
-import dev.anneal.training.model.Llama.Activations;
+import dev.anneal.training.model.activations.KeptActivations;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.weights.FrozenLayers.Shard;
 import dev.anneal.training.weights.Transport;
@@ -53,7 +53,7 @@ class SplitTrainingGpuTest {
             .computeDtype(DType.BF16)
             .baseDtype(base)
             .matmul(base == DType.FP8 ? Matmul.FP8 : Matmul.COMPUTE)
-            .activations(activations.equals("KEEP") ? Activations.KEEP : Activations.CHECKPOINT);
+            .activations(activations.equals("KEEP") ? KeptActivations.ALL : KeptActivations.INPUTS);
     List<Double> whole = losses(recipe.shard(Shard.NONE), Transport.ANY);
     recipe.shard(Shard.NODE).offloadRatio(ratio);
     List<Double> gathered = losses(recipe, Transport.COLLECTIVE);

@@ -1,14 +1,13 @@
-package dev.anneal.training.model;
+package dev.anneal.training.model.activations;
 
 import dev.anneal.training.cuda.PinnedMemory;
-import dev.anneal.training.model.Llama.Activations;
-import dev.anneal.training.model.Llama.Activations.Inputs;
+import dev.anneal.training.model.activations.KeptActivations.Inputs;
 import java.util.Comparator;
 import java.util.stream.Stream;
 
 /**
  * What a micro-batch takes of the device at the moment of its forward and backward when it takes
- * the most, and what of the host; in bytes. The arithmetic of {@link ForwardMemory}.
+ * the most, and what of the host; in bytes. The arithmetic of {@link KeptForward}.
  *
  * @param moment which it is
  * @param inputs of layers that are computed again
@@ -22,7 +21,7 @@ public record StepMemory(
     String moment, long inputs, long kept, long workspace, long batch, long pinned) {
 
   /** Of a model of {@code layers} layers. */
-  public static StepMemory of(LayerMemory layer, Activations activations, int layers) {
+  public static StepMemory of(LayerMemory layer, KeptActivations activations, int layers) {
     boolean onHost = activations.inputs() == Inputs.ON_HOST;
     int recomputed = Math.min(layers, activations.recomputedLayers());
     int keeping = layers - recomputed;
@@ -77,7 +76,7 @@ public record StepMemory(
 
   /** How many of {@code inputs} inputs lie on the device at once. */
   private static int onDevice(int inputs, boolean onHost) {
-    return onHost ? Math.min(inputs, HostCheckpoints.COPIES) : inputs;
+    return onHost ? Math.min(inputs, HostInputs.COPIES) : inputs;
   }
 
   /** Of all kinds. */

@@ -1,7 +1,8 @@
-package dev.anneal.training.model;
+package dev.anneal.training.model.activations;
 
-import dev.anneal.training.model.Llama.Activations;
-import dev.anneal.training.model.Llama.Activations.Inputs;
+import dev.anneal.training.model.LayerException;
+import dev.anneal.training.model.LayerStack;
+import dev.anneal.training.model.activations.KeptActivations.Inputs;
 import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.weights.FrozenLayers;
@@ -14,31 +15,31 @@ import org.bytedeco.pytorch.Tensor;
  * What stays of the forward of a micro-batch until its backward: of the first layers their inputs,
  * of the others all that their backward reads.
  */
-final class ForwardMemory implements AutoCloseable {
+public final class KeptForward implements AutoCloseable {
   private final LayerStack.Pass pass;
   private final int layers;
   private final int recomputed;
-  private final Checkpoints checkpoints;
+  private final KeptInputs inputs;
   private final Deque<LayerStack.Tape> tapes = new ArrayDeque<>();
 
   /**
    * @param layers of the model
    */
-  ForwardMemory(LayerStack.Pass pass, Activations activations, int layers, Device device) {
+  public KeptForward(LayerStack.Pass pass, KeptActivations activations, int layers, Device device) {
     this.pass = pass;
     this.layers = layers;
     this.recomputed = Math.min(layers, activations.recomputedLayers());
-    this.checkpoints =
+    this.inputs =
         activations.inputs() == Inputs.ON_HOST
-            ? new HostCheckpoints(device, recomputed)
-            : new Checkpoints.Resident(recomputed);
+            ? new HostInputs(device, recomputed)
+            : new KeptInputs.OnDevice(recomputed);
   }
 
   /** A layer's output; layers come in ascending order. */
-  Tensor forward(int layer, Tensor input) {
+  public Tensor forward(int layer, Tensor input) {
     if (layer < recomputed) {
       Tensor output = forward(pass, layer, layers, input);
-      checkpoints.save(layer, input);
+      inputs.save(layer, input);
       return output;
     }
     tapes.push(naming(layer, "forward", () -> pass.record(layer, above(layer, layers), input)));
@@ -46,7 +47,7 @@ final class ForwardMemory implements AutoCloseable {
   }
 
   /** The gradient of a layer's input; layers go in descending order. */
-  Tensor backward(int layer, Tensor dOutput) {
+  public Tensor backward(int layer, Tensor dOutput) {
     if (layer < recomputed) {
       return recomputedBackward(layer, dOutput);
     }
@@ -57,7 +58,7 @@ final class ForwardMemory implements AutoCloseable {
 
   private Tensor recomputedBackward(int layer, Tensor dOutput) {
     try (TensorScope scope = new TensorScope()) {
-      Tensor input = checkpoints.load(layer);
+      Tensor input = inputs.load(layer);
       try (LayerStack.Tape tape =
           naming(layer, "recomputed forward", () -> pass.recompute(layer, below(layer), input))) {
         return scope.keep(naming(layer, "backward", () -> tape.backward(below(layer), dOutput)));
@@ -66,7 +67,7 @@ final class ForwardMemory implements AutoCloseable {
   }
 
   /** A layer's output, of which nothing is kept. */
-  static Tensor forward(LayerStack.Forward pass, int layer, int layers, Tensor input) {
+  public static Tensor forward(LayerStack.Forward pass, int layer, int layers, Tensor input) {
     return naming(layer, "forward", () -> pass.forward(layer, above(layer, layers), input));
   }
 
@@ -93,6 +94,6 @@ final class ForwardMemory implements AutoCloseable {
   @Override
   public void close() {
     tapes.forEach(LayerStack.Tape::close);
-    checkpoints.close();
+    inputs.close();
   }
 }

@@ -1,10 +1,10 @@
-package dev.anneal.training.model;
+package dev.anneal.training.model.activations;
 
 import dev.anneal.training.tensor.TensorScope;
 import org.bytedeco.pytorch.Tensor;
 
 /** The inputs of the layers between a micro-batch's forward and its backward. */
-interface Checkpoints extends AutoCloseable {
+interface KeptInputs extends AutoCloseable {
   /** Takes the input of {@code layer}; layers come in ascending order. */
   void save(int layer, Tensor x);
 
@@ -15,10 +15,10 @@ interface Checkpoints extends AutoCloseable {
   void close();
 
   /** Where they were computed. */
-  final class Resident implements Checkpoints {
+  final class OnDevice implements KeptInputs {
     private final Tensor[] inputs;
 
-    Resident(int layers) {
+    OnDevice(int layers) {
       inputs = new Tensor[layers];
     }
 

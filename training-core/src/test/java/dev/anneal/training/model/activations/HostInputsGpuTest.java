@@ -1,4 +1,4 @@
-package dev.anneal.training.model;
+package dev.anneal.training.model.activations;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -19,7 +19,7 @@ import org.junit.jupiter.api.extension.ExtendWith;
 /** Micro-batches one after the other, with the GPU far behind the host. */
 @Tag("gpu")
 @ExtendWith(InTensorScope.class)
-class HostCheckpointsGpuTest {
+class HostInputsGpuTest {
   private static final Device GPU = Device.gpu(0);
   private static final int LAYERS = 16;
 
@@ -53,7 +53,7 @@ class HostCheckpointsGpuTest {
 
   /** Inputs come back as they left. */
   private static void microBatch(int value, Tensor busy, List<Tensor> back) {
-    try (HostCheckpoints checkpoints = new HostCheckpoints(GPU, LAYERS)) {
+    try (HostInputs checkpoints = new HostInputs(GPU, LAYERS)) {
       for (int layer = 0; layer < LAYERS; layer++) {
         try (TensorScope scope = new TensorScope()) {
           Tensor x = Tensors.zeros(GPU, ScalarType.Float, NUMEL);

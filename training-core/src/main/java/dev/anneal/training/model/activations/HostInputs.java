@@ -1,4 +1,4 @@
-package dev.anneal.training.model;
+package dev.anneal.training.model.activations;
 
 import dev.anneal.training.cuda.CudaEvent;
 import dev.anneal.training.cuda.CudaStream;
@@ -11,10 +11,10 @@ import java.util.List;
 import org.bytedeco.pytorch.Tensor;
 
 /**
- * Checkpoints in pinned host memory. Copies run beside the computation on a stream of their own:
- * out while the following layers go forward, back in while the layer above goes backward.
+ * Inputs of layers in pinned host memory. Copies run beside the computation on a stream of their
+ * own: out while the following layers go forward, back in while the layer above goes backward.
  */
-final class HostCheckpoints implements Checkpoints {
+final class HostInputs implements KeptInputs {
   /** Layers whose copies may be under way at once; the device holds as many inputs. */
   static final int COPIES = 2;
 
@@ -25,7 +25,7 @@ final class HostCheckpoints implements Checkpoints {
   private final Tensor[] onHost;
   private final List<CudaEvent> copied = new ArrayList<>();
 
-  HostCheckpoints(Device device, int layers) {
+  HostInputs(Device device, int layers) {
     this.device = device;
     stream = CudaStream.of(device);
     written = new CudaEvent(device);

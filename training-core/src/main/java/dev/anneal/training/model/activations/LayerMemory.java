@@ -1,4 +1,4 @@
-package dev.anneal.training.model;
+package dev.anneal.training.model.activations;
 
 /**
  * What the pieces of a micro-batch's forward and backward take of the device, in bytes. All layers

@@ -1,9 +1,10 @@
-package dev.anneal.training.model;
+package dev.anneal.training.model.activations;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.anneal.training.lora.LoraLayout;
-import dev.anneal.training.model.Llama.Activations;
+import dev.anneal.training.model.AutogradMemory;
+import dev.anneal.training.model.BatchShape;
 import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.tensor.DType;
 import org.junit.jupiter.api.Test;
@@ -29,7 +30,7 @@ class StepMemoryTest {
       long embedding, long head, String moment, long inputs, long kept, long workspace) {
     LayerMemory layer =
         new LayerMemory(BATCH, INPUT, KEPT, FORWARD, FORWARD, BACKWARD, embedding, head, false);
-    assertThat(StepMemory.of(layer, Activations.CHECKPOINT.first(2), 4))
+    assertThat(StepMemory.of(layer, KeptActivations.INPUTS.first(2), 4))
         .isEqualTo(new StepMemory(moment, inputs, kept, workspace, BATCH, 0));
   }
 
