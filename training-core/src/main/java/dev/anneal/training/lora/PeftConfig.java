@@ -61,16 +61,7 @@ public record PeftConfig(LoraSpec lora, String baseModel) {
     return parse(JsonObject.read(folder, FILE));
   }
 
-  /**
-   * Parses the text of an {@code adapter_config.json}; {@code where} is what messages call it.
-   *
-   * @throws InvalidModelException if it is not of an adapter that Anneal computes
-   */
-  public static PeftConfig parse(String json, String where) {
-    return parse(JsonObject.parse(json, where));
-  }
-
-  private static PeftConfig parse(JsonObject json) {
+  static PeftConfig parse(JsonObject json) {
     checkSupported(json);
     int r = json.intNumber("r");
     if (r <= 0) {
@@ -102,7 +93,8 @@ public record PeftConfig(LoraSpec lora, String baseModel) {
       if (!json.isUnset(key)) {
         throw json.refuse(
             key,
-            "is set, but Anneal trains plain LoRA: merge the adapter into its model with PEFT and start from that.");
+            "is set, but Anneal trains plain LoRA: merge the adapter into its model with PEFT and"
+                + " start from that.");
       }
     }
     String init = "init_lora_weights";

@@ -4,7 +4,6 @@ import dev.anneal.training.collective.Collectives;
 import dev.anneal.training.collective.PeerWaits;
 import dev.anneal.training.cuda.CudaEvent;
 import dev.anneal.training.cuda.CudaStream;
-import dev.anneal.training.peer.CudaPeerDriver.Within;
 import dev.anneal.training.peer.SharedPage.Word;
 import dev.anneal.training.tensor.Device;
 import java.nio.file.Path;
@@ -75,15 +74,10 @@ public final class PeerMemory implements AutoCloseable {
    * what they hold is there for all when it returns.
    *
    * @param device this rank's, the current one of the calling thread
+   * @param driver the way to the device
    * @param tensors contiguous; as many on every rank, which stay until {@link #close}
    * @throws NoPeerAccessException on all ranks alike, if any of them cannot read another's
    */
-  public static PeerMemory share(Collectives ranks, Device device, List<Tensor> tensors)
-      throws NoPeerAccessException {
-    return share(ranks, device, new CudaPeerDriver(device, Within.PROCESS), tensors);
-  }
-
-  /** The same by another way to the device. */
   public static PeerMemory share(
       Collectives ranks, Device device, PeerDriver driver, List<Tensor> tensors)
       throws NoPeerAccessException {

@@ -47,10 +47,6 @@ public final class Tensors {
     return torch.zeros(shape, device.options(type));
   }
 
-  public static Tensor ones(ScalarType type, long... shape) {
-    return ones(Device.CPU, type, shape);
-  }
-
   public static Tensor ones(Device device, ScalarType type, long... shape) {
     return torch.ones(shape, device.options(type));
   }

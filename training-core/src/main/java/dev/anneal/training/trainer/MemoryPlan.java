@@ -47,11 +47,6 @@ public record MemoryPlan(Rank rank, BatchShape batch, Machine machine, RowStatis
     }
   }
 
-  /** Where a sequence is a row. */
-  public MemoryPlan(Rank rank, BatchShape batch, Machine machine) {
-    this(rank, batch, machine, RowStatistics.unpacked());
-  }
-
   /** What a rank holds. */
   public MemoryTable table() {
     long most = rows.mostRows(batch.rows(), batch.length());

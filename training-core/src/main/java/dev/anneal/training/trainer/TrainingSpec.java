@@ -42,13 +42,7 @@ public record TrainingSpec(
    * @param offloadRatio share of every frozen layer that waits in pinned host memory, 0 to 1
    */
   public record Weights(DType dtype, FrozenLayers.Shard shard, double offloadRatio)
-      implements Serializable {
-
-    /** All of them on every rank's device. */
-    public static Weights whole(DType dtype) {
-      return new Weights(dtype, FrozenLayers.Shard.NONE, 0);
-    }
-  }
+      implements Serializable {}
 
   /**
    * How a layer is computed.

@@ -92,7 +92,7 @@ class LateExchangeGpuTest {
     try (BusyGpu busy = new BusyGpu(GPU);
         Parameters parameters =
             new Parameters(buckets("a", "b"), DType.BF16, GPU, new LatePeer(busy), gathered)) {
-      parameters.assign("b", Tensors.ones(ScalarType.Float, 4096));
+      parameters.assign("b", Tensors.ones(Device.CPU, ScalarType.Float, 4096));
       torch_cuda.device_synchronize();
       parameters.publish();
       Tensor sum = asked.values.apply(parameters).clone().sum();
@@ -112,7 +112,7 @@ class LateExchangeGpuTest {
             new Parameters(
                 buckets("a", "b", "c"), DType.BF16, GPU, new PromptPeer(), Gathered.BY_BUCKET)) {
       for (int i = 1; i <= 3; i++) {
-        Tensor ones = Tensors.ones(ScalarType.Float, 4096);
+        Tensor ones = Tensors.ones(Device.CPU, ScalarType.Float, 4096);
         parameters.assign("abc".substring(i - 1, i), ones.mul(Tensors.scalar(i)));
       }
       parameters.publish();

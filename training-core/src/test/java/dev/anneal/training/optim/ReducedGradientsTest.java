@@ -169,7 +169,8 @@ class ReducedGradientsTest {
           assertThatThrownBy(() -> add(parameters, "d", 1))
               .isInstanceOf(IllegalStateException.class)
               .hasMessage(
-                  "bucket 3 is written before buckets [0, 2] are summed over the ranks: reduce one of them first");
+                  "bucket 3 is written before buckets [0, 2] are summed over the ranks: reduce one"
+                      + " of them first");
           assertThatThrownBy(parameters::awaitReductions)
               .isInstanceOf(IllegalStateException.class)
               .hasMessage("the gradient of bucket 0 was not summed over the ranks");
@@ -241,7 +242,7 @@ class ReducedGradientsTest {
   }
 
   private static void add(Parameters parameters, String name, double value) {
-    Tensor ones = Tensors.ones(ScalarType.Float, parameters.shape(name));
+    Tensor ones = Tensors.ones(Device.CPU, ScalarType.Float, parameters.shape(name));
     parameters.accumulate(name, ones.mul(Tensors.scalar(value)));
   }
 

@@ -55,7 +55,8 @@ class PeerMemoryGpuTest {
           Tensor mine = Tensors.ones(device, ScalarType.Float, 4);
           NoPeerAccessException refusal =
               catchThrowableOfType(
-                  NoPeerAccessException.class, () -> PeerMemory.share(rank, device, List.of(mine)));
+                  NoPeerAccessException.class,
+                  () -> PeerMemory.share(rank, device, driver(device), List.of(mine)));
           assertThat(refusal).hasMessage("ranks 0 and 1 share a device");
           return null;
         });
@@ -66,7 +67,7 @@ class PeerMemoryGpuTest {
     onTwo(
         (shard, device) -> {
           Tensor mine = Tensors.ones(device, ScalarType.Float, 1000).mul(of(shard.rank() + 1));
-          try (PeerMemory memory = PeerMemory.share(shard, device, List.of(mine));
+          try (PeerMemory memory = PeerMemory.share(shard, device, driver(device), List.of(mine));
               CudaStream stream = CudaStream.of(device)) {
             Tensor whole = Tensors.zeros(device, ScalarType.Float, 2000);
             CudaEvent zeroed = new CudaEvent(device);
@@ -89,7 +90,7 @@ class PeerMemoryGpuTest {
           Tensor mine = Tensors.zeros(device, ScalarType.Float, 1 << 20);
           Tensor source = Tensors.ones(device, ScalarType.Float, 1 << 20);
           Tensor found = Tensors.zeros(device, ScalarType.Float, 1 << 20);
-          try (PeerMemory memory = PeerMemory.share(shard, device, List.of(mine));
+          try (PeerMemory memory = PeerMemory.share(shard, device, driver(device), List.of(mine));
               CudaStream stream = CudaStream.of(device)) {
             CopyStream copies = memory.on(stream);
             int peer = 1 - shard.rank();
@@ -125,7 +126,7 @@ class PeerMemoryGpuTest {
         (shard, device) -> {
           Tensor mine = Tensors.ones(device, ScalarType.Byte, BYTES);
           Tensor found = Tensors.zeros(device, ScalarType.Byte, BYTES);
-          try (PeerMemory memory = PeerMemory.share(shard, device, List.of(mine));
+          try (PeerMemory memory = PeerMemory.share(shard, device, driver(device), List.of(mine));
               CudaStream stream = CudaStream.of(device)) {
             CopyStream copies = memory.on(stream);
             for (int from : new int[] {1 - shard.rank(), shard.rank()}) {
@@ -184,5 +185,9 @@ class PeerMemoryGpuTest {
       rank.run(shard, device);
       return null;
     }
+  }
+
+  private static PeerDriver driver(Device device) {
+    return new CudaPeerDriver(device, CudaPeerDriver.Within.PROCESS);
   }
 }

@@ -123,7 +123,7 @@ class Fp8ConvergenceTest {
     return new TrainingSpec(
         mode,
         lora,
-        TrainingSpec.Weights.whole(stored),
+        Recipe.whole(stored),
         new TrainingSpec.Compute(DType.BF16, matmul, KeptActivations.ALL),
         new TrainingSpec.Batches(8, 1, STEPS, true),
         new TrainingSpec.Updates(

@@ -8,6 +8,7 @@ import dev.anneal.training.collective.SingleRank;
 import dev.anneal.training.io.CheckpointIndex;
 import dev.anneal.training.io.LocalModelFolder;
 import dev.anneal.training.tensor.DType;
+import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.tensor.Tensors;
 import dev.anneal.training.weights.reader.CheckpointWeights;
@@ -109,7 +110,7 @@ class FullTuningReferenceTest {
 
   /** {@code cos(i)} of every index. */
   private static Tensor cosines(Tensor values) {
-    Tensor ones = Tensors.ones(ScalarType.Double, values.numel());
+    Tensor ones = Tensors.ones(Device.CPU, ScalarType.Double, values.numel());
     return torch.sub(ones.cumsum(0), new Scalar(1.0)).cos();
   }
 }

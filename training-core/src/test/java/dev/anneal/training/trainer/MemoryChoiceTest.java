@@ -73,6 +73,6 @@ class MemoryChoiceTest {
   private static MemoryPlan plan(String shape, int gpus, int rows, Machine machine) {
     MemoryTable.Rank rank =
         SpeedEstimateTest.rank(shape, DType.FP8, KeptActivations.INPUTS, gpus, gpus > 1, 0);
-    return new MemoryPlan(rank, new BatchShape(rows, 1024), machine);
+    return new MemoryPlan(rank, new BatchShape(rows, 1024), machine, RowStatistics.unpacked());
   }
 }

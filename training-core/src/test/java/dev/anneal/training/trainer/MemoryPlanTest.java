@@ -97,11 +97,20 @@ class MemoryPlanTest {
     Machine machine = new Machine(141 * GB, 80 * GB, 1);
     MemoryPlan plan = plan("llama3.1-70b", DType.FP8, KeptActivations.INPUTS_ON_HOST, 64, machine);
     MemoryPlan moved =
-        new MemoryPlan(plan.rank().withOffloadRatio(0.9), plan.batch(), plan.machine());
+        new MemoryPlan(
+            plan.rank().withOffloadRatio(0.9),
+            plan.batch(),
+            plan.machine(),
+            RowStatistics.unpacked());
     // 0.9 of 68 GB and 80 inputs of 64 x 1,024 x 8,192 x 2 = 1 GiB do not go together
     assertThat(moved.fits()).isFalse();
     assertThat(moved.remedy()).isPresent();
-    MemoryPlan none = new MemoryPlan(moved.rank(), moved.batch(), new Machine(10 * GB, 20 * GB, 1));
+    MemoryPlan none =
+        new MemoryPlan(
+            moved.rank(),
+            moved.batch(),
+            new Machine(10 * GB, 20 * GB, 1),
+            RowStatistics.unpacked());
     assertThat(none.remedy()).isEmpty();
   }
 
@@ -110,11 +119,16 @@ class MemoryPlanTest {
   }
 
   private static boolean fits(MemoryPlan plan, BatchShape batch) {
-    return new MemoryPlan(plan.rank(), batch, plan.machine()).fits();
+    return new MemoryPlan(plan.rank(), batch, plan.machine(), RowStatistics.unpacked()).fits();
   }
 
   private static boolean fits(MemoryPlan plan, double ratio) {
-    return new MemoryPlan(plan.rank().withOffloadRatio(ratio), plan.batch(), plan.machine()).fits();
+    return new MemoryPlan(
+            plan.rank().withOffloadRatio(ratio),
+            plan.batch(),
+            plan.machine(),
+            RowStatistics.unpacked())
+        .fits();
   }
 
   private static MemoryPlan plan(
@@ -132,6 +146,6 @@ class MemoryPlanTest {
             TrainingSpec.Evaluation.atBothEnds(0));
     LlamaConfig config = LlamaConfig.named(shape);
     MemoryTable.Rank rank = new MemoryTable.Rank(config, spec, 1, 1, false);
-    return new MemoryPlan(rank, new BatchShape(rows, 1024), machine);
+    return new MemoryPlan(rank, new BatchShape(rows, 1024), machine, RowStatistics.unpacked());
   }
 }

@@ -44,7 +44,7 @@ class OutOfMemoryTest {
         new TrainingSpec(
             TrainingSpec.Mode.LORA,
             LORA,
-            TrainingSpec.Weights.whole(stored),
+            Recipe.whole(stored),
             new TrainingSpec.Compute(DType.BF16, Matmul.COMPUTE, activations),
             start.batches(),
             start.updates(),

@@ -11,6 +11,7 @@ import dev.anneal.training.trainer.TrainingSpec.Compute;
 import dev.anneal.training.trainer.TrainingSpec.Evaluation;
 import dev.anneal.training.trainer.TrainingSpec.Updates;
 import dev.anneal.training.trainer.TrainingSpec.Weights;
+import dev.anneal.training.weights.FrozenLayers;
 import dev.anneal.training.weights.FrozenLayers.Shard;
 
 /** A training recipe to vary. */
@@ -45,7 +46,7 @@ final class Recipe {
         new TrainingSpec(
             TrainingSpec.Mode.FULL,
             null,
-            Weights.whole(DType.FP32),
+            whole(DType.FP32),
             new Compute(DType.FP32, Matmul.COMPUTE, KeptActivations.INPUTS),
             new Batches(2, 1, totalSteps, true),
             new Updates(
@@ -55,6 +56,11 @@ final class Recipe {
                 TrainingSpec.OnNan.STOP),
             3,
             Evaluation.atBothEnds(0)));
+  }
+
+  /** All frozen weights on every rank's device. */
+  static Weights whole(DType dtype) {
+    return new Weights(dtype, FrozenLayers.Shard.NONE, 0);
   }
 
   Recipe lora(LoraSpec lora) {

@@ -67,7 +67,7 @@ record ReferenceRun(Path folder, JsonNode reference) {
     return new TrainingSpec(
         isFull() ? TrainingSpec.Mode.FULL : TrainingSpec.Mode.LORA,
         isFull() ? null : lora(),
-        TrainingSpec.Weights.whole(DType.FP32),
+        Recipe.whole(DType.FP32),
         new TrainingSpec.Compute(DType.FP32, Matmul.COMPUTE, KeptActivations.INPUTS),
         new TrainingSpec.Batches(
             recipe.get("micro_batch").asInt(),
