@@ -1,11 +1,7 @@
 package dev.anneal.spark.job;
 
-import dev.anneal.data.RowSamples;
 import dev.anneal.data.error.InvalidDataException;
-import dev.anneal.data.error.LateRefusalException;
 import dev.anneal.data.manifest.DatasetManifest;
-import dev.anneal.data.prep.Preparation;
-import dev.anneal.data.token.ChatTokenizer;
 import dev.anneal.spark.BadRequestException;
 import dev.anneal.spark.JobFailedException;
 import dev.anneal.spark.Redaction;
@@ -24,10 +20,8 @@ import dev.anneal.spark.output.RunRecord;
 import dev.anneal.spark.output.SamplesFile;
 import dev.anneal.spark.output.Summary;
 import dev.anneal.spark.preflight.DatasetCheck;
-import dev.anneal.spark.preflight.EvalSource;
 import dev.anneal.spark.preflight.Plan;
 import dev.anneal.spark.preflight.Preflight;
-import dev.anneal.spark.preflight.ResumeState;
 import dev.anneal.spark.progress.BackgroundWriter;
 import dev.anneal.spark.progress.ProgressDisplay;
 import dev.anneal.spark.report.LiveReport;
@@ -72,7 +66,8 @@ public final class Run {
   private final PrintWriter out;
   private final ProgressDisplay display;
   private final Instant start = Instant.now();
-  private final LiveSamples samples = new LiveSamples(this::tokenizer);
+  private final DataStage data;
+  private final LiveSamples samples;
   private volatile DatasetManifest dataset;
   private volatile TrainingStage training;
   private volatile Tracking tracking;
@@ -105,6 +100,8 @@ public final class Run {
         Redaction.of(session.conf(), session.hadoop())
             .and(Webhooks.secrets(request.config().webhooks()));
     this.display = new ProgressDisplay(out, request.medium(), System::nanoTime, redaction::mask);
+    this.data = new DataStage(request, plan, display, redaction::mask);
+    this.samples = new LiveSamples(data::tokenizer);
     this.farewell = new Farewell(redaction::mask, this::tellWebhooks, this::tellTrackers);
   }
 
@@ -287,68 +284,57 @@ public final class Run {
     if (request.command().prepares() && plan.earlier().isEmpty()) {
       record.phase("preparing data");
     }
-    PreparedData data = data(spark);
-    dataset = data.train();
-    record.dataset(data);
-    Summary summary = new Summary(out, plan.config(), plan.folder(), plan.adapters());
-    if (data.eval() != null) {
-      display.line("To evaluate on: " + Summary.dataset(data.eval()));
-      data.eval().notes().forEach(display::line);
+    PreparedData prepared = data.prepared(spark);
+    dataset = prepared.train();
+    record.dataset(prepared);
+    Summary summary = new Summary(out, plan.config(), plan.folder(), plan.model().adapters());
+    if (prepared.eval() != null) {
+      display.line("To evaluate on: " + Summary.dataset(prepared.eval()));
+      prepared.eval().notes().forEach(display::line);
     }
     if (!request.command().trains()) {
-      summary.prepared(dataset, samples());
+      summary.prepared(dataset, data.shownRows());
       return new Result(dataset, List.of());
     }
     display.line(Summary.dataset(dataset));
     dataset.notes().forEach(display::line);
     // a request is refused before it costs anything; what is found out now is a failure
     try {
-      DatasetCheck.check(plan.config(), plan.vocabSize(), data);
+      DatasetCheck.check(plan.config(), plan.model().vocabSize(), prepared);
     } catch (BadRequestException e) {
       throw new JobFailedException(e.getMessage(), e);
     }
     try {
-      return trained(spark, record, data, summary);
+      return trained(spark, record, prepared, summary);
     } catch (InvalidDataException | InvalidModelException e) {
       throw new JobFailedException(e.getMessage(), e);
     }
   }
 
-  private Result trained(SparkSession spark, RunRecord record, PreparedData data, Summary summary)
+  private Result trained(
+      SparkSession spark, RunRecord record, PreparedData prepared, Summary summary)
       throws IOException {
-    Outcome outcome = train(spark, record, data);
-    if (plan.config().training().mode() == TrainingSpec.Mode.FULL && plan.tokenizer() != null) {
-      TokenizerCopy.copy(plan.tokenizer(), plan.config().data().rows().template(), plan.folder());
+    Outcome outcome = train(spark, record, prepared);
+    if (plan.config().training().mode() == TrainingSpec.Mode.FULL
+        && plan.model().tokenizer() != null) {
+      TokenizerCopy.copy(
+          plan.model().tokenizer(), plan.config().data().rows().template(), plan.folder());
     }
     List<Answer> answers = samples.tell(outcome, record);
     if (outcome.end().isPresent()) {
       SamplesFile.write(plan.folder(), answers);
     }
     summary.trained(outcome, answers, Duration.between(start, Instant.now()));
-    return new Result(data.train(), answers);
+    return new Result(prepared.train(), answers);
   }
 
-  private PreparedData data(SparkSession spark) {
-    Optional<PreparedData> earlier = plan.earlier().map(ResumeState::data);
-    if (earlier.isPresent()) {
-      display.line("Going on with the data set that is there ...");
-      return earlier.get();
-    }
-    if (!request.command().prepares()) {
-      return PreparedData.read(plan.config(), plan.folder());
-    }
-    DatasetManifest train = prepare(spark, plan.prep());
-    return new PreparedData(
-        train,
-        plan.evalPrep() == null ? null : EvalSource.named(() -> prepare(spark, plan.evalPrep())));
-  }
-
-  private Outcome train(SparkSession spark, RunRecord record, PreparedData data)
+  private Outcome train(SparkSession spark, RunRecord record, PreparedData prepared)
       throws IOException {
-    record.model(plan.model());
-    long steps = Batches.steps(plan.config(), data.train().train().sequences());
-    record.training(steps, plan.adapters());
-    SortedMap<String, String> identity = RunIdentity.of(plan.config(), plan.model(), data);
+    record.model(plan.model().fingerprint());
+    long steps = Batches.steps(plan.config(), prepared.train().train().sequences());
+    record.training(steps, plan.model().adapters());
+    SortedMap<String, String> identity =
+        RunIdentity.of(plan.config(), plan.model().fingerprint(), prepared);
     JobDescriptions.checkpoints(spark.sparkContext());
     List<StoredCheckpoint> found =
         plan.earlier()
@@ -363,9 +349,9 @@ public final class Run {
         new TrackedRun(
             request,
             plan.folder(),
-            plan.model(),
+            plan.model().fingerprint(),
             steps,
-            data,
+            prepared,
             spark.version(),
             spark.sparkContext().applicationId(),
             redaction::mask);
@@ -438,39 +424,6 @@ public final class Run {
     public void closeSession() {
       session.close();
     }
-  }
-
-  private DatasetManifest prepare(SparkSession spark, Preparation prep) {
-    String source = RunFolder.display(prep.spec().rows().source());
-    display.line("Preparing " + source + " ...");
-    JobDescriptions.preparation(spark.sparkContext(), redaction.mask(source));
-    try {
-      return prep.run(spark);
-    } catch (LateRefusalException e) {
-      throw new JobFailedException(e.getMessage(), e);
-    } catch (InvalidDataException e) {
-      throw e;
-    } catch (Exception e) {
-      // Spark's are checked exceptions that no signature tells of
-      throw new JobFailedException(
-          "Preparing the data failed: " + RootCause.sentence(spark.sparkContext(), e), e);
-    }
-  }
-
-  /** Prepared rows to look at; none where rows came tokenized without a tokenizer. */
-  private List<String> samples() {
-    if (request.shownRows() == 0 || plan.tokenizer() == null) {
-      return List.of();
-    }
-    String dataset = plan.folder().child(RunFolder.DATASET);
-    return RowSamples.marked(
-        dataset, request.shownRows(), plan.prep().tokenizer(), plan.folder().storage());
-  }
-
-  private ChatTokenizer tokenizer() {
-    return plan.tokenizer() == null
-        ? null
-        : ChatTokenizer.load(plan.tokenizer(), plan.folder().storage());
   }
 
   /** Removes what an earlier run has left there; the preflight found nothing else in its place. */

@@ -5,6 +5,7 @@ import dev.anneal.data.prep.LongRows;
 import dev.anneal.data.prep.PrepSpec;
 import dev.anneal.spark.config.AnnealConfig;
 import dev.anneal.spark.config.AnnealConfig.Precision;
+import dev.anneal.spark.config.DataConfig;
 import dev.anneal.spark.storage.RunFolder;
 import dev.anneal.training.generate.GenerationSpec;
 import dev.anneal.training.kernel.Matmul;
@@ -53,12 +54,12 @@ public final class Specs {
    * held out from the others.
    */
   public static PrepSpec evalPrep(AnnealConfig config, String tokenizer, int vocabSize) {
-    AnnealConfig.EvalRows given = config.data().evalRows();
+    DataConfig.EvalRows given = config.data().evalRows();
     if (!given.areGiven()) {
       return null;
     }
-    AnnealConfig.Rows rows = config.data().rows();
-    AnnealConfig.Sequences sequences = config.data().sequences();
+    DataConfig.Rows rows = config.data().rows();
+    DataConfig.Sequences sequences = config.data().sequences();
     return new PrepSpec(
         new PrepSpec.Rows(
             given.evalSource(),
@@ -77,7 +78,7 @@ public final class Specs {
         RunFolder.EVAL_DATASET);
   }
 
-  private static PrepSpec.Rows rows(AnnealConfig.Rows rows) {
+  private static PrepSpec.Rows rows(DataConfig.Rows rows) {
     return new PrepSpec.Rows(
         rows.source(),
         RowFormat.of(rows.format()),
@@ -88,7 +89,7 @@ public final class Specs {
         rows.maxBadRows());
   }
 
-  private static PrepSpec.Sequences sequences(AnnealConfig.Sequences sequences) {
+  private static PrepSpec.Sequences sequences(DataConfig.Sequences sequences) {
     return new PrepSpec.Sequences(
         sequences.maxLength(),
         longRows(sequences),
@@ -97,7 +98,7 @@ public final class Specs {
         sequences.trainOnPrompt());
   }
 
-  private static LongRows longRows(AnnealConfig.Sequences sequences) {
+  private static LongRows longRows(DataConfig.Sequences sequences) {
     if (sequences.splitLong()) {
       return LongRows.SPLIT;
     }

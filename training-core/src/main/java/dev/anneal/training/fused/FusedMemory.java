@@ -10,7 +10,7 @@ import dev.anneal.training.lora.LoraLayout;
 import dev.anneal.training.model.BatchShape;
 import dev.anneal.training.model.LinearModule;
 import dev.anneal.training.model.ModuleGroup;
-import dev.anneal.training.model.activations.LayerMemory;
+import dev.anneal.training.model.activations.StepMemory;
 import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.MemoryTrace;
@@ -61,7 +61,7 @@ public record FusedMemory(
   }
 
   /** What a micro-batch takes. */
-  public LayerMemory of(BatchShape batch) {
+  public StepMemory.Pieces of(BatchShape batch) {
     long t = batch.tokens();
     MemoryTrace toMlp = new MemoryTrace();
     forwardToMlp(toMlp, t);
@@ -75,16 +75,11 @@ public record FusedMemory(
     MemoryTrace backward = new MemoryTrace();
     mlpBackward(backward, t);
     attentionBackward(backward, batch);
-    return new LayerMemory(
-        batchBytes(batch),
-        t * config.hiddenSize() * real(),
-        keptBytes(t),
-        forward.most(),
-        toMlp.most(),
-        backward.most(),
-        gathered + t * config.hiddenSize() * real(),
-        head(batch).most(),
-        false);
+    long input = t * config.hiddenSize() * real();
+    StepMemory.Layer layer =
+        new StepMemory.Layer(
+            input, keptBytes(t), forward.most(), toMlp.most(), backward.most(), false);
+    return new StepMemory.Pieces(batchBytes(batch), layer, gathered + input, head(batch).most());
   }
 
   /** As {@link Saved} lists it. */

@@ -7,7 +7,6 @@ import dev.anneal.training.model.AutogradMemory;
 import dev.anneal.training.model.BatchShape;
 import dev.anneal.training.model.FullModel;
 import dev.anneal.training.model.activations.KeptActivations;
-import dev.anneal.training.model.activations.LayerMemory;
 import dev.anneal.training.model.activations.StepMemory;
 import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.optim.Parameters;
@@ -113,9 +112,9 @@ public record MemoryTable(List<Row> tensors, List<Row> assumed, String moment) {
         rank.trainsAll() ? null : LoraLayout.of(rank.spec().lora(), rank.config());
     Parameters.Holdings trained = trained(rank, adapters);
     List<Row> tensors = new ArrayList<>(lasting(rank, adapters, trained));
-    LayerMemory layer = layer(rank, adapters, batch);
+    StepMemory.Pieces pieces = pieces(rank, adapters, batch);
     StepMemory step =
-        StepMemory.of(layer, rank.spec().compute().activations(), rank.config().numHiddenLayers());
+        StepMemory.of(pieces, rank.spec().compute().activations(), rank.config().numHiddenLayers());
     tensors.addAll(activations(step));
     tensors.add(new Row(Part.WORK, "snapshot for checkpoints", 0, snapshot(rank, 0)));
     tensors.removeIf(row -> row.deviceBytes() == 0 && row.hostBytes() == 0);
@@ -139,7 +138,7 @@ public record MemoryTable(List<Row> tensors, List<Row> assumed, String moment) {
     LoraLayout adapters =
         rank.trainsAll() ? null : LoraLayout.of(rank.spec().lora(), rank.config());
     return StepMemory.of(
-        layer(rank, adapters, batch),
+        pieces(rank, adapters, batch),
         rank.spec().compute().activations(),
         rank.config().numHiddenLayers());
   }
@@ -257,7 +256,7 @@ public record MemoryTable(List<Row> tensors, List<Row> assumed, String moment) {
     return Collections.max(layers) * rank.compute().bytes();
   }
 
-  private static LayerMemory layer(Rank rank, LoraLayout adapters, BatchShape batch) {
+  private static StepMemory.Pieces pieces(Rank rank, LoraLayout adapters, BatchShape batch) {
     if (TrainingRun.isFused(rank.spec())) {
       return fused(rank, adapters).of(batch);
     }

@@ -124,7 +124,7 @@ final class LayerBuffers implements AutoCloseable {
   }
 
   private Target target(Tensor bytes, Part part, DType dtype, List<Tensor> hostPieces) {
-    Tensor whole = bytes.narrow(0, part.wholeOffset(), layout.ranks() * part.shardBytes());
+    Tensor whole = bytes.narrow(0, part.at().whole(), layout.ranks() * part.shardBytes());
     Tensor mine = whole.narrow(0, layout.rank() * part.shardBytes(), part.shardBytes());
     List<Tensor> host = new ArrayList<>();
     long at = part.deviceBytes();

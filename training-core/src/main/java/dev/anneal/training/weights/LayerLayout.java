@@ -20,16 +20,23 @@ record LayerLayout(List<Part> parts, int ranks, int rank) {
   private static final long ALIGNMENT = 256;
 
   /**
+   * Where a matrix begins, in bytes but for the scales.
+   *
+   * @param whole in the buffer of a whole layer
+   * @param device a rank's first rows, in its buffer on the device
+   * @param host its last rows, in its buffer on the host
+   * @param scale its scales, among those of a layer
+   */
+  record Offsets(long whole, long device, long host, long scale) {}
+
+  /**
    * One matrix.
    *
    * @param rows of the matrix
    * @param rowBytes bytes of a row
    * @param shardRows rows of each rank; those beyond {@code rows} are zero
    * @param hostRows how many of them, the last, wait in the host's memory
-   * @param wholeOffset where the matrix begins in the buffer of a whole layer
-   * @param deviceOffset where a rank's first rows begin in its buffer on the device
-   * @param hostOffset where its last rows begin in its buffer on the host
-   * @param scaleOffset where its scales begin among those of a layer
+   * @param at where it begins
    */
   record Part(
       ModuleGroup group,
@@ -38,14 +45,11 @@ record LayerLayout(List<Part> parts, int ranks, int rank) {
       long rowBytes,
       long shardRows,
       long hostRows,
-      long wholeOffset,
-      long deviceOffset,
-      long hostOffset,
-      long scaleOffset) {
+      Offsets at) {
 
     /** Where a rank's rows begin in the buffer of a whole layer. */
     long wholeOffset(int rank) {
-      return wholeOffset + rank * shardBytes();
+      return at.whole() + rank * shardBytes();
     }
 
     /** Bytes of a rank's rows. */
@@ -86,10 +90,7 @@ record LayerLayout(List<Part> parts, int ranks, int rank) {
               columns * dtype.bytes(),
               shardRows,
               hostRows,
-              whole,
-              device,
-              host,
-              scale);
+              new Offsets(whole, device, host, scale));
       parts.add(part);
       whole += aligned(ranks * part.shardBytes());
       device += aligned(part.deviceBytes());

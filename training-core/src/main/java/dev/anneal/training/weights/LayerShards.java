@@ -66,7 +66,7 @@ final class LayerShards implements AutoCloseable {
         long n = values.size(0);
         scales
             .select(0, layer)
-            .narrow(0, part.scaleOffset() + row, n)
+            .narrow(0, part.at().scale() + row, n)
             .copy_(quantized.scale().view(n));
       } else {
         stored = values.to(dtype.scalarType());
@@ -78,11 +78,11 @@ final class LayerShards implements AutoCloseable {
       if (first < border) {
         device
             .get(layer)
-            .narrow(0, part.deviceOffset() + first, border - first)
+            .narrow(0, part.at().device() + first, border - first)
             .copy_(bytes.narrow(0, 0, border - first));
       }
       long at = border - first;
-      long hostAt = part.hostOffset() + border - part.deviceBytes();
+      long hostAt = part.at().host() + border - part.deviceBytes();
       if (border < end) {
         host.block(layer)
             .narrow(0, hostAt, end - border)
@@ -98,14 +98,14 @@ final class LayerShards implements AutoCloseable {
 
   /** This rank's rows of a matrix that lie on the device, as {@code [n]} bytes. */
   Tensor onDevice(int layer, Part part) {
-    return device.get(layer).narrow(0, part.deviceOffset(), part.deviceBytes());
+    return device.get(layer).narrow(0, part.at().device(), part.deviceBytes());
   }
 
   /** Those on the host, in one piece if there are any. */
   List<Tensor> onHost(int layer, Part part) {
     return part.hostBytes() == 0
         ? List.of()
-        : List.of(host.block(layer).narrow(0, part.hostOffset(), part.hostBytes()));
+        : List.of(host.block(layer).narrow(0, part.at().host(), part.hostBytes()));
   }
 
   /**
@@ -136,7 +136,7 @@ final class LayerShards implements AutoCloseable {
     long ranks = layout.ranks();
     return all.view(ranks, device.size(), layout.shardRows())
         .select(1, layer)
-        .narrow(1, part.scaleOffset(), part.shardRows())
+        .narrow(1, part.at().scale(), part.shardRows())
         .reshape(ranks * part.shardRows())
         .narrow(0, 0, part.rows())
         .clone();

@@ -38,7 +38,7 @@ record PullPlan(List<Copy> device, List<Upload> uploads, List<List<Copy>> host) 
       Part part = layout.parts().get(p);
       for (int i = 0; i < ranks && part.deviceBytes() > 0; i++) {
         int rank = inRing(layout, i);
-        device.add(new Copy(rank, part.deviceOffset(), part.wholeOffset(rank), part.deviceBytes()));
+        device.add(new Copy(rank, part.at().device(), part.wholeOffset(rank), part.deviceBytes()));
       }
       if (part.hostBytes() > 0) {
         long to = part.wholeOffset(layout.rank()) + part.deviceBytes();

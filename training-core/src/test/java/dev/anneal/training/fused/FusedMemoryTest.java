@@ -15,7 +15,7 @@ import dev.anneal.training.lora.LoraSpec;
 import dev.anneal.training.model.BatchShape;
 import dev.anneal.training.model.Rope;
 import dev.anneal.training.model.TokenBatch;
-import dev.anneal.training.model.activations.LayerMemory;
+import dev.anneal.training.model.activations.StepMemory;
 import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
@@ -63,7 +63,8 @@ class FusedMemoryTest {
             .sum();
     // the plain attention has none
     long logsumexp = (long) TOKENS * CONFIG.numAttentionHeads() * Float.BYTES;
-    LayerMemory counted = memory(model.layout(), Matmul.COMPUTE).of(new BatchShape(1, TOKENS));
+    StepMemory.Layer counted =
+        memory(model.layout(), Matmul.COMPUTE).of(new BatchShape(1, TOKENS)).layer();
     assertThat(counted.kept()).isEqualTo(made + logsumexp);
     assertThat(counted.input()).isEqualTo(saved.x().nbytes());
     // act, lowDown and y come on top of what is kept, but for x and lowDown, which are in it
@@ -75,8 +76,8 @@ class FusedMemoryTest {
   @Test
   void tokensCountInProportion() {
     FusedMemory memory = memory(LoraLayout.none(CONFIG), Matmul.FP8);
-    LayerMemory one = memory.of(new BatchShape(1, 4096));
-    LayerMemory two = memory.of(new BatchShape(2, 4096));
+    StepMemory.Layer one = memory.of(new BatchShape(1, 4096)).layer();
+    StepMemory.Layer two = memory.of(new BatchShape(2, 4096)).layer();
     assertThat(two.kept()).isEqualTo(2 * one.kept());
     assertThat(two.forward()).isEqualTo(2 * one.forward());
     assertThat(memory.transposeBytes()).isEqualTo(24 * 80 + 40 * 4);
@@ -87,9 +88,9 @@ class FusedMemoryTest {
   @Test
   void aMatrixThatIsBroughtTogetherCountsAtTheEmbeddingAndAtTheHead() {
     BatchShape batch = new BatchShape(2, 512);
-    LayerMemory whole = memory(LoraLayout.none(CONFIG), Matmul.COMPUTE).of(batch);
+    StepMemory.Pieces whole = memory(LoraLayout.none(CONFIG), Matmul.COMPUTE).of(batch);
     long matrix = 1L << 20;
-    LayerMemory split =
+    StepMemory.Pieces split =
         new FusedMemory(
                 CONFIG, LoraLayout.none(CONFIG), DType.FP32, DType.FP32, Matmul.COMPUTE, matrix)
             .of(batch);
@@ -100,9 +101,7 @@ class FusedMemoryTest {
     // x and its norm, rstd; logits, and losses in fp32 and fp64
     assertThat(split.head())
         .isEqualTo(predicting * (2 * 24 * 4 + 4) + matrix + predicting * (37 * 4 + 4 + 8));
-    assertThat(split.kept()).isEqualTo(whole.kept());
-    assertThat(split.forward()).isEqualTo(whole.forward());
-    assertThat(split.backward()).isEqualTo(whole.backward());
+    assertThat(split.layer()).isEqualTo(whole.layer());
   }
 
   private static FusedMemory memory(LoraLayout adapters, Matmul matmul) {

@@ -24,7 +24,7 @@ class PullPlanTest {
       plan.uploads().forEach(upload -> count(times, upload.to(), upload.bytes()));
       plan.host().forEach(of -> of.forEach(copy -> count(times, copy.to(), copy.bytes())));
       for (Part part : layout.parts()) {
-        int first = Math.toIntExact(part.wholeOffset());
+        int first = Math.toIntExact(part.at().whole());
         int end = first + Math.toIntExact(ranks * part.shardBytes());
         assertThat(IntStream.range(first, end).filter(i -> times[i] != 1).count())
             .as("bytes of %s that come not once", part.group())

@@ -20,8 +20,33 @@ import java.util.stream.Stream;
 public record StepMemory(
     String moment, long inputs, long kept, long workspace, long batch, long pinned) {
 
+  /**
+   * What the pieces of a micro-batch's forward and backward take of the device, in bytes.
+   *
+   * @param batch the micro-batch itself and the angles of its positions, all the while
+   * @param layer all layers count alike, as the one with the most adapters
+   * @param embedding the most of the embedding of the micro-batch
+   * @param head the most of the head's loss and gradient beside the last layer's output
+   */
+  public record Pieces(long batch, Layer layer, long embedding, long head) {}
+
+  /**
+   * What one layer takes, in bytes.
+   *
+   * @param input its input, {@code [T, hidden_size]}
+   * @param kept what it keeps for its backward, its input among it
+   * @param forward the most of a forward beside the input, what it keeps among it
+   * @param recompute the same of a forward that is done again for its backward
+   * @param backward the most of a backward beside what is kept and the output's gradient
+   * @param keptToTheEnd whether what it keeps is freed after the last backward only
+   */
+  public record Layer(
+      long input, long kept, long forward, long recompute, long backward, boolean keptToTheEnd) {}
+
   /** Of a model of {@code layers} layers. */
-  public static StepMemory of(LayerMemory layer, KeptActivations activations, int layers) {
+  public static StepMemory of(Pieces pieces, KeptActivations activations, int layers) {
+    Layer layer = pieces.layer();
+    long batch = pieces.batch();
     boolean onHost = activations.inputs() == Inputs.ON_HOST;
     int recomputed = Math.min(layers, activations.recomputedLayers());
     int keeping = layers - recomputed;
@@ -29,7 +54,7 @@ public record StepMemory(
     long kept = keeping * layer.kept();
     long inputs = onDevice(recomputed, onHost) * layer.input();
     Stream.Builder<StepMemory> moments = Stream.builder();
-    moments.add(new StepMemory("embedding", 0, 0, layer.embedding(), layer.batch(), pinned));
+    moments.add(new StepMemory("embedding", 0, 0, pieces.embedding(), batch, pinned));
     if (keeping > 0) {
       moments.add(
           new StepMemory(
@@ -37,7 +62,7 @@ public record StepMemory(
               inputs,
               kept - layer.kept(),
               layer.input() + layer.forward(),
-              layer.batch(),
+              batch,
               pinned));
       moments.add(
           new StepMemory(
@@ -45,7 +70,7 @@ public record StepMemory(
               inputs,
               kept,
               layer.input() + layer.backward(),
-              layer.batch(),
+              batch,
               pinned));
     } else {
       moments.add(
@@ -54,11 +79,10 @@ public record StepMemory(
               onDevice(recomputed - 1, onHost) * layer.input(),
               0,
               layer.input() + layer.forward(),
-              layer.batch(),
+              batch,
               pinned));
     }
-    moments.add(
-        new StepMemory("head", inputs, kept, layer.input() + layer.head(), layer.batch(), pinned));
+    moments.add(new StepMemory("head", inputs, kept, layer.input() + pieces.head(), batch, pinned));
     if (recomputed > 0) {
       // what the layer holds when it is computed again, without its input, which waits already
       long again = layer.kept() - layer.input() + layer.backward();
@@ -68,7 +92,7 @@ public record StepMemory(
               inputs,
               layer.keptToTheEnd() ? kept : 0,
               layer.input() + Math.max(layer.recompute(), again),
-              layer.batch(),
+              batch,
               pinned));
     }
     return moments.build().max(Comparator.comparingLong(StepMemory::deviceBytes)).orElseThrow();

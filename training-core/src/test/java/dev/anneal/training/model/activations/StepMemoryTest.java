@@ -28,9 +28,9 @@ class StepMemoryTest {
   })
   void theMomentThatTakesTheMostIsTold(
       long embedding, long head, String moment, long inputs, long kept, long workspace) {
-    LayerMemory layer =
-        new LayerMemory(BATCH, INPUT, KEPT, FORWARD, FORWARD, BACKWARD, embedding, head, false);
-    assertThat(StepMemory.of(layer, KeptActivations.INPUTS.first(2), 4))
+    StepMemory.Layer layer = new StepMemory.Layer(INPUT, KEPT, FORWARD, FORWARD, BACKWARD, false);
+    StepMemory.Pieces pieces = new StepMemory.Pieces(BATCH, layer, embedding, head);
+    assertThat(StepMemory.of(pieces, KeptActivations.INPUTS.first(2), 4))
         .isEqualTo(new StepMemory(moment, inputs, kept, workspace, BATCH, 0));
   }
 
@@ -38,12 +38,12 @@ class StepMemoryTest {
   @Test
   void theReferencesHeadCountsTheMatrixThatIsBroughtTogether() {
     BatchShape batch = new BatchShape(1, 1024);
-    LayerMemory whole = reference(0).of(batch);
-    LayerMemory split = reference(1L << 30).of(batch);
+    StepMemory.Pieces whole = reference(0).of(batch);
+    StepMemory.Pieces split = reference(1L << 30).of(batch);
     assertThat(split.head() - whole.head()).isEqualTo(1L << 30);
     assertThat(split.embedding() - whole.embedding()).isEqualTo(1L << 30);
     assertThat(whole.embedding()).isEqualTo(1024L * 4096 * 2);
-    assertThat(split.backward()).isEqualTo(whole.backward());
+    assertThat(split.layer()).isEqualTo(whole.layer());
   }
 
   private static AutogradMemory reference(long gathered) {
