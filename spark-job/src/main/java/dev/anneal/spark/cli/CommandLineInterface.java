@@ -73,7 +73,8 @@ public final class CommandLineInterface implements Runnable {
   public void run() {
     throw new ParameterException(
         spec.commandLine(),
-        "There is no command: choose run, prep, train, fetch, generate, evaluate, merge, plan, report or doctor");
+        "There is no command: choose run, prep, train, fetch, generate, evaluate, merge, plan,"
+            + " report or doctor");
   }
 
   private int refuse(ParameterException e, String[] args) {
@@ -87,7 +88,7 @@ public final class CommandLineInterface implements Runnable {
   private int fail(Exception e, CommandLine command, ParseResult parsed) {
     failure = FailureSentence.failure(e, Redaction.ofProcess());
     say(command, failure.getMessage());
-    if (command.getParseResult().hasMatchedOption("--debug")) {
+    if (command.getParseResult().hasMatchedOption(DebugOption.NAME)) {
       command.getErr().print(masked(FailureSentence.trace(e)));
       command.getErr().flush();
     }

@@ -11,7 +11,6 @@ import dev.anneal.spark.checkpoint.RunIdentity;
 import dev.anneal.spark.checkpoint.StoredCheckpoint;
 import dev.anneal.spark.cluster.Slots;
 import dev.anneal.spark.fetch.HubModel;
-import dev.anneal.spark.notify.Notice;
 import dev.anneal.spark.notify.Webhooks;
 import dev.anneal.spark.output.Answer;
 import dev.anneal.spark.output.MetricsLog;
@@ -36,7 +35,6 @@ import dev.anneal.spark.tracking.Tracking;
 import dev.anneal.spark.train.Batches;
 import dev.anneal.spark.train.PreparedData;
 import dev.anneal.training.InvalidModelException;
-import dev.anneal.training.trainer.StepMetrics;
 import dev.anneal.training.trainer.TrainingSpec;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -44,7 +42,6 @@ import java.security.SecureRandom;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
-import java.util.Locale;
 import java.util.Optional;
 import java.util.SortedMap;
 import java.util.function.Supplier;
@@ -53,9 +50,6 @@ import org.apache.spark.sql.SparkSession;
 
 /** One request from its checks to its result, in a Spark session. */
 public final class Run {
-  /** Whoever is told of an end that nobody hurries has limits of its own. */
-  private static final Duration NO_HURRY = Duration.ofDays(1);
-
   private final Request request;
   private final Plan plan;
   private final String runId;
@@ -70,9 +64,7 @@ public final class Run {
   private final LiveSamples samples;
   private volatile DatasetManifest dataset;
   private volatile TrainingStage training;
-  private volatile Tracking tracking;
-  private volatile String applicationId;
-  private final Farewell farewell;
+  private final Audience audience;
 
   /**
    * What came of it, beside what lies in the output folder.
@@ -102,7 +94,7 @@ public final class Run {
     this.display = new ProgressDisplay(out, request.medium(), System::nanoTime, redaction::mask);
     this.data = new DataStage(request, plan, display, redaction::mask);
     this.samples = new LiveSamples(data::tokenizer);
-    this.farewell = new Farewell(redaction::mask, this::tellWebhooks, this::tellTrackers);
+    this.audience = new Audience(request, plan.folder(), start, display::line, redaction::mask);
   }
 
   /**
@@ -144,7 +136,7 @@ public final class Run {
       SparkSession spark = session.open();
       held.whenLost(this::leave);
       RunRecord record = record(spark);
-      applicationId = spark.sparkContext().applicationId();
+      audience.runsAs(spark.sparkContext().applicationId());
       try (StartWatch watch = new StartWatch(session, spark.sparkContext());
           LiveReport report =
               LiveReport.begin(plan.folder(), () -> view(record), redaction::mask)) {
@@ -216,62 +208,21 @@ public final class Run {
       Result result = work.run();
       record.succeeded();
       report.ended();
-      ended(RunEnd.State.SUCCEEDED, null);
+      audience.ended(RunEnd.State.SUCCEEDED, null);
       return result;
     } catch (Throwable e) {
       if (interruption.isUnderWay()) {
         throw new JobFailedException(JobFailedException.INTERRUPTED, e);
       }
       if (held.loss().isPresent()) {
-        abandoned();
-        ended(RunEnd.State.FAILED, held.loss().get());
+        audience.abandoned();
+        audience.ended(RunEnd.State.FAILED, held.loss().get());
         throw new JobFailedException(held.loss().get(), e);
       }
       record.failedQuietly(sentence(e));
       report.ended();
-      ended(RunEnd.State.FAILED, sentence(e));
+      audience.ended(RunEnd.State.FAILED, sentence(e));
       throw e;
-    }
-  }
-
-  private void ended(RunEnd.State state, String error) {
-    farewell.tell(state, error, () -> NO_HURRY);
-  }
-
-  private void tellTrackers(RunEnd end, Duration most) {
-    Tracking kept = tracking;
-    if (kept != null) {
-      kept.end(end, most);
-    }
-  }
-
-  private void tellWebhooks(RunEnd end, Duration most) {
-    Tracking kept = tracking;
-    Notice.Progress progress =
-        kept == null
-            ? null
-            : new Notice.Progress(
-                kept.lastStep().map(StepMetrics::step).orElse(0L),
-                kept.steps(),
-                kept.lastStep().map(StepMetrics::loss).orElse(Double.NaN),
-                kept.evalLoss());
-    new Webhooks(request.config().webhooks(), display::line)
-        .tell(
-            new Notice(
-                end,
-                request.command().name().toLowerCase(Locale.ROOT),
-                redaction.mask(plan.folder().display()),
-                applicationId,
-                start,
-                Instant.now(),
-                progress),
-            most);
-  }
-
-  private void abandoned() {
-    Tracking kept = tracking;
-    if (kept != null) {
-      kept.abandon();
     }
   }
 
@@ -355,10 +306,16 @@ public final class Run {
             spark.version(),
             spark.sparkContext().applicationId(),
             redaction::mask);
-    tracking = new Tracking(tracked, display::line);
     training =
         new TrainingStage(
-            spark.sparkContext(), plan, runId, steps, display, record, held, tracking);
+            spark.sparkContext(),
+            plan,
+            runId,
+            steps,
+            display,
+            record,
+            held,
+            audience.track(tracked));
     held.requireHeld();
     return training.run(identity, found);
   }
@@ -402,11 +359,8 @@ public final class Run {
 
     @Override
     public void page(String sentence, Duration most) {
-      Tracking kept = tracking;
-      if (kept != null) {
-        // what they write in the folder they write while it is this run's
-        kept.ending(new RunEnd(RunEnd.State.INTERRUPTED, redaction.mask(sentence)));
-      }
+      // what they write in the folder they write while it is this run's
+      audience.ending(sentence);
       report.ended(most.toMillis());
     }
 
@@ -417,7 +371,7 @@ public final class Run {
 
     @Override
     public void tell(String sentence, Supplier<Duration> most) {
-      farewell.tell(RunEnd.State.INTERRUPTED, sentence, most);
+      audience.interrupted(sentence, most);
     }
 
     @Override

@@ -3,22 +3,15 @@ package dev.anneal.training.peer;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
-import dev.anneal.training.collective.Collectives;
-import dev.anneal.training.collective.NcclCollectives;
-import dev.anneal.training.collective.rendezvous.RendezvousStore;
+import dev.anneal.training.collective.NcclPair;
 import dev.anneal.training.cuda.CudaEvent;
 import dev.anneal.training.cuda.CudaStream;
 import dev.anneal.training.cuda.Gpus;
 import dev.anneal.training.tensor.Device;
-import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.tensor.Tensors;
 import dev.anneal.training.weights.ThreadRanks;
 import java.time.Duration;
 import java.util.List;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
-import java.util.concurrent.Future;
-import java.util.concurrent.TimeUnit;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -31,14 +24,9 @@ import org.junit.jupiter.api.Timeout;
 @Tag("gpu")
 @Timeout(value = 120, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 class PeerMemoryGpuTest {
-  private static final String HOST = "127.0.0.1";
   private static final Duration PATIENCE = Duration.ofSeconds(60);
   private static final long BYTES = 64L << 20;
   private static final int COPIES = 200;
-
-  private interface Rank {
-    void run(Collectives shard, Device device) throws Exception;
-  }
 
   @BeforeAll
   static void load() {
@@ -64,7 +52,8 @@ class PeerMemoryGpuTest {
 
   @Test
   void aPullGivesThePartsOfBothGpus() throws Exception {
-    onTwo(
+    NcclPair.run(
+        PATIENCE,
         (shard, device) -> {
           Tensor mine = Tensors.ones(device, ScalarType.Float, 1000).mul(of(shard.rank() + 1));
           try (PeerMemory memory = PeerMemory.share(shard, device, driver(device), List.of(mine));
@@ -85,7 +74,8 @@ class PeerMemoryGpuTest {
   /** A number that a GPU writes is seen by the stream of the other, and by the host. */
   @Test
   void oneGpuWaitsForTheOther() throws Exception {
-    onTwo(
+    NcclPair.run(
+        PATIENCE,
         (shard, device) -> {
           Tensor mine = Tensors.zeros(device, ScalarType.Float, 1 << 20);
           Tensor source = Tensors.ones(device, ScalarType.Float, 1 << 20);
@@ -122,7 +112,8 @@ class PeerMemoryGpuTest {
   /** Tells what a copy costs the host and what the link gives; asserts nothing of either. */
   @Test
   void tellsWhatACopyTakes() throws Exception {
-    onTwo(
+    NcclPair.run(
+        PATIENCE,
         (shard, device) -> {
           Tensor mine = Tensors.ones(device, ScalarType.Byte, BYTES);
           Tensor found = Tensors.zeros(device, ScalarType.Byte, BYTES);
@@ -161,30 +152,6 @@ class PeerMemoryGpuTest {
 
   private static long address(Tensor tensor) {
     return tensor.data_ptr().address();
-  }
-
-  private static void onTwo(Rank rank) throws Exception {
-    Gpus.require(2);
-    ExecutorService threads = Executors.newFixedThreadPool(2);
-    try (RendezvousStore store = RendezvousStore.serve(HOST, PATIENCE);
-        RendezvousStore other = RendezvousStore.connect(store.address(), PATIENCE)) {
-      Future<?> first = threads.submit(() -> run(store, 0, rank));
-      Future<?> second = threads.submit(() -> run(other, 1, rank));
-      first.get(PATIENCE.toSeconds(), TimeUnit.SECONDS);
-      second.get(PATIENCE.toSeconds(), TimeUnit.SECONDS);
-    } finally {
-      threads.shutdownNow();
-    }
-  }
-
-  private static Void run(RendezvousStore store, int number, Rank rank) throws Exception {
-    Device device = Device.gpu(number);
-    Gpus.bind(device);
-    try (Collectives shard = NcclCollectives.join(store, "shard", device, number, 2, PATIENCE);
-        TensorScope scope = new TensorScope()) {
-      rank.run(shard, device);
-      return null;
-    }
   }
 
   private static PeerDriver driver(Device device) {

@@ -6,12 +6,11 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.anneal.training.JavaProcess;
 import dev.anneal.training.collective.CollectiveException;
 import dev.anneal.training.collective.Collectives;
-import dev.anneal.training.collective.NcclCollectives;
+import dev.anneal.training.collective.NcclPair;
 import dev.anneal.training.collective.rendezvous.RendezvousStore;
 import dev.anneal.training.cuda.Gpus;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
-import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.tensor.Tensors;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -19,9 +18,6 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
-import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.bytedeco.pytorch.Tensor;
@@ -43,10 +39,6 @@ class PeerPullsGpuTest {
   private static final Duration SOON = Duration.ofSeconds(15);
 
   @TempDir Path folder;
-
-  private interface Rank {
-    void run(Collectives shard, Device device) throws Exception;
-  }
 
   @BeforeAll
   static void twoGpus() {
@@ -73,7 +65,7 @@ class PeerPullsGpuTest {
     "FP32, 0.37",
   })
   void twoThreadsPullWholeLayers(DType dtype, double ratio) throws Exception {
-    inTwoThreads(
+    NcclPair.run(
         PATIENCE,
         (shard, device) -> PulledLayers.check(shard, device, dtype, ratio, Transport.PEERS));
   }
@@ -99,7 +91,7 @@ class PeerPullsGpuTest {
   @ParameterizedTest
   @CsvSource({"FP8, 0", "FP8, 0.5"})
   void theGroupGathersTheSameLayers(DType dtype, double ratio) throws Exception {
-    inTwoThreads(
+    NcclPair.run(
         PATIENCE,
         (shard, device) -> PulledLayers.check(shard, device, dtype, ratio, Transport.COLLECTIVE));
   }
@@ -107,7 +99,7 @@ class PeerPullsGpuTest {
   /** As training does after a failed attempt, in the same process. */
   @Test
   void layersArePulledAgainAndAgain() throws Exception {
-    inTwoThreads(
+    NcclPair.run(
         PATIENCE,
         (shard, device) -> {
           for (int run = 0; run < 3; run++) {
@@ -119,7 +111,7 @@ class PeerPullsGpuTest {
   @ParameterizedTest
   @CsvSource({"0", "0.5"})
   void aThreadThatFailsFreesItsPeer(double ratio) throws Exception {
-    inTwoThreads(
+    NcclPair.run(
         PATIENCE,
         (shard, device) -> {
           try (FrozenLayers frozen = load(shard, device, ratio)) {
@@ -135,7 +127,7 @@ class PeerPullsGpuTest {
   @Test
   void aThreadThatHangsIsNoticedInTime() throws Exception {
     CountDownLatch noticed = new CountDownLatch(1);
-    inTwoThreads(
+    NcclPair.run(
         SOON,
         (shard, device) -> {
           try (FrozenLayers frozen = load(shard, device, 0.5)) {
@@ -156,7 +148,7 @@ class PeerPullsGpuTest {
   @Test
   void abortFreesWhoWaits() throws Exception {
     CountDownLatch aborted = new CountDownLatch(1);
-    inTwoThreads(
+    NcclPair.run(
         PATIENCE,
         (shard, device) -> {
           try (FrozenLayers frozen = load(shard, device, 1)) {
@@ -278,34 +270,11 @@ class PeerPullsGpuTest {
   }
 
   private static void inProcess(
-      RendezvousStore store, JavaProcess peer, Duration timeout, Rank rank) throws Exception {
+      RendezvousStore store, JavaProcess peer, Duration timeout, NcclPair.Rank rank)
+      throws Exception {
     // a JVM and CUDA start there first
     await(peer, PullingPeer.CONNECTED);
-    run(store, 0, timeout, rank);
-  }
-
-  private static void inTwoThreads(Duration timeout, Rank rank) throws Exception {
-    ExecutorService threads = Executors.newFixedThreadPool(2);
-    try (RendezvousStore store = RendezvousStore.serve(PullingPeer.HOST, PATIENCE);
-        RendezvousStore other = RendezvousStore.connect(store.address(), PATIENCE)) {
-      Future<?> first = threads.submit(() -> run(store, 0, timeout, rank));
-      Future<?> second = threads.submit(() -> run(other, 1, timeout, rank));
-      first.get(PATIENCE.toSeconds(), TimeUnit.SECONDS);
-      second.get(PATIENCE.toSeconds(), TimeUnit.SECONDS);
-    } finally {
-      threads.shutdownNow();
-    }
-  }
-
-  private static Void run(RendezvousStore store, int number, Duration timeout, Rank rank)
-      throws Exception {
-    Device device = Device.gpu(number);
-    Gpus.bind(device);
-    try (Collectives shard = NcclCollectives.join(store, "shard", device, number, 2, timeout);
-        TensorScope scope = new TensorScope()) {
-      rank.run(shard, device);
-      return null;
-    }
+    NcclPair.join(store, 0, timeout, rank);
   }
 
   private JavaProcess peer(

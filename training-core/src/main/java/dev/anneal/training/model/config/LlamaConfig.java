@@ -110,6 +110,15 @@ public record LlamaConfig(
 
   /** The same shape with {@code layers} decoder layers. */
   public LlamaConfig withLayers(int layers) {
+    return with(layers, tieWordEmbeddings);
+  }
+
+  /** The same shape with a head of its own. */
+  LlamaConfig untied() {
+    return with(numHiddenLayers, false);
+  }
+
+  private LlamaConfig with(int layers, boolean tied) {
     return new LlamaConfig(
         vocabSize,
         hiddenSize,
@@ -122,26 +131,7 @@ public record LlamaConfig(
         ropeScaling,
         ropeTheta,
         maxPositionEmbeddings,
-        tieWordEmbeddings,
-        bosTokenId,
-        eosTokenIds);
-  }
-
-  /** The same shape with a head of its own. */
-  LlamaConfig untied() {
-    return new LlamaConfig(
-        vocabSize,
-        hiddenSize,
-        intermediateSize,
-        numHiddenLayers,
-        numAttentionHeads,
-        numKeyValueHeads,
-        headDim,
-        rmsNormEps,
-        ropeScaling,
-        ropeTheta,
-        maxPositionEmbeddings,
-        false,
+        tied,
         bosTokenId,
         eosTokenIds);
   }
