@@ -20,9 +20,6 @@ public record AttentionShape(
     int headDim,
     Strides strides,
     boolean deterministic) {
-  /** Beside what {@link #scoreBytes} tells, cuDNN's own room has a few counters. */
-  static final long COUNTER_BYTES = 64 << 10;
-
   /**
    * Elements from a token to the next.
    *
@@ -42,10 +39,5 @@ public record AttentionShape(
   /** Whether several query heads share a head of keys. */
   public boolean grouped() {
     return heads != kvHeads;
-  }
-
-  /** What the deterministic backward holds of the scores' gradient at once, in bf16. */
-  public long scoreBytes() {
-    return Short.BYTES * (long) rows * heads * longest * longest;
   }
 }

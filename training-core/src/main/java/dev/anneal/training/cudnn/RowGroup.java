@@ -15,6 +15,9 @@ import java.util.stream.IntStream;
  * @param headParts plans one after the other that take so many equal parts of the heads
  */
 public record RowGroup(List<Integer> rows, int rowBucket, int longest, int headParts) {
+  /** Beside the scores, cuDNN's room has a few counters. */
+  private static final long COUNTER_BYTES = 64 << 10;
+
   /** Sums of a part's heads begin at an address that cuDNN takes. */
   private static final int ALIGNED_HEADS = 4;
 
@@ -46,7 +49,7 @@ public record RowGroup(List<Integer> rows, int rowBucket, int longest, int headP
     int done = 0;
     while (done < byLength.length) {
       int longest = Buckets.tokens(rowLengths[byLength[done]]);
-      long rowBytes = Short.BYTES * (long) heads * longest * longest;
+      long rowBytes = scoreBytes(1, heads, longest);
       int count = Math.min(Buckets.within(mostScoreBytes / rowBytes), byLength.length - done);
       int parts = 1;
       if (count == 0) {
@@ -62,6 +65,16 @@ public record RowGroup(List<Integer> rows, int rowBucket, int longest, int headP
       done += count;
     }
     return groups;
+  }
+
+  /** What a deterministic backward holds of the scores' gradient at once, in bf16. */
+  private static long scoreBytes(long rows, long heads, long longest) {
+    return Short.BYTES * rows * heads * longest * longest;
+  }
+
+  /** What cuDNN wants for a deterministic backward, at most. */
+  public long roomBytes(int heads) {
+    return scoreBytes(rowBucket, heads / headParts, longest) + COUNTER_BYTES;
   }
 
   /** Into how many parts the heads fall so that one fits; 0 if none does. */

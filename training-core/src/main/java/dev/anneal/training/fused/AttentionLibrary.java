@@ -5,5 +5,8 @@ public enum AttentionLibrary {
   /** libtorch's build of FlashAttention-2. */
   FLASH,
   /** cuDNN's where it takes a shape, else {@link #FLASH}'s. */
-  CUDNN
+  CUDNN;
+
+  /** Where nothing else is said. */
+  public static final AttentionLibrary DEFAULT = FLASH;
 }
