@@ -14,6 +14,7 @@ import dev.anneal.training.collective.rendezvous.StoreAddress;
 import dev.anneal.training.cuda.GpuMemory;
 import dev.anneal.training.data.SequenceSource;
 import dev.anneal.training.io.LocalOutputFolder;
+import dev.anneal.training.fused.AttentionLibrary;
 import dev.anneal.training.kernel.Matmul;
 import dev.anneal.training.lora.LoraSpec;
 import dev.anneal.training.model.BatchShape;
@@ -119,6 +120,9 @@ final class TrainingBenchmark implements Callable<Integer> {
 
   @Option(names = "--matmul", description = "COMPUTE or FP8")
   private Matmul matmul = Matmul.FP8;
+
+  @Option(names = "--attention", description = "FLASH or CUDNN")
+  private AttentionLibrary attention = AttentionLibrary.DEFAULT;
 
   @Option(names = "--base", description = "FP8, BF16 or FP32")
   private DType base = DType.FP8;
@@ -302,7 +306,10 @@ final class TrainingBenchmark implements Callable<Integer> {
         new LoraSpec(adapterRank, adapterRank, 0, false, targets),
         new TrainingSpec.Weights(base, shard, offload),
         new TrainingSpec.Compute(
-            on == On.GPU ? DType.BF16 : DType.FP32, matmul, activations.of(recomputed)),
+            on == On.GPU ? DType.BF16 : DType.FP32,
+            matmul,
+            activations.of(recomputed),
+            attention),
         new TrainingSpec.Batches(microBatch, 1, (long) warmup + steps, false),
         new TrainingSpec.Updates(
             new AdamWSpec(2e-5, 0, 0.9, 0.999, 1e-8),

@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.node.DoubleNode;
 import com.fasterxml.jackson.databind.node.LongNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.fasterxml.jackson.databind.node.TextNode;
+import dev.anneal.training.fused.AttentionLibrary;
 import dev.anneal.training.lora.ModuleNames;
 import dev.anneal.training.optim.LearningRateSchedule;
 import dev.anneal.training.trainer.MemoryChoice;
@@ -187,8 +188,10 @@ public record AnnealConfig(
    *
    * @param dtype of activations and adapters
    * @param matmul of the products with frozen weights
+   * @param attention whose kernels compute attention on GPUs
    */
-  public record Compute(Precision dtype, Precision matmul) implements Serializable {}
+  public record Compute(Precision dtype, Precision matmul, AttentionLibrary attention)
+      implements Serializable {}
 
   /**
    * What becomes of activations between forward and backward.

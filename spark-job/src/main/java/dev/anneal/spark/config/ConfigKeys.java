@@ -29,11 +29,13 @@ import static dev.anneal.spark.config.Rule.wholeNumber;
 import static dev.anneal.spark.config.Rule.word;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import dev.anneal.training.fused.AttentionLibrary;
 import dev.anneal.training.lora.ModuleNames;
 import dev.anneal.training.model.LinearModule;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 
 /**
@@ -168,6 +170,9 @@ final class ConfigKeys {
               .identity(ALWAYS)
               .is(oneOf("fp8", "bf16", "fp32"))
               .byDefault("fp8"),
+          key("compute.attention", "whose attention on GPUs; cudnn falls back to flash")
+              .is(oneOf("flash", "cudnn"))
+              .byDefault(AttentionLibrary.DEFAULT.name().toLowerCase(Locale.ROOT)),
           key(
                   "activations.checkpoint",
                   "layer, none or a number: all layers, none, or so many of the first keep their input only and are computed twice; auto: as few as fit")

@@ -154,7 +154,10 @@ public final class Specs {
         training.mode() == TrainingSpec.Mode.LORA ? lora(config) : null,
         weights(config),
         new TrainingSpec.Compute(
-            dtype(config.compute().dtype()), matmul(config), activations(config.activations())),
+            dtype(config.compute().dtype()),
+            matmul(config),
+            activations(config.activations()),
+            config.compute().attention()),
         new TrainingSpec.Batches(
             training.microBatchSize(),
             training.gradientAccumulation(),

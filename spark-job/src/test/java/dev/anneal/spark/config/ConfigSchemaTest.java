@@ -54,6 +54,7 @@ class ConfigSchemaTest {
             base_weights.offload_ratio: 0.0
             compute.dtype: bf16
             compute.matmul: fp8
+            compute.attention: flash
             activations.checkpoint: layer
             activations.offload: false
             training.mode: lora

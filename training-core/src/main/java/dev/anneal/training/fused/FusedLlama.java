@@ -23,6 +23,17 @@ public final class FusedLlama {
     return of(model, device, kernels, matmul, activations, attention);
   }
 
+  /** Likewise. */
+  public static Llama of(
+      LoraModel model,
+      Device device,
+      Kernels kernels,
+      Matmul matmul,
+      Activations activations,
+      FusedAttention attention) {
+    return of(model, device, kernels, matmul, activations, attention.rows());
+  }
+
   static Llama of(
       LoraModel model,
       Device device,

@@ -5,6 +5,7 @@ import static dev.anneal.training.model.ModuleGroup.GATE_UP;
 import static dev.anneal.training.model.ModuleGroup.O;
 import static dev.anneal.training.model.ModuleGroup.QKV;
 
+import dev.anneal.training.cudnn.RowGroup;
 import dev.anneal.training.kernel.Matmul;
 import dev.anneal.training.lora.LoraLayout;
 import dev.anneal.training.model.BatchShape;
@@ -15,14 +16,16 @@ import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.MemoryTrace;
 import dev.anneal.training.weights.Fp8;
+import java.util.Arrays;
 
 /**
  * What {@link FusedLlama} takes of a GPU in bytes, by the allocations of {@link FusedLayer}, {@link
- * FusedHead} and {@link FlashAttention} in their order. A scope frees what a layer made when the
+ * FusedHead} and its attention in their order. A scope frees what a layer made when the
  * layer is done, so nothing is free before but what an operator takes for itself.
  *
  * @param stored what frozen matrices are kept in
  * @param compute what activations are in
+ * @param attention whose kernels compute attention
  * @param gathered what embedding or head take while they are brought together; 0: they lie whole
  */
 public record FusedMemory(
@@ -31,6 +34,7 @@ public record FusedMemory(
     DType stored,
     DType compute,
     Matmul matmul,
+    AttentionLibrary attention,
     long gathered) {
   /**
    * Streaming multiprocessors of an H100 and H200. FlashAttention's deterministic backward cuts the
@@ -55,9 +59,12 @@ public record FusedMemory(
     return largest + widest * Float.BYTES;
   }
 
-  /** What attention's backward takes at most for a row more among the same tokens. */
-  public long shortRowBytes() {
-    return QUERY_BLOCK * (queries() + config.numAttentionHeads()) * Float.BYTES;
+  /** What attention's backward takes at most for {@code rows} more rows of the same tokens. */
+  public long shortRowBytes(long rows) {
+    long flash = rows * QUERY_BLOCK * (queries() + config.numAttentionHeads()) * Float.BYTES;
+    return attention == AttentionLibrary.FLASH
+        ? flash
+        : Math.max(flash, CudnnAttention.MOST_SCORE_BYTES);
   }
 
   /** What a micro-batch takes. */
@@ -127,12 +134,32 @@ public record FusedMemory(
     long gradients = t * joined() * real();
     boolean grouped = config.numKeyValueHeads() != config.numAttentionHeads();
     long expanded = grouped ? 2 * t * queries() * real() : 0;
-    trace.pass(gradients + expanded + sums(batch)).hold(gradients);
+    trace.pass(gradients + expanded + attentionSums(batch)).hold(gradients);
     // dQkv [T, D] and its FP8 form, dLowQkv, dNormed [T, H]
     trace.hold(t * joined() * real());
     fp8(trace, t, joined());
     trace.hold(low(QKV, t));
     product(trace, QKV, t, config.hiddenSize());
+  }
+
+  /** FlashAttention's where it may take over, though that is less. */
+  private long attentionSums(BatchShape batch) {
+    if (attention == AttentionLibrary.FLASH) {
+      return sums(batch);
+    }
+    int heads = config.numAttentionHeads();
+    // dO O [T, heads], or the softmax's sums as FlashAttention has them
+    long perHead = batch.tokens() * heads * Float.BYTES;
+    int[] rows = new int[Math.toIntExact(batch.rows())];
+    Arrays.fill(rows, Math.toIntExact(batch.length()));
+    long room =
+        RowGroup.within(
+                CudnnAttention.MOST_SCORE_BYTES, rows, heads, config.numKeyValueHeads())
+            .stream()
+            .mapToLong(group -> group.roomBytes(heads))
+            .max()
+            .orElse(0);
+    return perHead + Math.max(sums(batch), room);
   }
 
   /** FlashAttention's fp32 sums: dQ {@code [parts, T', q]} and dO O {@code [heads, T']}. */

@@ -84,7 +84,8 @@ public record MemoryTable(List<Row> tensors, List<Row> assumed, String moment) {
               spec.mode(),
               spec.lora(),
               weights,
-              new TrainingSpec.Compute(compute.dtype(), compute.matmul(), activations),
+              new TrainingSpec.Compute(
+                  compute.dtype(), compute.matmul(), activations, compute.attention()),
               spec.batches(),
               spec.updates(),
               spec.seed(),
@@ -148,7 +149,7 @@ public record MemoryTable(List<Row> tensors, List<Row> assumed, String moment) {
     if (rows <= 0 || !TrainingRun.isFused(rank.spec())) {
       return this;
     }
-    long bytes = rows * fused(rank, LoraLayout.none(rank.config())).shortRowBytes();
+    long bytes = fused(rank, LoraLayout.none(rank.config())).shortRowBytes(rows);
     List<Row> more = new ArrayList<>(assumed);
     more.add(
         new Row(Part.ASSUMED, "up to %s more rows, packed (assumed)".formatted(rows), bytes, 0));
@@ -275,6 +276,7 @@ public record MemoryTable(List<Row> tensors, List<Row> assumed, String moment) {
         rank.spec().weights().dtype(),
         compute.dtype(),
         compute.matmul(),
+        compute.attention(),
         vocabulary(rank).gathered());
   }
 

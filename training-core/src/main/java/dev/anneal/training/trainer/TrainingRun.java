@@ -8,6 +8,8 @@ import dev.anneal.training.checkpoint.ResumePoint;
 import dev.anneal.training.checkpoint.TrainerState;
 import dev.anneal.training.cuda.GpuMath;
 import dev.anneal.training.data.SequenceSource;
+import dev.anneal.training.fused.AttentionLibrary;
+import dev.anneal.training.fused.FusedAttention;
 import dev.anneal.training.fused.FusedLlama;
 import dev.anneal.training.io.ModelFolder;
 import dev.anneal.training.io.OutputFolder;
@@ -96,9 +98,10 @@ public final class TrainingRun {
       TrainingListener listener)
       throws IOException {
     listener.onPhase(Progress.LOADING_WEIGHTS);
-    try (TrainableModel model = ModelLoader.load(spec, inputs, config, ranks, listener)) {
+    try (TrainableModel model = ModelLoader.load(spec, inputs, config, ranks, listener);
+        FusedAttention attention = attention(spec, ranks.device(), listener)) {
       Parameters parameters = model.parameters();
-      Llama llama = llama(spec, model, ranks.device(), kernels);
+      Llama llama = llama(spec, model, ranks.device(), kernels, attention);
       AdamW optimizer = new AdamW(spec.updates().optimizer(), parameters, kernels);
       GlobalBatches batches = new GlobalBatches(spec, inputs.train(), ranks);
       TrainerState begin = begin(spec, inputs, batches, parameters, optimizer, ranks, listener);
@@ -166,12 +169,24 @@ public final class TrainingRun {
         && spec.lora().dropout() == 0;
   }
 
+  /** The attention of the fused layers; the reference has its own. */
+  private static FusedAttention attention(
+      TrainingSpec spec, Device device, TrainingListener listener) {
+    AttentionLibrary library = isFused(spec) ? spec.compute().attention() : AttentionLibrary.FLASH;
+    return FusedAttention.of(library, device, listener::onPhase);
+  }
+
   /** The fused layers where they serve, else the reference. */
   private static Llama llama(
-      TrainingSpec spec, TrainableModel model, Device device, Kernels kernels) {
+      TrainingSpec spec,
+      TrainableModel model,
+      Device device,
+      Kernels kernels,
+      FusedAttention attention) {
+    TrainingSpec.Compute compute = spec.compute();
     return device.isGpu() && isFused(spec) && model instanceof LoraModel lora
         ? FusedLlama.of(
-            lora, device, kernels, spec.compute().matmul(), spec.compute().activations())
+            lora, device, kernels, compute.matmul(), compute.activations(), attention)
         : Llama.reference(model, device, spec.compute().dtype(), spec.compute().activations());
   }
 }

@@ -1,5 +1,6 @@
 package dev.anneal.training.trainer;
 
+import dev.anneal.training.fused.AttentionLibrary;
 import dev.anneal.training.kernel.Matmul;
 import dev.anneal.training.lora.LoraSpec;
 import dev.anneal.training.model.activations.KeptActivations;
@@ -50,9 +51,16 @@ public record TrainingSpec(
    * @param dtype of activations
    * @param matmul what products with frozen weights are computed in
    * @param activations what layers keep of their forward for their backward
+   * @param attention whose kernels compute attention in the fused layers on GPUs
    */
-  public record Compute(DType dtype, Matmul matmul, KeptActivations activations)
-      implements Serializable {}
+  public record Compute(
+      DType dtype, Matmul matmul, KeptActivations activations, AttentionLibrary attention)
+      implements Serializable {
+    /** With the attention that is the default. */
+    public Compute(DType dtype, Matmul matmul, KeptActivations activations) {
+      this(dtype, matmul, activations, AttentionLibrary.DEFAULT);
+    }
+  }
 
   /**
    * How the data is dealt to ranks and steps.

@@ -92,7 +92,13 @@ class FusedMemoryTest {
     long matrix = 1L << 20;
     StepMemory.Pieces split =
         new FusedMemory(
-                CONFIG, LoraLayout.none(CONFIG), DType.FP32, DType.FP32, Matmul.COMPUTE, matrix)
+                CONFIG,
+                LoraLayout.none(CONFIG),
+                DType.FP32,
+                DType.FP32,
+                Matmul.COMPUTE,
+                AttentionLibrary.FLASH,
+                matrix)
             .of(batch);
     long hidden = 1024 * 24 * 4;
     assertThat(whole.embedding()).isEqualTo(hidden);
@@ -104,8 +110,31 @@ class FusedMemoryTest {
     assertThat(split.layer()).isEqualTo(whole.layer());
   }
 
+  /** With cuDNN the backward's room is the scores' gradient, of so many rows as there is for. */
+  @Test
+  void scoresOfAttentionCountWithCudnn() {
+    LoraLayout none = LoraLayout.none(CONFIG);
+    FusedMemory flash = memory(none, Matmul.COMPUTE, AttentionLibrary.FLASH);
+    FusedMemory cudnn = memory(none, Matmul.COMPUTE, AttentionLibrary.CUDNN);
+    long heads = CONFIG.numAttentionHeads();
+    LayerMemory fitting = cudnn.of(new BatchShape(3, 4096));
+    assertThat(fitting.backward())
+        .isBetween(3 * heads * 4096 * 4096 * 2, 6 * heads * 4096 * 4096 * 2);
+    assertThat(fitting.kept()).isEqualTo(flash.of(new BatchShape(3, 4096)).kept());
+    // rows of which one does not fit are FlashAttention's
+    BatchShape tooLong = new BatchShape(1, 100_000);
+    assertThat(cudnn.of(tooLong).backward() - flash.of(tooLong).backward())
+        .isEqualTo(100_000 * heads * 4);
+    assertThat(cudnn.shortRowBytes(1)).isEqualTo(CudnnAttention.MOST_SCORE_BYTES);
+  }
+
   private static FusedMemory memory(LoraLayout adapters, Matmul matmul) {
-    return new FusedMemory(CONFIG, adapters, DType.FP32, DType.FP32, matmul, 0);
+    return memory(adapters, matmul, AttentionLibrary.FLASH);
+  }
+
+  private static FusedMemory memory(
+      LoraLayout adapters, Matmul matmul, AttentionLibrary attention) {
+    return new FusedMemory(CONFIG, adapters, DType.FP32, DType.FP32, matmul, attention, 0);
   }
 
   private static FusedLayer layer(LoraModel model, TokenBatch batch) {
