@@ -74,9 +74,7 @@ final class LayerFetchBenchmark implements Callable<Integer> {
       double millis = end.millisSince(begin) / (PASSES * layers);
       FrozenLayers.Holdings holdings = frozen.holdings();
       System.out.printf(
-          "RESULT offload %.2f: %.3f ms a layer (%.1f GB/s from the host), %.0f us of the host;"
-              + " made in %.1f s; %.2f GB device, %.2f GB pinned, %.2f GB buffers, %.2f GB"
-              + " allocated%n",
+          "RESULT offload %.2f: %.3f ms a layer (%.1f GB/s from the host), %.0f us of the host; made in %.1f s; %.2f GB device, %.2f GB pinned, %.2f GB buffers, %.2f GB allocated%n",
           ratio,
           millis,
           FrozenLayers.holdings(config, placement).pinnedBytes() / (double) layers / millis / 1e6,

@@ -73,8 +73,7 @@ public final class CommandLineInterface implements Runnable {
   public void run() {
     throw new ParameterException(
         spec.commandLine(),
-        "There is no command: choose run, prep, train, fetch, generate, evaluate, merge, plan,"
-            + " report or doctor");
+        "There is no command: choose run, prep, train, fetch, generate, evaluate, merge, plan, report or doctor");
   }
 
   private int refuse(ParameterException e, String[] args) {

@@ -62,8 +62,7 @@ final class GenerateCommand implements Callable<Integer> {
         names = "--prompts",
         paramLabel = "SOURCE",
         description =
-            "Rows with prompt or messages: what data.source takes, as JSON, CSV, Parquet or"
-                + " table:NAME; of another file each line is a prompt.")
+            "Rows with prompt or messages: what data.source takes, as JSON, CSV, Parquet or table:NAME; of another file each line is a prompt.")
     private String source;
 
     @Option(names = "--chat", description = "Talks with whoever types, a line a turn.")
@@ -134,8 +133,7 @@ final class GenerateCommand implements Callable<Integer> {
       names = "--output",
       paramLabel = "FILE",
       description =
-          "Where the lines go in the place of standard output; Parquet where it ends with / or"
-              + " .parquet. The same command goes on where one was cut off.")
+          "Where the lines go in the place of standard output; Parquet where it ends with / or .parquet. The same command goes on where one was cut off.")
   private String output;
 
   // the handler of failures asks the parser for it
@@ -194,8 +192,7 @@ final class GenerateCommand implements Callable<Integer> {
     require(stops.stream().noneMatch(String::isEmpty), "--stop is empty, but must be a text");
     require(
         temperature != null || (topK == 0 && topP == 1),
-        "--top-p and --top-k draw, but nothing is drawn without --temperature: add --temperature"
-            + " 1");
+        "--top-p and --top-k draw, but nothing is drawn without --temperature: add --temperature 1");
     try {
       Sampling sampling =
           new Sampling(temperature == null ? 0 : temperature, topK, topP, repetitionPenalty, seed);

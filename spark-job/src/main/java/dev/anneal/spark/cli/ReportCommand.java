@@ -27,8 +27,7 @@ final class ReportCommand implements Callable<Integer> {
       names = "--output",
       paramLabel = "FILE",
       description =
-          "Where the page goes; if not given, report.html in the folder of a single run, else"
-              + " here.")
+          "Where the page goes; if not given, report.html in the folder of a single run, else here.")
   private String output;
 
   // the handler of failures asks the parser for it

@@ -51,8 +51,7 @@ public final class BuildCheck {
     }
     if (config.baseWeights().dtype() == Precision.FP8) {
       throw new BadRequestException(
-          "base_weights.dtype is fp8, but with training.mode=full it is what the trained model is"
-              + " written in: set base_weights.dtype=bf16 or fp32.");
+          "base_weights.dtype is fp8, but with training.mode=full it is what the trained model is written in: set base_weights.dtype=bf16 or fp32.");
     }
   }
 
@@ -126,13 +125,11 @@ public final class BuildCheck {
     if (config.activations().offload()) {
       if (!onGpus(config)) {
         throw new BadRequestException(
-            "activations.offload is true, but with cluster.gpus_per_node=0 all activations are in"
-                + " host memory: set it to false.");
+            "activations.offload is true, but with cluster.gpus_per_node=0 all activations are in host memory: set it to false.");
       }
       if (config.activations().recomputedLayers() == 0) {
         throw new BadRequestException(
-            "activations.offload is true, but it moves the inputs of layers that are recomputed:"
-                + " set activations.checkpoint=layer.");
+            "activations.offload is true, but it moves the inputs of layers that are recomputed: set activations.checkpoint=layer.");
       }
     }
   }
@@ -204,13 +201,11 @@ public final class BuildCheck {
         rows.evalFormat() != null || rows.evalColumns() != null || rows.evalLimit() != null;
     if (!rows.areGiven() && described) {
       throw new BadRequestException(
-          "data.eval_format, data.eval_columns and data.eval_limit describe data.eval_source, which"
-              + " is not set: set it, or take them out.");
+          "data.eval_format, data.eval_columns and data.eval_limit describe data.eval_source, which is not set: set it, or take them out.");
     }
     if (rows.areGiven() && config.data().rows().evalRows() > 0) {
       throw new BadRequestException(
-          "data.eval_rows holds rows out and data.eval_source names others to evaluate on: set one"
-              + " of them.");
+          "data.eval_rows holds rows out and data.eval_source names others to evaluate on: set one of them.");
     }
     Optional<String> judging = judging(config);
     if (judging.isPresent() && evaluation.everySteps() == 0) {
@@ -220,8 +215,7 @@ public final class BuildCheck {
     }
     if (evaluation.keep() == TrainingSpec.Keep.BEST && config.checkpoint().everySteps() == 0) {
       throw new BadRequestException(
-          "evaluation.keep is best, but the best adapter is kept as a checkpoint and"
-              + " checkpoint.every_steps is 0: set checkpoint.every_steps.");
+          "evaluation.keep is best, but the best adapter is kept as a checkpoint and checkpoint.every_steps is 0: set checkpoint.every_steps.");
     }
   }
 

@@ -29,7 +29,7 @@ public final class FusedLlama {
       Device device,
       Kernels kernels,
       Matmul matmul,
-      Activations activations,
+      KeptActivations activations,
       FusedAttention attention) {
     return of(model, device, kernels, matmul, activations, attention.rows());
   }

@@ -93,8 +93,7 @@ public record PeftConfig(LoraSpec lora, String baseModel) {
       if (!json.isUnset(key)) {
         throw json.refuse(
             key,
-            "is set, but Anneal trains plain LoRA: merge the adapter into its model with PEFT and"
-                + " start from that.");
+            "is set, but Anneal trains plain LoRA: merge the adapter into its model with PEFT and start from that.");
       }
     }
     String init = "init_lora_weights";

@@ -117,13 +117,14 @@ class FusedMemoryTest {
     FusedMemory flash = memory(none, Matmul.COMPUTE, AttentionLibrary.FLASH);
     FusedMemory cudnn = memory(none, Matmul.COMPUTE, AttentionLibrary.CUDNN);
     long heads = CONFIG.numAttentionHeads();
-    LayerMemory fitting = cudnn.of(new BatchShape(3, 4096));
+    StepMemory.Layer fitting = cudnn.of(new BatchShape(3, 4096)).layer();
     assertThat(fitting.backward())
         .isBetween(3 * heads * 4096 * 4096 * 2, 6 * heads * 4096 * 4096 * 2);
-    assertThat(fitting.kept()).isEqualTo(flash.of(new BatchShape(3, 4096)).kept());
+    assertThat(fitting.kept()).isEqualTo(flash.of(new BatchShape(3, 4096)).layer().kept());
     // rows of which one does not fit are FlashAttention's
     BatchShape tooLong = new BatchShape(1, 100_000);
-    assertThat(cudnn.of(tooLong).backward() - flash.of(tooLong).backward())
+    assertThat(
+            cudnn.of(tooLong).layer().backward() - flash.of(tooLong).layer().backward())
         .isEqualTo(100_000 * heads * 4);
     assertThat(cudnn.shortRowBytes(1)).isEqualTo(CudnnAttention.MOST_SCORE_BYTES);
   }

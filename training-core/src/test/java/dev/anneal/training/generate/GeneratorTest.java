@@ -291,8 +291,7 @@ class GeneratorTest {
       assertThatThrownBy(() -> Models.generate(llama, Models.PROMPTS, spec))
           .isInstanceOf(InvalidModelException.class)
           .hasMessage(
-              "After token 1 of prompt 0 the model's logits are NaN: check its weights and those of"
-                  + " the adapter.");
+              "After token 1 of prompt 0 the model's logits are NaN: check its weights and those of the adapter.");
     }
   }
 

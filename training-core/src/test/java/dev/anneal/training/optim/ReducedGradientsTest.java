@@ -169,8 +169,7 @@ class ReducedGradientsTest {
           assertThatThrownBy(() -> add(parameters, "d", 1))
               .isInstanceOf(IllegalStateException.class)
               .hasMessage(
-                  "bucket 3 is written before buckets [0, 2] are summed over the ranks: reduce one"
-                      + " of them first");
+                  "bucket 3 is written before buckets [0, 2] are summed over the ranks: reduce one of them first");
           assertThatThrownBy(parameters::awaitReductions)
               .isInstanceOf(IllegalStateException.class)
               .hasMessage("the gradient of bucket 0 was not summed over the ranks");

@@ -42,8 +42,8 @@ class FailureTest {
         .isInstanceOf(TrainingException.class)
         .hasMessage(
             "rank 0, step 2, the loss is NaN, which comes from sequence 8, sequence 9, sequence 10,"
-                + " sequence 11, sequence 12, sequence 13, sequence 14, sequence 15 of rank 0:"
-                + " lower optimizer.learning_rate or check the data.");
+                + " sequence 11, sequence 12, sequence 13, sequence 14, sequence 15 of rank 0: lower"
+                + " optimizer.learning_rate or check the data.");
     assertThat(listener.steps()).hasSize(1);
   }
 

@@ -50,8 +50,7 @@ class MemoryVerdictTest {
     MemoryVerdict verdict = of("llama3.1-70b", DType.BF16, 80 * GB, packed(1000));
     assertThat(verdict.refusal().orElseThrow())
         .matches(
-            "The run needs at least 1\\d\\d\\.\\d GB of a GPU that has 80\\.0 GB: set"
-                + " base_weights\\.\\S+( and .*)?\\.");
+            "The run needs at least 1\\d\\d\\.\\d GB of a GPU that has 80\\.0 GB: set base_weights\\.\\S+( and .*)?\\.");
   }
 
   @Test

@@ -127,8 +127,7 @@ class SplitVocabularyGpuTest {
         String what =
             String.format(
                 Locale.ROOT,
-                "%s, %s, shard %s, tied %s: %.1f MB at the peak, %.1f MB by the table (%s), %.1f MB"
-                    + " held before, %.1f MB reserved",
+                "%s, %s, shard %s, tied %s: %.1f MB at the peak, %.1f MB by the table (%s), %.1f MB held before, %.1f MB reserved",
                 base,
                 activations,
                 shard,

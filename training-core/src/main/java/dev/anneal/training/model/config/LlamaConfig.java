@@ -3,7 +3,6 @@ package dev.anneal.training.model.config;
 import dev.anneal.training.InvalidModelException;
 import dev.anneal.training.io.JsonObject;
 import dev.anneal.training.io.ModelFolder;
-import dev.anneal.training.model.Llama;
 import java.io.IOException;
 import java.io.Serializable;
 import java.util.List;
