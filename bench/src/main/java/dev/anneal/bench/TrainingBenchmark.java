@@ -88,6 +88,9 @@ final class TrainingBenchmark implements Callable<Integer> {
     }
   }
 
+  /** So few that the GPU is through with a step before the host has enqueued it. */
+  private static final int HOST_TOKENS = 64;
+
   /** A shape for the host: 38 million weights in four layers. */
   private static final LlamaConfig SMALL =
       new LlamaConfig(
@@ -110,6 +113,12 @@ final class TrainingBenchmark implements Callable<Integer> {
 
   @Option(names = "--micro-batch", description = "sequences a rank takes at once")
   private int microBatch = 4;
+
+  @Option(
+      names = "--host",
+      description =
+          "one sequence of 64 tokens a step, for which a GPU waits: what a step takes the host")
+  private boolean host;
 
   @Option(names = "--r", description = "rank of the adapters, and their alpha")
   private int adapterRank = 64;
@@ -174,6 +183,10 @@ final class TrainingBenchmark implements Callable<Integer> {
 
   @Override
   public Integer call() throws Exception {
+    if (host) {
+      microBatch = 1;
+      length = HOST_TOKENS;
+    }
     if (predict) {
       print(table());
       return 0;
@@ -325,6 +338,9 @@ final class TrainingBenchmark implements Callable<Integer> {
       line.put("rows_per_second", tokens / seconds * PackedRows.read(rows).rowsPerToken());
     }
     line.put("step_milliseconds", 1000 * seconds / measured.size());
+    if (host) {
+      line.put("host_milliseconds", medianMillis(measured));
+    }
     line.put("peak_gb", last.peakMemoryBytes() / 1e9);
     if (rows == null && on == On.GPU) {
       line.put("predicted_gb", table().tensorBytes() / 1e9);

@@ -5,8 +5,7 @@ import dev.anneal.training.kernel.Matmul;
 import dev.anneal.training.lora.LoraModel;
 import dev.anneal.training.model.Llama;
 import dev.anneal.training.model.Llama.Activations;
-import dev.anneal.training.model.ModuleGroup;
-import dev.anneal.training.model.config.LlamaConfig;
+import dev.anneal.training.product.Products;
 import dev.anneal.training.tensor.Device;
 
 /** A Llama with trained adapters and frozen weights, by explicit backwards over fused kernels. */
@@ -30,19 +29,11 @@ public final class FusedLlama {
       Matmul matmul,
       Activations activations,
       RowAttention attention) {
-    LlamaConfig config = model.config();
-    long maxIn = 0;
-    long maxWeight = 0;
-    for (ModuleGroup group : ModuleGroup.values()) {
-      long in = group.inFeatures(config);
-      maxIn = Math.max(maxIn, in);
-      maxWeight = Math.max(maxWeight, in * group.outFeatures(config));
-    }
-    FrozenProducts products = new FrozenProducts(matmul, kernels, model.norm(), maxWeight, maxIn);
+    LoraLinears linears = new LoraLinears(model, kernels, Products.on(device), matmul);
     return new Llama(
         model,
         device,
-        new FusedLayers(model, device, kernels, products, attention),
+        new FusedLayers(model, device, kernels, linears, attention),
         new FusedHead(model, kernels, MAX_LOGITS),
         activations);
   }

@@ -41,7 +41,7 @@ public record FusedMemory(
   /** FlashAttention rounds the sums of a row up to whole blocks of so many queries. */
   private static final long QUERY_BLOCK = 128;
 
-  /** The largest weight transposed, and a one for each of its columns: {@link FrozenProducts}. */
+  /** The largest weight transposed, and a one for each of its columns: {@link LoraLinears}. */
   public long transposeBytes() {
     if (matmul == Matmul.COMPUTE) {
       return 0;
@@ -120,13 +120,14 @@ public record FusedMemory(
     fp8(trace, t, 2 * intermediate());
     trace.hold(low(GATE_UP, t));
     product(trace, GATE_UP, t, config.hiddenSize());
+    // the FP8 form of dH [T, H], which takes the place of dNormed
+    fp8(trace, t, config.hiddenSize());
   }
 
   private void attentionBackward(MemoryTrace trace, BatchShape batch) {
     long t = batch.tokens();
-    // dLowO, the FP8 form of dH [T, H], dAttended [T, q]
+    // dLowO, dAttended [T, q]
     trace.hold(low(O, t));
-    fp8(trace, t, config.hiddenSize());
     product(trace, O, t, queries());
     // dQ, dK, dV; while they come, the operator's own: dK and dV of every query head [T, q] each
     long gradients = t * joined() * real();
@@ -185,13 +186,11 @@ public record FusedMemory(
 
   /** A product's result {@code [T, columns]}; in the compute dtype FP8 weights are cast for it. */
   private void product(MemoryTrace trace, ModuleGroup group, long t, long columns) {
-    long result = t * columns * real();
+    trace.hold(t * columns * real());
     if (matmul == Matmul.COMPUTE && stored == DType.FP8) {
       long cast = weight(group) * real();
       trace.pass(cast + Math.min(weight(group), Fp8.PIECE_ELEMENTS) * Float.BYTES);
-      trace.pass(cast + result);
     }
-    trace.hold(result);
   }
 
   /** {@code x A^T [T, R]} of a group's adapters, in the layer where it is widest. */

@@ -54,13 +54,16 @@ public final class CudaKernels implements Kernels {
   }
 
   @Override
-  public void rmsNormBackward(
-      Tensor dOutput, Tensor x, Tensor rstd, Tensor weight, Tensor dResidual) {
-    if (takes(x)) {
-      norm.rmsNormBackward(dOutput, x, rstd, weight, dResidual);
-    } else {
-      plain.rmsNormBackward(dOutput, x, rstd, weight, dResidual);
-    }
+  public Rows rmsNormBackward(
+      Tensor dOutput,
+      Tensor x,
+      Tensor rstd,
+      Tensor weight,
+      Tensor dResidual,
+      Tensor columnScale) {
+    return takes(x)
+        ? norm.rmsNormBackward(dOutput, x, rstd, weight, dResidual, columnScale)
+        : plain.rmsNormBackward(dOutput, x, rstd, weight, dResidual, columnScale);
   }
 
   @Override
@@ -85,7 +88,7 @@ public final class CudaKernels implements Kernels {
   }
 
   @Override
-  public Rows swigluBackward(Tensor dOutput, Tensor gateUp, Tensor columnScale) {
+  public SwigluGradient swigluBackward(Tensor dOutput, Tensor gateUp, Tensor columnScale) {
     return takes(gateUp)
         ? swiglu.swigluBackward(dOutput, gateUp, columnScale)
         : plain.swigluBackward(dOutput, gateUp, columnScale);

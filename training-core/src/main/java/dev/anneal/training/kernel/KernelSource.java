@@ -9,7 +9,7 @@ import java.util.List;
 /** The CUDA sources and the macros that each is specialized with, in the order of their values. */
 enum KernelSource {
   RMS_NORM("rms_norm", "REAL VEC WIDTH THREADS BLOCKS ADD QUANTIZE"),
-  RMS_NORM_BACKWARD("rms_norm_backward", "REAL VEC WIDTH THREADS BLOCKS"),
+  RMS_NORM_BACKWARD("rms_norm_backward", "REAL VEC WIDTH THREADS BLOCKS COLUMN_SCALE"),
   ROPE("rope", "REAL VEC WIDTH"),
   ROPE_BACKWARD(
       "rope_backward", "REAL VEC WIDTH THREADS BLOCKS HEAD_DIM HEADS KV_HEADS COLUMN_SCALE"),

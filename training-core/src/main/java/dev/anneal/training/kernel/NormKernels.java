@@ -50,19 +50,27 @@ final class NormKernels {
     return new Normed(new Rows(output, quantized), rstd);
   }
 
-  void rmsNormBackward(Tensor dOutput, Tensor x, Tensor rstd, Tensor weight, Tensor dResidual) {
+  Rows rmsNormBackward(
+      Tensor dOutput,
+      Tensor x,
+      Tensor rstd,
+      Tensor weight,
+      Tensor dResidual,
+      Tensor columnScale) {
     String real = Operand.real(x);
     ScalarType type = x.scalar_type();
     long dOutputAt = address(dOutput, type, "dOutput");
     long xAt = address(x, type, "x");
     long weightAt = address(weight, type, "weight");
     long dResidualAt = address(dResidual, type, "dResidual");
+    long columnsAt = address(columnScale, ScalarType.Float, "columnScale");
+    Quantized quantized = columnScale == null ? null : gpu.emptyFp8(x.size(0), x.size(1));
     RowPlan plan =
         gpu.plan(
             KernelSource.RMS_NORM_BACKWARD,
             real,
             x.size(1),
-            dOutputAt | xAt | weightAt | dResidualAt);
+            dOutputAt | xAt | weightAt | dResidualAt | columnsAt);
     KernelVariant variant =
         KernelVariant.of(
             KernelSource.RMS_NORM_BACKWARD,
@@ -70,14 +78,18 @@ final class NormKernels {
             plan.vector(),
             plan.width(),
             plan.threads(),
-            plan.blocks());
+            plan.blocks(),
+            flag(columnScale != null));
     KernelArguments arguments =
         gpu.arguments()
             .add(dOutputAt)
             .add(xAt)
             .add(address(rstd, ScalarType.Float, "rstd"))
             .add(weightAt)
-            .add(dResidualAt);
+            .add(dResidualAt)
+            .add(columnsAt)
+            .add(quantized);
     gpu.launch(variant, x.size(0), plan.threads(), arguments);
+    return new Rows(dOutput, quantized);
   }
 }

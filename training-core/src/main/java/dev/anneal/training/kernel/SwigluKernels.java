@@ -3,6 +3,7 @@ package dev.anneal.training.kernel;
 import static dev.anneal.training.kernel.Operand.address;
 import static dev.anneal.training.kernel.Operand.flag;
 
+import dev.anneal.training.kernel.Kernels.SwigluGradient;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
@@ -39,7 +40,7 @@ final class SwigluKernels {
     return new Rows(output, quantized);
   }
 
-  Rows swigluBackward(Tensor dOutput, Tensor gateUp, Tensor columnScale) {
+  SwigluGradient swigluBackward(Tensor dOutput, Tensor gateUp, Tensor columnScale) {
     String real = Operand.real(gateUp);
     ScalarType type = gateUp.scalar_type();
     long rows = gateUp.size(0);
@@ -63,6 +64,6 @@ final class SwigluKernels {
     KernelArguments arguments =
         gpu.arguments().add(dOutputAt).add(gateUpAt).add(columnsAt).add(quantized);
     gpu.launch(variant, rows, plan.threads(), arguments);
-    return new Rows(gateUp, quantized);
+    return new SwigluGradient(new Rows(gateUp, quantized), dOutput);
   }
 }

@@ -99,7 +99,7 @@ final class BucketGradients implements AutoCloseable {
   }
 
   /** The bucket's gradient for who adds to it; with several ranks what was added since its sum. */
-  private Tensor gradient(int bucket) {
+  Tensor gradient(int bucket) {
     if (isAlone()) {
       return own(bucket);
     }

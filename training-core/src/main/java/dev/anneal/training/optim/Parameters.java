@@ -259,6 +259,15 @@ public final class Parameters implements AutoCloseable {
     gradients.add(bucket, 0, dBucket);
   }
 
+  /**
+   * The gradient of a whole bucket, {@code [n]} fp32, for who adds to it on the current stream
+   * himself; with several ranks until {@link #reduce}, which has to follow. A bucket without
+   * parameters has none.
+   */
+  public Tensor gradient(int bucket) {
+    return gradients.gradient(bucket);
+  }
+
   /** Begins a step: no gradient. */
   public void zeroGradient() {
     gradients.zero();

@@ -11,11 +11,11 @@ import dev.anneal.training.model.Llama;
 import dev.anneal.training.model.StepMemory;
 import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.optim.Parameters;
+import dev.anneal.training.product.Products;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.weights.FrozenVocabulary;
 import dev.anneal.training.weights.FrozenWeights;
 import java.util.ArrayList;
-import java.util.Collections;
 import java.util.List;
 
 /**
@@ -187,8 +187,7 @@ public record MemoryTable(List<Row> tensors, List<Row> assumed, String moment) {
     if (TrainingRun.isFused(rank.spec())) {
       long transpose = fused(rank, adapters).transposeBytes();
       rows.add(new Row(Part.WORK, "transpose of a weight", transpose, 0));
-      long bucket = largestBucket(rank, adapters);
-      rows.add(new Row(Part.WORK, "gradient of a layer's adapters", bucket, 0));
+      rows.add(new Row(Part.WORK, "workspace of layers' products", Products.WORKSPACE_BYTES, 0));
     }
     rows.add(new Row(Part.WORK, "cuBLAS workspace", CUBLAS_WORKSPACE_BYTES, 0));
     return rows;
@@ -247,14 +246,6 @@ public record MemoryTable(List<Row> tensors, List<Row> assumed, String moment) {
             .mapToLong(Parameters.Shape::numel)
             .sum()
         * rank.compute().bytes();
-  }
-
-  private static long largestBucket(Rank rank, LoraLayout adapters) {
-    List<Long> layers =
-        LoraModel.shapes(rank.config(), adapters).stream()
-            .map(shapes -> shapes.stream().mapToLong(Parameters.Shape::numel).sum())
-            .toList();
-    return Collections.max(layers) * rank.compute().bytes();
   }
 
   private static LayerMemory layer(Rank rank, LoraLayout adapters, BatchShape batch) {

@@ -13,16 +13,17 @@ import dev.anneal.training.lora.LoraLayout;
 import dev.anneal.training.lora.LoraModel;
 import dev.anneal.training.lora.LoraSpec;
 import dev.anneal.training.model.BatchShape;
+import dev.anneal.training.model.FrozenLayer;
 import dev.anneal.training.model.FrozenLayers;
 import dev.anneal.training.model.LayerMemory;
 import dev.anneal.training.model.Rope;
 import dev.anneal.training.model.TokenBatch;
 import dev.anneal.training.model.config.LlamaConfig;
+import dev.anneal.training.product.PlainProducts;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.Tensors;
 import java.util.List;
-import java.util.Objects;
 import java.util.stream.Stream;
 import org.bytedeco.pytorch.Tensor;
 import org.junit.jupiter.api.Test;
@@ -57,8 +58,7 @@ class FusedMemoryTest {
                 saved.postNormed(),
                 saved.gateUp(),
                 saved.lowGateUp(),
-                saved.lowDown())
-            .filter(Objects::nonNull)
+                saved.lowDown().orElseThrow())
             .mapToLong(Tensor::nbytes)
             .sum();
     // the plain attention has none
@@ -111,15 +111,17 @@ class FusedMemoryTest {
 
   private static FusedLayer layer(LoraModel model, TokenBatch batch) {
     PlainKernels kernels = new PlainKernels();
-    FrozenProducts products = new FrozenProducts(Matmul.COMPUTE, kernels, model.norm(), 0, 0);
+    FrozenLayer frozen = model.decoder().use(0, FrozenLayers.NONE);
+    LoraLinears linears =
+        new LoraLinears(model, kernels, new PlainProducts(), Matmul.COMPUTE);
     Tensor radians = Rope.angles(batch.positions(), Rope.frequencies(CONFIG, Device.CPU));
     return new FusedLayer(
         CONFIG,
         kernels,
-        products,
+        Matmul.COMPUTE,
         new PlainAttention(),
-        model.decoder().use(0, FrozenLayers.NONE),
-        new LayerAdapterViews(model).layer(0, FrozenLayers.NONE),
+        frozen,
+        linears.layer(0, FrozenLayers.NONE, frozen),
         batch,
         Tensors.cat(-1, radians.cos(), radians.sin()));
   }

@@ -115,7 +115,7 @@ public final class KernelTimings {
             "rmsNormBackward",
             8 * row,
             KernelSource.RMS_NORM_BACKWARD,
-            () -> k.rmsNormBackward(y, x, rstd, weight, residual)),
+            () -> k.rmsNormBackward(y, x, rstd, weight, residual, null)),
         new Work("rope", 4 * T * (HEADS + KV_HEADS) * HEAD_DIM, null, () -> k.rope(qk, angles)),
         new Work(
             "ropeBackward, FP8",

@@ -1,0 +1,132 @@
+package dev.anneal.training.fused;
+
+import dev.anneal.training.kernel.Kernels;
+import dev.anneal.training.kernel.Matmul;
+import dev.anneal.training.lora.LoraLayout;
+import dev.anneal.training.lora.LoraModel;
+import dev.anneal.training.model.FrozenLayer;
+import dev.anneal.training.model.FrozenLayers;
+import dev.anneal.training.model.LinearModule;
+import dev.anneal.training.model.ModuleGroup;
+import dev.anneal.training.model.config.LlamaConfig;
+import dev.anneal.training.optim.Parameters;
+import dev.anneal.training.product.Matrix;
+import dev.anneal.training.product.Products;
+import dev.anneal.training.tensor.Tensors;
+import java.util.ArrayList;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Map;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+
+/** The linear modules of every layer: frozen weights and adapters, wherever they are at a time. */
+final class LoraLinears {
+  private final LoraModel model;
+  private final LoraLinear.Shared shared;
+
+  private final Tensor noGradient;
+
+  /** The adapters of every layer in each place where they can be, which never move. */
+  private final List<List<Map<ModuleGroup, LoraLinear.Adapters>>> places = new ArrayList<>();
+
+  /** In the current tensor scope. */
+  LoraLinears(LoraModel model, Kernels kernels, Products products, Matmul matmul) {
+    this.model = model;
+    this.shared = shared(model, kernels, products, matmul);
+    this.noGradient = Tensors.emptyLike(model.norm(), ScalarType.Float, 0);
+    Parameters parameters = model.parameters();
+    for (int place = 0; place < parameters.places(); place++) {
+      List<Map<ModuleGroup, LoraLinear.Adapters>> layers = new ArrayList<>();
+      for (int layer = 0; layer < model.config().numHiddenLayers(); layer++) {
+        Tensor values = parameters.compute(place, layer);
+        Map<ModuleGroup, LoraLinear.Adapters> groups = new EnumMap<>(ModuleGroup.class);
+        for (ModuleGroup group : ModuleGroup.values()) {
+          groups.put(group, adapters(layer, group, values));
+        }
+        layers.add(groups);
+      }
+      places.add(layers);
+    }
+  }
+
+  private static LoraLinear.Shared shared(
+      LoraModel model, Kernels kernels, Products products, Matmul matmul) {
+    long maxIn = 0;
+    long maxWeight = 0;
+    if (matmul == Matmul.FP8) {
+      LlamaConfig config = model.config();
+      for (ModuleGroup group : ModuleGroup.values()) {
+        long in = group.inFeatures(config);
+        maxIn = Math.max(maxIn, in);
+        maxWeight = Math.max(maxWeight, in * group.outFeatures(config));
+      }
+    }
+    return new LoraLinear.Shared(
+        matmul,
+        kernels,
+        products,
+        Tensors.emptyLike(model.norm(), ScalarType.Byte, maxWeight),
+        Tensors.emptyLike(model.norm(), ScalarType.Float, maxIn).fill_(Tensors.scalar(1)));
+  }
+
+  Matmul matmul() {
+    return shared.matmul();
+  }
+
+  /**
+   * A layer's modules for what the current stream does next.
+   *
+   * @param next the layer whose adapters come meanwhile, where they are not there already
+   * @param frozen the layer's frozen weights
+   */
+  Map<ModuleGroup, LoraLinear> layer(int layer, int next, FrozenLayer frozen) {
+    int place = model.parameters().use(layer, next == FrozenLayers.NONE ? Parameters.NONE : next);
+    shared.products().useCurrentStream();
+    Map<ModuleGroup, LoraLinear> linears = new EnumMap<>(ModuleGroup.class);
+    places
+        .get(place)
+        .get(layer)
+        .forEach(
+            (group, adapters) ->
+                linears.put(
+                    group, new LoraLinear(shared, frozen.matrices().get(group), adapters)));
+    return linears;
+  }
+
+  /** The fp32 gradient of a layer's adapters, {@code [n]}; of none where there is none. */
+  Tensor gradient(int layer) {
+    Parameters parameters = model.parameters();
+    return parameters.layout().get(layer).isEmpty() ? noGradient : parameters.gradient(layer);
+  }
+
+  /**
+   * @param values the layer's adapters, {@code [n]}
+   */
+  private LoraLinear.Adapters adapters(int layer, ModuleGroup group, Tensor values) {
+    Parameters parameters = model.parameters();
+    Map<LinearModule, LoraLayout.Adapter> adapted = model.layout().layers().get(layer);
+    List<LoraLinear.Adapter> each = new ArrayList<>();
+    long column = 0;
+    long low = 0;
+    long beginOfA = 0;
+    for (LinearModule module : group.modules()) {
+      long out = module.outFeatures(model.config());
+      LoraLayout.Adapter adapter = adapted.get(module);
+      if (adapter != null) {
+        if (each.isEmpty()) {
+          // the group's A matrices lie end to end
+          beginOfA = parameters.offsetInBucket(module.loraAName(layer));
+        }
+        long beginOfB = parameters.offsetInBucket(module.loraBName(layer));
+        Matrix b = Matrix.at(values, beginOfB, out, adapter.r());
+        each.add(new LoraLinear.Adapter(b, beginOfB, column, low, adapter.scale()));
+        low += adapter.r();
+      }
+      column += out;
+    }
+    Matrix a = Matrix.at(values, beginOfA, low, group.inFeatures(model.config()));
+    boolean areAll = each.size() == group.modules().size();
+    return new LoraLinear.Adapters(a, beginOfA, List.copyOf(each), areAll);
+  }
+}
