@@ -13,6 +13,8 @@ import dev.anneal.training.collective.rendezvous.RendezvousStore;
 import dev.anneal.training.collective.rendezvous.StoreAddress;
 import dev.anneal.training.cuda.GpuMemory;
 import dev.anneal.training.data.SequenceSource;
+import dev.anneal.training.fused.FusedLlama;
+import dev.anneal.training.fused.HeadProducts;
 import dev.anneal.training.io.LocalOutputFolder;
 import dev.anneal.training.kernel.Matmul;
 import dev.anneal.training.lora.LoraSpec;
@@ -131,6 +133,12 @@ final class TrainingBenchmark implements Callable<Integer> {
 
   @Option(names = "--base", description = "FP8, BF16 or FP32")
   private DType base = DType.FP8;
+
+  @Option(names = "--columns", description = "of FP8 weights: MADE or KEPT")
+  private FusedLlama.Columns columns = FusedLlama.Columns.MADE;
+
+  @Option(names = "--head", description = "EXACT, FP8_BACKWARD or FP8")
+  private HeadProducts head = HeadProducts.EXACT;
 
   @Option(names = "--activations", description = "KEEP, CHECKPOINT or CHECKPOINT_ON_HOST")
   private Kept activations = Kept.KEEP;
@@ -313,9 +321,9 @@ final class TrainingBenchmark implements Callable<Integer> {
     return new TrainingSpec(
         TrainingSpec.Mode.LORA,
         new LoraSpec(adapterRank, adapterRank, 0, false, targets),
-        new TrainingSpec.Weights(base, shard, offload),
+        new TrainingSpec.Weights(base, shard, offload, columns),
         new TrainingSpec.Compute(
-            on == On.GPU ? DType.BF16 : DType.FP32, matmul, activations.of(recomputed)),
+            on == On.GPU ? DType.BF16 : DType.FP32, matmul, activations.of(recomputed), head),
         new TrainingSpec.Batches(microBatch, 1, (long) warmup + steps, false),
         new TrainingSpec.Updates(
             new AdamWSpec(2e-5, 0, 0.9, 0.999, 1e-8),

@@ -13,28 +13,54 @@ public final class FusedLlama {
   /** Logits that exist at once: 2,093 tokens of the vocabulary of Llama 3, 512 MiB in bf16. */
   static final long MAX_LOGITS = 1L << 28;
 
+  /** What becomes of the columns of FP8 weights, which the backward multiplies by. */
+  public enum Columns {
+    /** They are made for every product. */
+    MADE,
+    /** They are made once and kept, which takes as much again as the weights do. */
+    KEPT
+  }
+
+  /**
+   * What there is a choice of.
+   *
+   * @param matmul what products with the layers' frozen weights are computed in
+   */
+  public record Settings(
+      Matmul matmul, Activations activations, Columns columns, HeadProducts head) {
+    /** The choices that take no more memory and round nothing more. */
+    public static Settings of(Matmul matmul, Activations activations) {
+      return new Settings(matmul, activations, Columns.MADE, HeadProducts.EXACT);
+    }
+  }
+
   private FusedLlama() {}
 
   /** In the current tensor scope; on GPUs the compute dtype is bf16. */
   public static Llama of(
       LoraModel model, Device device, Kernels kernels, Matmul matmul, Activations activations) {
+    return of(model, device, kernels, Settings.of(matmul, activations));
+  }
+
+  /** The same by {@code settings}. */
+  public static Llama of(LoraModel model, Device device, Kernels kernels, Settings settings) {
     RowAttention attention = device.isGpu() ? new FlashAttention() : new PlainAttention();
-    return of(model, device, kernels, matmul, activations, attention);
+    return of(model, device, kernels, settings, attention, Products.on(device));
   }
 
   static Llama of(
       LoraModel model,
       Device device,
       Kernels kernels,
-      Matmul matmul,
-      Activations activations,
-      RowAttention attention) {
-    LoraLinears linears = new LoraLinears(model, kernels, Products.on(device), matmul);
+      Settings settings,
+      RowAttention attention,
+      Products products) {
+    LoraLinears linears = new LoraLinears(model, kernels, products, settings);
     return new Llama(
         model,
         device,
         new FusedLayers(model, device, kernels, linears, attention),
-        new FusedHead(model, kernels, MAX_LOGITS),
-        activations);
+        new FusedHead(model, kernels, products, settings.head(), MAX_LOGITS),
+        settings.activations());
   }
 }

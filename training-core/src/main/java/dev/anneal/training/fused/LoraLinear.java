@@ -66,10 +66,11 @@ record LoraLinear(Shared shared, FrozenMatrix w, Adapters adapters) {
   /**
    * What all layers use.
    *
-   * @param transposed room for the transpose of the largest weight; without FP8 none
-   * @param ones {@code [n]} fp32, at least as many as the widest input has columns; likewise
+   * @param columns FP8 weights by columns
+   * @param ones {@code [n]} fp32, as many as the widest input has columns; without FP8 none
    */
-  record Shared(Matmul matmul, Kernels kernels, Products products, Tensor transposed, Tensor ones) {}
+  record Shared(
+      Matmul matmul, Kernels kernels, Products products, WeightColumns columns, Tensor ones) {}
 
   /**
    * The result of {@link #forward}.
@@ -194,7 +195,7 @@ record LoraLinear(Shared shared, FrozenMatrix w, Adapters adapters) {
   /** {@code y = x W^T + beta y} */
   private void frozenForward(Rows x, Tensor y, double beta) {
     if (isFp8()) {
-      shared.products().multiplyScaled(x.quantized(), w.weight(), w.scale(), y, beta);
+      shared.products().multiplyScaled(x.quantized(), Matrix.of(w.weight()), w.scale(), y, beta);
       return;
     }
     try (TensorScope scope = new TensorScope()) {
@@ -207,8 +208,7 @@ record LoraLinear(Shared shared, FrozenMatrix w, Adapters adapters) {
   private void frozenBackward(Rows dY, Tensor dX, double beta) {
     try (TensorScope scope = new TensorScope()) {
       if (isFp8()) {
-        // Hopper multiplies rows by rows, and the rows of W^T are the columns of W
-        Tensor columns = shared.kernels().transpose(w.weight(), shared.transposed());
+        Matrix columns = shared.columns().of(w.weight());
         Tensor ones = shared.ones().narrow(0, 0, dX.size(1));
         shared.products().multiplyScaled(dY.quantized(), columns, ones, dX, beta);
       } else {

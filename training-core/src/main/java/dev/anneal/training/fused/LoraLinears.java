@@ -13,6 +13,7 @@ import dev.anneal.training.optim.Parameters;
 import dev.anneal.training.product.Matrix;
 import dev.anneal.training.product.Products;
 import dev.anneal.training.tensor.Tensors;
+import dev.anneal.training.weights.FrozenWeights;
 import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.List;
@@ -30,10 +31,15 @@ final class LoraLinears {
   /** The adapters of every layer in each place where they can be, which never move. */
   private final List<List<Map<ModuleGroup, LoraLinear.Adapters>>> places = new ArrayList<>();
 
-  /** In the current tensor scope. */
-  LoraLinears(LoraModel model, Kernels kernels, Products products, Matmul matmul) {
+  /**
+   * In the current tensor scope.
+   *
+   * @throws IllegalArgumentException if columns are to be kept of weights that do not stay where
+   *     they are
+   */
+  LoraLinears(LoraModel model, Kernels kernels, Products products, FusedLlama.Settings settings) {
     this.model = model;
-    this.shared = shared(model, kernels, products, matmul);
+    this.shared = shared(model, kernels, products, settings);
     this.noGradient = Tensors.emptyLike(model.norm(), ScalarType.Float, 0);
     Parameters parameters = model.parameters();
     for (int place = 0; place < parameters.places(); place++) {
@@ -51,23 +57,33 @@ final class LoraLinears {
   }
 
   private static LoraLinear.Shared shared(
-      LoraModel model, Kernels kernels, Products products, Matmul matmul) {
-    long maxIn = 0;
-    long maxWeight = 0;
-    if (matmul == Matmul.FP8) {
-      LlamaConfig config = model.config();
-      for (ModuleGroup group : ModuleGroup.values()) {
-        long in = group.inFeatures(config);
-        maxIn = Math.max(maxIn, in);
-        maxWeight = Math.max(maxWeight, in * group.outFeatures(config));
-      }
+      LoraModel model, Kernels kernels, Products products, FusedLlama.Settings settings) {
+    boolean isFp8 = settings.matmul() == Matmul.FP8;
+    boolean keeps = isFp8 && settings.columns() == FusedLlama.Columns.KEPT;
+    if (keeps && !areResident(model)) {
+      throw new IllegalArgumentException(
+          "columns can be kept of weights that lie whole on the GPU alone");
     }
+    LlamaConfig config = model.config();
+    long room = keeps ? WeightColumns.all(config) : WeightColumns.largest(config);
+    long widest = 0;
+    for (ModuleGroup group : ModuleGroup.values()) {
+      widest = Math.max(widest, group.inFeatures(config));
+    }
+    Tensor ones = Tensors.emptyLike(model.norm(), ScalarType.Float, isFp8 ? widest : 0);
     return new LoraLinear.Shared(
-        matmul,
+        settings.matmul(),
         kernels,
         products,
-        Tensors.emptyLike(model.norm(), ScalarType.Byte, maxWeight),
-        Tensors.emptyLike(model.norm(), ScalarType.Float, maxIn).fill_(Tensors.scalar(1)));
+        new WeightColumns(kernels, model.norm(), isFp8 ? room : 0, keeps),
+        ones.fill_(Tensors.scalar(1)));
+  }
+
+  /** Whether frozen weights lie whole on the device, where they never move. */
+  static boolean areResident(LoraModel model) {
+    return model.decoder() instanceof FrozenWeights frozen
+        && frozen.placement().ranks().worldSize() == 1
+        && frozen.placement().offloadRatio() == 0;
   }
 
   Matmul matmul() {

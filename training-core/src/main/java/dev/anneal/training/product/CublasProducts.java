@@ -97,13 +97,13 @@ final class CublasProducts implements Products {
 
   @Override
   public void multiplyScaled(
-      Quantized left, Tensor right, Tensor rightScale, Tensor out, double beta) {
+      Quantized left, Matrix right, Tensor rightScale, Tensor out, double beta) {
     Matrix into = Matrix.of(out);
     if (isEmpty(into)) {
       return;
     }
     Matrix rows = Matrix.of(left.bytes());
-    Matrix columns = Matrix.of(right).t();
+    Matrix columns = right.t();
     ProductPlan plan = plan(rows, columns, into, true);
     if (plan == null) {
       plain.multiplyScaled(left, right, rightScale, out, beta);

@@ -35,7 +35,7 @@ public final class PlainProducts implements Products {
 
   @Override
   public void multiplyScaled(
-      Quantized left, Tensor right, Tensor rightScale, Tensor out, double beta) {
+      Quantized left, Matrix right, Tensor rightScale, Tensor out, double beta) {
     try (TensorScope scope = new TensorScope()) {
       if (beta != 0) {
         Tensor product = Tensors.emptyLike(out, out.size(0), out.size(1));
@@ -45,10 +45,10 @@ public final class PlainProducts implements Products {
         Tensor columns = rightScale.view(1, -1);
         long type = out.scalar_type().value;
         scaledMm.call(
-            1, left.bytes(), right.t(), left.scale(), columns, null, null, type, true, out);
+            1, left.bytes(), right.t().tensor(), left.scale(), columns, null, null, type, true, out);
       } else {
         Tensor rows = left.bytes().to(ScalarType.Float).mul(left.scale());
-        Tensor columns = right.to(ScalarType.Float).mul(rightScale.view(-1, 1));
+        Tensor columns = right.tensor().to(ScalarType.Float).mul(rightScale.view(-1, 1));
         out.copy_(torch.mm(rows, columns.t()));
       }
     }

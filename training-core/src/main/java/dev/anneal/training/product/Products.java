@@ -50,11 +50,11 @@ public interface Products extends AutoCloseable {
    * {@code out = left right^T + beta * out} of FP8 matrices, with fast accumulation on GPUs.
    *
    * @param left {@code [m, k]} with a scale a row
-   * @param right {@code [n, k]} e4m3 contiguous
+   * @param right {@code [n, k]} e4m3, no transpose
    * @param rightScale {@code [n]} fp32: what its rows are multiplied with
    * @param out {@code [m, n]} contiguous, bf16 on GPUs
    */
-  void multiplyScaled(Quantized left, Tensor right, Tensor rightScale, Tensor out, double beta);
+  void multiplyScaled(Quantized left, Matrix right, Tensor rightScale, Tensor out, double beta);
 
   /**
    * Whether a frozen product should add to what an adapter's has written (which is one pass less

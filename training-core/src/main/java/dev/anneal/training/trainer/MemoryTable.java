@@ -1,5 +1,6 @@
 package dev.anneal.training.trainer;
 
+import dev.anneal.training.fused.FusedLlama;
 import dev.anneal.training.fused.FusedMemory;
 import dev.anneal.training.lora.LoraLayout;
 import dev.anneal.training.lora.LoraModel;
@@ -74,7 +75,8 @@ public record MemoryTable(List<Row> tensors, List<Row> assumed, String moment) {
       TrainingSpec.Weights weights = spec.weights();
       return with(
           spec.compute().activations(),
-          new TrainingSpec.Weights(weights.dtype(), weights.shard(), ratio));
+          new TrainingSpec.Weights(
+              weights.dtype(), weights.shard(), ratio, weights.columns()));
     }
 
     /** The same with other activations and weights. */
@@ -85,7 +87,8 @@ public record MemoryTable(List<Row> tensors, List<Row> assumed, String moment) {
               spec.mode(),
               spec.lora(),
               weights,
-              new TrainingSpec.Compute(compute.dtype(), compute.matmul(), activations),
+              new TrainingSpec.Compute(
+                  compute.dtype(), compute.matmul(), activations, compute.head()),
               spec.batches(),
               spec.updates(),
               spec.seed(),
@@ -185,8 +188,15 @@ public record MemoryTable(List<Row> tensors, List<Row> assumed, String moment) {
     rows.add(new Row(Part.TRAINED, "gradients being summed", trained.summing(), 0));
     rows.add(new Row(Part.TRAINED, "AdamW's moments", trained.moments(), 0));
     if (TrainingRun.isFused(rank.spec())) {
-      long transpose = fused(rank, adapters).transposeBytes();
-      rows.add(new Row(Part.WORK, "transpose of a weight", transpose, 0));
+      FusedMemory fused = fused(rank, adapters);
+      FusedLlama.Columns columns = rank.spec().weights().columns();
+      String name =
+          switch (columns) {
+            case MADE -> "transpose of a weight";
+            case KEPT -> "transposes of all weights";
+          };
+      rows.add(new Row(Part.WORK, name, fused.columnBytes(columns), 0));
+      rows.add(new Row(Part.WORK, "head in FP8", fused.headBytes(), 0));
       rows.add(new Row(Part.WORK, "workspace of layers' products", Products.WORKSPACE_BYTES, 0));
     }
     rows.add(new Row(Part.WORK, "cuBLAS workspace", CUBLAS_WORKSPACE_BYTES, 0));
@@ -267,7 +277,8 @@ public record MemoryTable(List<Row> tensors, List<Row> assumed, String moment) {
         rank.spec().weights().dtype(),
         compute.dtype(),
         compute.matmul(),
-        vocabulary(rank).gathered());
+        vocabulary(rank).gathered(),
+        compute.head());
   }
 
   /** Embedding and head that do not train. */

@@ -169,9 +169,12 @@ public final class TrainingRun {
   /** The fused layers where they serve, else the reference. */
   private static Llama llama(
       TrainingSpec spec, TrainableModel model, Device device, Kernels kernels) {
+    TrainingSpec.Compute compute = spec.compute();
+    FusedLlama.Settings settings =
+        new FusedLlama.Settings(
+            compute.matmul(), compute.activations(), spec.weights().columns(), compute.head());
     return device.isGpu() && isFused(spec) && model instanceof LoraModel lora
-        ? FusedLlama.of(
-            lora, device, kernels, spec.compute().matmul(), spec.compute().activations())
+        ? FusedLlama.of(lora, device, kernels, settings)
         : Llama.reference(model, device, spec.compute().dtype(), spec.compute().activations());
   }
 }

@@ -1,5 +1,7 @@
 package dev.anneal.training.trainer;
 
+import dev.anneal.training.fused.FusedLlama;
+import dev.anneal.training.fused.HeadProducts;
 import dev.anneal.training.kernel.Matmul;
 import dev.anneal.training.lora.LoraSpec;
 import dev.anneal.training.model.Llama;
@@ -40,9 +42,17 @@ public record TrainingSpec(
    * @param dtype how they are stored
    * @param shard which ranks the frozen ones are split over
    * @param offloadRatio share of every frozen layer that waits in pinned host memory, 0 to 1
+   * @param columns what becomes of the columns of frozen FP8 weights; they can be kept where every
+   *     rank has all of its weights on its device
    */
-  public record Weights(DType dtype, FrozenWeights.Shard shard, double offloadRatio)
+  public record Weights(
+      DType dtype, FrozenWeights.Shard shard, double offloadRatio, FusedLlama.Columns columns)
       implements Serializable {
+
+    /** Without columns that are kept. */
+    public Weights(DType dtype, FrozenWeights.Shard shard, double offloadRatio) {
+      this(dtype, shard, offloadRatio, FusedLlama.Columns.MADE);
+    }
 
     /** All of them on every rank's device. */
     public static Weights whole(DType dtype) {
@@ -56,9 +66,17 @@ public record TrainingSpec(
    * @param dtype of activations
    * @param matmul what products with frozen weights are computed in
    * @param activations what layers keep of their forward for their backward
+   * @param head what products with a frozen head are computed in, in the fused layers
    */
-  public record Compute(DType dtype, Matmul matmul, Llama.Activations activations)
-      implements Serializable {}
+  public record Compute(
+      DType dtype, Matmul matmul, Llama.Activations activations, HeadProducts head)
+      implements Serializable {
+
+    /** With an exact head. */
+    public Compute(DType dtype, Matmul matmul, Llama.Activations activations) {
+      this(dtype, matmul, activations, HeadProducts.EXACT);
+    }
+  }
 
   /**
    * How the data is dealt to ranks and steps.

@@ -7,6 +7,7 @@ import dev.anneal.training.LoudWeights;
 import dev.anneal.training.Rows;
 import dev.anneal.training.TinyModels;
 import dev.anneal.training.TinyModels.Embeddings;
+import dev.anneal.training.fused.FusedLlama.Columns;
 import dev.anneal.training.kernel.Matmul;
 import dev.anneal.training.kernel.PlainKernels;
 import dev.anneal.training.lora.LoraLayout;
@@ -16,6 +17,7 @@ import dev.anneal.training.model.BatchShape;
 import dev.anneal.training.model.FrozenLayer;
 import dev.anneal.training.model.FrozenLayers;
 import dev.anneal.training.model.LayerMemory;
+import dev.anneal.training.model.Llama.Activations;
 import dev.anneal.training.model.Rope;
 import dev.anneal.training.model.TokenBatch;
 import dev.anneal.training.model.config.LlamaConfig;
@@ -79,8 +81,10 @@ class FusedMemoryTest {
     LayerMemory two = memory.of(new BatchShape(2, 4096));
     assertThat(two.kept()).isEqualTo(2 * one.kept());
     assertThat(two.forward()).isEqualTo(2 * one.forward());
-    assertThat(memory.transposeBytes()).isEqualTo(24 * 80 + 40 * 4);
-    assertThat(memory(LoraLayout.none(CONFIG), Matmul.COMPUTE).transposeBytes()).isZero();
+    assertThat(memory.columnBytes(Columns.MADE)).isEqualTo(24 * 80 + 40 * 4);
+    FusedMemory exact = memory(LoraLayout.none(CONFIG), Matmul.COMPUTE);
+    assertThat(exact.columnBytes(Columns.MADE)).isZero();
+    assertThat(exact.columnBytes(Columns.KEPT)).isZero();
   }
 
   /** It is there with the hidden states that it gives, and with the logits, but with no layer. */
@@ -91,7 +95,13 @@ class FusedMemoryTest {
     long matrix = 1L << 20;
     LayerMemory split =
         new FusedMemory(
-                CONFIG, LoraLayout.none(CONFIG), DType.FP32, DType.FP32, Matmul.COMPUTE, matrix)
+                CONFIG,
+                LoraLayout.none(CONFIG),
+                DType.FP32,
+                DType.FP32,
+                Matmul.COMPUTE,
+                matrix,
+                HeadProducts.EXACT)
             .of(batch);
     long hidden = 1024 * 24 * 4;
     assertThat(whole.embedding()).isEqualTo(hidden);
@@ -106,14 +116,15 @@ class FusedMemoryTest {
   }
 
   private static FusedMemory memory(LoraLayout adapters, Matmul matmul) {
-    return new FusedMemory(CONFIG, adapters, DType.FP32, DType.FP32, matmul, 0);
+    return new FusedMemory(
+        CONFIG, adapters, DType.FP32, DType.FP32, matmul, 0, HeadProducts.EXACT);
   }
 
   private static FusedLayer layer(LoraModel model, TokenBatch batch) {
     PlainKernels kernels = new PlainKernels();
     FrozenLayer frozen = model.decoder().use(0, FrozenLayers.NONE);
-    LoraLinears linears =
-        new LoraLinears(model, kernels, new PlainProducts(), Matmul.COMPUTE);
+    FusedLlama.Settings settings = FusedLlama.Settings.of(Matmul.COMPUTE, Activations.KEEP);
+    LoraLinears linears = new LoraLinears(model, kernels, new PlainProducts(), settings);
     Tensor radians = Rope.angles(batch.positions(), Rope.frequencies(CONFIG, Device.CPU));
     return new FusedLayer(
         CONFIG,

@@ -102,9 +102,9 @@ class CublasProductsGpuTest {
       Tensor added = fresh.clone();
       Tensor before = fresh.clone();
       Tensor byLibtorch = fresh.clone();
-      products.multiplyScaled(x, w.bytes(), scale, fresh, 0);
-      products.multiplyScaled(x, w.bytes(), scale, added, 1);
-      new PlainProducts().multiplyScaled(x, w.bytes(), scale, byLibtorch, 0);
+      products.multiplyScaled(x, Matrix.of(w.bytes()), scale, fresh, 0);
+      products.multiplyScaled(x, Matrix.of(w.bytes()), scale, added, 1);
+      new PlainProducts().multiplyScaled(x, Matrix.of(w.bytes()), scale, byLibtorch, 0);
 
       Tensor rows = rows(x.bytes()).mul(rows(x.scale()));
       Tensor exact = torch.mm(rows, w.bytes().to(ScalarType.Float).mul(w.scale()).t());
@@ -168,8 +168,8 @@ class CublasProductsGpuTest {
         Tensor scale = w.scale().view(-1);
         Tensor out = start(256, 1024);
         Tensor byLibtorch = out.clone();
-        products.multiplyScaled(x, w.bytes(), scale, out, 0);
-        new PlainProducts().multiplyScaled(x, w.bytes(), scale, byLibtorch, 0);
+        products.multiplyScaled(x, Matrix.of(w.bytes()), scale, out, 0);
+        new PlainProducts().multiplyScaled(x, Matrix.of(w.bytes()), scale, byLibtorch, 0);
         found.add(out);
         expected.add(byLibtorch);
       }

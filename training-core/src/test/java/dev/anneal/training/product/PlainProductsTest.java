@@ -65,8 +65,8 @@ class PlainProductsTest {
     Tensor more = normal(3, 3, 5);
     Tensor before = more.clone();
 
-    products.multiplyScaled(rows, columns.bytes(), columns.scale().view(-1), fresh, 0);
-    products.multiplyScaled(rows, columns.bytes(), columns.scale().view(-1), more, 1);
+    products.multiplyScaled(rows, Matrix.of(columns.bytes()), columns.scale().view(-1), fresh, 0);
+    products.multiplyScaled(rows, Matrix.of(columns.bytes()), columns.scale().view(-1), more, 1);
 
     assertThat(Deviation.relative(fresh, torch.mm(left, right.t()))).isLessThan(0.1);
     assertThat(Deviation.relative(more, before.add(fresh))).isLessThan(1e-6);
