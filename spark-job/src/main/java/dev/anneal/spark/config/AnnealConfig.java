@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.node.DoubleNode;
 import com.fasterxml.jackson.databind.node.LongNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.fasterxml.jackson.databind.node.TextNode;
+import dev.anneal.training.fused.HeadProducts;
 import dev.anneal.training.lora.ModuleNames;
 import dev.anneal.training.optim.LearningRateSchedule;
 import dev.anneal.training.trainer.MemoryChoice;
@@ -59,7 +60,8 @@ public record AnnealConfig(
             baseWeights.shard(),
             baseWeights.isAuto()
                 ? DoubleNode.valueOf(choice.offloadRatio())
-                : baseWeights.offloadRatio());
+                : baseWeights.offloadRatio(),
+            baseWeights.bothLayouts());
     Activations settledActivations =
         new Activations(
             activations.isAuto()
@@ -231,8 +233,10 @@ public record AnnealConfig(
    * How the frozen weights are held.
    *
    * @param offloadRatio share of a rank's frozen weights that waits in host memory, or {@code auto}
+   * @param bothLayouts whether FP8 weights are kept by columns too
    */
-  public record BaseWeights(Precision dtype, Shard shard, JsonNode offloadRatio)
+  public record BaseWeights(
+      Precision dtype, Shard shard, JsonNode offloadRatio, boolean bothLayouts)
       implements Serializable {
     /** Whether memory decides. */
     public boolean isAuto() {
@@ -250,8 +254,10 @@ public record AnnealConfig(
    *
    * @param dtype of activations and adapters
    * @param matmul of the products with frozen weights
+   * @param head of those with the head
    */
-  public record Compute(Precision dtype, Precision matmul) implements Serializable {}
+  public record Compute(Precision dtype, Precision matmul, HeadProducts head)
+      implements Serializable {}
 
   /**
    * What becomes of activations between forward and backward.

@@ -6,6 +6,7 @@ import dev.anneal.data.prep.PrepSpec;
 import dev.anneal.spark.config.AnnealConfig;
 import dev.anneal.spark.config.AnnealConfig.Precision;
 import dev.anneal.spark.storage.RunFolder;
+import dev.anneal.training.fused.FusedLlama.Columns;
 import dev.anneal.training.generate.GenerationSpec;
 import dev.anneal.training.kernel.Matmul;
 import dev.anneal.training.lora.LoraSpec;
@@ -133,7 +134,10 @@ public final class Specs {
 
   private static TrainingSpec.Weights weights(AnnealConfig config) {
     return new TrainingSpec.Weights(
-        dtype(config.baseWeights().dtype()), shard(config), config.baseWeights().ratio());
+        dtype(config.baseWeights().dtype()),
+        shard(config),
+        config.baseWeights().ratio(),
+        config.baseWeights().bothLayouts() ? Columns.KEPT : Columns.MADE);
   }
 
   private static Matmul matmul(AnnealConfig config) {
@@ -153,7 +157,10 @@ public final class Specs {
         training.mode() == TrainingSpec.Mode.LORA ? lora(config) : null,
         weights(config),
         new TrainingSpec.Compute(
-            dtype(config.compute().dtype()), matmul(config), activations(config.activations())),
+            dtype(config.compute().dtype()),
+            matmul(config),
+            activations(config.activations()),
+            config.compute().head()),
         new TrainingSpec.Batches(
             training.microBatchSize(),
             training.gradientAccumulation(),

@@ -13,6 +13,7 @@ import dev.anneal.training.product.Products;
 import dev.anneal.training.tensor.NoGrad;
 import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.tensor.Tensors;
+import dev.anneal.training.weights.FrozenWeights;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -64,7 +65,7 @@ final class FusedHead implements Head {
   }
 
   private void quantizeHead() {
-    if (!LoraLinears.areResident(model)) {
+    if (!isWhole()) {
       throw new IllegalArgumentException(
           "products of the head in FP8 need a head that lies whole on the GPU");
     }
@@ -77,6 +78,11 @@ final class FusedHead implements Head {
         rows.view(ScalarType.Byte).copy_(head.bytes().view(ScalarType.Byte));
       }
     }
+  }
+
+  private boolean isWhole() {
+    return model.decoder() instanceof FrozenWeights frozen
+        && frozen.placement().ranks().worldSize() == 1;
   }
 
   @Override

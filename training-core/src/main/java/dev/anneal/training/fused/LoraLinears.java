@@ -80,7 +80,7 @@ final class LoraLinears {
   }
 
   /** Whether frozen weights lie whole on the device, where they never move. */
-  static boolean areResident(LoraModel model) {
+  private static boolean areResident(LoraModel model) {
     return model.decoder() instanceof FrozenWeights frozen
         && frozen.placement().ranks().worldSize() == 1
         && frozen.placement().offloadRatio() == 0;

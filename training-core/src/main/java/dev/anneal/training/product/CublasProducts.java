@@ -5,6 +5,7 @@ import dev.anneal.training.product.ProductPlan.Address;
 import dev.anneal.training.product.ProductPlan.Shape;
 import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.NativeLibraries;
+import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.tensor.Tensors;
 import java.util.HashMap;
 import java.util.Map;
@@ -61,6 +62,7 @@ final class CublasProducts implements Products {
     workspace = Tensors.empty(device, ScalarType.Byte, WORKSPACE_BYTES);
     workspaceAt = new Address(workspace.data_ptr().address());
     stream = current();
+    TensorScope.atClose(this::end);
   }
 
   private CUstream_st current() {
@@ -164,8 +166,7 @@ final class CublasProducts implements Products {
     plans.clear();
   }
 
-  @Override
-  public void close() {
+  private void end() {
     forgetPlans();
     cublas.cublasLtDestroy(handle);
   }

@@ -9,7 +9,7 @@ import org.bytedeco.pytorch.Tensor;
  * Products of matrices on one device, by one thread on its current stream. The same input gives the
  * same bits.
  */
-public interface Products extends AutoCloseable {
+public interface Products {
   /**
    * The system property that names what GPUs multiply by, for measurements: {@code libtorch},
    * {@code cublaslt} (the default), or {@code cublaslt-product-first}, which {@link #addsFirst} is
@@ -64,7 +64,4 @@ public interface Products extends AutoCloseable {
 
   /** What follows is for the stream that is now the thread's current one. */
   default void useCurrentStream() {}
-
-  @Override
-  default void close() {}
 }

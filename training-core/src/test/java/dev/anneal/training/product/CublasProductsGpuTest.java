@@ -210,8 +210,8 @@ class CublasProductsGpuTest {
     Tensor low = start(512, RANK);
     memory.resetPeak();
     long before = memory.peakAllocatedBytes();
-    try (TensorScope scope = new TensorScope();
-        CublasProducts other = new CublasProducts(GPU, true)) {
+    try (TensorScope scope = new TensorScope()) {
+      CublasProducts other = new CublasProducts(GPU, true);
       other.multiply(Matrix.of(x), Matrix.of(a).t(), Matrix.of(low), 1, 0);
       assertThat(memory.peakAllocatedBytes() - before).isEqualTo(Products.WORKSPACE_BYTES);
     }
