@@ -41,7 +41,8 @@ class CublasProductsGpuTest {
   private static final double BF16 = 4e-3;
 
   private static final double FP8 = 8e-3;
-  private static final double FP32 = 2e-5;
+  /** Tensor cores cut what they add where fp32 would round it. */
+  private static final double FP32 = 1e-4;
 
   /** A frozen matrix {@code [out, in]} and the tokens it is multiplied with. */
   private record Weight(String name, long tokens, long out, long in) {
