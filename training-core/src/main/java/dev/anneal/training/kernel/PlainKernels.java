@@ -146,16 +146,11 @@ public final class PlainKernels implements Kernels {
     try (TensorScope scope = new TensorScope()) {
       long rows = bytes.size(0);
       long columns = bytes.size(1);
-      Tensor target = viewOf(into, bytes, columns, rows);
+      Tensor target = Operand.viewOf(into, bytes, columns, rows);
       // not every libtorch copies FP8 with strides
       target.view(ScalarType.Byte).copy_(bytes.view(ScalarType.Byte).t());
       return scope.keep(target);
     }
-  }
-
-  /** The first bytes of {@code into} as {@code [rows, columns]} of {@code like}'s dtype. */
-  static Tensor viewOf(Tensor into, Tensor like, long rows, long columns) {
-    return into.view(-1).view(like.scalar_type()).narrow(0, 0, rows * columns).view(rows, columns);
   }
 
   @Override
