@@ -98,7 +98,8 @@ final class FusedHead implements Head {
   public Tensor losses(Tensor hidden, TokenBatch batch) {
     try (TensorScope scope = new TensorScope();
         NoGrad noGrad = new NoGrad()) {
-      Tensor normed = norm(hidden.index_select(0, batch.predictors()), Matmul.COMPUTE).output().values();
+      Tensor x = hidden.index_select(0, batch.predictors());
+      Tensor normed = norm(x, Matmul.COMPUTE).output().values();
       Tensor lmHead = model.vocabulary().lmHead();
       Tensor each = Tensors.emptyLike(normed, ScalarType.Double, batch.targetTokens());
       for (long first = 0; first < batch.targetTokens(); first += chunk) {

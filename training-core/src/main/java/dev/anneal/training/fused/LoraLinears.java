@@ -26,8 +26,6 @@ final class LoraLinears {
   private final LoraModel model;
   private final LoraLinear.Shared shared;
 
-  private final Tensor noGradient;
-
   /** The adapters of every layer in each place where they can be, which never move. */
   private final List<List<Map<ModuleGroup, LoraLinear.Adapters>>> places = new ArrayList<>();
 
@@ -40,7 +38,6 @@ final class LoraLinears {
   LoraLinears(LoraModel model, Kernels kernels, Products products, FusedLlama.Settings settings) {
     this.model = model;
     this.shared = shared(model, kernels, products, settings);
-    this.noGradient = Tensors.emptyLike(model.norm(), ScalarType.Float, 0);
     Parameters parameters = model.parameters();
     for (int place = 0; place < parameters.places(); place++) {
       List<Map<ModuleGroup, LoraLinear.Adapters>> layers = new ArrayList<>();
@@ -110,10 +107,9 @@ final class LoraLinears {
     return linears;
   }
 
-  /** The fp32 gradient of a layer's adapters, {@code [n]}; of none where there is none. */
+  /** The fp32 gradient of a layer's adapters, {@code [n]}, to be added to. */
   Tensor gradient(int layer) {
-    Parameters parameters = model.parameters();
-    return parameters.layout().get(layer).isEmpty() ? noGradient : parameters.gradient(layer);
+    return model.parameters().gradient(layer);
   }
 
   /**

@@ -14,8 +14,8 @@ import org.bytedeco.pytorch.Tensor;
  * @param inputRstd of the norm before attention
  * @param inputNormed its output
  * @param qkv queries and keys rotated, and values, side by side
- * @param lowQkv {@code x A^T} of the adapters of q, k and v side by side; {@code [T, 0]} if there are
- *     none; the other {@code low}s likewise
+ * @param lowQkv {@code x A^T} of the adapters of q, k and v side by side, {@code [T, 0]} if there
+ *     are none; the other {@code low}s likewise
  * @param h the input of the MLP before its norm, {@code [T, hidden_size]}
  * @param postRstd of the norm before the MLP
  * @param postNormed its output

@@ -26,6 +26,12 @@ public final class Matrix {
       }
       return type == ScalarType.BFloat16.value ? 2 : 1;
     }
+
+    @Override
+    public String toString() {
+      return "[%s, %s]%s in rows of %s (dtype %s)"
+          .formatted(rows, columns, transposed ? "^T" : "", stride, type);
+    }
   }
 
   private final Tensor memory;
@@ -59,8 +65,7 @@ public final class Matrix {
     byte type = tensor.scalar_type().value;
     Layout layout = new Layout(type, rows, columns, columns, false);
     boolean onGpu = tensor.is_cuda() && rows * columns > 0;
-    long address =
-        onGpu ? tensor.data_ptr().address() + offset * layout.elementBytes() : 0;
+    long address = onGpu ? tensor.data_ptr().address() + offset * layout.elementBytes() : 0;
     return new Matrix(tensor, offset, address, layout);
   }
 
@@ -126,7 +131,6 @@ public final class Matrix {
 
   @Override
   public String toString() {
-    return "[%s, %s]%s of rows of %s"
-        .formatted(layout.rows(), layout.columns(), layout.transposed() ? "^T" : "", layout.stride());
+    return layout.toString();
   }
 }

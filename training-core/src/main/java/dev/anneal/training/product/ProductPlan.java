@@ -3,7 +3,6 @@ package dev.anneal.training.product;
 import dev.anneal.training.product.Matrix.Layout;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.util.Locale;
 import org.bytedeco.cuda.cublas.cublasLtContext;
 import org.bytedeco.cuda.cublas.cublasLtMatmulAlgo_t;
 import org.bytedeco.cuda.cublas.cublasLtMatmulDescOpaque_t;
@@ -18,13 +17,13 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
  * What cuBLASLt is told of the products of one shape, and the algorithm that its heuristic puts
- * first. Which one that is depends on the shape, the chip and cuBLAS's version alone: candidates are
- * not timed against each other, because a run that goes on from a checkpoint, or another rank, would
- * choose otherwise and end in other bits.
+ * first. Which one that is depends on the shape, the chip and cuBLAS's version alone: candidates
+ * are not timed against each other, because a run that goes on from a checkpoint, or another rank,
+ * would choose otherwise and end in other bits.
  *
  * <p>cuBLASLt sees matrices by columns. Memory of rows is the transpose of what it takes for
- * columns, so {@code out = left right} by rows is {@code out^T = right^T left^T} to it: its A is our
- * right factor and its B our left one, each as it lies or transposed.
+ * columns, so {@code out = left right} by rows is {@code out^T = right^T left^T} to it: its A is
+ * our right factor and its B our left one, each as it lies or transposed.
  */
 final class ProductPlan implements AutoCloseable {
   /** Of factors, results and rows in bytes: what Hopper's copies of tiles ask for. */
@@ -52,21 +51,7 @@ final class ProductPlan implements AutoCloseable {
 
     @Override
     public String toString() {
-      return String.format(
-          Locale.ROOT,
-          "[%d, %d]%s (rows of %d) times [%d, %d]%s (rows of %d)%s into rows of %d, types %d and %d",
-          left.rows(),
-          left.columns(),
-          left.transposed() ? "^T" : "",
-          left.stride(),
-          right.rows(),
-          right.columns(),
-          right.transposed() ? "^T" : "",
-          right.stride(),
-          scaled ? ", scaled," : "",
-          out.stride(),
-          left.type(),
-          out.type());
+      return "%s times %s%s into %s".formatted(left, right, scaled ? ", scaled," : "", out);
     }
   }
 
@@ -285,14 +270,14 @@ final class ProductPlan implements AutoCloseable {
   private void check(int status, String call) {
     if (status != SUCCESS) {
       throw new ProductException(
-          "%s failed with %s for the product of %s, [%s, %s] with K = %s: set -D%s=libtorch to multiply without it"
+          "%s failed with %s for the product [%s, %s] with K = %s of %s: set -D%s=libtorch to multiply without it"
               .formatted(
                   call,
                   cublas.cublasLtGetStatusName(status).getString(),
-                  shape,
                   shape.m(),
                   shape.n(),
                   shape.k(),
+                  shape,
                   Products.PROPERTY));
     }
   }
