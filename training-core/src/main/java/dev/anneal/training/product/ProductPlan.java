@@ -29,6 +29,9 @@ final class ProductPlan implements AutoCloseable {
   /** Of factors, results and rows in bytes: what Hopper's copies of tiles ask for. */
   static final int ALIGNMENT = 16;
 
+  /** Of 8 bytes, in {@code cublasLtMatmulAlgo_t}. */
+  private static final int ALGORITHM_WORDS = 8;
+
   private static final int SUCCESS = cublas.CUBLAS_STATUS_SUCCESS;
 
   /**
@@ -202,7 +205,9 @@ final class ProductPlan implements AutoCloseable {
       if (found[0] == 0 || result.state() != SUCCESS) {
         return false;
       }
-      Pointer.memcpy(algorithm, result.algo(), algorithm.sizeof());
+      for (int i = 0; i < ALGORITHM_WORDS; i++) {
+        algorithm.data(i, result.algo().data(i));
+      }
       return true;
     }
   }
