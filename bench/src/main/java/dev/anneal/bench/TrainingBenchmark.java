@@ -13,6 +13,8 @@ import dev.anneal.training.collective.rendezvous.RendezvousStore;
 import dev.anneal.training.collective.rendezvous.StoreAddress;
 import dev.anneal.training.cuda.GpuMemory;
 import dev.anneal.training.data.SequenceSource;
+import dev.anneal.training.fused.FusedLlama;
+import dev.anneal.training.fused.HeadProducts;
 import dev.anneal.training.io.LocalOutputFolder;
 import dev.anneal.training.fused.AttentionLibrary;
 import dev.anneal.training.kernel.Matmul;
@@ -89,6 +91,9 @@ final class TrainingBenchmark implements Callable<Integer> {
     }
   }
 
+  /** So few that the GPU is through with a step before the host has enqueued it. */
+  private static final int HOST_TOKENS = 64;
+
   /** A shape for the host: 38 million weights in four layers. */
   private static final LlamaConfig SMALL =
       new LlamaConfig(
@@ -112,6 +117,12 @@ final class TrainingBenchmark implements Callable<Integer> {
   @Option(names = "--micro-batch", description = "sequences a rank takes at once")
   private int microBatch = 4;
 
+  @Option(
+      names = "--host",
+      description =
+          "one sequence of 64 tokens a step, for which a GPU waits: what a step takes the host")
+  private boolean host;
+
   @Option(names = "--r", description = "rank of the adapters, and their alpha")
   private int adapterRank = 64;
 
@@ -126,6 +137,12 @@ final class TrainingBenchmark implements Callable<Integer> {
 
   @Option(names = "--base", description = "FP8, BF16 or FP32")
   private DType base = DType.FP8;
+
+  @Option(names = "--columns", description = "of FP8 weights: MADE or KEPT")
+  private FusedLlama.Columns columns = FusedLlama.Columns.MADE;
+
+  @Option(names = "--head", description = "EXACT, FP8_BACKWARD or FP8")
+  private HeadProducts head = HeadProducts.EXACT;
 
   @Option(names = "--activations", description = "KEEP, CHECKPOINT or CHECKPOINT_ON_HOST")
   private Kept activations = Kept.KEEP;
@@ -178,6 +195,10 @@ final class TrainingBenchmark implements Callable<Integer> {
 
   @Override
   public Integer call() throws Exception {
+    if (host) {
+      microBatch = 1;
+      length = HOST_TOKENS;
+    }
     if (predict) {
       print(table());
       return 0;
@@ -304,12 +325,13 @@ final class TrainingBenchmark implements Callable<Integer> {
     return new TrainingSpec(
         TrainingSpec.Mode.LORA,
         new LoraSpec(adapterRank, adapterRank, 0, false, targets),
-        new TrainingSpec.Weights(base, shard, offload),
+        new TrainingSpec.Weights(base, shard, offload, columns),
         new TrainingSpec.Compute(
             on == On.GPU ? DType.BF16 : DType.FP32,
             matmul,
             activations.of(recomputed),
-            attention),
+            attention,
+            head),
         new TrainingSpec.Batches(microBatch, 1, (long) warmup + steps, false),
         new TrainingSpec.Updates(
             new AdamWSpec(2e-5, 0, 0.9, 0.999, 1e-8),
@@ -332,6 +354,9 @@ final class TrainingBenchmark implements Callable<Integer> {
       line.put("rows_per_second", tokens / seconds * PackedRows.read(rows).rowsPerToken());
     }
     line.put("step_milliseconds", 1000 * seconds / measured.size());
+    if (host) {
+      line.put("host_milliseconds", medianMillis(measured));
+    }
     line.put("peak_gb", last.peakMemoryBytes() / 1e9);
     if (rows == null && on == On.GPU) {
       line.put("predicted_gb", table().tensorBytes() / 1e9);

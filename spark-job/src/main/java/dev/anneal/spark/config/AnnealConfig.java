@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.node.LongNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.fasterxml.jackson.databind.node.TextNode;
 import dev.anneal.training.fused.AttentionLibrary;
+import dev.anneal.training.fused.HeadProducts;
 import dev.anneal.training.lora.ModuleNames;
 import dev.anneal.training.optim.LearningRateSchedule;
 import dev.anneal.training.trainer.MemoryChoice;
@@ -60,7 +61,8 @@ public record AnnealConfig(
             baseWeights.shard(),
             baseWeights.isAuto()
                 ? DoubleNode.valueOf(choice.offloadRatio())
-                : baseWeights.offloadRatio());
+                : baseWeights.offloadRatio(),
+            baseWeights.bothLayouts());
     Activations settledActivations =
         new Activations(
             activations.isAuto()
@@ -169,8 +171,10 @@ public record AnnealConfig(
    * How the frozen weights are held.
    *
    * @param offloadRatio share of a rank's frozen weights that waits in host memory, or {@code auto}
+   * @param bothLayouts whether FP8 weights are kept by columns too
    */
-  public record BaseWeights(Precision dtype, Shard shard, JsonNode offloadRatio)
+  public record BaseWeights(
+      Precision dtype, Shard shard, JsonNode offloadRatio, boolean bothLayouts)
       implements Serializable {
     /** Whether memory decides. */
     public boolean isAuto() {
@@ -189,8 +193,10 @@ public record AnnealConfig(
    * @param dtype of activations and adapters
    * @param matmul of the products with frozen weights
    * @param attention whose kernels compute attention on GPUs
+   * @param head of those with the head
    */
-  public record Compute(Precision dtype, Precision matmul, AttentionLibrary attention)
+  public record Compute(
+      Precision dtype, Precision matmul, AttentionLibrary attention, HeadProducts head)
       implements Serializable {}
 
   /**

@@ -7,6 +7,7 @@ import dev.anneal.spark.config.AnnealConfig;
 import dev.anneal.spark.config.AnnealConfig.Precision;
 import dev.anneal.spark.config.DataConfig;
 import dev.anneal.spark.storage.RunFolder;
+import dev.anneal.training.fused.FusedLlama.Columns;
 import dev.anneal.training.generate.GenerationSpec;
 import dev.anneal.training.kernel.Matmul;
 import dev.anneal.training.lora.LoraSpec;
@@ -134,7 +135,10 @@ public final class Specs {
 
   private static TrainingSpec.Weights weights(AnnealConfig config) {
     return new TrainingSpec.Weights(
-        dtype(config.baseWeights().dtype()), shard(config), config.baseWeights().ratio());
+        dtype(config.baseWeights().dtype()),
+        shard(config),
+        config.baseWeights().ratio(),
+        config.baseWeights().bothLayouts() ? Columns.KEPT : Columns.MADE);
   }
 
   private static Matmul matmul(AnnealConfig config) {
@@ -157,7 +161,8 @@ public final class Specs {
             dtype(config.compute().dtype()),
             matmul(config),
             activations(config.activations()),
-            config.compute().attention()),
+            config.compute().attention(),
+            config.compute().head()),
         new TrainingSpec.Batches(
             training.microBatchSize(),
             training.gradientAccumulation(),

@@ -4,9 +4,8 @@ import dev.anneal.training.kernel.Kernels;
 import dev.anneal.training.kernel.Matmul;
 import dev.anneal.training.lora.LoraModel;
 import dev.anneal.training.model.Llama;
-import dev.anneal.training.model.ModuleGroup;
 import dev.anneal.training.model.activations.KeptActivations;
-import dev.anneal.training.model.config.LlamaConfig;
+import dev.anneal.training.product.Products;
 import dev.anneal.training.tensor.Device;
 
 /** A Llama with trained adapters and frozen weights, by explicit backwards over fused kernels. */
@@ -14,13 +13,39 @@ public final class FusedLlama {
   /** Logits that exist at once: 2,093 tokens of the vocabulary of Llama 3, 512 MiB in bf16. */
   static final long MAX_LOGITS = 1L << 28;
 
+  /** What becomes of the columns of FP8 weights, which the backward multiplies by. */
+  public enum Columns {
+    /** They are made for every product. */
+    MADE,
+    /** They are made once and kept, which takes as much again as the weights do. */
+    KEPT
+  }
+
+  /**
+   * What there is a choice of.
+   *
+   * @param matmul what products with the layers' frozen weights are computed in
+   */
+  public record Settings(
+      Matmul matmul, KeptActivations activations, Columns columns, HeadProducts head) {
+    /** The choices that take no more memory and round nothing more. */
+    public static Settings of(Matmul matmul, KeptActivations activations) {
+      return new Settings(matmul, activations, Columns.MADE, HeadProducts.EXACT);
+    }
+  }
+
   private FusedLlama() {}
 
   /** In the current tensor scope; on GPUs the compute dtype is bf16. */
   public static Llama of(
       LoraModel model, Device device, Kernels kernels, Matmul matmul, KeptActivations activations) {
+    return of(model, device, kernels, Settings.of(matmul, activations));
+  }
+
+  /** The same by {@code settings}. */
+  public static Llama of(LoraModel model, Device device, Kernels kernels, Settings settings) {
     RowAttention attention = device.isGpu() ? new FlashAttention() : new PlainAttention();
-    return of(model, device, kernels, matmul, activations, attention);
+    return of(model, device, kernels, settings, attention, Products.on(device));
   }
 
   /** Likewise. */
@@ -28,33 +53,24 @@ public final class FusedLlama {
       LoraModel model,
       Device device,
       Kernels kernels,
-      Matmul matmul,
-      KeptActivations activations,
+      Settings settings,
       FusedAttention attention) {
-    return of(model, device, kernels, matmul, activations, attention.rows());
+    return of(model, device, kernels, settings, attention.rows(), Products.on(device));
   }
 
   static Llama of(
       LoraModel model,
       Device device,
       Kernels kernels,
-      Matmul matmul,
-      KeptActivations activations,
-      RowAttention attention) {
-    LlamaConfig config = model.config();
-    long maxIn = 0;
-    long maxWeight = 0;
-    for (ModuleGroup group : ModuleGroup.values()) {
-      long in = group.inFeatures(config);
-      maxIn = Math.max(maxIn, in);
-      maxWeight = Math.max(maxWeight, in * group.outFeatures(config));
-    }
-    FrozenProducts products = new FrozenProducts(matmul, kernels, model.norm(), maxWeight, maxIn);
+      Settings settings,
+      RowAttention attention,
+      Products products) {
+    LoraLinears linears = new LoraLinears(model, kernels, products, settings);
     return new Llama(
         model,
         device,
-        new FusedLayers(model, device, kernels, products, attention),
-        new FusedHead(model, kernels, MAX_LOGITS),
-        activations);
+        new FusedLayers(model, device, kernels, linears, attention),
+        new FusedHead(model, kernels, products, settings.head(), MAX_LOGITS),
+        settings.activations());
   }
 }

@@ -27,6 +27,7 @@ import java.util.Arrays;
  * @param compute what activations are in
  * @param attention whose kernels compute attention
  * @param gathered what embedding or head take while they are brought together; 0: they lie whole
+ * @param head what its products are computed in
  */
 public record FusedMemory(
     LlamaConfig config,
@@ -35,7 +36,8 @@ public record FusedMemory(
     DType compute,
     Matmul matmul,
     AttentionLibrary attention,
-    long gathered) {
+    long gathered,
+    HeadProducts head) {
   /**
    * Streaming multiprocessors of an H100 and H200. FlashAttention's deterministic backward cuts the
    * keys into so many parts that all of them have work, and each part sums queries of its own.
@@ -45,18 +47,35 @@ public record FusedMemory(
   /** FlashAttention rounds the sums of a row up to whole blocks of so many queries. */
   private static final long QUERY_BLOCK = 128;
 
-  /** The largest weight transposed, and a one for each of its columns: {@link FrozenProducts}. */
-  public long transposeBytes() {
+  /**
+   * Weights by columns, and a one for each column of the widest: {@link LoraLinears}.
+   *
+   * @param columns the largest weight's, or all
+   */
+  public long columnBytes(FusedLlama.Columns columns) {
     if (matmul == Matmul.COMPUTE) {
       return 0;
     }
-    long largest = 0;
     long widest = 0;
     for (ModuleGroup group : ModuleGroup.values()) {
-      largest = Math.max(largest, weight(group));
       widest = Math.max(widest, group.inFeatures(config));
     }
-    return largest + widest * Float.BYTES;
+    long elements =
+        switch (columns) {
+          case MADE -> WeightColumns.largest(config);
+          case KEPT -> WeightColumns.all(config);
+        };
+    return elements + widest * Float.BYTES;
+  }
+
+  /** The head in FP8, with scales and ones: {@link FusedHead}. */
+  public long headBytes() {
+    if (head == HeadProducts.EXACT) {
+      return 0;
+    }
+    long elements = (long) config.vocabSize() * config.hiddenSize();
+    long layouts = head == HeadProducts.FP8 ? 2 : 1;
+    return layouts * elements + (config.vocabSize() + config.hiddenSize()) * (long) Float.BYTES;
   }
 
   /** What attention's backward takes at most for {@code rows} more rows of the same tokens. */
@@ -122,13 +141,14 @@ public record FusedMemory(
     fp8(trace, t, 2 * intermediate());
     trace.hold(low(GATE_UP, t));
     product(trace, GATE_UP, t, config.hiddenSize());
+    // the FP8 form of dH [T, H], which takes the place of dNormed
+    fp8(trace, t, config.hiddenSize());
   }
 
   private void attentionBackward(MemoryTrace trace, BatchShape batch) {
     long t = batch.tokens();
-    // dLowO, the FP8 form of dH [T, H], dAttended [T, q]
+    // dLowO, dAttended [T, q]
     trace.hold(low(O, t));
-    fp8(trace, t, config.hiddenSize());
     product(trace, O, t, queries());
     // dQ, dK, dV; while they come, the operator's own: dK and dV of every query head [T, q] each
     long gradients = t * joined() * real();
@@ -175,10 +195,13 @@ public record FusedMemory(
     long rows = n * config.hiddenSize() * real();
     long chunk = Math.min(n, Math.max(1, FusedLlama.MAX_LOGITS / config.vocabSize()));
     long logits = chunk * (config.vocabSize() * real() + Float.BYTES + Double.BYTES);
+    // the FP8 forms of a chunk's gradient [n, V] and of the norm [N, H]
+    long gradient = head == HeadProducts.EXACT ? 0 : chunk * (config.vocabSize() + Float.BYTES);
+    long normed = head == HeadProducts.FP8 ? n * (config.hiddenSize() + Float.BYTES) : 0;
     // x and its norm [N, H], rstd [N]; a chunk's logits [n, V], losses [n] in fp32 and fp64
     return new MemoryTrace()
-        .hold(2 * rows + n * Float.BYTES)
-        .pass(gathered + logits)
+        .hold(2 * rows + n * Float.BYTES + normed)
+        .pass(gathered + logits + gradient)
         // zeros [N, H], dHidden [T, H], which rows go where [T] int64 and bool
         .hold(rows)
         .hold(batch.tokens() * (config.hiddenSize() * real() + Long.BYTES + 1));
@@ -207,13 +230,11 @@ public record FusedMemory(
 
   /** A product's result {@code [T, columns]}; in the compute dtype FP8 weights are cast for it. */
   private void product(MemoryTrace trace, ModuleGroup group, long t, long columns) {
-    long result = t * columns * real();
+    trace.hold(t * columns * real());
     if (matmul == Matmul.COMPUTE && stored == DType.FP8) {
       long cast = weight(group) * real();
       trace.pass(cast + Math.min(weight(group), Fp8.PIECE_ELEMENTS) * Float.BYTES);
-      trace.pass(cast + result);
     }
-    trace.hold(result);
   }
 
   /** {@code x A^T [T, R]} of a group's adapters, in the layer where it is widest. */

@@ -1,5 +1,6 @@
 package dev.anneal.training.trainer;
 
+import dev.anneal.training.fused.FusedLlama;
 import dev.anneal.training.fused.FusedMemory;
 import dev.anneal.training.lora.LoraLayout;
 import dev.anneal.training.lora.LoraModel;
@@ -10,11 +11,11 @@ import dev.anneal.training.model.activations.KeptActivations;
 import dev.anneal.training.model.activations.StepMemory;
 import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.optim.Parameters;
+import dev.anneal.training.product.Products;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.weights.FrozenLayers;
 import dev.anneal.training.weights.FrozenVocabulary;
 import java.util.ArrayList;
-import java.util.Collections;
 import java.util.List;
 
 /**
@@ -73,7 +74,8 @@ public record MemoryTable(List<Row> tensors, List<Row> assumed, String moment) {
       TrainingSpec.Weights weights = spec.weights();
       return with(
           spec.compute().activations(),
-          new TrainingSpec.Weights(weights.dtype(), weights.shard(), ratio));
+          new TrainingSpec.Weights(
+              weights.dtype(), weights.shard(), ratio, weights.columns()));
     }
 
     /** The same with other activations and weights. */
@@ -85,7 +87,11 @@ public record MemoryTable(List<Row> tensors, List<Row> assumed, String moment) {
               spec.lora(),
               weights,
               new TrainingSpec.Compute(
-                  compute.dtype(), compute.matmul(), activations, compute.attention()),
+                  compute.dtype(),
+                  compute.matmul(),
+                  activations,
+                  compute.attention(),
+                  compute.head()),
               spec.batches(),
               spec.updates(),
               spec.seed(),
@@ -185,10 +191,16 @@ public record MemoryTable(List<Row> tensors, List<Row> assumed, String moment) {
     rows.add(new Row(Part.TRAINED, "gradients being summed", trained.summing(), 0));
     rows.add(new Row(Part.TRAINED, "AdamW's moments", trained.moments(), 0));
     if (TrainingRun.isFused(rank.spec())) {
-      long transpose = fused(rank, adapters).transposeBytes();
-      rows.add(new Row(Part.WORK, "transpose of a weight", transpose, 0));
-      long bucket = largestBucket(rank, adapters);
-      rows.add(new Row(Part.WORK, "gradient of a layer's adapters", bucket, 0));
+      FusedMemory fused = fused(rank, adapters);
+      FusedLlama.Columns columns = rank.spec().weights().columns();
+      String name =
+          switch (columns) {
+            case MADE -> "transpose of a weight";
+            case KEPT -> "transposes of all weights";
+          };
+      rows.add(new Row(Part.WORK, name, fused.columnBytes(columns), 0));
+      rows.add(new Row(Part.WORK, "head in FP8", fused.headBytes(), 0));
+      rows.add(new Row(Part.WORK, "workspace of layers' products", Products.WORKSPACE_BYTES, 0));
     }
     rows.add(new Row(Part.WORK, "cuBLAS workspace", CUBLAS_WORKSPACE_BYTES, 0));
     return rows;
@@ -249,14 +261,6 @@ public record MemoryTable(List<Row> tensors, List<Row> assumed, String moment) {
         * rank.compute().bytes();
   }
 
-  private static long largestBucket(Rank rank, LoraLayout adapters) {
-    List<Long> layers =
-        LoraModel.shapes(rank.config(), adapters).stream()
-            .map(shapes -> shapes.stream().mapToLong(Parameters.Shape::numel).sum())
-            .toList();
-    return Collections.max(layers) * rank.compute().bytes();
-  }
-
   private static StepMemory.Pieces pieces(Rank rank, LoraLayout adapters, BatchShape batch) {
     if (TrainingRun.isFused(rank.spec())) {
       return fused(rank, adapters).of(batch);
@@ -277,7 +281,8 @@ public record MemoryTable(List<Row> tensors, List<Row> assumed, String moment) {
         compute.dtype(),
         compute.matmul(),
         compute.attention(),
-        vocabulary(rank).gathered());
+        vocabulary(rank).gathered(),
+        compute.head());
   }
 
   /** Embedding and head that do not train. */

@@ -1,5 +1,6 @@
 package dev.anneal.training.trainer;
 
+import dev.anneal.training.fused.FusedLlama;
 import dev.anneal.training.kernel.Matmul;
 import dev.anneal.training.lora.LoraLayout;
 import dev.anneal.training.model.BatchShape;
@@ -210,9 +211,12 @@ public record SpeedEstimate(String gpu, Bound binds, double stepSeconds, double 
       return cast ? 5 * times * weights() : 0;
     }
 
-    /** FP8 products of the backward take weights transposed. */
+    /** FP8 products of the backward take weights transposed, which may be kept. */
     private double transposes() {
-      return rank.spec().compute().matmul() == Matmul.FP8 ? 2 * weights() : 0;
+      boolean transposes =
+          rank.spec().compute().matmul() == Matmul.FP8
+              && rank.spec().weights().columns() == FusedLlama.Columns.MADE;
+      return transposes ? 2 * weights() : 0;
     }
 
     /** Elements that low-rank products read and write for a token: of inputs and of outputs. */

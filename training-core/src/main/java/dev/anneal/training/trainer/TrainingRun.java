@@ -184,9 +184,11 @@ public final class TrainingRun {
       Kernels kernels,
       FusedAttention attention) {
     TrainingSpec.Compute compute = spec.compute();
+    FusedLlama.Settings settings =
+        new FusedLlama.Settings(
+            compute.matmul(), compute.activations(), spec.weights().columns(), compute.head());
     return device.isGpu() && isFused(spec) && model instanceof LoraModel lora
-        ? FusedLlama.of(
-            lora, device, kernels, compute.matmul(), compute.activations(), attention)
+        ? FusedLlama.of(lora, device, kernels, settings, attention)
         : Llama.reference(model, device, spec.compute().dtype(), spec.compute().activations());
   }
 }

@@ -1,6 +1,8 @@
 package dev.anneal.training.trainer;
 
 import dev.anneal.training.fused.AttentionLibrary;
+import dev.anneal.training.fused.FusedLlama;
+import dev.anneal.training.fused.HeadProducts;
 import dev.anneal.training.kernel.Matmul;
 import dev.anneal.training.lora.LoraSpec;
 import dev.anneal.training.model.activations.KeptActivations;
@@ -41,9 +43,18 @@ public record TrainingSpec(
    * @param dtype how they are stored
    * @param shard which ranks the frozen ones are split over
    * @param offloadRatio share of every frozen layer that waits in pinned host memory, 0 to 1
+   * @param columns what becomes of the columns of frozen FP8 weights; they can be kept where every
+   *     rank has all of its weights on its device
    */
-  public record Weights(DType dtype, FrozenLayers.Shard shard, double offloadRatio)
-      implements Serializable {}
+  public record Weights(
+      DType dtype, FrozenLayers.Shard shard, double offloadRatio, FusedLlama.Columns columns)
+      implements Serializable {
+
+    /** Without columns that are kept. */
+    public Weights(DType dtype, FrozenLayers.Shard shard, double offloadRatio) {
+      this(dtype, shard, offloadRatio, FusedLlama.Columns.MADE);
+    }
+  }
 
   /**
    * How a layer is computed.
@@ -52,13 +63,19 @@ public record TrainingSpec(
    * @param matmul what products with frozen weights are computed in
    * @param activations what layers keep of their forward for their backward
    * @param attention whose kernels compute attention in the fused layers on GPUs
+   * @param head what products with a frozen head are computed in, in the fused layers
    */
   public record Compute(
-      DType dtype, Matmul matmul, KeptActivations activations, AttentionLibrary attention)
+      DType dtype,
+      Matmul matmul,
+      KeptActivations activations,
+      AttentionLibrary attention,
+      HeadProducts head)
       implements Serializable {
-    /** With the attention that is the default. */
+
+    /** With the attention that is the default, and an exact head. */
     public Compute(DType dtype, Matmul matmul, KeptActivations activations) {
-      this(dtype, matmul, activations, AttentionLibrary.DEFAULT);
+      this(dtype, matmul, activations, AttentionLibrary.DEFAULT, HeadProducts.EXACT);
     }
   }
 

@@ -11,6 +11,7 @@ import dev.anneal.training.TinyModels.Embeddings;
 import dev.anneal.training.data.TokenSequence;
 import dev.anneal.training.kernel.Matmul;
 import dev.anneal.training.kernel.PlainKernels;
+import dev.anneal.training.kernel.Quantized;
 import dev.anneal.training.lora.LoraLayout;
 import dev.anneal.training.lora.LoraModel;
 import dev.anneal.training.lora.LoraSpec;
@@ -21,6 +22,9 @@ import dev.anneal.training.model.Llama;
 import dev.anneal.training.model.TokenBatch;
 import dev.anneal.training.model.activations.KeptActivations;
 import dev.anneal.training.optim.Parameters;
+import dev.anneal.training.product.Matrix;
+import dev.anneal.training.product.PlainProducts;
+import dev.anneal.training.product.Products;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
 import java.util.ArrayList;
@@ -73,6 +77,18 @@ class FusedLayersTest {
         .forEach(
             (name, part) ->
                 assertThat(Deviation.relative(part, byName.get(name))).as(name).isLessThan(1e-5));
+  }
+
+  /** As GPUs do it: the frozen product is added to the adapters'. */
+  @ParameterizedTest
+  @ValueSource(strings = {"q_proj,v_proj", "gate_proj,up_proj,o_proj", "all-linear"})
+  void whatIsWrittenFirstMattersNoMoreThanRounding(String targets) {
+    LoraModel model = model(targets);
+    Gradient expected = gradient(model, fused(model, KeptActivations.ALL));
+    Gradient found = gradient(model, adaptersFirst(model));
+
+    assertThat(Deviation.relative(found.loss(), expected.loss())).isLessThan(1e-6);
+    assertThat(Deviation.relative(found.flat(), expected.flat())).isLessThan(1e-5);
   }
 
   @ParameterizedTest
@@ -143,6 +159,36 @@ class FusedLayersTest {
 
   private static Llama fused(LoraModel model, KeptActivations activations) {
     return FusedLlama.of(model, Device.CPU, new PlainKernels(), Matmul.COMPUTE, activations);
+  }
+
+  private static Llama adaptersFirst(LoraModel model) {
+    return FusedLlama.of(
+        model,
+        Device.CPU,
+        new PlainKernels(),
+        FusedLlama.Settings.of(Matmul.COMPUTE, KeptActivations.ALL),
+        new PlainAttention(),
+        new AdaptersFirst());
+  }
+
+  private static final class AdaptersFirst implements Products {
+    private final Products plain = new PlainProducts();
+
+    @Override
+    public void multiply(Matrix left, Matrix right, Matrix out, double alpha, double beta) {
+      plain.multiply(left, right, out, alpha, beta);
+    }
+
+    @Override
+    public void multiplyScaled(
+        Quantized left, Matrix right, Tensor rightScale, Tensor out, double beta) {
+      plain.multiplyScaled(left, right, rightScale, out, beta);
+    }
+
+    @Override
+    public boolean addsFirst() {
+      return true;
+    }
   }
 
   private static Gradient gradient(LoraModel model, Llama llama) {

@@ -7,6 +7,7 @@ import dev.anneal.training.LoudWeights;
 import dev.anneal.training.Rows;
 import dev.anneal.training.TinyModels;
 import dev.anneal.training.TinyModels.Embeddings;
+import dev.anneal.training.fused.FusedLlama.Columns;
 import dev.anneal.training.kernel.Matmul;
 import dev.anneal.training.kernel.PlainKernels;
 import dev.anneal.training.lora.LoraLayout;
@@ -15,14 +16,16 @@ import dev.anneal.training.lora.LoraSpec;
 import dev.anneal.training.model.BatchShape;
 import dev.anneal.training.model.Rope;
 import dev.anneal.training.model.TokenBatch;
+import dev.anneal.training.model.activations.KeptActivations;
 import dev.anneal.training.model.activations.StepMemory;
 import dev.anneal.training.model.config.LlamaConfig;
+import dev.anneal.training.product.PlainProducts;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.Tensors;
+import dev.anneal.training.weights.FrozenLayer;
 import dev.anneal.training.weights.FrozenLayers;
 import java.util.List;
-import java.util.Objects;
 import java.util.stream.Stream;
 import org.bytedeco.pytorch.Tensor;
 import org.junit.jupiter.api.Test;
@@ -57,8 +60,7 @@ class FusedMemoryTest {
                 saved.postNormed(),
                 saved.gateUp(),
                 saved.lowGateUp(),
-                saved.lowDown())
-            .filter(Objects::nonNull)
+                saved.lowDown().orElseThrow())
             .mapToLong(Tensor::nbytes)
             .sum();
     // the plain attention has none
@@ -80,8 +82,10 @@ class FusedMemoryTest {
     StepMemory.Layer two = memory.of(new BatchShape(2, 4096)).layer();
     assertThat(two.kept()).isEqualTo(2 * one.kept());
     assertThat(two.forward()).isEqualTo(2 * one.forward());
-    assertThat(memory.transposeBytes()).isEqualTo(24 * 80 + 40 * 4);
-    assertThat(memory(LoraLayout.none(CONFIG), Matmul.COMPUTE).transposeBytes()).isZero();
+    assertThat(memory.columnBytes(Columns.MADE)).isEqualTo(24 * 80 + 40 * 4);
+    FusedMemory exact = memory(LoraLayout.none(CONFIG), Matmul.COMPUTE);
+    assertThat(exact.columnBytes(Columns.MADE)).isZero();
+    assertThat(exact.columnBytes(Columns.KEPT)).isZero();
   }
 
   /** It is there with the hidden states that it gives, and with the logits, but with no layer. */
@@ -98,7 +102,8 @@ class FusedMemoryTest {
                 DType.FP32,
                 Matmul.COMPUTE,
                 AttentionLibrary.FLASH,
-                matrix)
+                matrix,
+                HeadProducts.EXACT)
             .of(batch);
     long hidden = 1024 * 24 * 4;
     assertThat(whole.embedding()).isEqualTo(hidden);
@@ -135,20 +140,23 @@ class FusedMemoryTest {
 
   private static FusedMemory memory(
       LoraLayout adapters, Matmul matmul, AttentionLibrary attention) {
-    return new FusedMemory(CONFIG, adapters, DType.FP32, DType.FP32, matmul, attention, 0);
+    return new FusedMemory(
+        CONFIG, adapters, DType.FP32, DType.FP32, matmul, attention, 0, HeadProducts.EXACT);
   }
 
   private static FusedLayer layer(LoraModel model, TokenBatch batch) {
     PlainKernels kernels = new PlainKernels();
-    FrozenProducts products = new FrozenProducts(Matmul.COMPUTE, kernels, model.norm(), 0, 0);
+    FrozenLayer frozen = model.decoder().use(0, FrozenLayers.NONE);
+    FusedLlama.Settings settings = FusedLlama.Settings.of(Matmul.COMPUTE, KeptActivations.ALL);
+    LoraLinears linears = new LoraLinears(model, kernels, new PlainProducts(), settings);
     Tensor radians = Rope.angles(batch.positions(), Rope.frequencies(CONFIG, Device.CPU));
     return new FusedLayer(
         CONFIG,
         kernels,
-        products,
+        Matmul.COMPUTE,
         new PlainAttention(),
-        model.decoder().use(0, FrozenLayers.NONE),
-        new LayerAdapterViews(model).layer(0, FrozenLayers.NONE),
+        frozen,
+        linears.layer(0, FrozenLayers.NONE, frozen),
         batch,
         Tensors.cat(-1, radians.cos(), radians.sin()));
   }

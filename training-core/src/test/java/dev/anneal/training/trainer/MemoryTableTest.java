@@ -5,6 +5,9 @@ import static org.assertj.core.api.Assertions.within;
 
 import dev.anneal.training.TinyModels;
 import dev.anneal.training.TinyModels.Embeddings;
+import dev.anneal.training.fused.AttentionLibrary;
+import dev.anneal.training.fused.FusedLlama.Columns;
+import dev.anneal.training.fused.HeadProducts;
 import dev.anneal.training.kernel.Matmul;
 import dev.anneal.training.lora.LoraSpec;
 import dev.anneal.training.model.BatchShape;
@@ -184,6 +187,38 @@ class MemoryTableTest {
   private static MemoryTable.Rank split(DType base, KeptActivations activations, int ranks) {
     TrainingSpec spec = rank(base, activations, 0).spec();
     return new MemoryTable.Rank(LARGE, spec, ranks, ranks, false);
+  }
+
+  @Test
+  void whatIsKeptForSpeedIsCounted() {
+    MemoryTable.Rank rank = rank(DType.FP8, KeptActivations.ALL, 0);
+    MemoryTable usual = MemoryTable.of(rank, new BatchShape(4, 1024));
+    assertThat(device(usual, "workspace of layers' products")).isEqualTo(32L << 20);
+    assertThat(device(usual, "transpose of a weight"))
+        .isEqualTo(2L * 14_336 * 4096 + 14_336 * Float.BYTES);
+    TrainingSpec spec = rank.spec();
+    TrainingSpec kept =
+        new TrainingSpec(
+            spec.mode(),
+            spec.lora(),
+            new TrainingSpec.Weights(DType.FP8, Shard.NONE, 0, Columns.KEPT),
+            new TrainingSpec.Compute(
+                DType.BF16,
+                Matmul.FP8,
+                KeptActivations.ALL,
+                AttentionLibrary.FLASH,
+                HeadProducts.FP8),
+            spec.batches(),
+            spec.updates(),
+            spec.seed(),
+            spec.evaluation());
+    MemoryTable table =
+        MemoryTable.of(
+            new MemoryTable.Rank(LARGE, kept, 1, 1, false), new BatchShape(4, 1024));
+    assertThat(device(table, "transposes of all weights"))
+        .isEqualTo(WEIGHTS_IN_LAYERS + 14_336 * Float.BYTES);
+    assertThat(device(table, "head in FP8"))
+        .isEqualTo(2L * 128_256 * 4096 + (128_256 + 4096) * Float.BYTES);
   }
 
   private static long device(MemoryTable table, String name) {
