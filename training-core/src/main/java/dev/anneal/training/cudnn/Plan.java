@@ -64,27 +64,25 @@ public final class Plan implements AutoCloseable {
   }
 
   /**
-   * Takes the first engine that cuDNN proposes and that works.
+   * Takes the first engine that cuDNN proposes, that it does not note as giving different bits, and
+   * that works.
    *
-   * @param graph closed with the plan, or when there is none
-   * @param deterministic leave out engines that cuDNN notes as giving different bits
+   * @param graph closed with the plan
    * @throws CudnnException if no engine takes the graph
    */
-  static Plan of(Graph graph, Target target, boolean deterministic) {
+  static Plan of(Graph graph, Target target) {
     List<Descriptor> made = new ArrayList<>();
     try {
-      Plan plan = of(graph, target, deterministic, made);
+      Plan plan = of(graph, target, made);
       plan.parts.addAll(made);
       return plan;
     } catch (RuntimeException e) {
       made.forEach(Descriptor::close);
-      graph.close();
       throw e;
     }
   }
 
-  private static Plan of(
-      Graph graph, Target target, boolean deterministic, List<Descriptor> made) {
+  private static Plan of(Graph graph, Target target, List<Descriptor> made) {
     String name = graph.name();
     Descriptor whole = graph.whole();
     target.forGraph(whole);
@@ -104,13 +102,14 @@ public final class Plan implements AutoCloseable {
             .toList();
     made.addAll(settings);
     int proposed = heuristics.fill(CUDNN_ATTR_ENGINEHEUR_RESULTS, settings);
-    CudnnException last = null;
+    String why = "none is proposed";
     for (Descriptor setting : settings.subList(0, Math.min(proposed, PROPOSALS))) {
       Descriptor engine =
           new Descriptor(CUDNN_BACKEND_ENGINE_DESCRIPTOR, "engine of the " + name);
       made.add(engine);
       setting.fill(CUDNN_ATTR_ENGINECFG_ENGINE, List.of(engine));
-      if (deterministic && differs(engine)) {
+      if (differs(engine)) {
+        why = "none is deterministic";
         continue;
       }
       Descriptor plan =
@@ -121,12 +120,12 @@ public final class Plan implements AutoCloseable {
       try {
         plan.finish();
       } catch (CudnnException e) {
-        last = e;
+        why = e.getMessage();
         continue;
       }
       return new Plan(graph, engine, plan);
     }
-    throw new CudnnException("cuDNN has no engine for the %s.".formatted(name), last);
+    throw new CudnnException("cuDNN has no engine for the %s: %s".formatted(name, why));
   }
 
   private static boolean differs(Descriptor engine) {
