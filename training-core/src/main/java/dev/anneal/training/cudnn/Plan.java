@@ -26,6 +26,7 @@ import static org.bytedeco.cuda.global.cudnn.CUDNN_TYPE_VOID_PTR;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.stream.Stream;
 import org.bytedeco.cuda.cudnn.cudnnContext;
 import org.bytedeco.cuda.global.cudnn;
@@ -150,17 +151,19 @@ public final class Plan implements AutoCloseable {
   /**
    * Starts it on the handle's stream.
    *
-   * @param addresses of the operands, a multiple of 16 each
+   * @param addresses of the operands, a multiple of 16 each; those of others are left out, as cuDNN
+   *     refuses what is not in the graph
    * @param workspace address of {@link #workspaceBytes}
    */
   void execute(cudnnContext handle, Map<AttentionOperand, Long> addresses, long workspace) {
-    int operands = addresses.size();
+    Set<AttentionOperand> needed = graph.operands();
+    int operands = needed.size();
     long[] uids = new long[operands + constantUids.length];
     long[] pointers = new long[uids.length];
     int at = 0;
-    for (Map.Entry<AttentionOperand, Long> operand : addresses.entrySet()) {
-      uids[at] = operand.getKey().uid();
-      pointers[at++] = operand.getValue();
+    for (AttentionOperand operand : needed) {
+      uids[at] = operand.uid();
+      pointers[at++] = address(addresses, operand);
     }
     System.arraycopy(constantUids, 0, uids, operands, constantUids.length);
     System.arraycopy(constantAddresses, 0, pointers, operands, constantUids.length);
@@ -174,6 +177,14 @@ public final class Plan implements AutoCloseable {
           cudnn.cudnnBackendExecute(handle, plan.pointer(), pack.pointer()),
           "start the " + graph.name());
     }
+  }
+
+  private long address(Map<AttentionOperand, Long> addresses, AttentionOperand operand) {
+    Long address = addresses.get(operand);
+    if (address == null) {
+      throw new CudnnException("the %s needs %s".formatted(graph.name(), operand));
+    }
+    return address;
   }
 
   /** Its kernels must have ended. */
