@@ -6,7 +6,6 @@ import static dev.anneal.training.cudnn.AttentionOperand.D_KEY_HEADS;
 import static dev.anneal.training.cudnn.AttentionOperand.D_KEY_STARTS;
 import static dev.anneal.training.cudnn.AttentionOperand.D_OUTPUT;
 import static dev.anneal.training.cudnn.AttentionOperand.D_QUERY;
-import static dev.anneal.training.cudnn.AttentionOperand.D_QUERY_SUMS;
 import static dev.anneal.training.cudnn.AttentionOperand.D_VALUE;
 import static dev.anneal.training.cudnn.AttentionOperand.D_VALUE_HEADS;
 import static dev.anneal.training.cudnn.AttentionOperand.KEY;
@@ -21,7 +20,6 @@ import static dev.anneal.training.cudnn.AttentionOperand.VALUE;
 import static org.bytedeco.cuda.global.cudnn.CUDNN_POINTWISE_ADD;
 import static org.bytedeco.cuda.global.cudnn.CUDNN_POINTWISE_DIV;
 import static org.bytedeco.cuda.global.cudnn.CUDNN_POINTWISE_EXP;
-import static org.bytedeco.cuda.global.cudnn.CUDNN_POINTWISE_IDENTITY;
 import static org.bytedeco.cuda.global.cudnn.CUDNN_POINTWISE_LOG;
 import static org.bytedeco.cuda.global.cudnn.CUDNN_POINTWISE_MUL;
 import static org.bytedeco.cuda.global.cudnn.CUDNN_POINTWISE_SUB;
@@ -39,8 +37,7 @@ final class AttentionGraphs {
   private AttentionGraphs() {}
 
   /** {@code O = softmax(Q K^T / sqrt(head_dim)) V}, and the logarithm of the softmax's sums. */
-  static Graph forward(AttentionShape shape) {
-    Graph graph = new Graph("forward of attention");
+  static void forward(Graph graph, AttentionShape shape) {
     AttentionTensors tensors = new AttentionTensors(graph, shape);
     AttentionShape.Strides strides = shape.strides();
     GraphTensor keyStarts = tensors.starts(KEY_STARTS);
@@ -74,17 +71,15 @@ final class AttentionGraphs {
     GraphTensor shares =
         graph.pointwise(CUDNN_POINTWISE_DIV, powers, sum, tensors.scores(Type.BF16));
     graph.matmul(shares, value, output, tensors.overKeys());
-    return graph;
   }
 
   /**
-   * {@code dQ}, {@code dK} and {@code dV} from {@code dO}. If many blocks of keys add to a query's
-   * gradient in memory, the order of the sum is open; without {@code D_QUERY_SUMS} cuDNN keeps the
-   * gradient of the scores instead, and multiplies it by the keys afterwards, in a fixed order. Its
-   * notes on engines do not tell the two apart.
+   * {@code dQ}, {@code dK} and {@code dV} from {@code dO}, the same bits for the same input: where
+   * {@code dQ} is the product itself, cuDNN keeps the gradient of the scores on a Hopper chip and
+   * multiplies it by the keys afterwards. The other way, many blocks of keys that add to fp32 sums
+   * of {@code dQ} in memory, is open in its order, and cuDNN's notes on engines do not say so.
    */
-  static Graph backward(AttentionShape shape) {
-    Graph graph = new Graph("backward of attention");
+  static void backward(Graph graph, AttentionShape shape) {
     AttentionTensors tensors = new AttentionTensors(graph, shape);
     AttentionShape.Strides strides = shape.strides();
     int heads = shape.heads();
@@ -141,15 +136,7 @@ final class AttentionGraphs {
 
     // dQ = dS K
     GraphTensor keys = tensors.turnedBack(key, keyStarts);
-    if (shape.deterministic()) {
-      graph.matmul(dScores, keys, dQuery, tensors.overKeys());
-    } else {
-      GraphTensor sums =
-          tensors.heads(D_QUERY_SUMS, Type.FP32, heads, strides.output(), outputStarts);
-      graph.matmul(dScores, keys, sums, tensors.overKeys());
-      graph.pointwise(CUDNN_POINTWISE_IDENTITY, sums, null, dQuery);
-    }
-    return graph;
+    graph.matmul(dScores, keys, dQuery, tensors.overKeys());
   }
 
   /**

@@ -2,8 +2,8 @@ package dev.anneal.training.cudnn;
 
 /**
  * What attention reads and writes in the device's memory, by the names that a plan is given their
- * addresses under. {@code heads} and {@code kv_heads} are those of the plan's shape, and may be some
- * of the tensors'.
+ * addresses under. {@code heads} and {@code kv_heads} are those of the plan's shape, which may be
+ * some of the tensors'.
  */
 public enum AttentionOperand {
   /** {@code [T, heads, head_dim]} bf16. */
@@ -43,12 +43,10 @@ public enum AttentionOperand {
   /** Room for {@code D_KEY} of every query head, {@code [T, heads, head_dim]} bf16. */
   D_KEY_HEADS(18),
   /** Room for {@code D_VALUE} of every query head, likewise. */
-  D_VALUE_HEADS(19),
-  /** Room for the sums of {@code D_QUERY}, {@code [T, heads, head_dim]} fp32. */
-  D_QUERY_SUMS(20);
+  D_VALUE_HEADS(19);
 
   /** No operand has a greater number: those after it are what graphs compute on the way. */
-  static final int LAST_UID = 20;
+  static final int LAST_UID = 19;
 
   private final int uid;
 

@@ -4,12 +4,13 @@ import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Consumer;
 import org.bytedeco.cuda.cudart.CUstream_st;
 import org.bytedeco.cuda.global.cudart;
 
 /**
  * Plans of attention for the current GPU, each made at the first use of its shape (about a second:
- * kernels are compiled) and kept. For one thread at a time.
+ * kernels are compiled) and kept. For one thread at a time, on one stream.
  */
 public final class AttentionPlans implements AutoCloseable {
   /** Shapes are bucketed ({@link Buckets}), so that a run has few; those used last stay. */
@@ -17,17 +18,23 @@ public final class AttentionPlans implements AutoCloseable {
 
   private static final float LOAD_FACTOR = 0.75f;
 
+  private final Consumer<String> refusals;
   private final Cudnn cudnn;
   private final Map<Key, Optional<Plan>> plans = new LinkedHashMap<>(MOST, LOAD_FACTOR, true);
+
+  /** {@code null} is the default stream. */
+  private CUstream_st lastStream;
 
   private record Key(boolean backward, AttentionShape shape) {}
 
   /**
    * With no plans yet.
    *
+   * @param refusals told in a sentence of each shape that has no plan
    * @throws CudnnException if cuDNN cannot be loaded or does not take the GPU
    */
-  public AttentionPlans() {
+  public AttentionPlans(Consumer<String> refusals) {
+    this.refusals = refusals;
     cudnn = new Cudnn();
   }
 
@@ -53,11 +60,17 @@ public final class AttentionPlans implements AutoCloseable {
 
   private Optional<Plan> make(Key key) {
     AttentionShape shape = key.shape();
-    Graph graph =
-        key.backward() ? AttentionGraphs.backward(shape) : AttentionGraphs.forward(shape);
+    Graph graph = new Graph((key.backward() ? "backward of " : "forward of ") + shape);
     try {
-      return Optional.of(Plan.of(graph, cudnn, shape.deterministic()));
+      if (key.backward()) {
+        AttentionGraphs.backward(graph, shape);
+      } else {
+        AttentionGraphs.forward(graph, shape);
+      }
+      return Optional.of(Plan.of(graph, cudnn));
     } catch (CudnnException e) {
+      graph.close();
+      refusals.accept(e.getMessage());
       return Optional.empty();
     }
   }
@@ -69,8 +82,8 @@ public final class AttentionPlans implements AutoCloseable {
     Iterator<Optional<Plan>> eldest = plans.values().iterator();
     Optional<Plan> plan = eldest.next();
     eldest.remove();
-    // its kernels may still run
-    cudart.cudaDeviceSynchronize();
+    // its kernels may still run; other streams, which may wait for peers, are none of its business
+    cudart.cudaStreamSynchronize(lastStream);
     plan.ifPresent(Plan::close);
   }
 
@@ -88,6 +101,7 @@ public final class AttentionPlans implements AutoCloseable {
    */
   public void execute(
       Plan plan, CUstream_st stream, Map<AttentionOperand, Long> addresses, long workspace) {
+    lastStream = stream;
     cudnn.execute(plan, stream, addresses, workspace);
   }
 

@@ -9,17 +9,9 @@ package dev.anneal.training.cudnn;
  * @param kvHeads of keys and values
  * @param headDim elements of a head
  * @param strides where tokens lie
- * @param deterministic whether the backward gives the same bits for the same input; it then takes
- *     room for the square of {@code longest}
  */
 public record AttentionShape(
-    int rows,
-    int longest,
-    int heads,
-    int kvHeads,
-    int headDim,
-    Strides strides,
-    boolean deterministic) {
+    int rows, int longest, int heads, int kvHeads, int headDim, Strides strides) {
   /**
    * Elements from a token to the next.
    *
@@ -34,6 +26,12 @@ public record AttentionShape(
     public long[] factors() {
       return new long[] {query, key, output, keyGradient, logsumexp};
     }
+  }
+
+  @Override
+  public String toString() {
+    return "attention with %s rows of %s tokens, %s heads (%s of keys) of %s elements"
+        .formatted(rows, longest, heads, kvHeads, headDim);
   }
 
   /** Whether several query heads share a head of keys. */

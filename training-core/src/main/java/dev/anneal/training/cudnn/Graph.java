@@ -51,9 +51,11 @@ import static org.bytedeco.cuda.global.cudnn.CUDNN_TYPE_POINTWISE_MODE;
 import static org.bytedeco.cuda.global.cudnn.CUDNN_TYPE_REDUCTION_OPERATOR_TYPE;
 
 import java.util.ArrayList;
+import java.util.EnumSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /**
  * Operations on tensors, one after the other. What they compute on the way is never in memory; it
@@ -80,6 +82,7 @@ final class Graph implements AutoCloseable {
   private final String name;
   private final List<Descriptor> all = new ArrayList<>();
   private final List<Descriptor> operations = new ArrayList<>();
+  private final Set<AttentionOperand> operands = EnumSet.noneOf(AttentionOperand.class);
   private final Map<Long, Float> constants = new LinkedHashMap<>();
   private long lastUid = AttentionOperand.LAST_UID;
 
@@ -94,6 +97,7 @@ final class Graph implements AutoCloseable {
 
   /** In the device's memory. */
   GraphTensor operand(AttentionOperand operand, Type type, long[] dims, long[] strides) {
+    operands.add(operand);
     return new GraphTensor(
         own(tensor(operand.uid(), type, dims, strides).finish()), dims, strides);
   }
@@ -101,6 +105,7 @@ final class Graph implements AutoCloseable {
   /** Likewise, each row where {@code starts} says. */
   GraphTensor operand(
       AttentionOperand operand, Type type, long[] dims, long[] strides, GraphTensor starts) {
+    operands.add(operand);
     Descriptor tensor = tensor(operand.uid(), type, dims, strides);
     tensor.link(CUDNN_ATTR_TENSOR_RAGGED_OFFSET_DESC, starts.descriptor());
     return new GraphTensor(own(tensor.finish()), dims, strides);
@@ -261,6 +266,11 @@ final class Graph implements AutoCloseable {
   Descriptor whole() {
     return own(new Descriptor(CUDNN_BACKEND_OPERATIONGRAPH_DESCRIPTOR, "the graph of the " + name))
         .link(CUDNN_ATTR_OPERATIONGRAPH_OPS, operations);
+  }
+
+  /** What is in the device's memory. */
+  Set<AttentionOperand> operands() {
+    return operands;
   }
 
   /** Numbers by the tensors that stand for them. */

@@ -26,6 +26,7 @@ import static org.bytedeco.cuda.global.cudnn.CUDNN_TYPE_VOID_PTR;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.stream.Stream;
 import org.bytedeco.cuda.cudnn.cudnnContext;
 import org.bytedeco.cuda.global.cudnn;
@@ -64,27 +65,25 @@ public final class Plan implements AutoCloseable {
   }
 
   /**
-   * Takes the first engine that cuDNN proposes and that works.
+   * Takes the first engine that cuDNN proposes, that it does not note as giving different bits, and
+   * that works.
    *
-   * @param graph closed with the plan, or when there is none
-   * @param deterministic leave out engines that cuDNN notes as giving different bits
+   * @param graph closed with the plan
    * @throws CudnnException if no engine takes the graph
    */
-  static Plan of(Graph graph, Target target, boolean deterministic) {
+  static Plan of(Graph graph, Target target) {
     List<Descriptor> made = new ArrayList<>();
     try {
-      Plan plan = of(graph, target, deterministic, made);
+      Plan plan = of(graph, target, made);
       plan.parts.addAll(made);
       return plan;
     } catch (RuntimeException e) {
       made.forEach(Descriptor::close);
-      graph.close();
       throw e;
     }
   }
 
-  private static Plan of(
-      Graph graph, Target target, boolean deterministic, List<Descriptor> made) {
+  private static Plan of(Graph graph, Target target, List<Descriptor> made) {
     String name = graph.name();
     Descriptor whole = graph.whole();
     target.forGraph(whole);
@@ -104,13 +103,14 @@ public final class Plan implements AutoCloseable {
             .toList();
     made.addAll(settings);
     int proposed = heuristics.fill(CUDNN_ATTR_ENGINEHEUR_RESULTS, settings);
-    CudnnException last = null;
+    String why = "none is proposed";
     for (Descriptor setting : settings.subList(0, Math.min(proposed, PROPOSALS))) {
       Descriptor engine =
           new Descriptor(CUDNN_BACKEND_ENGINE_DESCRIPTOR, "engine of the " + name);
       made.add(engine);
       setting.fill(CUDNN_ATTR_ENGINECFG_ENGINE, List.of(engine));
-      if (deterministic && differs(engine)) {
+      if (differs(engine)) {
+        why = "none is deterministic";
         continue;
       }
       Descriptor plan =
@@ -121,12 +121,12 @@ public final class Plan implements AutoCloseable {
       try {
         plan.finish();
       } catch (CudnnException e) {
-        last = e;
+        why = e.getMessage();
         continue;
       }
       return new Plan(graph, engine, plan);
     }
-    throw new CudnnException("cuDNN has no engine for the %s.".formatted(name), last);
+    throw new CudnnException("cuDNN has no engine for the %s: %s".formatted(name, why));
   }
 
   private static boolean differs(Descriptor engine) {
@@ -151,17 +151,19 @@ public final class Plan implements AutoCloseable {
   /**
    * Starts it on the handle's stream.
    *
-   * @param addresses of the operands, a multiple of 16 each
+   * @param addresses of the operands, a multiple of 16 each; those of others are left out, as cuDNN
+   *     refuses what is not in the graph
    * @param workspace address of {@link #workspaceBytes}
    */
   void execute(cudnnContext handle, Map<AttentionOperand, Long> addresses, long workspace) {
-    int operands = addresses.size();
+    Set<AttentionOperand> needed = graph.operands();
+    int operands = needed.size();
     long[] uids = new long[operands + constantUids.length];
     long[] pointers = new long[uids.length];
     int at = 0;
-    for (Map.Entry<AttentionOperand, Long> operand : addresses.entrySet()) {
-      uids[at] = operand.getKey().uid();
-      pointers[at++] = operand.getValue();
+    for (AttentionOperand operand : needed) {
+      uids[at] = operand.uid();
+      pointers[at++] = address(addresses, operand);
     }
     System.arraycopy(constantUids, 0, uids, operands, constantUids.length);
     System.arraycopy(constantAddresses, 0, pointers, operands, constantUids.length);
@@ -175,6 +177,14 @@ public final class Plan implements AutoCloseable {
           cudnn.cudnnBackendExecute(handle, plan.pointer(), pack.pointer()),
           "start the " + graph.name());
     }
+  }
+
+  private long address(Map<AttentionOperand, Long> addresses, AttentionOperand operand) {
+    Long address = addresses.get(operand);
+    if (address == null) {
+      throw new CudnnException("the %s needs %s".formatted(graph.name(), operand));
+    }
+    return address;
   }
 
   /** Its kernels must have ended. */

@@ -67,12 +67,12 @@ public record RowGroup(List<Integer> rows, int rowBucket, int longest, int headP
     return groups;
   }
 
-  /** What a deterministic backward holds of the scores' gradient at once, in bf16. */
+  /** What a backward holds of the scores' gradient at once, in bf16. */
   private static long scoreBytes(long rows, long heads, long longest) {
     return Short.BYTES * rows * heads * longest * longest;
   }
 
-  /** What cuDNN wants for a deterministic backward, at most. */
+  /** What cuDNN wants for a backward, at most. */
   public long roomBytes(int heads) {
     return scoreBytes(rowBucket, heads / headParts, longest) + COUNTER_BYTES;
   }

@@ -15,7 +15,7 @@ import java.util.Map;
 /**
  * Where the rows of a group lie, as a plan reads it: lines of int32, each aligned to 16 bytes. The
  * first has the rows' lengths, 0 for those that fill the bucket; the others where rows begin in
- * each operand, in elements, and where the last ends.
+ * each operand, in elements, and for those that fill the bucket where the batch ends.
  *
  * @param values the lines, end to end
  * @param pitch from a line to the next

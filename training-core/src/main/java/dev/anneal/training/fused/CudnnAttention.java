@@ -5,7 +5,6 @@ import static dev.anneal.training.cudnn.AttentionOperand.D_KEY;
 import static dev.anneal.training.cudnn.AttentionOperand.D_KEY_HEADS;
 import static dev.anneal.training.cudnn.AttentionOperand.D_OUTPUT;
 import static dev.anneal.training.cudnn.AttentionOperand.D_QUERY;
-import static dev.anneal.training.cudnn.AttentionOperand.D_QUERY_SUMS;
 import static dev.anneal.training.cudnn.AttentionOperand.D_VALUE;
 import static dev.anneal.training.cudnn.AttentionOperand.D_VALUE_HEADS;
 import static dev.anneal.training.cudnn.AttentionOperand.KEY;
@@ -33,7 +32,6 @@ import java.util.Optional;
 import java.util.function.Consumer;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.cuda.CUDAStream;
-import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.bytedeco.pytorch.global.torch_cuda;
 
@@ -44,12 +42,12 @@ import org.bytedeco.pytorch.global.torch_cuda;
  * at a time, whose current device is the GPU.
  */
 final class CudnnAttention implements RowAttention, AutoCloseable {
-  /** Bytes of the scores' gradient that a deterministic backward keeps at once. */
+  /** Bytes of the scores' gradient that a backward keeps at once. */
   static final long MOST_SCORE_BYTES = 512L << 20;
 
   private final Device device;
   private final Consumer<String> notice;
-  private final AttentionPlans plans = new AttentionPlans();
+  private final AttentionPlans plans = new AttentionPlans(this::leaveToFlash);
   private final FlashAttention flash = new FlashAttention();
 
   /** Those of the last micro-batch; {@code null} before the first. */
@@ -75,7 +73,6 @@ final class CudnnAttention implements RowAttention, AutoCloseable {
             ? plans.forward(shape(q, k, rows(q, k, batch).forward().group()))
             : Optional.empty();
     if (plan.isEmpty()) {
-      leaveToFlash("the forward", batch);
       return flash.forward(q, k, v, batch);
     }
     Tensor output = Tensors.emptyLike(q, q.size(0), q.size(1), q.size(2));
@@ -100,8 +97,11 @@ final class CudnnAttention implements RowAttention, AutoCloseable {
         groups.stream()
             .flatMap(group -> plans.backward(shape(q, k, group.group())).stream())
             .toList();
+    if (groups.isEmpty()) {
+      leaveToFlash(
+          "the backward of a row of %s tokens has no room".formatted(batch.maxRowLength()));
+    }
     if (groupPlans.isEmpty() || groupPlans.size() < groups.size()) {
-      leaveToFlash("the backward", batch);
       return flash.backward(dOutput, q, k, v, asFlash(forward), batch);
     }
     Tensor dQ = Tensors.emptyLike(q, q.size(0), q.size(1), q.size(2));
@@ -138,21 +138,28 @@ final class CudnnAttention implements RowAttention, AutoCloseable {
   }
 
   private boolean takes(Tensor q, Tensor k, Tensor v, TokenBatch batch) {
+    boolean takes = isTaken(q, k, v) && RowIndices.fit(batch.tokens(), strides(q, k));
+    if (!takes) {
+      leaveToFlash("it takes bf16, heads side by side, and elements that an int32 counts");
+    }
+    return takes;
+  }
+
+  private static boolean isTaken(Tensor q, Tensor k, Tensor v) {
     return q.scalar_type().value == ScalarType.BFloat16.value
         && q.stride(1) == q.size(2)
         && k.stride(1) == k.size(2)
-        && k.stride(0) == v.stride(0)
-        && RowIndices.fit(batch.tokens(), strides(q, k));
+        && v.stride(1) == k.size(2)
+        && v.stride(0) == k.stride(0);
   }
 
   /** Where the batch's rows lie, of which only the first layer has to tell the device. */
   private RowsOnDevice rows(Tensor q, Tensor k, TokenBatch batch) {
     Strides strides = strides(q, k);
     if (lastRows == null || !lastRows.areThoseOf(batch.rowLengths(), strides)) {
-      long most = deterministic() ? MOST_SCORE_BYTES : Long.MAX_VALUE;
-      AttentionShape whole = shape(q, k);
       List<RowGroup> backward =
-          RowGroup.within(most, batch.rowLengths(), whole.heads(), whole.kvHeads());
+          RowGroup.within(
+              MOST_SCORE_BYTES, batch.rowLengths(), (int) q.size(1), (int) k.size(1));
       close(lastRows);
       lastRows = RowsOnDevice.of(batch.rowLengths(), strides, backward, device);
     }
@@ -176,12 +183,7 @@ final class CudnnAttention implements RowAttention, AutoCloseable {
         (int) q.size(1) / group.headParts(),
         (int) k.size(1) / group.headParts(),
         (int) q.size(2),
-        strides(q, k),
-        deterministic());
-  }
-
-  private static boolean deterministic() {
-    return torch.globalContext().deterministicAlgorithms();
+        strides(q, k));
   }
 
   private static void putInputs(
@@ -200,9 +202,6 @@ final class CudnnAttention implements RowAttention, AutoCloseable {
     if (q.size(1) != k.size(1)) {
       room.put(D_KEY_HEADS, address(room(q.numel() * Short.BYTES)));
       room.put(D_VALUE_HEADS, address(room(q.numel() * Short.BYTES)));
-    }
-    if (!deterministic()) {
-      room.put(D_QUERY_SUMS, address(room(q.numel() * Float.BYTES)));
     }
     return room;
   }
@@ -227,12 +226,10 @@ final class CudnnAttention implements RowAttention, AutoCloseable {
     return new Output(forward.output(), forward.logsumexp().t().contiguous(), none);
   }
 
-  private void leaveToFlash(String what, TokenBatch batch) {
+  private void leaveToFlash(String why) {
     if (!noticed) {
       noticed = true;
-      notice.accept(
-          "attention by FlashAttention where cuDNN has no plan: %s of %s rows, the longest of %s tokens"
-              .formatted(what, batch.rowLengths().length, batch.maxRowLength()));
+      notice.accept("attention by FlashAttention where cuDNN does not serve: " + why);
     }
   }
 

@@ -32,6 +32,8 @@ import java.util.List;
 
 /** One rank's training run from weights to result. */
 public final class TrainingRun {
+  private static final String TRAINING = "training";
+
   private TrainingRun() {}
 
   /**
@@ -110,7 +112,7 @@ public final class TrainingRun {
           new Evaluations(spec, evaluator, listener::stopRequested, begin.evaluation());
       try (RunCheckpoints checkpoints =
           new RunCheckpoints(spec, inputs, model, optimizer, ranks, begin, listener)) {
-        listener.onPhase("training");
+        listener.onPhase(TRAINING);
         if (begin.step() == 0) {
           evaluator.evaluate(0);
         }
@@ -173,7 +175,14 @@ public final class TrainingRun {
   private static FusedAttention attention(
       TrainingSpec spec, Device device, TrainingListener listener) {
     AttentionLibrary library = isFused(spec) ? spec.compute().attention() : AttentionLibrary.FLASH;
-    return FusedAttention.of(library, device, listener::onPhase);
+    return FusedAttention.of(
+        library,
+        device,
+        sentence -> {
+          listener.onPhase(sentence);
+          // it may come within a step
+          listener.onPhase(TRAINING);
+        });
   }
 
   /** The fused layers where they serve, else the reference. */

@@ -15,7 +15,7 @@ class HeadPartTest {
   @Test
   void aPartBeginsAtItsFirstHead() {
     AttentionShape whole =
-        new AttentionShape(1, 128, 32, 8, 128, new Strides(6144, 6144, 4096, 1024, 32), true);
+        new AttentionShape(1, 128, 32, 8, 128, new Strides(6144, 6144, 4096, 1024, 32));
     Map<AttentionOperand, Long> operands =
         Map.of(QUERY, 1000L, KEY, 2000L, D_KEY, 3000L, DELTA, 4000L, D_KEY_HEADS, 5000L);
     assertThat(new HeadPart(0, 4).addresses(operands, whole)).isEqualTo(operands);

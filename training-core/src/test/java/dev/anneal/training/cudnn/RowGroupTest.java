@@ -1,9 +1,7 @@
 package dev.anneal.training.cudnn;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.tuple;
 
-import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import java.util.stream.IntStream;
@@ -69,12 +67,4 @@ class RowGroupTest {
     }
   }
 
-  @Test
-  void withoutALimitAllRowsAreOneGroup() {
-    int[] rows = new int[100];
-    Arrays.fill(rows, 5000);
-    assertThat(RowGroup.within(Long.MAX_VALUE, rows, 32, 8))
-        .extracting(RowGroup::rowBucket, RowGroup::headParts)
-        .containsExactly(tuple(128, 1));
-  }
 }
