@@ -1,6 +1,7 @@
 package dev.anneal.training.weights;
 
 import dev.anneal.training.collective.Collectives;
+import dev.anneal.training.cuda.MappedMemory;
 import dev.anneal.training.model.DecoderWeights;
 import dev.anneal.training.model.FrozenLayer;
 import dev.anneal.training.model.FrozenMatrix;
@@ -10,8 +11,8 @@ import dev.anneal.training.model.ModuleGroup;
 import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.model.config.TensorNames;
 import dev.anneal.training.peer.CudaPeerDriver;
-import dev.anneal.training.peer.CudaPeerDriver.Within;
 import dev.anneal.training.peer.NoPeerAccessException;
+import dev.anneal.training.peer.PeerArena;
 import dev.anneal.training.peer.PeerDriver;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
@@ -56,6 +57,7 @@ public final class FrozenWeights implements DecoderWeights {
    * @param offloadRatio share of this rank's part of every matrix that waits in pinned memory of
    *     the host, 0 to 1; for the host as device it is ordinary memory
    * @param transport how ranks come by each other's parts
+   * @param mapped counts what is taken of the device beside libtorch
    */
   public record Placement(
       Device device,
@@ -63,9 +65,21 @@ public final class FrozenWeights implements DecoderWeights {
       DType compute,
       Collectives ranks,
       double offloadRatio,
-      Transport transport) {
+      Transport transport,
+      MappedMemory mapped) {
 
-    /** With any transport. */
+    /** Where nobody asks what is taken beside libtorch. */
+    public Placement(
+        Device device,
+        DType stored,
+        DType compute,
+        Collectives ranks,
+        double offloadRatio,
+        Transport transport) {
+      this(device, stored, compute, ranks, offloadRatio, transport, new MappedMemory());
+    }
+
+    /** The same with any transport. */
     public Placement(
         Device device, DType stored, DType compute, Collectives ranks, double offloadRatio) {
       this(device, stored, compute, ranks, offloadRatio, Transport.ANY);
@@ -103,6 +117,7 @@ public final class FrozenWeights implements DecoderWeights {
   private final LlamaConfig config;
   private final Placement placement;
   private final FrozenLayout layout;
+  private final PeerArena arena;
   private final LayerShards shards;
   private final LayerBuffers buffers;
   private final List<Tensor> inputLayernorms = new ArrayList<>();
@@ -113,12 +128,24 @@ public final class FrozenWeights implements DecoderWeights {
   private String whyGathered;
 
   /**
-   * Takes the memory: on the host until {@link #close}, on the device in the current tensor scope.
-   * The weights are there once {@link #wanted} is read and {@link #complete} has been called.
+   * Takes the memory: on the host until {@link #close}, on the device in the current tensor scope,
+   * but until {@link #close} what other threads of this process read. With {@link Transport#PEERS}
+   * that is a collective. The weights are there once {@link #wanted} is read and {@link #complete}
+   * has been called.
    *
    * @param pinning hears how much of the host's memory is there, where a GPU needs any
    */
   public FrozenWeights(LlamaConfig config, Placement placement, LoadProgress pinning) {
+    this(config, placement, pinning, driver(placement));
+  }
+
+  /**
+   * The same with a way to the device.
+   *
+   * @param driver {@code null} where there is none, as on the host
+   */
+  FrozenWeights(
+      LlamaConfig config, Placement placement, LoadProgress pinning, PeerDriver driver) {
     this.config = config;
     this.placement = placement;
     this.layout = placement.layout(config);
@@ -126,18 +153,20 @@ public final class FrozenWeights implements DecoderWeights {
     long hostBytes = layers * layout.hostBytes();
     LongConsumer pinned =
         placement.device().isGpu() ? done -> pinning.advanced(done, hostBytes) : done -> {};
-    shards = new LayerShards(layout, placement.stored(), layers, placement.device(), pinned);
+    arena = placement.transport().arena(placement, driver);
+    try {
+      shards = new LayerShards(layout, placement.stored(), layers, arena, pinned);
+    } catch (RuntimeException | Error e) {
+      try (arena) {
+        throw e;
+      }
+    }
     try {
       buffers =
           layout.resident()
               ? null
               : new LayerBuffers(
-                  layout,
-                  shards,
-                  placement.stored(),
-                  layers,
-                  placement.ranks(),
-                  placement.device());
+                  layout, shards, placement.stored(), layers, placement.ranks(), arena);
       WholeTensors norms = new WholeTensors(placement.device(), placement.compute());
       for (int layer = 0; layer < layers; layer++) {
         inputLayernorms.add(norms.want(TensorNames.inputLayernorm(layer), config.hiddenSize()));
@@ -149,10 +178,16 @@ public final class FrozenWeights implements DecoderWeights {
       }
       wanted.addAll(norms.wanted());
     } catch (RuntimeException | Error e) {
-      try (shards) {
+      try (arena;
+          shards) {
         throw e;
       }
     }
+  }
+
+  private static PeerDriver driver(Placement placement) {
+    boolean reads = placement.device().isGpu() && placement.ranks().worldSize() > 1;
+    return reads ? new CudaPeerDriver(placement.device()) : null;
   }
 
   /** Layers that are read at once, without anything else. */
@@ -230,20 +265,9 @@ public final class FrozenWeights implements DecoderWeights {
    * collective.
    */
   public void complete() {
-    Within within = placement.transport() == Transport.PEERS ? Within.PROCESS : Within.HOST;
-    boolean onGpu = placement.device().isGpu();
-    complete(onGpu ? new CudaPeerDriver(placement.device(), within) : null);
-  }
-
-  /**
-   * The same with a way to the device.
-   *
-   * @param driver {@code null} where there is none, as on the host
-   */
-  void complete(PeerDriver driver) {
     scales = shards.gatherScales(placement.ranks());
     if (layout.ranks() > 1) {
-      connect(driver);
+      connect();
     }
     if (layout.resident()) {
       residentLayers = new ArrayList<>();
@@ -261,16 +285,13 @@ public final class FrozenWeights implements DecoderWeights {
     }
   }
 
-  private void connect(PeerDriver driver) {
+  private void connect() {
     if (placement.transport() == Transport.COLLECTIVE) {
       whyGathered = Transport.PROPERTY + " says so";
       return;
     }
     try {
-      if (driver == null) {
-        throw new NoPeerAccessException("they compute on the host");
-      }
-      buffers.pullBy(driver);
+      buffers.pull();
     } catch (NoPeerAccessException e) {
       if (placement.transport() == Transport.PEERS) {
         throw new IllegalStateException(
@@ -298,11 +319,16 @@ public final class FrozenWeights implements DecoderWeights {
         : frozenLayer(layer, buffers.use(layer, next));
   }
 
+  /** {@code [bytes]} uint8 on the device, uninitialized, for what {@link #share} is to share. */
+  Tensor room(long bytes) {
+    return arena.take(1, bytes).get(0);
+  }
+
   /**
    * Shares what belongs to no layer in the way of the layers, which are split. Every rank shares
    * the same things in the same order, before {@link #complete}.
    *
-   * @param part {@code [n]} of uint8, contiguous and of the same size on every rank
+   * @param part {@code [n]} of uint8 out of {@link #room}, of the same size on every rank
    */
   SharedPart share(Tensor part) {
     int other = buffers.share(part);
@@ -373,7 +399,8 @@ public final class FrozenWeights implements DecoderWeights {
   /** To be called before the tensor scope closes that the weights are in. */
   @Override
   public void close() {
-    try (shards;
+    try (arena;
+        shards;
         buffers) {
       // the buffers close first: then the current stream is behind all that reads the shards
     }
