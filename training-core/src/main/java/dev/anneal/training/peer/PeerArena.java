@@ -201,6 +201,11 @@ public final class PeerArena implements AutoCloseable {
    */
   @Override
   public void close() {
+    close(PATIENCE);
+  }
+
+  /** The same, waiting for so long. */
+  void close(Duration patience) {
     if (closed || chunks.isEmpty()) {
       closed = true;
       return;
@@ -213,7 +218,7 @@ public final class PeerArena implements AutoCloseable {
         .when(
             // the work last: it is not asked again when it is done
             () -> unread.stream().allMatch(BooleanSupplier::getAsBoolean) && work.getAsBoolean(),
-            PATIENCE);
+            patience);
   }
 
   private Optional<String> free() {

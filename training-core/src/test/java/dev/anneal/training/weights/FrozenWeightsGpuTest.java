@@ -11,6 +11,7 @@ import dev.anneal.training.model.FrozenLayers;
 import dev.anneal.training.model.FrozenMatrix;
 import dev.anneal.training.model.ModuleGroup;
 import dev.anneal.training.model.config.LlamaConfig;
+import dev.anneal.training.peer.PeerArena;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.TensorScope;
@@ -167,7 +168,7 @@ class FrozenWeightsGpuTest {
   void rowsOnTheHostArePinnedUntilTheyAreClosed() {
     FrozenLayout layout = FrozenLayout.of(CONFIG, DType.BF16, 1, 0, 0.5);
     List<Long> told = new ArrayList<>();
-    LayerShards shards = new LayerShards(layout, DType.BF16, LAYERS, GPU, told::add);
+    LayerShards shards = new LayerShards(layout, DType.BF16, LAYERS, PeerArena.ordinary(GPU), told::add);
     assertThat(told).isSorted().endsWith(LAYERS * layout.hostBytes());
     List<Tensor> rows = new ArrayList<>();
     for (int layer = 0; layer < LAYERS; layer++) {

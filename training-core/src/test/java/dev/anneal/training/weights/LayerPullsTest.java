@@ -134,9 +134,9 @@ class LayerPullsTest {
 
   private static FrozenWeights load(Placement placement, PeerDriver driver) {
     FrozenWeights frozen =
-        new FrozenWeights(FrozenWeightsTest.CONFIG, placement, LoadProgress.IGNORED);
+        new FrozenWeights(FrozenWeightsTest.CONFIG, placement, LoadProgress.IGNORED, driver);
     FrozenWeightsTest.WEIGHTS.stream(frozen.wanted(), Device.CPU, LoadProgress.IGNORED);
-    frozen.complete(driver);
+    frozen.complete();
     return frozen;
   }
 

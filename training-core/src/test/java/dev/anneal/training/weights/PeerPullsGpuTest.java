@@ -79,6 +79,14 @@ class PeerPullsGpuTest {
         (shard, device) -> PulledLayers.check(shard, device, dtype, ratio, Transport.PEERS));
   }
 
+  /** With peer access to everything that a GPU has, this hung. */
+  @ParameterizedTest
+  @CsvSource({"0", "0.5"})
+  void twoThreadsPullWhileTheyAllocate(double ratio) throws Exception {
+    inTwoThreads(
+        PATIENCE, (shard, device) -> PulledLayers.checkWhileAllocating(shard, device, ratio));
+  }
+
   @ParameterizedTest
   @CsvSource({"FP8, 0", "FP8, 0.5", "FP8, 1", "BF16, 0", "BF16, 0.5", "BF16, 1"})
   void twoProcessesPullWholeLayers(DType dtype, double ratio) throws Exception {
