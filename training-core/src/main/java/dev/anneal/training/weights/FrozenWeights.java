@@ -10,10 +10,8 @@ import dev.anneal.training.model.LinearModule;
 import dev.anneal.training.model.ModuleGroup;
 import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.model.config.TensorNames;
-import dev.anneal.training.peer.CudaPeerDriver;
 import dev.anneal.training.peer.NoPeerAccessException;
 import dev.anneal.training.peer.PeerArena;
-import dev.anneal.training.peer.PeerDriver;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
 import dev.anneal.training.weights.FrozenLayout.Part;
@@ -136,24 +134,19 @@ public final class FrozenWeights implements DecoderWeights {
    * @param pinning hears how much of the host's memory is there, where a GPU needs any
    */
   public FrozenWeights(LlamaConfig config, Placement placement, LoadProgress pinning) {
-    this(config, placement, pinning, driver(placement));
+    this(config, placement, pinning, placement.transport().arena(placement));
   }
 
-  /**
-   * The same with a way to the device.
-   *
-   * @param driver {@code null} where there is none, as on the host
-   */
-  FrozenWeights(
-      LlamaConfig config, Placement placement, LoadProgress pinning, PeerDriver driver) {
+  /** The same with memory from {@code arena}, which is closed with the weights. */
+  FrozenWeights(LlamaConfig config, Placement placement, LoadProgress pinning, PeerArena arena) {
     this.config = config;
     this.placement = placement;
+    this.arena = arena;
     this.layout = placement.layout(config);
     int layers = config.numHiddenLayers();
     long hostBytes = layers * layout.hostBytes();
     LongConsumer pinned =
         placement.device().isGpu() ? done -> pinning.advanced(done, hostBytes) : done -> {};
-    arena = placement.transport().arena(placement, driver);
     try {
       shards = new LayerShards(layout, placement.stored(), layers, arena, pinned);
     } catch (RuntimeException | Error e) {
@@ -183,11 +176,6 @@ public final class FrozenWeights implements DecoderWeights {
         throw e;
       }
     }
-  }
-
-  private static PeerDriver driver(Placement placement) {
-    boolean reads = placement.device().isGpu() && placement.ranks().worldSize() > 1;
-    return reads ? new CudaPeerDriver(placement.device()) : null;
   }
 
   /** Layers that are read at once, without anything else. */

@@ -1,5 +1,6 @@
 package dev.anneal.training.weights;
 
+import dev.anneal.training.peer.CudaPeerDriver;
 import dev.anneal.training.peer.PeerArena;
 import dev.anneal.training.peer.PeerDriver;
 import dev.anneal.training.weights.FrozenWeights.Placement;
@@ -25,10 +26,16 @@ public enum Transport {
     return this == PEERS;
   }
 
+  /** Where a rank takes what its peers read. Where threads may be among them, a collective. */
+  PeerArena arena(Placement placement) {
+    boolean reads = placement.device().isGpu() && placement.ranks().worldSize() > 1;
+    return arena(placement, reads ? new CudaPeerDriver(placement.device()) : null);
+  }
+
   /**
-   * Where a rank takes what its peers read. Where threads may be among them that is a collective.
+   * The same with a way to the device.
    *
-   * @param driver {@code null} where there is no way to the device, as on the host
+   * @param driver {@code null} where there is none, as on the host
    */
   PeerArena arena(Placement placement, PeerDriver driver) {
     if (driver != null && servesThreads()) {

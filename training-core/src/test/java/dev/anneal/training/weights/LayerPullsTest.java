@@ -127,6 +127,43 @@ class LayerPullsTest {
         });
   }
 
+  /** Until it has been measured. */
+  @Test
+  void threadsGatherUnlessTheyAreAsked() {
+    ThreadRanks.run(
+        2,
+        rank -> {
+          HostPeerDriver driver = new HostPeerDriver(rank.rank());
+          try (FrozenWeights frozen = load(placement(DType.BF16, rank, 0, Transport.ANY), driver)) {
+            assertThat(frozen.whyGathered())
+                .contains(
+                    "rank 0: ranks are threads of one process, which copy only with anneal.weights.transport=peers");
+            assertThat(driver.held()).as("allocated").isZero();
+          }
+          return null;
+        });
+  }
+
+  /** What the driver gives is freed behind all that reads it, and counted meanwhile. */
+  @Test
+  void whatThreadsReadIsTakenBesideLibtorch() {
+    ThreadRanks.run(
+        2,
+        rank -> {
+          HostPeerDriver driver = new HostPeerDriver(rank.rank());
+          Placement placement = placement(DType.FP8, rank, 0.5, Transport.PEERS);
+          try (FrozenWeights frozen = load(placement, driver)) {
+            FrozenWeights.Holdings held = frozen.holdings();
+            // all but the scales of this rank's own rows
+            assertThat(placement.mapped().bytes())
+                .isGreaterThan(held.bufferBytes())
+                .isLessThan(held.deviceBytes() + held.bufferBytes() + 3 * 4096);
+          }
+          assertThat(placement.mapped().bytes()).isZero();
+          return null;
+        });
+  }
+
   private static Placement placement(
       DType stored, Collectives ranks, double ratio, Transport transport) {
     return new Placement(Device.CPU, stored, DType.FP32, ranks, ratio, transport);
@@ -134,7 +171,11 @@ class LayerPullsTest {
 
   private static FrozenWeights load(Placement placement, PeerDriver driver) {
     FrozenWeights frozen =
-        new FrozenWeights(FrozenWeightsTest.CONFIG, placement, LoadProgress.IGNORED, driver);
+        new FrozenWeights(
+            FrozenWeightsTest.CONFIG,
+            placement,
+            LoadProgress.IGNORED,
+            placement.transport().arena(placement, driver));
     FrozenWeightsTest.WEIGHTS.stream(frozen.wanted(), Device.CPU, LoadProgress.IGNORED);
     frozen.complete();
     return frozen;
