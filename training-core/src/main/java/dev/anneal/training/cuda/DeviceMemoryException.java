@@ -13,6 +13,9 @@ public final class DeviceMemoryException extends RuntimeException {
   public DeviceMemoryException(long bytes, String what) {
     super(
         String.format(
-            Locale.ROOT, "CUDA out of memory. There are no %.2f GB left for %s.", bytes / 1e9, what));
+            Locale.ROOT,
+            "CUDA out of memory. There are no %.2f GB left for %s.",
+            bytes / 1e9,
+            what));
   }
 }

@@ -82,7 +82,8 @@ public record GpuMemory(Device device) {
       return;
     }
     try (TensorScope scope = new TensorScope()) {
-      // libtorch does it for one GPU only where it finds no memory: so it is asked for what no GPU has
+      // libtorch does it for one GPU only where it finds no memory: so it is asked for what no GPU
+      // has
       Tensors.empty(device, ScalarType.Byte, IMPOSSIBLE_BYTES);
     } catch (RuntimeException e) {
       // as intended

@@ -249,8 +249,7 @@ final class Introduction {
   /** Where a rank's regions begin in this process. */
   private long[] addresses(int peer, List<Hello> hellos, SharedMemory memory, OpenedMemory opened)
       throws NoPeerAccessException {
-    boolean near =
-        hellos.get(peer).identity().sharesProcessWith(hellos.get(rank).identity());
+    boolean near = hellos.get(peer).identity().sharesProcessWith(hellos.get(rank).identity());
     long[] bases = near ? new long[0] : opened.open(memory.handles());
     long[] addresses = new long[memory.regions().size()];
     for (int i = 0; i < addresses.length; i++) {

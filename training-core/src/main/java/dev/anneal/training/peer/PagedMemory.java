@@ -18,10 +18,7 @@ import org.bytedeco.javacpp.SizeTPointer;
  * @param calls tells what has failed
  */
 record PagedMemory(Device device, CudaPeerDriver calls) {
-  /**
-   * Peers read alone, but whether a GPU's pages can be given to another for reading only, CUDA's
-   * documentation leaves open; libtorch and NCCL ask for both.
-   */
+  /** Peers only read; whether a GPU gives its pages to another for reading alone was not tried. */
   private static final int ACCESS = cudart.CU_MEM_ACCESS_FLAGS_PROT_READWRITE;
 
   /** What every size must be a multiple of; 2 MiB so far. */
@@ -53,8 +50,7 @@ record PagedMemory(Device device, CudaPeerDriver calls) {
     boolean mapped = false;
     boolean done = false;
     try {
-      calls.succeed(
-          cudart.cuMemAddressReserve(address, bytes, 0, 0, 0), "cuMemAddressReserve");
+      calls.succeed(cudart.cuMemAddressReserve(address, bytes, 0, 0, 0), "cuMemAddressReserve");
       calls.succeed(cudart.cuMemMap(address[0], bytes, 0, handle[0], 0), "cuMemMap");
       mapped = true;
       try (CUmemAccessDesc_v1 access = access(readers)) {

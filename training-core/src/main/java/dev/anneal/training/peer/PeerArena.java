@@ -152,8 +152,7 @@ public final class PeerArena implements AutoCloseable {
     if (bytes == 0) {
       return 0;
     }
-    Chunk chunk =
-        chunks.stream().filter(c -> c.bytes - c.used >= bytes).findFirst().orElse(null);
+    Chunk chunk = chunks.stream().filter(c -> c.bytes - c.used >= bytes).findFirst().orElse(null);
     try {
       if (chunk == null) {
         long unit = driver.granularity();

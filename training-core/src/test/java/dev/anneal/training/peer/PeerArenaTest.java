@@ -176,7 +176,8 @@ class PeerArenaTest {
           assertThatThrownBy(() -> arena.close(Duration.ofMillis(20)))
               .isInstanceOf(IllegalStateException.class)
               .hasMessage(
-                  "CPU still works after 0.02 s, and the 0.01 GB that other ranks read are kept until it is done");
+                  "CPU still works after 0.02 s, and the 0.01 GB that other ranks read are kept"
+                      + " until it is done");
           assertThat(driver.isAllocated()).isTrue();
           read.set(false);
           long start = System.nanoTime();

@@ -229,8 +229,7 @@ class PeerMemoryTest {
   private String refusal(ThreadRanks.Rank rank, HostPeerDriver driver) {
     try (PeerArena arena = arena(rank, driver)) {
       return catchThrowableOfType(
-              NoPeerAccessException.class,
-              () -> share(rank, arena, List.of(numbers(arena, 0, 4))))
+              NoPeerAccessException.class, () -> share(rank, arena, List.of(numbers(arena, 0, 4))))
           .getMessage();
     }
   }

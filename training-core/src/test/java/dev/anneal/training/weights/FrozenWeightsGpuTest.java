@@ -168,7 +168,8 @@ class FrozenWeightsGpuTest {
   void rowsOnTheHostArePinnedUntilTheyAreClosed() {
     FrozenLayout layout = FrozenLayout.of(CONFIG, DType.BF16, 1, 0, 0.5);
     List<Long> told = new ArrayList<>();
-    LayerShards shards = new LayerShards(layout, DType.BF16, LAYERS, PeerArena.ordinary(GPU), told::add);
+    LayerShards shards =
+        new LayerShards(layout, DType.BF16, LAYERS, PeerArena.ordinary(GPU), told::add);
     assertThat(told).isSorted().endsWith(LAYERS * layout.hostBytes());
     List<Tensor> rows = new ArrayList<>();
     for (int layer = 0; layer < LAYERS; layer++) {

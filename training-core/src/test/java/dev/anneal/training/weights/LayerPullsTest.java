@@ -137,7 +137,8 @@ class LayerPullsTest {
           try (FrozenWeights frozen = load(placement(DType.BF16, rank, 0, Transport.ANY), driver)) {
             assertThat(frozen.whyGathered())
                 .contains(
-                    "rank 0: ranks are threads of one process, which copy only with anneal.weights.transport=peers");
+                    "rank 0: ranks are threads of one process, which copy only with"
+                        + " anneal.weights.transport=peers");
             assertThat(driver.held()).as("allocated").isZero();
           }
           return null;
