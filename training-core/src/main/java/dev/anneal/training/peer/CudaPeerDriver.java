@@ -17,9 +17,8 @@ import org.bytedeco.javacpp.SizeTPointer;
  * A GPU by CUDA's driver API: pages mapped for several GPUs between threads of a process, IPC
  * handles between processes, and stream memory operations on page-locked words.
  *
- * <p>{@code cudaDeviceEnablePeerAccess} is not called: it gives every later allocation of one GPU
- * to the other, so that an allocation waits for both, and a rank that allocates while its peer's
- * collective waits for its own hangs.
+ * <p>{@code cudaDeviceEnablePeerAccess} is not called, which would give every later allocation of
+ * one GPU to the other.
  */
 public final class CudaPeerDriver implements PeerDriver {
   private static final int SUCCESS = cudart.cudaSuccess;

@@ -160,6 +160,39 @@ class PeerMemoryGpuTest {
         });
   }
 
+  /** Rank 1 has given its GPU more than its queue holds, all behind a collective. */
+  @Test
+  void aCopyOutOfAPeerIsEnqueuedWhileItsQueueIsFull() throws Exception {
+    CountDownLatch enqueued = new CountDownLatch(1);
+    onTwo(
+        (shard, arena) -> {
+          Device device = arena.device();
+          Tensor part = Tensors.ones(device, ScalarType.Float, 1 << 20);
+          Tensor mine = arena.take(1, BYTES).get(0).fill_(of(shard.rank() + 1));
+          Tensor found = Tensors.zeros(device, ScalarType.Byte, BYTES);
+          shard.allGather(part);
+          try (PeerMemory memory = PeerMemory.share(shard, arena, List.of(mine));
+              CudaStream stream = CudaStream.of(device)) {
+            if (shard.rank() == 1) {
+              shard.allGather(part);
+              enqueued.countDown();
+              for (int i = 0; i < 4000; i++) {
+                part.fill_(of(1));
+              }
+            } else {
+              assertThat(enqueued.await(PATIENCE.toSeconds(), TimeUnit.SECONDS)).isTrue();
+              Thread.sleep(1000);
+              told(
+                  "a copy is enqueued",
+                  () -> memory.on(stream).copy(address(found), memory.address(1, 0), BYTES));
+              shard.allGather(part);
+            }
+            stream.synchronize();
+            shard.barrier();
+          }
+        });
+  }
+
   private static void takeAndFree(
       Collectives shard, Device device, PeerMemory memory, CudaStream stream) {
     List<Integer> other = List.of(1 - shard.rank());

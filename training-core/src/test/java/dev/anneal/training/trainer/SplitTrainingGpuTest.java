@@ -57,7 +57,7 @@ class SplitTrainingGpuTest {
     recipe.shard(Shard.NODE).offloadRatio(ratio);
     List<Double> gathered = losses(recipe, Transport.COLLECTIVE);
     assertThat(gathered).as("gathered against whole").isEqualTo(whole).isNotEmpty();
-    // where threads have each other's memory altogether, the first step hangs
+    // out of ordinary memory the first step hung
     List<Double> pulled = losses(recipe, Transport.PEERS);
     assertThat(pulled).as("pulled against whole").isEqualTo(whole);
   }

@@ -79,7 +79,7 @@ class PeerPullsGpuTest {
         (shard, device) -> PulledLayers.check(shard, device, dtype, ratio, Transport.PEERS));
   }
 
-  /** With peer access to everything that a GPU has, this hung. */
+  /** As training does, which hung. */
   @ParameterizedTest
   @CsvSource({"0", "0.5"})
   void twoThreadsPullWhileTheyAllocate(double ratio) throws Exception {
