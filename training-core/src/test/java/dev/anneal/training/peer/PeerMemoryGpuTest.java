@@ -232,17 +232,40 @@ class PeerMemoryGpuTest {
     System.out.printf(Locale.ROOT, " %.2f ms%n", (System.nanoTime() - start) / 1e6);
   }
 
+  /** One GPU is enough for these. */
   @Test
-  void whatIsTakenIsCountedAndGivenBack() throws Exception {
-    onTwo(
-        (shard, unused) -> {
+  void pagesAreMemoryLikeAnyOther() {
+    onOne(
+        (alone, arena) -> {
+          List<Tensor> taken = arena.take(2, 4 * 1000);
+          arena.requireReadable();
+          Tensor first = taken.get(0).view(ScalarType.Float);
+          Tensor second = taken.get(1).view(ScalarType.Float);
+          assertThat(first.is_cuda()).isTrue();
+          assertThat(address(second) - address(first)).isEqualTo(4096);
+          first.copy_(Tensors.ones(ScalarType.Float, 1000));
+          second.fill_(of(2));
+          assertThat(first.add(second).sum().item_double()).isEqualTo(3000);
+          assertThat(Tensors.to(Device.CPU, second).sum().item_double()).isEqualTo(2000);
+          try (CudaStream stream = CudaStream.of(arena.device());
+              CudaStream.Use use = stream.use()) {
+            second.mul_(first);
+            stream.synchronize();
+          }
+          assertThat(second.sum().item_double()).isEqualTo(2000);
+        });
+  }
+
+  @Test
+  void whatIsTakenIsCountedAndGivenBack() {
+    onOne(
+        (alone, unused) -> {
           Device device = unused.device();
           GpuMemory memory = new GpuMemory(device);
           MappedMemory mapped = new MappedMemory();
-          shard.barrier();
           long free = memory.freeBytes();
           try (PeerArena arena =
-              PeerArena.open(shard, device, new CudaPeerDriver(device), mapped)) {
+              PeerArena.open(alone, device, new CudaPeerDriver(device), mapped)) {
             long held = memory.allocatedBytes();
             arena.take(3, 1L << 30);
             arena.requireReadable();
@@ -254,25 +277,22 @@ class PeerMemoryGpuTest {
           }
           assertThat(mapped.bytes()).isZero();
           assertThat(free - memory.freeBytes()).isLessThan(1L << 30);
-          shard.barrier();
         });
   }
 
-  /** What libtorch keeps of tensors that are gone makes room for pages, on this GPU alone. */
+  /** What libtorch keeps of tensors that are gone makes room for pages. */
   @Test
-  void pagesTakeTheRoomThatLibtorchKeeps() throws Exception {
-    onTwo(
-        (shard, arena) -> {
-          Device device = arena.device();
-          GpuMemory memory = new GpuMemory(device);
+  void pagesTakeTheRoomThatLibtorchKeeps() {
+    onOne(
+        (alone, arena) -> {
+          GpuMemory memory = new GpuMemory(arena.device());
           try (TensorScope scope = new TensorScope()) {
-            Tensors.empty(device, ScalarType.Byte, memory.freeBytes() / 4 * 3);
+            Tensors.empty(arena.device(), ScalarType.Byte, memory.freeBytes() / 4 * 3);
           }
           long kept = memory.reservedBytes();
           arena.take(1, memory.freeBytes() + kept / 2);
           arena.requireReadable();
           assertThat(memory.reservedBytes()).isLessThan(kept / 2);
-          shard.barrier();
         });
   }
 
@@ -319,6 +339,19 @@ class PeerMemoryGpuTest {
 
   private static long address(Tensor tensor) {
     return tensor.data_ptr().address();
+  }
+
+  private static void onOne(Rank work) {
+    Device device = Device.gpu(0);
+    ThreadRanks.run(
+        1,
+        alone -> {
+          Gpus.bind(device);
+          try (PeerArena arena = open(alone, device)) {
+            work.run(alone, arena);
+          }
+          return null;
+        });
   }
 
   private static void onTwo(Rank rank) throws Exception {
