@@ -20,8 +20,7 @@ public interface PeerDriver {
   long granularity() throws NoPeerAccessException;
 
   /**
-   * Memory of this device that other devices of this process read too. Whatever else is allocated
-   * here stays this device's own.
+   * Memory of this device that other devices of this process read too.
    *
    * @param bytes a multiple of {@link #granularity}
    * @param readers numbers of the other devices
