@@ -217,7 +217,13 @@ final class ModelLoader {
     Collectives shard =
         weights.shard() == FrozenLayers.Shard.NONE ? new SingleRank() : ranks.shard();
     return new FrozenLayers.Placement(
-        ranks.device(), weights.dtype(), compute, shard, weights.offloadRatio(), Transport.asked());
+        ranks.device(),
+        weights.dtype(),
+        compute,
+        shard,
+        weights.offloadRatio(),
+        Transport.asked(),
+        ranks.mapped());
   }
 
   /** As PEFT does: A uniform as {@code kaiming_uniform_(a=sqrt(5))} draws it, B zero. */

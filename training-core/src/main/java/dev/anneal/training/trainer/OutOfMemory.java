@@ -53,7 +53,7 @@ final class OutOfMemory {
         .formatted(
             ranks.device(),
             gigabytes(memory.totalBytes()),
-            gigabytes(memory.peakAllocatedBytes()),
+            gigabytes(memory.peakAllocatedBytes() + ranks.mapped().peakBytes()),
             String.join(", ", holders()),
             remedy());
   }

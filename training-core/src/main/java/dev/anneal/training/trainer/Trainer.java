@@ -189,7 +189,7 @@ final class Trainer {
               ranks.world(),
               measured,
               new StepTotals.Counted(
-                  targetTokens, tokens, DeviceMemory.peakBytes(ranks.device()), signs(listener)));
+                  targetTokens, tokens, DeviceMemory.peakBytes(ranks), signs(listener)));
       // weights that came from a rank that is gone mean nothing either
       ranks.check();
       double learningRate =

@@ -1,15 +1,14 @@
 package dev.anneal.training.weights;
 
 import dev.anneal.training.collective.Collectives;
+import dev.anneal.training.cuda.MappedMemory;
 import dev.anneal.training.model.LinearModule;
 import dev.anneal.training.model.LlamaLayer;
 import dev.anneal.training.model.ModuleGroup;
 import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.model.config.TensorNames;
-import dev.anneal.training.peer.CudaPeerDriver;
-import dev.anneal.training.peer.CudaPeerDriver.Within;
 import dev.anneal.training.peer.NoPeerAccessException;
-import dev.anneal.training.peer.PeerDriver;
+import dev.anneal.training.peer.PeerArena;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
 import dev.anneal.training.weights.LayerLayout.Part;
@@ -55,6 +54,7 @@ public final class FrozenLayers implements AutoCloseable {
    * @param offloadRatio share of this rank's part of every matrix that waits in pinned memory of
    *     the host, 0 to 1; for the host as device it is ordinary memory
    * @param transport how ranks come by each other's parts
+   * @param mapped counts what is taken of the device beside libtorch
    */
   public record Placement(
       Device device,
@@ -62,9 +62,21 @@ public final class FrozenLayers implements AutoCloseable {
       DType compute,
       Collectives ranks,
       double offloadRatio,
-      Transport transport) {
+      Transport transport,
+      MappedMemory mapped) {
 
-    /** With any transport. */
+    /** Where nobody asks what is taken beside libtorch. */
+    public Placement(
+        Device device,
+        DType stored,
+        DType compute,
+        Collectives ranks,
+        double offloadRatio,
+        Transport transport) {
+      this(device, stored, compute, ranks, offloadRatio, transport, new MappedMemory());
+    }
+
+    /** The same with any transport. */
     public Placement(
         Device device, DType stored, DType compute, Collectives ranks, double offloadRatio) {
       this(device, stored, compute, ranks, offloadRatio, Transport.ANY);
@@ -102,6 +114,7 @@ public final class FrozenLayers implements AutoCloseable {
   private final LlamaConfig config;
   private final Placement placement;
   private final LayerLayout layout;
+  private final PeerArena arena;
   private final LayerShards shards;
   private final LayerBuffers buffers;
   private final List<Tensor> inputLayernorms = new ArrayList<>();
@@ -112,31 +125,40 @@ public final class FrozenLayers implements AutoCloseable {
   private String whyGathered;
 
   /**
-   * Takes the memory: on the host until {@link #close}, on the device in the current tensor scope.
-   * The weights are there once {@link #wanted} is read and {@link #complete} has been called.
+   * Takes the memory: on the host until {@link #close}, on the device in the current tensor scope,
+   * but until {@link #close} what other threads of this process read. With {@link Transport#PEERS}
+   * that is a collective. The weights are there once {@link #wanted} is read and {@link #complete}
+   * has been called.
    *
    * @param pinning hears how much of the host's memory is there, where a GPU needs any
    */
   public FrozenLayers(LlamaConfig config, Placement placement, LoadProgress pinning) {
+    this(config, placement, pinning, placement.transport().arena(placement));
+  }
+
+  /** The same with memory from {@code arena}, which is closed with the weights. */
+  FrozenLayers(LlamaConfig config, Placement placement, LoadProgress pinning, PeerArena arena) {
     this.config = config;
     this.placement = placement;
+    this.arena = arena;
     this.layout = placement.layout(config);
     int layers = config.numHiddenLayers();
     long hostBytes = layers * layout.hostBytes();
     LongConsumer pinned =
         placement.device().isGpu() ? done -> pinning.advanced(done, hostBytes) : done -> {};
-    shards = new LayerShards(layout, placement.stored(), layers, placement.device(), pinned);
+    try {
+      shards = new LayerShards(layout, placement.stored(), layers, arena, pinned);
+    } catch (RuntimeException | Error e) {
+      try (arena) {
+        throw e;
+      }
+    }
     try {
       buffers =
           layout.resident()
               ? null
               : new LayerBuffers(
-                  layout,
-                  shards,
-                  placement.stored(),
-                  layers,
-                  placement.ranks(),
-                  placement.device());
+                  layout, shards, placement.stored(), layers, placement.ranks(), arena);
       WholeTensors norms = new WholeTensors(placement.device(), placement.compute());
       for (int layer = 0; layer < layers; layer++) {
         inputLayernorms.add(norms.want(TensorNames.inputLayernorm(layer), config.hiddenSize()));
@@ -148,7 +170,8 @@ public final class FrozenLayers implements AutoCloseable {
       }
       wanted.addAll(norms.wanted());
     } catch (RuntimeException | Error e) {
-      try (shards) {
+      try (arena;
+          shards) {
         throw e;
       }
     }
@@ -229,20 +252,9 @@ public final class FrozenLayers implements AutoCloseable {
    * collective.
    */
   public void complete() {
-    Within within = placement.transport() == Transport.PEERS ? Within.PROCESS : Within.HOST;
-    boolean onGpu = placement.device().isGpu();
-    complete(onGpu ? new CudaPeerDriver(placement.device(), within) : null);
-  }
-
-  /**
-   * The same with a way to the device.
-   *
-   * @param driver {@code null} where there is none, as on the host
-   */
-  void complete(PeerDriver driver) {
     scales = shards.gatherScales(placement.ranks());
     if (layout.ranks() > 1) {
-      connect(driver);
+      connect();
     }
     if (layout.resident()) {
       residentLayers = new ArrayList<>();
@@ -260,16 +272,13 @@ public final class FrozenLayers implements AutoCloseable {
     }
   }
 
-  private void connect(PeerDriver driver) {
+  private void connect() {
     if (placement.transport() == Transport.COLLECTIVE) {
       whyGathered = Transport.PROPERTY + " says so";
       return;
     }
     try {
-      if (driver == null) {
-        throw new NoPeerAccessException("they compute on the host");
-      }
-      buffers.pullBy(driver);
+      buffers.pull();
     } catch (NoPeerAccessException e) {
       if (placement.transport() == Transport.PEERS) {
         throw new IllegalStateException(
@@ -301,11 +310,16 @@ public final class FrozenLayers implements AutoCloseable {
         : frozenLayer(layer, buffers.use(layer, next));
   }
 
+  /** {@code [bytes]} uint8 on the device, uninitialized, for what {@link #share} is to share. */
+  Tensor room(long bytes) {
+    return arena.take(1, bytes).get(0);
+  }
+
   /**
    * Shares what belongs to no layer in the way of the layers, which are split. Every rank shares
    * the same things in the same order, before {@link #complete}.
    *
-   * @param part {@code [n]} of uint8, contiguous and of the same size on every rank
+   * @param part {@code [n]} of uint8 out of {@link #room}, of the same size on every rank
    */
   SharedPart share(Tensor part) {
     int other = buffers.share(part);
@@ -380,7 +394,8 @@ public final class FrozenLayers implements AutoCloseable {
   /** To be called before the tensor scope closes that the weights are in. */
   @Override
   public void close() {
-    try (shards;
+    try (arena;
+        shards;
         buffers) {
       // the buffers close first: then the current stream is behind all that reads the shards
     }

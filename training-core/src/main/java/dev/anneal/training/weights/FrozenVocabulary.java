@@ -71,7 +71,8 @@ public final class FrozenVocabulary {
     ScalarType dtype = placement.compute().scalarType();
     long first = placement.ranks().rank() * shardRows;
     long count = Math.max(0, Math.min(shardRows, config.vocabSize() - first));
-    Tensor rows = Tensors.empty(placement.device(), dtype, shardRows, config.hiddenSize());
+    long bytes = shardRows * config.hiddenSize() * placement.compute().bytes();
+    Tensor rows = decoder.room(bytes).view(dtype).view(shardRows, config.hiddenSize());
     if (count < shardRows) {
       rows.zero_();
     }

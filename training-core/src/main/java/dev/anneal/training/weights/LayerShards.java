@@ -3,6 +3,7 @@ package dev.anneal.training.weights;
 import dev.anneal.training.collective.Collectives;
 import dev.anneal.training.cuda.RegisteredMemory;
 import dev.anneal.training.kernel.Quantized;
+import dev.anneal.training.peer.PeerArena;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.TensorScope;
@@ -20,7 +21,7 @@ final class LayerShards implements AutoCloseable {
   private final DType dtype;
 
   /** {@code [deviceBytes]} of uint8 a layer. */
-  private final List<Tensor> device = new ArrayList<>();
+  private final List<Tensor> device;
 
   /** {@code [hostBytes]} of uint8 a layer. */
   private final RegisteredMemory host;
@@ -31,17 +32,16 @@ final class LayerShards implements AutoCloseable {
   /**
    * Unwritten. What is on the device is in the current tensor scope.
    *
+   * @param room on the device
    * @param pinned hears how many bytes on the host are there
    */
-  LayerShards(LayerLayout layout, DType dtype, int layers, Device where, LongConsumer pinned) {
+  LayerShards(LayerLayout layout, DType dtype, int layers, PeerArena room, LongConsumer pinned) {
     this.layout = layout;
     this.dtype = dtype;
-    for (int layer = 0; layer < layers; layer++) {
-      Tensor rows = Tensors.empty(where, ScalarType.Byte, layout.deviceBytes());
-      if (layout.padded()) {
-        rows.zero_();
-      }
-      device.add(rows);
+    Device where = room.device();
+    device = room.take(layers, layout.deviceBytes());
+    if (layout.padded()) {
+      device.forEach(Tensor::zero_);
     }
     scales =
         dtype == DType.FP8
@@ -93,7 +93,7 @@ final class LayerShards implements AutoCloseable {
 
   /** This rank's rows that lie on the device, a tensor of bytes a layer. */
   List<Tensor> onDevice() {
-    return List.copyOf(device);
+    return device;
   }
 
   /** This rank's rows of a matrix that lie on the device, as {@code [n]} bytes. */

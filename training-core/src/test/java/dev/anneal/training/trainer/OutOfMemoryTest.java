@@ -3,6 +3,7 @@ package dev.anneal.training.trainer;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.anneal.training.collective.SingleRank;
+import dev.anneal.training.cuda.DeviceMemoryException;
 import dev.anneal.training.kernel.Matmul;
 import dev.anneal.training.lora.LoraSpec;
 import dev.anneal.training.model.activations.KeptActivations;
@@ -35,6 +36,19 @@ class OutOfMemoryTest {
         .doesNotContain("frozen", "base_weights");
     assertThat(told(full.activations(KeptActivations.INPUTS_ON_HOST).spec()))
         .endsWith("Lower training.micro_batch_size or data.max_length.");
+  }
+
+  /** Pages that are mapped for several GPUs are not libtorch's. */
+  @Test
+  void whatIsTakenBesideLibtorchIsTensorsToo() {
+    Ranks ranks = Ranks.onCpu(new SingleRank());
+    ranks.mapped().took(12_000_000_000L);
+    Exception error = new DeviceMemoryException(3_000_000_000L, "weights");
+    assertThat(OutOfMemory.caused(error)).isTrue();
+    TrainingSpec spec = Recipe.full(1, 1e-4).computeDtype(DType.BF16).spec();
+    assertThat(new OutOfMemory(spec, CONFIG, ranks).explain(error).getMessage())
+        .startsWith("rank 0, loading: CPU is out of memory")
+        .contains("of which tensors held 12.0 GB;");
   }
 
   private static String lora(DType stored, KeptActivations activations) {

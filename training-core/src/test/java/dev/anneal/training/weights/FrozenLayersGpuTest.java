@@ -8,6 +8,7 @@ import dev.anneal.training.collective.SingleRank;
 import dev.anneal.training.cuda.GpuMemory;
 import dev.anneal.training.model.ModuleGroup;
 import dev.anneal.training.model.config.LlamaConfig;
+import dev.anneal.training.peer.PeerArena;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.TensorScope;
@@ -164,7 +165,8 @@ class FrozenLayersGpuTest {
   void rowsOnTheHostArePinnedUntilTheyAreClosed() {
     LayerLayout layout = LayerLayout.of(CONFIG, DType.BF16, 1, 0, 0.5);
     List<Long> told = new ArrayList<>();
-    LayerShards shards = new LayerShards(layout, DType.BF16, LAYERS, GPU, told::add);
+    LayerShards shards =
+        new LayerShards(layout, DType.BF16, LAYERS, PeerArena.ordinary(GPU), told::add);
     assertThat(told).isSorted().endsWith(LAYERS * layout.hostBytes());
     List<Tensor> rows = new ArrayList<>();
     for (int layer = 0; layer < LAYERS; layer++) {

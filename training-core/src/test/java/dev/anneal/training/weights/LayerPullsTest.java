@@ -124,6 +124,44 @@ class LayerPullsTest {
         });
   }
 
+  /** Until it has been measured. */
+  @Test
+  void threadsGatherUnlessTheyAreAsked() {
+    ThreadRanks.run(
+        2,
+        rank -> {
+          HostPeerDriver driver = new HostPeerDriver(rank.rank());
+          try (FrozenLayers frozen = load(placement(DType.BF16, rank, 0, Transport.ANY), driver)) {
+            assertThat(frozen.whyGathered())
+                .contains(
+                    "rank 0: ranks are threads of one process, which copy only with"
+                        + " anneal.weights.transport=peers");
+            assertThat(driver.held()).as("allocated").isZero();
+          }
+          return null;
+        });
+  }
+
+  /** What the driver gives is freed behind all that reads it, and counted meanwhile. */
+  @Test
+  void whatThreadsReadIsTakenBesideLibtorch() {
+    ThreadRanks.run(
+        2,
+        rank -> {
+          HostPeerDriver driver = new HostPeerDriver(rank.rank());
+          Placement placement = placement(DType.FP8, rank, 0.5, Transport.PEERS);
+          try (FrozenLayers frozen = load(placement, driver)) {
+            FrozenLayers.Holdings held = frozen.holdings();
+            // all but the scales of this rank's own rows
+            assertThat(placement.mapped().bytes())
+                .isGreaterThan(held.bufferBytes())
+                .isLessThan(held.deviceBytes() + held.bufferBytes() + 3 * 4096);
+          }
+          assertThat(placement.mapped().bytes()).isZero();
+          return null;
+        });
+  }
+
   private static Placement placement(
       DType stored, Collectives ranks, double ratio, Transport transport) {
     return new Placement(Device.CPU, stored, DType.FP32, ranks, ratio, transport);
@@ -131,9 +169,13 @@ class LayerPullsTest {
 
   private static FrozenLayers load(Placement placement, PeerDriver driver) {
     FrozenLayers frozen =
-        new FrozenLayers(FrozenLayersTest.CONFIG, placement, LoadProgress.IGNORED);
+        new FrozenLayers(
+            FrozenLayersTest.CONFIG,
+            placement,
+            LoadProgress.IGNORED,
+            placement.transport().arena(placement, driver));
     FrozenLayersTest.WEIGHTS.stream(frozen.wanted(), Device.CPU, LoadProgress.IGNORED);
-    frozen.complete(driver);
+    frozen.complete();
     return frozen;
   }
 

@@ -70,6 +70,14 @@ class PeerPullsGpuTest {
         (shard, device) -> PulledLayers.check(shard, device, dtype, ratio, Transport.PEERS));
   }
 
+  /** As training does, which hung. */
+  @ParameterizedTest
+  @CsvSource({"0", "0.5"})
+  void twoThreadsPullWhileTheyAllocate(double ratio) throws Exception {
+    NcclPair.run(
+        PATIENCE, (shard, device) -> PulledLayers.checkWhileAllocating(shard, device, ratio));
+  }
+
   @ParameterizedTest
   @CsvSource({"FP8, 0", "FP8, 0.5", "FP8, 1", "BF16, 0", "BF16, 0.5", "BF16, 1"})
   void twoProcessesPullWholeLayers(DType dtype, double ratio) throws Exception {

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.anneal.training.collective.Collectives;
 import dev.anneal.training.collective.SingleRank;
+import dev.anneal.training.cuda.GpuMemory;
 import dev.anneal.training.model.ModuleGroup;
 import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.tensor.DType;
@@ -14,6 +15,7 @@ import dev.anneal.training.weights.FrozenLayers.Placement;
 import dev.anneal.training.weights.reader.RandomWeights;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.locks.LockSupport;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -22,6 +24,7 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 final class PulledLayers {
   private static final int LAYERS = 6;
   private static final int STEPS = 3;
+  private static final int ALLOCATING_VISITS = 60;
 
   /**
    * Layers of 24 million weights; 1001 rows are dealt to no two ranks evenly, and no row is even.
@@ -77,6 +80,37 @@ final class PulledLayers {
             .as("rank %s, visit %s, layer %s", ranks.rank(), i, visited.get(i))
             .isEqualTo(expected.get(visited.get(i)));
       }
+      ranks.barrier();
+    }
+  }
+
+  /**
+   * The same where every layer is followed by a gather, and ranks take new memory from the driver
+   * meanwhile, each at another time, as training does.
+   */
+  static void checkWhileAllocating(Collectives ranks, Device device, double ratio) {
+    List<Double> expected = whole(device, DType.FP8);
+    GpuMemory memory = new GpuMemory(device);
+    try (TensorScope scope = new TensorScope();
+        FrozenLayers frozen = load(ranks, device, DType.FP8, ratio, Transport.PEERS)) {
+      Tensor busy = Tensors.ones(device, ScalarType.BFloat16, 2048, 2048);
+      Tensor part = Tensors.ones(device, ScalarType.Float, 1 << 18);
+      for (int visit = 0; visit < ALLOCATING_VISITS; visit++) {
+        int layer = visit % LAYERS;
+        try (TensorScope inner = new TensorScope()) {
+          Tensor print = visit(frozen, layer, (layer + 1) % LAYERS, device, busy, 5);
+          if (visit % ranks.worldSize() == ranks.rank()) {
+            // its peers are in the gather already
+            LockSupport.parkNanos(20_000_000);
+            memory.emptyOwnCache();
+            Tensors.empty(device, ScalarType.Byte, (64L + visit) << 20).zero_();
+          }
+          Tensor gathered = ranks.allGather(part);
+          assertThat(print.item_double()).as("visit %s", visit).isEqualTo(expected.get(layer));
+          assertThat(gathered.sum().item_double()).isEqualTo(ranks.worldSize() * (1 << 18));
+        }
+      }
+      ranks.check();
       ranks.barrier();
     }
   }
