@@ -14,7 +14,6 @@ import dev.anneal.training.model.ModuleGroup;
 import dev.anneal.training.model.TokenBatch;
 import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.weights.FrozenLayer;
-import dev.anneal.training.weights.FrozenMatrix;
 import java.util.Map;
 import java.util.Optional;
 import org.bytedeco.pytorch.Tensor;
