@@ -13,6 +13,9 @@ import org.bytedeco.cuda.global.cudnn;
 
 /** cuDNN on the current GPU, for one thread at a time. */
 final class Cudnn implements Target, AutoCloseable {
+  /** The first version that attention is right with; 9.14 takes the same graphs and computes others. */
+  private static final long LEAST_VERSION = 91900;
+
   private final cudnnContext handle = new cudnnContext();
 
   /**
@@ -22,7 +25,17 @@ final class Cudnn implements Target, AutoCloseable {
    */
   Cudnn() {
     load();
+    require(cudnn.cudnnGetVersion());
     Descriptor.check(cudnn.cudnnCreate(handle), "begin on this GPU");
+  }
+
+  /** Refuses a version, 10000 * major + 100 * minor + patch, that computes something else. */
+  static void require(long version) {
+    if (version < LEAST_VERSION) {
+      throw new CudnnException(
+          "cuDNN %s.%s.%s is here and 9.19 is needed: put a newer one first in LD_LIBRARY_PATH"
+              .formatted(version / 10000, version / 100 % 100, version % 100));
+    }
   }
 
   static void load() {

@@ -75,6 +75,9 @@ public final class NativeLibraries {
                   StandardOpenOption.CREATE,
                   StandardOpenOption.WRITE);
           FileLock lock = channel.lock()) {
+        if (areFor("linux-x86_64-gpu")) {
+          SearchPathLibraries.load();
+        }
         for (Class<?> preset : presets) {
           Loader.load(preset);
         }
