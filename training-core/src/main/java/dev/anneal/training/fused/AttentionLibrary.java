@@ -8,5 +8,5 @@ public enum AttentionLibrary {
   CUDNN;
 
   /** Where nothing else is said. */
-  public static final AttentionLibrary DEFAULT = FLASH;
+  public static final AttentionLibrary DEFAULT = CUDNN;
 }

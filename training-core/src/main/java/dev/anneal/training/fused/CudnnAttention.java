@@ -43,7 +43,7 @@ import org.bytedeco.pytorch.global.torch_cuda;
  */
 final class CudnnAttention implements RowAttention, AutoCloseable {
   /** Bytes of the scores' gradient that a backward keeps at once. */
-  static final long MOST_SCORE_BYTES = 512L << 20;
+  static final long MOST_SCORE_BYTES = 1L << 30;
 
   private final Device device;
   private final Consumer<String> notice;
