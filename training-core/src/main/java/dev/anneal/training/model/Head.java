@@ -33,7 +33,8 @@ public interface Head {
   Tensor losses(Tensor hidden, TokenBatch batch);
 
   /**
-   * The same, with the gradient of the sum: of {@code hidden} in the result, of trained weights of
+   * The loss that training makes smaller, summed and weighted as the {@link Objective} says, with
+   * its gradient: of {@code hidden} in the result, of trained weights of
    * the head added to their parameters.
    */
   Result lossAndGradient(Tensor hidden, TokenBatch batch);

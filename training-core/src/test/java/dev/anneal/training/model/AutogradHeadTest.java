@@ -43,11 +43,11 @@ class AutogradHeadTest {
   @ParameterizedTest
   @ValueSource(longs = {0, 37, 5 * 37, 11 * 37, 13 * 37})
   void chunksOfAnySizeGiveTheSameLossAndGradients(long maxLogits) {
-    Head.Result whole = new AutogradHead(model).lossAndGradient(hidden, batch);
+    Head.Result whole = new AutogradHead(model, Objective.CROSS_ENTROPY).lossAndGradient(hidden, batch);
     Tensor wholeGradient = model.parameters().ownGradient().clone();
     model.parameters().ownGradient().zero_();
 
-    AutogradHead chunked = new AutogradHead(model, maxLogits);
+    AutogradHead chunked = new AutogradHead(model, Objective.CROSS_ENTROPY, maxLogits);
     Head.Result result = chunked.lossAndGradient(hidden, batch);
 
     assertThat(Deviation.relative(result.loss(), whole.loss())).isLessThan(1e-6);
@@ -69,7 +69,7 @@ class AutogradHeadTest {
     TokenBatch one = TokenBatch.of(List.of(Rows.row(1, 5, 5)));
     TokenBatch many = TokenBatch.of(List.of(Rows.row(1, ids)));
     Tensor state = hidden.narrow(0, 0, 1);
-    Head head = new AutogradHead(model);
+    Head head = new AutogradHead(model, Objective.CROSS_ENTROPY);
     double expected = tokens * head.loss(state.expand(2, -1), one).item_double();
 
     assertThat(head.loss(state.expand(tokens + 1, -1), many).item_double())
