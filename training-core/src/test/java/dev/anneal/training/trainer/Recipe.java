@@ -125,6 +125,20 @@ final class Recipe {
     return updates(updates.optimizer(), updates.schedule(), onNan, updates.objective());
   }
 
+  Recipe decay(AdamWSpec.Decay decay) {
+    AdamWSpec start = updates.optimizer();
+    AdamWSpec optimizer =
+        new AdamWSpec(
+            start.learningRate(),
+            start.weightDecay(),
+            start.beta1(),
+            start.beta2(),
+            start.eps(),
+            start.loraPlusRatio(),
+            decay);
+    return updates(optimizer, updates.schedule(), updates.onNan(), updates.objective());
+  }
+
   Recipe objective(Objective objective) {
     return updates(updates.optimizer(), updates.schedule(), updates.onNan(), objective);
   }
