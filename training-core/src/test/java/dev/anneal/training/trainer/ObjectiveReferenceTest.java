@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.anneal.training.io.LocalModelFolder;
 import dev.anneal.training.model.Objective;
 import dev.anneal.training.model.Objective.Per;
 import dev.anneal.training.optim.AdamWSpec;
@@ -64,20 +65,9 @@ class ObjectiveReferenceTest {
 
   private List<StepMetrics> train(JsonNode keys, int worldSize, int microBatchSize)
       throws Exception {
-    boolean full = keys.has("mode");
-    ReferenceRun reference = full ? ReferenceRun.loadFull() : ReferenceRun.load();
-    Objective objective =
-        new Objective(
-            keys.has("loss") ? Per.ROW : Per.TOKEN,
-            keys.path("label_smoothing").asDouble(0),
-            keys.path("neftune_noise_alpha").asDouble(0));
+    ReferenceRun reference = run(keys);
     TrainingSpec spec =
-        Recipe.from(reference.spec(1))
-            .batch(microBatchSize, GLOBAL_BATCH / worldSize / microBatchSize)
-            .objective(objective)
-            // as the Trainer
-            .decay(AdamWSpec.Decay.MATRICES)
-            .spec();
+        recipe(keys).batch(microBatchSize, GLOBAL_BATCH / worldSize / microBatchSize).spec();
     RecordingListener listener = new RecordingListener();
     List<Throwable> thrown =
         GlooRanks.run(
@@ -85,15 +75,33 @@ class ObjectiveReferenceTest {
             world ->
                 TrainingRun.run(
                     spec,
-                    reference.inputs(
-                        full ? null : reference.adapter("adapter_init"), reference.rows(), output),
+                    reference.inputs(firstAdapter(keys), reference.rows(), output),
                     Ranks.onCpu(world),
                     world.rank() == 0 ? listener : new RecordingListener()));
     assertThat(thrown).containsOnlyNulls();
     return listener.steps();
   }
 
-  private static JsonNode reference(String run) {
+  /** Where it starts. */
+  static ReferenceRun run(JsonNode keys) throws IOException {
+    return keys.has("mode") ? ReferenceRun.loadFull() : ReferenceRun.load();
+  }
+
+  private static LocalModelFolder firstAdapter(JsonNode keys) throws IOException {
+    return keys.has("mode") ? null : ReferenceRun.load().adapter("adapter_init");
+  }
+
+  static Recipe recipe(JsonNode keys) throws IOException {
+    Objective objective =
+        new Objective(
+            keys.has("loss") ? Per.ROW : Per.TOKEN,
+            keys.path("label_smoothing").asDouble(0),
+            keys.path("neftune_noise_alpha").asDouble(0));
+    // of full tuning, as the Trainer
+    return Recipe.from(run(keys).spec(1)).objective(objective).decay(AdamWSpec.Decay.MATRICES);
+  }
+
+  static JsonNode reference(String run) {
     try (InputStream json =
         ObjectiveReferenceTest.class.getResourceAsStream("objectives_reference.json")) {
       return new ObjectMapper().readTree(json).get("runs").get(run);
