@@ -5,7 +5,7 @@ usage: objectives.py GOLDEN/tiny-llama31 OUT.json     (needs torch, transformers
 
 Label smoothing is the Trainer's own. A loss per row is its `compute_loss_func`: every row's mean over its learned
 tokens, and the mean of the global batch's rows. NEFTune is switched on by the Trainer, but its hook is replaced: the
-noise is Anneal's, computed here with numpy from docs/formats.md, so that both add the same. Before that, numbers of
+noise is Anneal's, computed here with numpy as docs/decisions.md describes it, so that both add the same. Before that, numbers of
 this noise are compared with those of transformers' hook on rows of several lengths; where they differ by more than
 chance the script ends with 1 and writes nothing.
 

@@ -73,7 +73,7 @@ public record EmbeddingNoise(double alpha, long... rowSeeds) {
     int tokens = batch.tokens();
     long[] keys = new long[2 * tokens];
     int at = 0;
-    for (int row = 0; row < rowSeeds.length; row++) {
+    for (int row = 0; row < batch.rowLengths().length; row++) {
       for (int position = 0; position < batch.rowLengths()[row]; position++, at++) {
         long key = Seeds.mix(rowSeeds[row], position);
         keys[at] = (int) key;

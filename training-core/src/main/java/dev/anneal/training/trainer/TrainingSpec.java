@@ -78,6 +78,7 @@ public record TrainingSpec(
    *
    * @param maxGradNorm clip the global gradient norm to this; 0 or less: never
    * @param onNan what becomes of a step whose loss or gradient is not finite
+   * @param objective the loss
    */
   public record Updates(
       AdamWSpec optimizer,
