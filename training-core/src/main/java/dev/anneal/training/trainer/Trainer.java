@@ -211,8 +211,7 @@ final class Trainer {
         checkpoints.awaitCopied();
         optimizer.step(
             learningRate,
-            GradientClipping.factor(all.gradNorm(), spec.updates().maxGradNorm())
-                / all.terms());
+            GradientClipping.factor(all.gradNorm(), spec.updates().maxGradNorm()) / all.terms());
       }
       return new Step(all, learningRate, skipped, next);
     }

@@ -173,8 +173,7 @@ public final class TrainingRun {
     TrainingSpec.Compute compute = spec.compute();
     Objective objective = spec.updates().objective();
     return device.isGpu() && isFused(spec) && model instanceof LoraModel lora
-        ? FusedLlama.of(
-            lora, device, kernels, compute.matmul(), compute.activations(), objective)
+        ? FusedLlama.of(lora, device, kernels, compute.matmul(), compute.activations(), objective)
         : Llama.reference(model, device, compute.dtype(), compute.activations(), objective);
   }
 }

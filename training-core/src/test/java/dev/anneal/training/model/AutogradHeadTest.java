@@ -80,11 +80,12 @@ class AutogradHeadTest {
     Tensor x = Tensors.leaf(hidden.clone());
     Tensor normed =
         RmsNorm.rmsNorm(
-            x.index_select(0, uneven.predictors()), model.norm(leaves), model.config().rmsNormEps());
+            x.index_select(0, uneven.predictors()),
+            model.norm(leaves),
+            model.config().rmsNormEps());
     Tensor logProbs = torch.log_softmax(torch.linear(normed, model.lmHead(leaves)), 1);
     Tensor nll = logProbs.gather(1, uneven.targets().unsqueeze(1)).squeeze(1).neg();
-    Tensor each =
-        nll.mul(Tensors.scalar(1 - eps)).sub(logProbs.mean(1).mul(Tensors.scalar(eps)));
+    Tensor each = nll.mul(Tensors.scalar(1 - eps)).sub(logProbs.mean(1).mul(Tensors.scalar(eps)));
     Tensor loss =
         per == Objective.Per.TOKEN
             ? each.sum()

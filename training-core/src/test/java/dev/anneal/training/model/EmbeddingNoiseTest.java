@@ -51,11 +51,10 @@ class EmbeddingNoiseTest {
     int hidden = 512;
     double bound = ALPHA / Math.sqrt(length * hidden);
     Tensor scaled =
-        noise(hidden, new long[] {9}, length)
-            .to(ScalarType.Double)
-            .div(Tensors.scalar(bound));
+        noise(hidden, new long[] {9}, length).to(ScalarType.Double).div(Tensors.scalar(bound));
     double count = length * hidden;
-    assertThat(scaled.mean().item_double()).isBetween(-4 / Math.sqrt(3 * count), 4 / Math.sqrt(3 * count));
+    assertThat(scaled.mean().item_double())
+        .isBetween(-4 / Math.sqrt(3 * count), 4 / Math.sqrt(3 * count));
     double square = scaled.square().mean().item_double();
     assertThat(Math.abs(square - 1.0 / 3)).isLessThan(4 * 2 / Math.sqrt(45 * count));
     assertThat(scaled.abs().max().item_double()).isBetween(1 - 12 / count, 1.0);

@@ -156,8 +156,7 @@ final class Recipe {
   Recipe constantLearningRate(double learningRate) {
     AdamWSpec start = updates.optimizer();
     return updates(
-        new AdamWSpec(
-            learningRate, start.weightDecay(), start.beta1(), start.beta2(), start.eps()),
+        new AdamWSpec(learningRate, start.weightDecay(), start.beta1(), start.beta2(), start.eps()),
         new LearningRateSchedule(LearningRateSchedule.Type.CONSTANT, 0, batches.totalSteps()),
         updates.onNan(),
         updates.objective());
