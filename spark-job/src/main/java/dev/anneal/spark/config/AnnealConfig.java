@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.node.LongNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.fasterxml.jackson.databind.node.TextNode;
 import dev.anneal.training.lora.ModuleNames;
+import dev.anneal.training.model.Objective.Per;
 import dev.anneal.training.optim.LearningRateSchedule;
 import dev.anneal.training.trainer.MemoryChoice;
 import dev.anneal.training.trainer.TrainingSpec;
@@ -293,8 +294,6 @@ public record AnnealConfig(
    *
    * @param gradientAccumulation micro-batches of a rank per optimizer step
    * @param epochs passes over the data; where set, it takes precedence over {@code maxSteps}
-   * @param maxGradNorm clips the gradient's global norm; 0: never
-   * @param onNan what becomes of a step whose loss or gradient is not finite
    */
   public record Training(
       TrainingSpec.Mode mode,
@@ -302,10 +301,28 @@ public record AnnealConfig(
       int gradientAccumulation,
       long maxSteps,
       Double epochs,
-      double maxGradNorm,
-      OnNan onNan,
+      Objective objective,
+      Gradient gradient,
       long seed)
       implements Serializable {}
+
+  /**
+   * The loss that training makes smaller.
+   *
+   * @param loss what it is the mean over
+   * @param labelSmoothing share of every target that is spread over the vocabulary
+   * @param neftuneNoiseAlpha how loud the noise on the embedded tokens is; 0: there is none
+   */
+  public record Objective(Per loss, double labelSmoothing, double neftuneNoiseAlpha)
+      implements Serializable {}
+
+  /**
+   * What becomes of a gradient.
+   *
+   * @param maxGradNorm clips its global norm; 0: never
+   * @param onNan what becomes of a step whose loss or gradient is not finite
+   */
+  public record Gradient(double maxGradNorm, OnNan onNan) implements Serializable {}
 
   /**
    * AdamW.

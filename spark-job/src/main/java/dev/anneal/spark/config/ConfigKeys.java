@@ -8,12 +8,15 @@ import static dev.anneal.spark.config.Identity.OF_BEST;
 import static dev.anneal.spark.config.Identity.OF_DECAY;
 import static dev.anneal.spark.config.Identity.OF_DROPOUT;
 import static dev.anneal.spark.config.Identity.OF_JUDGED_RUNS;
+import static dev.anneal.spark.config.Identity.OF_LABEL_SMOOTHING;
 import static dev.anneal.spark.config.Identity.OF_LORA_PLUS;
 import static dev.anneal.spark.config.Identity.OF_MIN_LR;
+import static dev.anneal.spark.config.Identity.OF_NEFTUNE;
 import static dev.anneal.spark.config.Identity.OF_NORMS_THAT_STAY;
 import static dev.anneal.spark.config.Identity.OF_PATIENCE;
 import static dev.anneal.spark.config.Identity.OF_RANK_PATTERN;
 import static dev.anneal.spark.config.Identity.OF_RESTARTS;
+import static dev.anneal.spark.config.Identity.OF_ROW_LOSS;
 import static dev.anneal.spark.config.Rule.above;
 import static dev.anneal.spark.config.Rule.atLeast;
 import static dev.anneal.spark.config.Rule.bool;
@@ -191,6 +194,20 @@ final class ConfigKeys {
           key("training.epochs", "passes over the data; goes before max_steps")
               .is(above(0))
               .noneByDefault(),
+          key("training.loss", "the mean over learned tokens, or over rows of their tokens' means")
+              .identity(OF_ROW_LOSS)
+              .is(oneOf("token", "row"))
+              .byDefault("token"),
+          key(
+                  "training.label_smoothing",
+                  "share of every target that goes to the whole vocabulary; 0: none")
+              .identity(OF_LABEL_SMOOTHING)
+              .is(shareBelowOne())
+              .byDefault(0.0),
+          key("training.neftune_noise_alpha", "noise on the embedded tokens, often 5; 0: none")
+              .identity(OF_NEFTUNE)
+              .is(atLeast(0))
+              .byDefault(0.0),
           key("training.max_grad_norm", "clip the gradient's norm; 0: never")
               .identity(ALWAYS)
               .is(atLeast(0))
@@ -199,7 +216,7 @@ final class ConfigKeys {
               .identity(ALWAYS)
               .is(oneOf("stop", "skip"))
               .byDefault("stop"),
-          key("training.seed", "of random weights, orders and dropout")
+          key("training.seed", "of random weights, orders, dropout and noise")
               .identity(ALWAYS)
               .is(wholeNumber(0, MAX_LONG))
               .byDefault(42),

@@ -1,6 +1,7 @@
 package dev.anneal.spark.config;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import dev.anneal.training.model.Objective.Per;
 import dev.anneal.training.optim.LearningRateSchedule;
 import dev.anneal.training.trainer.TrainingSpec;
 import java.util.function.Function;
@@ -41,6 +42,15 @@ record Identity(Predicate<AnnealConfig> counts, Function<JsonNode, String> value
               !trainsAdapters(config)
                   && config.optimizer().weightDecay() > 0
                   && !config.optimizer().decayNorms());
+
+  /** Another loss than before there was a choice. */
+  static final Identity OF_ROW_LOSS =
+      when(config -> config.training().objective().loss() == Per.ROW);
+
+  static final Identity OF_LABEL_SMOOTHING =
+      when(config -> config.training().objective().labelSmoothing() > 0);
+  static final Identity OF_NEFTUNE =
+      when(config -> config.training().objective().neftuneNoiseAlpha() > 0);
 
   /** What a schedule does not look at does not count. */
   static final Identity OF_MIN_LR =

@@ -11,6 +11,7 @@ import dev.anneal.training.kernel.Matmul;
 import dev.anneal.training.lora.LoraSpec;
 import dev.anneal.training.lora.TargetModules;
 import dev.anneal.training.model.Llama;
+import dev.anneal.training.model.Objective;
 import dev.anneal.training.optim.AdamWSpec;
 import dev.anneal.training.optim.LearningRateSchedule;
 import dev.anneal.training.tensor.DType;
@@ -162,10 +163,16 @@ public final class Specs {
         new TrainingSpec.Updates(
             optimizer(config),
             schedule(config.schedule(), steps),
-            training.maxGradNorm(),
-            training.onNan()),
+            training.gradient().maxGradNorm(),
+            training.gradient().onNan(),
+            objective(training.objective())),
         training.seed(),
         evaluation(config.evaluation()));
+  }
+
+  private static Objective objective(AnnealConfig.Objective objective) {
+    return new Objective(
+        objective.loss(), objective.labelSmoothing(), objective.neftuneNoiseAlpha());
   }
 
   private static TrainingSpec.Evaluation evaluation(AnnealConfig.Evaluation evaluation) {

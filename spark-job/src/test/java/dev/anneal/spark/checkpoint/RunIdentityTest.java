@@ -51,6 +51,13 @@ class RunIdentityTest {
         Arguments.of("compute.dtype=bf16", "compute.dtype is fp32 there and bf16 here"),
         Arguments.of("compute.matmul=bf16", "compute.matmul is fp32 there and bf16 here"),
         Arguments.of("training.mode=full", "training.mode is lora there and full here"),
+        Arguments.of("training.loss=row", "training.loss is not set there and row here"),
+        Arguments.of(
+            "training.label_smoothing=0.1",
+            "training.label_smoothing is not set there and 0.1 here"),
+        Arguments.of(
+            "training.neftune_noise_alpha=5",
+            "training.neftune_noise_alpha is not set there and 5.0 here"),
         Arguments.of(
             "training.max_grad_norm=0.5", "training.max_grad_norm is 1.0 there and 0.5 here"),
         Arguments.of("training.on_nan=skip", "training.on_nan is stop there and skip here"),

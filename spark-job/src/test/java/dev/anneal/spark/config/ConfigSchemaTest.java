@@ -61,6 +61,9 @@ class ConfigSchemaTest {
             training.gradient_accumulation: 1
             training.max_steps: 1000
             training.epochs: null
+            training.loss: token
+            training.label_smoothing: 0.0
+            training.neftune_noise_alpha: 0.0
             training.max_grad_norm: 1.0
             training.on_nan: stop
             training.seed: 42

@@ -6,6 +6,7 @@ import dev.anneal.training.lora.LoraModel;
 import dev.anneal.training.model.Llama;
 import dev.anneal.training.model.Llama.Activations;
 import dev.anneal.training.model.ModuleGroup;
+import dev.anneal.training.model.Objective;
 import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.tensor.Device;
 
@@ -19,8 +20,19 @@ public final class FusedLlama {
   /** In the current tensor scope; on GPUs the compute dtype is bf16. */
   public static Llama of(
       LoraModel model, Device device, Kernels kernels, Matmul matmul, Activations activations) {
+    return of(model, device, kernels, matmul, activations, Objective.CROSS_ENTROPY);
+  }
+
+  /** The same, whose gradient is that of {@code objective}. */
+  public static Llama of(
+      LoraModel model,
+      Device device,
+      Kernels kernels,
+      Matmul matmul,
+      Activations activations,
+      Objective objective) {
     RowAttention attention = device.isGpu() ? new FlashAttention() : new PlainAttention();
-    return of(model, device, kernels, matmul, activations, attention);
+    return of(model, device, kernels, matmul, activations, objective, attention);
   }
 
   static Llama of(
@@ -29,6 +41,7 @@ public final class FusedLlama {
       Kernels kernels,
       Matmul matmul,
       Activations activations,
+      Objective objective,
       RowAttention attention) {
     LlamaConfig config = model.config();
     long maxIn = 0;
@@ -43,7 +56,7 @@ public final class FusedLlama {
         model,
         device,
         new FusedLayers(model, device, kernels, products, attention),
-        new FusedHead(model, kernels, MAX_LOGITS),
+        new FusedHead(model, kernels, objective, MAX_LOGITS),
         activations);
   }
 }

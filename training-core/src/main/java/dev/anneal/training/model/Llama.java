@@ -72,29 +72,47 @@ public final class Llama {
   /** The reference, in the current tensor scope: every gradient by libtorch's autograd. */
   public static Llama reference(
       TrainableModel model, Device device, DType computeDtype, Activations activations) {
+    return reference(model, device, computeDtype, activations, Objective.CROSS_ENTROPY);
+  }
+
+  /** The same, whose gradient is that of {@code objective}. */
+  public static Llama reference(
+      TrainableModel model,
+      Device device,
+      DType computeDtype,
+      Activations activations,
+      Objective objective) {
     return new Llama(
         model,
         device,
         new AutogradLayers(model, device, computeDtype),
-        new AutogradHead(model),
+        new AutogradHead(model, objective),
         activations);
   }
 
+  /** The same as below, without noise. */
+  public Tensor forwardBackward(TokenBatch onHost, Dropout dropout, IntConsumer bucketDone) {
+    return forwardBackward(onHost, dropout, EmbeddingNoise.NONE, bucketDone);
+  }
+
   /**
-   * Adds the gradient of the batch's summed cross-entropy to the parameters' gradient.
+   * Adds the gradient of the batch's summed objective to the parameters' gradient.
    *
+   * @param noise on what is embedded; the gradient is that behind it
    * @param bucketDone told of every bucket of the parameters when all of this batch's gradients of
    *     it are enqueued: the head's if there is one, the layers' from the last to the first, then
    *     the embedding's
-   * @return {@code [1]} fp64 on the device, in the current tensor scope: the sum of the
-   *     cross-entropy over the batch's target tokens
+   * @return {@code [1]} fp64 on the device, in the current tensor scope: the objective, summed over
+   *     what the batch counts ({@link Objective#count})
    */
-  public Tensor forwardBackward(TokenBatch onHost, Dropout dropout, IntConsumer bucketDone) {
+  public Tensor forwardBackward(
+      TokenBatch onHost, Dropout dropout, EmbeddingNoise noise, IntConsumer bucketDone) {
     try (TensorScope scope = new TensorScope()) {
       TokenBatch batch = onHost.on(device);
       LayerStack.Pass pass = layers.on(batch, dropout);
       try (ForwardMemory memory = new ForwardMemory(pass, activations, layerCount(), device)) {
         Tensor hidden = embed(batch.inputIds());
+        noise.addTo(hidden, batch);
         for (int layer = 0; layer < layerCount(); layer++) {
           Tensor input = hidden;
           hidden = memory.forward(layer, input);

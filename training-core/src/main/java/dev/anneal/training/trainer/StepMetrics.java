@@ -6,7 +6,8 @@ import java.io.Serializable;
  * What one optimizer step measured, the same on every rank.
  *
  * @param step counted from 1
- * @param loss cross-entropy of the global batch, summed over its target tokens and divided by them
+ * @param loss the objective of the global batch: cross-entropy per target token, if nothing else is
+ *     asked for
  * @param gradNorm global L2 norm of the gradients before clipping
  * @param learningRate that this step used
  * @param targetTokens learned tokens of the global batch

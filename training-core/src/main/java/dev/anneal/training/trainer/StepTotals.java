@@ -12,8 +12,9 @@ import org.bytedeco.pytorch.Tensor;
 /**
  * What all ranks together did in a step, the same on every rank.
  *
- * @param lossSum cross-entropy summed over the target tokens
+ * @param lossSum the objective, summed over what it is the mean of
  * @param gradientSquares the squares of all elements of the gradient, summed
+ * @param terms what the loss is the mean of: target tokens, or rows that have any
  * @param peakMemoryBytes the largest of all
  * @param signs what at least one rank said
  * @param brokenRanks the ranks whose own loss is not finite
@@ -23,6 +24,7 @@ record StepTotals(
     double gradientSquares,
     long targetTokens,
     long tokens,
+    long terms,
     long peakMemoryBytes,
     Set<Sign> signs,
     List<Integer> brokenRanks) {
@@ -44,15 +46,16 @@ record StepTotals(
   }
 
   /** What a rank counts on the host. */
-  record Counted(long targetTokens, long tokens, long peakMemoryBytes, Set<Sign> signs) {
+  record Counted(
+      long targetTokens, long tokens, long terms, long peakMemoryBytes, Set<Sign> signs) {
     private Tensor tensor() {
       double signBits = signs.stream().mapToInt(sign -> sign.bit).sum();
-      return Tensors.of(new double[] {targetTokens, tokens, peakMemoryBytes, signBits});
+      return Tensors.of(new double[] {targetTokens, tokens, terms, peakMemoryBytes, signBits});
     }
   }
 
-  /** Numbers of a rank: the two that are measured and four that are counted. */
-  private static final int WIDTH = 6;
+  /** Numbers of a rank: the two that are measured and five that are counted. */
+  private static final int WIDTH = 7;
 
   /**
    * Adds up what the ranks did, in the order of the ranks. This is where a step waits for its
@@ -75,6 +78,7 @@ record StepTotals(
     double gradientSquares = 0;
     long targetTokens = 0;
     long tokens = 0;
+    long terms = 0;
     long peakMemoryBytes = 0;
     Set<Sign> signs = EnumSet.noneOf(Sign.class);
     List<Integer> brokenRanks = new ArrayList<>();
@@ -86,25 +90,26 @@ record StepTotals(
       gradientSquares += all[i + 1];
       targetTokens += (long) all[i + 2];
       tokens += (long) all[i + 3];
-      peakMemoryBytes = Math.max(peakMemoryBytes, (long) all[i + 4]);
+      terms += (long) all[i + 4];
+      peakMemoryBytes = Math.max(peakMemoryBytes, (long) all[i + 5]);
       for (Sign sign : Sign.values()) {
-        if (((int) all[i + 5] & sign.bit) != 0) {
+        if (((int) all[i + 6] & sign.bit) != 0) {
           signs.add(sign);
         }
       }
     }
     return new StepTotals(
-        lossSum, gradientSquares, targetTokens, tokens, peakMemoryBytes, signs, brokenRanks);
+        lossSum, gradientSquares, targetTokens, tokens, terms, peakMemoryBytes, signs, brokenRanks);
   }
 
-  /** Cross-entropy per target token. */
+  /** The objective. */
   double loss() {
-    return lossSum / targetTokens;
+    return lossSum / terms;
   }
 
   /** Global L2 norm of the gradient of {@link #loss}. */
   double gradNorm() {
-    return Math.sqrt(gradientSquares) / targetTokens;
+    return Math.sqrt(gradientSquares) / terms;
   }
 
   boolean isFinite() {

@@ -169,14 +169,21 @@ final class Trainer {
       Tensor lossSum = Tensors.zeros(ranks.device(), ScalarType.Double, 1);
       long targetTokens = 0;
       long tokens = 0;
+      long terms = 0;
       for (int a = 0; a < batch.size(); a++) {
         try (TensorScope inner = new TensorScope()) {
           TokenBatch rows = TokenBatch.of(batch.get(a));
-          Tensor loss = llama.forwardBackward(rows, batches.dropout(step, a), parameters::reduce);
+          Tensor loss =
+              llama.forwardBackward(
+                  rows,
+                  batches.dropout(step, a),
+                  batches.noise(step, a, batch.get(a)),
+                  parameters::reduce);
           losses.narrow(0, a, 1).copy_(loss);
           lossSum.add_(loss);
           targetTokens += rows.targetTokens();
           tokens += rows.tokens();
+          terms += spec.updates().objective().count(rows);
         }
       }
       parameters.awaitReductions();
@@ -189,7 +196,11 @@ final class Trainer {
               ranks.world(),
               measured,
               new StepTotals.Counted(
-                  targetTokens, tokens, DeviceMemory.peakBytes(ranks.device()), signs(listener)));
+                  targetTokens,
+                  tokens,
+                  terms,
+                  DeviceMemory.peakBytes(ranks.device()),
+                  signs(listener)));
       // weights that came from a rank that is gone mean nothing either
       ranks.check();
       double learningRate =
@@ -200,8 +211,7 @@ final class Trainer {
         checkpoints.awaitCopied();
         optimizer.step(
             learningRate,
-            GradientClipping.factor(all.gradNorm(), spec.updates().maxGradNorm())
-                / all.targetTokens());
+            GradientClipping.factor(all.gradNorm(), spec.updates().maxGradNorm()) / all.terms());
       }
       return new Step(all, learningRate, skipped, next);
     }

@@ -15,6 +15,7 @@ import dev.anneal.training.io.WrittenFile;
 import dev.anneal.training.kernel.Kernels;
 import dev.anneal.training.lora.LoraModel;
 import dev.anneal.training.model.Llama;
+import dev.anneal.training.model.Objective;
 import dev.anneal.training.model.TrainableModel;
 import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.model.config.ModelSource;
@@ -169,9 +170,10 @@ public final class TrainingRun {
   /** The fused layers where they serve, else the reference. */
   private static Llama llama(
       TrainingSpec spec, TrainableModel model, Device device, Kernels kernels) {
+    TrainingSpec.Compute compute = spec.compute();
+    Objective objective = spec.updates().objective();
     return device.isGpu() && isFused(spec) && model instanceof LoraModel lora
-        ? FusedLlama.of(
-            lora, device, kernels, spec.compute().matmul(), spec.compute().activations())
-        : Llama.reference(model, device, spec.compute().dtype(), spec.compute().activations());
+        ? FusedLlama.of(lora, device, kernels, compute.matmul(), compute.activations(), objective)
+        : Llama.reference(model, device, compute.dtype(), compute.activations(), objective);
   }
 }

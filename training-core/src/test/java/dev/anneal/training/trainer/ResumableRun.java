@@ -11,6 +11,8 @@ import dev.anneal.training.lora.LoraSpec;
 import dev.anneal.training.lora.ModuleNames;
 import dev.anneal.training.lora.TargetModules;
 import dev.anneal.training.model.Llama.Activations;
+import dev.anneal.training.model.Objective;
+import dev.anneal.training.model.Objective.Per;
 import dev.anneal.training.model.config.ModelSource;
 import dev.anneal.training.optim.AdamWSpec;
 import dev.anneal.training.optim.LearningRateSchedule;
@@ -23,6 +25,7 @@ import java.util.Map;
 /** A short run of a tiny model in six shuffled micro-batches a step, over two epochs and a bit. */
 enum ResumableRun {
   FP32(0, DType.FP32),
+  /** Also with noise on what is embedded, smoothed labels and a loss per row. */
   DROPOUT(0.3, DType.FP32),
   BF16(0.1, DType.BF16),
   /** Other ranks and scales a module, and a first layer without any. */
@@ -57,7 +60,8 @@ enum ResumableRun {
             new AdamWSpec(0.01, 0.1, 0.9, 0.99, 1e-8),
             new LearningRateSchedule(LearningRateSchedule.Type.COSINE, 2, STEPS),
             0.5,
-            TrainingSpec.OnNan.STOP),
+            TrainingSpec.OnNan.STOP,
+            this == DROPOUT ? new Objective(Per.ROW, 0.1, 5) : Objective.CROSS_ENTROPY),
         3,
         TrainingSpec.Evaluation.atBothEnds(3));
   }
