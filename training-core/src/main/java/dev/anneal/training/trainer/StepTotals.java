@@ -15,6 +15,7 @@ import org.bytedeco.pytorch.Tensor;
  * @param lossSum cross-entropy summed over the target tokens
  * @param gradientSquares the squares of all elements of the gradient, summed
  * @param peakMemoryBytes the largest of all
+ * @param dataWaitMillis of the rank that waited longest for its next sequences
  * @param signs what at least one rank said
  * @param brokenRanks the ranks whose own loss is not finite
  */
@@ -24,6 +25,7 @@ record StepTotals(
     long targetTokens,
     long tokens,
     long peakMemoryBytes,
+    double dataWaitMillis,
     Set<Sign> signs,
     List<Integer> brokenRanks) {
 
@@ -44,15 +46,21 @@ record StepTotals(
   }
 
   /** What a rank counts on the host. */
-  record Counted(long targetTokens, long tokens, long peakMemoryBytes, Set<Sign> signs) {
+  record Counted(
+      long targetTokens,
+      long tokens,
+      long peakMemoryBytes,
+      double dataWaitMillis,
+      Set<Sign> signs) {
     private Tensor tensor() {
       double signBits = signs.stream().mapToInt(sign -> sign.bit).sum();
-      return Tensors.of(new double[] {targetTokens, tokens, peakMemoryBytes, signBits});
+      return Tensors.of(
+          new double[] {targetTokens, tokens, peakMemoryBytes, dataWaitMillis, signBits});
     }
   }
 
-  /** Numbers of a rank: the two that are measured and four that are counted. */
-  private static final int WIDTH = 6;
+  /** Numbers of a rank: the two that are measured and five that are counted. */
+  private static final int WIDTH = 7;
 
   /**
    * Adds up what the ranks did, in the order of the ranks. This is where a step waits for its
@@ -76,6 +84,7 @@ record StepTotals(
     long targetTokens = 0;
     long tokens = 0;
     long peakMemoryBytes = 0;
+    double dataWaitMillis = 0;
     Set<Sign> signs = EnumSet.noneOf(Sign.class);
     List<Integer> brokenRanks = new ArrayList<>();
     for (int i = 0; i < all.length; i += WIDTH) {
@@ -87,14 +96,22 @@ record StepTotals(
       targetTokens += (long) all[i + 2];
       tokens += (long) all[i + 3];
       peakMemoryBytes = Math.max(peakMemoryBytes, (long) all[i + 4]);
+      dataWaitMillis = Math.max(dataWaitMillis, all[i + 5]);
       for (Sign sign : Sign.values()) {
-        if (((int) all[i + 5] & sign.bit) != 0) {
+        if (((int) all[i + 6] & sign.bit) != 0) {
           signs.add(sign);
         }
       }
     }
     return new StepTotals(
-        lossSum, gradientSquares, targetTokens, tokens, peakMemoryBytes, signs, brokenRanks);
+        lossSum,
+        gradientSquares,
+        targetTokens,
+        tokens,
+        peakMemoryBytes,
+        dataWaitMillis,
+        signs,
+        brokenRanks);
   }
 
   /** Cross-entropy per target token. */
