@@ -38,6 +38,7 @@ public record AnnealConfig(
     Cluster cluster,
     Output output,
     Tracking tracking,
+    Profile profile,
     Webhooks webhooks)
     implements Serializable {
 
@@ -86,6 +87,7 @@ public record AnnealConfig(
         cluster,
         output,
         tracking,
+        profile,
         newWebhooks);
   }
 
@@ -402,6 +404,13 @@ public record AnnealConfig(
       boolean mlflowArtifacts,
       boolean tensorboard)
       implements Serializable {}
+
+  /**
+   * What is taken down of a few steps.
+   *
+   * @param steps that a trace is made of; 0: none
+   */
+  public record Profile(int steps) implements Serializable {}
 
   /** In what form a webhook is told. */
   public enum WebhookFormat {

@@ -16,6 +16,7 @@ import dev.anneal.spark.output.ResultPublisher;
 import dev.anneal.spark.output.RunMonitor;
 import dev.anneal.spark.output.RunRecord;
 import dev.anneal.spark.preflight.Plan;
+import dev.anneal.spark.profile.ProfileCollector;
 import dev.anneal.spark.progress.DriverChannel;
 import dev.anneal.spark.progress.DriverCommand;
 import dev.anneal.spark.progress.DriverPulse;
@@ -221,7 +222,10 @@ final class TrainingStage {
       MetricsFile metrics,
       CheckpointCommitter checkpoints) {
     End end;
-    try (DriverPulse pulse = new DriverPulse()) {
+    try (DriverPulse pulse = new DriverPulse();
+        ProfileCollector profiles =
+            new ProfileCollector(
+                plan.folder(), attempt.id(), config.worldSize(), display::line)) {
       FailureLog failures =
           new FailureLog(
               display::line,
@@ -237,7 +241,13 @@ final class TrainingStage {
               executor -> Executors.isBeingDecommissioned(spark, executor), display::line);
       end =
           new TrainingAttempt(
-                  attempt, channel, () -> command, failures, monitor, checkpoints, decommissions)
+                  attempt,
+                  channel,
+                  () -> command,
+                  failures,
+                  profiles.andThen(monitor),
+                  checkpoints,
+                  decommissions)
               .run(spark, config);
     }
     try {
