@@ -34,7 +34,7 @@ final class RunSections {
     next();
     attempts();
     phases();
-    step();
+    stepTimes();
     checkpoints();
     dataset();
     ranks();
@@ -126,7 +126,7 @@ final class RunSections {
     page.close("div");
   }
 
-  private void step() {
+  private void stepTimes() {
     WhereTimeGoes.of(run.metrics())
         .ifPresent(
             times -> {
