@@ -23,6 +23,7 @@ import dev.anneal.spark.progress.DriverPulse;
 import dev.anneal.spark.progress.ExecutorLogs;
 import dev.anneal.spark.progress.FailureLog;
 import dev.anneal.spark.progress.ProgressDisplay;
+import dev.anneal.spark.progress.RankEvent;
 import dev.anneal.spark.storage.RunFolder;
 import dev.anneal.spark.tracking.Tracking;
 import dev.anneal.spark.train.Attempt;
@@ -38,6 +39,7 @@ import java.util.Set;
 import java.util.SortedMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 import org.apache.spark.SparkContext;
 
 /**
@@ -224,8 +226,7 @@ final class TrainingStage {
     End end;
     try (DriverPulse pulse = new DriverPulse();
         ProfileCollector profiles =
-            new ProfileCollector(
-                plan.folder(), attempt.id(), config.worldSize(), display::line)) {
+            new ProfileCollector(plan.folder(), attempt.id(), config.worldSize(), display::line)) {
       FailureLog failures =
           new FailureLog(
               display::line,
@@ -233,21 +234,16 @@ final class TrainingStage {
               pulse::explaining,
               networkTimeout(),
               replaced);
-      RunMonitor monitor =
-          new RunMonitor(
-              steps, display, metrics, record, failures, outcome, this::settle, tracking);
+      Consumer<RankEvent> monitor =
+          profiles.andThen(
+              new RunMonitor(
+                  steps, display, metrics, record, failures, outcome, this::settle, tracking));
       Decommissions decommissions =
           new Decommissions(
               executor -> Executors.isBeingDecommissioned(spark, executor), display::line);
       end =
           new TrainingAttempt(
-                  attempt,
-                  channel,
-                  () -> command,
-                  failures,
-                  profiles.andThen(monitor),
-                  checkpoints,
-                  decommissions)
+                  attempt, channel, () -> command, failures, monitor, checkpoints, decommissions)
               .run(spark, config);
     }
     try {
