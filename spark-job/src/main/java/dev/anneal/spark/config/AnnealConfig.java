@@ -39,6 +39,7 @@ public record AnnealConfig(
     Cluster cluster,
     Output output,
     Tracking tracking,
+    Profile profile,
     Webhooks webhooks)
     implements Serializable {
 
@@ -87,6 +88,7 @@ public record AnnealConfig(
         cluster,
         output,
         tracking,
+        profile,
         newWebhooks);
   }
 
@@ -419,6 +421,13 @@ public record AnnealConfig(
       boolean mlflowArtifacts,
       boolean tensorboard)
       implements Serializable {}
+
+  /**
+   * What is taken down of a few steps.
+   *
+   * @param steps that a trace is made of; 0: none
+   */
+  public record Profile(int steps) implements Serializable {}
 
   /** In what form a webhook is told. */
   public enum WebhookFormat {

@@ -339,6 +339,9 @@ final class ConfigKeys {
           key("tracking.tensorboard", "event files in tensorboard/ of the output folder")
               .is(bool())
               .byDefault(false),
+          key("profile.steps", "a trace of so many steps behind the third in profile/; 0: none")
+              .is(wholeNumber(0, MAX_INT))
+              .byDefault(0),
           key("webhooks.on_success", "told when a run has succeeded; a secret, as in ${MY_HOOK}")
               .is(webAddress())
               .secret(),

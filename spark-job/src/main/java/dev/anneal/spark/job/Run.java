@@ -23,6 +23,7 @@ import dev.anneal.spark.output.Outcome;
 import dev.anneal.spark.output.RunRecord;
 import dev.anneal.spark.output.SamplesFile;
 import dev.anneal.spark.output.Summary;
+import dev.anneal.spark.output.WhereTimeGoes;
 import dev.anneal.spark.preflight.DatasetCheck;
 import dev.anneal.spark.preflight.EvalSource;
 import dev.anneal.spark.preflight.Plan;
@@ -324,7 +325,11 @@ public final class Run {
     if (outcome.end().isPresent()) {
       SamplesFile.write(plan.folder(), answers);
     }
-    summary.trained(outcome, answers, Duration.between(start, Instant.now()));
+    summary.trained(
+        outcome,
+        WhereTimeGoes.of(training.metrics()),
+        answers,
+        Duration.between(start, Instant.now()));
     return new Result(data.train(), answers);
   }
 

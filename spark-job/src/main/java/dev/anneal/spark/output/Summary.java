@@ -12,6 +12,7 @@ import java.io.PrintWriter;
 import java.time.Duration;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.stream.Stream;
 
 /** What the user reads at the end: what came of it, where everything lies, what to do next. */
@@ -68,7 +69,8 @@ public final class Summary {
   }
 
   /** After a training. */
-  public void trained(Outcome outcome, List<Answer> answers, Duration time) {
+  public void trained(
+      Outcome outcome, Optional<WhereTimeGoes> times, List<Answer> answers, Duration time) {
     out.println();
     out.println(
         String.format(
@@ -78,6 +80,7 @@ public final class Summary {
             time.toSecondsPart(),
             outcome.steps(),
             outcome.tokens()));
+    times.map(WhereTimeGoes::sentence).ifPresent(out::println);
     if (outcome.evalLossBefore().isPresent() && outcome.evalLossAfter().isPresent()) {
       double after =
           outcome

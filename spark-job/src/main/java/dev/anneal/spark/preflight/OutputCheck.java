@@ -152,6 +152,7 @@ final class OutputCheck {
   private static boolean makes(JsonNode config, String folder) {
     return switch (folder) {
       case RunFolder.TENSORBOARD -> config.at("/tracking/tensorboard").asBoolean();
+      case RunFolder.PROFILE -> config.at("/profile/steps").asInt() > 0;
       case RunFolder.EVAL_DATASET -> config.at("/data/eval_source").isTextual();
       default -> true;
     };

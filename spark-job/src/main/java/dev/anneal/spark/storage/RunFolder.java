@@ -55,6 +55,9 @@ public final class RunFolder implements Serializable {
   /** Event files of TensorBoard's. */
   public static final String TENSORBOARD = "tensorboard";
 
+  /** What ranks did in a few steps. */
+  public static final String PROFILE = "profile";
+
   /** Copies of data sets of the hub. */
   private static final String HUB = "hub";
 
@@ -107,7 +110,7 @@ public final class RunFolder implements Serializable {
 
   /** The folders in it that a command makes anew. */
   public static List<String> foldersMadeBy(Request.Command command) {
-    List<String> trained = List.of(ADAPTER, MODEL, CHECKPOINTS, ATTEMPTS, TENSORBOARD);
+    List<String> trained = List.of(ADAPTER, MODEL, CHECKPOINTS, ATTEMPTS, TENSORBOARD, PROFILE);
     return command.prepares()
         ? Stream.concat(trained.stream(), Stream.of(DATASET, EVAL_DATASET)).toList()
         : trained;

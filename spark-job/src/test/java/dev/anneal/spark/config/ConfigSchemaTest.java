@@ -100,6 +100,7 @@ class ConfigSchemaTest {
             tracking.mlflow_registered_model: null
             tracking.mlflow_artifacts: true
             tracking.tensorboard: false
+            profile.steps: 0
             webhooks.on_success: null
             webhooks.on_failure: null
             webhooks.format: auto""");

@@ -4,6 +4,7 @@ import dev.anneal.training.model.Llama.Activations;
 import dev.anneal.training.model.Llama.Activations.Inputs;
 import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.TensorScope;
+import dev.anneal.training.timing.Timings;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.function.Supplier;
@@ -18,29 +19,36 @@ final class ForwardMemory implements AutoCloseable {
   private final int layers;
   private final int recomputed;
   private final Checkpoints checkpoints;
+  private final Timings timings;
   private final Deque<LayerStack.Tape> tapes = new ArrayDeque<>();
 
   /**
    * @param layers of the model
    */
-  ForwardMemory(LayerStack.Pass pass, Activations activations, int layers, Device device) {
+  ForwardMemory(
+      LayerStack.Pass pass,
+      Activations activations,
+      int layers,
+      Device device,
+      Timings timings) {
     this.pass = pass;
+    this.timings = timings;
     this.layers = layers;
     this.recomputed = Math.min(layers, activations.recomputedLayers());
     this.checkpoints =
         activations.inputs() == Inputs.ON_HOST
-            ? new HostCheckpoints(device, recomputed)
+            ? new HostCheckpoints(device, recomputed, timings)
             : new Checkpoints.Resident(recomputed);
   }
 
   /** A layer's output; layers come in ascending order. */
   Tensor forward(int layer, Tensor input) {
     if (layer < recomputed) {
-      Tensor output = forward(pass, layer, layers, input);
+      Tensor output = timed(layer, "forward", () -> pass.forward(layer, above(layer, layers), input));
       checkpoints.save(layer, input);
       return output;
     }
-    tapes.push(naming(layer, "forward", () -> pass.record(layer, above(layer, layers), input)));
+    tapes.push(timed(layer, "forward", () -> pass.record(layer, above(layer, layers), input)));
     return tapes.peek().output();
   }
 
@@ -50,7 +58,7 @@ final class ForwardMemory implements AutoCloseable {
       return recomputedBackward(layer, dOutput);
     }
     try (LayerStack.Tape tape = tapes.pop()) {
-      return naming(layer, "backward", () -> tape.backward(below(layer), dOutput));
+      return timed(layer, "backward", () -> tape.backward(below(layer), dOutput));
     }
   }
 
@@ -58,8 +66,8 @@ final class ForwardMemory implements AutoCloseable {
     try (TensorScope scope = new TensorScope()) {
       Tensor input = checkpoints.load(layer);
       try (LayerStack.Tape tape =
-          naming(layer, "recomputed forward", () -> pass.recompute(layer, below(layer), input))) {
-        return scope.keep(naming(layer, "backward", () -> tape.backward(below(layer), dOutput)));
+          timed(layer, "recomputed forward", () -> pass.recompute(layer, below(layer), input))) {
+        return scope.keep(timed(layer, "backward", () -> tape.backward(below(layer), dOutput)));
       }
     }
   }
@@ -77,6 +85,12 @@ final class ForwardMemory implements AutoCloseable {
   /** The layer after {@code layer} going backward. */
   private static int below(int layer) {
     return layer > 0 ? layer - 1 : FrozenLayers.NONE;
+  }
+
+  private <T> T timed(int layer, String pass, Supplier<T> work) {
+    try (Timings.Span span = timings.layer(pass, layer)) {
+      return naming(layer, pass, work);
+    }
   }
 
   private static <T> T naming(int layer, String pass, Supplier<T> work) {

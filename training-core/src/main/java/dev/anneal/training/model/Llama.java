@@ -7,6 +7,7 @@ import dev.anneal.training.tensor.Grads;
 import dev.anneal.training.tensor.NoGrad;
 import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.tensor.Tensors;
+import dev.anneal.training.timing.Timings;
 import java.io.Serializable;
 import java.util.function.Function;
 import java.util.function.IntConsumer;
@@ -59,14 +60,31 @@ public final class Llama {
   private final Activations activations;
   private final LayerStack layers;
   private final Head head;
+  private final Timings timings;
 
   public Llama(
       TrainableModel model, Device device, LayerStack layers, Head head, Activations activations) {
+    this(model, device, layers, head, activations, Timings.OFF);
+  }
+
+  private Llama(
+      TrainableModel model,
+      Device device,
+      LayerStack layers,
+      Head head,
+      Activations activations,
+      Timings timings) {
     this.model = model;
     this.device = device;
     this.layers = layers;
     this.head = head;
     this.activations = activations;
+    this.timings = timings;
+  }
+
+  /** The same, of whose layers {@code taken} takes down how long they take. */
+  public Llama timedBy(Timings taken) {
+    return new Llama(model, device, layers, head, activations, taken);
   }
 
   /** The reference, in the current tensor scope: every gradient by libtorch's autograd. */
@@ -110,7 +128,8 @@ public final class Llama {
     try (TensorScope scope = new TensorScope()) {
       TokenBatch batch = onHost.on(device);
       LayerStack.Pass pass = layers.on(batch, dropout);
-      try (ForwardMemory memory = new ForwardMemory(pass, activations, layerCount(), device)) {
+      try (ForwardMemory memory =
+          new ForwardMemory(pass, activations, layerCount(), device, timings)) {
         Tensor hidden = embed(batch.inputIds());
         noise.addTo(hidden, batch);
         for (int layer = 0; layer < layerCount(); layer++) {
@@ -118,7 +137,7 @@ public final class Llama {
           hidden = memory.forward(layer, input);
           scope.free(input);
         }
-        Head.Result result = head.lossAndGradient(hidden, batch);
+        Head.Result result = headLossAndGradient(hidden, batch);
         scope.free(hidden);
         model.headBucket().ifPresent(bucketDone);
         Tensor dHidden = result.dHidden();
@@ -132,6 +151,12 @@ public final class Llama {
         model.embeddingBucket().ifPresent(bucketDone);
         return scope.keep(result.loss());
       }
+    }
+  }
+
+  private Head.Result headLossAndGradient(Tensor hidden, TokenBatch batch) {
+    try (Timings.Span span = timings.layer("head", Timings.NO_LAYER)) {
+      return head.lossAndGradient(hidden, batch);
     }
   }
 

@@ -1,7 +1,7 @@
 package dev.anneal.training.trainer;
 
 import dev.anneal.training.collective.Collectives;
-import dev.anneal.training.collective.SingleRank;
+import dev.anneal.training.collective.TimedCollectives;
 import dev.anneal.training.io.CheckpointIndex;
 import dev.anneal.training.io.ModelFolder;
 import dev.anneal.training.lora.LoraLayout;
@@ -215,7 +215,9 @@ final class ModelLoader {
   static FrozenWeights.Placement placement(
       TrainingSpec.Weights weights, DType compute, Ranks ranks) {
     Collectives shard =
-        weights.shard() == FrozenWeights.Shard.NONE ? new SingleRank() : ranks.shard();
+        weights.shard() == FrozenWeights.Shard.NONE
+            ? TimedCollectives.alone(ranks.world().timings())
+            : ranks.shard();
     return new FrozenWeights.Placement(
         ranks.device(), weights.dtype(), compute, shard, weights.offloadRatio(), Transport.asked());
   }

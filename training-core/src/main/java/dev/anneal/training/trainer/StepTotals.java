@@ -14,18 +14,18 @@ import org.bytedeco.pytorch.Tensor;
  *
  * @param lossSum the objective, summed over what it is the mean of
  * @param gradientSquares the squares of all elements of the gradient, summed
- * @param terms what the loss is the mean of: target tokens, or rows that have any
+ * @param work of the global batch
  * @param peakMemoryBytes the largest of all
+ * @param dataWaitMillis of the rank that waited longest for its next sequences
  * @param signs what at least one rank said
  * @param brokenRanks the ranks whose own loss is not finite
  */
 record StepTotals(
     double lossSum,
     double gradientSquares,
-    long targetTokens,
-    long tokens,
-    long terms,
+    Work work,
     long peakMemoryBytes,
+    double dataWaitMillis,
     Set<Sign> signs,
     List<Integer> brokenRanks) {
 
@@ -45,17 +45,41 @@ record StepTotals(
     }
   }
 
-  /** What a rank counts on the host. */
-  record Counted(
-      long targetTokens, long tokens, long terms, long peakMemoryBytes, Set<Sign> signs) {
-    private Tensor tensor() {
-      double signBits = signs.stream().mapToInt(sign -> sign.bit).sum();
-      return Tensors.of(new double[] {targetTokens, tokens, terms, peakMemoryBytes, signBits});
+  /**
+   * What a batch holds.
+   *
+   * @param targetTokens learned
+   * @param tokens all
+   * @param terms what the loss is the mean of: target tokens, or rows that have any
+   */
+  record Work(long targetTokens, long tokens, long terms) {
+    static final Work NONE = new Work(0, 0, 0);
+
+    Work plus(Work other) {
+      return new Work(
+          targetTokens + other.targetTokens, tokens + other.tokens, terms + other.terms);
     }
   }
 
-  /** Numbers of a rank: the two that are measured and five that are counted. */
-  private static final int WIDTH = 7;
+  /** What a rank counts on the host. */
+  record Counted(
+      Work work, long peakMemoryBytes, double dataWaitMillis, Set<Sign> signs) {
+    private Tensor tensor() {
+      double signBits = signs.stream().mapToInt(sign -> sign.bit).sum();
+      return Tensors.of(
+          new double[] {
+            work.targetTokens,
+            work.tokens,
+            work.terms,
+            peakMemoryBytes,
+            dataWaitMillis,
+            signBits
+          });
+    }
+  }
+
+  /** Numbers of a rank: the two that are measured and six that are counted. */
+  private static final int WIDTH = 8;
 
   /**
    * Adds up what the ranks did, in the order of the ranks. This is where a step waits for its
@@ -76,10 +100,9 @@ record StepTotals(
   private static StepTotals of(double[] all) {
     double lossSum = 0;
     double gradientSquares = 0;
-    long targetTokens = 0;
-    long tokens = 0;
-    long terms = 0;
+    Work work = Work.NONE;
     long peakMemoryBytes = 0;
+    double dataWaitMillis = 0;
     Set<Sign> signs = EnumSet.noneOf(Sign.class);
     List<Integer> brokenRanks = new ArrayList<>();
     for (int i = 0; i < all.length; i += WIDTH) {
@@ -88,28 +111,27 @@ record StepTotals(
       }
       lossSum += all[i];
       gradientSquares += all[i + 1];
-      targetTokens += (long) all[i + 2];
-      tokens += (long) all[i + 3];
-      terms += (long) all[i + 4];
+      work = work.plus(new Work((long) all[i + 2], (long) all[i + 3], (long) all[i + 4]));
       peakMemoryBytes = Math.max(peakMemoryBytes, (long) all[i + 5]);
+      dataWaitMillis = Math.max(dataWaitMillis, all[i + 6]);
       for (Sign sign : Sign.values()) {
-        if (((int) all[i + 6] & sign.bit) != 0) {
+        if (((int) all[i + 7] & sign.bit) != 0) {
           signs.add(sign);
         }
       }
     }
     return new StepTotals(
-        lossSum, gradientSquares, targetTokens, tokens, terms, peakMemoryBytes, signs, brokenRanks);
+        lossSum, gradientSquares, work, peakMemoryBytes, dataWaitMillis, signs, brokenRanks);
   }
 
   /** The objective. */
   double loss() {
-    return lossSum / terms;
+    return lossSum / work.terms;
   }
 
   /** Global L2 norm of the gradient of {@link #loss}. */
   double gradNorm() {
-    return Math.sqrt(gradientSquares) / terms;
+    return Math.sqrt(gradientSquares) / work.terms;
   }
 
   boolean isFinite() {

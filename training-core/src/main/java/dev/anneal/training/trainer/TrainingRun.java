@@ -26,6 +26,7 @@ import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.NativeErrors;
 import dev.anneal.training.tensor.NativeLibraries;
 import dev.anneal.training.tensor.TensorScope;
+import dev.anneal.training.timing.StepTimings;
 import java.io.IOException;
 import java.util.List;
 
@@ -69,10 +70,11 @@ public final class TrainingRun {
       GpuMath.deterministic();
     }
     try (TensorScope scope = new TensorScope();
-        Kernels kernels = Kernels.on(ranks.device())) {
+        Kernels kernels = Kernels.on(ranks.device());
+        StepTimings timings = new StepTimings(ranks.device())) {
       LlamaConfig config = inputs.model().config();
       try {
-        train(spec, inputs, config, ranks, kernels, listener);
+        train(spec, inputs, config, ranks.timedBy(timings), kernels, timings, listener);
       } catch (RuntimeException e) {
         throw OutOfMemory.caused(e) ? new OutOfMemory(spec, config, ranks).explain(e) : e;
       }
@@ -94,12 +96,13 @@ public final class TrainingRun {
       LlamaConfig config,
       Ranks ranks,
       Kernels kernels,
+      StepTimings timings,
       TrainingListener listener)
       throws IOException {
     listener.onPhase(Progress.LOADING_WEIGHTS);
     try (TrainableModel model = ModelLoader.load(spec, inputs, config, ranks, listener)) {
       Parameters parameters = model.parameters();
-      Llama llama = llama(spec, model, ranks.device(), kernels);
+      Llama llama = llama(spec, model, ranks.device(), kernels).timedBy(timings);
       AdamW optimizer = new AdamW(spec.updates().optimizer(), parameters, kernels);
       GlobalBatches batches = new GlobalBatches(spec, inputs.train(), ranks);
       TrainerState begin = begin(spec, inputs, batches, parameters, optimizer, ranks, listener);
@@ -114,7 +117,15 @@ public final class TrainingRun {
         }
         Trainer trainer =
             new Trainer(
-                spec, batches, llama, parameters, optimizer, checkpoints, evaluations, ranks);
+                spec,
+                batches,
+                llama,
+                parameters,
+                optimizer,
+                checkpoints,
+                evaluations,
+                ranks,
+                timings);
         long steps = trainer.train(begin, listener);
         if (!evaluations.areMade()) {
           evaluator.evaluate(steps);
