@@ -8,6 +8,7 @@ import java.util.concurrent.Future;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
 import org.slf4j.Logger;
@@ -28,15 +29,21 @@ public final class LiveReport implements AutoCloseable {
 
   private final RunFolder folder;
   private final Supplier<RunView> view;
+  private final Consumer<RunView> others;
   private final UnaryOperator<String> masked;
   private final long everyNanos;
   private final ScheduledThreadPoolExecutor writer;
   private boolean warned;
 
   LiveReport(
-      RunFolder folder, Supplier<RunView> view, UnaryOperator<String> masked, Duration every) {
+      RunFolder folder,
+      Supplier<RunView> view,
+      Consumer<RunView> others,
+      UnaryOperator<String> masked,
+      Duration every) {
     this.folder = folder;
     this.view = view;
+    this.others = others;
     this.masked = masked;
     this.everyNanos = every.toNanos();
     this.writer = new ScheduledThreadPoolExecutor(1, work -> daemon(work, "report"));
@@ -47,11 +54,15 @@ public final class LiveReport implements AutoCloseable {
    * Writes the page now, and from then on every now and then.
    *
    * @param view what the run is at this moment
+   * @param others who show it elsewhere, told as often
    * @param masked what every text becomes before it is written
    */
   public static LiveReport begin(
-      RunFolder folder, Supplier<RunView> view, UnaryOperator<String> masked) {
-    LiveReport report = new LiveReport(folder, view, masked, EVERY);
+      RunFolder folder,
+      Supplier<RunView> view,
+      Consumer<RunView> others,
+      UnaryOperator<String> masked) {
+    LiveReport report = new LiveReport(folder, view, others, masked, EVERY);
     report.schedule(0);
     return report;
   }
@@ -73,7 +84,9 @@ public final class LiveReport implements AutoCloseable {
   /** One page at a time, so that none replaces a later one. */
   private synchronized void write() {
     try {
-      folder.write(RunFolder.REPORT, ReportPage.of(List.of(view.get()), masked));
+      RunView now = view.get();
+      others.accept(now);
+      folder.write(RunFolder.REPORT, ReportPage.of(List.of(now), masked));
     } catch (IOException | RuntimeException | Error e) {
       // an Error too: nobody hears of what a scheduled task throws
       if (!warned) {
