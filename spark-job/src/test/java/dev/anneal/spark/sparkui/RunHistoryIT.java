@@ -28,7 +28,7 @@ class RunHistoryIT {
     try (ServerProcess server = server(logs, dir.resolve("with.txt"), ours)) {
       String pages = pages(server, application);
       assertThat(awaited(pages + "/anneal/report/"))
-          .contains("<h1>2 runs</h1>", ">succeeded<", "one", "two", "step 40")
+          .contains("<h1>2 runs</h1>", ">succeeded<", "one", "two", "\"x\":[1,2,3,")
           .doesNotContain(ToldRun.SECRET, "Who has the hat?");
       assertThat(SparkPage.get(pages + "/anneal/").body())
           .contains("src=\"/history/%s/anneal/report/\"".formatted(application));
