@@ -3,12 +3,9 @@ package dev.anneal.spark.sparkui;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.anneal.spark.LocalSpark;
-import dev.anneal.spark.ServerProcess;
-import java.net.http.HttpResponse;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Map;
 import org.apache.spark.sql.SparkSession;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -25,21 +22,23 @@ class RunHistoryIT {
     String application = application(logs);
     String ours =
         System.getProperty("surefire.test.class.path", System.getProperty("java.class.path"));
-    try (ServerProcess server = server(logs, dir.resolve("with.txt"), ours)) {
-      String pages = pages(server, application);
-      assertThat(awaited(pages + "/anneal/report/"))
+    try (HistoryPages pages =
+        HistoryPages.of(application, logs, dir.resolve("with.txt"), ours)) {
+      assertThat(pages.get("/anneal/report/"))
           .contains("<h1>2 runs</h1>", ">succeeded<", "one", "two", "\"x\":[1,2,3,")
           .doesNotContain(ToldRun.SECRET, "Who has the hat?");
-      assertThat(SparkPage.get(pages + "/anneal/").body())
+      assertThat(pages.get("/jobs/"))
+          .contains("count at RunHistoryIT", "/history/%s/anneal/\"".formatted(application));
+      assertThat(pages.get("/anneal/"))
           .contains("src=\"/history/%s/anneal/report/\"".formatted(application));
     }
     String sparks = HOME.resolve("spark-job/target/spark-home/jars") + "/*";
-    Path log = dir.resolve("without.txt");
-    try (ServerProcess server = server(logs, log, sparks)) {
-      String pages = pages(server, application);
-      assertThat(awaited(pages + "/jobs/")).contains("count at RunHistoryIT");
-      assertThat(SparkPage.get(pages + "/anneal/").statusCode()).isEqualTo(404);
-      assertThat(log).content().contains("unrecognized event").contains("RunEvent");
+    Path says = dir.resolve("without.txt");
+    try (HistoryPages pages = HistoryPages.of(application, logs, says, sparks)) {
+      assertThat(pages.get("/jobs/"))
+          .contains("count at RunHistoryIT", "/stages/")
+          .doesNotContain("/anneal/");
+      assertThat(says).content().contains("unrecognized event").contains("RunEvent");
     }
   }
 
@@ -62,38 +61,5 @@ class RunHistoryIT {
       }
       return spark.sparkContext().applicationId();
     }
-  }
-
-  private static ServerProcess server(Path logs, Path says, String classPath) throws Exception {
-    int port = ServerProcess.freePort();
-    return ServerProcess.start(
-        port,
-        says,
-        Map.of("SPARK_LOCAL_IP", "127.0.0.1"),
-        List.of(
-            "-Xmx256m",
-            "-cp",
-            classPath,
-            "-Dspark.history.fs.logDirectory=" + logs.toUri(),
-            "-Dspark.history.ui.port=" + port,
-            "-Dspark.history.fs.update.interval=1s",
-            "org.apache.spark.deploy.history.HistoryServer"));
-  }
-
-  private static String pages(ServerProcess server, String application) {
-    return "http://127.0.0.1:%s/history/%s".formatted(server.port(), application);
-  }
-
-  /** The server reads its folder after it has begun to listen. */
-  private static String awaited(String address) throws Exception {
-    HttpResponse<String> page;
-    int rounds = 0;
-    do {
-      Thread.sleep(200);
-      page = SparkPage.get(address);
-      rounds++;
-    } while (page.statusCode() != 200 && rounds < 100);
-    assertThat(page.statusCode()).as(page.body()).isEqualTo(200);
-    return page.body();
   }
 }

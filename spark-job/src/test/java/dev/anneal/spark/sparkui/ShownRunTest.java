@@ -26,7 +26,7 @@ class ShownRunTest {
             .as("every page of Spark's leads there")
             .contains("href=\"/anneal/\"");
         assertThat(SparkPage.runs(spark))
-            .contains("<h1>one</h1>", ">running<", "step 4 of 400,000", "s3a://*********")
+            .contains("<h1>one</h1>", ">running<", "step 4 of 400,000", "s3a://key:*********@bucket")
             .doesNotContain(ToldRun.SECRET)
             .as("rows of the data set")
             .doesNotContain("Who has the hat?");
