@@ -33,7 +33,8 @@ final class WatchBench {
 
   private static final Pattern WATCHERS =
       Pattern.compile(
-          "(last )?report|metrics|anneal-(MLflow|TensorBoard|output)|spark-listener-group-eventLog");
+          "(last"
+              + " )?report|metrics|anneal-(MLflow|TensorBoard|output)|spark-listener-group-eventLog");
 
   /** Whatever it is asked for: a part of it is the answer. */
   private static final byte[] ANSWER =
@@ -96,7 +97,8 @@ final class WatchBench {
     for (Map.Entry<String, Double> thread : bench.cpuMillis.entrySet()) {
       double each = thread.getValue() / (ratios.size() * bench.steps);
       total += each;
-      System.out.printf(Locale.ROOT, "%-32s %.4f ms of CPU a watched step%n", thread.getKey(), each);
+      System.out.printf(
+          Locale.ROOT, "%-32s %.4f ms of CPU a watched step%n", thread.getKey(), each);
     }
     System.out.printf(Locale.ROOT, "%-32s %.4f ms of CPU a watched step%n", "all of them", total);
     System.exit(0);
@@ -129,9 +131,7 @@ final class WatchBench {
             .config("spark.eventLog.dir", events.toUri().toString())
             .getOrCreate()) {
       sampler.start();
-      Anneal.on(spark)
-          .printTo(new PrintWriter(Writer.nullWriter()))
-          .run(recipe.toString(), config);
+      Anneal.on(spark).printTo(new PrintWriter(Writer.nullWriter())).run(recipe.toString(), config);
     } finally {
       sampler.interrupt();
       sampler.join();

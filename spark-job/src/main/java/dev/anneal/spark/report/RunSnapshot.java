@@ -97,14 +97,15 @@ public final class RunSnapshot {
     }
     if (json.isObject()) {
       ObjectNode object = JSON.createObjectNode();
-      json.properties()
-          .forEach(part -> object.set(part.getKey(), masked(part.getValue(), masked)));
+      json.properties().forEach(part -> object.set(part.getKey(), masked(part.getValue(), masked)));
       return object;
     }
     return json;
   }
 
-  /** What the page shows of it: neither its files, of which there may be thousands, nor settings. */
+  /**
+   * What the page shows of it: neither its files, of which there may be thousands, nor settings.
+   */
   private static DatasetManifest shown(DatasetManifest dataset, UnaryOperator<String> masked) {
     DatasetManifest.Rows rows = dataset.rows();
     return new DatasetManifest(

@@ -30,6 +30,7 @@ import scala.xml.Unparsed;
  */
 final class RunTab extends SparkUITab {
   private static final String PREFIX = "anneal";
+  private static final String FRAME_STYLE = "width:100%;height:calc(100vh - 9rem);border:0";
   private static final Duration FRESH = Duration.ofSeconds(5);
   private static final int PAUSE_PER_PAGE = 20;
 
@@ -126,8 +127,8 @@ final class RunTab extends SparkUITab {
   Node framed(Object request, String source) {
     Node frame =
         new Unparsed(
-            "<iframe title=\"Anneal\" src=\"%s\" style=\"width:100%%;height:calc(100vh - 9rem);border:0\"></iframe>"
-                .formatted(HtmlPage.escaped(source)));
+            "<iframe title=\"Anneal\" src=\"%s\" style=\"%s\"></iframe>"
+                .formatted(HtmlPage.escaped(source), FRAME_STYLE));
     Function0<Node> content = () -> frame;
     // its last parameters, which are all optional, differ between Spark's lines
     Method header =

@@ -22,8 +22,7 @@ class RunHistoryIT {
     String application = application(logs);
     String ours =
         System.getProperty("surefire.test.class.path", System.getProperty("java.class.path"));
-    try (HistoryPages pages =
-        HistoryPages.of(application, logs, dir.resolve("with.txt"), ours)) {
+    try (HistoryPages pages = HistoryPages.of(application, logs, dir.resolve("with.txt"), ours)) {
       assertThat(pages.get("/anneal/report/"))
           .contains("<h1>2 runs</h1>", ">succeeded<", "one", "two", "\"x\":[1,2,3,")
           .doesNotContain(ToldRun.SECRET, "Who has the hat?");

@@ -26,7 +26,8 @@ class ShownRunTest {
             .as("every page of Spark's leads there")
             .contains("href=\"/anneal/\"");
         assertThat(SparkPage.runs(spark))
-            .contains("<h1>one</h1>", ">running<", "step 4 of 400,000", "s3a://key:*********@bucket")
+            .contains(
+                "<h1>one</h1>", ">running<", "step 4 of 400,000", "s3a://key:*********@bucket")
             .doesNotContain(ToldRun.SECRET)
             .as("rows of the data set")
             .doesNotContain("Who has the hat?");
@@ -79,8 +80,7 @@ class ShownRunTest {
       ToldRun run = new ToldRun("file:/runs/one");
       spark.sparkContext().conf().set("spark.eventLog.enabled", "true");
       try (ShownRun shown =
-          new ShownRun(
-              spark.sparkContext(), "a", run::view, ToldRun::masked, clock::get)) {
+          new ShownRun(spark.sparkContext(), "a", run::view, ToldRun::masked, clock::get)) {
         shown.now(run.view());
         run.steps(1, 20_000);
         long round = Duration.ofMinutes(5).toNanos();
@@ -100,7 +100,8 @@ class ShownRunTest {
       String last = events.get(events.size() - 1).getSnapshot();
       assertThat(last).contains("failed").doesNotContain(ToldRun.SECRET, "hat?");
       assertThat(last.length()).isLessThan(500_000);
-      assertThat(events.stream().filter(event -> event.getSnapshot().contains("failed"))).hasSize(1);
+      assertThat(events.stream().filter(event -> event.getSnapshot().contains("failed")))
+          .hasSize(1);
     }
   }
 

@@ -34,8 +34,7 @@ final class ToldRun {
   void steps(long from, long to) {
     for (long step = from; step <= to; step++) {
       log.step(
-          new StepMetrics(
-              step, 2.0 / step, 0.5, 1e-4, 30, 100, 900, 3L << 30, step / 26.0, false));
+          new StepMetrics(step, 2.0 / step, 0.5, 1e-4, 30, 100, 900, 3L << 30, step / 26.0, false));
     }
   }
 

@@ -39,8 +39,7 @@ class LineageEventsTest {
 
   @Test
   void aRunThatHasFailedHasNoOutputAndNoSecret() throws Exception {
-    JsonNode event =
-        event("rows.json", new RunEnd(RunEnd.State.FAILED, "No access with hunter2."));
+    JsonNode event = event("rows.json", new RunEnd(RunEnd.State.FAILED, "No access with hunter2."));
     assertThat(event.path("eventType").asText()).isEqualTo("FAIL");
     assertThat(event.path("outputs")).isEmpty();
     assertThat(event.at("/run/facets/errorMessage/message").asText())

@@ -54,10 +54,7 @@ class LineageIT {
             "output.path=" + dir.resolve("out")));
     Path says = dir.resolve("says.txt");
     Process process =
-        new ProcessBuilder(command)
-            .redirectErrorStream(true)
-            .redirectOutput(says.toFile())
-            .start();
+        new ProcessBuilder(command).redirectErrorStream(true).redirectOutput(says.toFile()).start();
     try {
       assertThat(process.waitFor(3, TimeUnit.MINUTES)).isTrue();
     } finally {
@@ -74,7 +71,8 @@ class LineageIT {
         others.add(event.at("/run/runId").asText());
       }
     }
-    assertThat(ours).extracting(event -> event.path("eventType").asText())
+    assertThat(ours)
+        .extracting(event -> event.path("eventType").asText())
         .containsExactly("START", "COMPLETE");
     JsonNode end = ours.get(1);
     assertThat(end.at("/job/namespace").asText()).isEqualTo("tests");
@@ -84,7 +82,6 @@ class LineageIT {
     assertThat(others)
         .as("the application's own events")
         .contains(end.at("/run/facets/parent/run/runId").asText());
-    System.out.println(end);
   }
 
   private static Path jar() throws Exception {
