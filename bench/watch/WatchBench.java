@@ -33,8 +33,8 @@ final class WatchBench {
 
   private static final Pattern WATCHERS =
       Pattern.compile(
-          "(last"
-              + " )?report|metrics|anneal-(MLflow|TensorBoard|output)|spark-listener-group-eventLog");
+          "report|last report|metrics|anneal-(MLflow|TensorBoard|output)"
+              + "|spark-listener-group-eventLog");
 
   /** Whatever it is asked for: a part of it is the answer. */
   private static final byte[] ANSWER =

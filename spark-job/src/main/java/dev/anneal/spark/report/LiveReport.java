@@ -8,7 +8,6 @@ import java.util.concurrent.Future;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
-import java.util.function.Consumer;
 import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
 import org.slf4j.Logger;
@@ -29,7 +28,7 @@ public final class LiveReport implements AutoCloseable {
 
   private final RunFolder folder;
   private final Supplier<RunView> view;
-  private final Consumer<RunView> others;
+  private final Runnable others;
   private final UnaryOperator<String> masked;
   private final long everyNanos;
   private final ScheduledThreadPoolExecutor writer;
@@ -38,7 +37,7 @@ public final class LiveReport implements AutoCloseable {
   LiveReport(
       RunFolder folder,
       Supplier<RunView> view,
-      Consumer<RunView> others,
+      Runnable others,
       UnaryOperator<String> masked,
       Duration every) {
     this.folder = folder;
@@ -54,14 +53,11 @@ public final class LiveReport implements AutoCloseable {
    * Writes the page now, and from then on every now and then.
    *
    * @param view what the run is at this moment
-   * @param others who show it elsewhere, told as often
+   * @param others shows it elsewhere, as often
    * @param masked what every text becomes before it is written
    */
   public static LiveReport begin(
-      RunFolder folder,
-      Supplier<RunView> view,
-      Consumer<RunView> others,
-      UnaryOperator<String> masked) {
+      RunFolder folder, Supplier<RunView> view, Runnable others, UnaryOperator<String> masked) {
     LiveReport report = new LiveReport(folder, view, others, masked, EVERY);
     report.schedule(0);
     return report;
@@ -84,9 +80,8 @@ public final class LiveReport implements AutoCloseable {
   /** One page at a time, so that none replaces a later one. */
   private synchronized void write() {
     try {
-      RunView now = view.get();
-      others.accept(now);
-      folder.write(RunFolder.REPORT, ReportPage.of(List.of(now), masked));
+      others.run();
+      folder.write(RunFolder.REPORT, ReportPage.of(List.of(view.get()), masked));
     } catch (IOException | RuntimeException | Error e) {
       // an Error too: nobody hears of what a scheduled task throws
       if (!warned) {

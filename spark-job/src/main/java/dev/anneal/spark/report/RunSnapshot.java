@@ -176,8 +176,9 @@ public final class RunSnapshot {
       MetricsLine low = stretch.get(0);
       MetricsLine high = stretch.get(0);
       for (MetricsLine line : stretch) {
-        low = loss(line) < loss(low) ? line : low;
-        high = loss(line) > loss(high) ? line : high;
+        // of a skipped step there may be no loss
+        low = !(loss(low) <= loss(line)) && !Double.isNaN(loss(line)) ? line : low;
+        high = !(loss(high) >= loss(line)) && !Double.isNaN(loss(line)) ? line : high;
       }
       kept.add(low);
       if (!Objects.equals(low, high)) {

@@ -9,9 +9,6 @@ import org.apache.spark.ui.SparkUI;
 
 /** The runs of an application that goes on, the last of many. */
 final class LiveRuns implements Supplier<Collection<String>> {
-  /** As many as the page has colors. */
-  private static final int MOST = 8;
-
   private final NavigableMap<String, Supplier<String>> snapshots = new ConcurrentSkipListMap<>();
   private RunTab tab;
 
@@ -45,7 +42,7 @@ final class LiveRuns implements Supplier<Collection<String>> {
   /** Shows a run, or shows it otherwise. */
   void put(String run, Supplier<String> snapshot) {
     snapshots.put(run, snapshot);
-    while (snapshots.size() > MOST) {
+    while (snapshots.size() > RunTab.MOST_RUNS) {
       snapshots.pollFirstEntry();
     }
     renew();

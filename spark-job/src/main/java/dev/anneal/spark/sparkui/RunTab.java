@@ -29,6 +29,9 @@ import scala.xml.Unparsed;
  * asks for it, and not more often than it is worth: it costs the driver.
  */
 final class RunTab extends SparkUITab {
+  /** As many as the page has colors. */
+  static final int MOST_RUNS = 8;
+
   private static final String PREFIX = "anneal";
   private static final String FRAME_STYLE = "width:100%;height:calc(100vh - 9rem);border:0";
   private static final Duration FRESH = Duration.ofSeconds(5);
@@ -48,7 +51,7 @@ final class RunTab extends SparkUITab {
   /**
    * Puts it among the tabs, in the place of an earlier one.
    *
-   * @param snapshots of the runs to show, the first first
+   * @param snapshots of the runs, the first first; the last ones are shown
    */
   static RunTab attach(SparkUI ui, Supplier<Collection<String>> snapshots) {
     RunTab tab = new RunTab(ui, snapshots);
@@ -99,7 +102,9 @@ final class RunTab extends SparkUITab {
   private static byte[] made(Collection<String> snapshots) {
     List<RunView> runs = new ArrayList<>();
     try {
-      snapshots.forEach(snapshot -> runs.add(RunSnapshot.read(snapshot)));
+      snapshots.stream()
+          .skip(Math.max(0, snapshots.size() - MOST_RUNS))
+          .forEach(snapshot -> runs.add(RunSnapshot.read(snapshot)));
     } catch (InvalidDataException e) {
       return sentence(
           "These runs are not shown: "

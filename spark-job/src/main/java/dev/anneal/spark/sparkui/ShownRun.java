@@ -32,6 +32,7 @@ public final class ShownRun implements AutoCloseable {
   private static final double PAUSE = 0.05;
 
   private final String run;
+  private final Supplier<RunView> view;
   private final UnaryOperator<String> masked;
   private final SparkContext spark;
   private final LongSupplier nanoClock;
@@ -49,6 +50,7 @@ public final class ShownRun implements AutoCloseable {
     this.spark = spark;
     // in the order in which runs began
     this.run = String.format(Locale.ROOT, "%015d-%s", Instant.now().toEpochMilli(), id);
+    this.view = view;
     this.masked = masked;
     this.nanoClock = nanoClock;
     this.began = nanoClock.getAsLong();
@@ -79,23 +81,23 @@ public final class ShownRun implements AutoCloseable {
     }
   }
 
-  /** The run is this now; the last is told when it has ended. */
-  public synchronized void now(RunView view) {
+  /** Shows what the run is now; the last time is when it has ended. */
+  public synchronized void now() {
     if (over) {
       return;
     }
     try {
-      tell(view);
+      tell(view.get());
     } catch (RuntimeException | LinkageError e) {
       LOG.warn("Spark's pages and event log do not show the run as it is now", e);
     }
   }
 
-  private void tell(RunView view) {
-    over = !view.isRunning();
+  private void tell(RunView seen) {
+    over = !seen.isRunning();
     long now = nanoClock.getAsLong();
     if (over || now - nextEvent >= 0) {
-      String snapshot = RunSnapshot.of(view, over ? STEPS : LIVE_STEPS, masked);
+      String snapshot = RunSnapshot.of(seen, over ? STEPS : LIVE_STEPS, masked);
       if (over) {
         // what it has measured need not stay in memory
         runs.put(run, () -> snapshot);

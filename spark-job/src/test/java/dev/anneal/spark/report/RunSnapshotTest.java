@@ -29,8 +29,7 @@ class RunSnapshotTest {
     assertThat(samples).contains("Who has the hat?");
     assertThat(page)
         .isEqualTo(
-            page(run)
-                .replace("<h2>Held-out prompts, before and after</h2>\n" + samples, ""));
+            page(run).replace("<h2>Held-out prompts, before and after</h2>\n" + samples, ""));
   }
 
   @Test
@@ -81,8 +80,6 @@ class RunSnapshotTest {
   }
 
   private static String page(RunView run) {
-    return new String(
-        RunReport.page(List.of(run), UnaryOperator.identity()),
-        UTF_8);
+    return new String(RunReport.page(List.of(run), UnaryOperator.identity()), UTF_8);
   }
 }

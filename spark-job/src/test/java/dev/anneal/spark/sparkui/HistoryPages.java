@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.anneal.spark.ServerProcess;
 import java.net.http.HttpResponse;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
@@ -40,6 +41,9 @@ public final class HistoryPages implements AutoCloseable {
                 "-Dspark.history.fs.logDirectory=" + logs.toUri(),
                 "-Dspark.history.ui.port=" + port,
                 "-Dspark.history.fs.update.interval=1s",
+                // not in memory, so that what is kept has to be written and read
+                "-Dspark.history.store.path="
+                    + Files.createTempDirectory(logs.getParent(), "store"),
                 "org.apache.spark.deploy.history.HistoryServer")),
         application);
   }

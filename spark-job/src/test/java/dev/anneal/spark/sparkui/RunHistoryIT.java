@@ -52,10 +52,10 @@ class RunHistoryIT {
         ToldRun run = new ToldRun("file:/runs/" + name);
         try (ShownRun shown =
             ShownRun.begin(spark.sparkContext(), name, run::view, ToldRun::masked)) {
-          shown.now(run.view());
+          shown.now();
           run.steps(1, 40);
           run.ended("succeeded");
-          shown.now(run.view());
+          shown.now();
         }
       }
       return spark.sparkContext().applicationId();

@@ -32,14 +32,14 @@ class ShownRunTest {
             .as("rows of the data set")
             .doesNotContain("Who has the hat?");
         one.ended("succeeded");
-        shown.now(one.view());
+        shown.now();
         one.steps(5, 9);
         assertThat(SparkPage.runs(spark)).contains(">succeeded<", "step 4 of", "0.4321");
       }
       ToldRun two = new ToldRun("file:/runs/two");
       try (ShownRun shown = begin(spark, "b", two)) {
         two.steps(1, 2);
-        shown.now(two.view());
+        shown.now();
         assertThat(SparkPage.runs(spark)).contains("<h1>2 runs</h1>", "one", "two", ">running<");
       }
       assertThat(SparkPage.runs(spark))
@@ -81,16 +81,16 @@ class ShownRunTest {
       spark.sparkContext().conf().set("spark.eventLog.enabled", "true");
       try (ShownRun shown =
           new ShownRun(spark.sparkContext(), "a", run::view, ToldRun::masked, clock::get)) {
-        shown.now(run.view());
+        shown.now();
         run.steps(1, 20_000);
         long round = Duration.ofMinutes(5).toNanos();
         for (long at = 0; at < Duration.ofDays(14).toNanos(); at += round) {
           clock.set(at);
-          shown.now(run.view());
+          shown.now();
         }
         run.ended("failed");
-        shown.now(run.view());
-        shown.now(run.view());
+        shown.now();
+        shown.now();
       }
       spark.sparkContext().listenerBus().waitUntilEmpty();
       assertThat(events).hasSizeBetween(50, 300);
