@@ -34,6 +34,7 @@ import dev.anneal.spark.progress.ProgressDisplay;
 import dev.anneal.spark.report.LiveReport;
 import dev.anneal.spark.report.RunView;
 import dev.anneal.spark.session.RunSession;
+import dev.anneal.spark.sparkui.ShownRun;
 import dev.anneal.spark.storage.RunFolder;
 import dev.anneal.spark.storage.StoreRefusal;
 import dev.anneal.spark.storage.TokenizerCopy;
@@ -150,8 +151,11 @@ public final class Run {
       RunRecord record = record(spark);
       applicationId = spark.sparkContext().applicationId();
       try (StartWatch watch = new StartWatch(session, spark.sparkContext());
+          ShownRun shown =
+              ShownRun.begin(
+                  spark.sparkContext(), runId, () -> withoutSamples(record), redaction::mask);
           LiveReport report =
-              LiveReport.begin(plan.folder(), () -> view(record), redaction::mask)) {
+              LiveReport.begin(plan.folder(), () -> view(record), shown::now, redaction::mask)) {
         Result result = recorded(record, report, () -> stages(spark, record));
         session.succeeded();
         return result;
@@ -172,6 +176,11 @@ public final class Run {
     if (stage != null && !stage.outcome().samples().isEmpty()) {
       samples.tell(stage.outcome(), record);
     }
+    return withoutSamples(record);
+  }
+
+  private RunView withoutSamples(RunRecord record) {
+    TrainingStage stage = training;
     return new RunView(
         plan.folder().child(""),
         record.snapshot(),
