@@ -82,7 +82,12 @@ public record LoraLayout(LoraSpec spec, List<Map<LinearModule, Adapter>> layers)
 
   /** No module of a model of shape {@code config} has one. */
   public static LoraLayout none(LlamaConfig config) {
-    LoraSpec nothing = new LoraSpec(1, 1, 0, false, List.of());
+    return none(config, LoraVariant.PLAIN);
+  }
+
+  /** The same of a variant. */
+  public static LoraLayout none(LlamaConfig config, LoraVariant variant) {
+    LoraSpec nothing = new LoraSpec(1, 1, 0, false, List.of()).as(variant);
     return new LoraLayout(nothing, Collections.nCopies(config.numHiddenLayers(), Map.of()));
   }
 
@@ -224,7 +229,8 @@ public record LoraLayout(LoraSpec spec, List<Map<LinearModule, Adapter>> layers)
         spec.rslora(),
         TargetModules.named(targets),
         ranks,
-        alphas);
+        alphas,
+        spec.variant());
   }
 
   private static <T> void putUnless(T usual, Map<String, T> map, String name, T value) {

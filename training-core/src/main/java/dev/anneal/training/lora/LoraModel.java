@@ -10,6 +10,7 @@ import dev.anneal.training.model.ModuleGroup;
 import dev.anneal.training.model.TrainableModel;
 import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.optim.Parameters;
+import dev.anneal.training.tensor.DType;
 import dev.anneal.training.weights.FrozenVocabulary;
 import java.util.ArrayList;
 import java.util.EnumMap;
@@ -35,7 +36,7 @@ public record LoraModel(
 
   /**
    * The adapters' parameters, a bucket a layer. A module group's {@code A [r, in]} lie end to end,
-   * then its {@code B [out, r]}.
+   * then its {@code B [out, r]}. DoRA's magnitudes {@code [out]} come after all of them.
    */
   public static List<List<Parameters.Shape>> shapes(LlamaConfig config, LoraLayout layout) {
     List<List<Parameters.Shape>> layers = new ArrayList<>();
@@ -54,9 +55,23 @@ public record LoraModel(
           shapes.add(new Parameters.Shape(module.loraBName(layer), out, adapters.get(module).r()));
         }
       }
+      if (layout.spec().variant() == LoraVariant.DORA) {
+        for (LinearModule module : adapters.keySet()) {
+          long out = module.outFeatures(config);
+          shapes.add(new Parameters.Shape(module.loraMagnitudeName(layer), out));
+        }
+      }
       layers.add(shapes);
     }
     return layers;
+  }
+
+  /**
+   * What adapters compute with where activations are of {@code activations}: DoRA's stay in fp32,
+   * as PEFT keeps them, since a length rounded to bf16 is off by more than training changes it.
+   */
+  public static DType computeDtype(LoraSpec spec, DType activations) {
+    return spec.variant() == LoraVariant.DORA ? DType.FP32 : activations;
   }
 
   @Override
@@ -74,7 +89,11 @@ public record LoraModel(
             (module, adapter) -> {
               Tensor a = leaves.use(module.loraAName(index));
               Tensor b = leaves.use(module.loraBName(index));
-              pairs.put(module, new LayerAdapters.Pair(a, b, adapter.scale()));
+              Tensor magnitude =
+                  layout.spec().variant() == LoraVariant.DORA
+                      ? leaves.use(module.loraMagnitudeName(index))
+                      : null;
+              pairs.put(module, new LayerAdapters.Pair(a, b, magnitude, adapter.scale()));
             });
     LayerAdapters adapters = new LayerAdapters(index, pairs, dropout);
     return new LlamaLayer(config, decoder.layer(index), adapters);

@@ -6,8 +6,11 @@ import dev.anneal.training.io.CheckpointIndex;
 import dev.anneal.training.io.ModelFolder;
 import dev.anneal.training.lora.LoraLayout;
 import dev.anneal.training.lora.LoraModel;
+import dev.anneal.training.lora.LoraVariant;
 import dev.anneal.training.lora.PeftConfig;
+import dev.anneal.training.model.Dora;
 import dev.anneal.training.model.FullModel;
+import dev.anneal.training.model.LayerWeights;
 import dev.anneal.training.model.LinearModule;
 import dev.anneal.training.model.TrainableModel;
 import dev.anneal.training.model.config.LlamaConfig;
@@ -90,7 +93,7 @@ final class ModelLoader {
     Parameters parameters =
         new Parameters(
             LoraModel.shapes(config, layout),
-            spec.compute().dtype(),
+            LoraModel.computeDtype(spec.lora(), spec.compute().dtype()),
             ranks.device(),
             ranks.world(),
             gathered(spec, config, ranks));
@@ -99,7 +102,30 @@ final class ModelLoader {
     } else {
       copy(inputs.initAdapter(), parameters);
     }
-    return frozen(config, layout, parameters, placement(spec, ranks), weights, listener);
+    LoraModel model =
+        frozen(config, layout, parameters, placement(spec, ranks), weights, listener);
+    if (layout.spec().variant() == LoraVariant.DORA && inputs.initAdapter() == null) {
+      measure(model, ranks);
+    }
+    return model;
+  }
+
+  /** DoRA's magnitudes begin as the lengths of the weights' rows: B is zero. */
+  private static void measure(LoraModel model, Ranks ranks) {
+    for (int layer = 0; layer < model.config().numHiddenLayers(); layer++) {
+      try (TensorScope scope = new TensorScope()) {
+        LayerWeights weights = model.decoder().layer(layer);
+        for (LinearModule module : model.layout().layers().get(layer).keySet()) {
+          Tensor weight = weights.linears().get(module);
+          Tensor a = Tensors.zeros(ranks.device(), ScalarType.Float, 1, weight.size(1));
+          Tensor b = Tensors.zeros(ranks.device(), ScalarType.Float, weight.size(0), 1);
+          model
+              .parameters()
+              .assign(module.loraMagnitudeName(layer), Dora.lengths(weight, a, b, 0));
+        }
+      }
+    }
+    model.parameters().publish();
   }
 
   /**
@@ -160,7 +186,11 @@ final class ModelLoader {
 
   private static Parameters parameters(
       LlamaConfig config, LoraLayout layout, DType compute, Ranks ranks) {
-    return new Parameters(LoraModel.shapes(config, layout), compute, ranks.device(), ranks.world());
+    return new Parameters(
+        LoraModel.shapes(config, layout),
+        LoraModel.computeDtype(layout.spec(), compute),
+        ranks.device(),
+        ranks.world());
   }
 
   private static LoraModel frozen(
