@@ -12,6 +12,7 @@ import dev.anneal.training.io.LocalOutputFolder;
 import dev.anneal.training.io.ModelFolder;
 import dev.anneal.training.kernel.Matmul;
 import dev.anneal.training.lora.LoraSpec;
+import dev.anneal.training.lora.LoraVariant;
 import dev.anneal.training.model.Llama.Activations;
 import dev.anneal.training.model.config.ModelSource;
 import dev.anneal.training.optim.AdamWSpec;
@@ -23,6 +24,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 
 /**
  * A reference run of transformers, set up for Anneal: of adapters with PEFT, or of every weight
@@ -38,8 +40,17 @@ record ReferenceRun(Path folder, JsonNode reference) {
 
   /** The run of every weight. */
   static ReferenceRun loadFull() throws IOException {
+    return load("full_tuning_reference.json");
+  }
+
+  /** The run of a variant of LoRA ({@code bench/peft/variants_reference.py}). */
+  static ReferenceRun load(LoraVariant variant) throws IOException {
+    return load(variant.name().toLowerCase(Locale.ROOT) + "_reference.json");
+  }
+
+  private static ReferenceRun load(String resource) throws IOException {
     Path folder = Golden.path("model").getParent();
-    try (InputStream json = ReferenceRun.class.getResourceAsStream("full_tuning_reference.json")) {
+    try (InputStream json = ReferenceRun.class.getResourceAsStream(resource)) {
       return new ReferenceRun(folder, JSON.readTree(json));
     }
   }

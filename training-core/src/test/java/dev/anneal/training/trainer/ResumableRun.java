@@ -8,6 +8,7 @@ import dev.anneal.training.data.TokenSequence;
 import dev.anneal.training.io.LocalOutputFolder;
 import dev.anneal.training.kernel.Matmul;
 import dev.anneal.training.lora.LoraSpec;
+import dev.anneal.training.lora.LoraVariant;
 import dev.anneal.training.lora.ModuleNames;
 import dev.anneal.training.lora.TargetModules;
 import dev.anneal.training.model.Llama.Activations;
@@ -29,6 +30,8 @@ enum ResumableRun {
   PATTERNS(0, DType.FP32),
   /** With frozen layers split over the ranks, and so adapters that come layer by layer. */
   SPLIT(0, DType.BF16),
+  /** With magnitudes, in parts, of frozen layers that are in parts too. */
+  DORA(0.2, DType.BF16),
   FULL(0, DType.FP32);
 
   static final long STEPS = 6;
@@ -50,7 +53,7 @@ enum ResumableRun {
     return new TrainingSpec(
         this == FULL ? TrainingSpec.Mode.FULL : TrainingSpec.Mode.LORA,
         lora(),
-        new TrainingSpec.Weights(DType.FP32, this == SPLIT ? Shard.WORLD : Shard.NONE, 0),
+        new TrainingSpec.Weights(DType.FP32, this == SPLIT || this == DORA ? Shard.WORLD : Shard.NONE, 0),
         new TrainingSpec.Compute(computeDtype, Matmul.COMPUTE, Activations.CHECKPOINT),
         new TrainingSpec.Batches(1, MICRO_BATCHES / worldSize, STEPS, true),
         new TrainingSpec.Updates(
@@ -74,6 +77,8 @@ enum ResumableRun {
               TargetModules.of(ModuleNames.text(".*\\.1\\..*_proj")),
               Map.of("q_proj", 3, "mlp\\..*", 5),
               Map.of("(up|down)_proj", 2.0));
+      case DORA ->
+          new LoraSpec(4, 8, dropout, false, List.of("q_proj", "down_proj")).as(LoraVariant.DORA);
       default -> new LoraSpec(4, 8, dropout, false, List.of("q_proj", "down_proj"));
     };
   }
