@@ -6,6 +6,7 @@ import static dev.anneal.spark.config.Identity.OF_ADAPTERS;
 import static dev.anneal.spark.config.Identity.OF_ALPHA_PATTERN;
 import static dev.anneal.spark.config.Identity.OF_BEST;
 import static dev.anneal.spark.config.Identity.OF_DECAY;
+import static dev.anneal.spark.config.Identity.OF_DORA;
 import static dev.anneal.spark.config.Identity.OF_DROPOUT;
 import static dev.anneal.spark.config.Identity.OF_JUDGED_RUNS;
 import static dev.anneal.spark.config.Identity.OF_LORA_PLUS;
@@ -121,6 +122,10 @@ final class ConfigKeys {
               .byDefault(0.0),
           key("lora.use_rslora", "scale by alpha / sqrt(r) instead")
               .identity(OF_ADAPTERS)
+              .is(bool())
+              .byDefault(false),
+          key("lora.use_dora", "train the length of every row of a weight apart, as DoRA has it")
+              .identity(OF_DORA)
               .is(bool())
               .byDefault(false),
           key(
@@ -303,6 +308,11 @@ final class ConfigKeys {
               .byDefault(3),
           key("output.path", "data set, checkpoints, adapter, metrics.jsonl, run.json").location(),
           key(
+                  "output.merged",
+                  "publish model and adapter as one in merged/ too; auto: of DoRA, which vLLM takes in no other way")
+              .is(bool().or(word("auto")))
+              .byDefault("auto"),
+          key(
                   "tracking.mlflow_uri",
                   "MLflow's server: http(s) or databricks; null: as MLFLOW_TRACKING_URI says; none: not at all")
               .is(text())
@@ -336,7 +346,7 @@ final class ConfigKeys {
 
   /** The same for all ways to write the same names. */
   private static String modules(JsonNode given) {
-    ModuleNames names = AnnealConfig.Lora.names(given);
+    ModuleNames names = AnnealConfig.AdaptedModules.names(given);
     if (!(names instanceof ModuleNames.Listed listed)) {
       return given.asText();
     }

@@ -25,6 +25,7 @@ import dev.anneal.spark.output.SamplesFile;
 import dev.anneal.spark.output.Summary;
 import dev.anneal.spark.preflight.DatasetCheck;
 import dev.anneal.spark.preflight.EvalSource;
+import dev.anneal.spark.preflight.MergedModel;
 import dev.anneal.spark.preflight.Plan;
 import dev.anneal.spark.preflight.Preflight;
 import dev.anneal.spark.preflight.ResumeState;
@@ -320,12 +321,25 @@ public final class Run {
     if (plan.config().training().mode() == TrainingSpec.Mode.FULL && plan.tokenizer() != null) {
       TokenizerCopy.copy(plan.tokenizer(), plan.config().data().rows().template(), plan.folder());
     }
+    Optional<String> merged = merge(spark, record);
     List<Answer> answers = samples.tell(outcome, record);
     if (outcome.end().isPresent()) {
       SamplesFile.write(plan.folder(), answers);
     }
-    summary.trained(outcome, answers, Duration.between(start, Instant.now()));
+    summary.trained(outcome, answers, merged, Duration.between(start, Instant.now()));
     return new Result(data.train(), answers);
+  }
+
+  /** Publishes model and adapter as one, where that is wanted; its location. */
+  private Optional<String> merge(SparkSession spark, RunRecord record) throws IOException {
+    if (!MergedModel.isWanted(plan.config()) || plan.adapters() == null) {
+      return Optional.empty();
+    }
+    RunFolder folder = plan.folder();
+    Optional<String> merged =
+        MergedResult.publish(plan.config(), plan.adapters(), folder, spark.sparkContext(), display);
+    merged.ifPresent(record::merged);
+    return merged;
   }
 
   private PreparedData data(SparkSession spark) {

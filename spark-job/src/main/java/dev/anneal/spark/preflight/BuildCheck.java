@@ -48,6 +48,10 @@ public final class BuildCheck {
       throw new BadRequestException(
           "lora.init_from names an adapter, but training.mode is full: set one of them otherwise.");
     }
+    if (config.lora().useDora()) {
+      throw new BadRequestException(
+          "lora.use_dora is true, but training.mode is full: set one of them otherwise.");
+    }
     if (config.baseWeights().dtype() == Precision.FP8) {
       throw new BadRequestException(
           "base_weights.dtype is fp8, but with training.mode=full it is what the trained model is written in: set base_weights.dtype=bf16 or fp32.");
@@ -89,6 +93,7 @@ public final class BuildCheck {
       requireForFp8(stored == Precision.FP8, "base_weights.dtype is " + name(stored), name(dtype));
       requireForFp8(
           config.lora().dropout() == 0, "lora.dropout is " + config.lora().dropout(), name(dtype));
+      requireForFp8(!config.lora().useDora(), "lora.use_dora is true", name(dtype));
       requireForFp8(
           config.training().mode() == TrainingSpec.Mode.LORA, "training.mode is full", name(dtype));
     } else if (matmul != dtype) {
@@ -101,7 +106,7 @@ public final class BuildCheck {
   private static void requireForFp8(boolean holds, String otherwise, String dtype) {
     if (!holds) {
       throw new BadRequestException(
-          "compute.matmul is fp8, which needs GPUs, compute.dtype=bf16, base_weights.dtype=fp8, lora.dropout=0 and training.mode=lora, but %s: set compute.matmul=%s."
+          "compute.matmul is fp8, which needs GPUs, compute.dtype=bf16, base_weights.dtype=fp8, lora.dropout=0, lora.use_dora=false and training.mode=lora, but %s: set compute.matmul=%s."
               .formatted(otherwise, dtype));
     }
   }
@@ -141,6 +146,7 @@ public final class BuildCheck {
     boolean fused =
         onGpus(config)
             && config.compute().dtype() == Precision.BF16
+            && !config.lora().useDora()
             && config.lora().dropout() == 0;
     return sharded
         && !fused

@@ -9,6 +9,7 @@ import dev.anneal.spark.storage.RunFolder;
 import dev.anneal.training.generate.GenerationSpec;
 import dev.anneal.training.kernel.Matmul;
 import dev.anneal.training.lora.LoraSpec;
+import dev.anneal.training.lora.LoraVariant;
 import dev.anneal.training.lora.TargetModules;
 import dev.anneal.training.model.Llama;
 import dev.anneal.training.optim.AdamWSpec;
@@ -115,9 +116,10 @@ public final class Specs {
         lora.alpha(),
         lora.dropout(),
         lora.useRslora(),
-        TargetModules.of(lora.moduleNames()),
-        lora.rankPattern(),
-        lora.alphaPattern());
+        TargetModules.of(lora.modules().names()),
+        lora.modules().rankPattern(),
+        lora.modules().alphaPattern(),
+        lora.useDora() ? LoraVariant.DORA : LoraVariant.PLAIN);
   }
 
   /**
