@@ -335,6 +335,7 @@ public final class Run {
     if (!MergedModel.isWanted(plan.config()) || plan.adapters() == null) {
       return Optional.empty();
     }
+    held.requireHeld();
     RunFolder folder = plan.folder();
     Optional<String> merged =
         MergedResult.publish(plan.config(), plan.adapters(), folder, spark.sparkContext(), display);
