@@ -191,7 +191,6 @@ public record AnnealConfig(
    *
    * @param useDora whether the lengths of weights' rows are trained apart from their directions
    * @param loraplusLrRatio learning rate of B over that of A
-   * @param initFrom a PEFT adapter folder to start from; {@code null}: a new adapter
    */
   public record Lora(
       int r,
@@ -201,8 +200,22 @@ public record AnnealConfig(
       boolean useDora,
       AdaptedModules modules,
       double loraplusLrRatio,
-      String initFrom)
-      implements Serializable {}
+      AdapterStart start)
+      implements Serializable {
+
+    /** A PEFT adapter folder to start from; {@code null}: a new adapter. */
+    public String initFrom() {
+      return start.initFrom();
+    }
+  }
+
+  /**
+   * What an adapter begins as.
+   *
+   * @param init {@code default}, or {@code pissa} in PEFT's ways of writing it
+   * @param initFrom a PEFT adapter folder to start from; {@code null}: a new adapter
+   */
+  public record AdapterStart(String init, String initFrom) implements Serializable {}
 
   /**
    * Which modules get an adapter, and which.

@@ -13,12 +13,14 @@ import static dev.anneal.spark.config.Identity.OF_LORA_PLUS;
 import static dev.anneal.spark.config.Identity.OF_MIN_LR;
 import static dev.anneal.spark.config.Identity.OF_NORMS_THAT_STAY;
 import static dev.anneal.spark.config.Identity.OF_PATIENCE;
+import static dev.anneal.spark.config.Identity.OF_PISSA;
 import static dev.anneal.spark.config.Identity.OF_RANK_PATTERN;
 import static dev.anneal.spark.config.Identity.OF_RESTARTS;
 import static dev.anneal.spark.config.Rule.above;
 import static dev.anneal.spark.config.Rule.atLeast;
 import static dev.anneal.spark.config.Rule.bool;
 import static dev.anneal.spark.config.Rule.list;
+import static dev.anneal.spark.config.Rule.matching;
 import static dev.anneal.spark.config.Rule.mapping;
 import static dev.anneal.spark.config.Rule.oneOf;
 import static dev.anneal.spark.config.Rule.regularExpression;
@@ -150,6 +152,12 @@ final class ConfigKeys {
               .identity(OF_LORA_PLUS)
               .is(above(0))
               .byDefault(1.0),
+          key(
+                  "lora.init",
+                  "default, pissa (the weight's largest singular values) or pissa_niter_16 (found by a search)")
+              .identity(OF_PISSA)
+              .is(word("default").or(matching("pissa or pissa_niter_N", "pissa(_niter_[1-9]\\d{0,2})?")))
+              .byDefault("default"),
           key("lora.init_from", "PEFT adapter folder to start from")
               .identity(OF_ADAPTERS)
               .location(),

@@ -28,6 +28,9 @@ record Identity(Predicate<AnnealConfig> counts, Function<JsonNode, String> value
   static final Identity OF_DORA =
       when(config -> trainsAdapters(config) && config.lora().useDora());
 
+  static final Identity OF_PISSA =
+      when(config -> trainsAdapters(config) && !config.lora().start().init().equals("default"));
+
   /** Where evaluations decide what comes of the run; older checkpoints stay usable without. */
   static final Identity OF_JUDGED_RUNS =
       when(config -> publishesBest(config) || config.evaluation().patience() > 0);

@@ -41,7 +41,7 @@ record Vllm(int rank, boolean oneScale, LoraVariant variant) {
 
   /** Why it cannot serve the adapter as one, and what to do. */
   Optional<String> reasonAgainst() {
-    if (variant == LoraVariant.DORA) {
+    if (variant instanceof LoraVariant.Dora) {
       return Optional.of("vLLM takes no DoRA adapters: merge this one into the model");
     }
     if (rank > LARGEST) {

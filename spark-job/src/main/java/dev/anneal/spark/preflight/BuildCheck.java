@@ -32,6 +32,7 @@ public final class BuildCheck {
     checkSamples(config);
     checkEvaluation(config);
     checkSchedule(config);
+    checkStart(config);
     if (keepsGatheredLayers(config)) {
       throw new BadRequestException(
           "base_weights.shard is %s, but with activations.checkpoint=%s every rank keeps layers that it gathers: set activations.checkpoint=layer."
@@ -40,6 +41,28 @@ public final class BuildCheck {
     }
     if (config.training().mode() == TrainingSpec.Mode.FULL) {
       checkFullTuning(config);
+    }
+  }
+
+  private static void checkStart(AnnealConfig config) {
+    AnnealConfig.Lora lora = config.lora();
+    String init = lora.start().init();
+    if (init.equals("default")) {
+      return;
+    }
+    if (config.training().mode() == TrainingSpec.Mode.FULL) {
+      throw new BadRequestException(
+          "lora.init is %s, but training.mode is full: set one of them otherwise.".formatted(init));
+    }
+    if (lora.initFrom() != null) {
+      throw new BadRequestException(
+          "lora.init is %s, but lora.init_from names an adapter to start from: take one of them out."
+              .formatted(init));
+    }
+    if (lora.useDora()) {
+      throw new BadRequestException(
+          "lora.init is %s and lora.use_dora is true, which do not go together: an adapter converted for the original model would need both. Set one of them otherwise."
+              .formatted(init));
     }
   }
 

@@ -267,10 +267,11 @@ public final class Preflight {
   private void checkAdapters(LlamaConfig shape) throws IOException {
     LoraLayout layout = LoraLayout.of(Specs.lora(config), shape);
     layout.requirePatternsUsed();
+    layout.requireSingularValues(shape);
     if (config.lora().initFrom() != null) {
       AdapterCheck.check(new StorageModelFolder(config.lora().initFrom(), storage), shape, layout);
     }
-    adapters = layout;
+    adapters = layout.published();
     if (config.lora().useDora()
         && config.cluster().gpusPerNode() > 0
         && config.compute().dtype() == AnnealConfig.Precision.BF16) {

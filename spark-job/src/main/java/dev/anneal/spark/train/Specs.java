@@ -18,6 +18,7 @@ import dev.anneal.training.tensor.DType;
 import dev.anneal.training.trainer.GenerationRun;
 import dev.anneal.training.trainer.TrainingSpec;
 import dev.anneal.training.weights.FrozenWeights;
+import java.util.OptionalInt;
 import java.util.TreeMap;
 
 /** The configuration in the words of the two modules that carry it out. */
@@ -119,7 +120,15 @@ public final class Specs {
         TargetModules.of(lora.modules().names()),
         lora.modules().rankPattern(),
         lora.modules().alphaPattern(),
-        lora.useDora() ? LoraVariant.DORA : LoraVariant.PLAIN);
+        variant(lora));
+  }
+
+  private static LoraVariant variant(AnnealConfig.Lora lora) {
+    if (lora.useDora()) {
+      return LoraVariant.DORA;
+    }
+    OptionalInt pissa = LoraVariant.Pissa.iterations(lora.start().init());
+    return pissa.isPresent() ? new LoraVariant.Pissa(pissa.getAsInt()) : LoraVariant.PLAIN;
   }
 
   /**

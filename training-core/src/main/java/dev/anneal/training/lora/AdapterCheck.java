@@ -58,12 +58,12 @@ public final class AdapterCheck {
   }
 
   private static void checkLayout(String where, LoraLayout found, LoraLayout run) {
-    if (found.spec().variant() != run.spec().variant()) {
+    if (found.spec().isDora() != run.spec().isDora()) {
       throw differs(
           where,
           "setting use_dora",
-          found.spec().variant() == LoraVariant.DORA,
-          run.spec().variant() == LoraVariant.DORA);
+          found.spec().isDora(),
+          run.spec().isDora());
     }
     List<String> foundTargets = found.plain().targetModules().display();
     List<String> targets = run.plain().targetModules().display();

@@ -67,7 +67,12 @@ public record LoraSpec(
   /** A text that tells specs apart; of plain LoRA as it was before there were variants. */
   public String identity() {
     String text = toString();
-    return variant == LoraVariant.PLAIN ? text.replace(", variant=PLAIN", "") : text;
+    return text.replace(", variant=Plain[]", "");
+  }
+
+  /** Whether the lengths of rows are trained. */
+  public boolean isDora() {
+    return variant instanceof LoraVariant.Dora;
   }
 
   /** The factor of the output of adapters that no pattern concerns. */

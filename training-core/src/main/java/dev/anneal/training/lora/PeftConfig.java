@@ -208,7 +208,7 @@ public record PeftConfig(LoraSpec lora, String baseModel) {
       putNames(json, EXCLUDE_MODULES, lora.targetModules().excluded());
     }
     json.put("task_type", "CAUSAL_LM");
-    json.put("use_dora", lora.variant() == LoraVariant.DORA);
+    json.put("use_dora", lora.isDora());
     json.put("use_rslora", lora.rslora());
     return JsonObject.print(json);
   }

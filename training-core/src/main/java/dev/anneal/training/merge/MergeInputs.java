@@ -4,7 +4,6 @@ import dev.anneal.training.InvalidModelException;
 import dev.anneal.training.io.ModelFolder;
 import dev.anneal.training.lora.AdapterCheck;
 import dev.anneal.training.lora.LoraLayout;
-import dev.anneal.training.lora.LoraVariant;
 import dev.anneal.training.lora.PeftConfig;
 import dev.anneal.training.model.LinearModule;
 import dev.anneal.training.model.config.LlamaConfig;
@@ -87,7 +86,7 @@ public record MergeInputs(
             new Delta(
                 module.loraAName(layer),
                 module.loraBName(layer),
-                layout.spec().variant() == LoraVariant.DORA
+                layout.spec().isDora()
                     ? module.loraMagnitudeName(layer)
                     : null,
                 adapted.getValue().r(),

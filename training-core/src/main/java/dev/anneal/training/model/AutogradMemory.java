@@ -2,7 +2,6 @@ package dev.anneal.training.model;
 
 import dev.anneal.training.lora.LoraLayout;
 import dev.anneal.training.lora.LoraModel;
-import dev.anneal.training.lora.LoraVariant;
 import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.MemoryTrace;
@@ -95,7 +94,7 @@ public record AutogradMemory(
       long dropped = adapters.spec().dropout() > 0 ? 3L * module.inFeatures(config) : 0;
       // low [T, r]; its product with B, and the sum [T, out]
       trace.hold(t * (dropped + r) * real() + 2 * out);
-      if (adapters.spec().variant() == LoraVariant.DORA) {
+      if (adapters.spec().isDora()) {
         dora(trace, module, r, out);
       }
     }
@@ -174,7 +173,7 @@ public record AutogradMemory(
     for (LinearModule module : LinearModule.values()) {
       long rank = rank(module);
       elements += rank * (module.inFeatures(config) + (long) module.outFeatures(config));
-      if (rank > 0 && adapters.spec().variant() == LoraVariant.DORA) {
+      if (rank > 0 && adapters.spec().isDora()) {
         elements += module.outFeatures(config);
       }
     }

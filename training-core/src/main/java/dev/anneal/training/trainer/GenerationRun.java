@@ -15,7 +15,6 @@ import dev.anneal.training.io.ModelFolder;
 import dev.anneal.training.kernel.Kernels;
 import dev.anneal.training.kernel.Matmul;
 import dev.anneal.training.lora.LoraModel;
-import dev.anneal.training.lora.LoraVariant;
 import dev.anneal.training.model.Llama;
 import dev.anneal.training.model.Llama.Activations;
 import dev.anneal.training.model.config.ModelSource;
@@ -152,7 +151,7 @@ public final class GenerationRun {
 
   /** The fused layers where they serve, else the reference. */
   static Llama llama(Spec spec, LoraModel model, Ranks ranks, Kernels kernels) {
-    boolean known = model.layout().spec().variant() != LoraVariant.DORA;
+    boolean known = !model.layout().spec().isDora();
     return ranks.device().isGpu() && spec.compute() == DType.BF16 && known
         ? FusedLlama.of(model, ranks.device(), kernels, spec.matmul(), Activations.CHECKPOINT)
         : Llama.reference(model, ranks.device(), spec.compute(), Activations.CHECKPOINT);

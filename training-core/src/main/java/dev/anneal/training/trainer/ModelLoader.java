@@ -1,9 +1,11 @@
 package dev.anneal.training.trainer;
 
+import dev.anneal.training.checkpoint.ResumePoint;
 import dev.anneal.training.collective.Collectives;
 import dev.anneal.training.collective.SingleRank;
 import dev.anneal.training.io.CheckpointIndex;
 import dev.anneal.training.io.ModelFolder;
+import dev.anneal.training.lora.FirstFactors;
 import dev.anneal.training.lora.LoraLayout;
 import dev.anneal.training.lora.LoraModel;
 import dev.anneal.training.lora.LoraVariant;
@@ -45,7 +47,8 @@ final class ModelLoader {
       TrainingRun.Inputs inputs,
       LlamaConfig config,
       Ranks ranks,
-      TrainingListener listener) {
+      TrainingListener listener)
+      throws IOException {
     try (WeightReader weights = Weights.open(inputs.model());
         NoGrad noGrad = new NoGrad()) {
       return switch (spec.mode()) {
@@ -88,7 +91,8 @@ final class ModelLoader {
       LlamaConfig config,
       WeightReader weights,
       Ranks ranks,
-      TrainingListener listener) {
+      TrainingListener listener)
+      throws IOException {
     LoraLayout layout = LoraLayout.of(spec.lora(), config);
     Parameters parameters =
         new Parameters(
@@ -97,6 +101,17 @@ final class ModelLoader {
             ranks.device(),
             ranks.world(),
             gathered(spec, config, ranks));
+    if (layout.spec().variant() instanceof LoraVariant.Pissa pissa) {
+      PissaStart start = new PissaStart(config, layout, parameters, ranks);
+      ResumePoint resume = inputs.checkpoints().resume();
+      FirstFactors first =
+          resume == null
+              ? start.factor(weights, pissa, spec.seed(), listener)
+              : start.read(resume.folder());
+      return frozen(
+              config, layout, parameters, placement(spec, ranks), start.residual(weights), listener)
+          .with(first);
+    }
     if (inputs.initAdapter() == null) {
       initialize(parameters, config, layout, spec.seed());
     } else {
@@ -104,7 +119,7 @@ final class ModelLoader {
     }
     LoraModel model =
         frozen(config, layout, parameters, placement(spec, ranks), weights, listener);
-    if (layout.spec().variant() == LoraVariant.DORA && inputs.initAdapter() == null) {
+    if (layout.spec().isDora() && inputs.initAdapter() == null) {
       measure(model, ranks);
     }
     return model;

@@ -14,7 +14,6 @@ import dev.anneal.training.io.OutputFolder;
 import dev.anneal.training.io.WrittenFile;
 import dev.anneal.training.kernel.Kernels;
 import dev.anneal.training.lora.LoraModel;
-import dev.anneal.training.lora.LoraVariant;
 import dev.anneal.training.model.Llama;
 import dev.anneal.training.model.TrainableModel;
 import dev.anneal.training.model.config.LlamaConfig;
@@ -164,7 +163,7 @@ public final class TrainingRun {
   static boolean isFused(TrainingSpec spec) {
     return spec.compute().dtype() == DType.BF16
         && spec.lora() != null
-        && spec.lora().variant() != LoraVariant.DORA
+        && !spec.lora().isDora()
         && spec.lora().dropout() == 0;
   }
 

@@ -12,7 +12,6 @@ import dev.anneal.training.io.LocalOutputFolder;
 import dev.anneal.training.io.ModelFolder;
 import dev.anneal.training.kernel.Matmul;
 import dev.anneal.training.lora.LoraSpec;
-import dev.anneal.training.lora.LoraVariant;
 import dev.anneal.training.model.Llama.Activations;
 import dev.anneal.training.model.config.ModelSource;
 import dev.anneal.training.optim.AdamWSpec;
@@ -24,7 +23,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 
 /**
  * A reference run of transformers, set up for Anneal: of adapters with PEFT, or of every weight
@@ -44,8 +42,8 @@ record ReferenceRun(Path folder, JsonNode reference) {
   }
 
   /** The run of a variant of LoRA ({@code bench/peft/variants_reference.py}). */
-  static ReferenceRun load(LoraVariant variant) throws IOException {
-    return load(variant.name().toLowerCase(Locale.ROOT) + "_reference.json");
+  static ReferenceRun loadVariant(String variant) throws IOException {
+    return load(variant + "_reference.json");
   }
 
   private static ReferenceRun load(String resource) throws IOException {

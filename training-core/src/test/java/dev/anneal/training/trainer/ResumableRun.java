@@ -32,6 +32,8 @@ enum ResumableRun {
   SPLIT(0, DType.BF16),
   /** With magnitudes, in parts, of frozen layers that are in parts too. */
   DORA(0.2, DType.BF16),
+  /** Adapters that are parts of the weights, which are split. */
+  PISSA(0, DType.BF16),
   FULL(0, DType.FP32);
 
   static final long STEPS = 6;
@@ -53,7 +55,7 @@ enum ResumableRun {
     return new TrainingSpec(
         this == FULL ? TrainingSpec.Mode.FULL : TrainingSpec.Mode.LORA,
         lora(),
-        new TrainingSpec.Weights(DType.FP32, this == SPLIT || this == DORA ? Shard.WORLD : Shard.NONE, 0),
+        new TrainingSpec.Weights(DType.FP32, shard(), 0),
         new TrainingSpec.Compute(computeDtype, Matmul.COMPUTE, Activations.CHECKPOINT),
         new TrainingSpec.Batches(1, MICRO_BATCHES / worldSize, STEPS, true),
         new TrainingSpec.Updates(
@@ -63,6 +65,13 @@ enum ResumableRun {
             TrainingSpec.OnNan.STOP),
         3,
         TrainingSpec.Evaluation.atBothEnds(3));
+  }
+
+  private Shard shard() {
+    return switch (this) {
+      case SPLIT, DORA, PISSA -> Shard.WORLD;
+      default -> Shard.NONE;
+    };
   }
 
   private LoraSpec lora() {
@@ -79,6 +88,9 @@ enum ResumableRun {
               Map.of("(up|down)_proj", 2.0));
       case DORA ->
           new LoraSpec(4, 8, dropout, false, List.of("q_proj", "down_proj")).as(LoraVariant.DORA);
+      case PISSA ->
+          new LoraSpec(4, 8, dropout, false, List.of("q_proj", "down_proj"))
+              .as(new LoraVariant.Pissa(3));
       default -> new LoraSpec(4, 8, dropout, false, List.of("q_proj", "down_proj"));
     };
   }
