@@ -49,6 +49,7 @@ class ConfigSchemaTest {
             lora.rank_pattern: {}
             lora.alpha_pattern: {}
             lora.loraplus_lr_ratio: 1.0
+            lora.init: default
             lora.init_from: null
             base_weights.dtype: fp8
             base_weights.shard: node
