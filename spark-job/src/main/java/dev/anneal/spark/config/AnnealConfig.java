@@ -192,22 +192,43 @@ public record AnnealConfig(
   /**
    * The adapter.
    *
-   * @param targetModules a list of names, or a text as PEFT takes it
-   * @param rankPattern other ranks by regular expressions for the ends of names, in their order
-   * @param alphaPattern other alphas in the same way
+   * @param useDora whether the lengths of weights' rows are trained apart from their directions
    * @param loraplusLrRatio learning rate of B over that of A
-   * @param initFrom a PEFT adapter folder to start from; {@code null}: a new adapter
    */
   public record Lora(
       int r,
       double alpha,
       double dropout,
       boolean useRslora,
-      JsonNode targetModules,
-      Map<String, Integer> rankPattern,
-      Map<String, Double> alphaPattern,
+      boolean useDora,
+      AdaptedModules modules,
       double loraplusLrRatio,
-      String initFrom)
+      AdapterStart start)
+      implements Serializable {
+
+    /** A PEFT adapter folder to start from; {@code null}: a new adapter. */
+    public String initFrom() {
+      return start.initFrom();
+    }
+  }
+
+  /**
+   * What an adapter begins as.
+   *
+   * @param init {@code default}, or {@code pissa} in PEFT's ways of writing it
+   * @param initFrom a PEFT adapter folder to start from; {@code null}: a new adapter
+   */
+  public record AdapterStart(String init, String initFrom) implements Serializable {}
+
+  /**
+   * Which modules get an adapter, and which.
+   *
+   * @param targetModules a list of names, or a text as PEFT takes it
+   * @param rankPattern other ranks by regular expressions for the ends of names, in their order
+   * @param alphaPattern other alphas in the same way
+   */
+  public record AdaptedModules(
+      JsonNode targetModules, Map<String, Integer> rankPattern, Map<String, Double> alphaPattern)
       implements Serializable {
 
     /**
@@ -216,7 +237,7 @@ public record AnnealConfig(
      * @throws dev.anneal.training.InvalidModelException if it is a regular expression that is not
      *     understood
      */
-    public ModuleNames moduleNames() {
+    public ModuleNames names() {
       return names(targetModules);
     }
 
@@ -400,8 +421,9 @@ public record AnnealConfig(
    * Where everything goes.
    *
    * @param path folder that everything goes into
+   * @param merged whether adapter and model are published as one, or {@code auto}
    */
-  public record Output(String path) implements Serializable {}
+  public record Output(String path, JsonNode merged) implements Serializable {}
 
   /**
    * Who else keeps what a run measures.

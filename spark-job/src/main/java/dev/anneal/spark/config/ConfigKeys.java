@@ -6,6 +6,7 @@ import static dev.anneal.spark.config.Identity.OF_ADAPTERS;
 import static dev.anneal.spark.config.Identity.OF_ALPHA_PATTERN;
 import static dev.anneal.spark.config.Identity.OF_BEST;
 import static dev.anneal.spark.config.Identity.OF_DECAY;
+import static dev.anneal.spark.config.Identity.OF_DORA;
 import static dev.anneal.spark.config.Identity.OF_DROPOUT;
 import static dev.anneal.spark.config.Identity.OF_JUDGED_RUNS;
 import static dev.anneal.spark.config.Identity.OF_LABEL_SMOOTHING;
@@ -14,6 +15,7 @@ import static dev.anneal.spark.config.Identity.OF_MIN_LR;
 import static dev.anneal.spark.config.Identity.OF_NEFTUNE;
 import static dev.anneal.spark.config.Identity.OF_NORMS_THAT_STAY;
 import static dev.anneal.spark.config.Identity.OF_PATIENCE;
+import static dev.anneal.spark.config.Identity.OF_PISSA;
 import static dev.anneal.spark.config.Identity.OF_RANK_PATTERN;
 import static dev.anneal.spark.config.Identity.OF_RESTARTS;
 import static dev.anneal.spark.config.Identity.OF_ROW_LOSS;
@@ -21,6 +23,7 @@ import static dev.anneal.spark.config.Rule.above;
 import static dev.anneal.spark.config.Rule.atLeast;
 import static dev.anneal.spark.config.Rule.bool;
 import static dev.anneal.spark.config.Rule.list;
+import static dev.anneal.spark.config.Rule.matching;
 import static dev.anneal.spark.config.Rule.mapping;
 import static dev.anneal.spark.config.Rule.oneOf;
 import static dev.anneal.spark.config.Rule.regularExpression;
@@ -126,6 +129,10 @@ final class ConfigKeys {
               .identity(OF_ADAPTERS)
               .is(bool())
               .byDefault(false),
+          key("lora.use_dora", "train the length of every row of a weight apart, as DoRA has it")
+              .identity(OF_DORA)
+              .is(bool())
+              .byDefault(false),
           key(
                   "lora.target_modules",
                   "linear modules that get an adapter; all-linear: these seven; a text: a regular expression for whole names")
@@ -148,6 +155,12 @@ final class ConfigKeys {
               .identity(OF_LORA_PLUS)
               .is(above(0))
               .byDefault(1.0),
+          key(
+                  "lora.init",
+                  "default, pissa (the weight's largest singular values) or pissa_niter_16 (found by a search)")
+              .identity(OF_PISSA)
+              .is(word("default").or(matching("pissa or pissa_niter_N", "pissa(_niter_[1-9]\\d{0,2})?")))
+              .byDefault("default"),
           key("lora.init_from", "PEFT adapter folder to start from")
               .identity(OF_ADAPTERS)
               .location(),
@@ -320,6 +333,11 @@ final class ConfigKeys {
               .byDefault(3),
           key("output.path", "data set, checkpoints, adapter, metrics.jsonl, run.json").location(),
           key(
+                  "output.merged",
+                  "publish model and adapter as one in merged/ too; auto: of DoRA, which vLLM takes in no other way")
+              .is(bool().or(word("auto")))
+              .byDefault("auto"),
+          key(
                   "tracking.mlflow_uri",
                   "MLflow's server: http(s) or databricks; null: as MLFLOW_TRACKING_URI says; none: not at all")
               .is(text())
@@ -356,7 +374,7 @@ final class ConfigKeys {
 
   /** The same for all ways to write the same names. */
   private static String modules(JsonNode given) {
-    ModuleNames names = AnnealConfig.Lora.names(given);
+    ModuleNames names = AnnealConfig.AdaptedModules.names(given);
     if (!(names instanceof ModuleNames.Listed listed)) {
       return given.asText();
     }

@@ -20,10 +20,17 @@ record Identity(Predicate<AnnealConfig> counts, Function<JsonNode, String> value
 
   /** A pattern counts where there is one, so that older checkpoints stay usable without. */
   static final Identity OF_RANK_PATTERN =
-      when(config -> trainsAdapters(config) && !config.lora().rankPattern().isEmpty());
+      when(config -> trainsAdapters(config) && !config.lora().modules().rankPattern().isEmpty());
 
   static final Identity OF_ALPHA_PATTERN =
-      when(config -> trainsAdapters(config) && !config.lora().alphaPattern().isEmpty());
+      when(config -> trainsAdapters(config) && !config.lora().modules().alphaPattern().isEmpty());
+
+  /** Where it is one, so that older checkpoints stay usable without. */
+  static final Identity OF_DORA =
+      when(config -> trainsAdapters(config) && config.lora().useDora());
+
+  static final Identity OF_PISSA =
+      when(config -> trainsAdapters(config) && !config.lora().start().init().equals("default"));
 
   /** Where evaluations decide what comes of the run; older checkpoints stay usable without. */
   static final Identity OF_JUDGED_RUNS =

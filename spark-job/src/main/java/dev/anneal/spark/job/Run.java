@@ -26,6 +26,7 @@ import dev.anneal.spark.output.Summary;
 import dev.anneal.spark.output.WhereTimeGoes;
 import dev.anneal.spark.preflight.DatasetCheck;
 import dev.anneal.spark.preflight.EvalSource;
+import dev.anneal.spark.preflight.MergedModel;
 import dev.anneal.spark.preflight.Plan;
 import dev.anneal.spark.preflight.Preflight;
 import dev.anneal.spark.preflight.ResumeState;
@@ -330,6 +331,7 @@ public final class Run {
     if (plan.config().training().mode() == TrainingSpec.Mode.FULL && plan.tokenizer() != null) {
       TokenizerCopy.copy(plan.tokenizer(), plan.config().data().rows().template(), plan.folder());
     }
+    Optional<String> merged = merge(spark, record);
     List<Answer> answers = samples.tell(outcome, record);
     if (outcome.end().isPresent()) {
       SamplesFile.write(plan.folder(), answers);
@@ -338,8 +340,22 @@ public final class Run {
         outcome,
         WhereTimeGoes.of(training.metrics()),
         answers,
+        merged,
         Duration.between(start, Instant.now()));
     return new Result(data.train(), answers);
+  }
+
+  /** Publishes model and adapter as one, where that is wanted; its location. */
+  private Optional<String> merge(SparkSession spark, RunRecord record) throws IOException {
+    if (!MergedModel.isWanted(plan.config()) || plan.adapters() == null) {
+      return Optional.empty();
+    }
+    held.requireHeld();
+    RunFolder folder = plan.folder();
+    Optional<String> merged =
+        MergedResult.publish(plan.config(), plan.adapters(), folder, spark.sparkContext(), display);
+    merged.ifPresent(record::merged);
+    return merged;
   }
 
   private PreparedData data(SparkSession spark) {

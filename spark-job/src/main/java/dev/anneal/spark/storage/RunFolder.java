@@ -34,6 +34,10 @@ public final class RunFolder implements Serializable {
 
   public static final String ADAPTER = "adapter";
   public static final String MODEL = "model";
+
+  /** Model and adapter as one. */
+  public static final String MERGED = "merged";
+
   public static final String METRICS = "metrics.jsonl";
 
   /** Where the first lines of a long {@link #METRICS} lie while a run goes on. */
@@ -110,7 +114,8 @@ public final class RunFolder implements Serializable {
 
   /** The folders in it that a command makes anew. */
   public static List<String> foldersMadeBy(Request.Command command) {
-    List<String> trained = List.of(ADAPTER, MODEL, CHECKPOINTS, ATTEMPTS, TENSORBOARD, PROFILE);
+    List<String> trained =
+        List.of(ADAPTER, MODEL, MERGED, CHECKPOINTS, ATTEMPTS, TENSORBOARD, PROFILE);
     return command.prepares()
         ? Stream.concat(trained.stream(), Stream.of(DATASET, EVAL_DATASET)).toList()
         : trained;

@@ -9,6 +9,7 @@ import dev.anneal.spark.storage.RunFolder;
 import dev.anneal.training.generate.GenerationSpec;
 import dev.anneal.training.kernel.Matmul;
 import dev.anneal.training.lora.LoraSpec;
+import dev.anneal.training.lora.LoraVariant;
 import dev.anneal.training.lora.TargetModules;
 import dev.anneal.training.model.Llama;
 import dev.anneal.training.model.Objective;
@@ -18,6 +19,7 @@ import dev.anneal.training.tensor.DType;
 import dev.anneal.training.trainer.GenerationRun;
 import dev.anneal.training.trainer.TrainingSpec;
 import dev.anneal.training.weights.FrozenWeights;
+import java.util.OptionalInt;
 import java.util.TreeMap;
 
 /** The configuration in the words of the two modules that carry it out. */
@@ -116,9 +118,18 @@ public final class Specs {
         lora.alpha(),
         lora.dropout(),
         lora.useRslora(),
-        TargetModules.of(lora.moduleNames()),
-        lora.rankPattern(),
-        lora.alphaPattern());
+        TargetModules.of(lora.modules().names()),
+        lora.modules().rankPattern(),
+        lora.modules().alphaPattern(),
+        variant(lora));
+  }
+
+  private static LoraVariant variant(AnnealConfig.Lora lora) {
+    if (lora.useDora()) {
+      return LoraVariant.DORA;
+    }
+    OptionalInt pissa = LoraVariant.Pissa.iterations(lora.start().init());
+    return pissa.isPresent() ? new LoraVariant.Pissa(pissa.getAsInt()) : LoraVariant.PLAIN;
   }
 
   /**

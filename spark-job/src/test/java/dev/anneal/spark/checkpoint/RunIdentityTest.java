@@ -79,6 +79,8 @@ class RunIdentityTest {
         Arguments.of("lora.alpha=16", "lora.alpha is 32.0 there and 16.0 here"),
         Arguments.of("lora.dropout=0.1", "lora.dropout is 0.0 there and 0.1 here"),
         Arguments.of("lora.use_rslora=true", "lora.use_rslora is false there and true here"),
+        Arguments.of("lora.use_dora=true", "lora.use_dora is not set there and true here"),
+        Arguments.of("lora.init=pissa", "lora.init is not set there and pissa here"),
         Arguments.of("lora.init_from=/an/adapter", "lora.init_from is null there and file:/an/"),
         Arguments.of("lora.target_modules=[q_proj]", "lora.target_modules is ["),
         Arguments.of(

@@ -100,6 +100,10 @@ public record MemoryTable(List<Row> tensors, List<Row> assumed, String moment) {
     private DType compute() {
       return spec.compute().dtype();
     }
+
+    private DType adapterCompute() {
+      return LoraModel.computeDtype(spec.lora(), compute());
+    }
   }
 
   public MemoryTable {
@@ -225,7 +229,7 @@ public record MemoryTable(List<Row> tensors, List<Row> assumed, String moment) {
         ? trained(rank.config(), rank.compute(), rank.worldSize())
         : Parameters.holdings(
             LoraModel.shapes(rank.config(), adapters),
-            rank.compute(),
+            rank.adapterCompute(),
             rank.worldSize(),
             gathered(rank));
   }
@@ -246,7 +250,7 @@ public record MemoryTable(List<Row> tensors, List<Row> assumed, String moment) {
             .flatMap(List::stream)
             .mapToLong(Parameters.Shape::numel)
             .sum()
-        * rank.compute().bytes();
+        * rank.adapterCompute().bytes();
   }
 
   private static long largestBucket(Rank rank, LoraLayout adapters) {

@@ -175,6 +175,7 @@ public final class TrainingRun {
   static boolean isFused(TrainingSpec spec) {
     return spec.compute().dtype() == DType.BF16
         && spec.lora() != null
+        && !spec.lora().isDora()
         && spec.lora().dropout() == 0;
   }
 

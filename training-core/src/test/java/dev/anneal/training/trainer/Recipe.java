@@ -72,7 +72,8 @@ final class Recipe {
             lora.rslora(),
             lora.targetModules(),
             lora.rankPattern(),
-            lora.alphaPattern()));
+            lora.alphaPattern(),
+            lora.variant()));
   }
 
   Recipe baseDtype(DType dtype) {
