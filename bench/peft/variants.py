@@ -17,6 +17,9 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors.torch import load_file
 from transformers.utils import logging
 
+# where a sum lies between two values of bf16, the last bit of fp32 decides; rounding itself makes 1.7e-3
+MERGED_TOLERANCE = 1e-4
+
 DORA = {"r": 8, "alpha": 12, "use_dora": True, "target_modules": ["q_proj", "v_proj", "up_proj", "down_proj"]}
 PISSA = {"r": 4, "alpha": 8, "init": "pissa", "target_modules": "all-linear", "rank_pattern": {"v_proj": 6}}
 
@@ -81,14 +84,12 @@ def main():
     worst, after = compare(run, metrics, before)
     merged = merged_deviation(run, after)
     print(f"  merged weights: relative {merged:.1e}")
-    worst = max(worst, merged)
 
-    if "init" in PISSA:
-        print("PiSSA")
-        run = work / "pissa"
-        metrics = train(PISSA, run)
-        worst = max(worst, compare(run, metrics, base())[0])
-    sys.exit(worst > TOLERANCE)
+    print("PiSSA")
+    run = work / "pissa"
+    metrics = train(PISSA, run)
+    worst = max(worst, compare(run, metrics, base())[0])
+    sys.exit(worst > TOLERANCE or merged > MERGED_TOLERANCE)
 
 
 if __name__ == "__main__":
