@@ -3,15 +3,14 @@ package dev.anneal.bench;
 import dev.anneal.training.collective.SingleRank;
 import dev.anneal.training.cuda.CudaEvent;
 import dev.anneal.training.cuda.GpuMemory;
-import dev.anneal.training.model.FrozenLayers;
 import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.model.config.ModelSource;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.NativeLibraries;
 import dev.anneal.training.tensor.TensorScope;
-import dev.anneal.training.weights.FrozenWeights;
-import dev.anneal.training.weights.FrozenWeights.Placement;
+import dev.anneal.training.weights.FrozenLayers;
+import dev.anneal.training.weights.FrozenLayers.Placement;
 import dev.anneal.training.weights.reader.WeightReader;
 import dev.anneal.training.weights.reader.Weights;
 import java.util.concurrent.Callable;
@@ -59,7 +58,7 @@ final class LayerFetchBenchmark implements Callable<Integer> {
     Placement placement = new Placement(GPU, base, DType.BF16, new SingleRank(), ratio);
     long start = System.nanoTime();
     try (WeightReader weights = Weights.open(new ModelSource.Random(config, 1));
-        FrozenWeights frozen = FrozenWeights.load(config, placement, weights);
+        FrozenLayers frozen = FrozenLayers.load(config, placement, weights);
         CudaEvent begin = new CudaEvent(GPU, CudaEvent.Timing.ON);
         CudaEvent end = new CudaEvent(GPU, CudaEvent.Timing.ON)) {
       double loadSeconds = (System.nanoTime() - start) / 1e9;
@@ -73,12 +72,12 @@ final class LayerFetchBenchmark implements Callable<Integer> {
       end.record();
       end.synchronize();
       double millis = end.millisSince(begin) / (PASSES * layers);
-      FrozenWeights.Holdings holdings = frozen.holdings();
+      FrozenLayers.Holdings holdings = frozen.holdings();
       System.out.printf(
           "RESULT offload %.2f: %.3f ms a layer (%.1f GB/s from the host), %.0f us of the host; made in %.1f s; %.2f GB device, %.2f GB pinned, %.2f GB buffers, %.2f GB allocated%n",
           ratio,
           millis,
-          FrozenWeights.holdings(config, placement).pinnedBytes() / (double) layers / millis / 1e6,
+          FrozenLayers.holdings(config, placement).pinnedBytes() / (double) layers / millis / 1e6,
           hostMicros,
           loadSeconds,
           holdings.deviceBytes() / 1e9,
@@ -89,7 +88,7 @@ final class LayerFetchBenchmark implements Callable<Integer> {
   }
 
   /** Every layer once, round and round, so that each is fetched. */
-  private void pass(FrozenWeights frozen) {
+  private void pass(FrozenLayers frozen) {
     for (int layer = 0; layer < layers; layer++) {
       frozen.use(layer, layers > 2 ? (layer + 1) % layers : FrozenLayers.NONE);
     }

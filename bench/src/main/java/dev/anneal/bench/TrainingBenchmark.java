@@ -13,11 +13,14 @@ import dev.anneal.training.collective.rendezvous.RendezvousStore;
 import dev.anneal.training.collective.rendezvous.StoreAddress;
 import dev.anneal.training.cuda.GpuMemory;
 import dev.anneal.training.data.SequenceSource;
+import dev.anneal.training.fused.FusedLlama;
+import dev.anneal.training.fused.HeadProducts;
 import dev.anneal.training.io.LocalOutputFolder;
+import dev.anneal.training.fused.AttentionLibrary;
 import dev.anneal.training.kernel.Matmul;
 import dev.anneal.training.lora.LoraSpec;
 import dev.anneal.training.model.BatchShape;
-import dev.anneal.training.model.Llama.Activations;
+import dev.anneal.training.model.activations.KeptActivations;
 import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.model.config.ModelSource;
 import dev.anneal.training.optim.AdamWSpec;
@@ -34,7 +37,7 @@ import dev.anneal.training.trainer.StepMetrics;
 import dev.anneal.training.trainer.TrainingListener;
 import dev.anneal.training.trainer.TrainingRun;
 import dev.anneal.training.trainer.TrainingSpec;
-import dev.anneal.training.weights.FrozenWeights.Shard;
+import dev.anneal.training.weights.FrozenLayers.Shard;
 import dev.anneal.training.weights.Transport;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
@@ -81,22 +84,25 @@ final class TrainingBenchmark implements Callable<Integer> {
 
   /** What layers keep of their forward. */
   private enum Kept {
-    KEEP(Activations.KEEP),
-    CHECKPOINT(Activations.CHECKPOINT),
-    CHECKPOINT_ON_HOST(Activations.CHECKPOINT_ON_HOST);
+    KEEP(KeptActivations.ALL),
+    CHECKPOINT(KeptActivations.INPUTS),
+    CHECKPOINT_ON_HOST(KeptActivations.INPUTS_ON_HOST);
 
     // a record of two values that never change
     @SuppressWarnings("ImmutableEnumChecker")
-    private final Activations activations;
+    private final KeptActivations activations;
 
-    Kept(Activations activations) {
+    Kept(KeptActivations activations) {
       this.activations = activations;
     }
 
-    Activations of(int recomputed) {
+    KeptActivations of(int recomputed) {
       return this == KEEP ? activations : activations.first(recomputed);
     }
   }
+
+  /** So few that the GPU is through with a step before the host has enqueued it. */
+  private static final int HOST_TOKENS = 64;
 
   /** A shape for the host: 38 million weights in four layers. */
   private static final LlamaConfig SMALL =
@@ -121,6 +127,12 @@ final class TrainingBenchmark implements Callable<Integer> {
   @Option(names = "--micro-batch", description = "sequences a rank takes at once")
   private int microBatch = 4;
 
+  @Option(
+      names = "--host",
+      description =
+          "one sequence of 64 tokens a step, for which a GPU waits: what a step takes the host")
+  private boolean host;
+
   @Option(names = "--r", description = "rank of the adapters, and their alpha")
   private int adapterRank = 64;
 
@@ -130,8 +142,17 @@ final class TrainingBenchmark implements Callable<Integer> {
   @Option(names = "--matmul", description = "COMPUTE or FP8")
   private Matmul matmul = Matmul.FP8;
 
+  @Option(names = "--attention", description = "FLASH or CUDNN")
+  private AttentionLibrary attention = AttentionLibrary.DEFAULT;
+
   @Option(names = "--base", description = "FP8, BF16 or FP32")
   private DType base = DType.FP8;
+
+  @Option(names = "--columns", description = "of FP8 weights: MADE or KEPT")
+  private FusedLlama.Columns columns = FusedLlama.Columns.MADE;
+
+  @Option(names = "--head", description = "EXACT, FP8_BACKWARD or FP8")
+  private HeadProducts head = HeadProducts.EXACT;
 
   @Option(names = "--activations", description = "KEEP, CHECKPOINT or CHECKPOINT_ON_HOST")
   private Kept activations = Kept.KEEP;
@@ -190,6 +211,10 @@ final class TrainingBenchmark implements Callable<Integer> {
 
   @Override
   public Integer call() throws Exception {
+    if (host) {
+      microBatch = 1;
+      length = HOST_TOKENS;
+    }
     if (predict) {
       print(table());
       return 0;
@@ -317,9 +342,13 @@ final class TrainingBenchmark implements Callable<Integer> {
     return new TrainingSpec(
         TrainingSpec.Mode.LORA,
         new LoraSpec(adapterRank, adapterRank, 0, false, targets),
-        new TrainingSpec.Weights(base, shard, offload),
+        new TrainingSpec.Weights(base, shard, offload, columns),
         new TrainingSpec.Compute(
-            on == On.GPU ? DType.BF16 : DType.FP32, matmul, activations.of(recomputed)),
+            on == On.GPU ? DType.BF16 : DType.FP32,
+            matmul,
+            activations.of(recomputed),
+            attention,
+            head),
         new TrainingSpec.Batches(microBatch, 1, (long) warmup + steps, false),
         new TrainingSpec.Updates(
             new AdamWSpec(2e-5, 0, 0.9, 0.999, 1e-8),
@@ -343,6 +372,9 @@ final class TrainingBenchmark implements Callable<Integer> {
     }
     line.put("step_milliseconds", 1000 * seconds / measured.size());
     line.put("median_milliseconds", medianMillis(measured));
+    if (host) {
+      line.put("host_milliseconds", medianMillis(measured));
+    }
     line.put("timings", timings.name());
     if (last.times().areKnown()) {
       line.put("device_ms", median(measured, StepTimes::device));

@@ -1,6 +1,6 @@
 package dev.anneal.training;
 
-import dev.anneal.training.model.Llama.Activations;
+import dev.anneal.training.model.activations.KeptActivations;
 import java.util.List;
 import java.util.stream.Stream;
 
@@ -9,18 +9,18 @@ public final class KeptOfForward {
   private KeptOfForward() {}
 
   /** All layers alike, and the first one or two other than those above. */
-  public static Stream<Activations> activations() {
+  public static Stream<KeptActivations> activations() {
     return Stream.concat(
         alike().stream(),
         Stream.of(
-            Activations.CHECKPOINT.first(1),
-            Activations.CHECKPOINT.first(2),
-            Activations.CHECKPOINT_ON_HOST.first(1),
-            Activations.CHECKPOINT_ON_HOST.first(2)));
+            KeptActivations.INPUTS.first(1),
+            KeptActivations.INPUTS.first(2),
+            KeptActivations.INPUTS_ON_HOST.first(1),
+            KeptActivations.INPUTS_ON_HOST.first(2)));
   }
 
   /** All layers alike. */
-  public static List<Activations> alike() {
-    return List.of(Activations.CHECKPOINT, Activations.CHECKPOINT_ON_HOST, Activations.KEEP);
+  public static List<KeptActivations> alike() {
+    return List.of(KeptActivations.INPUTS, KeptActivations.INPUTS_ON_HOST, KeptActivations.ALL);
   }
 }

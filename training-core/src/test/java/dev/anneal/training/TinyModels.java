@@ -13,8 +13,8 @@ import dev.anneal.training.optim.Parameters;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.TensorScope;
+import dev.anneal.training.weights.FrozenLayers;
 import dev.anneal.training.weights.FrozenVocabulary;
-import dev.anneal.training.weights.FrozenWeights;
 import dev.anneal.training.weights.reader.LoadProgress;
 import dev.anneal.training.weights.reader.WeightReader;
 import dev.anneal.training.weights.reader.WholeTensors;
@@ -58,7 +58,7 @@ public final class TinyModels {
         base,
         spec,
         adapter,
-        new FrozenWeights.Placement(Device.CPU, DType.FP32, DType.FP32, new SingleRank(), 0));
+        new FrozenLayers.Placement(Device.CPU, DType.FP32, DType.FP32, new SingleRank(), 0));
   }
 
   /** The same, with the frozen layers kept and computed as {@code placement} says. */
@@ -67,7 +67,7 @@ public final class TinyModels {
       WeightReader base,
       LoraSpec spec,
       WeightReader adapter,
-      FrozenWeights.Placement placement) {
+      FrozenLayers.Placement placement) {
     return lora(config, base, spec, adapter, placement, new SingleRank());
   }
 
@@ -77,7 +77,7 @@ public final class TinyModels {
       WeightReader base,
       LoraSpec spec,
       WeightReader adapter,
-      FrozenWeights.Placement placement,
+      FrozenLayers.Placement placement,
       Collectives world) {
     return lora(config, base, spec, adapter, placement, world, Parameters.Gathered.ONCE_A_STEP);
   }
@@ -88,7 +88,7 @@ public final class TinyModels {
       WeightReader base,
       LoraSpec spec,
       WeightReader adapter,
-      FrozenWeights.Placement placement,
+      FrozenLayers.Placement placement,
       Collectives world,
       Parameters.Gathered gathered) {
     LoraLayout layout = LoraLayout.of(spec, config);
@@ -97,7 +97,7 @@ public final class TinyModels {
         new Parameters(
             LoraModel.shapes(config, layout), compute, placement.device(), world, gathered);
     copy(adapter, parameters);
-    FrozenWeights decoder = FrozenWeights.load(config, placement, base);
+    FrozenLayers decoder = FrozenLayers.load(config, placement, base);
     WholeTensors whole = new WholeTensors(placement.device(), compute);
     Tensor norm = whole.want(TensorNames.NORM, config.hiddenSize());
     FrozenVocabulary vocabulary = new FrozenVocabulary(config, decoder);

@@ -22,11 +22,6 @@ public record PreparedSequence(
     rowSources = List.copyOf(rowSources);
   }
 
-  /** Rows of which nothing says where they come from. */
-  public PreparedSequence(int[] inputIds, int[] rowLengths, int[] targetSpans) {
-    this(inputIds, rowLengths, targetSpans, List.of());
-  }
-
   public static PreparedSequence of(List<TokenizedRow> rows) {
     int tokens = rows.stream().mapToInt(TokenizedRow::length).sum();
     int spans = rows.stream().mapToInt(row -> row.targetSpans().length).sum();

@@ -41,11 +41,6 @@ public final class HubClient {
   /** What the hub called the version of a file that came first, by its address there. */
   private final Map<URI, String> versions = new ConcurrentHashMap<>();
 
-  /** A client with the usual patience. */
-  public HubClient(HubEnvironment environment) {
-    this(environment, Patience.USUAL);
-  }
-
   /** A client with a patience of its own. */
   public HubClient(HubEnvironment environment, Patience patience) {
     this.environment = environment;

@@ -34,11 +34,6 @@ public record HubRepository(Type type, String name) implements Serializable {
       this.api = api;
       this.files = files;
     }
-
-    /** What a sentence calls it. */
-    public String title() {
-      return title;
-    }
   }
 
   /** Refuses what is no name of a repository. */

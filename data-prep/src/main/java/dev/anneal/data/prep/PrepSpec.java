@@ -38,11 +38,6 @@ public record PrepSpec(
     String folder)
     implements Serializable {
 
-  /** For a model that is not known yet. */
-  public PrepSpec(Rows rows, Sequences sequences, long seed, String tokenizer, String output) {
-    this(rows, sequences, seed, tokenizer, output, Integer.MAX_VALUE);
-  }
-
   /** For the data set that is trained on. */
   public PrepSpec(
       Rows rows, Sequences sequences, long seed, String tokenizer, String output, int vocabSize) {

@@ -57,6 +57,7 @@ final class WrittenDataset {
   private static PreparedSequence sequence(int number) {
     int[] ids = IntStream.range(0, 3 + number % 50).map(i -> number * 1000 + i).toArray();
     int[] lengths = {2, ids.length - 2};
-    return new PreparedSequence(ids, lengths, number % 3 == 0 ? new int[0] : new int[] {1, 2});
+    return new PreparedSequence(
+        ids, lengths, number % 3 == 0 ? new int[0] : new int[] {1, 2}, List.of());
   }
 }

@@ -76,7 +76,8 @@ class HubSourceTest {
     server.file("large 1.json", LARGE);
     HubName name = HubName.parse("hub:datasets/org/name");
     HubClient offline =
-        new HubClient(new HubEnvironment(server.endpoint(), null, HubProxies.NONE, true));
+        new HubClient(
+            new HubEnvironment(server.endpoint(), null, HubProxies.NONE, true), Patience.USUAL);
     Path cache = dir.resolve("cache");
     assertThatThrownBy(() -> HubSource.fetch(name, dir + "/out", offline, cache, storage()))
         .isInstanceOf(InvalidDataException.class)
@@ -236,7 +237,8 @@ class HubSourceTest {
             new PrepSpec.Sequences(8, LongRows.TRUNCATE, true, true, false),
             42,
             null,
-            dir + "/out");
+            dir + "/out",
+            Integer.MAX_VALUE);
 
     assertThat(Preflight.check(spec, storage())).isEqualTo(new Preflight.Report(1, 9, 0, true));
   }
@@ -280,7 +282,7 @@ class HubSourceTest {
   }
 
   private HubClient client(String token) {
-    return new HubClient(HubEnvironment.of(server.endpoint(), token));
+    return new HubClient(HubEnvironment.of(server.endpoint(), token), Patience.USUAL);
   }
 
   private List<FileInfo> fetch(String source) {

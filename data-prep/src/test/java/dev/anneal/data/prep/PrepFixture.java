@@ -149,6 +149,7 @@ public final class PrepFixture {
         new PrepSpec.Sequences(maxLength, longRows, packing, shuffle, trainOnPrompt),
         seed,
         tokenizer,
-        output.toString());
+        output.toString(),
+        Integer.MAX_VALUE);
   }
 }

@@ -1,17 +1,12 @@
 package dev.anneal.jinja.python;
 
 import dev.anneal.jinja.error.TemplateException;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 
 /** What a call is given. */
 public record Arguments(List<Object> positional, Map<String, Object> named) {
   public static final Arguments NONE = new Arguments(List.of(), Map.of());
-
-  public static Arguments of(Object... positional) {
-    return new Arguments(Arrays.asList(positional), Map.of());
-  }
 
   public int size() {
     return positional.size();

@@ -85,11 +85,6 @@ final class Characters {
     return isAlpha(c) || isNumeric(c) || isDigit(c);
   }
 
-  /** A letter or digit of a word as regular expressions have it. */
-  static boolean isWord(int c) {
-    return isAlphanumeric(c) || c == '_';
-  }
-
   private static boolean in(int c, int first, int last) {
     return c >= first && c <= last;
   }

@@ -22,21 +22,22 @@ final class LoopCompiler {
     this.targets = targets;
   }
 
+  /** Statements in a scope of their own. */
+  private record Scoped(Action enter, Action body, Action leave) {}
+
   /**
    * The loop without what it goes over.
    *
    * @param variable of {@code loop}; null where it is not used
+   * @param rounds what is done with each element
+   * @param otherwise null where there is no {@code else}
    */
   private record Body(
       Filter filter,
       TargetCompiler.Target target,
       Variable variable,
-      Action enter,
-      Action body,
-      Action leave,
-      Action enterElse,
-      Action otherwise,
-      Action leaveElse) {
+      Scoped rounds,
+      Scoped otherwise) {
 
     Flow run(
         Frame frame,
@@ -58,13 +59,13 @@ final class LoopCompiler {
               ? each(frame, out, iterator)
               : each(
                   frame, out, new Loop(frame.run.budget(), elements, iterator, recursion, depth));
-      leave.run(frame, out);
-      if (!empty || otherwise == Action.NOTHING) {
+      rounds.leave().run(frame, out);
+      if (!empty || otherwise == null) {
         return Flow.NEXT;
       }
-      enterElse.run(frame, out);
-      Flow flow = otherwise.run(frame, out);
-      return flow == Flow.NEXT ? leaveElse.run(frame, out) : flow;
+      otherwise.enter().run(frame, out);
+      Flow flow = otherwise.body().run(frame, out);
+      return flow == Flow.NEXT ? otherwise.leave().run(frame, out) : flow;
     }
 
     /** Whether no round came to its end, by which Jinja decides on {@code else}. */
@@ -98,8 +99,8 @@ final class LoopCompiler {
     }
 
     private Flow round(Frame frame, Sink out) {
-      enter.run(frame, out);
-      return body.run(frame, out);
+      rounds.enter().run(frame, out);
+      return rounds.body().run(frame, out);
     }
   }
 
@@ -197,16 +198,15 @@ final class LoopCompiler {
     compiler.setLoops(compiler.loops() - 1);
     Action leave =
         loop.recursive() && loop.otherwise().isEmpty() ? Action.NOTHING : compiler.leave(loopScope);
-    Action enterElse = Action.NOTHING;
-    Action otherwise = Action.NOTHING;
-    Action leaveElse = Action.NOTHING;
-    if (!loop.otherwise().isEmpty()) {
-      enterElse = compiler.enter(elseScope);
-      otherwise = compiler.body(loop.otherwise(), elseScope);
-      leaveElse = compiler.leave(elseScope);
-    }
+    Scoped otherwise =
+        loop.otherwise().isEmpty()
+            ? null
+            : new Scoped(
+                compiler.enter(elseScope),
+                compiler.body(loop.otherwise(), elseScope),
+                compiler.leave(elseScope));
     compiler.forgetAssignments(loopScope.symbols().stores());
-    return new Body(filter, target, variable, enter, body, leave, enterElse, otherwise, leaveElse);
+    return new Body(filter, target, variable, new Scoped(enter, body, leave), otherwise);
   }
 
   /** The condition of a loop, a generator of its own in Jinja. */

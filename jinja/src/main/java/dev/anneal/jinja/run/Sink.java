@@ -21,10 +21,6 @@ final class Sink {
     return text.length();
   }
 
-  CharSequence text() {
-    return text;
-  }
-
   @Override
   public String toString() {
     return text.toString();

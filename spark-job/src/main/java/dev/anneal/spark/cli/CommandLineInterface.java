@@ -87,7 +87,7 @@ public final class CommandLineInterface implements Runnable {
   private int fail(Exception e, CommandLine command, ParseResult parsed) {
     failure = FailureSentence.failure(e, Redaction.ofProcess());
     say(command, failure.getMessage());
-    if (command.getParseResult().hasMatchedOption("--debug")) {
+    if (command.getParseResult().hasMatchedOption(DebugOption.NAME)) {
       command.getErr().print(masked(FailureSentence.trace(e)));
       command.getErr().flush();
     }

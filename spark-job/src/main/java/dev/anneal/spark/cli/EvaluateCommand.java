@@ -87,8 +87,7 @@ final class EvaluateCommand implements Callable<Integer> {
   @Option(names = "--overwrite", description = "Replaces an evaluation in --output.")
   private boolean overwrite;
 
-  @Option(names = "--debug", description = "Prints stack traces.")
-  private boolean debug;
+  @Mixin private DebugOption debug;
 
   @CommandLine.Spec private CommandLine.Model.CommandSpec spec;
 
@@ -100,7 +99,7 @@ final class EvaluateCommand implements Callable<Integer> {
             Request.Command.TRAIN,
             request.config(),
             request.existing(),
-            debug ? Request.Detail.STACK_TRACES : Request.Detail.SENTENCE,
+            debug.detail(),
             0,
             ProgressDisplay.Medium.ofProcess());
     try (RunSession opened = RunSession.forRequest(session)) {

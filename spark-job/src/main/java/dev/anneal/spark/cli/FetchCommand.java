@@ -14,6 +14,7 @@ import java.util.Map;
 import java.util.concurrent.Callable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
@@ -79,8 +80,7 @@ final class FetchCommand implements Callable<Integer> {
   @Option(names = "--overwrite", description = "Replaces what stands in the folder.")
   private boolean overwrite;
 
-  @Option(names = "--debug", description = "Prints stack traces.")
-  private boolean debug;
+  @Mixin private DebugOption debug;
 
   @CommandLine.Spec private CommandLine.Model.CommandSpec spec;
 
@@ -95,7 +95,7 @@ final class FetchCommand implements Callable<Integer> {
           spec.commandLine(), "--output is missing: name a folder or a URI to fetch to");
     }
     PrintWriter out = spec.commandLine().getOut();
-    try (RunSession session = RunSession.forTasks(detail())) {
+    try (RunSession session = RunSession.forTasks(debug.detail())) {
       if (dryRun) {
         out.print(Fetch.preview(request(), session.hadoop()));
         out.flush();
@@ -115,9 +115,5 @@ final class FetchCommand implements Callable<Integer> {
         new HubSelection(include, exclude),
         overwrite ? Request.Existing.REPLACE : Request.Existing.KEEP,
         connections);
-  }
-
-  private Request.Detail detail() {
-    return debug ? Request.Detail.STACK_TRACES : Request.Detail.SENTENCE;
   }
 }

@@ -10,6 +10,7 @@ import java.io.PrintWriter;
 import java.util.concurrent.Callable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 @Command(
@@ -63,8 +64,7 @@ final class MergeCommand implements Callable<Integer> {
   @Option(names = "--overwrite", description = "Replaces a merged model in --output.")
   private boolean overwrite;
 
-  @Option(names = "--debug", description = "Prints stack traces.")
-  private boolean debug;
+  @Mixin private DebugOption debug;
 
   @CommandLine.Spec private CommandLine.Model.CommandSpec spec;
 
@@ -85,7 +85,7 @@ final class MergeCommand implements Callable<Integer> {
       MergeJob.plan(request, process.spark(), process.hadoop().get(), out);
       return 0;
     }
-    Request.Detail detail = debug ? Request.Detail.STACK_TRACES : Request.Detail.SENTENCE;
+    Request.Detail detail = debug.detail();
     try (RunSession session = RunSession.forTasks(detail)) {
       MergeJob.execute(request, session, out, ProgressDisplay.Medium.ofProcess());
     }

@@ -43,8 +43,8 @@ final class PlanCommand implements Callable<Integer> {
 
   // the handler of failures asks the parser for it
   @SuppressWarnings("UnusedVariable")
-  @Option(names = "--debug", description = "Prints stack traces.")
-  private boolean debug;
+  @Mixin
+  private DebugOption debug;
 
   @CommandLine.Spec private CommandLine.Model.CommandSpec spec;
 

@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.concurrent.Callable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
@@ -31,8 +32,8 @@ final class ReportCommand implements Callable<Integer> {
 
   // the handler of failures asks the parser for it
   @SuppressWarnings("UnusedVariable")
-  @Option(names = "--debug", description = "Prints stack traces.")
-  private boolean debug;
+  @Mixin
+  private DebugOption debug;
 
   @CommandLine.Spec private CommandLine.Model.CommandSpec spec;
 

@@ -17,8 +17,7 @@ final class RequestOptions {
   @Option(names = "--overwrite", description = "Replaces a finished run in output.path.")
   private boolean overwrite;
 
-  @Option(names = "--debug", description = "Prints stack traces.")
-  private boolean debug;
+  @Mixin private DebugOption debug;
 
   /** Carries the command out: in the session of whoever calls, or in one of its own. */
   void execute(Request.Command command, int shownRows, PrintWriter out) {
@@ -43,7 +42,7 @@ final class RequestOptions {
         command,
         config.load(values, note -> out.println("Note: " + note)),
         overwrite ? Request.Existing.REPLACE : Request.Existing.KEEP,
-        debug ? Request.Detail.STACK_TRACES : Request.Detail.SENTENCE,
+        debug.detail(),
         shownRows,
         ProgressDisplay.Medium.ofProcess());
   }

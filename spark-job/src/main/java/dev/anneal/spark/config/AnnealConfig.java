@@ -5,6 +5,8 @@ import com.fasterxml.jackson.databind.node.DoubleNode;
 import com.fasterxml.jackson.databind.node.LongNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.fasterxml.jackson.databind.node.TextNode;
+import dev.anneal.training.fused.AttentionLibrary;
+import dev.anneal.training.fused.HeadProducts;
 import dev.anneal.training.lora.ModuleNames;
 import dev.anneal.training.model.Objective.Per;
 import dev.anneal.training.optim.LearningRateSchedule;
@@ -26,7 +28,7 @@ import java.util.stream.Stream;
  */
 public record AnnealConfig(
     Model model,
-    Data data,
+    DataConfig data,
     Lora lora,
     BaseWeights baseWeights,
     Compute compute,
@@ -61,7 +63,8 @@ public record AnnealConfig(
             baseWeights.shard(),
             baseWeights.isAuto()
                 ? DoubleNode.valueOf(choice.offloadRatio())
-                : baseWeights.offloadRatio());
+                : baseWeights.offloadRatio(),
+            baseWeights.bothLayouts());
     Activations settledActivations =
         new Activations(
             activations.isAuto()
@@ -111,12 +114,6 @@ public record AnnealConfig(
     WORLD
   }
 
-  /** What becomes of rows that are longer than a sequence. */
-  public enum TooLong {
-    TRUNCATE,
-    DROP
-  }
-
   /** Whether a run goes on from the last complete checkpoint. */
   public enum Resume {
     AUTO,
@@ -131,63 +128,6 @@ public record AnnealConfig(
    * @param tokenizer folder of the tokenizer; {@code null}: that of the model
    */
   public record Model(String path, String tokenizer) implements Serializable {}
-
-  /** What it learns from. */
-  public record Data(Rows rows, EvalRows evalRows, Sequences sequences) implements Serializable {}
-
-  /**
-   * Which rows it learns from.
-   *
-   * @param source path, URI or glob of the instruction rows; a table or a data set of the hub
-   * @param format what a row looks like
-   * @param columns the source's column for a field of the format that has another name there
-   * @param template file with a chat template; {@code null}: the model's own
-   * @param limit only the first so many rows; {@code null}: all
-   * @param evalRows rows held out from training
-   * @param maxBadRows share of unreadable rows above which the data is refused
-   */
-  public record Rows(
-      String source,
-      String format,
-      Map<String, String> columns,
-      String template,
-      Long limit,
-      int evalRows,
-      double maxBadRows)
-      implements Serializable {}
-
-  /**
-   * Rows to evaluate on that are a data set of their own.
-   *
-   * @param evalSource as that of the rows to learn from; {@code null}: rows held out from them
-   * @param evalFormat {@code null}: that of the rows to learn from
-   * @param evalColumns {@code null}: those of the rows to learn from
-   * @param evalLimit only the first so many; {@code null}: all
-   */
-  public record EvalRows(
-      String evalSource, String evalFormat, Map<String, String> evalColumns, Long evalLimit)
-      implements Serializable {
-    /** Whether there are any. */
-    public boolean areGiven() {
-      return evalSource != null;
-    }
-  }
-
-  /**
-   * How rows are cut into sequences.
-   *
-   * @param maxLength of a sequence, in tokens
-   * @param tooLong what becomes of longer rows
-   * @param splitLong longer rows become several; goes before {@code tooLong}
-   */
-  public record Sequences(
-      int maxLength,
-      TooLong tooLong,
-      boolean splitLong,
-      boolean packing,
-      boolean shuffle,
-      boolean trainOnPrompt)
-      implements Serializable {}
 
   /**
    * The adapter.
@@ -255,8 +195,10 @@ public record AnnealConfig(
    * How the frozen weights are held.
    *
    * @param offloadRatio share of a rank's frozen weights that waits in host memory, or {@code auto}
+   * @param bothLayouts whether FP8 weights are kept by columns too
    */
-  public record BaseWeights(Precision dtype, Shard shard, JsonNode offloadRatio)
+  public record BaseWeights(
+      Precision dtype, Shard shard, JsonNode offloadRatio, boolean bothLayouts)
       implements Serializable {
     /** Whether memory decides. */
     public boolean isAuto() {
@@ -274,8 +216,12 @@ public record AnnealConfig(
    *
    * @param dtype of activations and adapters
    * @param matmul of the products with frozen weights
+   * @param attention whose kernels compute attention on GPUs
+   * @param head of those with the head
    */
-  public record Compute(Precision dtype, Precision matmul) implements Serializable {}
+  public record Compute(
+      Precision dtype, Precision matmul, AttentionLibrary attention, HeadProducts head)
+      implements Serializable {}
 
   /**
    * What becomes of activations between forward and backward.

@@ -8,6 +8,7 @@ import static dev.anneal.spark.config.Identity.OF_BEST;
 import static dev.anneal.spark.config.Identity.OF_DECAY;
 import static dev.anneal.spark.config.Identity.OF_DORA;
 import static dev.anneal.spark.config.Identity.OF_DROPOUT;
+import static dev.anneal.spark.config.Identity.OF_HEAD;
 import static dev.anneal.spark.config.Identity.OF_JUDGED_RUNS;
 import static dev.anneal.spark.config.Identity.OF_LABEL_SMOOTHING;
 import static dev.anneal.spark.config.Identity.OF_LORA_PLUS;
@@ -35,11 +36,13 @@ import static dev.anneal.spark.config.Rule.wholeNumber;
 import static dev.anneal.spark.config.Rule.word;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import dev.anneal.training.fused.AttentionLibrary;
 import dev.anneal.training.lora.ModuleNames;
 import dev.anneal.training.model.LinearModule;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 
 /**
@@ -176,6 +179,11 @@ final class ConfigKeys {
                   "share of every layer in pinned host memory; auto: as little as fits")
               .is(share().or(word("auto")))
               .byDefault(0.0),
+          key(
+                  "base_weights.both_layouts",
+                  "keep FP8 weights by columns too, in as much memory again: a faster backward")
+              .is(bool())
+              .byDefault(false),
           key("compute.dtype", "activations and adapters")
               .identity(ALWAYS)
               .is(oneOf("bf16", "fp32"))
@@ -184,6 +192,13 @@ final class ConfigKeys {
               .identity(ALWAYS)
               .is(oneOf("fp8", "bf16", "fp32"))
               .byDefault("fp8"),
+          key("compute.attention", "whose attention on GPUs; cudnn falls back to flash")
+              .is(oneOf("flash", "cudnn"))
+              .byDefault(AttentionLibrary.DEFAULT.name().toLowerCase(Locale.ROOT)),
+          key("compute.head", "products with the head: exact, or in FP8 backward, or both ways")
+              .identity(OF_HEAD)
+              .is(oneOf("exact", "fp8_backward", "fp8"))
+              .byDefault("exact"),
           key(
                   "activations.checkpoint",
                   "layer, none or a number: all layers, none, or so many of the first keep their input only and are computed twice; auto: as few as fit")

@@ -1,6 +1,7 @@
 package dev.anneal.spark.config;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import dev.anneal.training.fused.HeadProducts;
 import dev.anneal.training.model.Objective.Per;
 import dev.anneal.training.optim.LearningRateSchedule;
 import dev.anneal.training.trainer.TrainingSpec;
@@ -74,6 +75,10 @@ record Identity(Predicate<AnnealConfig> counts, Function<JsonNode, String> value
   /** Masks are drawn for a micro-batch. */
   static final Identity OF_DROPOUT =
       when(config -> trainsAdapters(config) && config.lora().dropout() > 0);
+
+  /** An exact head counts for nothing: it is what all runs had before there was a choice. */
+  static final Identity OF_HEAD =
+      when(config -> trainsAdapters(config) && config.compute().head() != HeadProducts.EXACT);
 
   private static Identity when(Predicate<AnnealConfig> counts) {
     return new Identity(counts, value -> value.isTextual() ? value.asText() : value.toString());

@@ -1,11 +1,7 @@
 package dev.anneal.spark.job;
 
-import dev.anneal.data.RowSamples;
 import dev.anneal.data.error.InvalidDataException;
-import dev.anneal.data.error.LateRefusalException;
 import dev.anneal.data.manifest.DatasetManifest;
-import dev.anneal.data.prep.Preparation;
-import dev.anneal.data.token.ChatTokenizer;
 import dev.anneal.spark.BadRequestException;
 import dev.anneal.spark.JobFailedException;
 import dev.anneal.spark.Redaction;
@@ -15,7 +11,6 @@ import dev.anneal.spark.checkpoint.RunIdentity;
 import dev.anneal.spark.checkpoint.StoredCheckpoint;
 import dev.anneal.spark.cluster.Slots;
 import dev.anneal.spark.fetch.HubModel;
-import dev.anneal.spark.notify.Notice;
 import dev.anneal.spark.notify.Webhooks;
 import dev.anneal.spark.output.Answer;
 import dev.anneal.spark.output.MetricsLog;
@@ -25,11 +20,9 @@ import dev.anneal.spark.output.SamplesFile;
 import dev.anneal.spark.output.Summary;
 import dev.anneal.spark.output.WhereTimeGoes;
 import dev.anneal.spark.preflight.DatasetCheck;
-import dev.anneal.spark.preflight.EvalSource;
 import dev.anneal.spark.preflight.MergedModel;
 import dev.anneal.spark.preflight.Plan;
 import dev.anneal.spark.preflight.Preflight;
-import dev.anneal.spark.preflight.ResumeState;
 import dev.anneal.spark.progress.BackgroundWriter;
 import dev.anneal.spark.progress.ProgressDisplay;
 import dev.anneal.spark.report.LiveReport;
@@ -45,7 +38,7 @@ import dev.anneal.spark.tracking.Tracking;
 import dev.anneal.spark.train.Batches;
 import dev.anneal.spark.train.PreparedData;
 import dev.anneal.training.InvalidModelException;
-import dev.anneal.training.trainer.StepMetrics;
+import dev.anneal.training.lora.LoraLayout;
 import dev.anneal.training.trainer.TrainingSpec;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -53,7 +46,6 @@ import java.security.SecureRandom;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
-import java.util.Locale;
 import java.util.Optional;
 import java.util.SortedMap;
 import java.util.function.Supplier;
@@ -62,9 +54,6 @@ import org.apache.spark.sql.SparkSession;
 
 /** One request from its checks to its result, in a Spark session. */
 public final class Run {
-  /** Whoever is told of an end that nobody hurries has limits of its own. */
-  private static final Duration NO_HURRY = Duration.ofDays(1);
-
   private final Request request;
   private final Plan plan;
   private final String runId;
@@ -75,12 +64,11 @@ public final class Run {
   private final PrintWriter out;
   private final ProgressDisplay display;
   private final Instant start = Instant.now();
-  private final LiveSamples samples = new LiveSamples(this::tokenizer);
+  private final DataStage data;
+  private final LiveSamples samples;
   private volatile DatasetManifest dataset;
   private volatile TrainingStage training;
-  private volatile Tracking tracking;
-  private volatile String applicationId;
-  private final Farewell farewell;
+  private final Audience audience;
 
   /**
    * What came of it, beside what lies in the output folder.
@@ -108,7 +96,9 @@ public final class Run {
         Redaction.of(session.conf(), session.hadoop())
             .and(Webhooks.secrets(request.config().webhooks()));
     this.display = new ProgressDisplay(out, request.medium(), System::nanoTime, redaction::mask);
-    this.farewell = new Farewell(redaction::mask, this::tellWebhooks, this::tellTrackers);
+    this.data = new DataStage(request, plan, display, redaction::mask);
+    this.samples = new LiveSamples(data::tokenizer);
+    this.audience = new Audience(request, plan.folder(), start, display::line, redaction::mask);
   }
 
   /**
@@ -150,7 +140,7 @@ public final class Run {
       SparkSession spark = session.open();
       held.whenLost(this::leave);
       RunRecord record = record(spark);
-      applicationId = spark.sparkContext().applicationId();
+      audience.runsAs(spark.sparkContext().applicationId());
       try (StartWatch watch = new StartWatch(session, spark.sparkContext());
           ShownRun shown =
               ShownRun.begin(
@@ -230,62 +220,21 @@ public final class Run {
       Result result = work.run();
       record.succeeded();
       report.ended();
-      ended(RunEnd.State.SUCCEEDED, null);
+      audience.ended(RunEnd.State.SUCCEEDED, null);
       return result;
     } catch (Throwable e) {
       if (interruption.isUnderWay()) {
         throw new JobFailedException(JobFailedException.INTERRUPTED, e);
       }
       if (held.loss().isPresent()) {
-        abandoned();
-        ended(RunEnd.State.FAILED, held.loss().get());
+        audience.abandoned();
+        audience.ended(RunEnd.State.FAILED, held.loss().get());
         throw new JobFailedException(held.loss().get(), e);
       }
       record.failedQuietly(sentence(e));
       report.ended();
-      ended(RunEnd.State.FAILED, sentence(e));
+      audience.ended(RunEnd.State.FAILED, sentence(e));
       throw e;
-    }
-  }
-
-  private void ended(RunEnd.State state, String error) {
-    farewell.tell(state, error, () -> NO_HURRY);
-  }
-
-  private void tellTrackers(RunEnd end, Duration most) {
-    Tracking kept = tracking;
-    if (kept != null) {
-      kept.end(end, most);
-    }
-  }
-
-  private void tellWebhooks(RunEnd end, Duration most) {
-    Tracking kept = tracking;
-    Notice.Progress progress =
-        kept == null
-            ? null
-            : new Notice.Progress(
-                kept.lastStep().map(StepMetrics::step).orElse(0L),
-                kept.steps(),
-                kept.lastStep().map(StepMetrics::loss).orElse(Double.NaN),
-                kept.evalLoss());
-    new Webhooks(request.config().webhooks(), display::line)
-        .tell(
-            new Notice(
-                end,
-                request.command().name().toLowerCase(Locale.ROOT),
-                redaction.mask(plan.folder().display()),
-                applicationId,
-                start,
-                Instant.now(),
-                progress),
-            most);
-  }
-
-  private void abandoned() {
-    Tracking kept = tracking;
-    if (kept != null) {
-      kept.abandon();
     }
   }
 
@@ -298,38 +247,41 @@ public final class Run {
     if (request.command().prepares() && plan.earlier().isEmpty()) {
       record.phase("preparing data");
     }
-    PreparedData data = data(spark);
-    dataset = data.train();
-    record.dataset(data);
-    Summary summary = new Summary(out, plan.config(), plan.folder(), plan.adapters());
-    if (data.eval() != null) {
-      display.line("To evaluate on: " + Summary.dataset(data.eval()));
-      data.eval().notes().forEach(display::line);
+    PreparedData prepared = data.prepared(spark);
+    dataset = prepared.train();
+    record.dataset(prepared);
+    Summary summary = new Summary(out, plan.config(), plan.folder(), plan.model().adapters());
+    if (prepared.eval() != null) {
+      display.line("To evaluate on: " + Summary.dataset(prepared.eval()));
+      prepared.eval().notes().forEach(display::line);
     }
     if (!request.command().trains()) {
-      summary.prepared(dataset, samples());
+      summary.prepared(dataset, data.shownRows());
       return new Result(dataset, List.of());
     }
     display.line(Summary.dataset(dataset));
     dataset.notes().forEach(display::line);
     // a request is refused before it costs anything; what is found out now is a failure
     try {
-      DatasetCheck.check(plan.config(), plan.vocabSize(), data);
+      DatasetCheck.check(plan.config(), plan.model().vocabSize(), prepared);
     } catch (BadRequestException e) {
       throw new JobFailedException(e.getMessage(), e);
     }
     try {
-      return trained(spark, record, data, summary);
+      return trained(spark, record, prepared, summary);
     } catch (InvalidDataException | InvalidModelException e) {
       throw new JobFailedException(e.getMessage(), e);
     }
   }
 
-  private Result trained(SparkSession spark, RunRecord record, PreparedData data, Summary summary)
+  private Result trained(
+      SparkSession spark, RunRecord record, PreparedData prepared, Summary summary)
       throws IOException {
-    Outcome outcome = train(spark, record, data);
-    if (plan.config().training().mode() == TrainingSpec.Mode.FULL && plan.tokenizer() != null) {
-      TokenizerCopy.copy(plan.tokenizer(), plan.config().data().rows().template(), plan.folder());
+    Outcome outcome = train(spark, record, prepared);
+    if (plan.config().training().mode() == TrainingSpec.Mode.FULL
+        && plan.model().tokenizer() != null) {
+      TokenizerCopy.copy(
+          plan.model().tokenizer(), plan.config().data().rows().template(), plan.folder());
     }
     Optional<String> merged = merge(spark, record);
     List<Answer> answers = samples.tell(outcome, record);
@@ -342,43 +294,30 @@ public final class Run {
         answers,
         merged,
         Duration.between(start, Instant.now()));
-    return new Result(data.train(), answers);
+    return new Result(prepared.train(), answers);
   }
 
   /** Publishes model and adapter as one, where that is wanted; its location. */
   private Optional<String> merge(SparkSession spark, RunRecord record) throws IOException {
-    if (!MergedModel.isWanted(plan.config()) || plan.adapters() == null) {
+    LoraLayout adapters = plan.model().adapters();
+    if (!MergedModel.isWanted(plan.config()) || adapters == null) {
       return Optional.empty();
     }
     held.requireHeld();
-    RunFolder folder = plan.folder();
     Optional<String> merged =
-        MergedResult.publish(plan.config(), plan.adapters(), folder, spark.sparkContext(), display);
+        MergedResult.publish(
+            plan.config(), adapters, plan.folder(), spark.sparkContext(), display);
     merged.ifPresent(record::merged);
     return merged;
   }
 
-  private PreparedData data(SparkSession spark) {
-    Optional<PreparedData> earlier = plan.earlier().map(ResumeState::data);
-    if (earlier.isPresent()) {
-      display.line("Going on with the data set that is there ...");
-      return earlier.get();
-    }
-    if (!request.command().prepares()) {
-      return PreparedData.read(plan.config(), plan.folder());
-    }
-    DatasetManifest train = prepare(spark, plan.prep());
-    return new PreparedData(
-        train,
-        plan.evalPrep() == null ? null : EvalSource.named(() -> prepare(spark, plan.evalPrep())));
-  }
-
-  private Outcome train(SparkSession spark, RunRecord record, PreparedData data)
+  private Outcome train(SparkSession spark, RunRecord record, PreparedData prepared)
       throws IOException {
-    record.model(plan.model());
-    long steps = Batches.steps(plan.config(), data.train().train().sequences());
-    record.training(steps, plan.adapters());
-    SortedMap<String, String> identity = RunIdentity.of(plan.config(), plan.model(), data);
+    record.model(plan.model().fingerprint());
+    long steps = Batches.steps(plan.config(), prepared.train().train().sequences());
+    record.training(steps, plan.model().adapters());
+    SortedMap<String, String> identity =
+        RunIdentity.of(plan.config(), plan.model().fingerprint(), prepared);
     JobDescriptions.checkpoints(spark.sparkContext());
     List<StoredCheckpoint> found =
         plan.earlier()
@@ -393,16 +332,22 @@ public final class Run {
         new TrackedRun(
             request,
             plan.folder(),
-            plan.model(),
+            plan.model().fingerprint(),
             steps,
-            data,
+            prepared,
             spark.version(),
             spark.sparkContext().applicationId(),
             redaction::mask);
-    tracking = new Tracking(tracked, display::line);
     training =
         new TrainingStage(
-            spark.sparkContext(), plan, runId, steps, display, record, held, tracking);
+            spark.sparkContext(),
+            plan,
+            runId,
+            steps,
+            display,
+            record,
+            held,
+            audience.track(tracked));
     held.requireHeld();
     return training.run(identity, found);
   }
@@ -446,11 +391,8 @@ public final class Run {
 
     @Override
     public void page(String sentence, Duration most) {
-      Tracking kept = tracking;
-      if (kept != null) {
-        // what they write in the folder they write while it is this run's
-        kept.ending(new RunEnd(RunEnd.State.INTERRUPTED, redaction.mask(sentence)));
-      }
+      // what they write in the folder they write while it is this run's
+      audience.ending(sentence);
       report.ended(most.toMillis());
     }
 
@@ -461,46 +403,13 @@ public final class Run {
 
     @Override
     public void tell(String sentence, Supplier<Duration> most) {
-      farewell.tell(RunEnd.State.INTERRUPTED, sentence, most);
+      audience.interrupted(sentence, most);
     }
 
     @Override
     public void closeSession() {
       session.close();
     }
-  }
-
-  private DatasetManifest prepare(SparkSession spark, Preparation prep) {
-    String source = RunFolder.display(prep.spec().rows().source());
-    display.line("Preparing " + source + " ...");
-    JobDescriptions.preparation(spark.sparkContext(), redaction.mask(source));
-    try {
-      return prep.run(spark);
-    } catch (LateRefusalException e) {
-      throw new JobFailedException(e.getMessage(), e);
-    } catch (InvalidDataException e) {
-      throw e;
-    } catch (Exception e) {
-      // Spark's are checked exceptions that no signature tells of
-      throw new JobFailedException(
-          "Preparing the data failed: " + RootCause.sentence(spark.sparkContext(), e), e);
-    }
-  }
-
-  /** Prepared rows to look at; none where rows came tokenized without a tokenizer. */
-  private List<String> samples() {
-    if (request.shownRows() == 0 || plan.tokenizer() == null) {
-      return List.of();
-    }
-    String dataset = plan.folder().child(RunFolder.DATASET);
-    return RowSamples.marked(
-        dataset, request.shownRows(), plan.prep().tokenizer(), plan.folder().storage());
-  }
-
-  private ChatTokenizer tokenizer() {
-    return plan.tokenizer() == null
-        ? null
-        : ChatTokenizer.load(plan.tokenizer(), plan.folder().storage());
   }
 
   /** Removes what an earlier run has left there; the preflight found nothing else in its place. */

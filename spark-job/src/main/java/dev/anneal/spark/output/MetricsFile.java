@@ -62,11 +62,6 @@ public final class MetricsFile implements AutoCloseable {
     return thread;
   }
 
-  /** Begins the file of a new run. */
-  public static MetricsFile create(RunFolder folder) throws IOException {
-    return open(folder, new MetricsLog());
-  }
-
   /**
    * Begins the file with what was measured before.
    *

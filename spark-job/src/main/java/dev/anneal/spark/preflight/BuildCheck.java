@@ -5,7 +5,9 @@ import dev.anneal.spark.BadRequestException;
 import dev.anneal.spark.config.AnnealConfig;
 import dev.anneal.spark.config.AnnealConfig.Precision;
 import dev.anneal.spark.config.AnnealConfig.Shard;
+import dev.anneal.spark.config.DataConfig;
 import dev.anneal.spark.train.Specs;
+import dev.anneal.training.fused.HeadProducts;
 import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.optim.LearningRateSchedule;
 import dev.anneal.training.trainer.MemoryChoice;
@@ -29,6 +31,7 @@ public final class BuildCheck {
   public static void check(AnnealConfig config) {
     checkMatmul(config);
     checkOffloading(config);
+    checkFasterProducts(config);
     checkSamples(config);
     checkEvaluation(config);
     checkSchedule(config);
@@ -104,6 +107,11 @@ public final class BuildCheck {
                   attention,
                   keysAndValues));
     }
+    if (config.compute().head() != HeadProducts.EXACT && shape.vocabSize() % FP8_MULTIPLE != 0) {
+      throw new BadRequestException(
+          "compute.head is not exact, but FP8 takes multiples of %s and the model has a vocabulary of %s: set it to exact."
+              .formatted(FP8_MULTIPLE, shape.vocabSize()));
+    }
   }
 
   private static void checkMatmul(AnnealConfig config) {
@@ -131,6 +139,36 @@ public final class BuildCheck {
       throw new BadRequestException(
           "compute.matmul is fp8, which needs GPUs, compute.dtype=bf16, base_weights.dtype=fp8, lora.dropout=0, lora.use_dora=false and training.mode=lora, but %s: set compute.matmul=%s."
               .formatted(otherwise, dtype));
+    }
+  }
+
+  private static void checkFasterProducts(AnnealConfig config) {
+    if (config.baseWeights().bothLayouts()) {
+      String needs =
+          "base_weights.both_layouts is true, which needs compute.matmul=fp8 and weights that lie whole on each GPU, but %s: set it to false.";
+      refuseIf(
+          config.compute().matmul() != Precision.FP8,
+          needs,
+          "compute.matmul is " + name(config.compute().matmul()));
+      refuseIf(isSplit(config), needs, "they are split over GPUs");
+      refuseIf(
+          config.baseWeights().isAuto() || config.baseWeights().ratio() > 0,
+          needs,
+          "base_weights.offload_ratio is " + config.baseWeights().offloadRatio().asText());
+    }
+    if (config.compute().head() != HeadProducts.EXACT) {
+      String needs =
+          "compute.head is not exact, which needs GPUs that train adapters in compute.dtype=bf16 without dropout or DoRA, and a head that lies whole on each, but %s: set it to exact.";
+      refuseIf(!isFused(config), needs, "this run does not");
+      refuseIf(
+          config.training().mode() != TrainingSpec.Mode.LORA, needs, "training.mode is full");
+      refuseIf(isSplit(config), needs, "it is split over GPUs");
+    }
+  }
+
+  private static void refuseIf(boolean holds, String needs, String otherwise) {
+    if (holds) {
+      throw new BadRequestException(needs.formatted(otherwise));
     }
   }
 
@@ -163,18 +201,22 @@ public final class BuildCheck {
 
   /** Where a layer's graph keeps its weights until the backward; fused layers bring them again. */
   private static boolean keepsGatheredLayers(AnnealConfig config) {
-    Shard shard = config.baseWeights().shard();
-    boolean sharded =
-        shard == Shard.WORLD || (shard == Shard.NODE && config.cluster().gpusPerNode() > 1);
-    boolean fused =
-        onGpus(config)
-            && config.compute().dtype() == Precision.BF16
-            && !config.lora().useDora()
-            && config.lora().dropout() == 0;
-    return sharded
-        && !fused
+    return isSplit(config)
+        && !isFused(config)
         && config.training().mode() == TrainingSpec.Mode.LORA
         && !config.activations().recomputesAll();
+  }
+
+  private static boolean isSplit(AnnealConfig config) {
+    Shard shard = config.baseWeights().shard();
+    return shard == Shard.WORLD || (shard == Shard.NODE && config.cluster().gpusPerNode() > 1);
+  }
+
+  private static boolean isFused(AnnealConfig config) {
+    return onGpus(config)
+        && config.compute().dtype() == Precision.BF16
+        && !config.lora().useDora()
+        && config.lora().dropout() == 0;
   }
 
   private static void checkSchedule(AnnealConfig config) {
@@ -224,7 +266,7 @@ public final class BuildCheck {
 
   private static void checkEvaluation(AnnealConfig config) {
     AnnealConfig.Evaluation evaluation = config.evaluation();
-    AnnealConfig.EvalRows rows = config.data().evalRows();
+    DataConfig.EvalRows rows = config.data().evalRows();
     boolean described =
         rows.evalFormat() != null || rows.evalColumns() != null || rows.evalLimit() != null;
     if (!rows.areGiven() && described) {

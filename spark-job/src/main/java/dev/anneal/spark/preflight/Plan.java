@@ -13,11 +13,7 @@ import java.util.Optional;
  * @param prep {@code null} where the data set is there already
  * @param evalPrep of the rows to evaluate on; {@code null} where they are no data set of their own
  *     or there already
- * @param tokenizer folder of the tokenizer; {@code null} where rows come tokenized and there is
- *     none
- * @param vocabSize tokens that the model embeds
- * @param model fingerprint of the model
- * @param adapters which modules get an adapter; {@code null} where none is trained
+ * @param model what is trained
  * @param earlier what it goes on with; empty where it begins anew
  * @param notes sentences on what was found that the user may not expect
  */
@@ -25,13 +21,21 @@ public record Plan(
     AnnealConfig config,
     Preparation prep,
     Preparation evalPrep,
-    String tokenizer,
-    int vocabSize,
-    String model,
-    LoraLayout adapters,
+    Model model,
     RunFolder folder,
     Optional<ResumeState> earlier,
     List<String> notes) {
+
+  /**
+   * The model that is trained.
+   *
+   * @param fingerprint of its shape and weights
+   * @param tokenizer folder of the tokenizer; {@code null} where rows come tokenized and there is
+   *     none
+   * @param vocabSize tokens that it embeds
+   * @param adapters which modules get an adapter; {@code null} where none is trained
+   */
+  public record Model(String fingerprint, String tokenizer, int vocabSize, LoraLayout adapters) {}
 
   public Plan {
     notes = List.copyOf(notes);
@@ -39,7 +43,11 @@ public record Plan(
 
   /** The same with the folder as this run may use it. */
   public Plan in(RunFolder held) {
-    return new Plan(
-        config, prep, evalPrep, tokenizer, vocabSize, model, adapters, held, earlier, notes);
+    return new Plan(config, prep, evalPrep, model, held, earlier, notes);
+  }
+
+  /** The same that goes on with {@code found}. */
+  Plan after(Optional<ResumeState> found) {
+    return new Plan(config, prep, evalPrep, model, folder, found, notes);
   }
 }

@@ -80,19 +80,9 @@ public final class Preflight {
   /** Looks at the output folder again, now that nobody else writes to it. */
   public static Plan again(Request request, Plan plan) {
     OutputCheck.checkFree(request, plan.folder());
-    Optional<ResumeState> earlier =
-        EarlierRun.find(request, plan.folder(), plan.tokenizer(), plan.model());
-    return new Plan(
-        plan.config(),
-        plan.prep(),
-        plan.evalPrep(),
-        plan.tokenizer(),
-        plan.vocabSize(),
-        plan.model(),
-        plan.adapters(),
-        plan.folder(),
-        earlier,
-        plan.notes());
+    Plan.Model model = plan.model();
+    return plan.after(
+        EarlierRun.find(request, plan.folder(), model.tokenizer(), model.fingerprint()));
   }
 
   /** The folders in the output folder that a run which begins anew removes. */
@@ -184,17 +174,8 @@ public final class Preflight {
       }
     }
     OutputCheck.checkWritable(folder);
-    return new Plan(
-        config,
-        prep,
-        evalPrep,
-        tokenizer,
-        vocabSize,
-        fingerprint,
-        adapters,
-        folder,
-        earlier,
-        notes);
+    Plan.Model checked = new Plan.Model(fingerprint, tokenizer, vocabSize, adapters);
+    return new Plan(config, prep, evalPrep, checked, folder, earlier, notes);
   }
 
   private void checkCombination() {

@@ -5,20 +5,22 @@ import dev.anneal.data.prep.LongRows;
 import dev.anneal.data.prep.PrepSpec;
 import dev.anneal.spark.config.AnnealConfig;
 import dev.anneal.spark.config.AnnealConfig.Precision;
+import dev.anneal.spark.config.DataConfig;
 import dev.anneal.spark.storage.RunFolder;
+import dev.anneal.training.fused.FusedLlama.Columns;
 import dev.anneal.training.generate.GenerationSpec;
 import dev.anneal.training.kernel.Matmul;
 import dev.anneal.training.lora.LoraSpec;
 import dev.anneal.training.lora.LoraVariant;
 import dev.anneal.training.lora.TargetModules;
-import dev.anneal.training.model.Llama;
 import dev.anneal.training.model.Objective;
+import dev.anneal.training.model.activations.KeptActivations;
 import dev.anneal.training.optim.AdamWSpec;
 import dev.anneal.training.optim.LearningRateSchedule;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.trainer.GenerationRun;
 import dev.anneal.training.trainer.TrainingSpec;
-import dev.anneal.training.weights.FrozenWeights;
+import dev.anneal.training.weights.FrozenLayers;
 import java.util.OptionalInt;
 import java.util.TreeMap;
 
@@ -56,12 +58,12 @@ public final class Specs {
    * held out from the others.
    */
   public static PrepSpec evalPrep(AnnealConfig config, String tokenizer, int vocabSize) {
-    AnnealConfig.EvalRows given = config.data().evalRows();
+    DataConfig.EvalRows given = config.data().evalRows();
     if (!given.areGiven()) {
       return null;
     }
-    AnnealConfig.Rows rows = config.data().rows();
-    AnnealConfig.Sequences sequences = config.data().sequences();
+    DataConfig.Rows rows = config.data().rows();
+    DataConfig.Sequences sequences = config.data().sequences();
     return new PrepSpec(
         new PrepSpec.Rows(
             given.evalSource(),
@@ -80,7 +82,7 @@ public final class Specs {
         RunFolder.EVAL_DATASET);
   }
 
-  private static PrepSpec.Rows rows(AnnealConfig.Rows rows) {
+  private static PrepSpec.Rows rows(DataConfig.Rows rows) {
     return new PrepSpec.Rows(
         rows.source(),
         RowFormat.of(rows.format()),
@@ -91,7 +93,7 @@ public final class Specs {
         rows.maxBadRows());
   }
 
-  private static PrepSpec.Sequences sequences(AnnealConfig.Sequences sequences) {
+  private static PrepSpec.Sequences sequences(DataConfig.Sequences sequences) {
     return new PrepSpec.Sequences(
         sequences.maxLength(),
         longRows(sequences),
@@ -100,7 +102,7 @@ public final class Specs {
         sequences.trainOnPrompt());
   }
 
-  private static LongRows longRows(AnnealConfig.Sequences sequences) {
+  private static LongRows longRows(DataConfig.Sequences sequences) {
     if (sequences.splitLong()) {
       return LongRows.SPLIT;
     }
@@ -145,7 +147,10 @@ public final class Specs {
 
   private static TrainingSpec.Weights weights(AnnealConfig config) {
     return new TrainingSpec.Weights(
-        dtype(config.baseWeights().dtype()), shard(config), config.baseWeights().ratio());
+        dtype(config.baseWeights().dtype()),
+        shard(config),
+        config.baseWeights().ratio(),
+        config.baseWeights().bothLayouts() ? Columns.KEPT : Columns.MADE);
   }
 
   private static Matmul matmul(AnnealConfig config) {
@@ -165,7 +170,11 @@ public final class Specs {
         training.mode() == TrainingSpec.Mode.LORA ? lora(config) : null,
         weights(config),
         new TrainingSpec.Compute(
-            dtype(config.compute().dtype()), matmul(config), activations(config.activations())),
+            dtype(config.compute().dtype()),
+            matmul(config),
+            activations(config.activations()),
+            config.compute().attention(),
+            config.compute().head()),
         new TrainingSpec.Batches(
             training.microBatchSize(),
             training.gradientAccumulation(),
@@ -195,19 +204,19 @@ public final class Specs {
         evaluation.minDelta());
   }
 
-  private static FrozenWeights.Shard shard(AnnealConfig config) {
+  private static FrozenLayers.Shard shard(AnnealConfig config) {
     return switch (config.baseWeights().shard()) {
-      case NONE -> FrozenWeights.Shard.NONE;
+      case NONE -> FrozenLayers.Shard.NONE;
       // with one rank a node, a node's share is everything
       case NODE ->
-          config.cluster().gpusPerNode() > 1 ? FrozenWeights.Shard.NODE : FrozenWeights.Shard.NONE;
-      case WORLD -> FrozenWeights.Shard.WORLD;
+          config.cluster().gpusPerNode() > 1 ? FrozenLayers.Shard.NODE : FrozenLayers.Shard.NONE;
+      case WORLD -> FrozenLayers.Shard.WORLD;
     };
   }
 
-  private static Llama.Activations activations(AnnealConfig.Activations activations) {
-    Llama.Activations all =
-        activations.offload() ? Llama.Activations.CHECKPOINT_ON_HOST : Llama.Activations.CHECKPOINT;
+  private static KeptActivations activations(AnnealConfig.Activations activations) {
+    KeptActivations all =
+        activations.offload() ? KeptActivations.INPUTS_ON_HOST : KeptActivations.INPUTS;
     return all.first(activations.recomputedLayers());
   }
 

@@ -54,8 +54,11 @@ class ConfigSchemaTest {
             base_weights.dtype: fp8
             base_weights.shard: node
             base_weights.offload_ratio: 0.0
+            base_weights.both_layouts: false
             compute.dtype: bf16
             compute.matmul: fp8
+            compute.attention: flash
+            compute.head: exact
             activations.checkpoint: layer
             activations.offload: false
             training.mode: lora

@@ -56,7 +56,6 @@ class CheckpointFuzzTest {
             1,
             2,
             8,
-            1600,
             42,
             new EvaluationState(200, 150, 1.5, 1.5, 1),
             List.of(

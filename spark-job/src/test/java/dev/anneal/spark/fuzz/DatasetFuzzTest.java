@@ -33,7 +33,7 @@ class DatasetFuzzTest {
     try (PreparedWriter writer = new PreparedWriter(out, 64)) {
       for (int i = 0; i < 5; i++) {
         int[] ids = {i, 2, 3, 4};
-        writer.append(new PreparedSequence(ids, new int[] {4}, new int[] {1, 4}));
+        writer.append(new PreparedSequence(ids, new int[] {4}, new int[] {1, 4}, List.of()));
       }
       writer.finish();
     }
@@ -47,7 +47,8 @@ class DatasetFuzzTest {
         dir.resolve("dataset.json"),
         """
         {"schema_version":1,"spec":{},"rows":{},"train":{"sequences":5,"files":[{"name":"part-00000.arrow","sequences":5,"bytes":%s}]},
-         "eval":{"files":[]}}"""
+         "eval":{"files":[]}}\
+        """
             .formatted(arrow.length));
     try (PreparedDataset train = PreparedDataset.open(dir.toString(), Split.TRAIN, storage)) {
       for (int i = 0; i < train.size(); i++) {
@@ -63,7 +64,8 @@ class DatasetFuzzTest {
         {"schema_version":1,"tokenizer_sha256":null,"spec":{"source":"x","columns":{"a":"b"}},
          "rows":{"read":5,"kept":5,"bad":{"x":1}},"train":{"sequences":5,"rows":5,"largest_token_id":7,
          "files":[{"name":"part-00000.arrow","sequences":5,"bytes":100}]},
-         "eval":{"files":[]},"token_lengths":{"64":5}}""";
+         "eval":{"files":[]},"token_lengths":{"64":5}}\
+        """;
     List<String> words = List.of("\"files\":", "\"train\":", "\"name\":", "\"../x\"", "\"eval\":");
     Mutator mutator = new Mutator(Fuzz.seed(), List.of(manifest.getBytes(UTF_8)), words);
     Fuzz.run(

@@ -23,7 +23,7 @@ class MetricsFileTest {
 
   @Test
   void showsALineOnTheDiskAsSoonAsItIsTold() throws Exception {
-    try (MetricsFile file = MetricsFile.create(onDisk())) {
+    try (MetricsFile file = MetricsFile.open(onDisk(), new MetricsLog())) {
       file.evaluation(0, 2.5);
       awaitContent(Measured.log(0), 0);
       Object inode = Files.getAttribute(path(), "unix:ino");
@@ -37,7 +37,7 @@ class MetricsFileTest {
 
   @Test
   void goesOnAfterARewindWithoutDoublingOrLosingALine() throws Exception {
-    try (MetricsFile file = MetricsFile.create(onDisk())) {
+    try (MetricsFile file = MetricsFile.open(onDisk(), new MetricsLog())) {
       file.evaluation(0, 2.5);
       for (int step = 1; step <= 9; step++) {
         file.step(Measured.skipped(step));
@@ -67,7 +67,7 @@ class MetricsFileTest {
 
   @Test
   void makesUpForWhatItCouldNotWrite() throws Exception {
-    try (MetricsFile file = MetricsFile.create(onDisk())) {
+    try (MetricsFile file = MetricsFile.open(onDisk(), new MetricsLog())) {
       file.evaluation(0, 2.5);
       file.flush();
       Files.delete(path());
@@ -90,7 +90,7 @@ class MetricsFileTest {
 
   @Test
   void holdsEveryLineOnceAfterTheDiskWasFull() throws Exception {
-    try (MetricsFile file = MetricsFile.create(onDisk())) {
+    try (MetricsFile file = MetricsFile.open(onDisk(), new MetricsLog())) {
       file.evaluation(0, 2.5);
       file.flush();
       for (int step = 1; step <= 3; step++) {
@@ -131,7 +131,7 @@ class MetricsFileTest {
 
   @Test
   void flushesNothingOnceItIsClosed() throws Exception {
-    MetricsFile file = MetricsFile.create(onDisk());
+    MetricsFile file = MetricsFile.open(onDisk(), new MetricsLog());
     file.evaluation(0, 2.5);
     file.flush();
     file.close();
@@ -142,7 +142,8 @@ class MetricsFileTest {
   @Test
   void doesNotBeginWhereItCannotWrite() throws Exception {
     Files.createDirectories(path().resolve("in the way"));
-    assertThatThrownBy(() -> MetricsFile.create(onDisk())).isInstanceOf(IOException.class);
+    assertThatThrownBy(() -> MetricsFile.open(onDisk(), new MetricsLog()))
+        .isInstanceOf(IOException.class);
   }
 
   @Test
@@ -164,7 +165,7 @@ class MetricsFileTest {
 
   @Test
   void writesAnObjectThatIsUpToDateOnlyOnce() throws Exception {
-    try (MetricsFile file = MetricsFile.create(inStore())) {
+    try (MetricsFile file = MetricsFile.open(inStore(), new MetricsLog())) {
       file.evaluation(0, 2.5);
       file.flush();
       Object inode = Files.getAttribute(path(), "unix:ino");

@@ -51,7 +51,7 @@ class RunReportTest {
   @Test
   void aRunThatWentOnAfterAKillHasEachStepOnce() throws IOException {
     WrittenRun run = WrittenRun.in(dir.resolve("tuned"));
-    try (MetricsFile file = MetricsFile.create(run.folder())) {
+    try (MetricsFile file = MetricsFile.open(run.folder(), new MetricsLog())) {
       file.evaluation(0, 2.5);
       LongStream.rangeClosed(1, 28).forEach(step -> file.step(WrittenRun.step(step)));
       file.rewind(20);

@@ -5,6 +5,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.anneal.spark.output.MetricsFile;
+import dev.anneal.spark.output.MetricsLog;
 import dev.anneal.spark.storage.RunFolder;
 import dev.anneal.training.trainer.StepMetrics;
 import java.io.IOException;
@@ -96,7 +97,7 @@ final class WrittenRun {
 
   /** Steps 1 to {@code steps} and the held-out loss before and after them. */
   WrittenRun metrics(int steps) throws IOException {
-    try (MetricsFile file = MetricsFile.create(folder())) {
+    try (MetricsFile file = MetricsFile.open(folder(), new MetricsLog())) {
       file.evaluation(0, 2.5);
       for (int step = 1; step <= steps; step++) {
         file.step(step(step));

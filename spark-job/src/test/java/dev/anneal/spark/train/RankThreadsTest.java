@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.anneal.training.collective.Collectives;
 import dev.anneal.training.collective.GlooCollectives;
 import dev.anneal.training.collective.rendezvous.RendezvousStore;
+import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.tensor.Tensors;
 import java.time.Duration;
@@ -60,7 +61,7 @@ class RankThreadsTest {
                         throw new IllegalStateException("out of memory");
                       }
                       // would wait for ten minutes
-                      world.allReduceSum(Tensors.ones(ScalarType.Float, 1));
+                      world.allReduceSum(Tensors.ones(Device.CPU, ScalarType.Float, 1));
                     }))
         .hasMessage("out of memory");
     assertThat(reports).containsExactly("rank 1: out of memory");
@@ -76,7 +77,7 @@ class RankThreadsTest {
                         cancelled.set(true);
                         return;
                       }
-                      world.allReduceSum(Tensors.ones(ScalarType.Float, 1));
+                      world.allReduceSum(Tensors.ones(Device.CPU, ScalarType.Float, 1));
                     }))
         .isInstanceOf(TaskKilledException.class);
     assertThat(reports).isEmpty();

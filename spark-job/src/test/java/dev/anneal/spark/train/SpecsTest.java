@@ -11,13 +11,13 @@ import dev.anneal.training.kernel.Matmul;
 import dev.anneal.training.lora.LoraSpec;
 import dev.anneal.training.lora.ModuleNames;
 import dev.anneal.training.lora.TargetModules;
-import dev.anneal.training.model.Llama.Activations;
 import dev.anneal.training.model.Objective;
+import dev.anneal.training.model.activations.KeptActivations;
 import dev.anneal.training.optim.AdamWSpec;
 import dev.anneal.training.optim.LearningRateSchedule;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.trainer.TrainingSpec;
-import dev.anneal.training.weights.FrozenWeights.Shard;
+import dev.anneal.training.weights.FrozenLayers.Shard;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
@@ -34,7 +34,7 @@ class SpecsTest {
     assertThat(spec.weights().offloadRatio()).isZero();
     assertThat(spec.compute().dtype()).isEqualTo(DType.BF16);
     assertThat(spec.compute().matmul()).isEqualTo(Matmul.FP8);
-    assertThat(spec.compute().activations()).isEqualTo(Activations.CHECKPOINT);
+    assertThat(spec.compute().activations()).isEqualTo(KeptActivations.INPUTS);
   }
 
   @Test
@@ -156,25 +156,25 @@ class SpecsTest {
   void movesToTheHostWhatIsAskedFor() {
     assertThat(spec("base_weights.offload_ratio=0.25").weights().offloadRatio()).isEqualTo(0.25);
     assertThat(spec("activations.offload=true").compute().activations())
-        .isEqualTo(Activations.CHECKPOINT_ON_HOST);
+        .isEqualTo(KeptActivations.INPUTS_ON_HOST);
     assertThat(spec("activations.checkpoint=none").compute().activations())
-        .isEqualTo(Activations.KEEP);
+        .isEqualTo(KeptActivations.ALL);
   }
 
   @Test
   void someLayersMayBeComputedAgainAndTheOthersKept() {
     assertThat(spec("activations.checkpoint=24").compute().activations())
-        .isEqualTo(Activations.CHECKPOINT.first(24));
+        .isEqualTo(KeptActivations.INPUTS.first(24));
     assertThat(
             spec("activations.checkpoint=24", "activations.offload=true").compute().activations())
-        .isEqualTo(Activations.CHECKPOINT_ON_HOST.first(24));
+        .isEqualTo(KeptActivations.INPUTS_ON_HOST.first(24));
   }
 
   @Test
   void whatIsLeftToMemoryStandsAtItsLeast() {
     TrainingSpec spec = spec("base_weights.offload_ratio=auto", "activations.checkpoint=auto");
     assertThat(spec.weights().offloadRatio()).isZero();
-    assertThat(spec.compute().activations()).isEqualTo(Activations.CHECKPOINT);
+    assertThat(spec.compute().activations()).isEqualTo(KeptActivations.INPUTS);
   }
 
   @Test

@@ -20,7 +20,6 @@ import java.util.stream.Stream;
  * @param skippedInARow steps skipped since the last update
  * @param worldSize ranks that hold the optimizer's state
  * @param globalBatch sequences of an optimizer step
- * @param dataPosition sequences consumed, in the endless order of the epochs
  * @param seed of the order of the sequences and of the dropout, which have no other state
  * @param evaluation what evaluations on the way have found
  * @param buckets the trained parameters
@@ -31,7 +30,6 @@ public record TrainerState(
     int skippedInARow,
     int worldSize,
     long globalBatch,
-    long dataPosition,
     long seed,
     EvaluationState evaluation,
     List<List<Parameter>> buckets) {
@@ -78,10 +76,6 @@ public record TrainerState(
         "%s updates and %s steps skipped in a row cannot be of %s steps"
             .formatted(optimizerStep, skippedInARow, step));
     require(
-        Math.multiplyHigh(step, globalBatch) == 0 && dataPosition == step * globalBatch,
-        "%s steps of %s sequences do not end at sequence %s"
-            .formatted(step, globalBatch, dataPosition));
-    require(
         evaluation.step() <= step,
         "an evaluation after step %s cannot be of %s steps".formatted(evaluation.step(), step));
   }
@@ -96,7 +90,7 @@ public record TrainerState(
   public static TrainerState fresh(
       Parameters parameters, int worldSize, long globalBatch, long seed) {
     return new TrainerState(
-        0, 0, 0, worldSize, globalBatch, 0, seed, EvaluationState.NONE, buckets(parameters));
+        0, 0, 0, worldSize, globalBatch, seed, EvaluationState.NONE, buckets(parameters));
   }
 
   private static List<List<Parameter>> buckets(Parameters parameters) {
@@ -112,29 +106,18 @@ public record TrainerState(
   /** The same run after {@code step} steps. */
   public TrainerState after(long step, long optimizerStep, int skippedInARow) {
     return new TrainerState(
-        step,
-        optimizerStep,
-        skippedInARow,
-        worldSize,
-        globalBatch,
-        step * globalBatch,
-        seed,
-        evaluation,
-        buckets);
+        step, optimizerStep, skippedInARow, worldSize, globalBatch, seed, evaluation, buckets);
   }
 
   /** The same with what evaluations have found. */
   public TrainerState with(EvaluationState evaluation) {
     return new TrainerState(
-        step,
-        optimizerStep,
-        skippedInARow,
-        worldSize,
-        globalBatch,
-        dataPosition,
-        seed,
-        evaluation,
-        buckets);
+        step, optimizerStep, skippedInARow, worldSize, globalBatch, seed, evaluation, buckets);
+  }
+
+  /** Sequences consumed, in the endless order of the epochs. */
+  private long dataPosition() {
+    return step * globalBatch;
   }
 
   /** How its ranks share the buckets. */
@@ -183,7 +166,7 @@ public record TrainerState(
     json.put("skipped_in_a_row", skippedInARow);
     json.put("world_size", worldSize);
     json.put("global_batch", globalBatch);
-    json.put("data_position", dataPosition);
+    json.put("data_position", dataPosition());
     json.put("seed", seed);
     if (evaluation.step() > 0) {
       // where there is none, earlier versions read the file
@@ -228,18 +211,24 @@ public record TrainerState(
         "seed",
         "evaluation",
         "buckets");
-    return new TrainerState(
-        json.longNumber("step"),
-        json.longNumber("optimizer_step"),
-        json.intNumber("skipped_in_a_row"),
-        json.intNumber("world_size"),
-        json.longNumber("global_batch"),
-        json.longNumber("data_position"),
-        json.longNumber("seed"),
-        json.has("evaluation")
-            ? EvaluationState.of(json.object("evaluation"))
-            : EvaluationState.NONE,
-        json.objects("buckets").stream().map(TrainerState::bucket).toList());
+    TrainerState state =
+        new TrainerState(
+            json.longNumber("step"),
+            json.longNumber("optimizer_step"),
+            json.intNumber("skipped_in_a_row"),
+            json.intNumber("world_size"),
+            json.longNumber("global_batch"),
+            json.longNumber("seed"),
+            json.has("evaluation")
+                ? EvaluationState.of(json.object("evaluation"))
+                : EvaluationState.NONE,
+            json.objects("buckets").stream().map(TrainerState::bucket).toList());
+    long position = json.longNumber("data_position");
+    require(
+        Math.multiplyHigh(state.step, state.globalBatch) == 0 && position == state.dataPosition(),
+        "%s steps of %s sequences do not end at sequence %s"
+            .formatted(state.step, state.globalBatch, position));
+    return state;
   }
 
   private static List<Parameter> bucket(JsonObject json) {

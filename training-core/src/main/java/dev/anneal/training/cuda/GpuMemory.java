@@ -1,10 +1,13 @@
 package dev.anneal.training.cuda;
 
 import dev.anneal.training.tensor.Device;
+import dev.anneal.training.tensor.TensorScope;
+import dev.anneal.training.tensor.Tensors;
 import java.util.function.ToLongFunction;
 import org.bytedeco.pytorch.SizeTPair;
 import org.bytedeco.pytorch.cuda.CUDAAllocator;
 import org.bytedeco.pytorch.cuda.DeviceStats;
+import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.bytedeco.pytorch.global.torch_cuda;
 
 /**
@@ -12,6 +15,7 @@ import org.bytedeco.pytorch.global.torch_cuda;
  * the host, which it does not serve, every number is 0.
  */
 public record GpuMemory(Device device) {
+  private static final long IMPOSSIBLE_BYTES = 1L << 45;
 
   /** Bytes of all tensors. */
   public long allocatedBytes() {
@@ -66,6 +70,23 @@ public record GpuMemory(Device device) {
     CUDAAllocator allocator = allocator();
     if (allocator != null) {
       allocator.emptyCache();
+    }
+  }
+
+  /**
+   * The same of this GPU alone. {@link #emptyCache} frees on all GPUs of the process, and a free
+   * waits for its GPU, which may wait for this rank.
+   */
+  public void emptyOwnCache() {
+    if (allocator() == null) {
+      return;
+    }
+    try (TensorScope scope = new TensorScope()) {
+      // libtorch does it for one GPU only where it finds no memory: so it is asked for what no GPU
+      // has
+      Tensors.empty(device, ScalarType.Byte, IMPOSSIBLE_BYTES);
+    } catch (RuntimeException e) {
+      // as intended
     }
   }
 

@@ -16,7 +16,6 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
-import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
 import java.util.function.LongConsumer;
 import org.bytedeco.javacpp.BytePointer;
@@ -43,8 +42,6 @@ public final class RegisteredMemory implements AutoCloseable {
 
   /** How long {@link #close} waits for the device. */
   private static final Duration PATIENCE = Duration.ofSeconds(5);
-
-  private static final Duration POLL = Duration.ofMillis(10);
 
   /** One allocation; the tensors belong to no scope. */
   private static final class Block {
@@ -226,9 +223,8 @@ public final class RegisteredMemory implements AutoCloseable {
 
   /**
    * Frees the memory once the device is done with it: all work that uses it is in the calling
-   * thread's current stream, or comes before what that stream is given next. The device is waited
-   * for, but not for long, since after a failure its work may wait for a rank that is gone. Then a
-   * thread frees the memory when the work has ended; if it never does, nobody.
+   * thread's current stream, or comes before what that stream is given next. How long that takes:
+   * see {@link LateRelease}.
    *
    * @throws IllegalStateException if the memory is not free when it returns; says why
    */
@@ -237,7 +233,7 @@ public final class RegisteredMemory implements AutoCloseable {
     if (totalBytes == 0) {
       closeUnused();
     } else if (!closed) {
-      close(currentWork(), PATIENCE);
+      close(LateRelease.currentWork(device), PATIENCE);
     }
   }
 
@@ -246,81 +242,17 @@ public final class RegisteredMemory implements AutoCloseable {
     close(() -> true, Duration.ZERO);
   }
 
-  /** Whether what the current stream has been given so far is done; asked until it is. */
-  private BooleanSupplier currentWork() {
-    CudaEvent end = new CudaEvent(device);
-    try {
-      end.record();
-    } catch (RuntimeException e) {
-      return () -> {
-        throw e;
-      };
-    }
-    return () -> {
-      boolean done = end.isDone();
-      if (done) {
-        end.close();
-      }
-      return done;
-    };
-  }
-
   /**
    * Likewise.
    *
    * @param unused whether the device is done; throws where nobody can know
    */
   void close(BooleanSupplier unused, Duration patience) {
-    if (closed) {
-      return;
+    if (!closed) {
+      closed = true;
+      String amount = String.format(Locale.ROOT, "%.2f GB of pinned memory", totalBytes / 1e9);
+      new LateRelease(device, amount, this::free).when(unused, patience);
     }
-    closed = true;
-    boolean done;
-    try {
-      done = comesTrue(unused, patience);
-    } catch (RuntimeException e) {
-      throw new IllegalStateException(
-          "%s has failed, and the %s are kept until the process ends (%s)"
-              .formatted(device, amount(), NativeErrors.firstLine(e)),
-          e);
-    }
-    if (!done) {
-      daemon(() -> freeWhen(unused)).start();
-      throw new IllegalStateException(
-          "%s still works after %s s, and the %s are kept until it is done"
-              .formatted(device, patience.toMillis() / 1e3, amount()));
-    }
-    free()
-        .ifPresent(
-            cause -> {
-              throw new IllegalStateException(cause);
-            });
-  }
-
-  private String amount() {
-    return String.format(Locale.ROOT, "%.2f GB of pinned memory", totalBytes / 1e9);
-  }
-
-  private static boolean comesTrue(BooleanSupplier condition, Duration patience) {
-    long deadline = System.nanoTime() + patience.toNanos();
-    boolean is = condition.getAsBoolean();
-    while (!is && System.nanoTime() < deadline) {
-      LockSupport.parkNanos(POLL.toNanos());
-      is = condition.getAsBoolean();
-    }
-    return is;
-  }
-
-  /** On a thread that nobody waits for; a device that fails meanwhile may still read. */
-  private void freeWhen(BooleanSupplier unused) {
-    try {
-      while (!unused.getAsBoolean()) {
-        LockSupport.parkNanos(POLL.toNanos());
-      }
-    } catch (RuntimeException e) {
-      return;
-    }
-    free();
   }
 
   /** What cannot be unlocked is kept, and the cause told. */

@@ -7,13 +7,15 @@ import static dev.anneal.training.model.ModuleGroup.QKV;
 
 import dev.anneal.training.kernel.Kernels;
 import dev.anneal.training.kernel.Kernels.Normed;
+import dev.anneal.training.kernel.Kernels.SwigluGradient;
+import dev.anneal.training.kernel.Matmul;
 import dev.anneal.training.kernel.Rows;
-import dev.anneal.training.model.FrozenLayer;
-import dev.anneal.training.model.FrozenMatrix;
 import dev.anneal.training.model.ModuleGroup;
 import dev.anneal.training.model.TokenBatch;
 import dev.anneal.training.model.config.LlamaConfig;
+import dev.anneal.training.weights.FrozenLayer;
 import java.util.Map;
+import java.util.Optional;
 import org.bytedeco.pytorch.Tensor;
 
 /**
@@ -23,10 +25,10 @@ import org.bytedeco.pytorch.Tensor;
 record FusedLayer(
     LlamaConfig config,
     Kernels kernels,
-    FrozenProducts products,
+    Matmul matmul,
     RowAttention rowAttention,
     FrozenLayer weights,
-    Map<ModuleGroup, GroupAdapters> adapters,
+    Map<ModuleGroup, LoraLinear> linears,
     TokenBatch batch,
     Tensor angles) {
 
@@ -35,79 +37,77 @@ record FusedLayer(
 
   Output forward(Tensor x) {
     Saved saved = forwardToMlp(x);
-    Rows act = kernels.swiglu(saved.gateUp(), products.matmul());
-    Tensor lowDown = adapters.get(DOWN).low(act.values());
-    Tensor y = linear(DOWN, act, lowDown).add_(saved.h());
-    return new Output(saved.withLowDown(lowDown), y);
+    Rows act = kernels.swiglu(saved.gateUp(), matmul);
+    LoraLinear.Output down = linears.get(DOWN).forward(act);
+    return new Output(saved.withLowDown(down.low()), down.y().add_(saved.h()));
   }
 
   /** All that the backward reads: the down projection is none of it. */
   Saved forwardToMlp(Tensor x) {
-    Normed input =
-        kernels.rmsNorm(x, weights.inputLayernorm(), config.rmsNormEps(), products.matmul());
-    Tensor lowQkv = adapters.get(QKV).low(input.output().values());
-    Tensor qkv = linear(QKV, input.output(), lowQkv);
-    kernels.rope(heads(qkv, 0, config.numAttentionHeads() + config.numKeyValueHeads()), angles);
-    RowAttention.Output attention = rowAttention.forward(q(qkv), k(qkv), v(qkv), batch);
+    Normed input = kernels.rmsNorm(x, weights.inputLayernorm(), config.rmsNormEps(), matmul);
+    LoraLinear.Output qkv = linears.get(QKV).forward(input.output());
+    kernels.rope(heads(qkv.y(), 0, config.numAttentionHeads() + config.numKeyValueHeads()), angles);
+    RowAttention.Output attention = rowAttention.forward(q(qkv.y()), k(qkv.y()), v(qkv.y()), batch);
 
-    Rows attended = products.rows(flat(attention.output()));
-    Tensor lowO = adapters.get(O).low(attended.values());
-    Tensor h = linear(O, attended, lowO);
+    LoraLinear oProj = linears.get(O);
+    LoraLinear.Output o = oProj.forward(oProj.rows(flat(attention.output())));
+    // o.y() becomes x + o.y()
     Normed post =
         kernels.addRmsNorm(
-            x, h, weights.postAttentionLayernorm(), config.rmsNormEps(), products.matmul());
-
-    Tensor lowGateUp = adapters.get(GATE_UP).low(post.output().values());
-    Tensor gateUp = linear(GATE_UP, post.output(), lowGateUp);
+            x, o.y(), weights.postAttentionLayernorm(), config.rmsNormEps(), matmul);
+    LoraLinear.Output gateUp = linears.get(GATE_UP).forward(post.output());
     return new Saved(
         x,
         input.rstd(),
         input.output().values(),
-        qkv,
-        lowQkv,
+        qkv.y(),
+        qkv.low(),
         attention,
-        lowO,
-        h,
+        o.low(),
+        o.y(),
         post.rstd(),
         post.output().values(),
-        gateUp,
-        lowGateUp,
-        null);
+        gateUp.y(),
+        gateUp.low(),
+        Optional.empty());
   }
 
   /**
-   * Writes the adapters' gradients. Overwrites what {@code saved} holds.
+   * Overwrites what {@code saved} holds.
    *
+   * @param gradient what the adapters' gradients are added to, {@code [n]} fp32
    * @return {@code dX}
    */
-  Tensor backward(Saved saved, Tensor dY) {
-    Tensor dH = mlpBackward(saved, dY);
-    return attentionBackward(saved, dH);
+  Tensor backward(Saved saved, Tensor dY, Tensor gradient) {
+    Rows dH = mlpBackward(saved, dY, gradient);
+    return attentionBackward(saved, dH, gradient);
   }
 
-  private Tensor mlpBackward(Saved saved, Tensor dY) {
-    Tensor dLowDown = adapters.get(DOWN).dLow(dY);
-    Tensor dAct = linearBackward(DOWN, products.rows(dY, matrix(DOWN)), dLowDown);
-    Rows dGateUp =
-        kernels.swigluBackward(dAct, saved.gateUp(), products.columnScale(matrix(GATE_UP)));
-    Tensor act = dAct;
-    Tensor lowDown = saved.lowDown() == null ? adapters.get(DOWN).low(act) : saved.lowDown();
-    adapters.get(DOWN).gradients(act, lowDown, dY, dLowDown);
+  private Rows mlpBackward(Saved saved, Tensor dY, Tensor gradient) {
+    LoraLinear down = linears.get(DOWN);
+    LoraLinear gateUp = linears.get(GATE_UP);
+    LoraLinear.InputGradient dDown = down.inputGradient(down.gradientRows(dY));
+    SwigluGradient mlp =
+        kernels.swigluBackward(dDown.dX(), saved.gateUp(), gateUp.columnScale());
+    Tensor lowDown = saved.lowDown().orElseGet(() -> down.low(mlp.act()));
+    down.addGradients(dY, mlp.act(), lowDown, dDown.dLow(), gradient);
 
-    Tensor dLowGateUp = adapters.get(GATE_UP).dLow(dGateUp.values());
-    Tensor dNormed = linearBackward(GATE_UP, dGateUp, dLowGateUp);
-    Tensor weight = weights.postAttentionLayernorm();
-    adapters
-        .get(GATE_UP)
-        .gradients(saved.postNormed(), saved.lowGateUp(), dGateUp.values(), dLowGateUp);
-    kernels.rmsNormBackward(dNormed, saved.h(), saved.postRstd(), weight, dY);
-    return dNormed;
+    Tensor dNormed =
+        gateUp.backward(mlp.dGateUp(), saved.postNormed(), saved.lowGateUp(), gradient);
+    return kernels.rmsNormBackward(
+        dNormed,
+        saved.h(),
+        saved.postRstd(),
+        weights.postAttentionLayernorm(),
+        dY,
+        linears.get(O).columnScale());
   }
 
-  private Tensor attentionBackward(Saved saved, Tensor dH) {
-    Tensor dLowO = adapters.get(O).dLow(dH);
-    Tensor dAttended = linearBackward(O, products.rows(dH, matrix(O)), dLowO);
-    adapters.get(O).gradients(flat(saved.attention().output()), saved.lowO(), dH, dLowO);
+  private Tensor attentionBackward(Saved saved, Rows dH, Tensor gradient) {
+    LoraLinear oProj = linears.get(O);
+    LoraLinear qkvProj = linears.get(QKV);
+    Tensor dAttended =
+        oProj.backward(dH, flat(saved.attention().output()), saved.lowO(), gradient);
     Tensor qkv = saved.qkv();
     RowAttention.Gradients grads =
         rowAttention.backward(
@@ -119,30 +119,19 @@ record FusedLayer(
             batch);
     Rows dQkv =
         kernels.ropeBackward(
-            grads.dQ(), grads.dK(), grads.dV(), angles, products.columnScale(matrix(QKV)));
+            grads.dQ(), grads.dK(), grads.dV(), angles, qkvProj.columnScale());
 
-    Tensor dLowQkv = adapters.get(QKV).dLow(dQkv.values());
-    Tensor dNormed = linearBackward(QKV, dQkv, dLowQkv);
-    Tensor weight = weights.inputLayernorm();
-    adapters.get(QKV).gradients(saved.inputNormed(), saved.lowQkv(), dQkv.values(), dLowQkv);
-    kernels.rmsNormBackward(dNormed, saved.x(), saved.inputRstd(), weight, dH);
-    return dNormed;
-  }
-
-  private Tensor linear(ModuleGroup group, Rows x, Tensor low) {
-    Tensor y = products.forward(x, matrix(group));
-    adapters.get(group).addTo(y, low);
-    return y;
-  }
-
-  private Tensor linearBackward(ModuleGroup group, Rows dY, Tensor dLow) {
-    Tensor dX = products.backward(dY, matrix(group));
-    adapters.get(group).addInputGradient(dX, dLow);
-    return dX;
-  }
-
-  private FrozenMatrix matrix(ModuleGroup group) {
-    return weights.matrices().get(group);
+    Tensor dNormed = qkvProj.backward(dQkv, saved.inputNormed(), saved.lowQkv(), gradient);
+    // the FP8 form for the layer below would need that layer's scales
+    return kernels
+        .rmsNormBackward(
+            dNormed,
+            saved.x(),
+            saved.inputRstd(),
+            weights.inputLayernorm(),
+            dH.values(),
+            null)
+        .values();
   }
 
   private Tensor q(Tensor qkv) {

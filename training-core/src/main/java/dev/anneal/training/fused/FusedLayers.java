@@ -11,6 +11,7 @@ import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.NoGrad;
 import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.tensor.Tensors;
+import dev.anneal.training.weights.FrozenLayer;
 import java.util.function.IntFunction;
 import org.bytedeco.pytorch.Tensor;
 
@@ -21,9 +22,8 @@ import org.bytedeco.pytorch.Tensor;
 final class FusedLayers implements LayerStack {
   private final LoraModel model;
   private final Kernels kernels;
-  private final FrozenProducts products;
+  private final LoraLinears linears;
   private final RowAttention attention;
-  private final LayerAdapterViews adapters;
   private final Tensor frequencies;
 
   /** On {@code device}, in the current tensor scope. */
@@ -31,13 +31,12 @@ final class FusedLayers implements LayerStack {
       LoraModel model,
       Device device,
       Kernels kernels,
-      FrozenProducts products,
+      LoraLinears linears,
       RowAttention attention) {
     this.model = model;
     this.kernels = kernels;
-    this.products = products;
+    this.linears = linears;
     this.attention = attention;
-    this.adapters = new LayerAdapterViews(model);
     this.frequencies = Rope.frequencies(model.config(), device);
   }
 
@@ -95,13 +94,14 @@ final class FusedLayers implements LayerStack {
     }
 
     private FusedLayer layer(int layer, int next) {
+      FrozenLayer frozen = model.decoder().use(layer, next);
       return new FusedLayer(
           model.config(),
           kernels,
-          products,
+          linears.matmul(),
           attentions.apply(layer),
-          model.decoder().use(layer, next),
-          adapters.layer(layer, next),
+          frozen,
+          linears.layer(layer, next, frozen),
           batch,
           angles);
     }
@@ -126,9 +126,8 @@ final class FusedLayers implements LayerStack {
       public Tensor backward(int next, Tensor dOutput) {
         try (TensorScope scope = new TensorScope();
             NoGrad noGrad = new NoGrad()) {
-          Tensor dX = layer(layer, next).backward(saved, dOutput);
-          adapters.accumulate(layer);
-          return scope.keep(dX);
+          Tensor gradient = linears.gradient(layer);
+          return scope.keep(layer(layer, next).backward(saved, dOutput, gradient));
         }
       }
 

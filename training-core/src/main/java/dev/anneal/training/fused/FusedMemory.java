@@ -5,25 +5,29 @@ import static dev.anneal.training.model.ModuleGroup.GATE_UP;
 import static dev.anneal.training.model.ModuleGroup.O;
 import static dev.anneal.training.model.ModuleGroup.QKV;
 
+import dev.anneal.training.cudnn.RowGroup;
 import dev.anneal.training.kernel.Matmul;
 import dev.anneal.training.lora.LoraLayout;
 import dev.anneal.training.model.BatchShape;
-import dev.anneal.training.model.LayerMemory;
 import dev.anneal.training.model.LinearModule;
 import dev.anneal.training.model.ModuleGroup;
+import dev.anneal.training.model.activations.StepMemory;
 import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.MemoryTrace;
 import dev.anneal.training.weights.Fp8;
+import java.util.Arrays;
 
 /**
  * What {@link FusedLlama} takes of a GPU in bytes, by the allocations of {@link FusedLayer}, {@link
- * FusedHead} and {@link FlashAttention} in their order. A scope frees what a layer made when the
+ * FusedHead} and its attention in their order. A scope frees what a layer made when the
  * layer is done, so nothing is free before but what an operator takes for itself.
  *
  * @param stored what frozen matrices are kept in
  * @param compute what activations are in
+ * @param attention whose kernels compute attention
  * @param gathered what embedding or head take while they are brought together; 0: they lie whole
+ * @param head what its products are computed in
  */
 public record FusedMemory(
     LlamaConfig config,
@@ -31,7 +35,9 @@ public record FusedMemory(
     DType stored,
     DType compute,
     Matmul matmul,
-    long gathered) {
+    AttentionLibrary attention,
+    long gathered,
+    HeadProducts head) {
   /**
    * Streaming multiprocessors of an H100 and H200. FlashAttention's deterministic backward cuts the
    * keys into so many parts that all of them have work, and each part sums queries of its own.
@@ -41,27 +47,47 @@ public record FusedMemory(
   /** FlashAttention rounds the sums of a row up to whole blocks of so many queries. */
   private static final long QUERY_BLOCK = 128;
 
-  /** The largest weight transposed, and a one for each of its columns: {@link FrozenProducts}. */
-  public long transposeBytes() {
+  /**
+   * Weights by columns, and a one for each column of the widest: {@link LoraLinears}.
+   *
+   * @param columns the largest weight's, or all
+   */
+  public long columnBytes(FusedLlama.Columns columns) {
     if (matmul == Matmul.COMPUTE) {
       return 0;
     }
-    long largest = 0;
     long widest = 0;
     for (ModuleGroup group : ModuleGroup.values()) {
-      largest = Math.max(largest, weight(group));
       widest = Math.max(widest, group.inFeatures(config));
     }
-    return largest + widest * Float.BYTES;
+    long elements =
+        switch (columns) {
+          case MADE -> WeightColumns.largest(config);
+          case KEPT -> WeightColumns.all(config);
+        };
+    return elements + widest * Float.BYTES;
   }
 
-  /** What attention's backward takes at most for a row more among the same tokens. */
-  public long shortRowBytes() {
-    return QUERY_BLOCK * (queries() + config.numAttentionHeads()) * Float.BYTES;
+  /** The head in FP8, with scales and ones: {@link FusedHead}. */
+  public long headBytes() {
+    if (head == HeadProducts.EXACT) {
+      return 0;
+    }
+    long elements = (long) config.vocabSize() * config.hiddenSize();
+    long layouts = head == HeadProducts.FP8 ? 2 : 1;
+    return layouts * elements + (config.vocabSize() + config.hiddenSize()) * (long) Float.BYTES;
+  }
+
+  /** What attention's backward takes at most for {@code rows} more rows of the same tokens. */
+  public long shortRowBytes(long rows) {
+    long flash = rows * QUERY_BLOCK * (queries() + config.numAttentionHeads()) * Float.BYTES;
+    return attention == AttentionLibrary.FLASH
+        ? flash
+        : Math.max(flash, CudnnAttention.MOST_SCORE_BYTES);
   }
 
   /** What a micro-batch takes. */
-  public LayerMemory of(BatchShape batch) {
+  public StepMemory.Pieces of(BatchShape batch) {
     long t = batch.tokens();
     MemoryTrace toMlp = new MemoryTrace();
     forwardToMlp(toMlp, t);
@@ -75,16 +101,11 @@ public record FusedMemory(
     MemoryTrace backward = new MemoryTrace();
     mlpBackward(backward, t);
     attentionBackward(backward, batch);
-    return new LayerMemory(
-        batchBytes(batch),
-        t * config.hiddenSize() * real(),
-        keptBytes(t),
-        forward.most(),
-        toMlp.most(),
-        backward.most(),
-        gathered + t * config.hiddenSize() * real(),
-        head(batch).most(),
-        false);
+    long input = t * config.hiddenSize() * real();
+    StepMemory.Layer layer =
+        new StepMemory.Layer(
+            input, keptBytes(t), forward.most(), toMlp.most(), backward.most(), false);
+    return new StepMemory.Pieces(batchBytes(batch), layer, gathered + input, head(batch).most());
   }
 
   /** As {@link Saved} lists it. */
@@ -120,24 +141,45 @@ public record FusedMemory(
     fp8(trace, t, 2 * intermediate());
     trace.hold(low(GATE_UP, t));
     product(trace, GATE_UP, t, config.hiddenSize());
+    // the FP8 form of dH [T, H], which takes the place of dNormed
+    fp8(trace, t, config.hiddenSize());
   }
 
   private void attentionBackward(MemoryTrace trace, BatchShape batch) {
     long t = batch.tokens();
-    // dLowO, the FP8 form of dH [T, H], dAttended [T, q]
+    // dLowO, dAttended [T, q]
     trace.hold(low(O, t));
-    fp8(trace, t, config.hiddenSize());
     product(trace, O, t, queries());
     // dQ, dK, dV; while they come, the operator's own: dK and dV of every query head [T, q] each
     long gradients = t * joined() * real();
     boolean grouped = config.numKeyValueHeads() != config.numAttentionHeads();
     long expanded = grouped ? 2 * t * queries() * real() : 0;
-    trace.pass(gradients + expanded + sums(batch)).hold(gradients);
+    trace.pass(gradients + expanded + attentionSums(batch)).hold(gradients);
     // dQkv [T, D] and its FP8 form, dLowQkv, dNormed [T, H]
     trace.hold(t * joined() * real());
     fp8(trace, t, joined());
     trace.hold(low(QKV, t));
     product(trace, QKV, t, config.hiddenSize());
+  }
+
+  /** FlashAttention's where it may take over, though that is less. */
+  private long attentionSums(BatchShape batch) {
+    if (attention == AttentionLibrary.FLASH) {
+      return sums(batch);
+    }
+    int heads = config.numAttentionHeads();
+    // dO O [T, heads], or the softmax's sums as FlashAttention has them
+    long perHead = batch.tokens() * heads * Float.BYTES;
+    int[] rows = new int[Math.toIntExact(batch.rows())];
+    Arrays.fill(rows, Math.toIntExact(batch.length()));
+    long room =
+        RowGroup.within(
+                CudnnAttention.MOST_SCORE_BYTES, rows, heads, config.numKeyValueHeads())
+            .stream()
+            .mapToLong(group -> group.roomBytes(heads))
+            .max()
+            .orElse(0);
+    return perHead + Math.max(sums(batch), room);
   }
 
   /** FlashAttention's fp32 sums: dQ {@code [parts, T', q]} and dO O {@code [heads, T']}. */
@@ -153,10 +195,13 @@ public record FusedMemory(
     long rows = n * config.hiddenSize() * real();
     long chunk = Math.min(n, Math.max(1, FusedLlama.MAX_LOGITS / config.vocabSize()));
     long logits = chunk * (config.vocabSize() * real() + Float.BYTES + Double.BYTES);
+    // the FP8 forms of a chunk's gradient [n, V] and of the norm [N, H]
+    long gradient = head == HeadProducts.EXACT ? 0 : chunk * (config.vocabSize() + Float.BYTES);
+    long normed = head == HeadProducts.FP8 ? n * (config.hiddenSize() + Float.BYTES) : 0;
     // x and its norm [N, H], rstd [N]; a chunk's logits [n, V], losses [n] in fp32 and fp64
     return new MemoryTrace()
-        .hold(2 * rows + n * Float.BYTES)
-        .pass(gathered + logits)
+        .hold(2 * rows + n * Float.BYTES + normed)
+        .pass(gathered + logits + gradient)
         // zeros [N, H], dHidden [T, H], which rows go where [T] int64 and bool
         .hold(rows)
         .hold(batch.tokens() * (config.hiddenSize() * real() + Long.BYTES + 1));
@@ -185,13 +230,11 @@ public record FusedMemory(
 
   /** A product's result {@code [T, columns]}; in the compute dtype FP8 weights are cast for it. */
   private void product(MemoryTrace trace, ModuleGroup group, long t, long columns) {
-    long result = t * columns * real();
+    trace.hold(t * columns * real());
     if (matmul == Matmul.COMPUTE && stored == DType.FP8) {
       long cast = weight(group) * real();
       trace.pass(cast + Math.min(weight(group), Fp8.PIECE_ELEMENTS) * Float.BYTES);
-      trace.pass(cast + result);
     }
-    trace.hold(result);
   }
 
   /** {@code x A^T [T, R]} of a group's adapters, in the layer where it is widest. */

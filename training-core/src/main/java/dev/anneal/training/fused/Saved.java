@@ -2,6 +2,7 @@ package dev.anneal.training.fused;
 
 import dev.anneal.training.tensor.TensorScope;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.stream.Stream;
 import org.bytedeco.pytorch.Tensor;
 
@@ -13,13 +14,13 @@ import org.bytedeco.pytorch.Tensor;
  * @param inputRstd of the norm before attention
  * @param inputNormed its output
  * @param qkv queries and keys rotated, and values, side by side
- * @param lowQkv {@code x A^T} of the adapters of q, k and v side by side; {@code null} if there are
- *     none; the other {@code low}s likewise
+ * @param lowQkv {@code x A^T} of the adapters of q, k and v side by side, {@code [T, 0]} if there
+ *     are none; the other {@code low}s likewise
  * @param h the input of the MLP before its norm, {@code [T, hidden_size]}
  * @param postRstd of the norm before the MLP
  * @param postNormed its output
  * @param gateUp {@code [T, 2 intermediate_size]}
- * @param lowDown {@code null} also where it is to be computed again, from what {@code gateUp} gives
+ * @param lowDown empty where it is to be computed again, from what {@code gateUp} gives
  */
 record Saved(
     Tensor x,
@@ -34,7 +35,7 @@ record Saved(
     Tensor postNormed,
     Tensor gateUp,
     Tensor lowGateUp,
-    Tensor lowDown) {
+    Optional<Tensor> lowDown) {
 
   Saved withLowDown(Tensor lowDown) {
     return new Saved(
@@ -50,7 +51,7 @@ record Saved(
         postNormed,
         gateUp,
         lowGateUp,
-        lowDown);
+        Optional.of(lowDown));
   }
 
   /** Takes the tensors out of the scopes until {@link #close}. */
@@ -64,7 +65,8 @@ record Saved(
   }
 
   private Stream<Tensor> tensors() {
-    return Stream.of(
+    Stream<Tensor> all =
+        Stream.of(
             x,
             inputRstd,
             inputNormed,
@@ -78,8 +80,8 @@ record Saved(
             postRstd,
             postNormed,
             gateUp,
-            lowGateUp,
-            lowDown)
-        .filter(Objects::nonNull);
+            lowGateUp);
+    // attention needs the two that may be null or not
+    return Stream.concat(all.filter(Objects::nonNull), lowDown.stream());
   }
 }

@@ -170,11 +170,6 @@ final class KvCache implements AutoCloseable {
     }
   }
 
-  /** Tokens that there is room for, of all sequences together. */
-  long places() {
-    return slots.stream().mapToLong(slot -> slot.capacity).sum();
-  }
-
   @Override
   public void close() {
     keys.forEach(Tensor::close);

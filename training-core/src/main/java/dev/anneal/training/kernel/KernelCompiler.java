@@ -36,17 +36,17 @@ final class KernelCompiler {
   }
 
   private static byte[] compile(Wanted wanted) {
-    KernelSource source = wanted.variant().source();
+    KernelVariant variant = wanted.variant();
     try (PointerScope scope = new PointerScope()) {
       _nvrtcProgram program = new _nvrtcProgram();
       check(
           nvrtc.nvrtcCreateProgram(
               program,
-              new BytePointer(source.text()),
-              new BytePointer(source.file()),
-              KernelSource.HEADERS.size(),
-              strings(KernelSource.HEADERS.stream().map(KernelSource::resource).toList()),
-              strings(KernelSource.HEADERS)),
+              new BytePointer(variant.text()),
+              new BytePointer(variant.file()),
+              KernelVariant.HEADERS.size(),
+              strings(KernelVariant.HEADERS.stream().map(KernelVariant::resource).toList()),
+              strings(KernelVariant.HEADERS)),
           wanted,
           "");
       try {

@@ -1,6 +1,8 @@
 package dev.anneal.training.kernel;
 
 import dev.anneal.training.tensor.Device;
+import java.util.List;
+import java.util.Locale;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
@@ -12,19 +14,32 @@ import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.javacpp.PointerPointer;
 import org.bytedeco.javacpp.PointerScope;
+import org.bytedeco.pytorch.DeviceOptional;
+import org.bytedeco.pytorch.MemoryFormatOptional;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorOptions;
 import org.bytedeco.pytorch.cuda.CUDAStream;
+import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.bytedeco.pytorch.global.torch_cuda;
 
-/** Loads kernels into a device and starts them on the current stream of the calling thread. */
+/**
+ * Loads kernels into a device and starts them on the current stream of the calling thread, and
+ * makes the tensors that they write.
+ */
 final class KernelLauncher implements AutoCloseable {
   private static final int SUCCESS = 0;
+  private static final int FIRST_WITH_FP8 = 89;
 
   private final Device device;
   private final int capability;
   private final ConcurrentMap<KernelVariant, CUfunc_st> functions = new ConcurrentHashMap<>();
   private final Queue<CUmod_st> modules = new ConcurrentLinkedQueue<>();
-  private final ThreadLocal<KernelArguments> arguments =
-      ThreadLocal.withInitial(KernelArguments::new);
+  private final ThreadLocal<KernelLaunch> launches =
+      ThreadLocal.withInitial(() -> new KernelLaunch(this));
+  private final TensorOptions fp8;
+  private final TensorOptions fp32;
+  private final MemoryFormatOptional noFormat;
 
   /** For {@code device}, which must be the current one of every thread that calls. */
   KernelLauncher(Device device) {
@@ -34,6 +49,11 @@ final class KernelLauncher implements AutoCloseable {
             + attribute(cudart.cudaDevAttrComputeCapabilityMinor);
     // makes the device's primary context current if nothing has yet
     check(cudart.cudaFree(null), "its context");
+    // made once, since making them costs as much as a launch; close() lets go of them
+    DeviceOptional where = new DeviceOptional(device.torch());
+    fp8 = new TensorOptions(ScalarType.Float8_e4m3fn).device(where).retainReference();
+    fp32 = new TensorOptions(ScalarType.Float).device(where).retainReference();
+    noFormat = new MemoryFormatOptional().retainReference();
   }
 
   private int attribute(int attribute) {
@@ -42,30 +62,43 @@ final class KernelLauncher implements AutoCloseable {
     return value[0];
   }
 
-  /** The chip's compute capability, 90 for 9.0. */
-  int capability() {
-    return capability;
+  Tensor emptyFp32(long... shape) {
+    return torch.empty(shape, fp32, noFormat);
   }
 
-  /** The calling thread's arguments, to be filled for the next {@link #launch}. */
-  KernelArguments arguments() {
-    return arguments.get().clear();
+  /**
+   * Room for an FP8 form.
+   *
+   * @throws KernelException if the chip has no FP8
+   */
+  Quantized emptyFp8(long rows, long width) {
+    if (capability < FIRST_WITH_FP8) {
+      throw new KernelException(
+          String.format(
+              Locale.ROOT,
+              "FP8 products need a GPU of compute capability 8.9 or later, and this one has %.1f: set compute.matmul to bf16",
+              capability / 10.0));
+    }
+    return new Quantized(torch.empty(new long[] {rows, width}, fp8, noFormat), emptyFp32(rows, 1));
   }
 
-  /** Starts a grid of {@code columns x rows} blocks; an empty grid is nothing to do. */
+  /** The calling thread's next launch, to be filled and run before it asks for another one. */
+  KernelLaunch kernel(String function) {
+    return launches.get().of(function);
+  }
+
+  /** Starts a grid of {@code columns x rows} blocks. */
   void launch(
       KernelVariant variant,
       long columns,
       long rows,
       int threadsX,
       int threadsY,
-      KernelArguments filled) {
-    if (columns == 0 || rows == 0) {
-      return;
-    }
+      PointerPointer<Pointer> arguments) {
     CUfunc_st function = functions.get(variant);
     if (function == null) {
-      function = functions.computeIfAbsent(variant, this::load);
+      KernelVariant kept = new KernelVariant(variant.function(), List.copyOf(variant.macros()));
+      function = functions.computeIfAbsent(kept, this::load);
     }
     int error;
     try (CUDAStream stream = torch_cuda.getCurrentCUDAStream((byte) device.cuda())) {
@@ -80,7 +113,7 @@ final class KernelLauncher implements AutoCloseable {
               1,
               0,
               stream.stream(),
-              filled.addresses(),
+              arguments,
               null);
     }
     if (error != SUCCESS) {
@@ -96,8 +129,7 @@ final class KernelLauncher implements AutoCloseable {
       modules.add(module);
       CUfunc_st function = new CUfunc_st();
       check(
-          cudart.cuModuleGetFunction(function, module, variant.source().function()),
-          "kernel " + variant);
+          cudart.cuModuleGetFunction(function, module, variant.function()), "kernel " + variant);
       return function;
     }
   }
@@ -125,5 +157,8 @@ final class KernelLauncher implements AutoCloseable {
     for (CUmod_st module = modules.poll(); module != null; module = modules.poll()) {
       check(cudart.cuModuleUnload(module), "unloading kernels");
     }
+    fp8.releaseReference();
+    fp32.releaseReference();
+    noFormat.releaseReference();
   }
 }

@@ -1,33 +1,49 @@
 package dev.anneal.training.kernel;
 
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 
 /**
  * A kernel as it is compiled for certain shapes.
  *
- * @param values of the source's macros, in their order
+ * @param function its name in its file, which is the file's too but for the transposes
+ * @param macros names and values in turns
  */
-record KernelVariant(KernelSource source, List<Object> values) {
-  static KernelVariant of(KernelSource source, Object... values) {
-    return new KernelVariant(source, List.of(values));
-  }
+record KernelVariant(String function, List<Object> macros) {
+  /** What the sources include. */
+  static final List<String> HEADERS = List.of("vectors.cuh", "rows.cuh");
 
   /** The compiler's definitions. */
   List<String> definitions() {
-    List<String> macros = source.macros();
-    if (values.size() != macros.size()) {
-      throw new IllegalStateException(source + " takes " + macros + " and not " + values);
-    }
     List<String> definitions = new ArrayList<>();
-    for (int i = 0; i < macros.size(); i++) {
-      definitions.add("-D" + macros.get(i) + "=" + values.get(i));
+    for (int i = 0; i < macros.size(); i += 2) {
+      definitions.add("-D" + macros.get(i) + "=" + macros.get(i + 1));
     }
     return definitions;
   }
 
+  String file() {
+    return function.startsWith("transpose") ? "transpose.cu" : function + ".cu";
+  }
+
+  String text() {
+    return resource(file());
+  }
+
+  static String resource(String name) {
+    try (InputStream in = KernelVariant.class.getResourceAsStream(name)) {
+      return new String(in.readAllBytes(), StandardCharsets.UTF_8);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
   @Override
   public String toString() {
-    return source.function() + definitions();
+    return function + definitions();
   }
 }

@@ -32,13 +32,20 @@ public interface Kernels extends AutoCloseable {
   Normed addRmsNorm(Tensor x, Tensor delta, Tensor weight, double eps, Matmul matmul);
 
   /**
-   * {@code dResidual + d rmsNorm(x) / dx * dOutput}, written over {@code dOutput}.
+   * {@code dX = dResidual + d rmsNorm(x) / dx * dOutput}.
    *
-   * @param dOutput {@code [T, D]}
+   * @param dOutput {@code [T, D]}, whose memory the result takes
    * @param rstd as {@link #rmsNorm} gave it
    * @param dResidual {@code [T, D]}: the gradient that reaches {@code x} past the norm
+   * @param columnScale {@code [D]} fp32, or {@code null}, as in {@link #ropeBackward}
    */
-  void rmsNormBackward(Tensor dOutput, Tensor x, Tensor rstd, Tensor weight, Tensor dResidual);
+  Rows rmsNormBackward(
+      Tensor dOutput,
+      Tensor x,
+      Tensor rstd,
+      Tensor weight,
+      Tensor dResidual,
+      Tensor columnScale);
 
   /**
    * Rotates query and key heads in place (Hugging Face's layout: the halves of a head against each
@@ -70,14 +77,21 @@ public interface Kernels extends AutoCloseable {
   Rows swiglu(Tensor gateUp, Matmul matmul);
 
   /**
-   * The gradient of {@link #swiglu}, in place: {@code gateUp} becomes its own gradient, and {@code
-   * dOutput} becomes the output of the forward.
+   * What {@link #swigluBackward} gives.
+   *
+   * @param dGateUp {@code [T, 2 I]}
+   * @param act the output of the forward again, {@code [T, I]}
+   */
+  record SwigluGradient(Rows dGateUp, Tensor act) {}
+
+  /**
+   * The gradient of {@link #swiglu}, and its output. They take the memory of {@code gateUp} and
+   * {@code dOutput}.
    *
    * @param dOutput {@code [T, I]} contiguous
    * @param columnScale {@code [2 I]} fp32, or {@code null}, as in {@link #ropeBackward}
-   * @return {@code gateUp} with its FP8 form
    */
-  Rows swigluBackward(Tensor dOutput, Tensor gateUp, Tensor columnScale);
+  SwigluGradient swigluBackward(Tensor dOutput, Tensor gateUp, Tensor columnScale);
 
   /**
    * FP8 form of {@code x} row by row.

@@ -10,14 +10,20 @@ final class Operand {
   private Operand() {}
 
   /**
-   * CUDA's name for the dtype that {@code x} is computed in; {@code null} if no kernel takes it.
+   * CUDA's name for the dtype that {@code x} is computed in.
+   *
+   * @throws IllegalArgumentException if no kernel takes it
    */
   static String real(Tensor x) {
     byte type = x.scalar_type().value;
     if (type == ScalarType.BFloat16.value) {
       return "bf16";
     }
-    return type == ScalarType.Float.value ? "float" : null;
+    if (type == ScalarType.Float.value) {
+      return "float";
+    }
+    throw new IllegalArgumentException(
+        "kernels take bf16 and fp32, and not " + x.scalar_type().intern());
   }
 
   /** Elements of an access of 16 bytes in a kernel that computes in {@code real}. */
@@ -58,8 +64,8 @@ final class Operand {
     return tensor.numel() == 0 ? 0 : tensor.data_ptr().address();
   }
 
-  /** A macro that is 0 or 1. */
-  static Integer flag(boolean on) {
-    return on ? 1 : 0;
+  /** The first bytes of {@code into} as {@code [rows, columns]} of {@code like}'s dtype. */
+  static Tensor viewOf(Tensor into, Tensor like, long rows, long columns) {
+    return into.view(-1).view(like.scalar_type()).narrow(0, 0, rows * columns).view(rows, columns);
   }
 }

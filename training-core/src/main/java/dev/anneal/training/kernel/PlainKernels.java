@@ -40,8 +40,13 @@ public final class PlainKernels implements Kernels {
   }
 
   @Override
-  public void rmsNormBackward(
-      Tensor dOutput, Tensor x, Tensor rstd, Tensor weight, Tensor dResidual) {
+  public Rows rmsNormBackward(
+      Tensor dOutput,
+      Tensor x,
+      Tensor rstd,
+      Tensor weight,
+      Tensor dResidual,
+      Tensor columnScale) {
     try (TensorScope scope = new TensorScope()) {
       Tensor r = rstd.unsqueeze(-1);
       Tensor normed = fp32(x).mul(r);
@@ -49,6 +54,8 @@ public final class PlainKernels implements Kernels {
       Tensor along = dNormed.mul(normed).mean(new long[] {-1}, true, new ScalarTypeOptional());
       Tensor dx = dNormed.sub(normed.mul(along)).mul(r);
       dOutput.copy_(dx.add(fp32(dResidual)));
+      Quantized quantized = columnScale == null ? null : quantized(scope, dOutput, columnScale);
+      return new Rows(dOutput, quantized);
     }
   }
 
@@ -100,7 +107,7 @@ public final class PlainKernels implements Kernels {
   }
 
   @Override
-  public Rows swigluBackward(Tensor dOutput, Tensor gateUp, Tensor columnScale) {
+  public SwigluGradient swigluBackward(Tensor dOutput, Tensor gateUp, Tensor columnScale) {
     try (TensorScope scope = new TensorScope()) {
       Tensor gate = gate(gateUp);
       Tensor up = up(gateUp);
@@ -113,7 +120,8 @@ public final class PlainKernels implements Kernels {
       Tensor dUp = dy.mul(silu);
       dOutput.copy_(silu.mul(up));
       gateUp.copy_(Tensors.cat(1, dGate, dUp));
-      return new Rows(gateUp, columnScale == null ? null : quantized(scope, gateUp, columnScale));
+      Quantized quantized = columnScale == null ? null : quantized(scope, gateUp, columnScale);
+      return new SwigluGradient(new Rows(gateUp, quantized), dOutput);
     }
   }
 
@@ -138,16 +146,11 @@ public final class PlainKernels implements Kernels {
     try (TensorScope scope = new TensorScope()) {
       long rows = bytes.size(0);
       long columns = bytes.size(1);
-      Tensor target = viewOf(into, bytes, columns, rows);
+      Tensor target = Operand.viewOf(into, bytes, columns, rows);
       // not every libtorch copies FP8 with strides
       target.view(ScalarType.Byte).copy_(bytes.view(ScalarType.Byte).t());
       return scope.keep(target);
     }
-  }
-
-  /** The first bytes of {@code into} as {@code [rows, columns]} of {@code like}'s dtype. */
-  static Tensor viewOf(Tensor into, Tensor like, long rows, long columns) {
-    return into.view(-1).view(like.scalar_type()).narrow(0, 0, rows * columns).view(rows, columns);
   }
 
   @Override

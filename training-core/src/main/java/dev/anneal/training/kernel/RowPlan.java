@@ -15,14 +15,14 @@ record RowPlan(int vector, int width, int threads, int blocks) {
   /** Chooses for a kernel and the vectors of a row that its threads share. */
   interface Rule {
     /** Vectors that a thread should keep of each operand. */
-    int steps(KernelSource source);
+    int steps(String kernel);
   }
 
   /** Few registers a thread where a kernel has many operands, so that enough threads fit. */
   static final Rule STANDARD =
-      source ->
-          switch (source) {
-            case RMS_NORM, QUANTIZE, SWIGLU -> 4;
+      kernel ->
+          switch (kernel) {
+            case "rms_norm", "quantize", "swiglu" -> 4;
             default -> 2;
           };
 

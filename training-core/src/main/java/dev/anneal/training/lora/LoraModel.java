@@ -1,6 +1,5 @@
 package dev.anneal.training.lora;
 
-import dev.anneal.training.model.DecoderWeights;
 import dev.anneal.training.model.Dropout;
 import dev.anneal.training.model.LayerAdapters;
 import dev.anneal.training.model.Leaves;
@@ -11,6 +10,7 @@ import dev.anneal.training.model.TrainableModel;
 import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.optim.Parameters;
 import dev.anneal.training.tensor.DType;
+import dev.anneal.training.weights.FrozenLayers;
 import dev.anneal.training.weights.FrozenVocabulary;
 import dev.anneal.training.weights.reader.ParameterFile;
 import java.util.ArrayList;
@@ -31,7 +31,7 @@ public record LoraModel(
     LlamaConfig config,
     LoraLayout layout,
     Parameters parameters,
-    DecoderWeights decoder,
+    FrozenLayers decoder,
     FrozenVocabulary vocabulary,
     Tensor norm,
     FirstFactors first)
@@ -42,7 +42,7 @@ public record LoraModel(
       LlamaConfig config,
       LoraLayout layout,
       Parameters parameters,
-      DecoderWeights decoder,
+      FrozenLayers decoder,
       FrozenVocabulary vocabulary,
       Tensor norm) {
     this(config, layout, parameters, decoder, vocabulary, norm, null);

@@ -60,16 +60,7 @@ public record PeftConfig(LoraSpec lora, String baseModel) {
     return parse(JsonObject.read(folder, FILE));
   }
 
-  /**
-   * Parses the text of an {@code adapter_config.json}; {@code where} is what messages call it.
-   *
-   * @throws InvalidModelException if it is not of an adapter that Anneal computes
-   */
-  public static PeftConfig parse(String json, String where) {
-    return parse(JsonObject.parse(json, where));
-  }
-
-  private static PeftConfig parse(JsonObject json) {
+  static PeftConfig parse(JsonObject json) {
     checkSupported(json);
     int r = json.intNumber("r");
     if (r <= 0) {

@@ -3,7 +3,6 @@ package dev.anneal.training.merge;
 import dev.anneal.training.collective.SingleRank;
 import dev.anneal.training.model.Dropout;
 import dev.anneal.training.model.LayerAdapters;
-import dev.anneal.training.model.LayerWeights;
 import dev.anneal.training.model.Leaves;
 import dev.anneal.training.model.LinearModule;
 import dev.anneal.training.model.LlamaLayer;
@@ -82,8 +81,8 @@ final class StreamedModel implements TrainableModel {
         pairs.put(module, new LayerAdapters.Pair(a, b, magnitude, delta.scale()));
       }
     }
-    LayerWeights layer =
-        new LayerWeights(
+    LlamaLayer.Weights layer =
+        new LlamaLayer.Weights(
             linears,
             weights.read(TensorNames.inputLayernorm(index), config.hiddenSize()),
             weights.read(TensorNames.postAttentionLayernorm(index), config.hiddenSize()));

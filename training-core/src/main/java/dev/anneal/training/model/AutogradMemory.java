@@ -2,6 +2,7 @@ package dev.anneal.training.model;
 
 import dev.anneal.training.lora.LoraLayout;
 import dev.anneal.training.lora.LoraModel;
+import dev.anneal.training.model.activations.StepMemory;
 import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.MemoryTrace;
@@ -27,20 +28,15 @@ public record AutogradMemory(
     long gathered) {
 
   /** What a micro-batch takes. */
-  public LayerMemory of(BatchShape batch) {
+  public StepMemory.Pieces of(BatchShape batch) {
     long t = batch.tokens();
     MemoryTrace forward = new MemoryTrace();
     layer(forward, t);
-    return new LayerMemory(
-        batchBytes(batch),
-        t * hidden() * real(),
-        t * hidden() * real() + forward.held(),
-        forward.most(),
-        forward.most(),
-        backward(t),
-        gathered + t * hidden() * real(),
-        head(batch).most(),
-        true);
+    long input = t * hidden() * real();
+    StepMemory.Layer layer =
+        new StepMemory.Layer(
+            input, input + forward.held(), forward.most(), forward.most(), backward(t), true);
+    return new StepMemory.Pieces(batchBytes(batch), layer, gathered + input, head(batch).most());
   }
 
   private void layer(MemoryTrace trace, long t) {

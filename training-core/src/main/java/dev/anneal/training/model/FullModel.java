@@ -73,8 +73,8 @@ public record FullModel(LlamaConfig config, Parameters parameters) implements Tr
     for (LinearModule module : LinearModule.values()) {
       linears.put(module, leaves.use(module.weightName(index)));
     }
-    LayerWeights weights =
-        new LayerWeights(
+    LlamaLayer.Weights weights =
+        new LlamaLayer.Weights(
             linears,
             leaves.use(TensorNames.inputLayernorm(index)),
             leaves.use(TensorNames.postAttentionLayernorm(index)));

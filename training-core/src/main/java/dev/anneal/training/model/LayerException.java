@@ -8,7 +8,7 @@ public final class LayerException extends RuntimeException {
   /**
    * @param pass forward or backward
    */
-  LayerException(int layer, String pass, RuntimeException cause) {
+  public LayerException(int layer, String pass, RuntimeException cause) {
     super("layer %s, %s: %s".formatted(layer, pass, NativeErrors.firstLine(cause)), cause);
   }
 }

@@ -1,5 +1,6 @@
 package dev.anneal.training.model;
 
+import dev.anneal.training.weights.FrozenLayers;
 import org.bytedeco.pytorch.Tensor;
 
 /** How a model's decoder layers are computed, forward and backward, one at a time. */

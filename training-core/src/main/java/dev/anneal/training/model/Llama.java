@@ -1,5 +1,7 @@
 package dev.anneal.training.model;
 
+import dev.anneal.training.model.activations.KeptActivations;
+import dev.anneal.training.model.activations.KeptForward;
 import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
@@ -8,7 +10,6 @@ import dev.anneal.training.tensor.NoGrad;
 import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.tensor.Tensors;
 import dev.anneal.training.timing.Timings;
-import java.io.Serializable;
 import java.util.function.Function;
 import java.util.function.IntConsumer;
 import org.bytedeco.pytorch.Tensor;
@@ -20,50 +21,22 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * that no more than one layer's graph and one layer's gathered weights need exist at a time.
  */
 public final class Llama {
-  /**
-   * What layers keep of their forward for their backward. The first ones keep their input and are
-   * computed again, the others keep everything; their backward comes first.
-   *
-   * @param recomputedLayers how many are computed again; more than there are: all
-   * @param inputs where the inputs of those wait
-   */
-  public record Activations(int recomputedLayers, Inputs inputs) implements Serializable {
-    /** Where the inputs of recomputed layers wait. */
-    public enum Inputs {
-      ON_DEVICE,
-      /** in pinned memory */
-      ON_HOST
-    }
-
-    /** Every layer keeps its input; the rest is computed again. */
-    public static final Activations CHECKPOINT =
-        new Activations(Integer.MAX_VALUE, Inputs.ON_DEVICE);
-
-    /** Every layer keeps its input, in pinned host memory. */
-    public static final Activations CHECKPOINT_ON_HOST =
-        new Activations(Integer.MAX_VALUE, Inputs.ON_HOST);
-
-    /** Every layer keeps everything. */
-    public static final Activations KEEP = new Activations(0, Inputs.ON_DEVICE);
-
-    /** The same, with the first {@code layers} layers alone computed again. */
-    public Activations first(int layers) {
-      return new Activations(layers, inputs);
-    }
-  }
-
   /** Nobody waits for a bucket's gradients. */
   public static final IntConsumer UNNOTICED = bucket -> {};
 
   private final TrainableModel model;
   private final Device device;
-  private final Activations activations;
+  private final KeptActivations activations;
   private final LayerStack layers;
   private final Head head;
   private final Timings timings;
 
   public Llama(
-      TrainableModel model, Device device, LayerStack layers, Head head, Activations activations) {
+      TrainableModel model,
+      Device device,
+      LayerStack layers,
+      Head head,
+      KeptActivations activations) {
     this(model, device, layers, head, activations, Timings.OFF);
   }
 
@@ -72,7 +45,7 @@ public final class Llama {
       Device device,
       LayerStack layers,
       Head head,
-      Activations activations,
+      KeptActivations activations,
       Timings timings) {
     this.model = model;
     this.device = device;
@@ -89,7 +62,7 @@ public final class Llama {
 
   /** The reference, in the current tensor scope: every gradient by libtorch's autograd. */
   public static Llama reference(
-      TrainableModel model, Device device, DType computeDtype, Activations activations) {
+      TrainableModel model, Device device, DType computeDtype, KeptActivations activations) {
     return reference(model, device, computeDtype, activations, Objective.CROSS_ENTROPY);
   }
 
@@ -98,7 +71,7 @@ public final class Llama {
       TrainableModel model,
       Device device,
       DType computeDtype,
-      Activations activations,
+      KeptActivations activations,
       Objective objective) {
     return new Llama(
         model,
@@ -128,8 +101,8 @@ public final class Llama {
     try (TensorScope scope = new TensorScope()) {
       TokenBatch batch = onHost.on(device);
       LayerStack.Pass pass = layers.on(batch, dropout);
-      try (ForwardMemory memory =
-          new ForwardMemory(pass, activations, layerCount(), device, timings)) {
+      try (KeptForward memory =
+          new KeptForward(pass, activations, layerCount(), device, timings)) {
         Tensor hidden = embed(batch.inputIds());
         noise.addTo(hidden, batch);
         for (int layer = 0; layer < layerCount(); layer++) {
@@ -229,7 +202,7 @@ public final class Llama {
       Tensor hidden = embed(batch.inputIds());
       for (int layer = 0; layer < layerCount(); layer++) {
         Tensor input = hidden;
-        hidden = ForwardMemory.forward(pass, layer, layerCount(), input);
+        hidden = KeptForward.forward(pass, layer, layerCount(), input);
         scope.free(input);
       }
       return scope.keep(hidden);

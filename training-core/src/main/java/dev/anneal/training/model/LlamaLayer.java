@@ -4,6 +4,7 @@ import static dev.anneal.training.model.Attention.attention;
 import static dev.anneal.training.model.RmsNorm.rmsNorm;
 
 import dev.anneal.training.model.config.LlamaConfig;
+import java.util.Map;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 
@@ -11,7 +12,16 @@ import org.bytedeco.pytorch.global.torch;
  * One decoder layer of the Llama family (<a href="https://arxiv.org/abs/2407.21783">Llama 3</a>),
  * as Hugging Face's {@code LlamaDecoderLayer} computes it.
  */
-public record LlamaLayer(LlamaConfig config, LayerWeights weights, LayerAdapters adapters) {
+public record LlamaLayer(LlamaConfig config, Weights weights, LayerAdapters adapters) {
+  /**
+   * The weights of one decoder layer in the compute dtype, frozen or trained.
+   *
+   * @param linears {@code [out, in]} of each of the seven linear modules
+   * @param inputLayernorm {@code [hidden_size]}
+   * @param postAttentionLayernorm {@code [hidden_size]}
+   */
+  public record Weights(
+      Map<LinearModule, Tensor> linears, Tensor inputLayernorm, Tensor postAttentionLayernorm) {}
 
   /**
    * Attention and MLP, each added to its input.

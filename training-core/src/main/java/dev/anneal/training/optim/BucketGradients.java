@@ -99,8 +99,9 @@ final class BucketGradients implements AutoCloseable {
   }
 
   /** The bucket's gradient for who adds to it; with several ranks what was added since its sum. */
-  private Tensor gradient(int bucket) {
-    if (isAlone()) {
+  Tensor gradient(int bucket) {
+    if (isAlone() || parts.whole(bucket) == 0) {
+      // an empty one takes no place, which nobody would free
       return own(bucket);
     }
     Place place = placeOf(bucket);

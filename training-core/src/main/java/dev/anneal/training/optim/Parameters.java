@@ -251,12 +251,11 @@ public final class Parameters implements AutoCloseable {
   }
 
   /**
-   * The same of a whole bucket.
-   *
-   * @param dBucket {@code [n]} of any dtype, without padding
+   * The gradient of a whole bucket with its padding, {@code [n]} fp32, for who adds to it on the
+   * current stream himself; with several ranks until {@link #reduce}, which has to follow.
    */
-  public void accumulate(int bucket, Tensor dBucket) {
-    gradients.add(bucket, 0, dBucket);
+  public Tensor gradient(int bucket) {
+    return gradients.gradient(bucket);
   }
 
   /** Begins a step: no gradient. */

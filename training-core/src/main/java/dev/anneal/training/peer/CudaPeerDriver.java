@@ -4,6 +4,7 @@ import dev.anneal.training.cuda.CudaStream;
 import dev.anneal.training.tensor.Device;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.util.List;
 import org.bytedeco.cuda.cudart.CUipcMemHandle_v1;
 import org.bytedeco.cuda.cudart.CUstream_st;
 import org.bytedeco.cuda.global.cudart;
@@ -13,32 +14,21 @@ import org.bytedeco.javacpp.PointerPointer;
 import org.bytedeco.javacpp.SizeTPointer;
 
 /**
- * A GPU by CUDA's driver API: peer access between threads of a process, IPC handles between
- * processes, and stream memory operations on page-locked words.
+ * A GPU by CUDA's driver API: pages mapped for several GPUs between threads of a process, IPC
+ * handles between processes, and stream memory operations on page-locked words.
+ *
+ * <p>{@code cudaDeviceEnablePeerAccess} is not called, which would give every later allocation of
+ * one GPU to the other.
  */
 public final class CudaPeerDriver implements PeerDriver {
   private static final int SUCCESS = cudart.cudaSuccess;
   private static final int BUS_ID_BYTES = 32;
 
   private final Device device;
-  private final Within within;
-
-  /** Whose memory is read. */
-  public enum Within {
-    /** other processes' alone */
-    HOST,
-    /**
-     * other threads' of this process too. CUDA then gives every allocation of one GPU to the other,
-     * and an allocation waits for both: a rank that allocates while its peer's collective waits for
-     * its own hangs. For those who allocate nothing beside collectives.
-     */
-    PROCESS
-  }
 
   /** For {@code device}, which is the current one of the calling thread. */
-  public CudaPeerDriver(Device device, Within within) {
+  public CudaPeerDriver(Device device) {
     this.device = device;
-    this.within = within;
     require(cudart.cudaFree(null), "the context");
   }
 
@@ -56,24 +46,35 @@ public final class CudaPeerDriver implements PeerDriver {
   }
 
   @Override
-  public void reach(int ordinal) throws NoPeerAccessException {
-    if (within == Within.HOST) {
-      throw new NoPeerAccessException(
-          "ranks are threads of one process, whose allocations would wait for each other: an executor a GPU copies");
+  public long granularity() throws NoPeerAccessException {
+    return mapping().granularity();
+  }
+
+  @Override
+  public long allocate(long bytes, List<Integer> readers) throws NoPeerAccessException {
+    for (int reader : readers) {
+      requireReads(reader);
     }
+    return mapping().allocate(bytes, readers);
+  }
+
+  private void requireReads(int reader) throws NoPeerAccessException {
     int[] can = new int[1];
-    succeed(cudart.cudaDeviceCanAccessPeer(can, device.cuda(), ordinal), "cudaDeviceCanAccessPeer");
+    succeed(cudart.cudaDeviceCanAccessPeer(can, reader, device.cuda()), "cudaDeviceCanAccessPeer");
     if (can[0] == 0) {
       throw new NoPeerAccessException(
-          "%s cannot read the memory of GPU %s".formatted(device, ordinal));
+          "GPU %s cannot read the memory of %s".formatted(reader, device));
     }
-    int error = cudart.cudaDeviceEnablePeerAccess(ordinal, 0);
-    if (error == cudart.cudaErrorPeerAccessAlreadyEnabled) {
-      // libtorch and NCCL ask for it too; the next to ask for the last error must not find this one
-      cudart.cudaGetLastError();
-      return;
-    }
-    succeed(error, "cudaDeviceEnablePeerAccess");
+  }
+
+  @Override
+  public void free(long address, long bytes) {
+    makeCurrent();
+    mapping().free(address, bytes);
+  }
+
+  private PagedMemory mapping() {
+    return new PagedMemory(device, this);
   }
 
   @Override
@@ -180,13 +181,13 @@ public final class CudaPeerDriver implements PeerDriver {
     }
   }
 
-  private void require(int error, String call) {
+  void require(int error, String call) {
     if (error != SUCCESS) {
       throw new IllegalStateException(failed(error, call));
     }
   }
 
-  private void succeed(int error, String call) throws NoPeerAccessException {
+  void succeed(int error, String call) throws NoPeerAccessException {
     if (error != SUCCESS) {
       // the runtime's is kept until somebody asks for it
       cudart.cudaGetLastError();

@@ -30,18 +30,21 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 final class Introduction {
   private final Collectives ranks;
   private final Device device;
+  private final PeerArena arena;
   private final PeerDriver driver;
   private final Path folder;
   private final int size;
   private final int rank;
 
   /**
+   * @param arena what this rank shares lies in it
    * @param folder for the page that all ranks see
    */
-  Introduction(Collectives ranks, Device device, PeerDriver driver, Path folder) {
+  Introduction(Collectives ranks, PeerArena arena, Path folder) {
     this.ranks = ranks;
-    this.device = device;
-    this.driver = driver;
+    this.arena = arena;
+    this.device = arena.device();
+    this.driver = arena.driver();
     this.folder = folder;
     this.size = ranks.worldSize();
     this.rank = ranks.rank();
@@ -151,7 +154,9 @@ final class Introduction {
     try (TensorScope scope = new TensorScope()) {
       long probe = new SecureRandom().nextLong();
       List<Tensor> shared = new ArrayList<>(tensors);
-      shared.add(Tensors.to(device, Tensors.of(new long[] {probe})));
+      Tensor number = arena.take(1, Long.BYTES).get(0).view(ScalarType.Long);
+      number.copy_(Tensors.of(new long[] {probe}));
+      shared.add(number);
       // what peers are going to read is written
       driver.synchronize();
       long words = 0;
@@ -160,6 +165,9 @@ final class Introduction {
         page = own == null ? opened(hellos.get(0)) : own;
         words = driver.map(page.memory());
         mapped = true;
+        if (hasThreads(hellos)) {
+          arena.requireReadable();
+        }
         mine = describe(shared, probe, needsHandles(hellos));
       } catch (NoPeerAccessException e) {
         mine = SharedMemory.none(e.getMessage());
@@ -184,7 +192,7 @@ final class Introduction {
               .map(bytes -> new String(bytes, StandardCharsets.UTF_8))
               .toList());
       done = true;
-      return new PeerMemory(ranks, device, driver, page, words, addresses, sizes(all), opened);
+      return new PeerMemory(ranks, arena, page, words, addresses, sizes(all), opened);
     } finally {
       if (!done) {
         opened.close();
@@ -201,6 +209,14 @@ final class Introduction {
     } catch (IOException e) {
       throw new NoPeerAccessException("it does not see the page of rank 0: " + e);
     }
+  }
+
+  /** Whether another rank of this process is to read. */
+  private boolean hasThreads(List<Hello> hellos) {
+    return hellos.stream()
+            .filter(h -> h.identity().sharesProcessWith(hellos.get(rank).identity()))
+            .count()
+        > 1;
   }
 
   private boolean needsHandles(List<Hello> hellos) {
@@ -233,11 +249,7 @@ final class Introduction {
   /** Where a rank's regions begin in this process. */
   private long[] addresses(int peer, List<Hello> hellos, SharedMemory memory, OpenedMemory opened)
       throws NoPeerAccessException {
-    PeerIdentity theirs = hellos.get(peer).identity();
-    boolean near = theirs.sharesProcessWith(hellos.get(rank).identity());
-    if (near && peer != rank) {
-      driver.reach(theirs.ordinal());
-    }
+    boolean near = hellos.get(peer).identity().sharesProcessWith(hellos.get(rank).identity());
     long[] bases = near ? new long[0] : opened.open(memory.handles());
     long[] addresses = new long[memory.regions().size()];
     for (int i = 0; i < addresses.length; i++) {

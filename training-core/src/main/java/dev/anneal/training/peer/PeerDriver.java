@@ -1,7 +1,9 @@
 package dev.anneal.training.peer;
 
 import dev.anneal.training.cuda.CudaStream;
+import dev.anneal.training.cuda.DeviceMemoryException;
 import java.nio.ByteBuffer;
+import java.util.List;
 
 /** A rank's device as its peers and their memory are reached from it. */
 public interface PeerDriver {
@@ -14,8 +16,22 @@ public interface PeerDriver {
   /** Returns when all that the device was given is done. */
   void synchronize();
 
-  /** Makes the memory of another device of this process readable from this one. */
-  void reach(int ordinal) throws NoPeerAccessException;
+  /** What {@link #allocate} gives comes in whole multiples of this many bytes. */
+  long granularity() throws NoPeerAccessException;
+
+  /**
+   * Memory of this device that other devices of this process read too.
+   *
+   * @param bytes a multiple of {@link #granularity}
+   * @param readers numbers of the other devices
+   * @return where it begins
+   * @throws NoPeerAccessException if one of them cannot read it
+   * @throws DeviceMemoryException if the device has not so much left
+   */
+  long allocate(long bytes, List<Integer> readers) throws NoPeerAccessException;
+
+  /** Ends {@link #allocate} of as many bytes; the calling thread may be any. */
+  void free(long address, long bytes);
 
   /** Where the allocation begins that {@code address} lies in. */
   long base(long address) throws NoPeerAccessException;

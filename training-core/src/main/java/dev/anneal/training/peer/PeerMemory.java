@@ -4,7 +4,6 @@ import dev.anneal.training.collective.Collectives;
 import dev.anneal.training.collective.PeerWaits;
 import dev.anneal.training.cuda.CudaEvent;
 import dev.anneal.training.cuda.CudaStream;
-import dev.anneal.training.peer.CudaPeerDriver.Within;
 import dev.anneal.training.peer.SharedPage.Word;
 import dev.anneal.training.tensor.Device;
 import java.nio.file.Path;
@@ -52,42 +51,39 @@ public final class PeerMemory implements AutoCloseable {
    */
   PeerMemory(
       Collectives ranks,
-      Device device,
-      PeerDriver driver,
+      PeerArena arena,
       SharedPage page,
       long mapped,
       long[][] addresses,
       long[][] sizes,
       OpenedMemory opened) {
     this.ranks = ranks;
-    this.device = device;
-    this.driver = driver;
+    this.device = arena.device();
+    this.driver = arena.driver();
     this.page = page;
     this.mapped = mapped;
     this.addresses = addresses;
     this.sizes = sizes;
     this.opened = opened;
     ranks.include(waits);
+    arena.keepUntil(page::areAllOver);
   }
 
   /**
    * Shares {@code tensors} with the other ranks. A collective, which waits for the device first:
    * what they hold is there for all when it returns.
    *
-   * @param device this rank's, the current one of the calling thread
+   * @param arena that all of them were taken from; its device is the current one of the calling
+   *     thread
    * @param tensors contiguous; as many on every rank, which stay until {@link #close}
    * @throws NoPeerAccessException on all ranks alike, if any of them cannot read another's
    */
-  public static PeerMemory share(Collectives ranks, Device device, List<Tensor> tensors)
+  public static PeerMemory share(Collectives ranks, PeerArena arena, List<Tensor> tensors)
       throws NoPeerAccessException {
-    return share(ranks, device, new CudaPeerDriver(device, Within.PROCESS), tensors);
-  }
-
-  /** The same by another way to the device. */
-  public static PeerMemory share(
-      Collectives ranks, Device device, PeerDriver driver, List<Tensor> tensors)
-      throws NoPeerAccessException {
-    return new Introduction(ranks, device, driver, SHARED_FOLDER).share(tensors);
+    if (arena.driver() == null) {
+      throw new NoPeerAccessException("they compute on the host");
+    }
+    return new Introduction(ranks, arena, SHARED_FOLDER).share(tensors);
   }
 
   /** How many ranks there are. */
@@ -196,6 +192,7 @@ public final class PeerMemory implements AutoCloseable {
         && !page.anyIn(SharedPage.GONE)
         && System.nanoTime() - since < FAREWELL.toNanos()) {
       if (end.isDone()) {
+        page.set(Word.OVER, rank(), 1);
         page.set(Word.STATE, rank(), SharedPage.DONE);
       }
       if (!page.anyIn(SharedPage.HERE)) {
@@ -244,6 +241,7 @@ public final class PeerMemory implements AutoCloseable {
         page.free(sequence);
         LockSupport.parkNanos(PAUSE.toNanos());
       } while (!closed || !isOver());
+      page.set(Word.OVER, rank(), 1);
       dispose();
     }
 

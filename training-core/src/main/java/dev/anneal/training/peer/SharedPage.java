@@ -27,7 +27,9 @@ final class SharedPage {
     /** The last fetch of which the rank has all from its peers; by its GPU. */
     PULLED(1),
     /** {@link #HERE}, {@link #DONE} or {@link #GONE}. */
-    STATE(2);
+    STATE(2),
+    /** 1 when the rank's device has all that it ever pulls, however the group has ended. */
+    OVER(3);
 
     private final int place;
 
@@ -163,6 +165,16 @@ final class SharedPage {
       }
     }
     return false;
+  }
+
+  /** Whether no rank's device reads another's memory any more. */
+  boolean areAllOver() {
+    for (int rank = 0; rank < ranks; rank++) {
+      if (get(Word.OVER, rank) == 0) {
+        return false;
+      }
+    }
+    return true;
   }
 
   /** Ends what streams wait for whose numbers are near {@code number}. */

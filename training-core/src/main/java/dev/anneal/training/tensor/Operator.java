@@ -20,7 +20,12 @@ public final class Operator {
    * @throws RuntimeException if this libtorch has no such operator
    */
   public Operator(String name) {
-    handle = Dispatcher.singleton().findSchemaOrThrow(name, "");
+    this(name, "");
+  }
+
+  /** The same of one of several of a name, e.g. {@code out}. */
+  public Operator(String name, String overload) {
+    handle = Dispatcher.singleton().findSchemaOrThrow(name, overload);
     // the handle points into the dispatcher's table, which outlives every scope
     handle.retainReference();
   }

@@ -1,5 +1,6 @@
 package dev.anneal.training.tensor;
 
+import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
 
@@ -38,6 +39,26 @@ public final class TensorScope implements AutoCloseable {
   public static Tensor own(Tensor tensor) {
     tensor.retainReference();
     return tensor;
+  }
+
+  /**
+   * Runs {@code end} when the innermost scope of the current thread closes, for what belongs to it
+   * as a tensor does and is none.
+   *
+   * @throws IllegalStateException if no scope is open
+   */
+  public static void atClose(Runnable end) {
+    if (PointerScope.getInnerScope() == null) {
+      throw new IllegalStateException("there is no scope that could close");
+    }
+    new Ending(end);
+  }
+
+  /** A pointer to nothing, which scopes let go of as of others. */
+  private static final class Ending extends Pointer {
+    Ending(Runnable end) {
+      deallocator(end::run);
+    }
   }
 
   @Override

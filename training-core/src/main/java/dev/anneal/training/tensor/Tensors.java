@@ -3,6 +3,7 @@ package dev.anneal.training.tensor;
 import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.javacpp.DoublePointer;
 import org.bytedeco.javacpp.LongPointer;
+import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.pytorch.Generator;
 import org.bytedeco.pytorch.GeneratorOptional;
 import org.bytedeco.pytorch.LongOptional;
@@ -39,16 +40,25 @@ public final class Tensors {
         shape, like.options().dtype(new ScalarTypeOptional(type)), new MemoryFormatOptional());
   }
 
+  /**
+   * {@code [bytes]} uint8 in memory that libtorch has not given out. It is there for as long as
+   * whoever holds it says; the tensor does not keep it.
+   *
+   * @param address on {@code device}; any for no bytes
+   */
+  public static Tensor over(Device device, long address, long bytes) {
+    return bytes == 0
+        ? empty(device, ScalarType.Byte, 0)
+        : torch.from_blob(
+            new Address(address), new long[] {bytes}, device.options(ScalarType.Byte));
+  }
+
   public static Tensor zeros(ScalarType type, long... shape) {
     return zeros(Device.CPU, type, shape);
   }
 
   public static Tensor zeros(Device device, ScalarType type, long... shape) {
     return torch.zeros(shape, device.options(type));
-  }
-
-  public static Tensor ones(ScalarType type, long... shape) {
-    return ones(Device.CPU, type, shape);
   }
 
   public static Tensor ones(Device device, ScalarType type, long... shape) {
@@ -201,5 +211,13 @@ public final class Tensors {
     Generator generator = torch_cuda.make_generator_cuda(tensor.device().index());
     generator.set_current_seed(seed);
     return new GeneratorOptional(generator);
+  }
+
+  /** Of no memory of its own. */
+  private static final class Address extends Pointer {
+    Address(long address) {
+      super((Pointer) null);
+      this.address = address;
+    }
   }
 }

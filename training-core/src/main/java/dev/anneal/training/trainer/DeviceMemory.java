@@ -1,7 +1,6 @@
 package dev.anneal.training.trainer;
 
 import dev.anneal.training.cuda.GpuMemory;
-import dev.anneal.training.tensor.Device;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -13,10 +12,13 @@ final class DeviceMemory {
   private DeviceMemory() {}
 
   /**
-   * The most bytes that tensors of {@code device} held at once; on the host {@link #residentPeak}.
+   * The most bytes that tensors on the rank's device held at once, libtorch's and those in memory
+   * that is taken beside it; on the host {@link #residentPeak}.
    */
-  static long peakBytes(Device device) {
-    return device.isGpu() ? new GpuMemory(device).peakAllocatedBytes() : residentPeak();
+  static long peakBytes(Ranks ranks) {
+    return ranks.device().isGpu()
+        ? new GpuMemory(ranks.device()).peakAllocatedBytes() + ranks.mapped().peakBytes()
+        : residentPeak();
   }
 
   /** The largest resident set so far in bytes (Linux); 0 where the system does not say. */

@@ -16,12 +16,12 @@ import dev.anneal.training.kernel.Kernels;
 import dev.anneal.training.kernel.Matmul;
 import dev.anneal.training.lora.LoraModel;
 import dev.anneal.training.model.Llama;
-import dev.anneal.training.model.Llama.Activations;
+import dev.anneal.training.model.activations.KeptActivations;
 import dev.anneal.training.model.config.ModelSource;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.tensor.Tensors;
-import dev.anneal.training.weights.FrozenWeights;
+import dev.anneal.training.weights.FrozenLayers;
 import java.io.IOException;
 import java.io.Serializable;
 import java.util.List;
@@ -61,7 +61,7 @@ public final class GenerationRun {
 
     /** Whether all ranks go through the same passes, since each holds a part of the weights. */
     public boolean isSplit() {
-      return weights.shard() != FrozenWeights.Shard.NONE;
+      return weights.shard() != FrozenLayers.Shard.NONE;
     }
   }
 
@@ -153,8 +153,8 @@ public final class GenerationRun {
   static Llama llama(Spec spec, LoraModel model, Ranks ranks, Kernels kernels) {
     boolean known = !model.layout().spec().isDora();
     return ranks.device().isGpu() && spec.compute() == DType.BF16 && known
-        ? FusedLlama.of(model, ranks.device(), kernels, spec.matmul(), Activations.CHECKPOINT)
-        : Llama.reference(model, ranks.device(), spec.compute(), Activations.CHECKPOINT);
+        ? FusedLlama.of(model, ranks.device(), kernels, spec.matmul(), KeptActivations.INPUTS)
+        : Llama.reference(model, ranks.device(), spec.compute(), KeptActivations.INPUTS);
   }
 
   record Cancellable(PhaseListener phases, GenerationListener listener)

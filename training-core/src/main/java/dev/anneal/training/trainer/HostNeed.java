@@ -3,7 +3,7 @@ package dev.anneal.training.trainer;
 import static java.util.Locale.ROOT;
 
 import dev.anneal.training.model.BatchShape;
-import dev.anneal.training.model.StepMemory;
+import dev.anneal.training.model.activations.StepMemory;
 import dev.anneal.training.trainer.MemoryTable.Part;
 import dev.anneal.training.trainer.MemoryTable.Rank;
 import dev.anneal.training.trainer.MemoryTable.Row;

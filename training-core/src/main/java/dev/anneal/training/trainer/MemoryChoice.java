@@ -1,6 +1,6 @@
 package dev.anneal.training.trainer;
 
-import dev.anneal.training.model.Llama.Activations;
+import dev.anneal.training.model.activations.KeptActivations;
 import dev.anneal.training.trainer.MemoryTable.Rank;
 import java.io.Serializable;
 import java.util.OptionalDouble;
@@ -86,7 +86,7 @@ public record MemoryChoice(double offloadRatio, int recomputedLayers) implements
     return Integer.MAX_VALUE;
   }
 
-  private static Activations activations(MemoryPlan plan) {
+  private static KeptActivations activations(MemoryPlan plan) {
     return plan.rank().spec().compute().activations();
   }
 }

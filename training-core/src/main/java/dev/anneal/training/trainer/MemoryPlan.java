@@ -3,8 +3,8 @@ package dev.anneal.training.trainer;
 import static java.util.Locale.ROOT;
 
 import dev.anneal.training.model.BatchShape;
-import dev.anneal.training.model.Llama.Activations;
-import dev.anneal.training.model.Llama.Activations.Inputs;
+import dev.anneal.training.model.activations.KeptActivations;
+import dev.anneal.training.model.activations.KeptActivations.Inputs;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.trainer.MemoryTable.Rank;
 import java.util.ArrayList;
@@ -45,11 +45,6 @@ public record MemoryPlan(Rank rank, BatchShape batch, Machine machine, RowStatis
     String key() {
       return setting.substring(0, setting.indexOf('='));
     }
-  }
-
-  /** Where a sequence is a row. */
-  public MemoryPlan(Rank rank, BatchShape batch, Machine machine) {
-    this(rank, batch, machine, RowStatistics.unpacked());
   }
 
   /** What a rank holds. */
@@ -138,7 +133,7 @@ public record MemoryPlan(Rank rank, BatchShape batch, Machine machine, RowStatis
   private List<Change> changes() {
     List<Change> changes = new ArrayList<>();
     TrainingSpec spec = rank.spec();
-    Activations activations = spec.compute().activations();
+    KeptActivations activations = spec.compute().activations();
     if (activations.recomputedLayers() != Integer.MAX_VALUE) {
       changes.add(
           new Change(
@@ -149,13 +144,13 @@ public record MemoryPlan(Rank rank, BatchShape batch, Machine machine, RowStatis
       addWeights(changes);
     }
     if (activations.inputs() == Inputs.ON_DEVICE && activations.recomputedLayers() > 0) {
-      Activations away = new Activations(activations.recomputedLayers(), Inputs.ON_HOST);
+      KeptActivations away = new KeptActivations(activations.recomputedLayers(), Inputs.ON_HOST);
       if (with(away).hostHolds()) {
         changes.add(new Change("activations.offload=true", with(away)));
       }
     }
     if (activations.inputs() == Inputs.ON_HOST && !hostHolds()) {
-      Activations here = new Activations(activations.recomputedLayers(), Inputs.ON_DEVICE);
+      KeptActivations here = new KeptActivations(activations.recomputedLayers(), Inputs.ON_DEVICE);
       changes.add(new Change("activations.offload=false", with(here)));
     }
     long most = largestMicroBatch();
@@ -176,7 +171,7 @@ public record MemoryPlan(Rank rank, BatchShape batch, Machine machine, RowStatis
 
   private void addWeights(List<Change> changes) {
     TrainingSpec.Weights weights = rank.spec().weights();
-    Activations activations = rank.spec().compute().activations();
+    KeptActivations activations = rank.spec().compute().activations();
     if (weights.dtype() != DType.FP8) {
       TrainingSpec.Weights fp8 =
           new TrainingSpec.Weights(DType.FP8, weights.shard(), weights.offloadRatio());
@@ -206,11 +201,11 @@ public record MemoryPlan(Rank rank, BatchShape batch, Machine machine, RowStatis
     return table().hostBytes() <= machine.hostBytes() / machine.gpus();
   }
 
-  private MemoryPlan with(Activations activations, TrainingSpec.Weights weights) {
+  private MemoryPlan with(KeptActivations activations, TrainingSpec.Weights weights) {
     return with(rank.with(activations, weights));
   }
 
-  MemoryPlan with(Activations activations) {
+  MemoryPlan with(KeptActivations activations) {
     return with(activations, rank.spec().weights());
   }
 

@@ -1,21 +1,21 @@
 package dev.anneal.training.trainer;
 
+import dev.anneal.training.fused.FusedLlama;
 import dev.anneal.training.fused.FusedMemory;
 import dev.anneal.training.lora.LoraLayout;
 import dev.anneal.training.lora.LoraModel;
 import dev.anneal.training.model.AutogradMemory;
 import dev.anneal.training.model.BatchShape;
 import dev.anneal.training.model.FullModel;
-import dev.anneal.training.model.LayerMemory;
-import dev.anneal.training.model.Llama;
-import dev.anneal.training.model.StepMemory;
+import dev.anneal.training.model.activations.KeptActivations;
+import dev.anneal.training.model.activations.StepMemory;
 import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.optim.Parameters;
+import dev.anneal.training.product.Products;
 import dev.anneal.training.tensor.DType;
+import dev.anneal.training.weights.FrozenLayers;
 import dev.anneal.training.weights.FrozenVocabulary;
-import dev.anneal.training.weights.FrozenWeights;
 import java.util.ArrayList;
-import java.util.Collections;
 import java.util.List;
 
 /**
@@ -74,18 +74,24 @@ public record MemoryTable(List<Row> tensors, List<Row> assumed, String moment) {
       TrainingSpec.Weights weights = spec.weights();
       return with(
           spec.compute().activations(),
-          new TrainingSpec.Weights(weights.dtype(), weights.shard(), ratio));
+          new TrainingSpec.Weights(
+              weights.dtype(), weights.shard(), ratio, weights.columns()));
     }
 
     /** The same with other activations and weights. */
-    Rank with(Llama.Activations activations, TrainingSpec.Weights weights) {
+    Rank with(KeptActivations activations, TrainingSpec.Weights weights) {
       TrainingSpec.Compute compute = spec.compute();
       TrainingSpec changed =
           new TrainingSpec(
               spec.mode(),
               spec.lora(),
               weights,
-              new TrainingSpec.Compute(compute.dtype(), compute.matmul(), activations),
+              new TrainingSpec.Compute(
+                  compute.dtype(),
+                  compute.matmul(),
+                  activations,
+                  compute.attention(),
+                  compute.head()),
               spec.batches(),
               spec.updates(),
               spec.seed(),
@@ -117,9 +123,9 @@ public record MemoryTable(List<Row> tensors, List<Row> assumed, String moment) {
         rank.trainsAll() ? null : LoraLayout.of(rank.spec().lora(), rank.config());
     Parameters.Holdings trained = trained(rank, adapters);
     List<Row> tensors = new ArrayList<>(lasting(rank, adapters, trained));
-    LayerMemory layer = layer(rank, adapters, batch);
+    StepMemory.Pieces pieces = pieces(rank, adapters, batch);
     StepMemory step =
-        StepMemory.of(layer, rank.spec().compute().activations(), rank.config().numHiddenLayers());
+        StepMemory.of(pieces, rank.spec().compute().activations(), rank.config().numHiddenLayers());
     tensors.addAll(activations(step));
     tensors.add(new Row(Part.WORK, "snapshot for checkpoints", 0, snapshot(rank, 0)));
     tensors.removeIf(row -> row.deviceBytes() == 0 && row.hostBytes() == 0);
@@ -143,7 +149,7 @@ public record MemoryTable(List<Row> tensors, List<Row> assumed, String moment) {
     LoraLayout adapters =
         rank.trainsAll() ? null : LoraLayout.of(rank.spec().lora(), rank.config());
     return StepMemory.of(
-        layer(rank, adapters, batch),
+        pieces(rank, adapters, batch),
         rank.spec().compute().activations(),
         rank.config().numHiddenLayers());
   }
@@ -153,7 +159,7 @@ public record MemoryTable(List<Row> tensors, List<Row> assumed, String moment) {
     if (rows <= 0 || !TrainingRun.isFused(rank.spec())) {
       return this;
     }
-    long bytes = rows * fused(rank, LoraLayout.none(rank.config())).shortRowBytes();
+    long bytes = fused(rank, LoraLayout.none(rank.config())).shortRowBytes(rows);
     List<Row> more = new ArrayList<>(assumed);
     more.add(
         new Row(Part.ASSUMED, "up to %s more rows, packed (assumed)".formatted(rows), bytes, 0));
@@ -172,8 +178,8 @@ public record MemoryTable(List<Row> tensors, List<Row> assumed, String moment) {
     List<Row> rows = new ArrayList<>();
     if (!rank.trainsAll()) {
       TrainingSpec.Weights weights = rank.spec().weights();
-      FrozenWeights.Holdings frozen =
-          FrozenWeights.holdings(
+      FrozenLayers.Holdings frozen =
+          FrozenLayers.holdings(
               config, weights.dtype(), rank.compute(), rank.shardSize(), weights.offloadRatio());
       FrozenVocabulary.Holdings vocabulary = vocabulary(rank);
       rows.add(new Row(Part.FROZEN, "frozen layers", frozen.deviceBytes(), frozen.pinnedBytes()));
@@ -189,10 +195,16 @@ public record MemoryTable(List<Row> tensors, List<Row> assumed, String moment) {
     rows.add(new Row(Part.TRAINED, "gradients being summed", trained.summing(), 0));
     rows.add(new Row(Part.TRAINED, "AdamW's moments", trained.moments(), 0));
     if (TrainingRun.isFused(rank.spec())) {
-      long transpose = fused(rank, adapters).transposeBytes();
-      rows.add(new Row(Part.WORK, "transpose of a weight", transpose, 0));
-      long bucket = largestBucket(rank, adapters);
-      rows.add(new Row(Part.WORK, "gradient of a layer's adapters", bucket, 0));
+      FusedMemory fused = fused(rank, adapters);
+      FusedLlama.Columns columns = rank.spec().weights().columns();
+      String name =
+          switch (columns) {
+            case MADE -> "transpose of a weight";
+            case KEPT -> "transposes of all weights";
+          };
+      rows.add(new Row(Part.WORK, name, fused.columnBytes(columns), 0));
+      rows.add(new Row(Part.WORK, "head in FP8", fused.headBytes(), 0));
+      rows.add(new Row(Part.WORK, "workspace of layers' products", Products.WORKSPACE_BYTES, 0));
     }
     rows.add(new Row(Part.WORK, "cuBLAS workspace", CUBLAS_WORKSPACE_BYTES, 0));
     return rows;
@@ -253,15 +265,7 @@ public record MemoryTable(List<Row> tensors, List<Row> assumed, String moment) {
         * rank.adapterCompute().bytes();
   }
 
-  private static long largestBucket(Rank rank, LoraLayout adapters) {
-    List<Long> layers =
-        LoraModel.shapes(rank.config(), adapters).stream()
-            .map(shapes -> shapes.stream().mapToLong(Parameters.Shape::numel).sum())
-            .toList();
-    return Collections.max(layers) * rank.compute().bytes();
-  }
-
-  private static LayerMemory layer(Rank rank, LoraLayout adapters, BatchShape batch) {
+  private static StepMemory.Pieces pieces(Rank rank, LoraLayout adapters, BatchShape batch) {
     if (TrainingRun.isFused(rank.spec())) {
       return fused(rank, adapters).of(batch);
     }
@@ -280,7 +284,9 @@ public record MemoryTable(List<Row> tensors, List<Row> assumed, String moment) {
         rank.spec().weights().dtype(),
         compute.dtype(),
         compute.matmul(),
-        vocabulary(rank).gathered());
+        compute.attention(),
+        vocabulary(rank).gathered(),
+        compute.head().during(rank.spec().updates().objective()));
   }
 
   /** Embedding and head that do not train. */

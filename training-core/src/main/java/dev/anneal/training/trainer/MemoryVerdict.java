@@ -1,7 +1,7 @@
 package dev.anneal.training.trainer;
 
 import dev.anneal.training.model.BatchShape;
-import dev.anneal.training.model.StepMemory;
+import dev.anneal.training.model.activations.StepMemory;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.trainer.MemoryTable.Rank;
 import dev.anneal.training.trainer.MemoryTable.Row;

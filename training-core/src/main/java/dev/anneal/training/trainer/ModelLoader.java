@@ -12,8 +12,8 @@ import dev.anneal.training.lora.LoraVariant;
 import dev.anneal.training.lora.PeftConfig;
 import dev.anneal.training.model.Dora;
 import dev.anneal.training.model.FullModel;
-import dev.anneal.training.model.LayerWeights;
 import dev.anneal.training.model.LinearModule;
+import dev.anneal.training.model.LlamaLayer;
 import dev.anneal.training.model.TrainableModel;
 import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.model.config.ModelSource;
@@ -24,8 +24,8 @@ import dev.anneal.training.tensor.NoGrad;
 import dev.anneal.training.tensor.Seeds;
 import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.tensor.Tensors;
+import dev.anneal.training.weights.FrozenLayers;
 import dev.anneal.training.weights.FrozenVocabulary;
-import dev.anneal.training.weights.FrozenWeights;
 import dev.anneal.training.weights.Transport;
 import dev.anneal.training.weights.reader.CheckpointWeights;
 import dev.anneal.training.weights.reader.WantedRows;
@@ -129,7 +129,7 @@ final class ModelLoader {
   private static void measure(LoraModel model, Ranks ranks) {
     for (int layer = 0; layer < model.config().numHiddenLayers(); layer++) {
       try (TensorScope scope = new TensorScope()) {
-        LayerWeights weights = model.decoder().layer(layer);
+        LlamaLayer.Weights weights = model.decoder().layer(layer);
         for (LinearModule module : model.layout().layers().get(layer).keySet()) {
           Tensor weight = weights.linears().get(module);
           Tensor a = Tensors.zeros(ranks.device(), ScalarType.Float, 1, weight.size(1));
@@ -151,7 +151,7 @@ final class ModelLoader {
   static LoraModel loadFrozen(
       ModelSource source,
       ModelFolder adapter,
-      FrozenWeights.Placement placement,
+      FrozenLayers.Placement placement,
       Ranks ranks,
       PhaseListener listener)
       throws IOException {
@@ -171,7 +171,7 @@ final class ModelLoader {
   }
 
   private static Parameters.Gathered gathered(TrainingSpec spec, LlamaConfig config, Ranks ranks) {
-    boolean split = spec.weights().shard() != FrozenWeights.Shard.NONE;
+    boolean split = spec.weights().shard() != FrozenLayers.Shard.NONE;
     return gathered(
         spec,
         config,
@@ -212,10 +212,10 @@ final class ModelLoader {
       LlamaConfig config,
       LoraLayout layout,
       Parameters parameters,
-      FrozenWeights.Placement placement,
+      FrozenLayers.Placement placement,
       WeightReader weights,
       PhaseListener listener) {
-    FrozenWeights decoder = taken(config, placement, listener);
+    FrozenLayers decoder = taken(config, placement, listener);
     try {
       WholeTensors whole = new WholeTensors(placement.device(), placement.compute());
       Tensor norm = whole.want(TensorNames.NORM, config.hiddenSize());
@@ -239,32 +239,38 @@ final class ModelLoader {
   }
 
   /** Not loaded yet; where it takes much memory of the host, that is a phase of its own. */
-  private static FrozenWeights taken(
-      LlamaConfig config, FrozenWeights.Placement placement, PhaseListener listener) {
+  private static FrozenLayers taken(
+      LlamaConfig config, FrozenLayers.Placement placement, PhaseListener listener) {
     boolean pins = placement.device().isGpu() && placement.offloadRatio() > 0;
     if (pins) {
       listener.onPhase(Progress.PINNING_MEMORY);
     }
     Progress pinning = new Progress(Progress.PINNING_MEMORY, listener);
-    FrozenWeights decoder = new FrozenWeights(config, placement, pinning);
+    FrozenLayers decoder = new FrozenLayers(config, placement, pinning);
     if (pins) {
       listener.onPhase(Progress.LOADING_WEIGHTS);
     }
     return decoder;
   }
 
-  static FrozenWeights.Placement placement(TrainingSpec spec, Ranks ranks) {
+  static FrozenLayers.Placement placement(TrainingSpec spec, Ranks ranks) {
     return placement(spec.weights(), spec.compute().dtype(), ranks);
   }
 
-  static FrozenWeights.Placement placement(
+  static FrozenLayers.Placement placement(
       TrainingSpec.Weights weights, DType compute, Ranks ranks) {
     Collectives shard =
-        weights.shard() == FrozenWeights.Shard.NONE
+        weights.shard() == FrozenLayers.Shard.NONE
             ? TimedCollectives.alone(ranks.world().timings())
             : ranks.shard();
-    return new FrozenWeights.Placement(
-        ranks.device(), weights.dtype(), compute, shard, weights.offloadRatio(), Transport.asked());
+    return new FrozenLayers.Placement(
+        ranks.device(),
+        weights.dtype(),
+        compute,
+        shard,
+        weights.offloadRatio(),
+        Transport.asked(),
+        ranks.mapped());
   }
 
   /** As PEFT does: A uniform as {@code kaiming_uniform_(a=sqrt(5))} draws it, B zero. */

@@ -3,11 +3,11 @@ package dev.anneal.training.trainer;
 import static java.util.Locale.ROOT;
 
 import dev.anneal.training.cuda.GpuMemory;
-import dev.anneal.training.model.Llama.Activations;
+import dev.anneal.training.model.activations.KeptActivations;
 import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.NativeErrors;
-import dev.anneal.training.weights.FrozenWeights.Shard;
+import dev.anneal.training.weights.FrozenLayers.Shard;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
@@ -53,7 +53,7 @@ final class OutOfMemory {
         .formatted(
             ranks.device(),
             gigabytes(memory.totalBytes()),
-            gigabytes(memory.peakAllocatedBytes()),
+            gigabytes(memory.peakAllocatedBytes() + ranks.mapped().peakBytes()),
             String.join(", ", holders()),
             remedy());
   }
@@ -90,7 +90,7 @@ final class OutOfMemory {
   }
 
   private String remedy() {
-    Activations activations = spec.compute().activations();
+    KeptActivations activations = spec.compute().activations();
     if (activations.recomputedLayers() == 0) {
       return "Set activations.checkpoint=layer";
     }
@@ -109,7 +109,7 @@ final class OutOfMemory {
         return "Raise base_weights.offload_ratio (now %s)".formatted(spec.weights().offloadRatio());
       }
     }
-    if (activations.inputs() == Activations.Inputs.ON_DEVICE) {
+    if (activations.inputs() == KeptActivations.Inputs.ON_DEVICE) {
       return "Set activations.offload=true";
     }
     return "Lower training.micro_batch_size or data.max_length";

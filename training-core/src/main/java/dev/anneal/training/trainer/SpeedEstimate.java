@@ -1,5 +1,6 @@
 package dev.anneal.training.trainer;
 
+import dev.anneal.training.fused.FusedLlama;
 import dev.anneal.training.kernel.Matmul;
 import dev.anneal.training.lora.LoraLayout;
 import dev.anneal.training.model.BatchShape;
@@ -85,36 +86,38 @@ public record SpeedEstimate(String gpu, Bound binds, double stepSeconds, double 
     GpuRates rates = kind.get().rates();
     Model model = new Model(rank, batch, rates);
     TrafficTable.Row traffic = TrafficTable.of(rank, batch, microBatches, gpusOfNode).all();
-    double gathers = traffic.fromPeers() / rates.nvlink();
+    double gathers = traffic.fromPeers() / rates.traffic().nvlink();
     // NCCL's kernels take multiprocessors from products, and the GPUs of an executor gather over it
     double compute = microBatches * model.microBatchSeconds() + model.updateSeconds() + gathers;
-    double copies = Math.min(rates.hostCopies(), rates.hostCopiesOfAll() / gpusOfNode);
+    double copies =
+        Math.min(rates.traffic().hostCopies(), rates.traffic().hostCopiesOfAll() / gpusOfNode);
     Time longest =
         Stream.of(
                 new Time(Bound.COMPUTE, compute),
                 new Time(Bound.HOST_COPIES, Math.max(traffic.toGpu(), traffic.toHost()) / copies),
                 new Time(Bound.NVLINK, gathers),
                 new Time(
-                    Bound.NETWORK, (double) traffic.fromNodes() * gpusOfNode / rates.network()),
+                    Bound.NETWORK,
+                    (double) traffic.fromNodes() * gpusOfNode / rates.traffic().network()),
                 new Time(Bound.ENQUEUE, microBatches * model.enqueueSeconds()))
             .max(Comparator.comparingDouble(Time::seconds))
             .orElseThrow();
     double tokens = (double) batch.tokens() * microBatches * rank.worldSize();
     return Optional.of(
         new SpeedEstimate(
-            rates.name(), longest.bound(), longest.seconds(), tokens / longest.seconds()));
+            rates.kind().name(), longest.bound(), longest.seconds(), tokens / longest.seconds()));
   }
 
   /** A kind of GPU whose rates are known. */
   public record GpuKind(String name) {
     /** By the name that the driver gives. */
     public static Optional<GpuKind> named(String name) {
-      return GpuRates.named(name).map(rates -> new GpuKind(rates.name()));
+      return GpuRates.named(name).map(rates -> new GpuKind(rates.kind().name()));
     }
 
     /** The one that has so much memory. */
     public static Optional<GpuKind> of(long memoryBytes) {
-      return GpuRates.of(memoryBytes).map(rates -> new GpuKind(rates.name()));
+      return GpuRates.of(memoryBytes).map(rates -> new GpuKind(rates.kind().name()));
     }
 
     private GpuRates rates() {
@@ -126,19 +129,20 @@ public record SpeedEstimate(String gpu, Bound binds, double stepSeconds, double 
   private record Model(Rank rank, BatchShape batch, GpuRates rates) {
     double microBatchSeconds() {
       double layers = config().numHiddenLayers();
-      return rates.throttle() * (layers * keptSeconds() + recomputed() * againSeconds() + head());
+      return rates.work().throttle()
+          * (layers * keptSeconds() + recomputed() * againSeconds() + head());
     }
 
     private double keptSeconds() {
       double t = batch.tokens();
       double products = 4 * weights() * t / productRate();
       // forward, and two and a half times that backward
-      double attention = 3.5 * attentionOperations() / rates.attention();
+      double attention = 3.5 * attentionOperations() / rates.work().attention();
       double loraBytes = 2 * t * adapted(4, 4);
       double kernels = t * (FORWARD.of(config()) + BACKWARD.of(config()));
       return products
           + attention
-          + (loraBytes + kernels + weightBytes(2) + transposes()) / rates.memory();
+          + (loraBytes + kernels + weightBytes(2) + transposes()) / rates.work().memory();
     }
 
     private double againSeconds() {
@@ -147,8 +151,8 @@ public record SpeedEstimate(String gpu, Bound binds, double stepSeconds, double 
       double products = 2 * (weights() - down) * t / productRate();
       double loraBytes = 2 * t * (adapted(1, 2) - adaptedDown());
       return products
-          + attentionOperations() / rates.attention()
-          + (loraBytes + t * AGAIN.of(config()) + weightBytes(1)) / rates.memory();
+          + attentionOperations() / rates.work().attention()
+          + (loraBytes + t * AGAIN.of(config()) + weightBytes(1)) / rates.work().memory();
     }
 
     /**
@@ -156,7 +160,7 @@ public record SpeedEstimate(String gpu, Bound binds, double stepSeconds, double 
      */
     private double head() {
       double operations = 4.0 * config().vocabSize() * config().hiddenSize() * batch.targets();
-      return operations / rates.head();
+      return operations / rates.work().head();
     }
 
     double updateSeconds() {
@@ -165,7 +169,7 @@ public record SpeedEstimate(String gpu, Bound binds, double stepSeconds, double 
         trained += rankOf(module) * (inOf(module) + outOf(module));
       }
       double own = trained * config().numHiddenLayers() / rank.worldSize();
-      return own * UPDATE_BYTES / rates.memory();
+      return own * UPDATE_BYTES / rates.work().memory();
     }
 
     double enqueueSeconds() {
@@ -185,7 +189,9 @@ public record SpeedEstimate(String gpu, Bound binds, double stepSeconds, double 
     }
 
     private double productRate() {
-      return rank.spec().compute().matmul() == Matmul.FP8 ? rates.fp8() : rates.bf16();
+      return rank.spec().compute().matmul() == Matmul.FP8
+          ? rates.work().fp8()
+          : rates.work().bf16();
     }
 
     private double weights() {
@@ -205,9 +211,12 @@ public record SpeedEstimate(String gpu, Bound binds, double stepSeconds, double 
       return cast ? 5 * times * weights() : 0;
     }
 
-    /** FP8 products of the backward take weights transposed. */
+    /** FP8 products of the backward take weights transposed, which may be kept. */
     private double transposes() {
-      return rank.spec().compute().matmul() == Matmul.FP8 ? 2 * weights() : 0;
+      boolean transposes =
+          rank.spec().compute().matmul() == Matmul.FP8
+              && rank.spec().weights().columns() == FusedLlama.Columns.MADE;
+      return transposes ? 2 * weights() : 0;
     }
 
     /** Elements that low-rank products read and write for a token: of inputs and of outputs. */

@@ -2,11 +2,11 @@ package dev.anneal.training.trainer;
 
 import dev.anneal.training.lora.LoraLayout;
 import dev.anneal.training.model.BatchShape;
-import dev.anneal.training.model.Llama.Activations.Inputs;
+import dev.anneal.training.model.activations.KeptActivations.Inputs;
 import dev.anneal.training.optim.Parameters;
 import dev.anneal.training.trainer.MemoryTable.Rank;
+import dev.anneal.training.weights.FrozenLayers;
 import dev.anneal.training.weights.FrozenVocabulary;
-import dev.anneal.training.weights.FrozenWeights;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -73,8 +73,8 @@ public record TrafficTable(List<Row> rows) {
 
   private static List<Row> frozen(Rank rank, int microBatches, int gpusOfNode) {
     TrainingSpec.Weights weights = rank.spec().weights();
-    FrozenWeights.Holdings held =
-        FrozenWeights.holdings(
+    FrozenLayers.Holdings held =
+        FrozenLayers.holdings(
             rank.config(),
             weights.dtype(),
             rank.spec().compute().dtype(),

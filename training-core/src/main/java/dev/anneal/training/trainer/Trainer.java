@@ -230,7 +230,7 @@ final class Trainer {
       StepTotals.Counted counted =
           new StepTotals.Counted(
               work,
-              DeviceMemory.peakBytes(ranks.device()),
+              DeviceMemory.peakBytes(ranks),
               timings.dataWaitMillis(),
               signs(listener));
       StepTotals all = gather(measured, counted);

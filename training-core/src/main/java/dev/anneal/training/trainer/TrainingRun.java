@@ -8,6 +8,8 @@ import dev.anneal.training.checkpoint.ResumePoint;
 import dev.anneal.training.checkpoint.TrainerState;
 import dev.anneal.training.cuda.GpuMath;
 import dev.anneal.training.data.SequenceSource;
+import dev.anneal.training.fused.AttentionLibrary;
+import dev.anneal.training.fused.FusedAttention;
 import dev.anneal.training.fused.FusedLlama;
 import dev.anneal.training.io.ModelFolder;
 import dev.anneal.training.io.OutputFolder;
@@ -32,6 +34,8 @@ import java.util.List;
 
 /** One rank's training run from weights to result. */
 public final class TrainingRun {
+  private static final String TRAINING = "training";
+
   private TrainingRun() {}
 
   /**
@@ -100,9 +104,10 @@ public final class TrainingRun {
       TrainingListener listener)
       throws IOException {
     listener.onPhase(Progress.LOADING_WEIGHTS);
-    try (TrainableModel model = ModelLoader.load(spec, inputs, config, ranks, listener)) {
+    try (TrainableModel model = ModelLoader.load(spec, inputs, config, ranks, listener);
+        FusedAttention attention = attention(spec, ranks.device(), listener)) {
       Parameters parameters = model.parameters();
-      Llama llama = llama(spec, model, ranks.device(), kernels).timedBy(timings);
+      Llama llama = llama(spec, model, ranks.device(), kernels, attention).timedBy(timings);
       AdamW optimizer = new AdamW(spec.updates().optimizer(), parameters, kernels);
       GlobalBatches batches = new GlobalBatches(spec, inputs.train(), ranks);
       TrainerState begin = begin(spec, inputs, batches, parameters, optimizer, ranks, listener);
@@ -111,7 +116,7 @@ public final class TrainingRun {
           new Evaluations(spec, evaluator, listener::stopRequested, begin.evaluation());
       try (RunCheckpoints checkpoints =
           new RunCheckpoints(spec, inputs, model, optimizer, ranks, begin, listener)) {
-        listener.onPhase("training");
+        listener.onPhase(TRAINING);
         if (begin.step() == 0) {
           evaluator.evaluate(0);
         }
@@ -179,13 +184,38 @@ public final class TrainingRun {
         && spec.lora().dropout() == 0;
   }
 
+  /** The attention of the fused layers; the reference has its own. */
+  private static FusedAttention attention(
+      TrainingSpec spec, Device device, TrainingListener listener) {
+    AttentionLibrary library = isFused(spec) ? spec.compute().attention() : AttentionLibrary.FLASH;
+    return FusedAttention.of(
+        library,
+        device,
+        sentence -> {
+          listener.onPhase(sentence);
+          // it may come within a step
+          listener.onPhase(TRAINING);
+        });
+  }
+
   /** The fused layers where they serve, else the reference. */
   private static Llama llama(
-      TrainingSpec spec, TrainableModel model, Device device, Kernels kernels) {
+      TrainingSpec spec,
+      TrainableModel model,
+      Device device,
+      Kernels kernels,
+      FusedAttention attention) {
     TrainingSpec.Compute compute = spec.compute();
     Objective objective = spec.updates().objective();
+    FusedLlama.Settings settings =
+        new FusedLlama.Settings(
+            compute.matmul(),
+            compute.activations(),
+            spec.weights().columns(),
+            compute.head(),
+            objective);
     return device.isGpu() && isFused(spec) && model instanceof LoraModel lora
-        ? FusedLlama.of(lora, device, kernels, compute.matmul(), compute.activations(), objective)
+        ? FusedLlama.of(lora, device, kernels, settings, attention)
         : Llama.reference(model, device, compute.dtype(), compute.activations(), objective);
   }
 }

@@ -1,13 +1,16 @@
 package dev.anneal.training.trainer;
 
+import dev.anneal.training.fused.AttentionLibrary;
+import dev.anneal.training.fused.FusedLlama;
+import dev.anneal.training.fused.HeadProducts;
 import dev.anneal.training.kernel.Matmul;
 import dev.anneal.training.lora.LoraSpec;
-import dev.anneal.training.model.Llama;
 import dev.anneal.training.model.Objective;
+import dev.anneal.training.model.activations.KeptActivations;
 import dev.anneal.training.optim.AdamWSpec;
 import dev.anneal.training.optim.LearningRateSchedule;
 import dev.anneal.training.tensor.DType;
-import dev.anneal.training.weights.FrozenWeights;
+import dev.anneal.training.weights.FrozenLayers;
 import java.io.Serializable;
 
 /**
@@ -41,13 +44,16 @@ public record TrainingSpec(
    * @param dtype how they are stored
    * @param shard which ranks the frozen ones are split over
    * @param offloadRatio share of every frozen layer that waits in pinned host memory, 0 to 1
+   * @param columns what becomes of the columns of frozen FP8 weights; they can be kept where every
+   *     rank has all of its weights on its device
    */
-  public record Weights(DType dtype, FrozenWeights.Shard shard, double offloadRatio)
+  public record Weights(
+      DType dtype, FrozenLayers.Shard shard, double offloadRatio, FusedLlama.Columns columns)
       implements Serializable {
 
-    /** All of them on every rank's device. */
-    public static Weights whole(DType dtype) {
-      return new Weights(dtype, FrozenWeights.Shard.NONE, 0);
+    /** Without columns that are kept. */
+    public Weights(DType dtype, FrozenLayers.Shard shard, double offloadRatio) {
+      this(dtype, shard, offloadRatio, FusedLlama.Columns.MADE);
     }
   }
 
@@ -57,9 +63,22 @@ public record TrainingSpec(
    * @param dtype of activations
    * @param matmul what products with frozen weights are computed in
    * @param activations what layers keep of their forward for their backward
+   * @param attention whose kernels compute attention in the fused layers on GPUs
+   * @param head what products with a frozen head are computed in, in the fused layers
    */
-  public record Compute(DType dtype, Matmul matmul, Llama.Activations activations)
-      implements Serializable {}
+  public record Compute(
+      DType dtype,
+      Matmul matmul,
+      KeptActivations activations,
+      AttentionLibrary attention,
+      HeadProducts head)
+      implements Serializable {
+
+    /** With the attention that is the default, and an exact head. */
+    public Compute(DType dtype, Matmul matmul, KeptActivations activations) {
+      this(dtype, matmul, activations, AttentionLibrary.DEFAULT, HeadProducts.EXACT);
+    }
+  }
 
   /**
    * How the data is dealt to ranks and steps.

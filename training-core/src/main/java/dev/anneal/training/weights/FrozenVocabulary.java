@@ -5,8 +5,8 @@ import dev.anneal.training.model.config.TensorNames;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.tensor.Tensors;
-import dev.anneal.training.weights.FrozenWeights.Placement;
-import dev.anneal.training.weights.FrozenWeights.SharedPart;
+import dev.anneal.training.weights.FrozenLayers.Placement;
+import dev.anneal.training.weights.FrozenLayers.SharedPart;
 import dev.anneal.training.weights.reader.WantedRows;
 import java.util.ArrayList;
 import java.util.List;
@@ -48,10 +48,10 @@ public final class FrozenVocabulary {
    *
    * @param decoder the layers, which are split or not
    */
-  public FrozenVocabulary(LlamaConfig config, FrozenWeights decoder) {
+  public FrozenVocabulary(LlamaConfig config, FrozenLayers decoder) {
     this.config = config;
     this.placement = decoder.placement();
-    this.shardRows = FrozenLayout.shardRows(config.vocabSize(), placement.ranks().worldSize());
+    this.shardRows = LayerLayout.shardRows(config.vocabSize(), placement.ranks().worldSize());
     this.embedTokens = want(TensorNames.EMBED_TOKENS, decoder);
     this.lmHead = config.tieWordEmbeddings() ? embedTokens : want(TensorNames.LM_HEAD, decoder);
   }
@@ -63,15 +63,16 @@ public final class FrozenVocabulary {
    */
   public static Holdings holdings(LlamaConfig config, DType compute, int ranks) {
     long rowBytes = (long) config.hiddenSize() * compute.bytes();
-    long part = FrozenLayout.shardRows(config.vocabSize(), ranks) * rowBytes;
+    long part = LayerLayout.shardRows(config.vocabSize(), ranks) * rowBytes;
     return new Holdings(part, config.tieWordEmbeddings() ? 0 : part, ranks == 1 ? 0 : ranks * part);
   }
 
-  private Matrix want(String name, FrozenWeights decoder) {
+  private Matrix want(String name, FrozenLayers decoder) {
     ScalarType dtype = placement.compute().scalarType();
     long first = placement.ranks().rank() * shardRows;
     long count = Math.max(0, Math.min(shardRows, config.vocabSize() - first));
-    Tensor rows = Tensors.empty(placement.device(), dtype, shardRows, config.hiddenSize());
+    long bytes = shardRows * config.hiddenSize() * placement.compute().bytes();
+    Tensor rows = decoder.room(bytes).view(dtype).view(shardRows, config.hiddenSize());
     if (count < shardRows) {
       rows.zero_();
     }

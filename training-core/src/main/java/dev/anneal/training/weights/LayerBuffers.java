@@ -3,21 +3,18 @@ package dev.anneal.training.weights;
 import dev.anneal.training.collective.Collectives;
 import dev.anneal.training.cuda.CudaEvent;
 import dev.anneal.training.cuda.CudaStream;
-import dev.anneal.training.model.FrozenLayers;
 import dev.anneal.training.peer.NoPeerAccessException;
-import dev.anneal.training.peer.PeerDriver;
+import dev.anneal.training.peer.PeerArena;
 import dev.anneal.training.peer.PeerMemory;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.TensorScope;
-import dev.anneal.training.tensor.Tensors;
 import dev.anneal.training.timing.Lane;
 import dev.anneal.training.timing.Timings;
-import dev.anneal.training.weights.FrozenLayout.Part;
+import dev.anneal.training.weights.LayerLayout.Part;
 import java.util.ArrayList;
 import java.util.List;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
  * Brings whole layers together in two buffers: while one is computed with, a stream of its own
@@ -55,8 +52,9 @@ final class LayerBuffers implements AutoCloseable {
     }
   }
 
-  private final FrozenLayout layout;
+  private final LayerLayout layout;
   private final LayerShards shards;
+  private final PeerArena arena;
   private final Device device;
   private final Collectives ranks;
   private final CudaStream copies;
@@ -82,17 +80,22 @@ final class LayerBuffers implements AutoCloseable {
   /** {@code null} where the group gathers. */
   private LayerPulls pulls;
 
-  /** Two buffers in the current tensor scope. */
+  /**
+   * Two buffers in the current tensor scope.
+   *
+   * @param arena that they are taken from, as the shards were
+   */
   LayerBuffers(
-      FrozenLayout layout,
+      LayerLayout layout,
       LayerShards shards,
       DType dtype,
       int layers,
       Collectives ranks,
-      Device device) {
+      PeerArena arena) {
     this.layout = layout;
     this.shards = shards;
-    this.device = device;
+    this.arena = arena;
+    this.device = arena.device();
     this.ranks = ranks;
     this.copies = CudaStream.of(device);
     this.asked = new CudaEvent(device);
@@ -102,8 +105,9 @@ final class LayerBuffers implements AutoCloseable {
       onDevice.add(layout.parts().stream().map(p -> shards.onDevice(index, p)).toList());
       onHost.add(layout.parts().stream().map(p -> shards.onHost(index, p)).toList());
     }
+    List<Tensor> rooms = arena.take(COUNT, layout.wholeBytes());
     for (int i = 0; i < COUNT; i++) {
-      Tensor bytes = Tensors.empty(device, ScalarType.Byte, layout.wholeBytes());
+      Tensor bytes = rooms.get(i);
       Buffer buffer = new Buffer(i, bytes, device);
       for (int p = 0; p < layout.parts().size(); p++) {
         buffer.targets.add(target(bytes, layout.parts().get(p), dtype, onHost.get(0).get(p)));
@@ -118,16 +122,16 @@ final class LayerBuffers implements AutoCloseable {
    *
    * @throws NoPeerAccessException on all ranks alike, if they cannot; then they gather
    */
-  void pullBy(PeerDriver driver) throws NoPeerAccessException {
+  void pull() throws NoPeerAccessException {
     List<Tensor> shared = new ArrayList<>(shards.onDevice());
     buffers.forEach(buffer -> shared.add(buffer.bytes));
     shared.addAll(others);
-    PeerMemory memory = PeerMemory.share(ranks, device, driver, shared);
+    PeerMemory memory = PeerMemory.share(ranks, arena, shared);
     pulls = new LayerPulls(layout, shards, onDevice.size(), ranks, device, copies, memory);
   }
 
   private Target target(Tensor bytes, Part part, DType dtype, List<Tensor> hostPieces) {
-    Tensor whole = bytes.narrow(0, part.wholeOffset(), layout.ranks() * part.shardBytes());
+    Tensor whole = bytes.narrow(0, part.at().whole(), layout.ranks() * part.shardBytes());
     Tensor mine = whole.narrow(0, layout.rank() * part.shardBytes(), part.shardBytes());
     List<Tensor> host = new ArrayList<>();
     long at = part.deviceBytes();
@@ -223,7 +227,7 @@ final class LayerBuffers implements AutoCloseable {
     }
   }
 
-  /** Takes down a part of what belongs to no layer, for {@link #bring}: before {@link #pullBy}. */
+  /** Takes down a part of what belongs to no layer, for {@link #bring}: before {@link #pull}. */
   int share(Tensor part) {
     others.add(part);
     return others.size() - 1;

@@ -45,7 +45,7 @@ final class LayerPulls implements AutoCloseable {
    *     layer
    */
   LayerPulls(
-      FrozenLayout layout,
+      LayerLayout layout,
       LayerShards shards,
       int layers,
       Collectives ranks,
@@ -66,7 +66,7 @@ final class LayerPulls implements AutoCloseable {
     }
   }
 
-  private long[] pieces(FrozenLayout layout, LayerShards shards, int layer) {
+  private long[] pieces(LayerLayout layout, LayerShards shards, int layer) {
     List<Long> found = new ArrayList<>();
     for (Upload upload : plan.uploads()) {
       long to = upload.to();

@@ -3,11 +3,12 @@ package dev.anneal.training.weights;
 import dev.anneal.training.collective.Collectives;
 import dev.anneal.training.cuda.RegisteredMemory;
 import dev.anneal.training.kernel.Quantized;
+import dev.anneal.training.peer.PeerArena;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.tensor.Tensors;
-import dev.anneal.training.weights.FrozenLayout.Part;
+import dev.anneal.training.weights.LayerLayout.Part;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.LongConsumer;
@@ -16,11 +17,11 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /** A rank's part of all decoder layers: some rows on its device, the others on the host. */
 final class LayerShards implements AutoCloseable {
-  private final FrozenLayout layout;
+  private final LayerLayout layout;
   private final DType dtype;
 
   /** {@code [deviceBytes]} of uint8 a layer. */
-  private final List<Tensor> device = new ArrayList<>();
+  private final List<Tensor> device;
 
   /** {@code [hostBytes]} of uint8 a layer. */
   private final RegisteredMemory host;
@@ -31,17 +32,16 @@ final class LayerShards implements AutoCloseable {
   /**
    * Unwritten. What is on the device is in the current tensor scope.
    *
+   * @param room on the device
    * @param pinned hears how many bytes on the host are there
    */
-  LayerShards(FrozenLayout layout, DType dtype, int layers, Device where, LongConsumer pinned) {
+  LayerShards(LayerLayout layout, DType dtype, int layers, PeerArena room, LongConsumer pinned) {
     this.layout = layout;
     this.dtype = dtype;
-    for (int layer = 0; layer < layers; layer++) {
-      Tensor rows = Tensors.empty(where, ScalarType.Byte, layout.deviceBytes());
-      if (layout.padded()) {
-        rows.zero_();
-      }
-      device.add(rows);
+    Device where = room.device();
+    device = room.take(layers, layout.deviceBytes());
+    if (layout.padded()) {
+      device.forEach(Tensor::zero_);
     }
     scales =
         dtype == DType.FP8
@@ -66,7 +66,7 @@ final class LayerShards implements AutoCloseable {
         long n = values.size(0);
         scales
             .select(0, layer)
-            .narrow(0, part.scaleOffset() + row, n)
+            .narrow(0, part.at().scale() + row, n)
             .copy_(quantized.scale().view(n));
       } else {
         stored = values.to(dtype.scalarType());
@@ -78,11 +78,11 @@ final class LayerShards implements AutoCloseable {
       if (first < border) {
         device
             .get(layer)
-            .narrow(0, part.deviceOffset() + first, border - first)
+            .narrow(0, part.at().device() + first, border - first)
             .copy_(bytes.narrow(0, 0, border - first));
       }
       long at = border - first;
-      long hostAt = part.hostOffset() + border - part.deviceBytes();
+      long hostAt = part.at().host() + border - part.deviceBytes();
       if (border < end) {
         host.block(layer)
             .narrow(0, hostAt, end - border)
@@ -93,19 +93,19 @@ final class LayerShards implements AutoCloseable {
 
   /** This rank's rows that lie on the device, a tensor of bytes a layer. */
   List<Tensor> onDevice() {
-    return List.copyOf(device);
+    return device;
   }
 
   /** This rank's rows of a matrix that lie on the device, as {@code [n]} bytes. */
   Tensor onDevice(int layer, Part part) {
-    return device.get(layer).narrow(0, part.deviceOffset(), part.deviceBytes());
+    return device.get(layer).narrow(0, part.at().device(), part.deviceBytes());
   }
 
   /** Those on the host, in one piece if there are any. */
   List<Tensor> onHost(int layer, Part part) {
     return part.hostBytes() == 0
         ? List.of()
-        : List.of(host.block(layer).narrow(0, part.hostOffset(), part.hostBytes()));
+        : List.of(host.block(layer).narrow(0, part.at().host(), part.hostBytes()));
   }
 
   /**
@@ -136,7 +136,7 @@ final class LayerShards implements AutoCloseable {
     long ranks = layout.ranks();
     return all.view(ranks, device.size(), layout.shardRows())
         .select(1, layer)
-        .narrow(1, part.scaleOffset(), part.shardRows())
+        .narrow(1, part.at().scale(), part.shardRows())
         .reshape(ranks * part.shardRows())
         .narrow(0, 0, part.rows())
         .clone();

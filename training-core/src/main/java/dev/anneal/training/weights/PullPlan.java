@@ -1,6 +1,6 @@
 package dev.anneal.training.weights;
 
-import dev.anneal.training.weights.FrozenLayout.Part;
+import dev.anneal.training.weights.LayerLayout.Part;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -29,7 +29,7 @@ record PullPlan(List<Copy> device, List<Upload> uploads, List<List<Copy>> host) 
    */
   record Upload(int part, long to, long bytes) {}
 
-  static PullPlan of(FrozenLayout layout) {
+  static PullPlan of(LayerLayout layout) {
     int ranks = layout.ranks();
     List<Copy> device = new ArrayList<>();
     List<Upload> uploads = new ArrayList<>();
@@ -38,7 +38,7 @@ record PullPlan(List<Copy> device, List<Upload> uploads, List<List<Copy>> host) 
       Part part = layout.parts().get(p);
       for (int i = 0; i < ranks && part.deviceBytes() > 0; i++) {
         int rank = inRing(layout, i);
-        device.add(new Copy(rank, part.deviceOffset(), part.wholeOffset(rank), part.deviceBytes()));
+        device.add(new Copy(rank, part.at().device(), part.wholeOffset(rank), part.deviceBytes()));
       }
       if (part.hostBytes() > 0) {
         long to = part.wholeOffset(layout.rank()) + part.deviceBytes();
@@ -59,7 +59,7 @@ record PullPlan(List<Copy> device, List<Upload> uploads, List<List<Copy>> host) 
     return new PullPlan(List.copyOf(device), List.copyOf(uploads), List.copyOf(host));
   }
 
-  private static int inRing(FrozenLayout layout, int i) {
+  private static int inRing(LayerLayout layout, int i) {
     return (layout.rank() + 1 + i) % layout.ranks();
   }
 }

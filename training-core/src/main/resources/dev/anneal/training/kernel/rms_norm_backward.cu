@@ -1,12 +1,15 @@
 // dOutput becomes dResidual + rstd * (dNormed - normed * mean(dNormed * normed)), where
-// dNormed = weight * dOutput and normed = x * rstd, over rows [T, WIDTH].
+// dNormed = weight * dOutput and normed = x * rstd, over rows [T, WIDTH]. With COLUMN_SCALE bytes
+// [T, WIDTH] is the FP8 form of the result times columnScale [WIDTH].
 //
-// Bytes a row of bf16: 8 WIDTH (dOutput twice, x, dResidual). Grid: T blocks.
+// Bytes a row of bf16: 8 WIDTH (dOutput twice, x, dResidual) + 1 with COLUMN_SCALE (bytes). Grid: T
+// blocks.
 #include "rows.cuh"
 
 extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS)
     rms_norm_backward(REAL* dOutput, const REAL* x, const float* rstd, const REAL* weight,
-                      const REAL* dResidual) {
+                      const REAL* dResidual, const float* columnScale, unsigned char* bytes,
+                      float* scale) {
   constexpr int VECTORS = WIDTH / VEC;
   const long long row = (long long)blockIdx.x * WIDTH;
   Vector dOutputs[STEPS_OF(VECTORS)], xs[STEPS_OF(VECTORS)], residuals[STEPS_OF(VECTORS)];
@@ -28,6 +31,9 @@ extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS)
     }
   }
   const float along = acrossBlock<Sum>(sum) / WIDTH;
+#if COLUMN_SCALE
+  float largest = 0;
+#endif
   FOR_VECTORS(VECTORS) {
     float dy[VEC], v[VEC], w[VEC], residual[VEC];
     dOutputs[step].unpack(dy);
@@ -38,6 +44,20 @@ extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS)
     for (int e = 0; e < VEC; e++) {
       dy[e] = (dy[e] * w[e] - (v[e] * r) * along) * r + residual[e];
     }
-    Vector::of(dy).store(dOutput + row + i * VEC);
+    residuals[step] = Vector::of(dy);
+    residuals[step].store(dOutput + row + i * VEC);
+#if COLUMN_SCALE
+    largest = fmaxf(largest, largestOf(residuals[step], columnScale + i * VEC));
+#endif
   }
+#if COLUMN_SCALE
+  const float s = scaleOf(acrossBlock<Largest>(largest));
+  const float inverse = 1.0f / s;
+  if (threadIdx.x == 0) {
+    scale[blockIdx.x] = s;
+  }
+  FOR_VECTORS(VECTORS) {
+    storeFp8(residuals[step], columnScale + i * VEC, inverse, bytes + row + i * VEC);
+  }
+#endif
 }

@@ -83,7 +83,6 @@ class EvaluationStateTest {
         0,
         1,
         2,
-        2 * step,
         7,
         EvaluationState.NONE,
         List.of(List.of(new Parameter("a", List.of(4L)))));

@@ -20,7 +20,6 @@ class TrainerStateTest {
           2,
           3,
           6,
-          120,
           -42,
           EvaluationState.NONE,
           List.of(
@@ -88,8 +87,7 @@ class TrainerStateTest {
 
   private static TrainerState fresh(
       int worldSize, long globalBatch, long seed, List<List<Parameter>> buckets) {
-    return new TrainerState(
-        0, 0, 0, worldSize, globalBatch, 0, seed, EvaluationState.NONE, buckets);
+    return new TrainerState(0, 0, 0, worldSize, globalBatch, seed, EvaluationState.NONE, buckets);
   }
 
   private static void assertDiffers(TrainerState run, String difference) {

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.anneal.training.Deviation;
 import dev.anneal.training.collective.rendezvous.RendezvousStore;
+import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.tensor.Tensors;
 import java.time.Duration;
@@ -48,11 +49,12 @@ class GlooCollectivesTest {
             peer.abort();
             assertThat(System.nanoTime() - start).isLessThan(PATIENCE.toNanos() / 2);
             // so that the other's end of the connection has nothing left to wait for
-            collectives.allReduceSum(Tensors.ones(ScalarType.Float, 1));
+            collectives.allReduceSum(Tensors.ones(Device.CPU, ScalarType.Float, 1));
             return;
           }
           waiting.complete(collectives);
-          assertThatThrownBy(() -> collectives.allReduceSum(Tensors.ones(ScalarType.Float, 1)))
+          assertThatThrownBy(
+                  () -> collectives.allReduceSum(Tensors.ones(Device.CPU, ScalarType.Float, 1)))
               .isInstanceOf(CollectiveException.class)
               .hasMessageContaining("was told to leave its peers in all_reduce");
         });

@@ -14,9 +14,6 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
-import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -197,19 +194,10 @@ class NcclCollectivesTest {
   }
 
   private static void inTwoThreads(Duration timeout, Rank rank) throws Exception {
-    ExecutorService threads = Executors.newFixedThreadPool(2);
-    try (RendezvousStore store = RendezvousStore.serve(NcclPeer.HOST, PATIENCE);
-        RendezvousStore other = RendezvousStore.connect(store.address(), PATIENCE)) {
-      Future<?> first = threads.submit(() -> run(store, 0, timeout, rank));
-      Future<?> second = threads.submit(() -> run(other, 1, timeout, rank));
-      first.get(PATIENCE.toSeconds(), TimeUnit.SECONDS);
-      second.get(PATIENCE.toSeconds(), TimeUnit.SECONDS);
-    } finally {
-      threads.shutdownNow();
-    }
+    NcclPair.run((store, number) -> join(store, number, timeout, rank));
   }
 
-  private static Void run(RendezvousStore store, int number, Duration timeout, Rank rank)
+  private static void join(RendezvousStore store, int number, Duration timeout, Rank rank)
       throws Exception {
     Device device = Device.gpu(number);
     Gpus.bind(device);
@@ -217,7 +205,6 @@ class NcclCollectivesTest {
         Collectives shard = NcclCollectives.join(store, "shard", device, number, 2, timeout);
         TensorScope scope = new TensorScope()) {
       rank.run(world, shard, device);
-      return null;
     }
   }
 

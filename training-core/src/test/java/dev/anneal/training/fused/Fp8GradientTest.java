@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.anneal.training.Rows;
 import dev.anneal.training.collective.SingleRank;
 import dev.anneal.training.cuda.GpuMath;
+import dev.anneal.training.fused.FusedLlama.Columns;
+import dev.anneal.training.fused.FusedLlama.Settings;
 import dev.anneal.training.kernel.CudaKernels;
 import dev.anneal.training.kernel.Kernels;
 import dev.anneal.training.kernel.Matmul;
@@ -14,8 +16,9 @@ import dev.anneal.training.lora.LoraModel;
 import dev.anneal.training.lora.LoraSpec;
 import dev.anneal.training.model.Dropout;
 import dev.anneal.training.model.Llama;
-import dev.anneal.training.model.Llama.Activations;
+import dev.anneal.training.model.Objective;
 import dev.anneal.training.model.TokenBatch;
+import dev.anneal.training.model.activations.KeptActivations;
 import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.model.config.ModelSource;
 import dev.anneal.training.model.config.TensorNames;
@@ -26,14 +29,15 @@ import dev.anneal.training.tensor.NativeLibraries;
 import dev.anneal.training.tensor.NoGrad;
 import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.tensor.Tensors;
+import dev.anneal.training.weights.FrozenLayers;
+import dev.anneal.training.weights.FrozenLayers.Placement;
 import dev.anneal.training.weights.FrozenVocabulary;
-import dev.anneal.training.weights.FrozenWeights;
-import dev.anneal.training.weights.FrozenWeights.Placement;
 import dev.anneal.training.weights.reader.LoadProgress;
 import dev.anneal.training.weights.reader.WeightReader;
 import dev.anneal.training.weights.reader.Weights;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -87,6 +91,30 @@ class Fp8GradientTest {
     }
   }
 
+  @Test
+  void aHeadInFp8TurnsTheGradientLittle() {
+    try (TensorScope scope = new TensorScope();
+        Kernels kernels = new CudaKernels(GPU)) {
+      Tensor exact = gradient(DType.FP8, kernels, Columns.MADE, HeadProducts.EXACT);
+      for (HeadProducts head : List.of(HeadProducts.FP8_BACKWARD, HeadProducts.FP8)) {
+        double cosine = cosine(gradient(DType.FP8, kernels, Columns.MADE, head), exact);
+        System.out.printf(
+            Locale.ROOT, "cosine of adapter gradients, head %s and exact: %.6f%n", head, cosine);
+        assertThat(cosine).isGreaterThan(0.99);
+      }
+    }
+  }
+
+  @Test
+  void columnsThatAreKeptChangeNoBit() {
+    try (TensorScope scope = new TensorScope();
+        Kernels kernels = new CudaKernels(GPU)) {
+      Tensor made = gradient(DType.FP8, kernels, Columns.MADE, HeadProducts.EXACT);
+      Tensor kept = gradient(DType.FP8, kernels, Columns.KEPT, HeadProducts.EXACT);
+      assertThat(kept.equal(made)).isTrue();
+    }
+  }
+
   private static Map<String, Tensor> parts(Tensor flat) {
     Map<String, Tensor> parts = new LinkedHashMap<>();
     long offset = 0;
@@ -119,9 +147,21 @@ class Fp8GradientTest {
 
   /** {@code [n]} fp64 on the device. */
   private static Tensor gradient(DType stored, Matmul matmul, Kernels kernels) {
+    return gradient(stored, kernels, Settings.of(matmul, KeptActivations.INPUTS));
+  }
+
+  private static Tensor gradient(
+      DType stored, Kernels kernels, Columns columns, HeadProducts head) {
+    Settings settings =
+        new Settings(
+            Matmul.FP8, KeptActivations.INPUTS, columns, head, Objective.CROSS_ENTROPY);
+    return gradient(stored, kernels, settings);
+  }
+
+  private static Tensor gradient(DType stored, Kernels kernels, Settings settings) {
     try (TensorScope scope = new TensorScope();
         LoraModel model = model(stored)) {
-      Llama llama = FusedLlama.of(model, GPU, kernels, matmul, Activations.CHECKPOINT);
+      Llama llama = FusedLlama.of(model, GPU, kernels, settings);
       TokenBatch batch = TokenBatch.of(Rows.random(CONFIG.vocabSize(), 3, 700, 1, 300, 1024, 23));
       llama.forwardBackward(batch, Dropout.NONE, Llama.UNNOTICED);
       return scope.keep(model.parameters().ownGradient().to(ScalarType.Double));
@@ -139,8 +179,8 @@ class Fp8GradientTest {
       Tensor noise = Tensors.empty(ScalarType.Float, master.numel());
       master.copy_(Tensors.normal(noise, 0.01, 7));
       parameters.publish();
-      FrozenWeights frozen =
-          FrozenWeights.load(
+      FrozenLayers frozen =
+          FrozenLayers.load(
               CONFIG, new Placement(GPU, stored, DType.BF16, new SingleRank(), 0), weights);
       FrozenVocabulary vocabulary = new FrozenVocabulary(CONFIG, frozen);
       weights.stream(vocabulary.wanted(), GPU, LoadProgress.IGNORED);

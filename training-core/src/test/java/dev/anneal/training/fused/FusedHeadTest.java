@@ -14,6 +14,7 @@ import dev.anneal.training.lora.LoraSpec;
 import dev.anneal.training.model.Objective;
 import dev.anneal.training.model.TokenBatch;
 import dev.anneal.training.model.config.LlamaConfig;
+import dev.anneal.training.product.PlainProducts;
 import dev.anneal.training.tensor.Tensors;
 import java.util.Arrays;
 import java.util.List;
@@ -43,7 +44,13 @@ class FusedHeadTest {
     Tensor state = Tensors.normal(Tensors.empty(ScalarType.Float, 1, config.hiddenSize()), 1, 3);
     // many chunks
     FusedHead head =
-        new FusedHead(model, new PlainKernels(), Objective.CROSS_ENTROPY, 37 * (1L << 14));
+        new FusedHead(
+            model,
+            new PlainKernels(),
+            new PlainProducts(),
+            HeadProducts.EXACT,
+            Objective.CROSS_ENTROPY,
+            37 * (1L << 14));
     // a row alone may be multiplied in another order; a sum in fp32 would be off by a thousandth
     double expected = TOKENS * head.loss(state.expand(2, -1), one).item_double();
 

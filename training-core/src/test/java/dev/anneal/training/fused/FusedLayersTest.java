@@ -12,6 +12,7 @@ import dev.anneal.training.TinyModels.Embeddings;
 import dev.anneal.training.data.TokenSequence;
 import dev.anneal.training.kernel.Matmul;
 import dev.anneal.training.kernel.PlainKernels;
+import dev.anneal.training.kernel.Quantized;
 import dev.anneal.training.lora.LoraLayout;
 import dev.anneal.training.lora.LoraModel;
 import dev.anneal.training.lora.LoraSpec;
@@ -19,10 +20,13 @@ import dev.anneal.training.lora.ModuleNames;
 import dev.anneal.training.lora.TargetModules;
 import dev.anneal.training.model.Dropout;
 import dev.anneal.training.model.Llama;
-import dev.anneal.training.model.Llama.Activations;
 import dev.anneal.training.model.Objective;
 import dev.anneal.training.model.TokenBatch;
+import dev.anneal.training.model.activations.KeptActivations;
 import dev.anneal.training.optim.Parameters;
+import dev.anneal.training.product.Matrix;
+import dev.anneal.training.product.PlainProducts;
+import dev.anneal.training.product.Products;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
 import java.util.ArrayList;
@@ -72,25 +76,23 @@ class FusedLayersTest {
     LoraModel model = model("all-linear");
     Objective objective = new Objective(per, labelSmoothing, 0);
     Llama reference =
-        Llama.reference(model, Device.CPU, DType.FP32, Activations.CHECKPOINT, objective);
+        Llama.reference(model, Device.CPU, DType.FP32, KeptActivations.INPUTS, objective);
     Llama fused =
         FusedLlama.of(
             model,
             Device.CPU,
             new PlainKernels(),
-            Matmul.COMPUTE,
-            Activations.CHECKPOINT,
-            objective);
+            FusedLlama.Settings.of(Matmul.COMPUTE, KeptActivations.INPUTS).with(objective));
     assertEqual(model, gradient(model, fused), gradient(model, reference));
     assertThat(gradient(model, fused).loss())
         .isNotCloseTo(gradient(model, reference(model)).loss(), withPercentage(1e-3));
     // what is held out is measured alike
-    assertThat(fused.loss(batch())).isEqualTo(fused(model, Activations.CHECKPOINT).loss(batch()));
+    assertThat(fused.loss(batch())).isEqualTo(fused(model, KeptActivations.INPUTS).loss(batch()));
   }
 
   private static void assertEqualsAutograd(LoraModel model) {
     Gradient expected = gradient(model, reference(model));
-    Gradient found = gradient(model, fused(model, Activations.CHECKPOINT));
+    Gradient found = gradient(model, fused(model, KeptActivations.INPUTS));
     assertEqual(model, found, expected);
   }
 
@@ -104,11 +106,23 @@ class FusedLayersTest {
                 assertThat(Deviation.relative(part, byName.get(name))).as(name).isLessThan(1e-5));
   }
 
+  /** As GPUs do it: the frozen product is added to the adapters'. */
+  @ParameterizedTest
+  @ValueSource(strings = {"q_proj,v_proj", "gate_proj,up_proj,o_proj", "all-linear"})
+  void whatIsWrittenFirstMattersNoMoreThanRounding(String targets) {
+    LoraModel model = model(targets);
+    Gradient expected = gradient(model, fused(model, KeptActivations.ALL));
+    Gradient found = gradient(model, adaptersFirst(model));
+
+    assertThat(Deviation.relative(found.loss(), expected.loss())).isLessThan(1e-6);
+    assertThat(Deviation.relative(found.flat(), expected.flat())).isLessThan(1e-5);
+  }
+
   @ParameterizedTest
   @MethodSource("dev.anneal.training.KeptOfForward#activations")
-  void whatIsKeptOfTheForwardChangesNoBit(Activations activations) {
+  void whatIsKeptOfTheForwardChangesNoBit(KeptActivations activations) {
     LoraModel model = model("all-linear");
-    Gradient expected = gradient(model, fused(model, Activations.CHECKPOINT));
+    Gradient expected = gradient(model, fused(model, KeptActivations.INPUTS));
     Gradient found = gradient(model, fused(model, activations));
 
     assertThat(found.loss()).isEqualTo(expected.loss());
@@ -120,7 +134,7 @@ class FusedLayersTest {
     LoraModel model = model("all-linear");
     TokenBatch batch = batch();
     double expected = reference(model).loss(batch);
-    double found = fused(model, Activations.KEEP).loss(batch);
+    double found = fused(model, KeptActivations.ALL).loss(batch);
 
     assertThat(Deviation.relative(found, expected)).isLessThan(1e-6);
   }
@@ -139,7 +153,7 @@ class FusedLayersTest {
             model.norm());
     for (LoraModel each : List.of(model, base)) {
       double[] expected = reference(each).losses(batch());
-      double[] found = fused(each, Activations.CHECKPOINT).losses(batch());
+      double[] found = fused(each, KeptActivations.INPUTS).losses(batch());
       assertThat(found).hasSameSizeAs(expected);
       for (int i = 0; i < found.length; i++) {
         assertThat(Deviation.relative(found[i], expected[i])).isLessThan(1e-5);
@@ -152,7 +166,7 @@ class FusedLayersTest {
   void everyLayerIsReportedOnceFromTheLastToTheFirst() {
     LoraModel model = model("all-linear");
     List<Integer> done = new ArrayList<>();
-    fused(model, Activations.KEEP).forwardBackward(batch(), Dropout.NONE, done::add);
+    fused(model, KeptActivations.ALL).forwardBackward(batch(), Dropout.NONE, done::add);
 
     assertThat(done).containsExactly(1, 0);
   }
@@ -167,11 +181,41 @@ class FusedLayersTest {
   }
 
   private static Llama reference(LoraModel model) {
-    return Llama.reference(model, Device.CPU, DType.FP32, Activations.CHECKPOINT);
+    return Llama.reference(model, Device.CPU, DType.FP32, KeptActivations.INPUTS);
   }
 
-  private static Llama fused(LoraModel model, Activations activations) {
+  private static Llama fused(LoraModel model, KeptActivations activations) {
     return FusedLlama.of(model, Device.CPU, new PlainKernels(), Matmul.COMPUTE, activations);
+  }
+
+  private static Llama adaptersFirst(LoraModel model) {
+    return FusedLlama.of(
+        model,
+        Device.CPU,
+        new PlainKernels(),
+        FusedLlama.Settings.of(Matmul.COMPUTE, KeptActivations.ALL),
+        new PlainAttention(),
+        new AdaptersFirst());
+  }
+
+  private static final class AdaptersFirst implements Products {
+    private final Products plain = new PlainProducts();
+
+    @Override
+    public void multiply(Matrix left, Matrix right, Matrix out, double alpha, double beta) {
+      plain.multiply(left, right, out, alpha, beta);
+    }
+
+    @Override
+    public void multiplyScaled(
+        Quantized left, Matrix right, Tensor rightScale, Tensor out, double beta) {
+      plain.multiplyScaled(left, right, rightScale, out, beta);
+    }
+
+    @Override
+    public boolean addsFirst() {
+      return true;
+    }
   }
 
   private static Gradient gradient(LoraModel model, Llama llama) {

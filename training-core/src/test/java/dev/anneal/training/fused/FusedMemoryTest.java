@@ -7,22 +7,25 @@ import dev.anneal.training.LoudWeights;
 import dev.anneal.training.Rows;
 import dev.anneal.training.TinyModels;
 import dev.anneal.training.TinyModels.Embeddings;
+import dev.anneal.training.fused.FusedLlama.Columns;
 import dev.anneal.training.kernel.Matmul;
 import dev.anneal.training.kernel.PlainKernels;
 import dev.anneal.training.lora.LoraLayout;
 import dev.anneal.training.lora.LoraModel;
 import dev.anneal.training.lora.LoraSpec;
 import dev.anneal.training.model.BatchShape;
-import dev.anneal.training.model.FrozenLayers;
-import dev.anneal.training.model.LayerMemory;
 import dev.anneal.training.model.Rope;
 import dev.anneal.training.model.TokenBatch;
+import dev.anneal.training.model.activations.KeptActivations;
+import dev.anneal.training.model.activations.StepMemory;
 import dev.anneal.training.model.config.LlamaConfig;
+import dev.anneal.training.product.PlainProducts;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.Tensors;
+import dev.anneal.training.weights.FrozenLayer;
+import dev.anneal.training.weights.FrozenLayers;
 import java.util.List;
-import java.util.Objects;
 import java.util.stream.Stream;
 import org.bytedeco.pytorch.Tensor;
 import org.junit.jupiter.api.Test;
@@ -57,13 +60,13 @@ class FusedMemoryTest {
                 saved.postNormed(),
                 saved.gateUp(),
                 saved.lowGateUp(),
-                saved.lowDown())
-            .filter(Objects::nonNull)
+                saved.lowDown().orElseThrow())
             .mapToLong(Tensor::nbytes)
             .sum();
     // the plain attention has none
     long logsumexp = (long) TOKENS * CONFIG.numAttentionHeads() * Float.BYTES;
-    LayerMemory counted = memory(model.layout(), Matmul.COMPUTE).of(new BatchShape(1, TOKENS));
+    StepMemory.Layer counted =
+        memory(model.layout(), Matmul.COMPUTE).of(new BatchShape(1, TOKENS)).layer();
     assertThat(counted.kept()).isEqualTo(made + logsumexp);
     assertThat(counted.input()).isEqualTo(saved.x().nbytes());
     // act, lowDown and y come on top of what is kept, but for x and lowDown, which are in it
@@ -75,23 +78,32 @@ class FusedMemoryTest {
   @Test
   void tokensCountInProportion() {
     FusedMemory memory = memory(LoraLayout.none(CONFIG), Matmul.FP8);
-    LayerMemory one = memory.of(new BatchShape(1, 4096));
-    LayerMemory two = memory.of(new BatchShape(2, 4096));
+    StepMemory.Layer one = memory.of(new BatchShape(1, 4096)).layer();
+    StepMemory.Layer two = memory.of(new BatchShape(2, 4096)).layer();
     assertThat(two.kept()).isEqualTo(2 * one.kept());
     assertThat(two.forward()).isEqualTo(2 * one.forward());
-    assertThat(memory.transposeBytes()).isEqualTo(24 * 80 + 40 * 4);
-    assertThat(memory(LoraLayout.none(CONFIG), Matmul.COMPUTE).transposeBytes()).isZero();
+    assertThat(memory.columnBytes(Columns.MADE)).isEqualTo(24 * 80 + 40 * 4);
+    FusedMemory exact = memory(LoraLayout.none(CONFIG), Matmul.COMPUTE);
+    assertThat(exact.columnBytes(Columns.MADE)).isZero();
+    assertThat(exact.columnBytes(Columns.KEPT)).isZero();
   }
 
   /** It is there with the hidden states that it gives, and with the logits, but with no layer. */
   @Test
   void aMatrixThatIsBroughtTogetherCountsAtTheEmbeddingAndAtTheHead() {
     BatchShape batch = new BatchShape(2, 512);
-    LayerMemory whole = memory(LoraLayout.none(CONFIG), Matmul.COMPUTE).of(batch);
+    StepMemory.Pieces whole = memory(LoraLayout.none(CONFIG), Matmul.COMPUTE).of(batch);
     long matrix = 1L << 20;
-    LayerMemory split =
+    StepMemory.Pieces split =
         new FusedMemory(
-                CONFIG, LoraLayout.none(CONFIG), DType.FP32, DType.FP32, Matmul.COMPUTE, matrix)
+                CONFIG,
+                LoraLayout.none(CONFIG),
+                DType.FP32,
+                DType.FP32,
+                Matmul.COMPUTE,
+                AttentionLibrary.FLASH,
+                matrix,
+                HeadProducts.EXACT)
             .of(batch);
     long hidden = 1024 * 24 * 4;
     assertThat(whole.embedding()).isEqualTo(hidden);
@@ -100,26 +112,51 @@ class FusedMemoryTest {
     // x and its norm, rstd; logits, and losses in fp32 and fp64
     assertThat(split.head())
         .isEqualTo(predicting * (2 * 24 * 4 + 4) + matrix + predicting * (37 * 4 + 4 + 8));
-    assertThat(split.kept()).isEqualTo(whole.kept());
-    assertThat(split.forward()).isEqualTo(whole.forward());
-    assertThat(split.backward()).isEqualTo(whole.backward());
+    assertThat(split.layer()).isEqualTo(whole.layer());
+  }
+
+  /** With cuDNN the backward's room is the scores' gradient, of so many rows as there is for. */
+  @Test
+  void scoresOfAttentionCountWithCudnn() {
+    LoraLayout none = LoraLayout.none(CONFIG);
+    FusedMemory flash = memory(none, Matmul.COMPUTE, AttentionLibrary.FLASH);
+    FusedMemory cudnn = memory(none, Matmul.COMPUTE, AttentionLibrary.CUDNN);
+    long heads = CONFIG.numAttentionHeads();
+    StepMemory.Layer fitting = cudnn.of(new BatchShape(3, 4096)).layer();
+    assertThat(fitting.backward())
+        .isBetween(3 * heads * 4096 * 4096 * 2, 6 * heads * 4096 * 4096 * 2);
+    assertThat(fitting.kept()).isEqualTo(flash.of(new BatchShape(3, 4096)).layer().kept());
+    // rows of which one does not fit are FlashAttention's
+    BatchShape tooLong = new BatchShape(1, 100_000);
+    assertThat(
+            cudnn.of(tooLong).layer().backward() - flash.of(tooLong).layer().backward())
+        .isEqualTo(100_000 * heads * 4);
+    assertThat(cudnn.shortRowBytes(1)).isEqualTo(CudnnAttention.MOST_SCORE_BYTES);
   }
 
   private static FusedMemory memory(LoraLayout adapters, Matmul matmul) {
-    return new FusedMemory(CONFIG, adapters, DType.FP32, DType.FP32, matmul, 0);
+    return memory(adapters, matmul, AttentionLibrary.FLASH);
+  }
+
+  private static FusedMemory memory(
+      LoraLayout adapters, Matmul matmul, AttentionLibrary attention) {
+    return new FusedMemory(
+        CONFIG, adapters, DType.FP32, DType.FP32, matmul, attention, 0, HeadProducts.EXACT);
   }
 
   private static FusedLayer layer(LoraModel model, TokenBatch batch) {
     PlainKernels kernels = new PlainKernels();
-    FrozenProducts products = new FrozenProducts(Matmul.COMPUTE, kernels, model.norm(), 0, 0);
+    FrozenLayer frozen = model.decoder().use(0, FrozenLayers.NONE);
+    FusedLlama.Settings settings = FusedLlama.Settings.of(Matmul.COMPUTE, KeptActivations.ALL);
+    LoraLinears linears = new LoraLinears(model, kernels, new PlainProducts(), settings);
     Tensor radians = Rope.angles(batch.positions(), Rope.frequencies(CONFIG, Device.CPU));
     return new FusedLayer(
         CONFIG,
         kernels,
-        products,
+        Matmul.COMPUTE,
         new PlainAttention(),
-        model.decoder().use(0, FrozenLayers.NONE),
-        new LayerAdapterViews(model).layer(0, FrozenLayers.NONE),
+        frozen,
+        linears.layer(0, FrozenLayers.NONE, frozen),
         batch,
         Tensors.cat(-1, radians.cos(), radians.sin()));
   }

@@ -18,14 +18,14 @@ import dev.anneal.training.lora.LoraSpec;
 import dev.anneal.training.model.Dropout;
 import dev.anneal.training.model.EmbeddingNoise;
 import dev.anneal.training.model.Llama;
-import dev.anneal.training.model.Llama.Activations;
 import dev.anneal.training.model.Objective;
 import dev.anneal.training.model.TokenBatch;
 import dev.anneal.training.model.TrainableModel;
+import dev.anneal.training.model.activations.KeptActivations;
 import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
-import dev.anneal.training.weights.FrozenWeights.Placement;
+import dev.anneal.training.weights.FrozenLayers.Placement;
 import java.util.List;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch_cuda;
@@ -58,7 +58,7 @@ class MicroBatchWaitsGpuTest {
   void throughTheFusedLayers(DType stored, Matmul matmul) {
     try (Kernels kernels = new CudaKernels(GPU);
         LoraModel model = lora(stored, DType.BF16)) {
-      for (Activations activations : KeptOfForward.alike()) {
+      for (KeptActivations activations : KeptOfForward.alike()) {
         Llama llama = FusedLlama.of(model, GPU, kernels, matmul, activations);
         assertDoesNotWait(activations.toString(), llama, Dropout.NONE);
       }
@@ -86,10 +86,14 @@ class MicroBatchWaitsGpuTest {
   void withNoiseSmoothedLabelsAndALossPerRow() {
     Objective objective = new Objective(Objective.Per.ROW, 0.1, 5);
     EmbeddingNoise noise = new EmbeddingNoise(5, 1, 2);
-    Activations activations = Activations.CHECKPOINT;
+    KeptActivations activations = KeptActivations.INPUTS;
     try (Kernels kernels = new CudaKernels(GPU);
         LoraModel model = lora(DType.FP8, DType.BF16)) {
-      Llama fused = FusedLlama.of(model, GPU, kernels, Matmul.FP8, activations, objective);
+      Llama fused = FusedLlama.of(
+              model,
+              GPU,
+              kernels,
+              FusedLlama.Settings.of(Matmul.FP8, activations).with(objective));
       assertDoesNotWait("fused", fused, Dropout.NONE, noise);
       Llama reference = Llama.reference(model, GPU, DType.BF16, activations, objective);
       assertDoesNotWait("reference", reference, Dropout.NONE, noise);
@@ -98,7 +102,7 @@ class MicroBatchWaitsGpuTest {
 
   private static void assertReferenceDoesNotWait(
       TrainableModel model, DType compute, Dropout dropout) {
-    for (Activations activations : KeptOfForward.alike()) {
+    for (KeptActivations activations : KeptOfForward.alike()) {
       Llama llama = Llama.reference(model, GPU, compute, activations);
       assertDoesNotWait(activations.toString(), llama, dropout);
     }

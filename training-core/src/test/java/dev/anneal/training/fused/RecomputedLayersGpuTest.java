@@ -16,13 +16,13 @@ import dev.anneal.training.lora.LoraModel;
 import dev.anneal.training.lora.LoraSpec;
 import dev.anneal.training.model.Dropout;
 import dev.anneal.training.model.Llama;
-import dev.anneal.training.model.Llama.Activations;
 import dev.anneal.training.model.TokenBatch;
+import dev.anneal.training.model.activations.KeptActivations;
 import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.model.config.ModelSource;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
-import dev.anneal.training.weights.FrozenWeights.Placement;
+import dev.anneal.training.weights.FrozenLayers.Placement;
 import dev.anneal.training.weights.reader.WeightReader;
 import dev.anneal.training.weights.reader.Weights;
 import java.util.List;
@@ -73,7 +73,7 @@ class RecomputedLayersGpuTest {
   }
 
   private static void assertMemoryFalls(
-      String what, LoraModel model, Function<Activations, Llama> llamas) {
+      String what, LoraModel model, Function<KeptActivations, Llama> llamas) {
     GpuMemory memory = new GpuMemory(GPU);
     TokenBatch batch = TokenBatch.of(Rows.random(CONFIG.vocabSize(), 3, 2048, 1500, 500));
     Tensor gradient = model.parameters().ownGradient();
@@ -84,7 +84,7 @@ class RecomputedLayersGpuTest {
     long allowance = TOLERANCE + (long) batch.tokens() * CONFIG.hiddenSize() * DType.BF16.bytes();
     long before = Long.MAX_VALUE / 2;
     for (int recomputed = 0; recomputed <= LAYERS; recomputed++) {
-      Llama llama = llamas.apply(Activations.CHECKPOINT.first(recomputed));
+      Llama llama = llamas.apply(KeptActivations.INPUTS.first(recomputed));
       gradient.zero_();
       torch_cuda.device_synchronize();
       long held = memory.allocatedBytes();

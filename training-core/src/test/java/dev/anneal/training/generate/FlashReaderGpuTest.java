@@ -14,12 +14,12 @@ import dev.anneal.training.kernel.Matmul;
 import dev.anneal.training.lora.LoraModel;
 import dev.anneal.training.lora.LoraSpec;
 import dev.anneal.training.model.Llama;
-import dev.anneal.training.model.Llama.Activations;
+import dev.anneal.training.model.activations.KeptActivations;
 import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.Tensors;
-import dev.anneal.training.weights.FrozenWeights;
+import dev.anneal.training.weights.FrozenLayers;
 import java.util.ArrayList;
 import java.util.List;
 import org.bytedeco.pytorch.Tensor;
@@ -82,7 +82,7 @@ class FlashReaderGpuTest {
   void equalsComputationFromScratch(DType stored, Matmul matmul, double offloadRatio) {
     try (Kernels kernels = Kernels.on(GPU);
         LoraModel model = model(stored, DType.BF16, offloadRatio)) {
-      Llama llama = FusedLlama.of(model, GPU, kernels, matmul, Activations.CHECKPOINT);
+      Llama llama = FusedLlama.of(model, GPU, kernels, matmul, KeptActivations.INPUTS);
       assertEqualsComputationFromScratch(llama, 0.3);
     }
   }
@@ -91,7 +91,7 @@ class FlashReaderGpuTest {
   void equalsComputationFromScratchInFp32() {
     try (LoraModel model = model(DType.FP32, DType.FP32, 0)) {
       assertEqualsComputationFromScratch(
-          Llama.reference(model, GPU, DType.FP32, Activations.CHECKPOINT), 1e-3);
+          Llama.reference(model, GPU, DType.FP32, KeptActivations.INPUTS), 1e-3);
     }
   }
 
@@ -120,7 +120,7 @@ class FlashReaderGpuTest {
         new LoudWeights(1),
         new LoraSpec(16, 16, 0, false, List.of("all-linear")),
         new LoudWeights(2),
-        new FrozenWeights.Placement(GPU, stored, compute, new SingleRank(), offloadRatio));
+        new FrozenLayers.Placement(GPU, stored, compute, new SingleRank(), offloadRatio));
   }
 
   private static Tensor random(long seed, long... shape) {

@@ -6,8 +6,8 @@ import dev.anneal.training.data.TokenSequence;
 import dev.anneal.training.io.CheckpointIndex;
 import dev.anneal.training.io.LocalModelFolder;
 import dev.anneal.training.model.Llama;
-import dev.anneal.training.model.Llama.Activations;
 import dev.anneal.training.model.TokenBatch;
+import dev.anneal.training.model.activations.KeptActivations;
 import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
@@ -55,7 +55,7 @@ public final class GenerationTimings {
         WeightReader weights = CheckpointWeights.open(folder, CheckpointIndex.MODEL_FILE)) {
       Llama llama =
           Llama.reference(
-              TinyModels.full(config, weights), Device.CPU, DType.FP32, Activations.CHECKPOINT);
+              TinyModels.full(config, weights), Device.CPU, DType.FP32, KeptActivations.INPUTS);
       Generator generator = new Generator(llama, new SingleRank(), () -> {});
       GenerationSpec spec = Models.greedy(newTokens);
       time("again for every token", newTokens, () -> again(llama, prompts.get(0), newTokens));

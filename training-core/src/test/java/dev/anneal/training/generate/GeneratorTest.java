@@ -12,11 +12,11 @@ import dev.anneal.training.generate.Completion.Ending;
 import dev.anneal.training.kernel.Matmul;
 import dev.anneal.training.lora.LoraModel;
 import dev.anneal.training.model.Llama;
-import dev.anneal.training.model.Llama.Activations;
+import dev.anneal.training.model.activations.KeptActivations;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.Tensors;
-import dev.anneal.training.weights.FrozenWeights;
+import dev.anneal.training.weights.FrozenLayers;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
@@ -45,7 +45,7 @@ class GeneratorTest {
     "FP8, BF16, 1"
   })
   void equalsComputationFromScratch(DType stored, DType compute, double offloadRatio) {
-    FrozenWeights.Placement placement = Models.whole(stored, compute, offloadRatio);
+    FrozenLayers.Placement placement = Models.whole(stored, compute, offloadRatio);
     assertEqualsComputationFromScratch(Models.reference(placement), compute);
   }
 
@@ -58,7 +58,7 @@ class GeneratorTest {
     "FP8, BF16, FP8"
   })
   void equalsComputationFromScratchByFusedLayers(DType stored, DType compute, Matmul matmul) {
-    FrozenWeights.Placement placement = Models.whole(stored, compute, 0);
+    FrozenLayers.Placement placement = Models.whole(stored, compute, 0);
     assertEqualsComputationFromScratch(Models.fused(placement, matmul), compute);
   }
 
@@ -69,7 +69,7 @@ class GeneratorTest {
             TinyModels.full(Models.config(), new LoudWeights(1)),
             Device.CPU,
             DType.FP32,
-            Activations.KEEP);
+            KeptActivations.ALL);
     assertEqualsComputationFromScratch(llama, DType.FP32);
   }
 
@@ -283,10 +283,10 @@ class GeneratorTest {
 
   @Test
   void brokenWeightsAreAFailure() {
-    FrozenWeights.Placement placement = Models.whole(DType.FP32, DType.FP32, 0);
+    FrozenLayers.Placement placement = Models.whole(DType.FP32, DType.FP32, 0);
     LoraModel model = Models.model(placement);
     model.parameters().compute().fill_(Tensors.scalar(Double.NaN));
-    Llama llama = Llama.reference(model, Device.CPU, DType.FP32, Activations.CHECKPOINT);
+    Llama llama = Llama.reference(model, Device.CPU, DType.FP32, KeptActivations.INPUTS);
     for (GenerationSpec spec : List.of(Models.greedy(3), Models.sampled(3, 1))) {
       assertThatThrownBy(() -> Models.generate(llama, Models.PROMPTS, spec))
           .isInstanceOf(InvalidModelException.class)

@@ -11,13 +11,13 @@ import dev.anneal.training.kernel.PlainKernels;
 import dev.anneal.training.lora.LoraModel;
 import dev.anneal.training.lora.LoraSpec;
 import dev.anneal.training.model.Llama;
-import dev.anneal.training.model.Llama.Activations;
 import dev.anneal.training.model.TokenBatch;
+import dev.anneal.training.model.activations.KeptActivations;
 import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.Tensors;
-import dev.anneal.training.weights.FrozenWeights;
+import dev.anneal.training.weights.FrozenLayers;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -39,24 +39,24 @@ final class Models {
     return TinyModels.config(Embeddings.UNTIED);
   }
 
-  static FrozenWeights.Placement whole(DType stored, DType compute, double offloadRatio) {
-    return new FrozenWeights.Placement(Device.CPU, stored, compute, new SingleRank(), offloadRatio);
+  static FrozenLayers.Placement whole(DType stored, DType compute, double offloadRatio) {
+    return new FrozenLayers.Placement(Device.CPU, stored, compute, new SingleRank(), offloadRatio);
   }
 
   /** With adapters on all modules, in the current tensor scope. */
-  static LoraModel model(FrozenWeights.Placement placement) {
+  static LoraModel model(FrozenLayers.Placement placement) {
     LoraSpec spec = new LoraSpec(3, 6, 0, false, List.of("all-linear"));
     return TinyModels.lora(config(), new LoudWeights(1), spec, new LoudWeights(2), placement);
   }
 
-  static Llama reference(FrozenWeights.Placement placement) {
+  static Llama reference(FrozenLayers.Placement placement) {
     return Llama.reference(
-        model(placement), Device.CPU, placement.compute(), Activations.CHECKPOINT);
+        model(placement), Device.CPU, placement.compute(), KeptActivations.INPUTS);
   }
 
-  static Llama fused(FrozenWeights.Placement placement, Matmul matmul) {
+  static Llama fused(FrozenLayers.Placement placement, Matmul matmul) {
     return FusedLlama.of(
-        model(placement), Device.CPU, new PlainKernels(), matmul, Activations.CHECKPOINT);
+        model(placement), Device.CPU, new PlainKernels(), matmul, KeptActivations.INPUTS);
   }
 
   static Llama fp32() {

@@ -9,7 +9,7 @@ import dev.anneal.training.io.CheckpointIndex;
 import dev.anneal.training.io.LocalModelFolder;
 import dev.anneal.training.lora.PeftConfig;
 import dev.anneal.training.model.Llama;
-import dev.anneal.training.model.Llama.Activations;
+import dev.anneal.training.model.activations.KeptActivations;
 import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
@@ -74,7 +74,7 @@ class ReferenceGenerationTest {
           TinyModels.lora(config(), base, PeftConfig.read(adapter).lora(), adapters),
           Device.CPU,
           DType.FP32,
-          Activations.CHECKPOINT);
+          KeptActivations.INPUTS);
     }
   }
 

@@ -10,12 +10,12 @@ import dev.anneal.training.collective.Collectives;
 import dev.anneal.training.collective.SingleRank;
 import dev.anneal.training.lora.LoraSpec;
 import dev.anneal.training.model.Llama;
-import dev.anneal.training.model.Llama.Activations;
+import dev.anneal.training.model.activations.KeptActivations;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.trainer.GlooRanks;
-import dev.anneal.training.weights.FrozenWeights;
+import dev.anneal.training.weights.FrozenLayers;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -49,7 +49,7 @@ class TwoRanksGenerationTest {
                 2,
                 world ->
                     Models.reference(
-                        new FrozenWeights.Placement(
+                        new FrozenLayers.Placement(
                             Device.CPU, stored, DType.FP32, world, offloadRatio))))
         .isEqualTo(Map.of(0, expected, 1, expected));
   }
@@ -72,10 +72,10 @@ class TwoRanksGenerationTest {
             new LoudWeights(1),
             new LoraSpec(3, 6, 0, false, List.of("all-linear")),
             new LoudWeights(2),
-            new FrozenWeights.Placement(Device.CPU, DType.FP32, DType.FP32, shard, 0)),
+            new FrozenLayers.Placement(Device.CPU, DType.FP32, DType.FP32, shard, 0)),
         Device.CPU,
         DType.FP32,
-        Activations.CHECKPOINT);
+        KeptActivations.INPUTS);
   }
 
   @Test
@@ -97,10 +97,10 @@ class TwoRanksGenerationTest {
             new LoudWeights(7),
             new LoraSpec(3, 6, 0, false, List.of("q_proj")),
             new LoudWeights(8),
-            new FrozenWeights.Placement(Device.CPU, DType.FP32, DType.FP32, new SingleRank(), 0)),
+            new FrozenLayers.Placement(Device.CPU, DType.FP32, DType.FP32, new SingleRank(), 0)),
         Device.CPU,
         DType.FP32,
-        Activations.CHECKPOINT);
+        KeptActivations.INPUTS);
   }
 
   /** What the ranks give and hear, by rank. */

@@ -58,7 +58,7 @@ public final class KernelTimings {
   private KernelTimings() {}
 
   /** What is timed, and how many bytes it has to move. */
-  private record Work(String name, long bytes, KernelSource source, Runnable run) {}
+  private record Work(String name, long bytes, String kernel, Runnable run) {}
 
   public static void main(String[] args) {
     List<String> wanted = Arrays.asList(args);
@@ -82,9 +82,9 @@ public final class KernelTimings {
   }
 
   private void sweep(int steps) {
-    try (CudaKernels kernels = new CudaKernels(GPU, source -> steps)) {
+    try (CudaKernels kernels = new CudaKernels(GPU, kernel -> steps)) {
       works(kernels).stream()
-          .filter(work -> work.source() != null)
+          .filter(work -> work.kernel() != null)
           .forEach(work -> print(steps + " x ", work));
     }
   }
@@ -99,52 +99,57 @@ public final class KernelTimings {
         new Work(
             "rmsNorm",
             4 * row,
-            KernelSource.RMS_NORM,
+            "rms_norm",
             () -> k.rmsNorm(x, weight, 1e-5, Matmul.COMPUTE)),
         new Work(
             "rmsNorm, FP8",
             5 * row,
-            KernelSource.RMS_NORM,
+            "rms_norm",
             () -> k.rmsNorm(x, weight, 1e-5, Matmul.FP8)),
         new Work(
             "addRmsNorm, FP8",
             9 * row,
-            KernelSource.RMS_NORM,
+            "rms_norm",
             () -> k.addRmsNorm(x, y, weight, 1e-5, Matmul.FP8)),
         new Work(
             "rmsNormBackward",
             8 * row,
-            KernelSource.RMS_NORM_BACKWARD,
-            () -> k.rmsNormBackward(y, x, rstd, weight, residual)),
+            "rms_norm_backward",
+            () -> k.rmsNormBackward(y, x, rstd, weight, residual, null)),
+        new Work(
+            "rmsNormBackward, FP8",
+            9 * row,
+            "rms_norm_backward",
+            () -> k.rmsNormBackward(y, x, rstd, weight, residual, dColumns)),
         new Work("rope", 4 * T * (HEADS + KV_HEADS) * HEAD_DIM, null, () -> k.rope(qk, angles)),
         new Work(
             "ropeBackward, FP8",
             5 * T * QKV,
-            KernelSource.ROPE_BACKWARD,
+            "rope_backward",
             () -> k.ropeBackward(dQ, dK, dV, angles, qkvColumns)),
-        new Work("swiglu, FP8", 7 * T * I, KernelSource.SWIGLU, () -> k.swiglu(gateUp, Matmul.FP8)),
+        new Work("swiglu, FP8", 7 * T * I, "swiglu", () -> k.swiglu(gateUp, Matmul.FP8)),
         new Work(
             "swigluBackward",
             12 * T * I,
-            KernelSource.SWIGLU_BACKWARD,
+            "swiglu_backward",
             () -> k.swigluBackward(dOutput, gateUp, null)),
         new Work(
             "swigluBackward, FP8",
             14 * T * I,
-            KernelSource.SWIGLU_BACKWARD,
+            "swiglu_backward",
             () -> k.swigluBackward(dOutput, gateUp, columns)),
-        new Work("quantize 4096", 3 * row, KernelSource.QUANTIZE, () -> k.quantize(x, null)),
+        new Work("quantize 4096", 3 * row, "quantize", () -> k.quantize(x, null)),
         new Work(
             "quantize 4096, columns",
             3 * row,
-            KernelSource.QUANTIZE,
+            "quantize",
             () -> k.quantize(x, dColumns)),
         new Work(
-            "quantize 14336", 3 * T * I, KernelSource.QUANTIZE, () -> k.quantize(dOutput, null)),
+            "quantize 14336", 3 * T * I, "quantize", () -> k.quantize(dOutput, null)),
         new Work(
             "quantize 28672, columns",
             6 * T * I,
-            KernelSource.QUANTIZE,
+            "quantize",
             () -> k.quantize(gateUp, columns)),
         new Work("transpose 28672 x 4096", 4 * I * D, null, () -> k.transpose(bytes, into)),
         new Work(

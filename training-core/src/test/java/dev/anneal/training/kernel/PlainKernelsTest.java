@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.within;
 
 import dev.anneal.training.Deviation;
 import dev.anneal.training.InTensorScope;
+import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.Grads;
 import dev.anneal.training.tensor.Tensors;
 import java.util.List;
@@ -36,7 +37,7 @@ class PlainKernelsTest {
     assertThat(normed.output().quantized()).isNull();
     assertThat(Deviation.relative(normed.output().values(), expected.detach())).isLessThan(EXACT);
     assertThat(normed.rstd().size(0)).isEqualTo(5);
-    kernels.rmsNormBackward(dOutput, x, normed.rstd(), weight, dResidual);
+    kernels.rmsNormBackward(dOutput, x, normed.rstd(), weight, dResidual, null);
     assertThat(Deviation.relative(dOutput, dX)).isLessThan(EXACT);
   }
 
@@ -100,7 +101,7 @@ class PlainKernelsTest {
     assertThat(
             Deviation.relative(kernels.swiglu(gateUp, Matmul.COMPUTE).values(), expected.detach()))
         .isLessThan(EXACT);
-    Rows backward = kernels.swigluBackward(dOutput, gateUp, null);
+    Rows backward = kernels.swigluBackward(dOutput, gateUp, null).dGateUp();
     assertThat(backward.values()).isSameAs(gateUp);
     assertThat(backward.quantized()).isNull();
     assertThat(Deviation.relative(gateUp, gradient)).isLessThan(EXACT);
@@ -113,7 +114,7 @@ class PlainKernelsTest {
     Tensor targets = Tensors.of(new long[] {0, 122, 7, 7, 60});
     Tensor leaf = Tensors.leaf(logits);
     Tensor expected = torch.log_softmax(leaf, 1).gather(1, targets.unsqueeze(1)).neg().squeeze(1);
-    Tensor gradient = gradient(expected, leaf, Tensors.ones(ScalarType.Float, 5));
+    Tensor gradient = gradient(expected, leaf, Tensors.ones(Device.CPU, ScalarType.Float, 5));
 
     Tensor loss = kernels.crossEntropy(logits, targets);
     assertThat(Deviation.relative(loss, expected.detach())).isLessThan(EXACT);
@@ -162,7 +163,7 @@ class PlainKernelsTest {
     assertForm(kernels.swiglu(gateUp, Matmul.FP8), null);
     Tensor columns = random(2, 48).abs();
     Tensor dOutput = random(3, 5, 24).to(ScalarType.BFloat16);
-    assertForm(kernels.swigluBackward(dOutput, gateUp, columns), columns);
+    assertForm(kernels.swigluBackward(dOutput, gateUp, columns).dGateUp(), columns);
     Tensor heads = random(4, 5, 2, 8).to(ScalarType.BFloat16);
     Tensor angles = random(5, 5, 8);
     Tensor headColumns = random(6, 48).abs();
@@ -198,7 +199,7 @@ class PlainKernelsTest {
     Tensor first = Tensors.of(m).to(ScalarType.Float);
     Tensor second = Tensors.of(v).to(ScalarType.Float);
     Tensor compute = Tensors.empty(ScalarType.BFloat16, 3);
-    Tensor half = Tensors.ones(ScalarType.Float, 1).mul(Tensors.scalar(0.5));
+    Tensor half = Tensors.ones(Device.CPU, ScalarType.Float, 1).mul(Tensors.scalar(0.5));
     kernels.adamW(
         parameter,
         compute,
@@ -265,7 +266,7 @@ class PlainKernelsTest {
     Tensor x64 = x.to(ScalarType.Double);
     Tensor rstd = x64.mul(x64).mean(new long[] {-1}, false, new ScalarTypeOptional()).rsqrt();
     Kernels.Normed normed =
-        kernels.rmsNorm(x, Tensors.ones(ScalarType.Float, 16_384), 0, Matmul.COMPUTE);
+        kernels.rmsNorm(x, Tensors.ones(Device.CPU, ScalarType.Float, 16_384), 0, Matmul.COMPUTE);
     assertThat(Deviation.relative(normed.rstd(), rstd)).isLessThan(1e-7);
   }
 }

@@ -8,6 +8,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.anneal.training.Golden;
 import dev.anneal.training.InvalidModelException;
+import dev.anneal.training.io.JsonObject;
 import java.io.IOException;
 import java.util.List;
 import java.util.Map;
@@ -21,7 +22,8 @@ class PeftConfigTest {
 
   private static final String PLAIN =
       """
-      {"peft_type": "LORA", "r": 8, "lora_alpha": 16, "target_modules": ["q_proj"]%s}""";
+      {"peft_type": "LORA", "r": 8, "lora_alpha": 16, "target_modules": ["q_proj"]%s}\
+      """;
 
   @Test
   void readsTheReferenceAdapter() throws IOException {
@@ -95,7 +97,7 @@ class PeftConfigTest {
         new PeftConfig(
             new LoraSpec(64, 24.5, 0.05, true, List.of("down_proj", "q_proj")), "some/Llama \"x\"");
 
-    assertThat(PeftConfig.parse(config.toJson(), "written")).isEqualTo(config);
+    assertThat(PeftConfig.parse(JsonObject.parse(config.toJson(), "written"))).isEqualTo(config);
   }
 
   @Test
@@ -114,7 +116,8 @@ class PeftConfigTest {
   void allLinearIsReadAsPeftWritesIt() {
     String json = PLAIN.formatted("").replace("[\"q_proj\"]", "\"all-linear\"");
 
-    assertThat(PeftConfig.parse(json, "a.json").lora().targetModules().display()).hasSize(7);
+    assertThat(PeftConfig.parse(JsonObject.parse(json, "a.json")).lora().targetModules().display())
+        .hasSize(7);
   }
 
   @ParameterizedTest
@@ -165,7 +168,10 @@ class PeftConfigTest {
           ["q_proj"] | [1]          | target_modules must be a list of texts
           """)
   void unusableSettingsAreRefused(String good, String bad, String problem) {
-    assertThatThrownBy(() -> PeftConfig.parse(PLAIN.formatted("").replace(good, bad), "a.json"))
+    assertThatThrownBy(
+            () ->
+                PeftConfig.parse(
+                    JsonObject.parse(PLAIN.formatted("").replace(good, bad), "a.json")))
         .isInstanceOf(InvalidModelException.class)
         .hasMessageStartingWith("a.json: " + problem);
   }
@@ -188,7 +194,8 @@ class PeftConfigTest {
         parse(
             """
             , "rank_pattern": {"v_proj": 4, "up.*": 2, "a": 3}, "alpha_pattern": {"q": 1.5, "b": 8},
-             "exclude_modules": ".*\\\\.0\\\\..*", "layers_to_transform": 1, "layers_pattern": ["layers"]""");
+             "exclude_modules": ".*\\\\.0\\\\..*", "layers_to_transform": 1, "layers_pattern": ["layers"]\
+            """);
 
     assertThat(config.lora())
         .isEqualTo(
@@ -204,17 +211,17 @@ class PeftConfigTest {
                 Map.of("v_proj", 4, "up.*", 2, "a", 3),
                 Map.of("q", 1.5, "b", 8.0)));
     assertThat(config.lora().rankPattern().keySet()).containsExactly("v_proj", "up.*", "a");
-    assertThat(PeftConfig.parse(config.toJson(), "written")).isEqualTo(config);
+    assertThat(PeftConfig.parse(JsonObject.parse(config.toJson(), "written"))).isEqualTo(config);
   }
 
   @Test
   void aTextIsARegularExpression() {
     String json = PLAIN.formatted("").replace("[\"q_proj\"]", "\".*_proj\"");
-    PeftConfig config = PeftConfig.parse(json, "a.json");
+    PeftConfig config = PeftConfig.parse(JsonObject.parse(json, "a.json"));
 
     assertThat(config.lora().targetModules().names())
         .isEqualTo(new ModuleNames.Matching(".*_proj"));
-    assertThat(PeftConfig.parse(config.toJson(), "written")).isEqualTo(config);
+    assertThat(PeftConfig.parse(JsonObject.parse(config.toJson(), "written"))).isEqualTo(config);
   }
 
   @Test
@@ -222,7 +229,7 @@ class PeftConfigTest {
     String whole = PLAIN.formatted("");
     for (int length = 0; length < whole.length(); length++) {
       String part = whole.substring(0, length);
-      assertThatThrownBy(() -> PeftConfig.parse(part, "a.json"))
+      assertThatThrownBy(() -> PeftConfig.parse(JsonObject.parse(part, "a.json")))
           .as(part)
           .isInstanceOf(InvalidModelException.class)
           .hasMessageStartingWith("a.json");
@@ -234,6 +241,6 @@ class PeftConfigTest {
   }
 
   private static PeftConfig parse(String settings) {
-    return PeftConfig.parse(PLAIN.formatted(settings), "adapter_config.json");
+    return PeftConfig.parse(JsonObject.parse(PLAIN.formatted(settings), "adapter_config.json"));
   }
 }

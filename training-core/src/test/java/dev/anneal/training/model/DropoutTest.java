@@ -3,6 +3,7 @@ package dev.anneal.training.model;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.anneal.training.InTensorScope;
+import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.Tensors;
 import java.util.HashSet;
 import java.util.Set;
@@ -19,7 +20,7 @@ class DropoutTest {
 
   @BeforeEach
   void open() {
-    x = Tensors.ones(ScalarType.Float, 400, 500);
+    x = Tensors.ones(Device.CPU, ScalarType.Float, 400, 500);
   }
 
   @Test

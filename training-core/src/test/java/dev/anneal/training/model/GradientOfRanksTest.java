@@ -15,7 +15,7 @@ import dev.anneal.training.kernel.Matmul;
 import dev.anneal.training.kernel.PlainKernels;
 import dev.anneal.training.lora.LoraModel;
 import dev.anneal.training.lora.LoraSpec;
-import dev.anneal.training.model.Llama.Activations;
+import dev.anneal.training.model.activations.KeptActivations;
 import dev.anneal.training.optim.Parameters;
 import dev.anneal.training.optim.Parameters.Gathered;
 import dev.anneal.training.tensor.DType;
@@ -23,7 +23,7 @@ import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.tensor.Tensors;
 import dev.anneal.training.trainer.GlooRanks;
-import dev.anneal.training.weights.FrozenWeights.Placement;
+import dev.anneal.training.weights.FrozenLayers.Placement;
 import java.util.List;
 import org.bytedeco.pytorch.Tensor;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -67,17 +67,18 @@ class GradientOfRanksTest {
     "ONE_LAYER, CHECKPOINT"
   })
   void howAdaptersComeTogetherChangesNoBit(Trained trained, String kept) throws Exception {
-    Activations activations =
+    KeptActivations activations =
         switch (kept) {
-          case "KEEP" -> Activations.KEEP;
-          case "FIRST" -> Activations.CHECKPOINT.first(1);
-          default -> Activations.CHECKPOINT;
+          case "KEEP" -> KeptActivations.ALL;
+          case "FIRST" -> KeptActivations.INPUTS.first(1);
+          default -> KeptActivations.INPUTS;
         };
     List<Throwable> thrown = GlooRanks.run(2, world -> assertSameBits(trained, activations, world));
     assertThat(thrown).containsOnlyNulls();
   }
 
-  private static void assertSameBits(Trained trained, Activations activations, Collectives world) {
+  private static void assertSameBits(
+      Trained trained, KeptActivations activations, Collectives world) {
     try (TensorScope scope = new TensorScope();
         TrainableModel whole = adapters(trained, world, Gathered.ONCE_A_STEP);
         TrainableModel byLayer = adapters(trained, world, Gathered.BY_BUCKET)) {
@@ -107,8 +108,8 @@ class GradientOfRanksTest {
     try (TensorScope scope = new TensorScope();
         TrainableModel alone = model(trained, new SingleRank());
         TrainableModel model = model(trained, world)) {
-      Llama expected = llama(trained, alone, Activations.CHECKPOINT);
-      Llama found = llama(trained, model, Activations.CHECKPOINT);
+      Llama expected = llama(trained, alone, KeptActivations.INPUTS);
+      Llama found = llama(trained, model, KeptActivations.INPUTS);
       for (int a = 0; a < ACCUMULATION; a++) {
         for (int rank = 0; rank < world.worldSize(); rank++) {
           expected.forwardBackward(batch(a, rank, world), Dropout.NONE, Llama.UNNOTICED);
@@ -158,7 +159,7 @@ class GradientOfRanksTest {
         gathered);
   }
 
-  private static Llama llama(Trained trained, TrainableModel model, Activations activations) {
+  private static Llama llama(Trained trained, TrainableModel model, KeptActivations activations) {
     return trained == Trained.FUSED_ADAPTERS && model instanceof LoraModel lora
         ? FusedLlama.of(lora, Device.CPU, new PlainKernels(), Matmul.COMPUTE, activations)
         : Llama.reference(model, Device.CPU, DType.FP32, activations);

@@ -9,7 +9,7 @@ import dev.anneal.training.TinyModels;
 import dev.anneal.training.TinyModels.Embeddings;
 import dev.anneal.training.data.TokenSequence;
 import dev.anneal.training.lora.LoraSpec;
-import dev.anneal.training.model.Llama.Activations;
+import dev.anneal.training.model.activations.KeptActivations;
 import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.optim.Parameters;
 import dev.anneal.training.tensor.DType;
@@ -64,12 +64,12 @@ class LayerwiseBackwardTest {
 
   @ParameterizedTest
   @MethodSource("dev.anneal.training.KeptOfForward#activations")
-  void keptActivationsGiveTheSameBitsAsRecomputedOnes(Activations activations) {
+  void keptActivationsGiveTheSameBitsAsRecomputedOnes(KeptActivations activations) {
     try (TensorScope scope = new TensorScope()) {
       LoraSpec spec = new LoraSpec(3, 6, 0.3, false, List.of("all-linear"));
       TrainableModel model = lora(spec);
       Dropout dropout = new Dropout(0.3, 5);
-      Gradient recomputed = layerwise(model, Activations.CHECKPOINT, dropout);
+      Gradient recomputed = layerwise(model, KeptActivations.INPUTS, dropout);
       Gradient kept = layerwise(model, activations, dropout);
       assertThat(kept.loss()).isEqualTo(recomputed.loss());
       assertThat(kept.flat().equal(recomputed.flat())).isTrue();
@@ -88,7 +88,7 @@ class LayerwiseBackwardTest {
               Device.CPU,
               layers,
               new AutogradHead(model, Objective.CROSS_ENTROPY),
-              Activations.CHECKPOINT.first(2))
+              KeptActivations.INPUTS.first(2))
           .forwardBackward(batch(), Dropout.NONE, Llama.UNNOTICED);
       assertThat(layers.calls())
           .containsExactly(
@@ -109,7 +109,7 @@ class LayerwiseBackwardTest {
     try (TensorScope scope = new TensorScope()) {
       FullModel model = TinyModels.full(TinyModels.config(embeddings), new LoudWeights(1));
       List<Integer> done = new ArrayList<>();
-      Llama.reference(model, Device.CPU, DType.FP32, Activations.CHECKPOINT)
+      Llama.reference(model, Device.CPU, DType.FP32, KeptActivations.INPUTS)
           .forwardBackward(batch(), Dropout.NONE, done::add);
       assertThat(done).containsExactly(3, 1, 0, 2);
     }
@@ -159,7 +159,7 @@ class LayerwiseBackwardTest {
   private record Gradient(double loss, Tensor flat) {}
 
   private static Gradient layerwise(
-      TrainableModel model, Activations activations, Dropout dropout) {
+      TrainableModel model, KeptActivations activations, Dropout dropout) {
     Parameters parameters = model.parameters();
     parameters.ownGradient().zero_();
     Llama llama = Llama.reference(model, Device.CPU, DType.FP32, activations);
@@ -169,7 +169,7 @@ class LayerwiseBackwardTest {
 
   private static void assertEqualsWholeGraph(String what, TrainableModel model, Dropout dropout) {
     Parameters parameters = model.parameters();
-    Gradient found = layerwise(model, Activations.CHECKPOINT, dropout);
+    Gradient found = layerwise(model, KeptActivations.INPUTS, dropout);
     parameters.ownGradient().zero_();
     double loss = WholeGraph.forwardBackward(model, batch(), dropout);
     Map<String, Tensor> expected = Deviation.byName(parameters, parameters.ownGradient());

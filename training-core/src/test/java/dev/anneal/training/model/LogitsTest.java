@@ -17,6 +17,7 @@ import dev.anneal.training.merge.MergeInputs;
 import dev.anneal.training.merge.MergePiece;
 import dev.anneal.training.merge.MergePlan;
 import dev.anneal.training.merge.MergedTensors;
+import dev.anneal.training.model.activations.KeptActivations;
 import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
@@ -101,7 +102,7 @@ class LogitsTest {
   private static Tensor logits(TrainableModel model) throws IOException {
     TokenBatch batch = TokenBatch.of(rows());
     Tensor positions = Tensors.of(LongStream.range(0, batch.tokens()).toArray());
-    return Llama.reference(model, Device.CPU, DType.FP32, Llama.Activations.CHECKPOINT)
+    return Llama.reference(model, Device.CPU, DType.FP32, KeptActivations.INPUTS)
         .logits(batch, positions);
   }
 

@@ -11,6 +11,7 @@ import dev.anneal.training.TinyModels.Embeddings;
 import dev.anneal.training.data.TokenSequence;
 import dev.anneal.training.lora.LoraModel;
 import dev.anneal.training.lora.LoraSpec;
+import dev.anneal.training.model.activations.KeptActivations;
 import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
@@ -100,6 +101,6 @@ class PackingTest {
   }
 
   private Llama llama() {
-    return Llama.reference(model, Device.CPU, DType.FP32, Llama.Activations.CHECKPOINT);
+    return Llama.reference(model, Device.CPU, DType.FP32, KeptActivations.INPUTS);
   }
 }

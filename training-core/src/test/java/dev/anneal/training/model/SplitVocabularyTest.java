@@ -16,13 +16,13 @@ import dev.anneal.training.kernel.Matmul;
 import dev.anneal.training.kernel.PlainKernels;
 import dev.anneal.training.lora.LoraModel;
 import dev.anneal.training.lora.LoraSpec;
-import dev.anneal.training.model.Llama.Activations;
+import dev.anneal.training.model.activations.KeptActivations;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.tensor.Tensors;
 import dev.anneal.training.trainer.GlooRanks;
-import dev.anneal.training.weights.FrozenWeights;
+import dev.anneal.training.weights.FrozenLayers;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -62,14 +62,14 @@ class SplitVocabularyTest {
     Llama llama(LoraModel model) {
       return switch (this) {
         case REFERENCE, REFERENCE_OF_FP8 ->
-            Llama.reference(model, Device.CPU, DType.FP32, Activations.CHECKPOINT);
+            Llama.reference(model, Device.CPU, DType.FP32, KeptActivations.INPUTS);
         case FUSED, FUSED_FP8 ->
             FusedLlama.of(
                 model,
                 Device.CPU,
                 new PlainKernels(),
                 stored == DType.FP8 ? Matmul.FP8 : Matmul.COMPUTE,
-                Activations.CHECKPOINT);
+                KeptActivations.INPUTS);
       };
     }
   }
@@ -159,7 +159,7 @@ class SplitVocabularyTest {
         Device.CPU,
         new AutogradLayers(model, Device.CPU, DType.FP32),
         new AutogradHead(model, Objective.CROSS_ENTROPY, CHUNK * 37L),
-        Activations.CHECKPOINT);
+        KeptActivations.INPUTS);
   }
 
   /**
@@ -212,7 +212,7 @@ class SplitVocabularyTest {
         new LoudWeights(1),
         new LoraSpec(3, 6, 0, false, List.of("all-linear")),
         new LoudWeights(2),
-        new FrozenWeights.Placement(Device.CPU, path.stored, DType.FP32, shard, 0));
+        new FrozenLayers.Placement(Device.CPU, path.stored, DType.FP32, shard, 0));
   }
 
   /** As many tokens as no other rank has; rank 1 learns none of them. */

@@ -136,7 +136,7 @@ class GatheredValuesTest {
     Parameters parameters =
         new Parameters(BUCKETS, DType.FP32, Device.CPU, peer, Gathered.BY_BUCKET);
     for (String name : parameters.names()) {
-      Tensor ones = Tensors.ones(ScalarType.Float, parameters.shape(name));
+      Tensor ones = Tensors.ones(Device.CPU, ScalarType.Float, parameters.shape(name));
       parameters.assign(name, ones.mul(Tensors.scalar(name.charAt(0))));
     }
     parameters.publish();

@@ -14,16 +14,16 @@ import dev.anneal.training.lora.LoraSpec;
 import dev.anneal.training.model.Dropout;
 import dev.anneal.training.model.Leaves;
 import dev.anneal.training.model.Llama;
-import dev.anneal.training.model.Llama.Activations;
 import dev.anneal.training.model.TokenBatch;
 import dev.anneal.training.model.TrainableModel;
+import dev.anneal.training.model.activations.KeptActivations;
 import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.optim.Parameters.Gathered;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.tensor.Tensors;
-import dev.anneal.training.weights.FrozenWeights.Placement;
+import dev.anneal.training.weights.FrozenLayers.Placement;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Function;
@@ -92,7 +92,7 @@ class LateExchangeGpuTest {
     try (BusyGpu busy = new BusyGpu(GPU);
         Parameters parameters =
             new Parameters(buckets("a", "b"), DType.BF16, GPU, new LatePeer(busy), gathered)) {
-      parameters.assign("b", Tensors.ones(ScalarType.Float, 4096));
+      parameters.assign("b", Tensors.ones(Device.CPU, ScalarType.Float, 4096));
       torch_cuda.device_synchronize();
       parameters.publish();
       Tensor sum = asked.values.apply(parameters).clone().sum();
@@ -112,7 +112,7 @@ class LateExchangeGpuTest {
             new Parameters(
                 buckets("a", "b", "c"), DType.BF16, GPU, new PromptPeer(), Gathered.BY_BUCKET)) {
       for (int i = 1; i <= 3; i++) {
-        Tensor ones = Tensors.ones(ScalarType.Float, 4096);
+        Tensor ones = Tensors.ones(Device.CPU, ScalarType.Float, 4096);
         parameters.assign("abc".substring(i - 1, i), ones.mul(Tensors.scalar(i)));
       }
       parameters.publish();
@@ -163,7 +163,8 @@ class LateExchangeGpuTest {
   private enum Added {
     BY_NAME((parameters, name, values) -> parameters.accumulate(name, values)),
     AS_A_BUCKET(
-        (parameters, name, values) -> parameters.accumulate(parameters.bucket(name), values));
+        (parameters, name, values) ->
+            parameters.gradient(parameters.bucket(name)).add_(values));
 
     // a lambda is immutable, but its type does not say so
     @SuppressWarnings("ImmutableEnumChecker")
@@ -253,7 +254,7 @@ class LateExchangeGpuTest {
   private static void assertWaits(
       BusyGpu busy, TrainableModel model, DType dtype, Dropout dropout) {
     Parameters parameters = model.parameters();
-    Llama llama = Llama.reference(model, GPU, dtype, Activations.CHECKPOINT);
+    Llama llama = Llama.reference(model, GPU, dtype, KeptActivations.INPUTS);
     TokenBatch batch = TokenBatch.of(Rows.random(CONFIG.vocabSize(), SEED, 17, 5));
     double expected = llama.forwardBackward(batch, dropout, parameters::reduce).item_double();
     torch_cuda.device_synchronize();

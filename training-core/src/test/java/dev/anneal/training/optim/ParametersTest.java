@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.anneal.training.TinyModels;
 import dev.anneal.training.optim.Parameters.Gathered;
 import dev.anneal.training.tensor.DType;
+import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.NativeLibraries;
 import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.tensor.Tensors;
@@ -38,9 +39,10 @@ class ParametersTest {
   void gradientsOfAnyDtypeAddUpInFp32() {
     try (TensorScope scope = new TensorScope()) {
       Parameters parameters = TinyModels.parameters(SHAPES, DType.BF16);
-      Tensor ones = Tensors.ones(ScalarType.BFloat16, 2, 3);
+      Tensor ones = Tensors.ones(Device.CPU, ScalarType.BFloat16, 2, 3);
       parameters.accumulate("b", ones);
-      parameters.accumulate("b", Tensors.ones(ScalarType.Float, 2, 3).mul(Tensors.scalar(0.001)));
+      parameters.accumulate(
+          "b", Tensors.ones(Device.CPU, ScalarType.Float, 2, 3).mul(Tensors.scalar(0.001)));
       assertThat(parameters.ownGradient().scalar_type().intern()).isEqualTo(ScalarType.Float);
       assertThat(doubles(parameters.ownGradient())[0]).isBetween(1.00099, 1.00101);
       assertThat(doubles(parameters.ownGradient())[6]).isZero();

@@ -230,7 +230,7 @@ class ReducedGradientsTest {
       Tensor values = gradient(bucket, seed);
       // fused layers add to a layer without adapters too
       if (bucket % 2 == 0 || BUCKETS.get(bucket).isEmpty()) {
-        parameters.accumulate(bucket, values);
+        parameters.gradient(bucket).narrow(0, 0, values.numel()).add_(values);
       } else {
         for (Parameters.Shape shape : BUCKETS.get(bucket)) {
           parameters.accumulate(shape.name(), parameters.inBucket(values, shape.name()));
@@ -241,7 +241,7 @@ class ReducedGradientsTest {
   }
 
   private static void add(Parameters parameters, String name, double value) {
-    Tensor ones = Tensors.ones(ScalarType.Float, parameters.shape(name));
+    Tensor ones = Tensors.ones(Device.CPU, ScalarType.Float, parameters.shape(name));
     parameters.accumulate(name, ones.mul(Tensors.scalar(value)));
   }
 
@@ -278,7 +278,9 @@ class ReducedGradientsTest {
   private static void addUnpadded(Parameters alone, Tensor whole, BucketParts parts) {
     for (int bucket = 0; bucket < BUCKETS.size(); bucket++) {
       long numel = alone.parts().part(bucket);
-      alone.accumulate(bucket, whole.narrow(0, parts.worldSize() * parts.offset(bucket), numel));
+      alone
+          .gradient(bucket)
+          .add_(whole.narrow(0, parts.worldSize() * parts.offset(bucket), numel));
     }
   }
 

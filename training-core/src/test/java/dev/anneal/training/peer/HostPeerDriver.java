@@ -4,6 +4,9 @@ import dev.anneal.training.cuda.CudaStream;
 import java.lang.invoke.VarHandle;
 import java.nio.ByteBuffer;
 import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.javacpp.IntPointer;
@@ -14,11 +17,19 @@ import org.bytedeco.javacpp.Pointer;
  * would do later is done at once, and what it would wait for is waited for.
  */
 public class HostPeerDriver implements PeerDriver {
+  /** Much less than a GPU's, for small tests. */
+  static final long GRANULARITY = 4096;
+
   private static final Duration PATIENCE = Duration.ofSeconds(30);
+
+  private record Allocation(Pointer memory, long bytes) {}
 
   private final PeerIdentity identity;
 
-  /** What is open or mapped now. */
+  /** What {@link #allocate} has given, by address. */
+  private final Map<Long, Allocation> allocated = new ConcurrentHashMap<>();
+
+  /** What is open, mapped or allocated now. */
   private final AtomicInteger held = new AtomicInteger();
 
   /** A rank whose device has this number. */
@@ -30,9 +41,14 @@ public class HostPeerDriver implements PeerDriver {
     this.identity = identity;
   }
 
-  /** How much is still open or mapped. */
+  /** How much is still open, mapped or allocated. */
   public int held() {
     return held.get();
+  }
+
+  /** Whether anything of {@link #allocate} is not freed. */
+  boolean isAllocated() {
+    return !allocated.isEmpty();
   }
 
   @Override
@@ -44,7 +60,28 @@ public class HostPeerDriver implements PeerDriver {
   public void synchronize() {}
 
   @Override
-  public void reach(int ordinal) throws NoPeerAccessException {}
+  public long granularity() throws NoPeerAccessException {
+    return GRANULARITY;
+  }
+
+  @Override
+  public long allocate(long bytes, List<Integer> readers) throws NoPeerAccessException {
+    Pointer memory = Pointer.malloc(bytes + GRANULARITY);
+    long address = (memory.address() + GRANULARITY - 1) / GRANULARITY * GRANULARITY;
+    allocated.put(address, new Allocation(memory, bytes));
+    held.incrementAndGet();
+    return address;
+  }
+
+  @Override
+  public void free(long address, long bytes) {
+    Allocation allocation = allocated.remove(address);
+    if (allocation == null || allocation.bytes() != bytes) {
+      throw new IllegalStateException("%s bytes were never allocated there".formatted(bytes));
+    }
+    Pointer.free(allocation.memory());
+    held.decrementAndGet();
+  }
 
   @Override
   public long base(long address) {

@@ -7,12 +7,16 @@ import static org.assertj.core.api.Assertions.catchThrowableOfType;
 import dev.anneal.training.InTensorScope;
 import dev.anneal.training.collective.PeerWaits;
 import dev.anneal.training.cuda.CudaStream;
+import dev.anneal.training.cuda.MappedMemory;
 import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.Tensors;
 import dev.anneal.training.weights.ThreadRanks;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import java.util.function.IntFunction;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -37,11 +41,17 @@ class PeerMemoryTest {
         rank -> {
           HostPeerDriver driver =
               processes.equals("one") ? new HostPeerDriver(rank.rank()) : apart(rank.rank());
-          Tensor first = numbers(rank.rank(), 7);
-          Tensor second = numbers(100 + rank.rank(), 3);
-          Tensor empty = Tensors.empty(ScalarType.Byte, 0);
-          try (PeerMemory memory = share(rank, driver, List.of(first, empty, second));
+          try (PeerArena arena = arena(rank, driver);
+              PeerMemory memory =
+                  share(
+                      rank,
+                      arena,
+                      List.of(
+                          numbers(arena, rank.rank(), 7),
+                          arena.take(1, 0).get(0),
+                          numbers(arena, 100 + rank.rank(), 3)));
               CudaStream stream = CudaStream.of(Device.CPU)) {
+            assertThat(arena.mappedBytes() > 0).isEqualTo(processes.equals("one"));
             Tensor whole = Tensors.zeros(ScalarType.Long, size * 3L);
             memory.pull(2, whole, stream);
             for (int peer = 0; peer < size; peer++) {
@@ -62,7 +72,8 @@ class PeerMemoryTest {
     ThreadRanks.run(
         3,
         rank -> {
-          try (PeerMemory memory = share(rank, new HostPeerDriver(rank.rank()), List.of())) {
+          try (PeerArena arena = arena(rank, new HostPeerDriver(rank.rank()));
+              PeerMemory memory = share(rank, arena, List.of())) {
             int mine = rank.rank();
             assertThat(memory.inRing(0)).isEqualTo((mine + 1) % 3);
             assertThat(memory.inRing(1)).isEqualTo((mine + 2) % 3);
@@ -92,13 +103,36 @@ class PeerMemoryTest {
         rank ->
             new HostPeerDriver(rank) {
               @Override
-              public void reach(int ordinal) throws NoPeerAccessException {
-                if (rank == 1 && ordinal == 2) {
-                  throw new NoPeerAccessException("GPU 1 cannot read the memory of GPU 2");
+              public long allocate(long bytes, List<Integer> readers) throws NoPeerAccessException {
+                if (rank == 1 && readers.contains(2)) {
+                  throw new NoPeerAccessException("GPU 2 cannot read the memory of GPU 1");
                 }
+                return super.allocate(bytes, readers);
               }
             },
-        "rank 1: GPU 1 cannot read the memory of GPU 2");
+        "rank 1: GPU 2 cannot read the memory of GPU 1");
+  }
+
+  /** Handles of both kinds at once there are none. */
+  @Test
+  void threadsAndProcessesAtOnceHearOfItAlike() {
+    assertRefused(
+        rank -> new HostPeerDriver(new PeerIdentity("host", "p" + rank / 2, rank, "d" + rank)),
+        "rank 0: some of the ranks are threads of one process, and others are not");
+  }
+
+  @Test
+  void threadsWithOrdinaryMemoryHearOfItAlike() {
+    ThreadRanks.run(
+        2,
+        rank -> {
+          HostPeerDriver driver = new HostPeerDriver(rank.rank());
+          PeerArena ordinary = PeerArena.ordinary(Device.CPU, driver, "they are threads");
+          assertThatThrownBy(() -> share(rank, ordinary, ordinary.take(1, 8)))
+              .isInstanceOf(NoPeerAccessException.class)
+              .hasMessage("rank 0: they are threads");
+          return null;
+        });
   }
 
   @Test
@@ -193,19 +227,23 @@ class PeerMemoryTest {
   }
 
   private String refusal(ThreadRanks.Rank rank, HostPeerDriver driver) {
-    return catchThrowableOfType(
-            NoPeerAccessException.class, () -> share(rank, driver, List.of(numbers(0, 4))))
-        .getMessage();
+    try (PeerArena arena = arena(rank, driver)) {
+      return catchThrowableOfType(
+              NoPeerAccessException.class, () -> share(rank, arena, List.of(numbers(arena, 0, 4))))
+          .getMessage();
+    }
   }
 
   /** Rank 1 leaves with an exception, while a stream of rank 0 waits for it. */
   @Test
   void aRankThatLeavesFreesWhoWaitsForIt() {
+    CountDownLatch closed = new CountDownLatch(1);
     ThreadRanks.run(
         2,
         rank -> {
           HostPeerDriver driver = new HostPeerDriver(rank.rank());
-          PeerMemory memory = share(rank, driver, List.of(numbers(0, 4)));
+          PeerArena arena = arena(rank, driver);
+          PeerMemory memory = share(rank, arena, List.of(numbers(arena, 0, 4)));
           PeerWaits waits = rank.waits();
           CopyStream stream = memory.on(null);
           int number = memory.next();
@@ -215,6 +253,10 @@ class PeerMemoryTest {
             assertThat(waits.areVoid()).as("its peer is still there").isTrue();
             // not only with its group: what it does before that may wait for its peer's streams
             assertThat(waits.areEnded()).as("its peer is freed").isTrue();
+            assertThatThrownBy(() -> arena.close(Duration.ZERO))
+                .hasMessageContaining("kept until it is done");
+            assertThat(driver.isAllocated()).as("its peer may still read").isTrue();
+            closed.countDown();
           } else {
             stream.await(memory.ready(1), number);
             assertThat(waits.areEnded()).isTrue();
@@ -224,7 +266,9 @@ class PeerMemoryTest {
             // a stream that goes on writes over what freed it, and others wait for the same word
             stream.write(memory.ready(1), 0);
             stream.await(memory.ready(1), number);
+            assertThat(closed.await(30, TimeUnit.SECONDS)).isTrue();
             memory.close();
+            arena.close();
           }
           long start = System.nanoTime();
           while (driver.held() > 0 && System.nanoTime() - start < 10_000_000_000L) {
@@ -241,7 +285,8 @@ class PeerMemoryTest {
     ThreadRanks.run(
         2,
         rank -> {
-          PeerMemory memory = share(rank, new HostPeerDriver(rank.rank()), List.of(numbers(0, 4)));
+          PeerArena arena = arena(rank, new HostPeerDriver(rank.rank()));
+          PeerMemory memory = share(rank, arena, List.of(numbers(arena, 0, 4)));
           if (rank.rank() == 0) {
             rank.waits().release();
             long start = System.nanoTime();
@@ -252,9 +297,20 @@ class PeerMemoryTest {
         });
   }
 
-  private PeerMemory share(ThreadRanks.Rank rank, PeerDriver driver, List<Tensor> tensors)
+  private PeerMemory share(ThreadRanks.Rank rank, PeerArena arena, List<Tensor> tensors)
       throws NoPeerAccessException {
-    return new Introduction(rank, Device.CPU, driver, folder).share(tensors);
+    return new Introduction(rank, arena, folder).share(tensors);
+  }
+
+  private static PeerArena arena(ThreadRanks.Rank rank, PeerDriver driver) {
+    return PeerArena.open(rank, Device.CPU, driver, new MappedMemory());
+  }
+
+  private static Tensor numbers(PeerArena arena, int first, int count) {
+    Tensor values = numbers(first, count);
+    Tensor shared = arena.take(1, values.nbytes()).get(0).view(ScalarType.Long);
+    shared.copy_(values);
+    return shared;
   }
 
   private static HostPeerDriver apart(int rank) {

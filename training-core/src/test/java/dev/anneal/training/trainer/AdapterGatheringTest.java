@@ -3,7 +3,7 @@ package dev.anneal.training.trainer;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.anneal.training.TinyModels;
-import dev.anneal.training.model.Llama.Activations;
+import dev.anneal.training.model.activations.KeptActivations;
 import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.optim.Parameters.Gathered;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -39,7 +39,7 @@ class AdapterGatheringTest {
       int recomputed,
       boolean fused,
       Gathered expected) {
-    Activations activations = Activations.CHECKPOINT.first(recomputed);
+    KeptActivations activations = KeptActivations.INPUTS.first(recomputed);
     TrainingSpec spec = Recipe.from(run.spec(1)).activations(activations).spec();
     LlamaConfig config = TinyModels.config(TinyModels.Embeddings.UNTIED);
     assertThat(config.numHiddenLayers()).isEqualTo(LAYERS);

@@ -18,7 +18,7 @@ import dev.anneal.training.lora.AdapterCheck;
 import dev.anneal.training.lora.LoraLayout;
 import dev.anneal.training.lora.PeftConfig;
 import dev.anneal.training.model.config.LlamaConfig;
-import dev.anneal.training.weights.FrozenWeights.Shard;
+import dev.anneal.training.weights.FrozenLayers.Shard;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;

@@ -23,7 +23,7 @@ import dev.anneal.training.optim.Parameters;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.tensor.Tensors;
-import dev.anneal.training.weights.FrozenWeights.Shard;
+import dev.anneal.training.weights.FrozenLayers.Shard;
 import dev.anneal.training.weights.reader.CheckpointWeights;
 import java.io.IOException;
 import java.nio.file.Files;

@@ -11,7 +11,7 @@ import dev.anneal.training.kernel.Matmul;
 import dev.anneal.training.model.config.ModelSource;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
-import dev.anneal.training.weights.FrozenWeights.Shard;
+import dev.anneal.training.weights.FrozenLayers.Shard;
 import java.io.IOException;
 import java.util.Arrays;
 import java.util.List;
@@ -44,7 +44,7 @@ class EvaluationRunGpuTest {
     List<SequenceLosses> found = measure(weights, compute, matmul, GPU);
     assertThat(measure(weights, compute, matmul, GPU)).usingRecursiveComparison().isEqualTo(found);
     List<SequenceLosses> onCpu =
-        measure(TrainingSpec.Weights.whole(DType.FP32), DType.FP32, Matmul.COMPUTE, Device.CPU);
+        measure(Recipe.whole(DType.FP32), DType.FP32, Matmul.COMPUTE, Device.CPU);
     for (Function<SequenceLosses, double[]> which :
         List.<Function<SequenceLosses, double[]>>of(
             SequenceLosses::base, SequenceLosses::adapted)) {

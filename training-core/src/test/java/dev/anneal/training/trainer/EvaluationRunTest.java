@@ -23,7 +23,7 @@ import dev.anneal.training.model.config.ModelSource;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.trainer.EvaluationRun.Measured;
 import dev.anneal.training.trainer.EvaluationRun.Share;
-import dev.anneal.training.weights.FrozenWeights.Shard;
+import dev.anneal.training.weights.FrozenLayers.Shard;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -186,7 +186,7 @@ class EvaluationRunTest {
   void saysWhatAGenerationSays() throws IOException {
     Measured measured =
         measure(
-            TrainingSpec.Weights.whole(DType.FP32),
+            Recipe.whole(DType.FP32),
             inputs(trained, List.of(), prompts(), new Share(0, 1)),
             new SingleRank());
     assertThat(tokens(measured.base())).isEqualTo(generated(null));
@@ -196,7 +196,7 @@ class EvaluationRunTest {
     for (int rank = 0; rank < 2; rank++) {
       shared.addAll(
           measure(
-                  TrainingSpec.Weights.whole(DType.FP32),
+                  Recipe.whole(DType.FP32),
                   inputs(trained, List.of(), prompts(), new Share(rank, 2)),
                   new SingleRank())
               .adapted());
@@ -208,7 +208,7 @@ class EvaluationRunTest {
   private List<List<Integer>> generated(ModelFolder adapter) {
     return tokens(
         GenerationRuns.run(
-            spec(TrainingSpec.Weights.whole(DType.FP32), BATCH),
+            spec(Recipe.whole(DType.FP32), BATCH),
             new GenerationRuns.Inputs(
                 new ModelSource.Folder(reference.model()), adapter, prompts(), StopStrings.NONE),
             Ranks.onCpu(new SingleRank()),
@@ -233,8 +233,7 @@ class EvaluationRunTest {
             ReferenceRun.source(rows),
             List.of(),
             new Share(0, 1));
-    assertThatThrownBy(
-            () -> measure(TrainingSpec.Weights.whole(DType.FP32), inputs, new SingleRank()))
+    assertThatThrownBy(() -> measure(Recipe.whole(DType.FP32), inputs, new SingleRank()))
         .isInstanceOf(InvalidModelException.class)
         .hasMessageStartingWith("The loss of sequence 0 is NaN");
   }
@@ -244,7 +243,7 @@ class EvaluationRunTest {
     assertThatThrownBy(
             () ->
                 EvaluationRun.run(
-                    spec(TrainingSpec.Weights.whole(DType.FP32), BATCH),
+                    spec(Recipe.whole(DType.FP32), BATCH),
                     inputs(null, rows, List.of(), new Share(0, 1)),
                     Ranks.onCpu(new SingleRank()),
                     listener(true)))
@@ -262,7 +261,7 @@ class EvaluationRunTest {
 
   private Measured measure(DType stored, ModelFolder adapter, int batch, List<TokenSequence> data) {
     return EvaluationRun.run(
-        spec(TrainingSpec.Weights.whole(stored), batch),
+        spec(Recipe.whole(stored), batch),
         inputs(adapter, data, List.of(), new Share(0, 1)),
         Ranks.onCpu(new SingleRank()),
         listener(false));

@@ -15,6 +15,7 @@ import dev.anneal.training.io.CheckpointIndex;
 import dev.anneal.training.io.ModelFolder;
 import dev.anneal.training.model.Llama;
 import dev.anneal.training.model.TokenBatch;
+import dev.anneal.training.model.activations.KeptActivations;
 import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
@@ -113,7 +114,7 @@ class EvaluationTest {
           TinyModels.lora(config, base, reference.lora(), adapter),
           Device.CPU,
           DType.FP32,
-          Llama.Activations.CHECKPOINT);
+          KeptActivations.INPUTS);
     }
   }
 
@@ -129,7 +130,7 @@ class EvaluationTest {
               TinyModels.full(config, new LoudWeights(1)),
               Device.CPU,
               DType.FP32,
-              Llama.Activations.CHECKPOINT);
+              KeptActivations.INPUTS);
       double sum = 0;
       long targets = 0;
       for (TokenSequence row : rows) {

@@ -12,7 +12,7 @@ import dev.anneal.training.io.LocalOutputFolder;
 import dev.anneal.training.model.config.ModelSource;
 import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.Tensors;
-import dev.anneal.training.weights.FrozenWeights.Shard;
+import dev.anneal.training.weights.FrozenLayers.Shard;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;

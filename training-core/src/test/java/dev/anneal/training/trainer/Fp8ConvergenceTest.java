@@ -12,7 +12,7 @@ import dev.anneal.training.io.LocalModelFolder;
 import dev.anneal.training.io.LocalOutputFolder;
 import dev.anneal.training.kernel.Matmul;
 import dev.anneal.training.lora.LoraSpec;
-import dev.anneal.training.model.Llama.Activations;
+import dev.anneal.training.model.activations.KeptActivations;
 import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.model.config.ModelSource;
 import dev.anneal.training.optim.AdamWSpec;
@@ -123,8 +123,8 @@ class Fp8ConvergenceTest {
     return new TrainingSpec(
         mode,
         lora,
-        TrainingSpec.Weights.whole(stored),
-        new TrainingSpec.Compute(DType.BF16, matmul, Activations.KEEP),
+        Recipe.whole(stored),
+        new TrainingSpec.Compute(DType.BF16, matmul, KeptActivations.ALL),
         new TrainingSpec.Batches(8, 1, STEPS, true),
         new TrainingSpec.Updates(
             new AdamWSpec(learningRate, 0, 0.9, 0.999, 1e-8),

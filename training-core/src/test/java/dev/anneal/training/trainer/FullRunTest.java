@@ -18,6 +18,7 @@ import dev.anneal.training.kernel.PlainKernels;
 import dev.anneal.training.model.Llama;
 import dev.anneal.training.model.TokenBatch;
 import dev.anneal.training.model.TrainableModel;
+import dev.anneal.training.model.activations.KeptActivations;
 import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.model.config.ModelCheck;
 import dev.anneal.training.model.config.ModelSource;
@@ -192,7 +193,7 @@ class FullRunTest {
   }
 
   private static Llama llama(TrainableModel model) {
-    return Llama.reference(model, Device.CPU, DType.FP32, Llama.Activations.CHECKPOINT);
+    return Llama.reference(model, Device.CPU, DType.FP32, KeptActivations.INPUTS);
   }
 
   private static Ranks alone() {

@@ -11,7 +11,7 @@ import dev.anneal.training.data.TokenSequence;
 import dev.anneal.training.io.CheckpointIndex;
 import dev.anneal.training.io.LocalModelFolder;
 import dev.anneal.training.io.LocalOutputFolder;
-import dev.anneal.training.model.Llama.Activations;
+import dev.anneal.training.model.activations.KeptActivations;
 import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.model.config.ModelCheck;
 import dev.anneal.training.model.config.ModelSource;
@@ -53,7 +53,7 @@ class FullTuningGpuTest {
 
   @ParameterizedTest
   @MethodSource("dev.anneal.training.KeptOfForward#activations")
-  void bf16IsCloseToTheReference(Activations activations) throws IOException {
+  void bf16IsCloseToTheReference(KeptActivations activations) throws IOException {
     TrainingSpec spec = recipe(DType.BF16, 1).activations(activations).spec();
     assertReference("GPU, bf16, " + activations, reference.train(spec, GPU, output), 2e-2);
   }
@@ -64,7 +64,7 @@ class FullTuningGpuTest {
       names = {"FP32", "BF16"})
   void whatIsKeptOfTheForwardChangesNoNumber(DType dtype) throws IOException {
     List<Double> expected = numbers(reference.train(recipe(dtype, 1).spec(), GPU, output));
-    for (Activations activations : KeptOfForward.activations().toList()) {
+    for (KeptActivations activations : KeptOfForward.activations().toList()) {
       TrainingSpec spec = recipe(dtype, 1).activations(activations).spec();
       assertThat(numbers(reference.train(spec, GPU, output)))
           .as("losses and norms, %s, in a run of its own", activations)

@@ -14,7 +14,7 @@ import dev.anneal.training.kernel.Matmul;
 import dev.anneal.training.model.config.ModelSource;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
-import dev.anneal.training.weights.FrozenWeights.Shard;
+import dev.anneal.training.weights.FrozenLayers.Shard;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Arrays;

@@ -18,7 +18,7 @@ import dev.anneal.training.kernel.Matmul;
 import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.model.config.ModelSource;
 import dev.anneal.training.tensor.DType;
-import dev.anneal.training.weights.FrozenWeights.Shard;
+import dev.anneal.training.weights.FrozenLayers.Shard;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayDeque;
@@ -148,7 +148,7 @@ class GenerationRunTest {
           }
         };
     GenerationRun.serve(
-        spec(TrainingSpec.Weights.whole(DType.FP32)),
+        spec(Recipe.whole(DType.FP32)),
         new GenerationRun.Service(
             new ModelSource.Folder(new LocalModelFolder(nowhere)), null, none, StopStrings.NONE),
         Ranks.onCpu(new SingleRank()),
@@ -199,7 +199,7 @@ class GenerationRunTest {
     LlamaConfig config = LlamaConfig.read(reference.model());
     List<Completion> completions =
         GenerationRuns.run(
-            spec(TrainingSpec.Weights.whole(DType.BF16)),
+            spec(Recipe.whole(DType.BF16)),
             new GenerationRuns.Inputs(
                 new ModelSource.Random(config, 3), null, prompts, StopStrings.NONE),
             Ranks.onCpu(new SingleRank()),
@@ -213,7 +213,7 @@ class GenerationRunTest {
     assertThatThrownBy(
             () ->
                 GenerationRuns.run(
-                    spec(TrainingSpec.Weights.whole(DType.FP32)),
+                    spec(Recipe.whole(DType.FP32)),
                     inputs(null, prompts),
                     Ranks.onCpu(new SingleRank()),
                     phases(true),
@@ -226,7 +226,7 @@ class GenerationRunTest {
     assertThatThrownBy(
             () ->
                 GenerationRuns.run(
-                    spec(TrainingSpec.Weights.whole(DType.FP32)),
+                    spec(Recipe.whole(DType.FP32)),
                     inputs(null, List.of(new Prompt(2, new int[513]))),
                     Ranks.onCpu(new SingleRank()),
                     phases(false),
@@ -237,7 +237,7 @@ class GenerationRunTest {
 
   private List<Completion> run(DType stored, ModelFolder adapter) {
     return GenerationRuns.run(
-        spec(TrainingSpec.Weights.whole(stored)),
+        spec(Recipe.whole(stored)),
         inputs(adapter, prompts),
         Ranks.onCpu(new SingleRank()),
         phases(false),

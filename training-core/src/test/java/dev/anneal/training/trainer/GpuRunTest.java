@@ -11,7 +11,7 @@ import dev.anneal.training.kernel.Matmul;
 import dev.anneal.training.lora.LoraSpec;
 import dev.anneal.training.lora.ModuleNames;
 import dev.anneal.training.lora.TargetModules;
-import dev.anneal.training.model.Llama.Activations;
+import dev.anneal.training.model.activations.KeptActivations;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
 import java.io.IOException;
@@ -50,7 +50,7 @@ class GpuRunTest {
 
   @ParameterizedTest
   @MethodSource("dev.anneal.training.KeptOfForward#activations")
-  void bf16IsCloseToTheReference(Activations activations) throws IOException {
+  void bf16IsCloseToTheReference(KeptActivations activations) throws IOException {
     assertReference(bf16().activations(activations), 2e-2);
   }
 
@@ -67,7 +67,7 @@ class GpuRunTest {
   @Test
   void settingsThatMoveBytesChangeNoNumber() throws IOException {
     List<Double> expected = losses(fp8());
-    for (Activations activations : KeptOfForward.activations().toList()) {
+    for (KeptActivations activations : KeptOfForward.activations().toList()) {
       for (double ratio : new double[] {0, 0.3, 1}) {
         assertThat(losses(fp8().activations(activations).offloadRatio(ratio)))
             .as("%s, offload_ratio %s", activations, ratio)

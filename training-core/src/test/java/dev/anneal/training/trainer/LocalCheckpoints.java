@@ -81,6 +81,19 @@ class LocalCheckpoints implements CheckpointSink {
         .toList();
   }
 
+  /**
+   * For a run that is cut off after {@code step} of its steps: waits for the checkpoint of each.
+   *
+   * @param done steps so far
+   * @return whether it is to be cut off now
+   */
+  boolean cutAfter(long step, long done) {
+    if (done > 0 && done <= step) {
+      awaitComplete(done);
+    }
+    return done == step;
+  }
+
   synchronized void awaitComplete(long step) {
     long deadline = System.nanoTime() + PATIENCE.toNanos();
     while (!complete().contains(step)) {

@@ -13,7 +13,7 @@ import dev.anneal.training.lora.AdapterCheck;
 import dev.anneal.training.lora.LoraLayout;
 import dev.anneal.training.lora.LoraSpec;
 import dev.anneal.training.lora.PeftConfig;
-import dev.anneal.training.model.Llama.Activations;
+import dev.anneal.training.model.activations.KeptActivations;
 import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.tensor.DType;
 import java.io.IOException;
@@ -102,8 +102,9 @@ class LoraRunTest {
   void recomputedLayersDropWhatTheyDroppedBefore() throws IOException {
     Recipe recipe = recipe(reference.lora()).dropout(0.4);
     List<Double> recomputed =
-        losses(train(recipe.activations(Activations.CHECKPOINT), init("adapter_final")));
-    List<Double> kept = losses(train(recipe.activations(Activations.KEEP), init("adapter_final")));
+        losses(train(recipe.activations(KeptActivations.INPUTS), init("adapter_final")));
+    List<Double> kept =
+        losses(train(recipe.activations(KeptActivations.ALL), init("adapter_final")));
     List<Double> undropped = losses(train(recipe.dropout(0), init("adapter_final")));
     assertThat(kept).isEqualTo(recomputed).isNotEqualTo(undropped);
   }
@@ -150,7 +151,7 @@ class LoraRunTest {
     System.out.printf("bf16 compute: loss %.2e, grad_norm %.2e relative%n", loss, gradNorm);
     assertThat(loss).isPositive().isLessThan(1e-2);
     assertThat(gradNorm).isLessThan(5e-2);
-    List<StepMetrics> kept = train(recipe.activations(Activations.KEEP), init("adapter_init"));
+    List<StepMetrics> kept = train(recipe.activations(KeptActivations.ALL), init("adapter_init"));
     assertThat(losses(kept)).isEqualTo(losses(bf16));
   }
 

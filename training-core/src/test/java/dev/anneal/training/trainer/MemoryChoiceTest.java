@@ -3,7 +3,7 @@ package dev.anneal.training.trainer;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.anneal.training.model.BatchShape;
-import dev.anneal.training.model.Llama.Activations;
+import dev.anneal.training.model.activations.KeptActivations;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.trainer.MemoryChoice.Open;
 import dev.anneal.training.trainer.MemoryPlan.Machine;
@@ -39,7 +39,7 @@ class MemoryChoiceTest {
     assertThat(choice.in(plan).fits()).isTrue();
     assertThat(new MemoryChoice(choice.offloadRatio() - 0.01, Integer.MAX_VALUE).in(plan).fits())
         .isFalse();
-    MemoryPlan kept = plan.with(Activations.CHECKPOINT.first(120));
+    MemoryPlan kept = plan.with(KeptActivations.INPUTS.first(120));
     MemoryChoice ratio = MemoryChoice.of(kept, Open.OFFLOAD_RATIO);
     assertThat(ratio.recomputedLayers()).isEqualTo(120);
     assertThat(ratio.offloadRatio()).isGreaterThan(choice.offloadRatio());
@@ -72,7 +72,7 @@ class MemoryChoiceTest {
 
   private static MemoryPlan plan(String shape, int gpus, int rows, Machine machine) {
     MemoryTable.Rank rank =
-        SpeedEstimateTest.rank(shape, DType.FP8, Activations.CHECKPOINT, gpus, gpus > 1, 0);
-    return new MemoryPlan(rank, new BatchShape(rows, 1024), machine);
+        SpeedEstimateTest.rank(shape, DType.FP8, KeptActivations.INPUTS, gpus, gpus > 1, 0);
+    return new MemoryPlan(rank, new BatchShape(rows, 1024), machine, RowStatistics.unpacked());
   }
 }

@@ -5,11 +5,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.anneal.training.kernel.Matmul;
 import dev.anneal.training.lora.LoraSpec;
 import dev.anneal.training.model.BatchShape;
-import dev.anneal.training.model.Llama.Activations;
+import dev.anneal.training.model.activations.KeptActivations;
 import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.trainer.MemoryPlan.Machine;
-import dev.anneal.training.weights.FrozenWeights.Shard;
+import dev.anneal.training.weights.FrozenLayers.Shard;
 import java.util.List;
 import java.util.Locale;
 import org.junit.jupiter.api.Test;
@@ -20,7 +20,7 @@ class MemoryPlanTest {
 
   @Test
   void whatFitsNeedsNothing() {
-    MemoryPlan plan = plan("llama3.1-8b", DType.FP8, Activations.KEEP, 4, H200);
+    MemoryPlan plan = plan("llama3.1-8b", DType.FP8, KeptActivations.ALL, 4, H200);
     assertThat(plan.fits()).isTrue();
     assertThat(plan.smallestOffloadRatio()).hasValue(0);
     assertThat(plan.largestMicroBatch()).isGreaterThan(4);
@@ -29,7 +29,7 @@ class MemoryPlanTest {
 
   @Test
   void theLargestBatchAndSequenceAreTheLast() {
-    MemoryPlan plan = plan("llama3.1-8b", DType.BF16, Activations.KEEP, 4, H200);
+    MemoryPlan plan = plan("llama3.1-8b", DType.BF16, KeptActivations.ALL, 4, H200);
     long rows = plan.largestMicroBatch();
     assertThat(fits(plan, new BatchShape(rows, 1024))).isTrue();
     assertThat(fits(plan, new BatchShape(rows + 1, 1024))).isFalse();
@@ -44,7 +44,7 @@ class MemoryPlanTest {
         plan(
             "llama3.1-70b",
             DType.FP8,
-            Activations.CHECKPOINT,
+            KeptActivations.INPUTS,
             1,
             new Machine(60 * GB, 500 * GB, 1));
     assertThat(plan.fits()).isFalse();
@@ -58,15 +58,15 @@ class MemoryPlanTest {
 
   @Test
   void oneSettingIsNamedWhereOneIsEnough() {
-    MemoryPlan kept = plan("llama3.1-8b", DType.BF16, Activations.KEEP, 8, at(40));
+    MemoryPlan kept = plan("llama3.1-8b", DType.BF16, KeptActivations.ALL, 8, at(40));
     assertThat(kept.remedy()).hasValue("activations.checkpoint=layer");
-    MemoryPlan stored = plan("llama3.1-70b", DType.BF16, Activations.CHECKPOINT, 1, H200);
+    MemoryPlan stored = plan("llama3.1-70b", DType.BF16, KeptActivations.INPUTS, 1, H200);
     assertThat(stored.remedy()).hasValue("base_weights.dtype=fp8");
   }
 
   @Test
   void severalSettingsAreNamedWhereOneIsNotEnough() {
-    MemoryPlan plan = plan("llama3.1-8b", DType.BF16, Activations.KEEP, 8, at(12));
+    MemoryPlan plan = plan("llama3.1-8b", DType.BF16, KeptActivations.ALL, 8, at(12));
     assertThat(plan.remedy())
         .hasValueSatisfying(
             settings ->
@@ -77,7 +77,7 @@ class MemoryPlanTest {
   @Test
   void nothingIsNamedWhereNothingHelps() {
     MemoryPlan plan =
-        plan("llama3.1-405b", DType.BF16, Activations.KEEP, 8, new Machine(8 * GB, 64 * GB, 1));
+        plan("llama3.1-405b", DType.BF16, KeptActivations.ALL, 8, new Machine(8 * GB, 64 * GB, 1));
     assertThat(plan.remedy()).isEmpty();
     assertThat(plan.smallestOffloadRatio()).isEmpty();
     assertThat(plan.largestMicroBatch()).isZero();
@@ -88,20 +88,29 @@ class MemoryPlanTest {
   void aSmallHostIsNoPlaceForWeights() {
     MemoryPlan plan =
         plan(
-            "llama3.1-70b", DType.FP8, Activations.CHECKPOINT, 1, new Machine(60 * GB, 16 * GB, 1));
+            "llama3.1-70b", DType.FP8, KeptActivations.INPUTS, 1, new Machine(60 * GB, 16 * GB, 1));
     assertThat(plan.smallestOffloadRatio()).isEmpty();
   }
 
   @Test
   void whatIsOnTheHostComesBackWhereTheHostIsFull() {
     Machine machine = new Machine(141 * GB, 80 * GB, 1);
-    MemoryPlan plan = plan("llama3.1-70b", DType.FP8, Activations.CHECKPOINT_ON_HOST, 64, machine);
+    MemoryPlan plan = plan("llama3.1-70b", DType.FP8, KeptActivations.INPUTS_ON_HOST, 64, machine);
     MemoryPlan moved =
-        new MemoryPlan(plan.rank().withOffloadRatio(0.9), plan.batch(), plan.machine());
+        new MemoryPlan(
+            plan.rank().withOffloadRatio(0.9),
+            plan.batch(),
+            plan.machine(),
+            RowStatistics.unpacked());
     // 0.9 of 68 GB and 80 inputs of 64 x 1,024 x 8,192 x 2 = 1 GiB do not go together
     assertThat(moved.fits()).isFalse();
     assertThat(moved.remedy()).isPresent();
-    MemoryPlan none = new MemoryPlan(moved.rank(), moved.batch(), new Machine(10 * GB, 20 * GB, 1));
+    MemoryPlan none =
+        new MemoryPlan(
+            moved.rank(),
+            moved.batch(),
+            new Machine(10 * GB, 20 * GB, 1),
+            RowStatistics.unpacked());
     assertThat(none.remedy()).isEmpty();
   }
 
@@ -110,15 +119,20 @@ class MemoryPlanTest {
   }
 
   private static boolean fits(MemoryPlan plan, BatchShape batch) {
-    return new MemoryPlan(plan.rank(), batch, plan.machine()).fits();
+    return new MemoryPlan(plan.rank(), batch, plan.machine(), RowStatistics.unpacked()).fits();
   }
 
   private static boolean fits(MemoryPlan plan, double ratio) {
-    return new MemoryPlan(plan.rank().withOffloadRatio(ratio), plan.batch(), plan.machine()).fits();
+    return new MemoryPlan(
+            plan.rank().withOffloadRatio(ratio),
+            plan.batch(),
+            plan.machine(),
+            RowStatistics.unpacked())
+        .fits();
   }
 
   private static MemoryPlan plan(
-      String shape, DType base, Activations activations, int rows, Machine machine) {
+      String shape, DType base, KeptActivations activations, int rows, Machine machine) {
     TrainingSpec start = Recipe.full(1, 1e-4).spec();
     TrainingSpec spec =
         new TrainingSpec(
@@ -132,6 +146,6 @@ class MemoryPlanTest {
             TrainingSpec.Evaluation.atBothEnds(0));
     LlamaConfig config = LlamaConfig.named(shape);
     MemoryTable.Rank rank = new MemoryTable.Rank(config, spec, 1, 1, false);
-    return new MemoryPlan(rank, new BatchShape(rows, 1024), machine);
+    return new MemoryPlan(rank, new BatchShape(rows, 1024), machine, RowStatistics.unpacked());
   }
 }

@@ -2,10 +2,10 @@ package dev.anneal.training.trainer;
 
 import dev.anneal.training.collective.SingleRank;
 import dev.anneal.training.data.TokenSequence;
-import dev.anneal.training.model.Llama.Activations;
+import dev.anneal.training.model.activations.KeptActivations;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.NativeLibraries;
-import dev.anneal.training.weights.FrozenWeights.Shard;
+import dev.anneal.training.weights.FrozenLayers.Shard;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -73,8 +73,8 @@ final class MemorySamples {
         Recipe.from(reference.spec(1)).steps(steps).shard(Shard.WORLD).baseDtype(DType.BF16);
     Recipe recipe =
         switch (kind) {
-          case LORA_RECOMPUTED -> lora.activations(Activations.CHECKPOINT).dropout(0.1);
-          case LORA_KEPT -> lora.activations(Activations.KEEP);
+          case LORA_RECOMPUTED -> lora.activations(KeptActivations.INPUTS).dropout(0.1);
+          case LORA_KEPT -> lora.activations(KeptActivations.ALL);
           case FULL -> Recipe.full(steps, 1e-3);
         };
     TrainingRun.Inputs inputs =

@@ -5,15 +5,18 @@ import static org.assertj.core.api.Assertions.within;
 
 import dev.anneal.training.TinyModels;
 import dev.anneal.training.TinyModels.Embeddings;
+import dev.anneal.training.fused.AttentionLibrary;
+import dev.anneal.training.fused.FusedLlama.Columns;
+import dev.anneal.training.fused.HeadProducts;
 import dev.anneal.training.kernel.Matmul;
 import dev.anneal.training.lora.LoraSpec;
 import dev.anneal.training.model.BatchShape;
-import dev.anneal.training.model.Llama.Activations;
+import dev.anneal.training.model.activations.KeptActivations;
 import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.trainer.MemoryTable.Part;
 import dev.anneal.training.trainer.MemoryTable.Row;
-import dev.anneal.training.weights.FrozenWeights.Shard;
+import dev.anneal.training.weights.FrozenLayers.Shard;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -41,7 +44,8 @@ class MemoryTableTest {
   })
   void comesNearWhatWasMeasured(
       DType base, String kept, int rows, double offloadRatio, double measured) {
-    Activations activations = kept.equals("KEEP") ? Activations.KEEP : Activations.CHECKPOINT;
+    KeptActivations activations =
+        kept.equals("KEEP") ? KeptActivations.ALL : KeptActivations.INPUTS;
     MemoryTable table =
         MemoryTable.of(rank(base, activations, offloadRatio), new BatchShape(rows, 1024));
     System.out.printf(
@@ -59,7 +63,7 @@ class MemoryTableTest {
   @Test
   void comesNearWhatTwoGpusHeld() {
     MemoryTable table =
-        MemoryTable.of(split(DType.FP8, Activations.KEEP, 2), new BatchShape(4, 1024));
+        MemoryTable.of(split(DType.FP8, KeptActivations.ALL, 2), new BatchShape(4, 1024));
     assertThat(table.moment()).isEqualTo("head");
     long less = (4 + 2) * (ADAPTER_WEIGHTS - 2 * ADAPTER_WEIGHTS / 32);
     assertThat(table.tensorBytes() / 1e9).isCloseTo(24.0 - less / 1e9, within(0.1));
@@ -69,7 +73,7 @@ class MemoryTableTest {
   @ParameterizedTest
   @CsvSource({"2, 1", "4, 2"})
   void adaptersAreOnEveryRankWhereWeightsAreNotSplitOverAll(int worldSize, int shardSize) {
-    TrainingSpec spec = rank(DType.FP8, Activations.KEEP, 0).spec();
+    TrainingSpec spec = rank(DType.FP8, KeptActivations.ALL, 0).spec();
     MemoryTable table =
         MemoryTable.of(
             new MemoryTable.Rank(LARGE, spec, worldSize, shardSize, false),
@@ -83,7 +87,7 @@ class MemoryTableTest {
   /** A rank's part, and two layers of 32. */
   @Test
   void adaptersComeLayerByLayerWhereWeightsAreSplitOverAllRanks() {
-    TrainingSpec spec = rank(DType.FP8, Activations.KEEP, 0).spec();
+    TrainingSpec spec = rank(DType.FP8, KeptActivations.ALL, 0).spec();
     MemoryTable table =
         MemoryTable.of(new MemoryTable.Rank(LARGE, spec, 8, 8, false), new BatchShape(4, 1024));
     assertThat(device(table, "adapters to compute with"))
@@ -95,7 +99,7 @@ class MemoryTableTest {
   @CsvSource({"1, 128256", "2, 64128", "7, 18323", "8, 16032"})
   void aRankHoldsItsRowsOfEmbeddingAndHead(int ranks, long rows) {
     MemoryTable table =
-        MemoryTable.of(split(DType.FP8, Activations.CHECKPOINT, ranks), new BatchShape(1, 1024));
+        MemoryTable.of(split(DType.FP8, KeptActivations.INPUTS, ranks), new BatchShape(1, 1024));
     assertThat(device(table, "embedding")).isEqualTo(rows * 4096 * 2);
     assertThat(device(table, "head")).isEqualTo(rows * 4096 * 2);
   }
@@ -103,7 +107,7 @@ class MemoryTableTest {
   @Test
   void aTiedHeadTakesNothing() {
     LlamaConfig tied = TinyModels.config(Embeddings.TIED);
-    TrainingSpec spec = split(DType.FP8, Activations.CHECKPOINT, 2).spec();
+    TrainingSpec spec = split(DType.FP8, KeptActivations.INPUTS, 2).spec();
     MemoryTable table =
         MemoryTable.of(new MemoryTable.Rank(tied, spec, 2, 2, false), new BatchShape(1, 8));
     assertThat(device(table, Part.VOCABULARY)).isEqualTo(19 * 24 * 2);
@@ -114,7 +118,7 @@ class MemoryTableTest {
   @CsvSource({"2, 128256", "7, 128261"})
   void theHeadIsWholeWhileItIsAtWork(int ranks, long gatheredRows) {
     MemoryTable table =
-        MemoryTable.of(split(DType.FP8, Activations.CHECKPOINT, ranks), new BatchShape(1, 1024));
+        MemoryTable.of(split(DType.FP8, KeptActivations.INPUTS, ranks), new BatchShape(1, 1024));
     assertThat(table.moment()).isEqualTo("head");
     long hidden = 1024L * 4096 * 2;
     long predicting = 1023L * 4096 * 2;
@@ -126,7 +130,8 @@ class MemoryTableTest {
 
   @Test
   void lastingRowsAreWhatTheShapeSays() {
-    MemoryTable table = MemoryTable.of(rank(DType.BF16, Activations.KEEP, 0), new BatchShape(1, 8));
+    MemoryTable table =
+        MemoryTable.of(rank(DType.BF16, KeptActivations.ALL, 0), new BatchShape(1, 8));
     assertThat(device(table, Part.FROZEN)).isEqualTo(2 * WEIGHTS_IN_LAYERS + 32 * 2 * 4096 * 2);
     assertThat(device(table, Part.VOCABULARY)).isEqualTo(2L * 128_256 * 4096 * 2);
     // 4 bytes of fp32, 4 of gradient, 8 of moments, 2 to compute with
@@ -137,14 +142,14 @@ class MemoryTableTest {
   @Test
   void whatLeavesTheGpuIsOnTheHost() {
     BatchShape batch = new BatchShape(1, 1024);
-    MemoryTable here = MemoryTable.of(rank(DType.FP8, Activations.CHECKPOINT, 0), batch);
-    MemoryTable half = MemoryTable.of(rank(DType.FP8, Activations.CHECKPOINT, 0.5), batch);
+    MemoryTable here = MemoryTable.of(rank(DType.FP8, KeptActivations.INPUTS, 0), batch);
+    MemoryTable half = MemoryTable.of(rank(DType.FP8, KeptActivations.INPUTS, 0.5), batch);
     long moved = half.hostBytes() - here.hostBytes();
     assertThat(moved).isEqualTo(WEIGHTS_IN_LAYERS / 2);
     long buffers = device(half, Part.FROZEN) - (device(here, Part.FROZEN) - WEIGHTS_IN_LAYERS / 2);
     assertThat(buffers).isCloseTo(2 * WEIGHTS_IN_LAYERS / 32, within(1L << 20));
 
-    MemoryTable inputs = MemoryTable.of(rank(DType.FP8, Activations.CHECKPOINT_ON_HOST, 0), batch);
+    MemoryTable inputs = MemoryTable.of(rank(DType.FP8, KeptActivations.INPUTS_ON_HOST, 0), batch);
     long input = 1024L * 4096 * 2;
     assertThat(inputs.hostBytes() - here.hostBytes()).isEqualTo(32 * input);
     assertThat(here.tensorBytes() - inputs.tensorBytes()).isEqualTo(30 * input);
@@ -152,7 +157,7 @@ class MemoryTableTest {
 
   @Test
   void aSnapshotIsOfWhatRankZeroWrites() {
-    TrainingSpec spec = rank(DType.FP8, Activations.KEEP, 0).spec();
+    TrainingSpec spec = rank(DType.FP8, KeptActivations.ALL, 0).spec();
     MemoryTable none =
         MemoryTable.of(new MemoryTable.Rank(LARGE, spec, 1, 1, false), new BatchShape(1, 8));
     MemoryTable taken =
@@ -164,7 +169,7 @@ class MemoryTableTest {
   @Test
   void allWeightsThatTrainAreNoFrozenRows() {
     TrainingSpec full =
-        Recipe.full(1, 1e-4).computeDtype(DType.BF16).activations(Activations.CHECKPOINT).spec();
+        Recipe.full(1, 1e-4).computeDtype(DType.BF16).activations(KeptActivations.INPUTS).spec();
     MemoryTable table =
         MemoryTable.of(new MemoryTable.Rank(LARGE, full, 1, 1, false), new BatchShape(1, 1024));
     assertThat(table.tensors()).noneMatch(row -> row.part() == Part.FROZEN);
@@ -179,9 +184,41 @@ class MemoryTableTest {
   }
 
   /** Of {@code ranks} that frozen weights are split over. */
-  private static MemoryTable.Rank split(DType base, Activations activations, int ranks) {
+  private static MemoryTable.Rank split(DType base, KeptActivations activations, int ranks) {
     TrainingSpec spec = rank(base, activations, 0).spec();
     return new MemoryTable.Rank(LARGE, spec, ranks, ranks, false);
+  }
+
+  @Test
+  void whatIsKeptForSpeedIsCounted() {
+    MemoryTable.Rank rank = rank(DType.FP8, KeptActivations.ALL, 0);
+    MemoryTable usual = MemoryTable.of(rank, new BatchShape(4, 1024));
+    assertThat(device(usual, "workspace of layers' products")).isEqualTo(32L << 20);
+    assertThat(device(usual, "transpose of a weight"))
+        .isEqualTo(2L * 14_336 * 4096 + 14_336 * Float.BYTES);
+    TrainingSpec spec = rank.spec();
+    TrainingSpec kept =
+        new TrainingSpec(
+            spec.mode(),
+            spec.lora(),
+            new TrainingSpec.Weights(DType.FP8, Shard.NONE, 0, Columns.KEPT),
+            new TrainingSpec.Compute(
+                DType.BF16,
+                Matmul.FP8,
+                KeptActivations.ALL,
+                AttentionLibrary.FLASH,
+                HeadProducts.FP8),
+            spec.batches(),
+            spec.updates(),
+            spec.seed(),
+            spec.evaluation());
+    MemoryTable table =
+        MemoryTable.of(
+            new MemoryTable.Rank(LARGE, kept, 1, 1, false), new BatchShape(4, 1024));
+    assertThat(device(table, "transposes of all weights"))
+        .isEqualTo(WEIGHTS_IN_LAYERS + 14_336 * Float.BYTES);
+    assertThat(device(table, "head in FP8"))
+        .isEqualTo(2L * 128_256 * 4096 + (128_256 + 4096) * Float.BYTES);
   }
 
   private static long device(MemoryTable table, String name) {
@@ -191,7 +228,8 @@ class MemoryTableTest {
         .sum();
   }
 
-  private static MemoryTable.Rank rank(DType base, Activations activations, double offloadRatio) {
+  private static MemoryTable.Rank rank(
+      DType base, KeptActivations activations, double offloadRatio) {
     TrainingSpec start = Recipe.full(1, 1e-4).spec();
     TrainingSpec spec =
         new TrainingSpec(

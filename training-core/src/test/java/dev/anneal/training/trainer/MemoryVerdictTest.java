@@ -3,7 +3,7 @@ package dev.anneal.training.trainer;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.anneal.training.model.BatchShape;
-import dev.anneal.training.model.Llama.Activations;
+import dev.anneal.training.model.activations.KeptActivations;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.trainer.MemoryPlan.Machine;
 import java.util.Map;
@@ -19,7 +19,7 @@ class MemoryVerdictTest {
 
   @Test
   void whatEndedByTheKernelsHandIsRefused() {
-    MemoryVerdict verdict = largest(3, Activations.CHECKPOINT_ON_HOST, HOST);
+    MemoryVerdict verdict = largest(3, KeptActivations.INPUTS_ON_HOST, HOST);
     // 2 x 126 inputs of 3,072 x 16,384 x 2 = 100.7 MB, each in 128 MiB
     long inputs = 2L * 126 * (128 << 20);
     assertThat(inputs).isEqualTo(33_822_867_456L);
@@ -34,13 +34,13 @@ class MemoryVerdictTest {
   @Test
   void whatRanIsNotRefused() {
     // 237 to 241 GiB of 251 were in use
-    assertThat(largest(2, Activations.CHECKPOINT, HOST).refusal()).isEmpty();
-    assertThat(largest(1, Activations.CHECKPOINT, HOST).refusal()).isEmpty();
+    assertThat(largest(2, KeptActivations.INPUTS, HOST).refusal()).isEmpty();
+    assertThat(largest(1, KeptActivations.INPUTS, HOST).refusal()).isEmpty();
   }
 
   @Test
   void anUnknownHostIsNotJudged() {
-    MemoryVerdict verdict = largest(3, Activations.CHECKPOINT_ON_HOST, Long.MAX_VALUE);
+    MemoryVerdict verdict = largest(3, KeptActivations.INPUTS_ON_HOST, Long.MAX_VALUE);
     assertThat(verdict.refusal()).isEmpty();
     assertThat(verdict.warning()).isEmpty();
   }
@@ -56,7 +56,7 @@ class MemoryVerdictTest {
   @Test
   void whatMayFitIsWarnedOf() {
     MemoryPlan plan =
-        plan("llama3.1-8b", DType.FP8, Activations.KEEP, new Machine(25 * GB, HOST, 1), 4, 1, 0);
+        plan("llama3.1-8b", DType.FP8, KeptActivations.ALL, new Machine(25 * GB, HOST, 1), 4, 1, 0);
     // 27.55 GB by the table where every sequence is full, and less where rows are few
     MemoryPlan few =
         new MemoryPlan(plan.rank(), plan.batch(), plan.machine(), RowStatistics.unpacked());
@@ -72,7 +72,7 @@ class MemoryVerdictTest {
   @Test
   void onlyOneRankCopiesTheAdapterToo() {
     MemoryTable.Rank one =
-        SpeedEstimateTest.rank("llama3.1-8b", DType.FP8, Activations.KEEP, 2, false, 0);
+        SpeedEstimateTest.rank("llama3.1-8b", DType.FP8, KeptActivations.ALL, 2, false, 0);
     MemoryTable.Rank rank = new MemoryTable.Rank(one.config(), one.spec(), 2, 1, true);
     long adapters = 167_772_160;
     // 12 bytes a weight cut in two, and 2 bytes of each on rank 0; pieces are a 32nd more at most
@@ -84,7 +84,7 @@ class MemoryVerdictTest {
   @Test
   void aCpuRunHoldsEverythingInTheHost() {
     MemoryTable.Rank rank =
-        SpeedEstimateTest.rank("llama3.1-8b", DType.FP32, Activations.CHECKPOINT, 2, false, 0);
+        SpeedEstimateTest.rank("llama3.1-8b", DType.FP32, KeptActivations.INPUTS, 2, false, 0);
     // two times 4 bytes of 6.98 billion weights in layers
     assertThat(MemoryVerdict.refusalOnCpu(rank, 2, 50 * GB).orElseThrow())
         .contains("of a host's memory for its 2 ranks (frozen layers 55.8 GB, ", "50.0 GB are free")
@@ -94,7 +94,7 @@ class MemoryVerdictTest {
     assertThat(MemoryVerdict.refusalOnCpu(rank, 2, 100 * GB)).isEmpty();
   }
 
-  private static MemoryVerdict largest(int rows, Activations activations, long hostFree) {
+  private static MemoryVerdict largest(int rows, KeptActivations activations, long hostFree) {
     Machine machine = new Machine(H200, hostFree, 2);
     MemoryPlan plan = plan("llama3.1-405b", DType.FP8, activations, machine, rows, 2, 0.62);
     return new MemoryVerdict(plan, H200, hostFree);
@@ -102,7 +102,7 @@ class MemoryVerdictTest {
 
   private static MemoryVerdict of(String shape, DType base, long gpu, RowStatistics rows) {
     MemoryPlan plan =
-        plan(shape, base, Activations.CHECKPOINT, new Machine(gpu, Long.MAX_VALUE, 1), 1, 1, 0);
+        plan(shape, base, KeptActivations.INPUTS, new Machine(gpu, Long.MAX_VALUE, 1), 1, 1, 0);
     return new MemoryVerdict(
         new MemoryPlan(plan.rank(), plan.batch(), plan.machine(), rows), gpu, Long.MAX_VALUE);
   }
@@ -110,7 +110,7 @@ class MemoryVerdictTest {
   private static MemoryPlan plan(
       String shape,
       DType base,
-      Activations activations,
+      KeptActivations activations,
       Machine machine,
       int rows,
       int gpus,

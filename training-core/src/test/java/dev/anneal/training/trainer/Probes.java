@@ -2,6 +2,7 @@ package dev.anneal.training.trainer;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.anneal.training.Deviation;
+import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.Tensors;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
@@ -24,7 +25,7 @@ final class Probes {
 
   /** {@code cos(i)} of every index. */
   private static Tensor cosines(Tensor values) {
-    Tensor ones = Tensors.ones(ScalarType.Double, values.numel());
+    Tensor ones = Tensors.ones(Device.CPU, ScalarType.Double, values.numel());
     return torch.sub(ones.cumsum(0), new Scalar(1.0)).cos();
   }
 }

@@ -2,8 +2,8 @@ package dev.anneal.training.trainer;
 
 import dev.anneal.training.kernel.Matmul;
 import dev.anneal.training.lora.LoraSpec;
-import dev.anneal.training.model.Llama.Activations;
 import dev.anneal.training.model.Objective;
+import dev.anneal.training.model.activations.KeptActivations;
 import dev.anneal.training.optim.AdamWSpec;
 import dev.anneal.training.optim.LearningRateSchedule;
 import dev.anneal.training.tensor.DType;
@@ -12,7 +12,8 @@ import dev.anneal.training.trainer.TrainingSpec.Compute;
 import dev.anneal.training.trainer.TrainingSpec.Evaluation;
 import dev.anneal.training.trainer.TrainingSpec.Updates;
 import dev.anneal.training.trainer.TrainingSpec.Weights;
-import dev.anneal.training.weights.FrozenWeights.Shard;
+import dev.anneal.training.weights.FrozenLayers;
+import dev.anneal.training.weights.FrozenLayers.Shard;
 
 /** A training recipe to vary. */
 final class Recipe {
@@ -46,8 +47,8 @@ final class Recipe {
         new TrainingSpec(
             TrainingSpec.Mode.FULL,
             null,
-            Weights.whole(DType.FP32),
-            new Compute(DType.FP32, Matmul.COMPUTE, Activations.CHECKPOINT),
+            whole(DType.FP32),
+            new Compute(DType.FP32, Matmul.COMPUTE, KeptActivations.INPUTS),
             new Batches(2, 1, totalSteps, true),
             new Updates(
                 new AdamWSpec(learningRate, 0, 0.9, 0.999, 1e-8),
@@ -56,6 +57,11 @@ final class Recipe {
                 TrainingSpec.OnNan.STOP),
             3,
             Evaluation.atBothEnds(0)));
+  }
+
+  /** All frozen weights on every rank's device. */
+  static Weights whole(DType dtype) {
+    return new Weights(dtype, FrozenLayers.Shard.NONE, 0);
   }
 
   Recipe lora(LoraSpec lora) {
@@ -101,7 +107,7 @@ final class Recipe {
     return this;
   }
 
-  Recipe activations(Activations activations) {
+  Recipe activations(KeptActivations activations) {
     compute = new Compute(compute.dtype(), compute.matmul(), activations);
     return this;
   }

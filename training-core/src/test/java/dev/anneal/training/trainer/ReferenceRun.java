@@ -12,7 +12,7 @@ import dev.anneal.training.io.LocalOutputFolder;
 import dev.anneal.training.io.ModelFolder;
 import dev.anneal.training.kernel.Matmul;
 import dev.anneal.training.lora.LoraSpec;
-import dev.anneal.training.model.Llama.Activations;
+import dev.anneal.training.model.activations.KeptActivations;
 import dev.anneal.training.model.config.ModelSource;
 import dev.anneal.training.optim.AdamWSpec;
 import dev.anneal.training.optim.LearningRateSchedule;
@@ -76,8 +76,8 @@ record ReferenceRun(Path folder, JsonNode reference) {
     return new TrainingSpec(
         isFull() ? TrainingSpec.Mode.FULL : TrainingSpec.Mode.LORA,
         isFull() ? null : lora(),
-        TrainingSpec.Weights.whole(DType.FP32),
-        new TrainingSpec.Compute(DType.FP32, Matmul.COMPUTE, Activations.CHECKPOINT),
+        Recipe.whole(DType.FP32),
+        new TrainingSpec.Compute(DType.FP32, Matmul.COMPUTE, KeptActivations.INPUTS),
         new TrainingSpec.Batches(
             recipe.get("micro_batch").asInt(),
             recipe.get("gradient_accumulation").asInt() / worldSize,

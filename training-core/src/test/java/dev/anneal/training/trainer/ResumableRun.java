@@ -11,14 +11,14 @@ import dev.anneal.training.lora.LoraSpec;
 import dev.anneal.training.lora.LoraVariant;
 import dev.anneal.training.lora.ModuleNames;
 import dev.anneal.training.lora.TargetModules;
-import dev.anneal.training.model.Llama.Activations;
-import dev.anneal.training.model.Objective;
 import dev.anneal.training.model.Objective.Per;
+import dev.anneal.training.model.Objective;
+import dev.anneal.training.model.activations.KeptActivations;
 import dev.anneal.training.model.config.ModelSource;
 import dev.anneal.training.optim.AdamWSpec;
 import dev.anneal.training.optim.LearningRateSchedule;
 import dev.anneal.training.tensor.DType;
-import dev.anneal.training.weights.FrozenWeights.Shard;
+import dev.anneal.training.weights.FrozenLayers.Shard;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
@@ -59,7 +59,7 @@ enum ResumableRun {
         this == FULL ? TrainingSpec.Mode.FULL : TrainingSpec.Mode.LORA,
         lora(),
         new TrainingSpec.Weights(DType.FP32, shard(), 0),
-        new TrainingSpec.Compute(computeDtype, Matmul.COMPUTE, Activations.CHECKPOINT),
+        new TrainingSpec.Compute(computeDtype, Matmul.COMPUTE, KeptActivations.INPUTS),
         new TrainingSpec.Batches(1, MICRO_BATCHES / worldSize, STEPS, true),
         new TrainingSpec.Updates(
             new AdamWSpec(0.01, 0.1, 0.9, 0.99, 1e-8),

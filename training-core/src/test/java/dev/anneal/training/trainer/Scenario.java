@@ -2,9 +2,9 @@ package dev.anneal.training.trainer;
 
 import dev.anneal.training.collective.Collectives;
 import dev.anneal.training.data.TokenSequence;
-import dev.anneal.training.model.Llama.Activations;
+import dev.anneal.training.model.activations.KeptActivations;
 import dev.anneal.training.tensor.DType;
-import dev.anneal.training.weights.FrozenWeights.Shard;
+import dev.anneal.training.weights.FrozenLayers.Shard;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
@@ -36,7 +36,7 @@ enum Scenario {
       case FP32, FP32_SHARDED -> recipe.spec();
       case BF16, BF16_SHARDED -> recipe.baseDtype(DType.BF16).spec();
       case KEPT_ACTIVATIONS, KEPT_ACTIVATIONS_SHARDED ->
-          recipe.activations(Activations.KEEP).spec();
+          recipe.activations(KeptActivations.ALL).spec();
       case DROPOUT, DROPOUT_SHARDED -> recipe.dropout(0.3).spec();
     };
   }

@@ -6,12 +6,12 @@ import static org.assertj.core.api.Assertions.within;
 import dev.anneal.training.kernel.Matmul;
 import dev.anneal.training.lora.LoraSpec;
 import dev.anneal.training.model.BatchShape;
-import dev.anneal.training.model.Llama.Activations;
+import dev.anneal.training.model.activations.KeptActivations;
 import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.trainer.SpeedEstimate.Bound;
 import dev.anneal.training.trainer.SpeedEstimate.GpuKind;
-import dev.anneal.training.weights.FrozenWeights.Shard;
+import dev.anneal.training.weights.FrozenLayers.Shard;
 import java.util.List;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
@@ -53,7 +53,8 @@ class SpeedEstimateTest {
       double ratio,
       double measured,
       Bound binds) {
-    Activations activations = kept.equals("KEEP") ? Activations.KEEP : Activations.CHECKPOINT;
+    KeptActivations activations =
+        kept.equals("KEEP") ? KeptActivations.ALL : KeptActivations.INPUTS;
     SpeedEstimate estimate =
         SpeedEstimate.of(
                 rank(shape, base, activations, gpus, split, ratio),
@@ -85,7 +86,7 @@ class SpeedEstimateTest {
   void smallBatchesWaitForTheHost() {
     SpeedEstimate estimate =
         SpeedEstimate.of(
-                rank("llama3.1-8b", DType.FP8, Activations.KEEP, 1, false, 0),
+                rank("llama3.1-8b", DType.FP8, KeptActivations.ALL, 1, false, 0),
                 new BatchShape(1, 256),
                 3,
                 1,
@@ -98,7 +99,7 @@ class SpeedEstimateTest {
 
   @Test
   void layersFromOtherNodesWaitForTheNetwork() {
-    MemoryTable.Rank one = rank("llama3.1-405b", DType.FP8, Activations.CHECKPOINT, 8, true, 0);
+    MemoryTable.Rank one = rank("llama3.1-405b", DType.FP8, KeptActivations.INPUTS, 8, true, 0);
     MemoryTable.Rank two = new MemoryTable.Rank(one.config(), one.spec(), 16, 16, false);
     SpeedEstimate estimate =
         SpeedEstimate.of(two, new BatchShape(1, 1024), 1, 8, H200).orElseThrow();
@@ -111,13 +112,18 @@ class SpeedEstimateTest {
     assertThat(GpuKind.named("NVIDIA A100-SXM4-80GB")).isEmpty();
     assertThat(GpuKind.named("NVIDIA H100 80GB HBM3")).isEqualTo(GpuKind.of(80_000_000_000L));
     assertThat(GpuKind.named("NVIDIA H200")).isEqualTo(GpuKind.of(141_000_000_000L));
-    MemoryTable.Rank rank = rank("llama3.1-8b", DType.FP8, Activations.KEEP, 1, false, 0);
+    MemoryTable.Rank rank = rank("llama3.1-8b", DType.FP8, KeptActivations.ALL, 1, false, 0);
     BatchShape batch = new BatchShape(1, 1024);
     assertThat(SpeedEstimate.of(rank, batch, 1, 1, Optional.empty())).isEmpty();
   }
 
   static MemoryTable.Rank rank(
-      String shape, DType base, Activations activations, int gpus, boolean split, double ratio) {
+      String shape,
+      DType base,
+      KeptActivations activations,
+      int gpus,
+      boolean split,
+      double ratio) {
     TrainingSpec start = Recipe.full(1, 1e-4).spec();
     TrainingSpec spec =
         new TrainingSpec(

@@ -11,11 +11,11 @@ import dev.anneal.training.io.LocalOutputFolder;
 import dev.anneal.training.kernel.Matmul;
 import dev.anneal.training.lora.LoraSpec;
 import dev.anneal.training.model.BatchShape;
-import dev.anneal.training.model.Llama.Activations;
+import dev.anneal.training.model.activations.KeptActivations;
 import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.model.config.ModelSource;
 import dev.anneal.training.tensor.DType;
-import dev.anneal.training.weights.FrozenWeights.Shard;
+import dev.anneal.training.weights.FrozenLayers.Shard;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -146,8 +146,8 @@ class SplitVocabularyGpuTest {
     }
   }
 
-  private static Activations of(String name) {
-    return name.equals("KEEP") ? Activations.KEEP : Activations.CHECKPOINT;
+  private static KeptActivations of(String name) {
+    return name.equals("KEEP") ? KeptActivations.ALL : KeptActivations.INPUTS;
   }
 
   /** Two layers with heads of 128. */
@@ -173,7 +173,7 @@ class SplitVocabularyGpuTest {
       DType base,
       Matmul matmul,
       Shard shard,
-      Activations activations,
+      KeptActivations activations,
       double dropout,
       BatchShape batch) {
     TrainingSpec start = Recipe.full(STEPS, 1e-3).spec();

@@ -3,9 +3,9 @@ package dev.anneal.training.trainer;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.anneal.training.data.TokenSequence;
-import dev.anneal.training.model.Llama.Activations;
+import dev.anneal.training.model.activations.KeptActivations;
 import dev.anneal.training.tensor.DType;
-import dev.anneal.training.weights.FrozenWeights.Shard;
+import dev.anneal.training.weights.FrozenLayers.Shard;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -57,7 +57,7 @@ class SplitVocabularyRunTest {
             .baseDtype(base)
             .dropout(dropout)
             .shard(shard)
-            .activations(Activations.CHECKPOINT)
+            .activations(KeptActivations.INPUTS)
             .batch(2, 2)
             .steps(STEPS)
             .sampleTokens(5)

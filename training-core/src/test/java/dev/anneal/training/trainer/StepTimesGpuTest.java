@@ -3,7 +3,7 @@ package dev.anneal.training.trainer;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.anneal.training.collective.SingleRank;
-import dev.anneal.training.model.Llama.Activations;
+import dev.anneal.training.model.activations.KeptActivations;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
 import dev.anneal.training.timing.Lane;
@@ -80,7 +80,7 @@ class StepTimesGpuTest {
           Recipe.from(reference.spec(1))
               .baseDtype(DType.BF16)
               .computeDtype(DType.BF16)
-              .activations(Activations.CHECKPOINT_ON_HOST)
+              .activations(KeptActivations.INPUTS_ON_HOST)
               .steps(STEPS)
               .spec(),
           reference.inputs(null, reference.rows(), output),

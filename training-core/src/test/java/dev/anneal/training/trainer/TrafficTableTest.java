@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import dev.anneal.training.model.BatchShape;
-import dev.anneal.training.model.Llama.Activations;
+import dev.anneal.training.model.activations.KeptActivations;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.trainer.TrafficTable.Row;
 import org.junit.jupiter.api.Test;
@@ -19,30 +19,30 @@ class TrafficTableTest {
 
   @Test
   void aWholeModelOnOneGpuMovesNothing() {
-    TrafficTable table = of(1, false, 0, Activations.KEEP, 3);
+    TrafficTable table = of(1, false, 0, KeptActivations.ALL, 3);
     assertThat(table.rows()).isEmpty();
     assertThat(table.all()).isEqualTo(new Row("all", 0, 0, 0, 0));
   }
 
   @Test
   void offloadedWeightsComeForEveryMicroBatch() {
-    Row one = of(1, false, 0.5, Activations.CHECKPOINT, 1).all();
+    Row one = of(1, false, 0.5, KeptActivations.INPUTS, 1).all();
     assertThat((double) one.toGpu()).isCloseTo(FETCHES * LAYER / 2, within(0.001 * one.toGpu()));
     assertThat(one.toHost()).isZero();
-    assertThat(of(1, false, 0.5, Activations.CHECKPOINT, 3).all().toGpu())
+    assertThat(of(1, false, 0.5, KeptActivations.INPUTS, 3).all().toGpu())
         .isEqualTo(3 * one.toGpu());
   }
 
   @Test
   void inputsGoAndComeBack() {
-    Row all = of(1, false, 0, Activations.CHECKPOINT_ON_HOST.first(16), 2).all();
+    Row all = of(1, false, 0, KeptActivations.INPUTS_ON_HOST.first(16), 2).all();
     assertThat(all.toHost()).isEqualTo(2L * 16 * 4096 * 4096 * 2);
     assertThat(all.toGpu()).isEqualTo(all.toHost());
   }
 
   @Test
   void twoGpusReceiveHalfALayerEachTime() {
-    TrafficTable table = of(2, true, 0, Activations.KEEP, 1);
+    TrafficTable table = of(2, true, 0, KeptActivations.ALL, 1);
     Row frozen = table.rows().get(0);
     assertThat((double) frozen.fromPeers())
         .isCloseTo(FETCHES * LAYER / 2, within(0.001 * frozen.fromPeers()));
@@ -57,14 +57,14 @@ class TrafficTableTest {
 
   @Test
   void gradientsAreSummedForEveryMicroBatch() {
-    TrafficTable table = of(2, true, 0, Activations.KEEP, 3);
+    TrafficTable table = of(2, true, 0, KeptActivations.ALL, 3);
     assertThat(table.rows().get(2)).isEqualTo(new Row("gradient, summed", 0, 0, 6 * ADAPTERS, 0));
     assertThat(table.rows().get(3).fromPeers()).isEqualTo(ADAPTERS / 32 * (3 * FETCHES + 2));
   }
 
   @Test
   void ranksThatHoldAllWeightsGatherValuesOnceAStep() {
-    TrafficTable table = of(2, false, 0, Activations.KEEP, 3);
+    TrafficTable table = of(2, false, 0, KeptActivations.ALL, 3);
     assertThat(table.rows())
         .containsExactly(
             new Row("gradient, summed", 0, 0, 6 * ADAPTERS, 0),
@@ -74,7 +74,7 @@ class TrafficTableTest {
   @Test
   void whatComesFromOtherNodesComesOnce() {
     MemoryTable.Rank rank =
-        SpeedEstimateTest.rank("llama3.1-8b", DType.FP8, Activations.CHECKPOINT, 4, true, 0);
+        SpeedEstimateTest.rank("llama3.1-8b", DType.FP8, KeptActivations.INPUTS, 4, true, 0);
     Row frozen = TrafficTable.of(rank, BATCH, 1, 2).rows().get(0);
     // of four quarters a GPU has one, its neighbour another, and the node gets two from outside
     assertThat((double) frozen.fromPeers())
@@ -84,7 +84,7 @@ class TrafficTableTest {
   }
 
   private static TrafficTable of(
-      int gpus, boolean split, double ratio, Activations activations, int microBatches) {
+      int gpus, boolean split, double ratio, KeptActivations activations, int microBatches) {
     MemoryTable.Rank rank =
         SpeedEstimateTest.rank("llama3.1-8b", DType.FP8, activations, gpus, split, ratio);
     return TrafficTable.of(rank, BATCH, microBatches, gpus);

@@ -14,7 +14,7 @@ import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.tensor.Tensors;
-import dev.anneal.training.weights.FrozenWeights.Shard;
+import dev.anneal.training.weights.FrozenLayers.Shard;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -226,7 +226,7 @@ class TrainedByRanksGpuTest {
   private static void addAll(Parameters parameters, Device device, int seed) {
     for (int bucket = BUCKETS - 1; bucket >= 0; bucket--) {
       try (TensorScope scope = new TensorScope()) {
-        parameters.accumulate(bucket, values(device, bucket, seed));
+        parameters.gradient(bucket).narrow(0, 0, NUMEL).add_(values(device, bucket, seed));
         parameters.reduce(bucket);
       }
     }

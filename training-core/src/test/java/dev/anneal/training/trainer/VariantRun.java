@@ -114,7 +114,7 @@ record VariantRun(Path folder, ReferenceRun reference, LoraSpec lora) {
   double logits(Path adapter) throws IOException {
     GenerationRun.Spec spec =
         new GenerationRun.Spec(
-            TrainingSpec.Weights.whole(DType.FP32), DType.FP32, Matmul.COMPUTE, 1, null);
+            Recipe.whole(DType.FP32), DType.FP32, Matmul.COMPUTE, 1, null);
     Ranks ranks = Ranks.onCpu(new SingleRank());
     try (TensorScope scope = new TensorScope();
         Kernels kernels = Kernels.on(ranks.device());

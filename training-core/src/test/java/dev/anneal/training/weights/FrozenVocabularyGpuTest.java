@@ -12,9 +12,8 @@ import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.tensor.Tensors;
-import dev.anneal.training.weights.FrozenWeights.Placement;
+import dev.anneal.training.weights.FrozenLayers.Placement;
 import dev.anneal.training.weights.reader.LoadProgress;
-import dev.anneal.training.weights.reader.RandomWeights;
 import dev.anneal.training.weights.reader.WeightReader;
 import dev.anneal.training.weights.reader.Weights;
 import java.util.List;
@@ -43,7 +42,7 @@ class FrozenVocabularyGpuTest {
   @Test
   void aLateGatherIsWaitedForByTheCurrentStream() {
     try (BusyGpu busy = new BusyGpu(GPU);
-        FrozenWeights decoder = decoder(new LatePeer(busy, GatherStart.LATE))) {
+        FrozenLayers decoder = decoder(new LatePeer(busy, GatherStart.LATE))) {
       FrozenVocabulary vocabulary = load(decoder);
       torch_cuda.device_synchronize();
       Tensor found = vocabulary.lmHead().clone();
@@ -56,7 +55,7 @@ class FrozenVocabularyGpuTest {
   @Test
   void memoryThatIsStillInUseIsWrittenLater() {
     try (BusyGpu busy = new BusyGpu(GPU);
-        FrozenWeights decoder = decoder(new LatePeer(busy, GatherStart.AT_ONCE))) {
+        FrozenLayers decoder = decoder(new LatePeer(busy, GatherStart.AT_ONCE))) {
       FrozenVocabulary vocabulary = load(decoder);
       torch_cuda.device_synchronize();
       long address = useOfTheSameMemory(busy);
@@ -84,7 +83,7 @@ class FrozenVocabularyGpuTest {
   @Test
   void whatWasBroughtTogetherIsLetGoOf() {
     try (BusyGpu busy = new BusyGpu(GPU);
-        FrozenWeights decoder = decoder(new LatePeer(busy, GatherStart.AT_ONCE))) {
+        FrozenLayers decoder = decoder(new LatePeer(busy, GatherStart.AT_ONCE))) {
       FrozenVocabulary vocabulary = load(decoder);
       GpuMemory memory = new GpuMemory(GPU);
       long before = memory.allocatedBytes();
@@ -110,12 +109,12 @@ class FrozenVocabularyGpuTest {
     assertThat(found.narrow(0, PART, peers).equal(expected)).as("the peer's rows").isTrue();
   }
 
-  private static FrozenWeights decoder(LatePeer ranks) {
+  private static FrozenLayers decoder(LatePeer ranks) {
     Placement placement = new Placement(GPU, DType.BF16, DType.BF16, ranks, 0);
-    return new FrozenWeights(CONFIG, placement, LoadProgress.IGNORED);
+    return new FrozenLayers(CONFIG, placement, LoadProgress.IGNORED);
   }
 
-  private static FrozenVocabulary load(FrozenWeights decoder) {
+  private static FrozenVocabulary load(FrozenLayers decoder) {
     FrozenVocabulary vocabulary = new FrozenVocabulary(CONFIG, decoder);
     try (WeightReader weights = Weights.open(new ModelSource.Random(CONFIG, 1))) {
       weights.stream(vocabulary.wanted(), GPU, LoadProgress.IGNORED);

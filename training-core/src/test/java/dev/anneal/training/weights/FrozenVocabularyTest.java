@@ -9,14 +9,12 @@ import dev.anneal.training.TinyModels.Embeddings;
 import dev.anneal.training.collective.Collectives;
 import dev.anneal.training.collective.FirstOfTwo;
 import dev.anneal.training.collective.SingleRank;
-import dev.anneal.training.model.FrozenLayer;
-import dev.anneal.training.model.FrozenLayers;
 import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.model.config.TensorNames;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.TensorScope;
-import dev.anneal.training.weights.FrozenWeights.Placement;
+import dev.anneal.training.weights.FrozenLayers.Placement;
 import dev.anneal.training.weights.reader.LoadProgress;
 import dev.anneal.training.weights.reader.WeightReader;
 import java.util.ArrayList;
@@ -40,11 +38,10 @@ class FrozenVocabularyTest {
   private static final int[] RANKS = {2, 3, 7, 10, 50};
 
   /** The matrices and the layers they belong to, so that gathers of both kinds meet. */
-  private record Model(FrozenWeights decoder, FrozenVocabulary vocabulary)
-      implements AutoCloseable {
+  private record Model(FrozenLayers decoder, FrozenVocabulary vocabulary) implements AutoCloseable {
     static Model load(LlamaConfig config, DType compute, Collectives ranks) {
       Placement placement = new Placement(Device.CPU, DType.FP32, compute, ranks, 0);
-      FrozenWeights decoder = FrozenWeights.load(config, placement, WEIGHTS);
+      FrozenLayers decoder = FrozenLayers.load(config, placement, WEIGHTS);
       FrozenVocabulary vocabulary = new FrozenVocabulary(config, decoder);
       WEIGHTS.stream(vocabulary.wanted(), Device.CPU, LoadProgress.IGNORED);
       return new Model(decoder, vocabulary);
@@ -75,7 +72,7 @@ class FrozenVocabularyTest {
     Tensor embedTokens = read(config, TensorNames.EMBED_TOKENS, compute);
     Tensor lmHead =
         config.tieWordEmbeddings() ? embedTokens : read(config, TensorNames.LM_HEAD, compute);
-    FrozenWeights resident = Model.load(config, compute, new SingleRank()).decoder();
+    FrozenLayers resident = Model.load(config, compute, new SingleRank()).decoder();
     ThreadRanks.run(
         ranks,
         rank -> {
@@ -84,10 +81,10 @@ class FrozenVocabularyTest {
               try (TensorScope scope = new TensorScope()) {
                 assertSame(model.vocabulary().embedTokens(), embedTokens);
                 FrozenLayer layer = model.decoder().use(0, 1);
-                FrozenWeightsTest.assertSame(layer, resident.use(0, FrozenLayers.NONE));
+                FrozenLayersTest.assertSame(layer, resident.use(0, FrozenLayers.NONE));
                 assertSame(model.vocabulary().lmHead(), lmHead);
                 layer = model.decoder().use(1, 0);
-                FrozenWeightsTest.assertSame(layer, resident.use(1, FrozenLayers.NONE));
+                FrozenLayersTest.assertSame(layer, resident.use(1, FrozenLayers.NONE));
               }
             }
           }
@@ -199,7 +196,7 @@ class FrozenVocabularyTest {
   void layersThatAreOffloadedLeaveItWhole() {
     LlamaConfig config = TinyModels.config(Embeddings.UNTIED);
     Placement placement = new Placement(Device.CPU, DType.FP32, DType.FP32, new SingleRank(), 0.5);
-    FrozenWeights decoder = FrozenWeights.load(config, placement, WEIGHTS);
+    FrozenLayers decoder = FrozenLayers.load(config, placement, WEIGHTS);
     FrozenVocabulary vocabulary = new FrozenVocabulary(config, decoder);
     WEIGHTS.stream(vocabulary.wanted(), Device.CPU, LoadProgress.IGNORED);
     assertThat(vocabulary.lmHead()).isSameAs(vocabulary.lmHead());

@@ -7,16 +7,14 @@ import dev.anneal.training.InTensorScope;
 import dev.anneal.training.collective.Collectives;
 import dev.anneal.training.collective.SingleRank;
 import dev.anneal.training.cuda.CudaStream;
-import dev.anneal.training.model.FrozenLayer;
-import dev.anneal.training.model.FrozenLayers;
 import dev.anneal.training.peer.CopyStream;
 import dev.anneal.training.peer.HostPeerDriver;
 import dev.anneal.training.peer.PeerDriver;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.TensorScope;
-import dev.anneal.training.weights.FrozenWeights.Placement;
-import dev.anneal.training.weights.FrozenWeightsTest.Visit;
+import dev.anneal.training.weights.FrozenLayers.Placement;
+import dev.anneal.training.weights.FrozenLayersTest.Visit;
 import dev.anneal.training.weights.reader.LoadProgress;
 import java.util.ArrayList;
 import java.util.List;
@@ -69,24 +67,23 @@ class LayerPullsTest {
   }
 
   private static void assertResident(DType dtype, int ranks, double ratio, Drivers drivers) {
-    FrozenWeights resident =
-        FrozenWeights.load(
-            FrozenWeightsTest.CONFIG,
+    FrozenLayers resident =
+        FrozenLayers.load(
+            FrozenLayersTest.CONFIG,
             placement(dtype, new SingleRank(), 0, Transport.ANY),
-            FrozenWeightsTest.WEIGHTS);
-    List<Visit> visits = FrozenWeightsTest.visits();
+            FrozenLayersTest.WEIGHTS);
+    List<Visit> visits = FrozenLayersTest.visits();
     ThreadRanks.run(
         ranks,
         rank -> {
           HostPeerDriver driver = drivers.of(rank.rank());
-          try (FrozenWeights frozen =
-              load(placement(dtype, rank, ratio, Transport.PEERS), driver)) {
+          try (FrozenLayers frozen = load(placement(dtype, rank, ratio, Transport.PEERS), driver)) {
             assertThat(frozen.whyGathered()).isEmpty();
             int before = rank.gathers();
             for (Visit visit : visits) {
               try (TensorScope scope = new TensorScope()) {
                 FrozenLayer layer = frozen.use(visit.layer(), visit.next());
-                FrozenWeightsTest.assertSame(layer, resident.use(visit.layer(), FrozenLayers.NONE));
+                FrozenLayersTest.assertSame(layer, resident.use(visit.layer(), FrozenLayers.NONE));
               }
             }
             assertThat(rank.gathers()).as("gathers of layers").isEqualTo(before);
@@ -103,8 +100,8 @@ class LayerPullsTest {
         rank -> {
           Placement pulling = placement(DType.FP8, rank, 0.5, Transport.PEERS);
           Placement gathering = placement(DType.FP8, rank, 0.5, Transport.COLLECTIVE);
-          try (FrozenWeights pulled = load(pulling, new HostPeerDriver(rank.rank()));
-              FrozenWeights gathered = load(gathering, new HostPeerDriver(rank.rank()))) {
+          try (FrozenLayers pulled = load(pulling, new HostPeerDriver(rank.rank()));
+              FrozenLayers gathered = load(gathering, new HostPeerDriver(rank.rank()))) {
             assertThat(pulled.holdings()).isEqualTo(gathered.holdings());
             assertThat(gathered.whyGathered()).contains("anneal.weights.transport says so");
           }
@@ -117,7 +114,7 @@ class LayerPullsTest {
     ThreadRanks.run(
         2,
         rank -> {
-          try (FrozenWeights frozen = load(placement(DType.BF16, rank, 0, Transport.ANY), null)) {
+          try (FrozenLayers frozen = load(placement(DType.BF16, rank, 0, Transport.ANY), null)) {
             assertThat(frozen.whyGathered()).contains("they compute on the host");
           }
           assertThatThrownBy(() -> load(placement(DType.BF16, rank, 0, Transport.PEERS), null))
@@ -127,16 +124,58 @@ class LayerPullsTest {
         });
   }
 
+  /** Until it has been measured. */
+  @Test
+  void threadsGatherUnlessTheyAreAsked() {
+    ThreadRanks.run(
+        2,
+        rank -> {
+          HostPeerDriver driver = new HostPeerDriver(rank.rank());
+          try (FrozenLayers frozen = load(placement(DType.BF16, rank, 0, Transport.ANY), driver)) {
+            assertThat(frozen.whyGathered())
+                .contains(
+                    "rank 0: ranks are threads of one process, which copy only with"
+                        + " anneal.weights.transport=peers");
+            assertThat(driver.held()).as("allocated").isZero();
+          }
+          return null;
+        });
+  }
+
+  /** What the driver gives is freed behind all that reads it, and counted meanwhile. */
+  @Test
+  void whatThreadsReadIsTakenBesideLibtorch() {
+    ThreadRanks.run(
+        2,
+        rank -> {
+          HostPeerDriver driver = new HostPeerDriver(rank.rank());
+          Placement placement = placement(DType.FP8, rank, 0.5, Transport.PEERS);
+          try (FrozenLayers frozen = load(placement, driver)) {
+            FrozenLayers.Holdings held = frozen.holdings();
+            // all but the scales of this rank's own rows
+            assertThat(placement.mapped().bytes())
+                .isGreaterThan(held.bufferBytes())
+                .isLessThan(held.deviceBytes() + held.bufferBytes() + 3 * 4096);
+          }
+          assertThat(placement.mapped().bytes()).isZero();
+          return null;
+        });
+  }
+
   private static Placement placement(
       DType stored, Collectives ranks, double ratio, Transport transport) {
     return new Placement(Device.CPU, stored, DType.FP32, ranks, ratio, transport);
   }
 
-  private static FrozenWeights load(Placement placement, PeerDriver driver) {
-    FrozenWeights frozen =
-        new FrozenWeights(FrozenWeightsTest.CONFIG, placement, LoadProgress.IGNORED);
-    FrozenWeightsTest.WEIGHTS.stream(frozen.wanted(), Device.CPU, LoadProgress.IGNORED);
-    frozen.complete(driver);
+  private static FrozenLayers load(Placement placement, PeerDriver driver) {
+    FrozenLayers frozen =
+        new FrozenLayers(
+            FrozenLayersTest.CONFIG,
+            placement,
+            LoadProgress.IGNORED,
+            placement.transport().arena(placement, driver));
+    FrozenLayersTest.WEIGHTS.stream(frozen.wanted(), Device.CPU, LoadProgress.IGNORED);
+    frozen.complete();
     return frozen;
   }
 

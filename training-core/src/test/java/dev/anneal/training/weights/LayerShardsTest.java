@@ -4,10 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.anneal.training.InTensorScope;
 import dev.anneal.training.model.ModuleGroup;
+import dev.anneal.training.peer.PeerArena;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.Tensors;
-import dev.anneal.training.weights.FrozenLayout.Part;
+import dev.anneal.training.weights.LayerLayout.Part;
 import java.util.ArrayList;
 import java.util.List;
 import org.bytedeco.pytorch.Tensor;
@@ -19,15 +20,16 @@ import org.junit.jupiter.api.extension.ExtendWith;
 @ExtendWith(InTensorScope.class)
 class LayerShardsTest {
   private static final int LAYERS = 3;
+  private static final PeerArena CPU = PeerArena.ordinary(Device.CPU);
 
   /** The last of three ranks, which no matrix' rows can be dealt out to evenly. */
-  private static final FrozenLayout LAYOUT =
-      FrozenLayout.of(FrozenWeightsTest.CONFIG, DType.BF16, 3, 2, 0.5);
+  private static final LayerLayout LAYOUT =
+      LayerLayout.of(FrozenLayersTest.CONFIG, DType.BF16, 3, 2, 0.5);
 
   @Test
   void takesExactlyTheBytesOfItsRows() {
     List<Long> told = new ArrayList<>();
-    try (LayerShards shards = new LayerShards(LAYOUT, DType.BF16, LAYERS, Device.CPU, told::add)) {
+    try (LayerShards shards = new LayerShards(LAYOUT, DType.BF16, LAYERS, CPU, told::add)) {
       long bytes = LAYERS * LAYOUT.parts().stream().mapToLong(Part::hostBytes).sum();
       assertThat(shards.hostBytes()).isEqualTo(bytes).isPositive();
       assertThat(told).isSorted().endsWith(bytes);
@@ -41,7 +43,7 @@ class LayerShardsTest {
   @Test
   void rowsGoToTheirLayerAndWhatIsPastTheEndOfAMatrixStaysZero() {
     assertThat(LAYOUT.padded()).isTrue();
-    try (LayerShards shards = new LayerShards(LAYOUT, DType.BF16, LAYERS, Device.CPU, d -> {})) {
+    try (LayerShards shards = new LayerShards(LAYOUT, DType.BF16, LAYERS, CPU, d -> {})) {
       for (int layer = 0; layer < LAYERS; layer++) {
         for (Part part : LAYOUT.parts()) {
           long rows = part.rows() - 2 * part.shardRows();
@@ -77,8 +79,8 @@ class LayerShardsTest {
 
   @Test
   void nothingIsOnTheHostWhereNothingIsOffloaded() {
-    FrozenLayout resident = FrozenLayout.of(FrozenWeightsTest.CONFIG, DType.BF16, 3, 2, 0);
-    try (LayerShards shards = new LayerShards(resident, DType.BF16, LAYERS, Device.CPU, d -> {})) {
+    LayerLayout resident = LayerLayout.of(FrozenLayersTest.CONFIG, DType.BF16, 3, 2, 0);
+    try (LayerShards shards = new LayerShards(resident, DType.BF16, LAYERS, CPU, d -> {})) {
       assertThat(shards.hostBytes()).isZero();
       assertThat(shards.onHost(0, resident.parts().get(0))).isEmpty();
     }

@@ -6,13 +6,11 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.anneal.training.JavaProcess;
 import dev.anneal.training.collective.CollectiveException;
 import dev.anneal.training.collective.Collectives;
-import dev.anneal.training.collective.NcclCollectives;
+import dev.anneal.training.collective.NcclPair;
 import dev.anneal.training.collective.rendezvous.RendezvousStore;
 import dev.anneal.training.cuda.Gpus;
-import dev.anneal.training.model.FrozenLayers;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
-import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.tensor.Tensors;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -20,9 +18,6 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
-import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.bytedeco.pytorch.Tensor;
@@ -44,10 +39,6 @@ class PeerPullsGpuTest {
   private static final Duration SOON = Duration.ofSeconds(15);
 
   @TempDir Path folder;
-
-  private interface Rank {
-    void run(Collectives shard, Device device) throws Exception;
-  }
 
   @BeforeAll
   static void twoGpus() {
@@ -74,9 +65,17 @@ class PeerPullsGpuTest {
     "FP32, 0.37",
   })
   void twoThreadsPullWholeLayers(DType dtype, double ratio) throws Exception {
-    inTwoThreads(
+    NcclPair.run(
         PATIENCE,
         (shard, device) -> PulledLayers.check(shard, device, dtype, ratio, Transport.PEERS));
+  }
+
+  /** As training does, which hung. */
+  @ParameterizedTest
+  @CsvSource({"0", "0.5"})
+  void twoThreadsPullWhileTheyAllocate(double ratio) throws Exception {
+    NcclPair.run(
+        PATIENCE, (shard, device) -> PulledLayers.checkWhileAllocating(shard, device, ratio));
   }
 
   @ParameterizedTest
@@ -100,7 +99,7 @@ class PeerPullsGpuTest {
   @ParameterizedTest
   @CsvSource({"FP8, 0", "FP8, 0.5"})
   void theGroupGathersTheSameLayers(DType dtype, double ratio) throws Exception {
-    inTwoThreads(
+    NcclPair.run(
         PATIENCE,
         (shard, device) -> PulledLayers.check(shard, device, dtype, ratio, Transport.COLLECTIVE));
   }
@@ -108,7 +107,7 @@ class PeerPullsGpuTest {
   /** As training does after a failed attempt, in the same process. */
   @Test
   void layersArePulledAgainAndAgain() throws Exception {
-    inTwoThreads(
+    NcclPair.run(
         PATIENCE,
         (shard, device) -> {
           for (int run = 0; run < 3; run++) {
@@ -120,10 +119,10 @@ class PeerPullsGpuTest {
   @ParameterizedTest
   @CsvSource({"0", "0.5"})
   void aThreadThatFailsFreesItsPeer(double ratio) throws Exception {
-    inTwoThreads(
+    NcclPair.run(
         PATIENCE,
         (shard, device) -> {
-          try (FrozenWeights frozen = load(shard, device, ratio)) {
+          try (FrozenLayers frozen = load(shard, device, ratio)) {
             frozen.use(0, 1);
             if (shard.rank() == 0) {
               assertEndsSoon(shard, device, frozen);
@@ -136,10 +135,10 @@ class PeerPullsGpuTest {
   @Test
   void aThreadThatHangsIsNoticedInTime() throws Exception {
     CountDownLatch noticed = new CountDownLatch(1);
-    inTwoThreads(
+    NcclPair.run(
         SOON,
         (shard, device) -> {
-          try (FrozenWeights frozen = load(shard, device, 0.5)) {
+          try (FrozenLayers frozen = load(shard, device, 0.5)) {
             frozen.use(0, FrozenLayers.NONE);
             if (shard.rank() == 1) {
               assertThat(noticed.await(60, TimeUnit.SECONDS)).isTrue();
@@ -157,10 +156,10 @@ class PeerPullsGpuTest {
   @Test
   void abortFreesWhoWaits() throws Exception {
     CountDownLatch aborted = new CountDownLatch(1);
-    inTwoThreads(
+    NcclPair.run(
         PATIENCE,
         (shard, device) -> {
-          try (FrozenWeights frozen = load(shard, device, 1)) {
+          try (FrozenLayers frozen = load(shard, device, 1)) {
             frozen.use(0, FrozenLayers.NONE);
             if (shard.rank() == 1) {
               assertThat(aborted.await(60, TimeUnit.SECONDS)).isTrue();
@@ -195,7 +194,7 @@ class PeerPullsGpuTest {
           peer,
           SOON,
           (shard, device) -> {
-            try (FrozenWeights frozen = load(shard, device, 0)) {
+            try (FrozenLayers frozen = load(shard, device, 0)) {
               await(peer, PullingPeer.IDLE);
               peer.kill();
               Tensor busy = Tensors.ones(device, ScalarType.BFloat16, 64, 64);
@@ -222,7 +221,7 @@ class PeerPullsGpuTest {
           peer,
           SOON,
           (shard, device) -> {
-            try (FrozenWeights frozen = load(shard, device, ratio)) {
+            try (FrozenLayers frozen = load(shard, device, ratio)) {
               frozen.use(0, FrozenLayers.NONE);
               await(peer, PullingPeer.IDLE);
               loss.strike(peer);
@@ -244,7 +243,7 @@ class PeerPullsGpuTest {
   }
 
   /** Waits on the host for layers that the peer does not bring. */
-  private static void assertEndsSoon(Collectives shard, Device device, FrozenWeights frozen) {
+  private static void assertEndsSoon(Collectives shard, Device device, FrozenLayers frozen) {
     long start = System.nanoTime();
     Tensor busy = Tensors.ones(device, ScalarType.BFloat16, 64, 64);
     assertThatThrownBy(
@@ -274,39 +273,16 @@ class PeerPullsGpuTest {
     shard.abort();
   }
 
-  private static FrozenWeights load(Collectives shard, Device device, double ratio) {
+  private static FrozenLayers load(Collectives shard, Device device, double ratio) {
     return PulledLayers.load(shard, device, DType.FP8, ratio, Transport.PEERS);
   }
 
   private static void inProcess(
-      RendezvousStore store, JavaProcess peer, Duration timeout, Rank rank) throws Exception {
+      RendezvousStore store, JavaProcess peer, Duration timeout, NcclPair.Rank rank)
+      throws Exception {
     // a JVM and CUDA start there first
     await(peer, PullingPeer.CONNECTED);
-    run(store, 0, timeout, rank);
-  }
-
-  private static void inTwoThreads(Duration timeout, Rank rank) throws Exception {
-    ExecutorService threads = Executors.newFixedThreadPool(2);
-    try (RendezvousStore store = RendezvousStore.serve(PullingPeer.HOST, PATIENCE);
-        RendezvousStore other = RendezvousStore.connect(store.address(), PATIENCE)) {
-      Future<?> first = threads.submit(() -> run(store, 0, timeout, rank));
-      Future<?> second = threads.submit(() -> run(other, 1, timeout, rank));
-      first.get(PATIENCE.toSeconds(), TimeUnit.SECONDS);
-      second.get(PATIENCE.toSeconds(), TimeUnit.SECONDS);
-    } finally {
-      threads.shutdownNow();
-    }
-  }
-
-  private static Void run(RendezvousStore store, int number, Duration timeout, Rank rank)
-      throws Exception {
-    Device device = Device.gpu(number);
-    Gpus.bind(device);
-    try (Collectives shard = NcclCollectives.join(store, "shard", device, number, 2, timeout);
-        TensorScope scope = new TensorScope()) {
-      rank.run(shard, device);
-      return null;
-    }
+    NcclPair.join(store, 0, timeout, rank);
   }
 
   private JavaProcess peer(

@@ -3,7 +3,7 @@ package dev.anneal.training.weights;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.anneal.training.tensor.DType;
-import dev.anneal.training.weights.FrozenLayout.Part;
+import dev.anneal.training.weights.LayerLayout.Part;
 import dev.anneal.training.weights.PullPlan.Copy;
 import dev.anneal.training.weights.PullPlan.Upload;
 import java.util.List;
@@ -17,14 +17,14 @@ class PullPlanTest {
   @CsvSource({"2, 0", "2, 0.5", "3, 0.3", "3, 1", "7, 0.5"})
   void everyByteOfTheLayerComesOnce(int ranks, double ratio) {
     for (int rank = 0; rank < ranks; rank++) {
-      FrozenLayout layout = layout(ranks, rank, ratio);
+      LayerLayout layout = layout(ranks, rank, ratio);
       PullPlan plan = PullPlan.of(layout);
       int[] times = new int[Math.toIntExact(layout.wholeBytes())];
       plan.device().forEach(copy -> count(times, copy.to(), copy.bytes()));
       plan.uploads().forEach(upload -> count(times, upload.to(), upload.bytes()));
       plan.host().forEach(of -> of.forEach(copy -> count(times, copy.to(), copy.bytes())));
       for (Part part : layout.parts()) {
-        int first = Math.toIntExact(part.wholeOffset());
+        int first = Math.toIntExact(part.at().whole());
         int end = first + Math.toIntExact(ranks * part.shardBytes());
         assertThat(IntStream.range(first, end).filter(i -> times[i] != 1).count())
             .as("bytes of %s that come not once", part.group())
@@ -70,7 +70,7 @@ class PullPlanTest {
     }
   }
 
-  private static FrozenLayout layout(int ranks, int rank, double ratio) {
-    return FrozenLayout.of(FrozenWeightsTest.CONFIG, DType.BF16, ranks, rank, ratio);
+  private static LayerLayout layout(int ranks, int rank, double ratio) {
+    return LayerLayout.of(FrozenLayersTest.CONFIG, DType.BF16, ranks, rank, ratio);
   }
 }

@@ -4,19 +4,18 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.anneal.training.collective.Collectives;
 import dev.anneal.training.collective.SingleRank;
-import dev.anneal.training.model.FrozenLayer;
-import dev.anneal.training.model.FrozenLayers;
-import dev.anneal.training.model.FrozenMatrix;
+import dev.anneal.training.cuda.GpuMemory;
 import dev.anneal.training.model.ModuleGroup;
 import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.tensor.Tensors;
-import dev.anneal.training.weights.FrozenWeights.Placement;
+import dev.anneal.training.weights.FrozenLayers.Placement;
 import dev.anneal.training.weights.reader.RandomWeights;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.locks.LockSupport;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -25,6 +24,7 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 final class PulledLayers {
   private static final int LAYERS = 6;
   private static final int STEPS = 3;
+  private static final int ALLOCATING_VISITS = 60;
 
   /**
    * Layers of 24 million weights; 1001 rows are dealt to no two ranks evenly, and no row is even.
@@ -36,10 +36,10 @@ final class PulledLayers {
   private PulledLayers() {}
 
   /** As the rank of a thread that has {@code device} bound, in a tensor scope. */
-  static FrozenWeights load(
+  static FrozenLayers load(
       Collectives ranks, Device device, DType dtype, double ratio, Transport transport) {
     Placement placement = new Placement(device, dtype, DType.BF16, ranks, ratio, transport);
-    return FrozenWeights.load(CONFIG, placement, new RandomWeights(CONFIG, 3));
+    return FrozenLayers.load(CONFIG, placement, new RandomWeights(CONFIG, 3));
   }
 
   /**
@@ -52,7 +52,7 @@ final class PulledLayers {
     List<Double> expected = whole(device, dtype);
     assertThat(expected).as("layers differ").doesNotHaveDuplicates();
     try (TensorScope scope = new TensorScope();
-        FrozenWeights frozen = load(ranks, device, dtype, ratio, transport)) {
+        FrozenLayers frozen = load(ranks, device, dtype, ratio, transport)) {
       assertThat(frozen.whyGathered().isEmpty())
           .as("layers are pulled: %s", frozen.whyGathered())
           .isEqualTo(transport == Transport.PEERS);
@@ -84,9 +84,40 @@ final class PulledLayers {
     }
   }
 
+  /**
+   * The same where every layer is followed by a gather, and ranks take new memory from the driver
+   * meanwhile, each at another time, as training does.
+   */
+  static void checkWhileAllocating(Collectives ranks, Device device, double ratio) {
+    List<Double> expected = whole(device, DType.FP8);
+    GpuMemory memory = new GpuMemory(device);
+    try (TensorScope scope = new TensorScope();
+        FrozenLayers frozen = load(ranks, device, DType.FP8, ratio, Transport.PEERS)) {
+      Tensor busy = Tensors.ones(device, ScalarType.BFloat16, 2048, 2048);
+      Tensor part = Tensors.ones(device, ScalarType.Float, 1 << 18);
+      for (int visit = 0; visit < ALLOCATING_VISITS; visit++) {
+        int layer = visit % LAYERS;
+        try (TensorScope inner = new TensorScope()) {
+          Tensor print = visit(frozen, layer, (layer + 1) % LAYERS, device, busy, 5);
+          if (visit % ranks.worldSize() == ranks.rank()) {
+            // its peers are in the gather already
+            LockSupport.parkNanos(20_000_000);
+            memory.emptyOwnCache();
+            Tensors.empty(device, ScalarType.Byte, (64L + visit) << 20).zero_();
+          }
+          Tensor gathered = ranks.allGather(part);
+          assertThat(print.item_double()).as("visit %s", visit).isEqualTo(expected.get(layer));
+          assertThat(gathered.sum().item_double()).isEqualTo(ranks.worldSize() * (1 << 18));
+        }
+      }
+      ranks.check();
+      ranks.barrier();
+    }
+  }
+
   /** The fingerprint of a layer after work that a copy must wait for. */
   static Tensor visit(
-      FrozenWeights frozen, int layer, int next, Device device, Tensor busy, int products) {
+      FrozenLayers frozen, int layer, int next, Device device, Tensor busy, int products) {
     try (TensorScope scope = new TensorScope()) {
       FrozenLayer weights = frozen.use(layer, next);
       for (int i = 0; i < products; i++) {
@@ -98,7 +129,7 @@ final class PulledLayers {
 
   private static List<Double> whole(Device device, DType dtype) {
     try (TensorScope scope = new TensorScope();
-        FrozenWeights resident = load(new SingleRank(), device, dtype, 0, Transport.ANY)) {
+        FrozenLayers resident = load(new SingleRank(), device, dtype, 0, Transport.ANY)) {
       List<Double> prints = new ArrayList<>();
       for (int layer = 0; layer < LAYERS; layer++) {
         FrozenLayer weights = resident.use(layer, FrozenLayers.NONE);

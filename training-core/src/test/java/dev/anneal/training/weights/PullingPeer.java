@@ -5,7 +5,6 @@ import dev.anneal.training.collective.NcclCollectives;
 import dev.anneal.training.collective.rendezvous.RendezvousStore;
 import dev.anneal.training.collective.rendezvous.StoreAddress;
 import dev.anneal.training.cuda.Gpus;
-import dev.anneal.training.model.FrozenLayers;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.TensorScope;
@@ -44,7 +43,7 @@ final class PullingPeer {
           PulledLayers.check(shard, device, dtype, ratio, Transport.PEERS);
           return;
         }
-        FrozenWeights frozen = PulledLayers.load(shard, device, dtype, ratio, Transport.PEERS);
+        FrozenLayers frozen = PulledLayers.load(shard, device, dtype, ratio, Transport.PEERS);
         frozen.use(0, FrozenLayers.NONE);
         System.out.println(IDLE);
         Thread.sleep(Duration.ofMinutes(5).toMillis());

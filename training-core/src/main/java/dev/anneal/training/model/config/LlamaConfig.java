@@ -3,7 +3,6 @@ package dev.anneal.training.model.config;
 import dev.anneal.training.InvalidModelException;
 import dev.anneal.training.io.JsonObject;
 import dev.anneal.training.io.ModelFolder;
-import dev.anneal.training.model.Llama;
 import java.io.IOException;
 import java.io.Serializable;
 import java.util.List;
@@ -110,6 +109,15 @@ public record LlamaConfig(
 
   /** The same shape with {@code layers} decoder layers. */
   public LlamaConfig withLayers(int layers) {
+    return with(layers, tieWordEmbeddings);
+  }
+
+  /** The same shape with a head of its own. */
+  LlamaConfig untied() {
+    return with(numHiddenLayers, false);
+  }
+
+  private LlamaConfig with(int layers, boolean tied) {
     return new LlamaConfig(
         vocabSize,
         hiddenSize,
@@ -122,26 +130,7 @@ public record LlamaConfig(
         ropeScaling,
         ropeTheta,
         maxPositionEmbeddings,
-        tieWordEmbeddings,
-        bosTokenId,
-        eosTokenIds);
-  }
-
-  /** The same shape with a head of its own. */
-  LlamaConfig untied() {
-    return new LlamaConfig(
-        vocabSize,
-        hiddenSize,
-        intermediateSize,
-        numHiddenLayers,
-        numAttentionHeads,
-        numKeyValueHeads,
-        headDim,
-        rmsNormEps,
-        ropeScaling,
-        ropeTheta,
-        maxPositionEmbeddings,
-        false,
+        tied,
         bosTokenId,
         eosTokenIds);
   }

@@ -28,15 +28,10 @@ public final class ModelFingerprint {
 
   private ModelFingerprint() {}
 
-  /** SHA-256 in hexadecimal digits, the same wherever the model lies. */
-  public static String of(ModelSource source) throws IOException {
-    return of(source, source.config());
-  }
-
   /**
-   * The same.
+   * SHA-256 in hexadecimal digits, the same wherever the model lies.
    *
-   * @param config the shape of {@code source}, where it is known already
+   * @param config the shape of {@code source}
    */
   public static String of(ModelSource source, LlamaConfig config) throws IOException {
     MessageDigest digest = Sha256.digest();

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.anneal.training.JavaProcess;
 import dev.anneal.training.collective.CollectiveException;
 import dev.anneal.training.collective.GlooCollectives;
+import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.tensor.Tensors;
 import java.io.IOException;
@@ -184,7 +185,7 @@ class StrangerTest {
       options.devices(new GlooDeviceVector(ProcessGroupGloo.createDeviceForHostname(HOST)));
       ProcessGroupGloo group = new ProcessGroupGloo(store.connection("gloo"), 1, 2, options);
       for (int i = 0; i < 2; i++) {
-        Tensor anything = Tensors.ones(ScalarType.Byte, 2L * SharedSecret.BYTES);
+        Tensor anything = Tensors.ones(Device.CPU, ScalarType.Byte, 2L * SharedSecret.BYTES);
         Tensor received = Tensors.empty(ScalarType.Byte, 2L * SharedSecret.BYTES);
         group.alltoall_base(received, anything, new LongVector(), new LongVector())._wait();
       }

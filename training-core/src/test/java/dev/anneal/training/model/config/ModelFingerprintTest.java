@@ -97,10 +97,10 @@ class ModelFingerprintTest {
   void anotherShapeOrSeedOfRandomWeights() throws IOException {
     LlamaConfig config = LlamaConfig.parse(CONFIG, "config.json");
     LlamaConfig other = LlamaConfig.parse(with("vocab_size", 12, CONFIG), "config.json");
-    String random = ModelFingerprint.of(new ModelSource.Random(config, 1));
-    assertThat(ModelFingerprint.of(new ModelSource.Random(config, 1))).isEqualTo(random);
-    assertThat(ModelFingerprint.of(new ModelSource.Random(config, 2))).isNotEqualTo(random);
-    assertThat(ModelFingerprint.of(new ModelSource.Random(other, 1))).isNotEqualTo(random);
+    String random = of(new ModelSource.Random(config, 1));
+    assertThat(of(new ModelSource.Random(config, 1))).isEqualTo(random);
+    assertThat(of(new ModelSource.Random(config, 2))).isNotEqualTo(random);
+    assertThat(of(new ModelSource.Random(other, 1))).isNotEqualTo(random);
     assertThat(fingerprint).isNotEqualTo(random);
   }
 
@@ -108,7 +108,7 @@ class ModelFingerprintTest {
   void theHeaderOfEveryFileIsReadOnce(@TempDir Path elsewhere) throws IOException {
     writeShards(elsewhere);
     RecordingFolder recording = new RecordingFolder(new Slow(new LocalModelFolder(elsewhere)));
-    ModelFingerprint.of(new ModelSource.Folder(recording));
+    of(new ModelSource.Folder(recording));
     assertThat(recording.reads())
         .filteredOn(read -> read.file().endsWith(".safetensors") && read.from() == 0)
         .extracting(RecordingFolder.Read::file)
@@ -142,8 +142,12 @@ class ModelFingerprintTest {
     Files.writeString(folder.resolve("config.json"), config);
   }
 
+  private static String of(ModelSource source) throws IOException {
+    return ModelFingerprint.of(source, source.config());
+  }
+
   private static String fingerprint(Path folder) throws IOException {
-    return ModelFingerprint.of(new ModelSource.Folder(new LocalModelFolder(folder)));
+    return of(new ModelSource.Folder(new LocalModelFolder(folder)));
   }
 
   /** Takes long enough to find a file that all threads look for it at once. */

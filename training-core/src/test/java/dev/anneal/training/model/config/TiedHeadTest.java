@@ -74,13 +74,13 @@ class TiedHeadTest {
   void theFingerprintTellsAnotherHeadApart() throws IOException {
     float[] embedding = repeated(LARGE, 0.5f, -3);
     write(LARGE, SafetensorsDType.BF16, embedding, SafetensorsDType.BF16, embedding);
-    String tied = ModelFingerprint.of(source());
+    String tied = ModelFingerprint.of(source(), source().config());
     float[] head = embedding.clone();
     // not among the values that the fingerprint reads
     head[3] = 0.25f;
     write(LARGE, SafetensorsDType.BF16, embedding, SafetensorsDType.BF16, head);
 
-    assertThat(ModelFingerprint.of(source())).isNotEqualTo(tied);
+    assertThat(ModelFingerprint.of(source(), source().config())).isNotEqualTo(tied);
   }
 
   @Test

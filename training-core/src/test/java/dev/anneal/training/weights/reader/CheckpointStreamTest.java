@@ -17,8 +17,8 @@ import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.model.config.TensorNames;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
-import dev.anneal.training.weights.FrozenWeights;
-import dev.anneal.training.weights.FrozenWeights.Placement;
+import dev.anneal.training.weights.FrozenLayers;
+import dev.anneal.training.weights.FrozenLayers.Placement;
 import dev.anneal.training.weights.ThreadRanks;
 import dev.anneal.training.weights.reader.CheckpointStream.Limits;
 import java.io.IOException;
@@ -87,7 +87,7 @@ class CheckpointStreamTest {
               try (WeightReader weights =
                   CheckpointWeights.open(folder, CheckpointIndex.MODEL_FILE)) {
                 Placement placement = new Placement(Device.CPU, DType.FP8, DType.FP32, rank, 0.5);
-                FrozenWeights.load(config, placement, weights);
+                FrozenLayers.load(config, placement, weights);
               }
               return folder;
             });
@@ -167,7 +167,7 @@ class CheckpointStreamTest {
     List<Long> done = new ArrayList<>();
     List<Long> totals = new ArrayList<>();
     Placement placement = new Placement(Device.CPU, DType.BF16, DType.FP32, new SingleRank(), 0);
-    FrozenWeights frozen = new FrozenWeights(config, placement, LoadProgress.IGNORED);
+    FrozenLayers frozen = new FrozenLayers(config, placement, LoadProgress.IGNORED);
     try (CheckpointIndex index = open(Golden.folder("model"))) {
       new CheckpointStream(index, Device.CPU, new Limits(2, 2, 8192))
           .read(
@@ -257,7 +257,7 @@ class CheckpointStreamTest {
 
   private void load(WeightReader weights) {
     Placement placement = new Placement(Device.CPU, DType.BF16, DType.FP32, new SingleRank(), 0);
-    FrozenWeights.load(config, placement, weights);
+    FrozenLayers.load(config, placement, weights);
   }
 
   private static CheckpointIndex open(ModelFolder folder) throws IOException {

@@ -1,0 +1,64 @@
+package dev.anneal.training.cudnn;
+
+import static org.bytedeco.cuda.global.cudnn.CUDNN_ATTR_EXECUTION_PLAN_HANDLE;
+import static org.bytedeco.cuda.global.cudnn.CUDNN_ATTR_OPERATIONGRAPH_HANDLE;
+import static org.bytedeco.cuda.global.cudnn.CUDNN_TYPE_HANDLE;
+
+import dev.anneal.training.tensor.NativeErrors;
+import dev.anneal.training.tensor.NativeLibraries;
+import java.util.Map;
+import org.bytedeco.cuda.cudart.CUstream_st;
+import org.bytedeco.cuda.cudnn.cudnnContext;
+import org.bytedeco.cuda.global.cudnn;
+
+/** cuDNN on the current GPU, for one thread at a time. */
+final class Cudnn implements Target, AutoCloseable {
+  private final cudnnContext handle = new cudnnContext();
+
+  /**
+   * Loads the library of the node.
+   *
+   * @throws CudnnException if it cannot be loaded or does not take the GPU
+   */
+  Cudnn() {
+    load();
+    Descriptor.check(cudnn.cudnnCreate(handle), "begin on this GPU");
+  }
+
+  static void load() {
+    try {
+      NativeLibraries.load(cudnn.class);
+    } catch (LinkageError e) {
+      throw new CudnnException("cuDNN cannot be loaded: " + NativeErrors.firstLine(e), e);
+    }
+  }
+
+  @Override
+  public void forGraph(Descriptor graph) {
+    graph.addresses(CUDNN_ATTR_OPERATIONGRAPH_HANDLE, CUDNN_TYPE_HANDLE, handle.address());
+  }
+
+  @Override
+  public void forHeuristics(Descriptor heuristics) {
+    // they go by the graph's handle
+  }
+
+  @Override
+  public void forPlan(Descriptor plan) {
+    plan.addresses(CUDNN_ATTR_EXECUTION_PLAN_HANDLE, CUDNN_TYPE_HANDLE, handle.address());
+  }
+
+  void execute(
+      Plan plan, CUstream_st stream, Map<AttentionOperand, Long> addresses, long workspace) {
+    Descriptor.check(cudnn.cudnnSetStream(handle, stream), "take the stream");
+    plan.execute(handle, addresses, workspace);
+  }
+
+  @Override
+  public void close() {
+    if (!handle.isNull()) {
+      cudnn.cudnnDestroy(handle);
+      handle.setNull();
+    }
+  }
+}

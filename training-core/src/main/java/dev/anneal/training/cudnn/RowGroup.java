@@ -1,0 +1,89 @@
+package dev.anneal.training.cudnn;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.List;
+import java.util.stream.IntStream;
+
+/**
+ * Rows of a batch that one plan takes together.
+ *
+ * @param rows which, ascending
+ * @param rowBucket rows of the plan
+ * @param longest tokens of a row of the plan
+ * @param headParts plans one after the other that take so many equal parts of the heads
+ */
+public record RowGroup(List<Integer> rows, int rowBucket, int longest, int headParts) {
+  /** Beside the scores, cuDNN's room has a few counters. */
+  private static final long COUNTER_BYTES = 64 << 10;
+
+  /** Sums of a part's heads begin at an address that cuDNN takes. */
+  private static final int ALIGNED_HEADS = 4;
+
+  /** All rows, for a forward, whose plan holds no scores. */
+  public static RowGroup all(int[] rowLengths) {
+    int longest = Arrays.stream(rowLengths).max().orElseThrow();
+    return new RowGroup(
+        IntStream.range(0, rowLengths.length).boxed().toList(),
+        Buckets.of(rowLengths.length),
+        Buckets.tokens(longest),
+        1);
+  }
+
+  /**
+   * As few groups as hold no more scores at once than {@code mostScoreBytes}: the longest rows
+   * first, with as many of the next as there is room for, each of which is padded to the longest.
+   *
+   * @return none if a row is too long even for the smallest part of the heads
+   */
+  public static List<RowGroup> within(
+      long mostScoreBytes, int[] rowLengths, int heads, int kvHeads) {
+    int[] byLength =
+        IntStream.range(0, rowLengths.length)
+            .boxed()
+            .sorted(Comparator.comparing((Integer row) -> -rowLengths[row]))
+            .mapToInt(Integer::intValue)
+            .toArray();
+    List<RowGroup> groups = new ArrayList<>();
+    int done = 0;
+    while (done < byLength.length) {
+      int longest = Buckets.tokens(rowLengths[byLength[done]]);
+      long rowBytes = scoreBytes(1, heads, longest);
+      int count = Math.min(Buckets.within(mostScoreBytes / rowBytes), byLength.length - done);
+      int parts = 1;
+      if (count == 0) {
+        count = 1;
+        parts = headParts(rowBytes, mostScoreBytes, heads, kvHeads);
+        if (parts == 0) {
+          return List.of();
+        }
+      }
+      List<Integer> rows =
+          Arrays.stream(byLength, done, done + count).sorted().boxed().toList();
+      groups.add(new RowGroup(rows, Buckets.of(count), longest, parts));
+      done += count;
+    }
+    return groups;
+  }
+
+  /** What a backward holds of the scores' gradient at once, in bf16. */
+  private static long scoreBytes(long rows, long heads, long longest) {
+    return Short.BYTES * rows * heads * longest * longest;
+  }
+
+  /** What cuDNN wants for a backward, at most. */
+  public long roomBytes(int heads) {
+    return scoreBytes(rowBucket, heads / headParts, longest) + COUNTER_BYTES;
+  }
+
+  /** Into how many parts the heads fall so that one fits; 0 if none does. */
+  private static int headParts(long rowBytes, long most, int heads, int kvHeads) {
+    return IntStream.rangeClosed(1, kvHeads)
+        .filter(parts -> kvHeads % parts == 0)
+        .filter(parts -> heads / parts % ALIGNED_HEADS == 0)
+        .filter(parts -> rowBytes / parts <= most)
+        .findFirst()
+        .orElse(0);
+  }
+}

@@ -1,0 +1,245 @@
+package dev.anneal.training.fused;
+
+import dev.anneal.training.kernel.Kernels;
+import dev.anneal.training.kernel.Matmul;
+import dev.anneal.training.kernel.Rows;
+import dev.anneal.training.product.Matrix;
+import dev.anneal.training.product.Products;
+import dev.anneal.training.tensor.TensorScope;
+import dev.anneal.training.weights.Fp8;
+import dev.anneal.training.weights.FrozenMatrix;
+import java.util.List;
+import org.bytedeco.pytorch.Tensor;
+
+/**
+ * The modules of one group in one layer, which read the same input: one frozen weight {@code W}
+ * with their rows end to end, and an adapter for each of them that has one. With the adapters'
+ * {@code A} as one matrix of {@code R} rows, {@code B} for each adapted module's columns of {@code
+ * y} and columns of {@code low}, and its scale {@code s}:
+ *
+ * <pre>
+ *   low = x A^T                 [T, R]
+ *   y   = x W^T + s low B^T     [T, out]
+ *
+ *   dLow = s dY B               [T, R]
+ *   dX   = dY W + dLow A        [T, in]
+ *   dA  += dLow^T x             [R, in]
+ *   dB  += s dY^T low           [out, r]
+ * </pre>
+ *
+ * <p>With FP8 weights {@code dY W = (dY * scale) W8}: the scales of the weight's rows belong to
+ * columns of {@code dY} here, so the FP8 form of {@code dY} has them folded in. Sums of products
+ * are rounded to the compute dtype once for each product, gradients of adapters never: they are
+ * added up in fp32.
+ *
+ * @param shared what all groups and layers have in common
+ * @param adapters of the modules that have one
+ */
+record LoraLinear(Shared shared, FrozenMatrix w, Adapters adapters) {
+  /**
+   * The adapters of a group.
+   *
+   * @param a {@code [R, in]} of the adapted modules, end to end
+   * @param gradientA where that begins in the layer's gradient
+   * @param areAll every module of the group has one
+   */
+  record Adapters(Matrix a, long gradientA, List<Adapter> each, boolean areAll) {}
+
+  /**
+   * One adapted module.
+   *
+   * @param b {@code [out, r]}
+   * @param gradientB where that begins in the layer's gradient
+   * @param column where the module's outputs begin among those of the group
+   * @param low where its low-rank activations begin
+   */
+  record Adapter(Matrix b, long gradientB, long column, long low, double scale) {
+    Matrix outputs(Matrix y) {
+      return y.columns(column, b.rows());
+    }
+
+    Matrix lows(Matrix low) {
+      return low.columns(this.low, b.columns());
+    }
+  }
+
+  /**
+   * What all layers use.
+   *
+   * @param columns FP8 weights by columns
+   * @param ones {@code [n]} fp32, as many as the widest input has columns; without FP8 none
+   */
+  record Shared(
+      Matmul matmul, Kernels kernels, Products products, WeightColumns columns, Tensor ones) {}
+
+  /**
+   * The result of {@link #forward}.
+   *
+   * @param low for the backward; {@code [T, 0]} without adapters
+   */
+  record Output(Tensor y, Tensor low) {}
+
+  /** The result of {@link #inputGradient}. */
+  record InputGradient(Tensor dX, Tensor dLow) {}
+
+  /** {@code y}, and {@code low} for the backward. */
+  Output forward(Rows x) {
+    Tensor low = low(x.values());
+    Tensor y = x.values().new_empty(x.values().size(0), w.weight().size(0));
+    if (adapters.areAll() && shared.products().addsFirst()) {
+      addAdapters(y, low, 0);
+      frozenForward(x, y, 1);
+    } else {
+      frozenForward(x, y, 0);
+      addAdapters(y, low, 1);
+    }
+    return new Output(y, low);
+  }
+
+  /** {@code x A^T}; {@code [T, 0]} without adapters. */
+  Tensor low(Tensor x) {
+    Tensor low = x.new_empty(x.size(0), rank());
+    if (isAdapted()) {
+      shared.products().multiply(Matrix.of(x), adapters.a().t(), Matrix.of(low), 1, 0);
+    }
+    return low;
+  }
+
+  /** {@code y = s low B^T + beta y} of every adapted module. */
+  private void addAdapters(Tensor y, Tensor low, double beta) {
+    if (!isAdapted()) {
+      return;
+    }
+    Matrix outputs = Matrix.of(y);
+    Matrix lows = Matrix.of(low);
+    for (Adapter each : adapters.each()) {
+      shared
+          .products()
+          .multiply(
+              each.lows(lows), each.b().t(), each.outputs(outputs), each.scale(), beta);
+    }
+  }
+
+  /**
+   * The whole backward.
+   *
+   * @param x the forward's input
+   * @param low as {@link #forward} gave it
+   * @param gradient the fp32 gradient of the layer's adapters, {@code [n]}, which theirs are added
+   *     to
+   * @return {@code dX}
+   */
+  Tensor backward(Rows dY, Tensor x, Tensor low, Tensor gradient) {
+    InputGradient input = inputGradient(dY);
+    addGradients(dY.values(), x, low, input.dLow(), gradient);
+    return input.dX();
+  }
+
+  /** The half of {@link #backward} that does not ask for the forward's input. */
+  InputGradient inputGradient(Rows dY) {
+    Tensor dLow = dLow(dY.values());
+    Tensor dX = dY.values().new_empty(dY.values().size(0), w.weight().size(1));
+    if (isAdapted() && shared.products().addsFirst()) {
+      shared.products().multiply(Matrix.of(dLow), adapters.a(), Matrix.of(dX), 1, 0);
+      frozenBackward(dY, dX, 1);
+    } else {
+      frozenBackward(dY, dX, 0);
+      if (isAdapted()) {
+        shared.products().multiply(Matrix.of(dLow), adapters.a(), Matrix.of(dX), 1, 1);
+      }
+    }
+    return new InputGradient(dX, dLow);
+  }
+
+  private Tensor dLow(Tensor dY) {
+    Tensor dLow = dY.new_empty(dY.size(0), rank());
+    if (isAdapted()) {
+      Matrix outputs = Matrix.of(dY);
+      Matrix lows = Matrix.of(dLow);
+      for (Adapter each : adapters.each()) {
+        shared
+            .products()
+            .multiply(each.outputs(outputs), each.b(), each.lows(lows), each.scale(), 0);
+      }
+    }
+    return dLow;
+  }
+
+  /** The other half: adds {@code dLow^T x} and {@code s dY^T low} to {@code gradient}. */
+  void addGradients(Tensor dY, Tensor x, Tensor low, Tensor dLow, Tensor gradient) {
+    if (!isAdapted()) {
+      return;
+    }
+    Matrix a = adapters.a();
+    Matrix dA = Matrix.at(gradient, adapters.gradientA(), a.rows(), a.columns());
+    shared.products().multiply(Matrix.of(dLow).t(), Matrix.of(x), dA, 1, 1);
+    Matrix outputs = Matrix.of(dY);
+    Matrix lows = Matrix.of(low);
+    for (Adapter each : adapters.each()) {
+      Matrix b = each.b();
+      Matrix dB = Matrix.at(gradient, each.gradientB(), b.rows(), b.columns());
+      shared
+          .products()
+          .multiply(each.outputs(outputs).t(), each.lows(lows), dB, each.scale(), 1);
+    }
+  }
+
+  private boolean isAdapted() {
+    return !adapters.each().isEmpty();
+  }
+
+  private long rank() {
+    return isAdapted() ? adapters.a().rows() : 0;
+  }
+
+  /** {@code y = x W^T + beta y} */
+  private void frozenForward(Rows x, Tensor y, double beta) {
+    if (isFp8()) {
+      shared.products().multiplyScaled(x.quantized(), Matrix.of(w.weight()), w.scale(), y, beta);
+      return;
+    }
+    try (TensorScope scope = new TensorScope()) {
+      Matrix weight = Matrix.of(inComputeDtype(y));
+      shared.products().multiply(Matrix.of(x.values()), weight.t(), Matrix.of(y), 1, beta);
+    }
+  }
+
+  /** {@code dX = dY W + beta dX} */
+  private void frozenBackward(Rows dY, Tensor dX, double beta) {
+    try (TensorScope scope = new TensorScope()) {
+      if (isFp8()) {
+        Matrix columns = shared.columns().of(w.weight());
+        Tensor ones = shared.ones().narrow(0, 0, dX.size(1));
+        shared.products().multiplyScaled(dY.quantized(), columns, ones, dX, beta);
+      } else {
+        Matrix weight = Matrix.of(inComputeDtype(dX));
+        shared.products().multiply(Matrix.of(dY.values()), weight, Matrix.of(dX), 1, beta);
+      }
+    }
+  }
+
+  private Tensor inComputeDtype(Tensor like) {
+    return w.scale() == null
+        ? w.weight()
+        : Fp8.dequantize(w.weight(), w.scale(), like.scalar_type());
+  }
+
+  private boolean isFp8() {
+    return shared.matmul() == Matmul.FP8;
+  }
+
+  /** {@code x} with the FP8 form that {@link #forward} needs, where it needs one. */
+  Rows rows(Tensor x) {
+    return new Rows(x, isFp8() ? shared.kernels().quantize(x, null) : null);
+  }
+
+  /** {@code dY} with the FP8 form that the backward needs, where it needs one. */
+  Rows gradientRows(Tensor dY) {
+    return new Rows(dY, isFp8() ? shared.kernels().quantize(dY, w.scale()) : null);
+  }
+
+  /** What a kernel folds into the FP8 form of {@code dY}; {@code null} where there is none. */
+  Tensor columnScale() {
+    return isFp8() ? w.scale() : null;
+  }
+}

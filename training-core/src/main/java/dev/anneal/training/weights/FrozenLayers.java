@@ -1,0 +1,403 @@
+package dev.anneal.training.weights;
+
+import dev.anneal.training.collective.Collectives;
+import dev.anneal.training.cuda.MappedMemory;
+import dev.anneal.training.model.LinearModule;
+import dev.anneal.training.model.LlamaLayer;
+import dev.anneal.training.model.ModuleGroup;
+import dev.anneal.training.model.config.LlamaConfig;
+import dev.anneal.training.model.config.TensorNames;
+import dev.anneal.training.peer.NoPeerAccessException;
+import dev.anneal.training.peer.PeerArena;
+import dev.anneal.training.tensor.DType;
+import dev.anneal.training.tensor.Device;
+import dev.anneal.training.weights.LayerLayout.Part;
+import dev.anneal.training.weights.reader.LoadProgress;
+import dev.anneal.training.weights.reader.WantedRows;
+import dev.anneal.training.weights.reader.WeightReader;
+import dev.anneal.training.weights.reader.WholeTensors;
+import java.util.ArrayList;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.function.LongConsumer;
+import java.util.stream.Stream;
+import org.bytedeco.pytorch.Tensor;
+
+/**
+ * The decoder layers of a model that does not train: whole on the rank's device, or split over
+ * several ranks, or in part in the host's memory, and then brought together layer by layer.
+ */
+public final class FrozenLayers implements AutoCloseable {
+  /** For {@code next} of {@link #use}: no layer is known to follow. */
+  public static final int NONE = -1;
+
+  /** Where the layers lie, and {@link FrozenVocabulary} with them. */
+  public enum Shard {
+    /** every rank holds every layer */
+    NONE,
+    /** the ranks of a node hold equal parts of every layer */
+    NODE,
+    /** all ranks hold equal parts of every layer */
+    WORLD
+  }
+
+  /**
+   * Where and how the layers are kept.
+   *
+   * @param device where they are used
+   * @param stored what the matrices are kept in
+   * @param compute what {@link #layer} and norms are in
+   * @param ranks those that hold equal parts of every layer, this one among them
+   * @param offloadRatio share of this rank's part of every matrix that waits in pinned memory of
+   *     the host, 0 to 1; for the host as device it is ordinary memory
+   * @param transport how ranks come by each other's parts
+   * @param mapped counts what is taken of the device beside libtorch
+   */
+  public record Placement(
+      Device device,
+      DType stored,
+      DType compute,
+      Collectives ranks,
+      double offloadRatio,
+      Transport transport,
+      MappedMemory mapped) {
+
+    /** Where nobody asks what is taken beside libtorch. */
+    public Placement(
+        Device device,
+        DType stored,
+        DType compute,
+        Collectives ranks,
+        double offloadRatio,
+        Transport transport) {
+      this(device, stored, compute, ranks, offloadRatio, transport, new MappedMemory());
+    }
+
+    /** The same with any transport. */
+    public Placement(
+        Device device, DType stored, DType compute, Collectives ranks, double offloadRatio) {
+      this(device, stored, compute, ranks, offloadRatio, Transport.ANY);
+    }
+
+    LayerLayout layout(LlamaConfig config) {
+      return LayerLayout.of(config, stored, ranks.worldSize(), ranks.rank(), offloadRatio);
+    }
+  }
+
+  /**
+   * What a rank's decoder layers take.
+   *
+   * @param deviceBytes its part of the layers, on the device
+   * @param pinnedBytes its part of the layers, on the host
+   * @param bufferBytes what layers are brought together in, on the device
+   * @param sharedBytes what every rank has whole: norms, and the scales of all rows
+   */
+  public record Holdings(long deviceBytes, long pinnedBytes, long bufferBytes, long sharedBytes) {}
+
+  /**
+   * A rank's part of a tensor of which every rank that the layers are split over holds one. It
+   * stays where it is for as long as the layers do.
+   */
+  interface SharedPart {
+    /**
+     * Brings all parts together, end to end in the order of the ranks: a collective among the
+     * ranks' other calls of {@link FrozenLayers}. What the current stream does next finds them.
+     *
+     * @param whole {@code [ranks * n]} of uint8 for a part of {@code n} bytes
+     */
+    void gatherInto(Tensor whole);
+  }
+
+  private final LlamaConfig config;
+  private final Placement placement;
+  private final LayerLayout layout;
+  private final PeerArena arena;
+  private final LayerShards shards;
+  private final LayerBuffers buffers;
+  private final List<Tensor> inputLayernorms = new ArrayList<>();
+  private final List<Tensor> postAttentionLayernorms = new ArrayList<>();
+  private final List<WantedRows> wanted = new ArrayList<>();
+  private List<List<Tensor>> scales;
+  private List<FrozenLayer> residentLayers;
+  private String whyGathered;
+
+  /**
+   * Takes the memory: on the host until {@link #close}, on the device in the current tensor scope,
+   * but until {@link #close} what other threads of this process read. With {@link Transport#PEERS}
+   * that is a collective. The weights are there once {@link #wanted} is read and {@link #complete}
+   * has been called.
+   *
+   * @param pinning hears how much of the host's memory is there, where a GPU needs any
+   */
+  public FrozenLayers(LlamaConfig config, Placement placement, LoadProgress pinning) {
+    this(config, placement, pinning, placement.transport().arena(placement));
+  }
+
+  /** The same with memory from {@code arena}, which is closed with the weights. */
+  FrozenLayers(LlamaConfig config, Placement placement, LoadProgress pinning, PeerArena arena) {
+    this.config = config;
+    this.placement = placement;
+    this.arena = arena;
+    this.layout = placement.layout(config);
+    int layers = config.numHiddenLayers();
+    long hostBytes = layers * layout.hostBytes();
+    LongConsumer pinned =
+        placement.device().isGpu() ? done -> pinning.advanced(done, hostBytes) : done -> {};
+    try {
+      shards = new LayerShards(layout, placement.stored(), layers, arena, pinned);
+    } catch (RuntimeException | Error e) {
+      try (arena) {
+        throw e;
+      }
+    }
+    try {
+      buffers =
+          layout.resident()
+              ? null
+              : new LayerBuffers(
+                  layout, shards, placement.stored(), layers, placement.ranks(), arena);
+      WholeTensors norms = new WholeTensors(placement.device(), placement.compute());
+      for (int layer = 0; layer < layers; layer++) {
+        inputLayernorms.add(norms.want(TensorNames.inputLayernorm(layer), config.hiddenSize()));
+        postAttentionLayernorms.add(
+            norms.want(TensorNames.postAttentionLayernorm(layer), config.hiddenSize()));
+        for (Part part : layout.parts()) {
+          want(layer, part);
+        }
+      }
+      wanted.addAll(norms.wanted());
+    } catch (RuntimeException | Error e) {
+      try (arena;
+          shards) {
+        throw e;
+      }
+    }
+  }
+
+  /** Layers that are read at once, without anything else. */
+  public static FrozenLayers load(LlamaConfig config, Placement placement, WeightReader weights) {
+    FrozenLayers frozen = new FrozenLayers(config, placement, LoadProgress.IGNORED);
+    try {
+      weights.stream(frozen.wanted(), placement.device(), LoadProgress.IGNORED);
+      frozen.complete();
+      return frozen;
+    } catch (RuntimeException | Error e) {
+      try (frozen) {
+        throw e;
+      }
+    }
+  }
+
+  /** What {@link #FrozenLayers} would take, without taking it. */
+  public static Holdings holdings(LlamaConfig config, Placement placement) {
+    return holdings(
+        config,
+        placement.stored(),
+        placement.compute(),
+        placement.ranks().worldSize(),
+        placement.offloadRatio());
+  }
+
+  /**
+   * The same without the ranks.
+   *
+   * @param ranks how many hold equal parts of every layer
+   */
+  public static Holdings holdings(
+      LlamaConfig config, DType stored, DType compute, int ranks, double offloadRatio) {
+    LayerLayout layout = LayerLayout.of(config, stored, ranks, 0, offloadRatio);
+    long layers = config.numHiddenLayers();
+    boolean scaled = stored == DType.FP8;
+    long ownScales = scaled ? Float.BYTES * layout.shardRows() : 0;
+    long scales = scaled ? Float.BYTES * layout.rows() : 0;
+    long norms = 2L * config.hiddenSize() * compute.bytes();
+    return new Holdings(
+        layers * (layout.deviceBytes() + ownScales),
+        layers * layout.hostBytes(),
+        layout.resident() ? 0 : LayerBuffers.COUNT * layout.wholeBytes(),
+        layers * (scales + norms));
+  }
+
+  /** The rows that belong to this rank, and where they go. */
+  public List<WantedRows> wanted() {
+    return List.copyOf(wanted);
+  }
+
+  private void want(int layer, Part part) {
+    long shardFirst = layout.rank() * part.shardRows();
+    long shardEnd = shardFirst + part.shardRows();
+    long first = 0;
+    for (LinearModule module : part.group().modules()) {
+      long end = first + module.outFeatures(config);
+      long from = Math.max(first, shardFirst);
+      long to = Math.min(end, shardEnd);
+      if (from < to) {
+        wanted.add(
+            new WantedRows(
+                module.weightName(layer),
+                from - first,
+                to - from,
+                part.columns(),
+                (row, values) -> shards.write(layer, part, from - shardFirst + row, values)));
+      }
+      first = end;
+    }
+  }
+
+  /**
+   * To be called when all that is {@link #wanted} has come. On sharded weights this is a
+   * collective.
+   */
+  public void complete() {
+    scales = shards.gatherScales(placement.ranks());
+    if (layout.ranks() > 1) {
+      connect();
+    }
+    if (layout.resident()) {
+      residentLayers = new ArrayList<>();
+      for (int layer = 0; layer < config.numHiddenLayers(); layer++) {
+        List<Tensor> matrices = new ArrayList<>();
+        for (Part part : layout.parts()) {
+          matrices.add(
+              shards
+                  .onDevice(layer, part)
+                  .view(placement.stored().scalarType())
+                  .view(part.rows(), part.columns()));
+        }
+        residentLayers.add(frozenLayer(layer, matrices));
+      }
+    }
+  }
+
+  private void connect() {
+    if (placement.transport() == Transport.COLLECTIVE) {
+      whyGathered = Transport.PROPERTY + " says so";
+      return;
+    }
+    try {
+      buffers.pull();
+    } catch (NoPeerAccessException e) {
+      if (placement.transport() == Transport.PEERS) {
+        throw new IllegalStateException(
+            "Ranks cannot read weights out of each other's memory: %s. Leave %s unset to gather them."
+                .formatted(e.getMessage(), Transport.PROPERTY),
+            e);
+      }
+      whyGathered = e.getMessage();
+    }
+  }
+
+  /**
+   * Why layers that are split over ranks are gathered by the group, once they are {@link
+   * #complete}; empty where ranks read them out of each other's memory, and where they are not
+   * split.
+   */
+  public Optional<String> whyGathered() {
+    return Optional.ofNullable(whyGathered);
+  }
+
+  /**
+   * Layer {@code layer} as it is stored, for work that is enqueued on the current stream before the
+   * next call; layer {@code next} is brought meanwhile. On sharded weights this is a collective:
+   * every rank of the shard group makes the same calls in the same order.
+   */
+  public FrozenLayer use(int layer, int next) {
+    return buffers == null
+        ? residentLayers.get(layer)
+        : frozenLayer(layer, buffers.use(layer, next));
+  }
+
+  /** {@code [bytes]} uint8 on the device, uninitialized, for what {@link #share} is to share. */
+  Tensor room(long bytes) {
+    return arena.take(1, bytes).get(0);
+  }
+
+  /**
+   * Shares what belongs to no layer in the way of the layers, which are split. Every rank shares
+   * the same things in the same order, before {@link #complete}.
+   *
+   * @param part {@code [n]} of uint8 out of {@link #room}, of the same size on every rank
+   */
+  SharedPart share(Tensor part) {
+    int other = buffers.share(part);
+    return whole -> buffers.bring(other, whole);
+  }
+
+  private FrozenLayer frozenLayer(int layer, List<Tensor> matrices) {
+    Map<ModuleGroup, FrozenMatrix> byGroup = new EnumMap<>(ModuleGroup.class);
+    for (int p = 0; p < matrices.size(); p++) {
+      byGroup.put(
+          layout.parts().get(p).group(),
+          new FrozenMatrix(matrices.get(p), scales.get(layer).get(p)));
+    }
+    return new FrozenLayer(byGroup, inputLayernorms.get(layer), postAttentionLayernorms.get(layer));
+  }
+
+  /**
+   * Layer {@code layer} in the compute dtype, usable until the caller's innermost tensor scope
+   * closes. A collective as {@link #use} is.
+   */
+  public LlamaLayer.Weights layer(int layer) {
+    FrozenLayer frozen = use(layer, NONE);
+    Map<LinearModule, Tensor> linears = new EnumMap<>(LinearModule.class);
+    frozen
+        .matrices()
+        .forEach(
+            (group, matrix) -> {
+              Tensor joined = inComputeDtype(matrix);
+              long first = 0;
+              for (LinearModule module : group.modules()) {
+                long rows = module.outFeatures(config);
+                linears.put(module, joined.narrow(0, first, rows));
+                first += rows;
+              }
+            });
+    return new LlamaLayer.Weights(
+        linears, frozen.inputLayernorm(), frozen.postAttentionLayernorm());
+  }
+
+  private Tensor inComputeDtype(FrozenMatrix matrix) {
+    if (matrix.scale() != null) {
+      return Fp8.dequantize(matrix.weight(), matrix.scale(), placement.compute().scalarType());
+    }
+    if (placement.stored() != placement.compute()) {
+      return matrix.weight().to(placement.compute().scalarType());
+    }
+    // a buffer is written again while the caller may still hold the layer
+    return buffers == null ? matrix.weight() : matrix.weight().clone();
+  }
+
+  /** Where and how the layers are kept. */
+  public Placement placement() {
+    return placement;
+  }
+
+  private Stream<Tensor> scales() {
+    return scales.stream().flatMap(List::stream).filter(Objects::nonNull);
+  }
+
+  /** What the layers take, once they are {@link #complete}. */
+  public Holdings holdings() {
+    return new Holdings(
+        shards.deviceBytes(),
+        shards.hostBytes(),
+        buffers == null ? 0 : buffers.bytes(),
+        Stream.of(inputLayernorms.stream(), postAttentionLayernorms.stream(), scales())
+            .flatMap(tensors -> tensors)
+            .mapToLong(Tensor::nbytes)
+            .sum());
+  }
+
+  /** To be called before the tensor scope closes that the weights are in. */
+  @Override
+  public void close() {
+    try (arena;
+        shards;
+        buffers) {
+      // the buffers close first: then the current stream is behind all that reads the shards
+    }
+  }
+}

@@ -1,0 +1,64 @@
+package dev.anneal.training.collective;
+
+import dev.anneal.training.collective.rendezvous.RendezvousStore;
+import dev.anneal.training.cuda.Gpus;
+import dev.anneal.training.tensor.Device;
+import dev.anneal.training.tensor.TensorScope;
+import java.time.Duration;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+
+/** Two ranks on a GPU each that talk NCCL, as threads of the tests' process. */
+public final class NcclPair {
+  private static final String HOST = "127.0.0.1";
+  private static final Duration PATIENCE = Duration.ofSeconds(90);
+
+  private NcclPair() {}
+
+  /** What a rank does before it is in a group. */
+  public interface Work {
+    void run(RendezvousStore store, int number) throws Exception;
+  }
+
+  /** What it does in one. */
+  public interface Rank {
+    void run(Collectives shard, Device device) throws Exception;
+  }
+
+  /** Does {@code rank} as both ranks at a time, each in a tensor scope. */
+  public static void run(Duration timeout, Rank rank) throws Exception {
+    run((store, number) -> join(store, number, timeout, rank));
+  }
+
+  /** Does {@code rank} as rank {@code number}; the other one may be another process. */
+  public static void join(RendezvousStore store, int number, Duration timeout, Rank rank)
+      throws Exception {
+    Device device = Device.gpu(number);
+    Gpus.bind(device);
+    try (Collectives shard = NcclCollectives.join(store, "shard", device, number, 2, timeout);
+        TensorScope scope = new TensorScope()) {
+      rank.run(shard, device);
+    }
+  }
+
+  static void run(Work work) throws Exception {
+    Gpus.require(2);
+    ExecutorService threads = Executors.newFixedThreadPool(2);
+    try (RendezvousStore store = RendezvousStore.serve(HOST, PATIENCE);
+        RendezvousStore other = RendezvousStore.connect(store.address(), PATIENCE)) {
+      Future<?> first = threads.submit(() -> started(work, store, 0));
+      Future<?> second = threads.submit(() -> started(work, other, 1));
+      first.get(PATIENCE.toSeconds(), TimeUnit.SECONDS);
+      second.get(PATIENCE.toSeconds(), TimeUnit.SECONDS);
+    } finally {
+      threads.shutdownNow();
+    }
+  }
+
+  private static Void started(Work work, RendezvousStore store, int number) throws Exception {
+    work.run(store, number);
+    return null;
+  }
+}

@@ -1,0 +1,112 @@
+package dev.anneal.training.fused;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.anneal.training.Deviation;
+import dev.anneal.training.InTensorScope;
+import dev.anneal.training.LoudWeights;
+import dev.anneal.training.Rows;
+import dev.anneal.training.TinyModels;
+import dev.anneal.training.TinyModels.Embeddings;
+import dev.anneal.training.collective.SingleRank;
+import dev.anneal.training.fused.FusedLlama.Columns;
+import dev.anneal.training.fused.FusedLlama.Settings;
+import dev.anneal.training.kernel.Matmul;
+import dev.anneal.training.kernel.PlainKernels;
+import dev.anneal.training.lora.LoraModel;
+import dev.anneal.training.lora.LoraSpec;
+import dev.anneal.training.model.Dropout;
+import dev.anneal.training.model.Llama;
+import dev.anneal.training.model.Objective;
+import dev.anneal.training.model.TokenBatch;
+import dev.anneal.training.model.activations.KeptActivations;
+import dev.anneal.training.tensor.DType;
+import dev.anneal.training.tensor.Device;
+import dev.anneal.training.weights.FrozenLayers.Placement;
+import java.util.List;
+import org.bytedeco.pytorch.Tensor;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
+
+/** What the fused layers can be told to do faster, with FP8 weights and the kernels' twins. */
+@ExtendWith(InTensorScope.class)
+class FusedSettingsTest {
+  private record Step(double loss, Tensor gradient) {}
+
+  @Test
+  void columnsThatAreKeptChangeNoBit() {
+    LoraModel model = model(0);
+    Step made = step(model, Columns.MADE, HeadProducts.EXACT);
+    Step kept = step(model, Columns.KEPT, HeadProducts.EXACT);
+
+    assertThat(kept.loss()).isEqualTo(made.loss());
+    assertThat(kept.gradient().equal(made.gradient())).isTrue();
+  }
+
+  /** Twice, since the second step finds what the first has kept. */
+  @Test
+  void columnsAreThoseOfTheirLayerInEveryStep() {
+    LoraModel model = model(0);
+    Step made = step(model, Columns.MADE, HeadProducts.EXACT);
+    Llama llama = llama(model, Columns.KEPT, HeadProducts.EXACT);
+    step(model, llama);
+
+    assertThat(step(model, llama).gradient().equal(made.gradient())).isTrue();
+  }
+
+  @Test
+  void aHeadInFp8BackwardLeavesTheLossAsItIs() {
+    LoraModel model = model(0);
+    Step exact = step(model, Columns.MADE, HeadProducts.EXACT);
+    Step backward = step(model, Columns.MADE, HeadProducts.FP8_BACKWARD);
+
+    assertThat(backward.loss()).isEqualTo(exact.loss());
+    assertThat(Deviation.relative(backward.gradient(), exact.gradient())).isBetween(1e-4, 0.1);
+  }
+
+  @Test
+  void aHeadInFp8IsCloseInBoth() {
+    LoraModel model = model(0);
+    Step exact = step(model, Columns.MADE, HeadProducts.EXACT);
+    Step fp8 = step(model, Columns.MADE, HeadProducts.FP8);
+
+    assertThat(Deviation.relative(fp8.loss(), exact.loss())).isBetween(1e-7, 0.05);
+    assertThat(Deviation.relative(fp8.gradient(), exact.gradient())).isBetween(1e-4, 0.3);
+  }
+
+  /** A buffer that layers come into by turns has one address for all of them. */
+  @Test
+  void columnsAreNotKeptOfWeightsThatCome() {
+    LoraModel model = model(0.5);
+    assertThatThrownBy(() -> llama(model, Columns.KEPT, HeadProducts.EXACT))
+        .hasMessageContaining("whole");
+  }
+
+  private static Step step(LoraModel model, Columns columns, HeadProducts head) {
+    return step(model, llama(model, columns, head));
+  }
+
+  private static Step step(LoraModel model, Llama llama) {
+    TokenBatch batch = TokenBatch.of(Rows.random(37, 3, 17, 1, 5, 2));
+    model.parameters().zeroGradient();
+    double loss = llama.forwardBackward(batch, Dropout.NONE, Llama.UNNOTICED).item_double();
+    return new Step(loss, model.parameters().ownGradient().clone());
+  }
+
+  private static Llama llama(LoraModel model, Columns columns, HeadProducts head) {
+    Settings settings =
+        new Settings(
+            Matmul.FP8, KeptActivations.INPUTS, columns, head, Objective.CROSS_ENTROPY);
+    return FusedLlama.of(model, Device.CPU, new PlainKernels(), settings);
+  }
+
+  private static LoraModel model(double offloadRatio) {
+    return TinyModels.lora(
+        TinyModels.config(Embeddings.UNTIED),
+        new LoudWeights(1),
+        new LoraSpec(3, 6, 0, false, List.of("all-linear")),
+        new LoudWeights(2),
+        new Placement(Device.CPU, DType.FP8, DType.FP32, new SingleRank(), offloadRatio));
+  }
+}

@@ -1,0 +1,78 @@
+package dev.anneal.training.product;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.anneal.training.Deviation;
+import dev.anneal.training.InTensorScope;
+import dev.anneal.training.kernel.PlainKernels;
+import dev.anneal.training.kernel.Quantized;
+import dev.anneal.training.tensor.Tensors;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
+
+@ExtendWith(InTensorScope.class)
+class PlainProductsTest {
+  private final Products products = new PlainProducts();
+
+  /** Columns of wider factors into columns of a wider result, as adapters beside each other have. */
+  @Test
+  void partsOfMatricesAreMultipliedIntoAPartOfAnother() {
+    Tensor left = normal(1, 7, 9);
+    Tensor right = normal(2, 11, 5);
+    Tensor out = normal(3, 7, 20);
+    Tensor before = out.clone();
+
+    products.multiply(
+        Matrix.of(left).columns(2, 5),
+        Matrix.of(right).t(),
+        Matrix.of(out).columns(4, 11),
+        0.5,
+        2);
+
+    Tensor product = torch.mm(left.narrow(1, 2, 5), right.t()).mul(Tensors.scalar(0.5));
+    Tensor part = before.narrow(1, 4, 11).mul(Tensors.scalar(2)).add(product);
+    assertThat(Deviation.relative(out.narrow(1, 4, 11), part)).isLessThan(1e-6);
+    assertThat(out.narrow(1, 0, 4).equal(before.narrow(1, 0, 4))).isTrue();
+    assertThat(out.narrow(1, 15, 5).equal(before.narrow(1, 15, 5))).isTrue();
+  }
+
+  @Test
+  void gradientsOfBf16FactorsAreAddedUpInFp32() {
+    Tensor left = normal(1, 7, 3).to(ScalarType.BFloat16);
+    Tensor right = normal(2, 7, 4).to(ScalarType.BFloat16);
+    Tensor flat = normal(3, 5 + 12);
+    Tensor before = flat.clone();
+
+    products.multiply(Matrix.of(left).t(), Matrix.of(right), Matrix.at(flat, 5, 3, 4), 1, 1);
+
+    Tensor product = torch.mm(left.to(ScalarType.Float).t(), right.to(ScalarType.Float));
+    Tensor expected = before.narrow(0, 5, 12).view(3, 4).add(product);
+    assertThat(Deviation.relative(flat.narrow(0, 5, 12).view(3, 4), expected)).isLessThan(0.01);
+    assertThat(flat.narrow(0, 0, 5).equal(before.narrow(0, 0, 5))).isTrue();
+  }
+
+  @Test
+  void scaledProductsAddToWhatIsThere() {
+    PlainKernels kernels = new PlainKernels();
+    Tensor left = normal(1, 3, 16);
+    Tensor right = normal(2, 5, 16);
+    Quantized rows = kernels.quantize(left, null);
+    Quantized columns = kernels.quantize(right, null);
+    Tensor fresh = Tensors.emptyLike(left, 3, 5).fill_(Tensors.scalar(Double.NaN));
+    Tensor more = normal(3, 3, 5);
+    Tensor before = more.clone();
+
+    products.multiplyScaled(rows, Matrix.of(columns.bytes()), columns.scale().view(-1), fresh, 0);
+    products.multiplyScaled(rows, Matrix.of(columns.bytes()), columns.scale().view(-1), more, 1);
+
+    assertThat(Deviation.relative(fresh, torch.mm(left, right.t()))).isLessThan(0.1);
+    assertThat(Deviation.relative(more, before.add(fresh))).isLessThan(1e-6);
+  }
+
+  private static Tensor normal(long seed, long... shape) {
+    return Tensors.normal(Tensors.empty(ScalarType.Float, shape), 1, seed);
+  }
+}
