@@ -74,6 +74,7 @@ final class WatchBench {
     mlflow.start();
     String uri = "http://127.0.0.1:" + mlflow.getAddress().getPort();
     List<Double> ratios = new ArrayList<>();
+    double watched = 0;
     bench.meanMillis(null);
     bench.cpuMillis.clear();
     for (int round = 0; round < Integer.parseInt(args[3]); round++) {
@@ -83,6 +84,7 @@ final class WatchBench {
       double on = onFirst ? one : other;
       double off = onFirst ? other : one;
       ratios.add(on / off);
+      watched += on;
       System.out.printf(
           Locale.ROOT, "a step: %.2f ms watched, %.2f ms not, ratio %.4f%n", on, off, on / off);
     }
@@ -94,13 +96,20 @@ final class WatchBench {
         ratios.get(0),
         ratios.get(ratios.size() - 1));
     double total = 0;
+    double step = watched / ratios.size();
     for (Map.Entry<String, Double> thread : bench.cpuMillis.entrySet()) {
       double each = thread.getValue() / (ratios.size() * bench.steps);
       total += each;
       System.out.printf(
           Locale.ROOT, "%-32s %.4f ms of CPU a watched step%n", thread.getKey(), each);
     }
-    System.out.printf(Locale.ROOT, "%-32s %.4f ms of CPU a watched step%n", "all of them", total);
+    System.out.printf(
+        Locale.ROOT,
+        "%-32s %.4f ms of CPU a watched step of %.0f ms, %.2f%%%n",
+        "all of them",
+        total,
+        step,
+        100 * total / step);
     System.exit(0);
   }
 

@@ -29,7 +29,7 @@ public final class HistoryPages implements AutoCloseable {
   public static HistoryPages of(String application, Path logs, Path says, String classPath)
       throws Exception {
     int port = ServerProcess.freePort();
-    return new HistoryPages(
+    ServerProcess server =
         ServerProcess.start(
             port,
             says,
@@ -44,19 +44,24 @@ public final class HistoryPages implements AutoCloseable {
                 // not in memory, so that what is kept has to be written and read
                 "-Dspark.history.store.path="
                     + Files.createTempDirectory(logs.getParent(), "store"),
-                "org.apache.spark.deploy.history.HistoryServer")),
-        application);
+                "org.apache.spark.deploy.history.HistoryServer"));
+    HistoryPages pages = new HistoryPages(server, application);
+    pages.awaitApplication();
+    return pages;
   }
 
-  /** A page, for which the server has to have read its folder. */
-  public String get(String page) throws Exception {
-    HttpResponse<String> answer;
-    int rounds = 0;
-    do {
+  /** The server reads its folder after it has begun to listen. */
+  private void awaitApplication() throws Exception {
+    String asked = pages.replace("/history/", "/api/v1/applications/");
+    for (int round = 0; SparkPage.get(asked).statusCode() != 200; round++) {
+      assertThat(round).as("the server knows the application").isLessThan(100);
       Thread.sleep(200);
-      answer = SparkPage.get(pages + page);
-      rounds++;
-    } while (answer.statusCode() != 200 && rounds < 100);
+    }
+  }
+
+  /** A page of the application. */
+  public String get(String page) throws Exception {
+    HttpResponse<String> answer = SparkPage.get(pages + page);
     assertThat(answer.statusCode()).as(answer.body()).isEqualTo(200);
     return answer.body();
   }
