@@ -27,6 +27,7 @@ fetch, generate, evaluate, merge, plan and report have options of their own: COM
   --native-dir DIR    take the native libraries from DIR, which is on every node, and send none
                       (default: $ANNEAL_NATIVE_DIR)
   --show N            prep: print the first N prepared rows, what is learned in brackets
+  --profile N         run, train: write a trace of N steps of all ranks to profile/
   --json              doctor: print JSON in place of a table
   --overwrite         replace a finished run in output.path
   --debug             print stack traces and keep the executors' logs
@@ -92,7 +93,7 @@ native_dir=${ANNEAL_NATIVE_DIR:-}
 chat=
 # those of Anneal that have a value, and those that have none
 declare -A kind
-for option in config set show model adapter output dtype max-shard-size prompt prompts prompts-column max-tokens temperature top-p \
+for option in config set show profile model adapter output dtype max-shard-size prompt prompts prompts-column max-tokens temperature top-p \
   top-k repetition-penalty seed stop batch-size data dataset split generate revision type include exclude connections \
   gpus nodes gpu-memory host-memory; do kind[--$option]=valued; done
 for option in overwrite json debug version verify dry-run chat; do kind[--$option]=flag; done

@@ -28,6 +28,9 @@ import dev.anneal.training.optim.LearningRateSchedule;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.NativeLibraries;
+import dev.anneal.training.timing.Profile;
+import dev.anneal.training.timing.StepTimes;
+import dev.anneal.training.timing.StepTimings;
 import dev.anneal.training.trainer.MemoryTable;
 import dev.anneal.training.trainer.Ranks;
 import dev.anneal.training.trainer.StepMetrics;
@@ -47,6 +50,7 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.function.ToDoubleFunction;
 import java.util.stream.Stream;
 import org.bytedeco.pytorch.global.torch_cuda;
 import picocli.CommandLine;
@@ -70,6 +74,12 @@ final class TrainingBenchmark implements Callable<Integer> {
   private enum On {
     GPU,
     CPU
+  }
+
+  /** Whether steps are timed in their parts. */
+  private enum Timed {
+    ON,
+    OFF
   }
 
   /** What layers keep of their forward. */
@@ -182,6 +192,12 @@ final class TrainingBenchmark implements Callable<Integer> {
   @Option(names = "--warmup", description = "steps before them")
   private int warmup = 4;
 
+  @Option(names = "--timings", description = "ON, or OFF: steps are not timed in their parts")
+  private Timed timings = Timed.ON;
+
+  @Option(names = "--profile", description = "takes a profile of so many steps, which nobody reads")
+  private int profile;
+
   @Option(names = "--predict", description = "print the table of memory and train nothing")
   private boolean predict;
 
@@ -204,6 +220,7 @@ final class TrainingBenchmark implements Callable<Integer> {
       return 0;
     }
     System.setProperty(Transport.PROPERTY, transport.name());
+    System.setProperty(StepTimings.PROPERTY, timings.name());
     NativeLibraries.load();
     sink = new LocalCheckpoints(checkpoints);
     Duration timeout = Duration.ofMinutes(2);
@@ -276,7 +293,7 @@ final class TrainingBenchmark implements Callable<Integer> {
                 ? new SingleRank()
                 : group(rank == 0 ? served : own, "weights", rank, timeout);
         SequenceSource data = data()) {
-      Recorder recorder = new Recorder();
+      Recorder recorder = new Recorder(profile);
       TrainingRun.run(spec(), inputs(data), new Ranks(device, world, weights), recorder);
       return recorder.steps;
     }
@@ -354,8 +371,17 @@ final class TrainingBenchmark implements Callable<Integer> {
       line.put("rows_per_second", tokens / seconds * PackedRows.read(rows).rowsPerToken());
     }
     line.put("step_milliseconds", 1000 * seconds / measured.size());
+    line.put("median_milliseconds", medianMillis(measured));
     if (host) {
       line.put("host_milliseconds", medianMillis(measured));
+    }
+    line.put("timings", timings.name());
+    if (last.times().areKnown()) {
+      line.put("device_ms", median(measured, StepTimes::device));
+      line.put("exchange_ms", median(measured, StepTimes::exchange));
+      line.put("offload_ms", median(measured, StepTimes::offload));
+      line.put("host_enqueue_ms", median(measured, StepTimes::hostEnqueue));
+      line.put("data_wait_ms", median(measured, StepTimes::dataWait));
     }
     line.put("peak_gb", last.peakMemoryBytes() / 1e9);
     if (rows == null && on == On.GPU) {
@@ -378,7 +404,6 @@ final class TrainingBenchmark implements Callable<Integer> {
       line.put("checkpoints", sink.complete());
       line.put("checkpoint_gb", sink.bytes() / 1e9 / sink.complete());
       line.put("checkpoint_seconds", sink.seconds() / sink.complete());
-      line.put("median_milliseconds", medianMillis(measured));
       line.put(
           "median_milliseconds_after_checkpoint",
           medianMillis(
@@ -419,12 +444,32 @@ final class TrainingBenchmark implements Callable<Integer> {
     return millis.length == 0 ? Double.NaN : millis[millis.length / 2];
   }
 
+  private static double median(List<StepMetrics> steps, ToDoubleFunction<StepTimes> part) {
+    double[] sorted = steps.stream().map(StepMetrics::times).mapToDouble(part).sorted().toArray();
+    return sorted[sorted.length / 2];
+  }
+
   private static double millis(StepMetrics step) {
     return 1000 * step.tokens() / step.tokensPerSecond();
   }
 
   private static final class Recorder implements TrainingListener {
     private final List<StepMetrics> steps = new ArrayList<>();
+    private final int profiled;
+
+    Recorder(int profiled) {
+      this.profiled = profiled;
+    }
+
+    @Override
+    public int profiledSteps() {
+      return profiled;
+    }
+
+    @Override
+    public void onProfile(Profile taken) {
+      System.err.printf("profile of %s spans%n", taken.spans().size());
+    }
 
     @Override
     public void onPhase(String phase) {

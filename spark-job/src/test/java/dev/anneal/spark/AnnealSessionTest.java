@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.anneal.data.AnnealDataset;
+import dev.anneal.spark.sparkui.SparkPage;
 import dev.anneal.training.trainer.MemoryPlan;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -67,8 +68,8 @@ class AnnealSessionTest {
   }
 
   @Test
-  void tunesTwiceInOneSessionAndGivesMetricsAsRows() throws IOException {
-    try (SparkSession spark = LocalSpark.session(1)) {
+  void tunesTwiceInOneSessionAndGivesMetricsAsRows() throws Exception {
+    try (SparkSession spark = LocalSpark.withPages(1).getOrCreate()) {
       for (String output : List.of("first", "second")) {
         RunResult result =
             Anneal.on(spark)
@@ -93,6 +94,10 @@ class AnnealSessionTest {
             .isEqualTo(again.toString());
         assertThat(Files.readString(again)).contains("step 3 of 3", "After training");
       }
+      assertThat(SparkPage.runs(spark))
+          .as("the tab of Spark's pages")
+          .contains("<h1>2 runs</h1>", "first", "second", "{\"x\":[1,2,3],\"y\":[")
+          .doesNotContain("After training");
       assertThat(spark.range(7).count()).as("the session is still of use").isEqualTo(7);
     }
   }

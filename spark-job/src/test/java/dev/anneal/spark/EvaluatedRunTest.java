@@ -18,7 +18,10 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.SortedMap;
+import java.util.SortedSet;
 import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.stream.LongStream;
 import java.util.stream.Stream;
 import org.apache.spark.sql.SparkSession;
 import org.junit.jupiter.api.Test;
@@ -44,12 +47,13 @@ class EvaluatedRunTest {
     return config;
   }
 
-  private void run(Map<String, Object> config) throws IOException {
+  private String run(Map<String, Object> config) throws IOException {
     try (SparkSession spark = LocalSpark.session(1)) {
       StringWriter said = new StringWriter();
       Anneal.on(spark)
           .printTo(new PrintWriter(said))
           .run(CONF.resolve("tiny.yaml").toString(), config);
+      return said.toString();
     }
   }
 
@@ -62,8 +66,12 @@ class EvaluatedRunTest {
     config.put("schedule.warmup_steps", 8);
     config.put("checkpoint.every_steps", 3);
     config.put("checkpoint.keep", 20);
-    run(config);
+    config.put("profile.steps", 2);
+    assertThat(run(config))
+        .contains("Profile of steps 4 to 5 of the only rank: ", "A step takes ", "data wait");
     Path whole = dir.resolve("whole");
+    assertThat(profiledSteps(whole)).containsExactly(4L, 5L);
+    assertThat(whole.resolve("report.html")).content().contains("Time of a step");
     SortedMap<Long, Double> losses = evalLosses(whole);
     assertThat(losses.keySet()).containsExactly(0L, 2L, 4L, 6L, 8L);
     long best = best(losses);
@@ -82,6 +90,8 @@ class EvaluatedRunTest {
       Map<String, Object> again = new HashMap<>(config);
       again.put("output.path", cut.toString());
       run(again);
+      // of the steps behind the checkpoint, as far as there are that many
+      assertThat(profiledSteps(cut)).containsExactlyElementsOf(profiledFrom(from));
       assertThat(comparable(cut)).isEqualTo(comparable(whole));
       assertThat(record(cut).at("/evaluation")).isEqualTo(record.at("/evaluation"));
       assertThat(record(cut).at("/attempts").get(1).path("resumed_from_step").longValue())
@@ -91,6 +101,23 @@ class EvaluatedRunTest {
       assertThat(cut.resolve("adapter/adapter_model.safetensors"))
           .hasSameBinaryContentAs(whole.resolve("adapter/adapter_model.safetensors"));
     }
+  }
+
+  private static List<Long> profiledFrom(long done) {
+    long first = Math.max(done + 1, Math.min(done + 4, 7));
+    return LongStream.rangeClosed(first, Math.min(8, first + 1)).boxed().toList();
+  }
+
+  private static SortedSet<Long> profiledSteps(Path output) throws IOException {
+    SortedSet<Long> steps = new TreeSet<>();
+    for (JsonNode event : JSON.readTree(output.resolve("profile/trace.json").toFile())) {
+      if (event.path("ph").textValue().equals("X")) {
+        assertThat(event.path("pid").intValue()).isZero();
+        assertThat(event.path("dur").doubleValue()).isNotNegative();
+        steps.add(event.at("/args/step").longValue());
+      }
+    }
+    return steps;
   }
 
   @Test
@@ -204,6 +231,7 @@ class EvaluatedRunTest {
     for (String line : Files.readAllLines(output.resolve("metrics.jsonl"))) {
       ObjectNode json = (ObjectNode) JSON.readTree(line);
       json.remove(List.of("tokens_per_second", "peak_memory_bytes"));
+      json.properties().removeIf(number -> number.getKey().endsWith("_ms"));
       lines.add(json);
     }
     return lines;

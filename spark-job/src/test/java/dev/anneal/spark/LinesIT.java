@@ -4,7 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.anneal.spark.sparkui.HistoryPages;
+import java.io.File;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -59,6 +62,10 @@ class LinesIT {
             "local-cluster[2,1,1024]",
             "--conf",
             "spark.ui.enabled=false",
+            "--conf",
+            "spark.eventLog.enabled=true",
+            "--conf",
+            "spark.eventLog.dir=" + Files.createDirectory(folder.resolve("logs")).toUri(),
             "--jars",
             RuntimeJars.natives().toString(),
             RuntimeJars.of(line).toString());
@@ -72,8 +79,23 @@ class LinesIT {
     }
     assertTrained(line);
     assertThat(record().path("attempts")).hasSize(2);
+    assertInHistory(line);
     spark.command(new ArrayList<>(submit));
     assertMerges(spark);
+  }
+
+  /** The History Server of the same distribution has the jar that was sent to the cluster. */
+  private void assertInHistory(String line) throws Exception {
+    String spark = UnchangedSpark.home(line.substring(0, line.indexOf('_'))).resolve("jars") + "/*";
+    try (HistoryPages pages =
+        HistoryPages.of(
+            record().at("/spark/application_id").asText(),
+            folder.resolve("logs"),
+            folder.resolve("history.txt"),
+            RuntimeJars.of(line) + File.pathSeparator + spark)) {
+      assertThat(pages.get("/anneal/report/")).contains(">succeeded<", "step 12 of 12");
+      assertThat(pages.get("/jobs/")).contains("/anneal/\"");
+    }
   }
 
   private void assertMerges(ProcessBuilder spark) throws Exception {

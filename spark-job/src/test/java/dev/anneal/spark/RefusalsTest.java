@@ -65,6 +65,12 @@ class RefusalsTest {
   }
 
   @Test
+  void aProfileOfFewerStepsThanNoneNamesItsKey() {
+    assertThat(refusal("--profile", "-1")).contains("profile.steps", "-1");
+    assertThat(refusal("--profile", "many")).contains("--profile", "many");
+  }
+
+  @Test
   void aMissingKeyNamesTheOption() {
     assertThat(refusal("--set", "data.source=null"))
         .contains("data.source is not set", "--set data.source=");
@@ -228,6 +234,7 @@ class RefusalsTest {
     for (String[] made :
         List.of(
             new String[] {"tensorboard", "tracking.tensorboard=true"},
+            new String[] {"profile", "profile.steps=1"},
             new String[] {"eval-dataset", "data.eval_source=rows.jsonl"})) {
       Path kept = Files.createDirectories(output().resolve(made[0]));
       assertThat(refusal("--set", made[1], "--set", "data.eval_rows=0"))

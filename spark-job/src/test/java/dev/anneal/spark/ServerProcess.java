@@ -10,6 +10,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
 
 /** A server in a JVM of its own that listens on this machine alone. */
@@ -31,11 +32,19 @@ public final class ServerProcess implements AutoCloseable {
    */
   public static ServerProcess start(int port, Path log, List<String> words)
       throws IOException, InterruptedException {
+    return start(port, log, Map.of(), words);
+  }
+
+  /** The same with these environment variables in addition. */
+  public static ServerProcess start(
+      int port, Path log, Map<String, String> environment, List<String> words)
+      throws IOException, InterruptedException {
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin/java").toString());
     command.addAll(words);
     ProcessBuilder builder =
         new ProcessBuilder(command).redirectErrorStream(true).redirectOutput(log.toFile());
+    builder.environment().putAll(environment);
     ServerProcess server = new ServerProcess(builder.start(), port);
     try {
       server.awaitPort(log);

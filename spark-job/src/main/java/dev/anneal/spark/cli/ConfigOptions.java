@@ -30,7 +30,7 @@ final class ConfigOptions {
   }
 
   AnnealConfig load() {
-    return load(note -> {});
+    return load(Map.of(), note -> {});
   }
 
   /**
@@ -50,10 +50,12 @@ final class ConfigOptions {
   /**
    * The configuration.
    *
+   * @param values by key, which decide over it
    * @param say told what somebody should look at in it
    */
-  AnnealConfig load(Consumer<String> say) {
-    ConfigLoader loader = new ConfigLoader(ConfigContext.ofProcess()).file(config).sets(sets);
+  AnnealConfig load(Map<String, ?> values, Consumer<String> say) {
+    ConfigLoader loader =
+        new ConfigLoader(ConfigContext.ofProcess()).file(config).sets(sets).values(values);
     AnnealConfig loaded = loader.load();
     loader.notes().forEach(say);
     return loaded;

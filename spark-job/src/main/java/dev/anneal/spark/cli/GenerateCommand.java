@@ -183,6 +183,8 @@ final class GenerateCommand implements Callable<Integer> {
     values.put("model.path", model);
     // also where the configuration names one to start training from
     values.put("lora.init_from", adapter);
+    values.put("lora.init", "default");
+    values.put("lora.use_dora", false);
     return config.load(ConfigLoader.ON_ONE_CPU, values);
   }
 

@@ -13,11 +13,13 @@ import picocli.CommandLine.Mixin;
     versionProvider = CommandLineInterface.Version.class)
 final class RunCommand implements Callable<Integer> {
   @Mixin private RequestOptions request;
+  @Mixin private ProfileOption profile;
   @CommandLine.Spec private CommandLine.Model.CommandSpec spec;
 
   @Override
   public Integer call() {
-    request.execute(Request.Command.RUN, 0, spec.commandLine().getOut());
+    request.execute(
+        Request.Command.RUN, 0, profile.values(), spec.commandLine().getOut());
     return 0;
   }
 }

@@ -8,6 +8,7 @@ import com.fasterxml.jackson.databind.node.TextNode;
 import dev.anneal.training.fused.AttentionLibrary;
 import dev.anneal.training.fused.HeadProducts;
 import dev.anneal.training.lora.ModuleNames;
+import dev.anneal.training.model.Objective.Per;
 import dev.anneal.training.optim.LearningRateSchedule;
 import dev.anneal.training.trainer.MemoryChoice;
 import dev.anneal.training.trainer.TrainingSpec;
@@ -40,6 +41,7 @@ public record AnnealConfig(
     Cluster cluster,
     Output output,
     Tracking tracking,
+    Profile profile,
     Webhooks webhooks)
     implements Serializable {
 
@@ -89,6 +91,7 @@ public record AnnealConfig(
         cluster,
         output,
         tracking,
+        profile,
         newWebhooks);
   }
 
@@ -129,22 +132,43 @@ public record AnnealConfig(
   /**
    * The adapter.
    *
-   * @param targetModules a list of names, or a text as PEFT takes it
-   * @param rankPattern other ranks by regular expressions for the ends of names, in their order
-   * @param alphaPattern other alphas in the same way
+   * @param useDora whether the lengths of weights' rows are trained apart from their directions
    * @param loraplusLrRatio learning rate of B over that of A
-   * @param initFrom a PEFT adapter folder to start from; {@code null}: a new adapter
    */
   public record Lora(
       int r,
       double alpha,
       double dropout,
       boolean useRslora,
-      JsonNode targetModules,
-      Map<String, Integer> rankPattern,
-      Map<String, Double> alphaPattern,
+      boolean useDora,
+      AdaptedModules modules,
       double loraplusLrRatio,
-      String initFrom)
+      AdapterStart start)
+      implements Serializable {
+
+    /** A PEFT adapter folder to start from; {@code null}: a new adapter. */
+    public String initFrom() {
+      return start.initFrom();
+    }
+  }
+
+  /**
+   * What an adapter begins as.
+   *
+   * @param init {@code default}, or {@code pissa} in PEFT's ways of writing it
+   * @param initFrom a PEFT adapter folder to start from; {@code null}: a new adapter
+   */
+  public record AdapterStart(String init, String initFrom) implements Serializable {}
+
+  /**
+   * Which modules get an adapter, and which.
+   *
+   * @param targetModules a list of names, or a text as PEFT takes it
+   * @param rankPattern other ranks by regular expressions for the ends of names, in their order
+   * @param alphaPattern other alphas in the same way
+   */
+  public record AdaptedModules(
+      JsonNode targetModules, Map<String, Integer> rankPattern, Map<String, Double> alphaPattern)
       implements Serializable {
 
     /**
@@ -153,7 +177,7 @@ public record AnnealConfig(
      * @throws dev.anneal.training.InvalidModelException if it is a regular expression that is not
      *     understood
      */
-    public ModuleNames moduleNames() {
+    public ModuleNames names() {
       return names(targetModules);
     }
 
@@ -239,8 +263,6 @@ public record AnnealConfig(
    *
    * @param gradientAccumulation micro-batches of a rank per optimizer step
    * @param epochs passes over the data; where set, it takes precedence over {@code maxSteps}
-   * @param maxGradNorm clips the gradient's global norm; 0: never
-   * @param onNan what becomes of a step whose loss or gradient is not finite
    */
   public record Training(
       TrainingSpec.Mode mode,
@@ -248,10 +270,28 @@ public record AnnealConfig(
       int gradientAccumulation,
       long maxSteps,
       Double epochs,
-      double maxGradNorm,
-      OnNan onNan,
+      Objective objective,
+      Gradient gradient,
       long seed)
       implements Serializable {}
+
+  /**
+   * The loss that training makes smaller.
+   *
+   * @param loss what it is the mean over
+   * @param labelSmoothing share of every target that is spread over the vocabulary
+   * @param neftuneNoiseAlpha how loud the noise on the embedded tokens is; 0: there is none
+   */
+  public record Objective(Per loss, double labelSmoothing, double neftuneNoiseAlpha)
+      implements Serializable {}
+
+  /**
+   * What becomes of a gradient.
+   *
+   * @param maxGradNorm clips its global norm; 0: never
+   * @param onNan what becomes of a step whose loss or gradient is not finite
+   */
+  public record Gradient(double maxGradNorm, OnNan onNan) implements Serializable {}
 
   /**
    * AdamW.
@@ -327,8 +367,9 @@ public record AnnealConfig(
    * Where everything goes.
    *
    * @param path folder that everything goes into
+   * @param merged whether adapter and model are published as one, or {@code auto}
    */
-  public record Output(String path) implements Serializable {}
+  public record Output(String path, JsonNode merged) implements Serializable {}
 
   /**
    * Who else keeps what a run measures.
@@ -348,6 +389,13 @@ public record AnnealConfig(
       boolean mlflowArtifacts,
       boolean tensorboard)
       implements Serializable {}
+
+  /**
+   * What is taken down of a few steps.
+   *
+   * @param steps that a trace is made of; 0: none
+   */
+  public record Profile(int steps) implements Serializable {}
 
   /** In what form a webhook is told. */
   public enum WebhookFormat {

@@ -6,19 +6,25 @@ import static dev.anneal.spark.config.Identity.OF_ADAPTERS;
 import static dev.anneal.spark.config.Identity.OF_ALPHA_PATTERN;
 import static dev.anneal.spark.config.Identity.OF_BEST;
 import static dev.anneal.spark.config.Identity.OF_DECAY;
+import static dev.anneal.spark.config.Identity.OF_DORA;
 import static dev.anneal.spark.config.Identity.OF_DROPOUT;
 import static dev.anneal.spark.config.Identity.OF_HEAD;
 import static dev.anneal.spark.config.Identity.OF_JUDGED_RUNS;
+import static dev.anneal.spark.config.Identity.OF_LABEL_SMOOTHING;
 import static dev.anneal.spark.config.Identity.OF_LORA_PLUS;
 import static dev.anneal.spark.config.Identity.OF_MIN_LR;
+import static dev.anneal.spark.config.Identity.OF_NEFTUNE;
 import static dev.anneal.spark.config.Identity.OF_NORMS_THAT_STAY;
 import static dev.anneal.spark.config.Identity.OF_PATIENCE;
+import static dev.anneal.spark.config.Identity.OF_PISSA;
 import static dev.anneal.spark.config.Identity.OF_RANK_PATTERN;
 import static dev.anneal.spark.config.Identity.OF_RESTARTS;
+import static dev.anneal.spark.config.Identity.OF_ROW_LOSS;
 import static dev.anneal.spark.config.Rule.above;
 import static dev.anneal.spark.config.Rule.atLeast;
 import static dev.anneal.spark.config.Rule.bool;
 import static dev.anneal.spark.config.Rule.list;
+import static dev.anneal.spark.config.Rule.matching;
 import static dev.anneal.spark.config.Rule.mapping;
 import static dev.anneal.spark.config.Rule.oneOf;
 import static dev.anneal.spark.config.Rule.regularExpression;
@@ -126,6 +132,10 @@ final class ConfigKeys {
               .identity(OF_ADAPTERS)
               .is(bool())
               .byDefault(false),
+          key("lora.use_dora", "train the length of every row of a weight apart, as DoRA has it")
+              .identity(OF_DORA)
+              .is(bool())
+              .byDefault(false),
           key(
                   "lora.target_modules",
                   "linear modules that get an adapter; all-linear: these seven; a text: a regular expression for whole names")
@@ -148,6 +158,12 @@ final class ConfigKeys {
               .identity(OF_LORA_PLUS)
               .is(above(0))
               .byDefault(1.0),
+          key(
+                  "lora.init",
+                  "default, pissa (the weight's largest singular values) or pissa_niter_16 (found by a search)")
+              .identity(OF_PISSA)
+              .is(word("default").or(matching("pissa or pissa_niter_N", "pissa(_niter_[1-9]\\d{0,2})?")))
+              .byDefault("default"),
           key("lora.init_from", "PEFT adapter folder to start from")
               .identity(OF_ADAPTERS)
               .location(),
@@ -206,6 +222,20 @@ final class ConfigKeys {
           key("training.epochs", "passes over the data; goes before max_steps")
               .is(above(0))
               .noneByDefault(),
+          key("training.loss", "the mean over learned tokens, or over rows of their tokens' means")
+              .identity(OF_ROW_LOSS)
+              .is(oneOf("token", "row"))
+              .byDefault("token"),
+          key(
+                  "training.label_smoothing",
+                  "share of every target that goes to the whole vocabulary; 0: none")
+              .identity(OF_LABEL_SMOOTHING)
+              .is(shareBelowOne())
+              .byDefault(0.0),
+          key("training.neftune_noise_alpha", "noise on the embedded tokens, often 5; 0: none")
+              .identity(OF_NEFTUNE)
+              .is(atLeast(0))
+              .byDefault(0.0),
           key("training.max_grad_norm", "clip the gradient's norm; 0: never")
               .identity(ALWAYS)
               .is(atLeast(0))
@@ -214,7 +244,7 @@ final class ConfigKeys {
               .identity(ALWAYS)
               .is(oneOf("stop", "skip"))
               .byDefault("stop"),
-          key("training.seed", "of random weights, orders and dropout")
+          key("training.seed", "of random weights, orders, dropout and noise")
               .identity(ALWAYS)
               .is(wholeNumber(0, MAX_LONG))
               .byDefault(42),
@@ -318,6 +348,11 @@ final class ConfigKeys {
               .byDefault(3),
           key("output.path", "data set, checkpoints, adapter, metrics.jsonl, run.json").location(),
           key(
+                  "output.merged",
+                  "publish model and adapter as one in merged/ too; auto: of DoRA, which vLLM takes in no other way")
+              .is(bool().or(word("auto")))
+              .byDefault("auto"),
+          key(
                   "tracking.mlflow_uri",
                   "MLflow's server: http(s) or databricks; null: as MLFLOW_TRACKING_URI says; none: not at all")
               .is(text())
@@ -337,6 +372,9 @@ final class ConfigKeys {
           key("tracking.tensorboard", "event files in tensorboard/ of the output folder")
               .is(bool())
               .byDefault(false),
+          key("profile.steps", "a trace of so many steps behind the third in profile/; 0: none")
+              .is(wholeNumber(0, MAX_INT))
+              .byDefault(0),
           key("webhooks.on_success", "told when a run has succeeded; a secret, as in ${MY_HOOK}")
               .is(webAddress())
               .secret(),
@@ -351,7 +389,7 @@ final class ConfigKeys {
 
   /** The same for all ways to write the same names. */
   private static String modules(JsonNode given) {
-    ModuleNames names = AnnealConfig.Lora.names(given);
+    ModuleNames names = AnnealConfig.AdaptedModules.names(given);
     if (!(names instanceof ModuleNames.Listed listed)) {
       return given.asText();
     }

@@ -2,6 +2,7 @@ package dev.anneal.spark.config;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.anneal.training.fused.HeadProducts;
+import dev.anneal.training.model.Objective.Per;
 import dev.anneal.training.optim.LearningRateSchedule;
 import dev.anneal.training.trainer.TrainingSpec;
 import java.util.function.Function;
@@ -20,10 +21,17 @@ record Identity(Predicate<AnnealConfig> counts, Function<JsonNode, String> value
 
   /** A pattern counts where there is one, so that older checkpoints stay usable without. */
   static final Identity OF_RANK_PATTERN =
-      when(config -> trainsAdapters(config) && !config.lora().rankPattern().isEmpty());
+      when(config -> trainsAdapters(config) && !config.lora().modules().rankPattern().isEmpty());
 
   static final Identity OF_ALPHA_PATTERN =
-      when(config -> trainsAdapters(config) && !config.lora().alphaPattern().isEmpty());
+      when(config -> trainsAdapters(config) && !config.lora().modules().alphaPattern().isEmpty());
+
+  /** Where it is one, so that older checkpoints stay usable without. */
+  static final Identity OF_DORA =
+      when(config -> trainsAdapters(config) && config.lora().useDora());
+
+  static final Identity OF_PISSA =
+      when(config -> trainsAdapters(config) && !config.lora().start().init().equals("default"));
 
   /** Where evaluations decide what comes of the run; older checkpoints stay usable without. */
   static final Identity OF_JUDGED_RUNS =
@@ -42,6 +50,15 @@ record Identity(Predicate<AnnealConfig> counts, Function<JsonNode, String> value
               !trainsAdapters(config)
                   && config.optimizer().weightDecay() > 0
                   && !config.optimizer().decayNorms());
+
+  /** Another loss than before there was a choice. */
+  static final Identity OF_ROW_LOSS =
+      when(config -> config.training().objective().loss() == Per.ROW);
+
+  static final Identity OF_LABEL_SMOOTHING =
+      when(config -> config.training().objective().labelSmoothing() > 0);
+  static final Identity OF_NEFTUNE =
+      when(config -> config.training().objective().neftuneNoiseAlpha() > 0);
 
   /** What a schedule does not look at does not count. */
   static final Identity OF_MIN_LR =

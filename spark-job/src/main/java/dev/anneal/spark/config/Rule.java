@@ -71,6 +71,14 @@ record Rule(String expected, Map<String, Object> schema, UnaryOperator<JsonNode>
         value -> value.asText().matches("\\[.*]") ? null : text.read.apply(value));
   }
 
+  /** A text of a form. */
+  static Rule matching(String expected, String pattern) {
+    return new Rule(
+        expected,
+        Map.of("type", "string", "pattern", "^" + pattern + "$"),
+        value -> value.isTextual() && value.textValue().matches(pattern) ? value : null);
+  }
+
   /** The address of a service on the web. */
   static Rule webAddress() {
     return new Rule(

@@ -90,6 +90,8 @@ public record EvaluationRequest(
     }
     values.put("lora.init_from", adapter);
     values.put("lora.dropout", 0);
+    values.put("lora.init", "default");
+    values.put("lora.use_dora", false);
     values.put("training.mode", "lora");
     values.put("evaluation.sample_rows", 0);
     values.put("data.source", data);

@@ -47,7 +47,10 @@ public final class GenerationOptions {
   public AnnealConfig config(String model, ConfigContext context) {
     Map<String, Object> values = options.keys();
     values.put("model.path", model);
+    // also where the configuration says how training begins
     values.put("lora.init_from", text("adapter"));
+    values.put("lora.init", "default");
+    values.put("lora.use_dora", false);
     String file = text("config");
     ConfigLoader loader = new ConfigLoader(context).file(file);
     return (file == null ? loader.sets(ConfigLoader.ON_ONE_CPU) : loader).values(values).load();

@@ -18,7 +18,9 @@ import dev.anneal.spark.output.Outcome;
 import dev.anneal.spark.output.RunRecord;
 import dev.anneal.spark.output.SamplesFile;
 import dev.anneal.spark.output.Summary;
+import dev.anneal.spark.output.WhereTimeGoes;
 import dev.anneal.spark.preflight.DatasetCheck;
+import dev.anneal.spark.preflight.MergedModel;
 import dev.anneal.spark.preflight.Plan;
 import dev.anneal.spark.preflight.Preflight;
 import dev.anneal.spark.progress.BackgroundWriter;
@@ -26,6 +28,7 @@ import dev.anneal.spark.progress.ProgressDisplay;
 import dev.anneal.spark.report.LiveReport;
 import dev.anneal.spark.report.RunView;
 import dev.anneal.spark.session.RunSession;
+import dev.anneal.spark.sparkui.ShownRun;
 import dev.anneal.spark.storage.RunFolder;
 import dev.anneal.spark.storage.StoreRefusal;
 import dev.anneal.spark.storage.TokenizerCopy;
@@ -35,6 +38,7 @@ import dev.anneal.spark.tracking.Tracking;
 import dev.anneal.spark.train.Batches;
 import dev.anneal.spark.train.PreparedData;
 import dev.anneal.training.InvalidModelException;
+import dev.anneal.training.lora.LoraLayout;
 import dev.anneal.training.trainer.TrainingSpec;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -138,8 +142,11 @@ public final class Run {
       RunRecord record = record(spark);
       audience.runsAs(spark.sparkContext().applicationId());
       try (StartWatch watch = new StartWatch(session, spark.sparkContext());
+          ShownRun shown =
+              ShownRun.begin(
+                  spark.sparkContext(), runId, () -> withoutSamples(record), redaction::mask);
           LiveReport report =
-              LiveReport.begin(plan.folder(), () -> view(record), redaction::mask)) {
+              LiveReport.begin(plan.folder(), () -> view(record), shown::now, redaction::mask)) {
         Result result = recorded(record, report, () -> stages(spark, record));
         session.succeeded();
         return result;
@@ -160,6 +167,11 @@ public final class Run {
     if (stage != null && !stage.outcome().samples().isEmpty()) {
       samples.tell(stage.outcome(), record);
     }
+    return withoutSamples(record);
+  }
+
+  private RunView withoutSamples(RunRecord record) {
+    TrainingStage stage = training;
     return new RunView(
         plan.folder().child(""),
         record.snapshot(),
@@ -271,12 +283,32 @@ public final class Run {
       TokenizerCopy.copy(
           plan.model().tokenizer(), plan.config().data().rows().template(), plan.folder());
     }
+    Optional<String> merged = merge(spark, record);
     List<Answer> answers = samples.tell(outcome, record);
     if (outcome.end().isPresent()) {
       SamplesFile.write(plan.folder(), answers);
     }
-    summary.trained(outcome, answers, Duration.between(start, Instant.now()));
+    summary.trained(
+        outcome,
+        WhereTimeGoes.of(training.metrics()),
+        answers,
+        merged,
+        Duration.between(start, Instant.now()));
     return new Result(prepared.train(), answers);
+  }
+
+  /** Publishes model and adapter as one, where that is wanted; its location. */
+  private Optional<String> merge(SparkSession spark, RunRecord record) throws IOException {
+    LoraLayout adapters = plan.model().adapters();
+    if (!MergedModel.isWanted(plan.config()) || adapters == null) {
+      return Optional.empty();
+    }
+    held.requireHeld();
+    Optional<String> merged =
+        MergedResult.publish(
+            plan.config(), adapters, plan.folder(), spark.sparkContext(), display);
+    merged.ifPresent(record::merged);
+    return merged;
   }
 
   private Outcome train(SparkSession spark, RunRecord record, PreparedData prepared)

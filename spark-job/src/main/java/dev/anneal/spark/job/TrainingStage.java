@@ -16,12 +16,14 @@ import dev.anneal.spark.output.ResultPublisher;
 import dev.anneal.spark.output.RunMonitor;
 import dev.anneal.spark.output.RunRecord;
 import dev.anneal.spark.preflight.Plan;
+import dev.anneal.spark.profile.ProfileCollector;
 import dev.anneal.spark.progress.DriverChannel;
 import dev.anneal.spark.progress.DriverCommand;
 import dev.anneal.spark.progress.DriverPulse;
 import dev.anneal.spark.progress.ExecutorLogs;
 import dev.anneal.spark.progress.FailureLog;
 import dev.anneal.spark.progress.ProgressDisplay;
+import dev.anneal.spark.progress.RankEvent;
 import dev.anneal.spark.storage.RunFolder;
 import dev.anneal.spark.tracking.Tracking;
 import dev.anneal.spark.train.Attempt;
@@ -37,6 +39,7 @@ import java.util.Set;
 import java.util.SortedMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 import org.apache.spark.SparkContext;
 
 /**
@@ -221,7 +224,9 @@ final class TrainingStage {
       MetricsFile metrics,
       CheckpointCommitter checkpoints) {
     End end;
-    try (DriverPulse pulse = new DriverPulse()) {
+    try (DriverPulse pulse = new DriverPulse();
+        ProfileCollector profiles =
+            new ProfileCollector(plan.folder(), attempt.id(), config.worldSize(), display::line)) {
       FailureLog failures =
           new FailureLog(
               display::line,
@@ -229,9 +234,10 @@ final class TrainingStage {
               pulse::explaining,
               networkTimeout(),
               replaced);
-      RunMonitor monitor =
-          new RunMonitor(
-              steps, display, metrics, record, failures, outcome, this::settle, tracking);
+      Consumer<RankEvent> monitor =
+          profiles.andThen(
+              new RunMonitor(
+                  steps, display, metrics, record, failures, outcome, this::settle, tracking));
       Decommissions decommissions =
           new Decommissions(
               executor -> Executors.isBeingDecommissioned(spark, executor), display::line);

@@ -34,6 +34,7 @@ import java.util.Optional;
 import java.util.function.Supplier;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.SparkConf;
+import org.apache.spark.SparkContext;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
 
@@ -84,23 +85,50 @@ public final class MergeJob {
   public static String execute(
       MergeRequest request, RunSession session, PrintWriter out, ProgressDisplay.Medium medium) {
     MergeCheck.Checked checked = MergeCheck.check(request, session.conf(), session.hadoop());
+    requireRoom(checked);
+    Redaction redaction = Redaction.of(session.conf(), session.hadoop());
+    ProgressDisplay display = new ProgressDisplay(out, medium, System::nanoTime, redaction::mask);
+    new MergeJob(request, checked, display).carryOut(job -> job.run(session));
+    session.succeeded();
+    return checked.output().display();
+  }
+
+  /**
+   * Carries out a request within a session that is open, as the end of a run.
+   *
+   * @throws BadRequestException if it cannot be carried out as it is
+   * @throws JobFailedException if it fails on the way
+   */
+  public static void execute(
+      MergeRequest request, SparkContext spark, ProgressDisplay display) {
+    MergeCheck.Checked checked =
+        MergeCheck.check(request, spark.conf(), spark.hadoopConfiguration());
+    requireRoom(checked);
+    new MergeJob(request, checked, display)
+        .carryOut(job -> job.run(JavaSparkContext.fromSparkContext(spark)));
+  }
+
+  private static void requireRoom(MergeCheck.Checked checked) {
     MergeCheck.lackOfRoom(checked)
         .ifPresent(
             sentence -> {
               throw new BadRequestException(sentence);
             });
-    Redaction redaction = Redaction.of(session.conf(), session.hadoop());
-    ProgressDisplay display = new ProgressDisplay(out, medium, System::nanoTime, redaction::mask);
+  }
+
+  private interface Work {
+    void of(MergeJob job) throws IOException;
+  }
+
+  private void carryOut(Work work) {
     try {
-      new MergeJob(request, checked, display).run(session);
-      session.succeeded();
-      return checked.output().display();
+      work.of(this);
     } catch (InvalidModelException e) {
       throw new JobFailedException(e.getMessage(), e);
     } catch (IOException e) {
       throw new JobFailedException(
           "The merged model in %s cannot be written or read (%s): free space or permit it, and run the same command again."
-              .formatted(checked.output().display(), e.getMessage()),
+              .formatted(output.display(), e.getMessage()),
           e);
     }
   }
@@ -108,7 +136,12 @@ public final class MergeJob {
   private void run(RunSession session) throws IOException {
     tellPlan();
     say("Starting Spark on " + Slots.master(session.conf()) + " ...");
-    JavaSparkContext spark = JavaSparkContext.fromSparkContext(session.open().sparkContext());
+    run(JavaSparkContext.fromSparkContext(session.open().sparkContext()));
+    say("Merged model " + output.display());
+    say("Next: vllm serve " + output.display());
+  }
+
+  private void run(JavaSparkContext spark) throws IOException {
     List<WrittenFile> files;
     if (checked.start() == MergeCheck.Start.VERIFY) {
       files = MergeRecord.find(output).orElseThrow().files();
@@ -122,8 +155,6 @@ public final class MergeJob {
     if (request.verify()) {
       verify(spark, files);
     }
-    say("Merged model " + output.display());
-    say("Next: vllm serve " + output.display());
   }
 
   private void tellPlan() {

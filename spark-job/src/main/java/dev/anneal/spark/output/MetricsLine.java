@@ -8,9 +8,13 @@ import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.anneal.training.checkpoint.InvalidCheckpointException;
 import dev.anneal.training.io.Excerpt;
+import dev.anneal.training.timing.StepTimes;
 import dev.anneal.training.trainer.StepMetrics;
+import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 
 /**
  * A line of {@code metrics.jsonl}: a step, or the held-out loss after one. What is not finite is
@@ -38,6 +42,8 @@ public record MetricsLine(long step, StepMetrics metrics, double evalLoss, Strin
           "peak_memory_bytes",
           "epoch");
 
+  private static final List<String> TIMED_STEP_KEYS = timed(STEP_KEYS);
+
   private static final JsonMapper JSON =
       JsonMapper.builder()
           .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
@@ -47,6 +53,26 @@ public record MetricsLine(long step, StepMetrics metrics, double evalLoss, Strin
   // the evaluation after a step follows the step
   private static final Comparator<MetricsLine> ORDER =
       Comparator.comparingLong(MetricsLine::step).thenComparing(MetricsLine::isEvaluation);
+
+  private static List<String> timed(List<String> stepKeys) {
+    List<String> all = new ArrayList<>(stepKeys);
+    all.addAll(millis(new StepTimes(0, 0, 0, 0, 0, 0)).keySet());
+    return List.copyOf(all);
+  }
+
+  /** Milliseconds by their keys; none where they were not measured. */
+  public static Map<String, Double> millis(StepTimes times) {
+    Map<String, Double> millis = new LinkedHashMap<>();
+    if (times.areKnown()) {
+      millis.put("step_ms", times.step());
+      millis.put("data_wait_ms", times.dataWait());
+      millis.put("host_enqueue_ms", times.hostEnqueue());
+      millis.put("device_ms", times.device());
+      millis.put("exchange_ms", times.exchange());
+      millis.put("offload_ms", times.offload());
+    }
+    return millis;
+  }
 
   static MetricsLine of(StepMetrics metrics) {
     ObjectNode json = JSON.createObjectNode().put("step", metrics.step());
@@ -58,6 +84,9 @@ public record MetricsLine(long step, StepMetrics metrics, double evalLoss, Strin
         .put("tokens_per_second", metrics.tokensPerSecond())
         .put("peak_memory_bytes", metrics.peakMemoryBytes())
         .put("epoch", metrics.epoch());
+    // to the microsecond, which is as exact as they are
+    millis(metrics.times())
+        .forEach((key, millis) -> json.put(key, Math.round(1000 * millis) / 1000.0));
     if (metrics.skipped()) {
       json.put(SKIPPED, true);
     }
@@ -92,7 +121,9 @@ public record MetricsLine(long step, StepMetrics metrics, double evalLoss, Strin
       return new MetricsLine(whole(json, "step", text), null, real(json, EVAL_LOSS, text), text);
     }
     List<String> stepKeys = skipped ? keys.subList(0, keys.size() - 1) : keys;
-    if (!stepKeys.equals(STEP_KEYS) || (skipped && !json.path(SKIPPED).isBoolean())) {
+    // steps of earlier versions have no times, nor have those that were not timed
+    boolean timed = stepKeys.equals(TIMED_STEP_KEYS);
+    if ((!timed && !stepKeys.equals(STEP_KEYS)) || (skipped && !json.path(SKIPPED).isBoolean())) {
       throw damaged(text);
     }
     StepMetrics metrics =
@@ -106,8 +137,19 @@ public record MetricsLine(long step, StepMetrics metrics, double evalLoss, Strin
             real(json, "tokens_per_second", text),
             whole(json, "peak_memory_bytes", text),
             real(json, "epoch", text),
-            skipped);
+            skipped,
+            timed ? times(json, text) : StepTimes.UNKNOWN);
     return new MetricsLine(metrics.step(), metrics, Double.NaN, text);
+  }
+
+  private static StepTimes times(JsonNode json, String text) {
+    return new StepTimes(
+        real(json, "step_ms", text),
+        real(json, "data_wait_ms", text),
+        real(json, "host_enqueue_ms", text),
+        real(json, "device_ms", text),
+        real(json, "exchange_ms", text),
+        real(json, "offload_ms", text));
   }
 
   /** Whether it is a held-out loss, and no step. */

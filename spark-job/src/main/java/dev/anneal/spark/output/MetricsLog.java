@@ -125,6 +125,20 @@ public final class MetricsLog {
     }
   }
 
+  /** The last steps, at most {@code most}, in their order. */
+  synchronized List<StepMetrics> lastSteps(int most) {
+    List<StepMetrics> last = new ArrayList<>();
+    for (MetricsLine line : lines.descendingSet()) {
+      if (last.size() == most) {
+        break;
+      }
+      if (!line.isEvaluation()) {
+        last.add(0, line.metrics());
+      }
+    }
+    return last;
+  }
+
   /** The last line; {@code null} where there is none. */
   synchronized MetricsLine last() {
     return lines.isEmpty() ? null : lines.last();

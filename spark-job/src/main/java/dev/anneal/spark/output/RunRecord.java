@@ -120,6 +120,11 @@ public final class RunRecord {
     }
   }
 
+  /** Model and adapter are published as one, too. */
+  public synchronized void merged(String location) {
+    root.put("merged", RunFolder.display(location));
+  }
+
   /** Something long begins; it ends with the next, or with the attempt. */
   public synchronized void phase(String phase) {
     root.withArrayProperty("phases")

@@ -12,6 +12,7 @@ import java.io.PrintWriter;
 import java.time.Duration;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.stream.Stream;
 
 /** What the user reads at the end: what came of it, where everything lies, what to do next. */
@@ -67,8 +68,17 @@ public final class Summary {
     out.flush();
   }
 
-  /** After a training. */
-  public void trained(Outcome outcome, List<Answer> answers, Duration time) {
+  /**
+   * After a training.
+   *
+   * @param merged where model and adapter lie as one
+   */
+  public void trained(
+      Outcome outcome,
+      Optional<WhereTimeGoes> times,
+      List<Answer> answers,
+      Optional<String> merged,
+      Duration time) {
     out.println();
     out.println(
         String.format(
@@ -78,6 +88,7 @@ public final class Summary {
             time.toSecondsPart(),
             outcome.steps(),
             outcome.tokens()));
+    times.map(WhereTimeGoes::sentence).ifPresent(out::println);
     if (outcome.evalLossBefore().isPresent() && outcome.evalLossAfter().isPresent()) {
       double after =
           outcome
@@ -89,7 +100,7 @@ public final class Summary {
     }
     outcome.end().flatMap(EndSentence::of).ifPresent(out::println);
     answers.forEach(this::answer);
-    places();
+    places(merged);
     out.flush();
   }
 
@@ -111,16 +122,28 @@ public final class Summary {
     }
   }
 
-  private void places() {
+  private void places(Optional<String> merged) {
     boolean adapter = config.training().mode() == TrainingSpec.Mode.LORA;
     out.println();
     place(adapter ? "Adapter" : "Model", adapter ? RunFolder.ADAPTER : RunFolder.MODEL);
+    merged.ifPresent(location -> place("Merged", RunFolder.MERGED));
     place("Metrics", RunFolder.METRICS);
     place("Record", RunFolder.RECORD);
     place("Page", RunFolder.REPORT);
     place("Data set", RunFolder.DATASET);
     out.println();
-    next(adapter);
+    merged.ifPresentOrElse(this::serveMerged, () -> next(adapter));
+  }
+
+  private void serveMerged(String location) {
+    out.println(
+        RunFolder.isLocal(location)
+            ? "Next: serve it with vLLM: vllm serve " + RunFolder.display(location)
+            : "Next: copy %s to a local folder, then serve it with vLLM: vllm serve MERGED"
+                .formatted(location));
+    out.println(
+        "      or load the adapter in Python: peft.PeftModel.from_pretrained(model, \"%s\")"
+            .formatted(local(folder.child(RunFolder.ADAPTER), "ADAPTER")));
   }
 
   private void next(boolean adapter) {

@@ -1,6 +1,7 @@
 package dev.anneal.spark.output;
 
 import dev.anneal.training.lora.LoraLayout;
+import dev.anneal.training.lora.LoraVariant;
 import java.util.Optional;
 import java.util.stream.IntStream;
 
@@ -11,12 +12,13 @@ import java.util.stream.IntStream;
  *
  * @param rank the largest rank that it looks at
  * @param oneScale whether every module is scaled as it would scale it
+ * @param variant of which it takes plain ones
  * @see <a href="https://github.com/vllm-project/vllm/blob/main/vllm/config/lora.py">vLLM, {@code
  *     MaxLoRARanks}</a>
  * @see <a href="https://github.com/vllm-project/vllm/blob/main/vllm/lora/peft_helper.py">vLLM,
  *     {@code PEFTHelper}</a>
  */
-record Vllm(int rank, boolean oneScale) {
+record Vllm(int rank, boolean oneScale, LoraVariant variant) {
   private static final int[] RANKS = {8, 16, 32, 64, 128, 256, 320, 512};
   private static final int LARGEST = RANKS[RANKS.length - 1];
 
@@ -28,7 +30,8 @@ record Vllm(int rank, boolean oneScale) {
                 adapters.adapters().mapToInt(LoraLayout.Adapter::r))
             .max()
             .getAsInt(),
-        adapters.adapters().allMatch(adapter -> adapter.scale() == scale));
+        adapters.adapters().allMatch(adapter -> adapter.scale() == scale),
+        adapters.spec().variant());
   }
 
   /** What {@code --max-lora-rank} must be, where nothing speaks against vLLM. */
@@ -38,6 +41,9 @@ record Vllm(int rank, boolean oneScale) {
 
   /** Why it cannot serve the adapter as one, and what to do. */
   Optional<String> reasonAgainst() {
+    if (variant instanceof LoraVariant.Dora) {
+      return Optional.of("vLLM takes no DoRA adapters: merge this one into the model");
+    }
     if (rank > LARGEST) {
       return Optional.of(
           "vLLM serves adapters up to rank %s, and this one has %s: merge it into the model"

@@ -35,7 +35,7 @@ final class SpeedReport {
                 () ->
                     request.gpu().isEmpty()
                         ? "Speed: no estimate, for only H100s of 80 GB and H200s are known.\n"
-                        : "Speed: no estimate, for only the fused layers are known: LoRA in bf16 without dropout.\n"));
+                        : "Speed: no estimate, for only the fused layers are known: plain LoRA in bf16 without dropout.\n"));
     text.append(
         "Arithmetic, not a measurement: docs/plan.md says what it was compared with and what is assumed.\n");
     return text.toString();

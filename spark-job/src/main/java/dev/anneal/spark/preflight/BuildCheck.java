@@ -35,6 +35,7 @@ public final class BuildCheck {
     checkSamples(config);
     checkEvaluation(config);
     checkSchedule(config);
+    checkStart(config);
     if (keepsGatheredLayers(config)) {
       throw new BadRequestException(
           "base_weights.shard is %s, but with activations.checkpoint=%s every rank keeps layers that it gathers: set activations.checkpoint=layer."
@@ -46,10 +47,36 @@ public final class BuildCheck {
     }
   }
 
+  private static void checkStart(AnnealConfig config) {
+    AnnealConfig.Lora lora = config.lora();
+    String init = lora.start().init();
+    if (init.equals("default")) {
+      return;
+    }
+    if (config.training().mode() == TrainingSpec.Mode.FULL) {
+      throw new BadRequestException(
+          "lora.init is %s, but training.mode is full: set one of them otherwise.".formatted(init));
+    }
+    if (lora.initFrom() != null) {
+      throw new BadRequestException(
+          "lora.init is %s, but lora.init_from names an adapter to start from: take one of them out."
+              .formatted(init));
+    }
+    if (lora.useDora()) {
+      throw new BadRequestException(
+          "lora.init is %s and lora.use_dora is true, which do not go together: an adapter converted for the original model would need both. Set one of them otherwise."
+              .formatted(init));
+    }
+  }
+
   private static void checkFullTuning(AnnealConfig config) {
     if (config.lora().initFrom() != null) {
       throw new BadRequestException(
           "lora.init_from names an adapter, but training.mode is full: set one of them otherwise.");
+    }
+    if (config.lora().useDora()) {
+      throw new BadRequestException(
+          "lora.use_dora is true, but training.mode is full: set one of them otherwise.");
     }
     if (config.baseWeights().dtype() == Precision.FP8) {
       throw new BadRequestException(
@@ -97,6 +124,7 @@ public final class BuildCheck {
       requireForFp8(stored == Precision.FP8, "base_weights.dtype is " + name(stored), name(dtype));
       requireForFp8(
           config.lora().dropout() == 0, "lora.dropout is " + config.lora().dropout(), name(dtype));
+      requireForFp8(!config.lora().useDora(), "lora.use_dora is true", name(dtype));
       requireForFp8(
           config.training().mode() == TrainingSpec.Mode.LORA, "training.mode is full", name(dtype));
     } else if (matmul != dtype) {
@@ -109,7 +137,7 @@ public final class BuildCheck {
   private static void requireForFp8(boolean holds, String otherwise, String dtype) {
     if (!holds) {
       throw new BadRequestException(
-          "compute.matmul is fp8, which needs GPUs, compute.dtype=bf16, base_weights.dtype=fp8, lora.dropout=0 and training.mode=lora, but %s: set compute.matmul=%s."
+          "compute.matmul is fp8, which needs GPUs, compute.dtype=bf16, base_weights.dtype=fp8, lora.dropout=0, lora.use_dora=false and training.mode=lora, but %s: set compute.matmul=%s."
               .formatted(otherwise, dtype));
     }
   }
@@ -130,7 +158,7 @@ public final class BuildCheck {
     }
     if (config.compute().head() != HeadProducts.EXACT) {
       String needs =
-          "compute.head is not exact, which needs GPUs that train adapters in compute.dtype=bf16 without dropout, and a head that lies whole on each, but %s: set it to exact.";
+          "compute.head is not exact, which needs GPUs that train adapters in compute.dtype=bf16 without dropout or DoRA, and a head that lies whole on each, but %s: set it to exact.";
       refuseIf(!isFused(config), needs, "this run does not");
       refuseIf(
           config.training().mode() != TrainingSpec.Mode.LORA, needs, "training.mode is full");
@@ -187,6 +215,7 @@ public final class BuildCheck {
   private static boolean isFused(AnnealConfig config) {
     return onGpus(config)
         && config.compute().dtype() == Precision.BF16
+        && !config.lora().useDora()
         && config.lora().dropout() == 0;
   }
 

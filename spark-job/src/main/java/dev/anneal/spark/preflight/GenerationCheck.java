@@ -2,6 +2,7 @@ package dev.anneal.spark.preflight;
 
 import dev.anneal.spark.BadRequestException;
 import dev.anneal.spark.config.AnnealConfig;
+import dev.anneal.spark.config.AnnealConfig.Precision;
 import dev.anneal.spark.storage.ModelLocation;
 import dev.anneal.spark.storage.StorageModelFolder;
 import dev.anneal.storage.Storage;
@@ -43,7 +44,10 @@ public final class GenerationCheck {
               : source.config();
       BuildCheck.checkShape(config, shape);
       if (config.lora().initFrom() != null) {
-        checkAdapter(new StorageModelFolder(config.lora().initFrom(), storage), shape);
+        checkAdapter(
+            new StorageModelFolder(config.lora().initFrom(), storage),
+            shape,
+            config.compute().matmul());
       }
       return shape;
     } catch (IOException e) {
@@ -72,8 +76,8 @@ public final class GenerationCheck {
             .formatted(model.display()));
   }
 
-  private static void checkAdapter(StorageModelFolder adapter, LlamaConfig shape)
-      throws IOException {
+  private static void checkAdapter(
+      StorageModelFolder adapter, LlamaConfig shape, Precision matmul) throws IOException {
     if (!adapter.has(PeftConfig.FILE)) {
       throw new InvalidModelException(
           "There is no adapter in %s: it has no %s; name the folder of a PEFT adapter, such as the adapter/ of a run."
@@ -81,5 +85,10 @@ public final class GenerationCheck {
     }
     LoraLayout layout = LoraLayout.of(PeftConfig.read(adapter).lora(), shape);
     AdapterCheck.check(adapter, shape, layout);
+    if (layout.spec().isDora() && matmul == Precision.FP8) {
+      throw new BadRequestException(
+          "The adapter in %s is DoRA, beside which no product is computed in FP8, but compute.matmul is fp8: set compute.matmul=bf16."
+              .formatted(adapter.location()));
+    }
   }
 }

@@ -152,9 +152,16 @@ final class OutputCheck {
   private static boolean makes(JsonNode config, String folder) {
     return switch (folder) {
       case RunFolder.TENSORBOARD -> config.at("/tracking/tensorboard").asBoolean();
+      case RunFolder.PROFILE -> config.at("/profile/steps").asInt() > 0;
+      case RunFolder.MERGED -> makesMerged(config);
       case RunFolder.EVAL_DATASET -> config.at("/data/eval_source").isTextual();
       default -> true;
     };
+  }
+
+  private static boolean makesMerged(JsonNode config) {
+    JsonNode merged = config.at("/output/merged");
+    return merged.isTextual() ? config.at("/lora/use_dora").asBoolean() : merged.asBoolean();
   }
 
   private static Optional<JsonNode> record(RunFolder folder) throws IOException {

@@ -10,6 +10,7 @@ import dev.anneal.data.token.TokenizerFiles;
 import dev.anneal.spark.BadRequestException;
 import dev.anneal.spark.Request;
 import dev.anneal.spark.config.AnnealConfig;
+import dev.anneal.spark.progress.Sizes;
 import dev.anneal.spark.storage.ModelLocation;
 import dev.anneal.spark.storage.RunFolder;
 import dev.anneal.spark.storage.StorageModelFolder;
@@ -231,6 +232,9 @@ public final class Preflight {
       if (trainsAdapters()) {
         checkAdapters(shape);
       }
+      if (request.command().trains()) {
+        checkMerged(shape);
+      }
       return shape;
     } catch (IOException e) {
       throw unreadable(location, e);
@@ -244,10 +248,34 @@ public final class Preflight {
   private void checkAdapters(LlamaConfig shape) throws IOException {
     LoraLayout layout = LoraLayout.of(Specs.lora(config), shape);
     layout.requirePatternsUsed();
+    layout.requireSingularValues(shape);
     if (config.lora().initFrom() != null) {
       AdapterCheck.check(new StorageModelFolder(config.lora().initFrom(), storage), shape, layout);
     }
-    adapters = layout;
+    adapters = layout.published();
+    if (config.lora().useDora()
+        && config.cluster().gpusPerNode() > 0
+        && config.compute().dtype() == AnnealConfig.Precision.BF16) {
+      notes.add(
+          "with lora.use_dora=true layers are computed by libtorch's autograd: the fused kernels know plain LoRA alone.");
+    }
+  }
+
+  private void checkMerged(LlamaConfig shape) throws IOException {
+    MergedModel merged = MergedModel.of(config, shape, adapters, folder);
+    if (merged instanceof MergedModel.Made made) {
+      notes.add(
+          "model and adapter are published as one too, %s in %s."
+              .formatted(Sizes.of(made.bytes()), RunFolder.display(folder.child(RunFolder.MERGED))));
+    } else if (merged instanceof MergedModel.Impossible impossible) {
+      if (!MergedModel.isAuto(config)) {
+        throw new BadRequestException(
+            "output.merged is true, but %s: set output.merged=false.".formatted(impossible.reason()));
+      }
+      notes.add(
+          "model and adapter are not published as one, which vLLM would take: %s."
+              .formatted(impossible.reason()));
+    }
   }
 
   private static BadRequestException unreadable(ModelLocation location, IOException e) {

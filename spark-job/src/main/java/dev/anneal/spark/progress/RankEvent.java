@@ -83,6 +83,28 @@ public sealed interface RankEvent extends Serializable {
   /** There will be no checkpoint after {@code step} steps; the sentence says why. */
   record CheckpointLost(long step, String sentence) implements RankEvent {}
 
+  /**
+   * A rank has written its part of a profile into the attempt's own folder.
+   *
+   * @param firstStep counted from 1
+   * @param lastStep counted from 1
+   * @param beginNanos of its earliest span, nanoseconds since 1970 by the clock of its host
+   * @param spans how many it has
+   * @param isCut whether there were more
+   */
+  record Profiled(
+      int rank,
+      String host,
+      long firstStep,
+      long lastStep,
+      long beginNanos,
+      long spans,
+      boolean isCut)
+      implements RankEvent {}
+
+  /** There is no part of this rank of the profile; the sentence says why. */
+  record ProfileLost(int rank, String sentence) implements RankEvent {}
+
   /** Rank 0 has written the result into the attempt's own folder and has sent everything else. */
   record Result(List<WrittenFile> files) implements RankEvent {
     public Result {

@@ -28,15 +28,21 @@ public final class LiveReport implements AutoCloseable {
 
   private final RunFolder folder;
   private final Supplier<RunView> view;
+  private final Runnable others;
   private final UnaryOperator<String> masked;
   private final long everyNanos;
   private final ScheduledThreadPoolExecutor writer;
   private boolean warned;
 
   LiveReport(
-      RunFolder folder, Supplier<RunView> view, UnaryOperator<String> masked, Duration every) {
+      RunFolder folder,
+      Supplier<RunView> view,
+      Runnable others,
+      UnaryOperator<String> masked,
+      Duration every) {
     this.folder = folder;
     this.view = view;
+    this.others = others;
     this.masked = masked;
     this.everyNanos = every.toNanos();
     this.writer = new ScheduledThreadPoolExecutor(1, work -> daemon(work, "report"));
@@ -47,11 +53,12 @@ public final class LiveReport implements AutoCloseable {
    * Writes the page now, and from then on every now and then.
    *
    * @param view what the run is at this moment
+   * @param others shows it elsewhere, as often
    * @param masked what every text becomes before it is written
    */
   public static LiveReport begin(
-      RunFolder folder, Supplier<RunView> view, UnaryOperator<String> masked) {
-    LiveReport report = new LiveReport(folder, view, masked, EVERY);
+      RunFolder folder, Supplier<RunView> view, Runnable others, UnaryOperator<String> masked) {
+    LiveReport report = new LiveReport(folder, view, others, masked, EVERY);
     report.schedule(0);
     return report;
   }
@@ -73,6 +80,7 @@ public final class LiveReport implements AutoCloseable {
   /** One page at a time, so that none replaces a later one. */
   private synchronized void write() {
     try {
+      others.run();
       folder.write(RunFolder.REPORT, ReportPage.of(List.of(view.get()), masked));
     } catch (IOException | RuntimeException | Error e) {
       // an Error too: nobody hears of what a scheduled task throws

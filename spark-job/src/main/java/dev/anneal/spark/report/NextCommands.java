@@ -94,6 +94,14 @@ final class NextCommands {
 
   private Next vllm(String location, String model, String adapter) {
     JsonNode vllm = run.record().path("vllm");
+    String merged = run.record().path("merged").asText();
+    if (!merged.isEmpty()) {
+      return isLocalRun()
+          ? new Next("Serve it with vLLM", line(Stream.of("vllm", "serve", merged)))
+          : new Next(
+              "Serve it with vLLM, from a copy on a local disk",
+              line(Stream.of("vllm", "serve", "MERGED")));
+    }
     if (vllm.path("refuses").isTextual()) {
       return new Next(vllm.path("refuses").textValue() + ".", null);
     }

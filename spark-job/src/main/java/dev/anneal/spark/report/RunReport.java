@@ -55,6 +55,15 @@ public final class RunReport {
     return RunFolder.display(page);
   }
 
+  /**
+   * The page of runs.
+   *
+   * @param masked what every text becomes before it is written
+   */
+  public static byte[] page(List<RunView> runs, UnaryOperator<String> masked) {
+    return ReportPage.of(runs, masked);
+  }
+
   private static String place(List<String> runs, String output, Configuration hadoop) {
     if (output != null) {
       return located(output);

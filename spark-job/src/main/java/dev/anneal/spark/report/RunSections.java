@@ -2,6 +2,7 @@ package dev.anneal.spark.report;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.anneal.data.manifest.DatasetManifest;
+import dev.anneal.spark.output.WhereTimeGoes;
 import dev.anneal.spark.report.NextCommands.Next;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -33,6 +34,7 @@ final class RunSections {
     next();
     attempts();
     phases();
+    stepTimes();
     checkpoints();
     dataset();
     ranks();
@@ -122,6 +124,31 @@ final class RunSections {
     phases.forEach(
         (phase, time) -> bar(phase, Texts.time(time), (double) time.toMillis() / longest));
     page.close("div");
+  }
+
+  private void stepTimes() {
+    WhereTimeGoes.of(run.metrics())
+        .ifPresent(
+            times -> {
+              head("Time of a step");
+              page.line(
+                  "p",
+                  "quiet",
+                  String.format(
+                      Locale.ROOT,
+                      "Medians of the last %,d steps. The parts overlap, so they do not add up to the step.",
+                      times.steps()));
+              page.open("div", "bars");
+              bar("step", millis(times.step()), 1);
+              times
+                  .parts()
+                  .forEach((part, time) -> bar(part, millis(time), time / times.step()));
+              page.close("div");
+            });
+  }
+
+  private static String millis(double millis) {
+    return String.format(Locale.ROOT, "%,.1f ms", millis);
   }
 
   private void bar(String name, String value, double share) {

@@ -39,7 +39,8 @@ public record RunView(
     return record.path("state").asText("unknown");
   }
 
-  boolean isRunning() {
+  /** Whether it goes on. */
+  public boolean isRunning() {
     return state().equals("running");
   }
 

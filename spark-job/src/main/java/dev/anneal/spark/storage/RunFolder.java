@@ -34,6 +34,10 @@ public final class RunFolder implements Serializable {
 
   public static final String ADAPTER = "adapter";
   public static final String MODEL = "model";
+
+  /** Model and adapter as one. */
+  public static final String MERGED = "merged";
+
   public static final String METRICS = "metrics.jsonl";
 
   /** Where the first lines of a long {@link #METRICS} lie while a run goes on. */
@@ -54,6 +58,9 @@ public final class RunFolder implements Serializable {
 
   /** Event files of TensorBoard's. */
   public static final String TENSORBOARD = "tensorboard";
+
+  /** What ranks did in a few steps. */
+  public static final String PROFILE = "profile";
 
   /** Copies of data sets of the hub. */
   private static final String HUB = "hub";
@@ -107,7 +114,8 @@ public final class RunFolder implements Serializable {
 
   /** The folders in it that a command makes anew. */
   public static List<String> foldersMadeBy(Request.Command command) {
-    List<String> trained = List.of(ADAPTER, MODEL, CHECKPOINTS, ATTEMPTS, TENSORBOARD);
+    List<String> trained =
+        List.of(ADAPTER, MODEL, MERGED, CHECKPOINTS, ATTEMPTS, TENSORBOARD, PROFILE);
     return command.prepares()
         ? Stream.concat(trained.stream(), Stream.of(DATASET, EVAL_DATASET)).toList()
         : trained;

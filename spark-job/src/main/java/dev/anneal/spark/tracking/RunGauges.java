@@ -39,6 +39,12 @@ final class RunGauges implements Source, AutoCloseable {
     gauge("learningRate", () -> of(StepMetrics::learningRate));
     gauge("tokensPerSecond", () -> of(StepMetrics::tokensPerSecond));
     gauge("peakMemoryBytes", () -> of(StepMetrics::peakMemoryBytes));
+    gauge("stepMs", () -> of(step -> step.times().step()));
+    gauge("dataWaitMs", () -> of(step -> step.times().dataWait()));
+    gauge("hostEnqueueMs", () -> of(step -> step.times().hostEnqueue()));
+    gauge("deviceMs", () -> of(step -> step.times().device()));
+    gauge("exchangeMs", () -> of(step -> step.times().exchange()));
+    gauge("offloadMs", () -> of(step -> step.times().offload()));
     gauge("checkpointStep", () -> checkpointStep);
     gauge("checkpointAgeSeconds", () -> (nanoClock.getAsLong() - checkpointAt) / NANOS);
   }

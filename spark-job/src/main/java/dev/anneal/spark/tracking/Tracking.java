@@ -6,6 +6,7 @@ import dev.anneal.spark.output.MetricsLog;
 import dev.anneal.spark.progress.RankEvent;
 import dev.anneal.spark.tracking.mlflow.MlflowSettings;
 import dev.anneal.spark.tracking.mlflow.MlflowTracker;
+import dev.anneal.spark.tracking.openlineage.LineageTracker;
 import dev.anneal.spark.tracking.tensorboard.TensorBoardTracker;
 import dev.anneal.training.trainer.StepMetrics;
 import java.time.Duration;
@@ -15,6 +16,7 @@ import java.util.Optional;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.Consumer;
 import java.util.function.UnaryOperator;
+import org.apache.spark.SparkContext$;
 
 /**
  * Everybody who keeps what a run measures. Only remembers when something was measured; all else is
@@ -23,6 +25,9 @@ import java.util.function.UnaryOperator;
 public final class Tracking {
   private static final Duration TENSORBOARD_INTERVAL = Duration.ofSeconds(1);
   private static final Duration MLFLOW_INTERVAL = Duration.ofSeconds(5);
+
+  /** It is told when a run begins and when it ends. */
+  private static final Duration LINEAGE_INTERVAL = Duration.ofMinutes(1);
 
   /** Of a run that has come to its end; the upload of an adapter has longer. */
   private static final Duration LAST_UPDATE = Duration.ofSeconds(30);
@@ -83,6 +88,7 @@ public final class Tracking {
     if (config.tracking().tensorboard()) {
       start(new TensorBoardTracker(run, measured), TENSORBOARD_INTERVAL);
     }
+    lineage().ifPresent(tracker -> start(tracker, LINEAGE_INTERVAL));
     RunGauges shown = new RunGauges(run.steps(), System::nanoTime);
     log.replay(shown::step, (step, evalLoss) -> shown.evaluation(evalLoss));
     gauges = shown.register();
@@ -94,6 +100,17 @@ public final class Tracking {
       return MlflowSettings.of(config.tracking(), config.output().path(), environment);
     } catch (BadRequestException e) {
       say.accept("MLflow is left out: " + e.getMessage());
+      return Optional.empty();
+    }
+  }
+
+  private Optional<Tracker> lineage() {
+    try {
+      return SparkContext$.MODULE$.getActive().isDefined()
+          ? LineageTracker.of(SparkContext$.MODULE$.getActive().get(), run)
+          : Optional.empty();
+    } catch (Tracker.Refusal e) {
+      say.accept("OpenLineage is left out: " + e.getMessage());
       return Optional.empty();
     }
   }

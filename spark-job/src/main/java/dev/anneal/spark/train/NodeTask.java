@@ -7,6 +7,7 @@ import dev.anneal.data.manifest.DatasetManifest;
 import dev.anneal.data.manifest.Split;
 import dev.anneal.spark.cluster.BarrierStage;
 import dev.anneal.spark.config.AnnealConfig;
+import dev.anneal.spark.profile.ProfileSender;
 import dev.anneal.spark.progress.RankChannel;
 import dev.anneal.spark.progress.RankEvent;
 import dev.anneal.spark.storage.ModelLocation;
@@ -102,11 +103,27 @@ public final class NodeTask implements BarrierStage.Task<Integer> {
                   host,
                   rendezvous,
                   group,
-                  checks -> new RankListener(rank, channel, cancelling, heartbeat, checks)));
+                  checks ->
+                      new RankListener(
+                          rank,
+                          channel,
+                          cancelling,
+                          heartbeat,
+                          checks,
+                          profiles(rank, host, channel))));
     } catch (Throwable e) {
       threads.failed(firstRank, e);
       throw threads.ended(e);
     }
+  }
+
+  private ProfileSender profiles(int rank, String host, RankChannel channel) {
+    return new ProfileSender(
+        rank,
+        host,
+        config.profile().steps(),
+        attempt.result(ProfileSender.folderName()),
+        channel::deliver);
   }
 
   /** Whether the process is not the driver's. */
@@ -193,6 +210,7 @@ public final class NodeTask implements BarrierStage.Task<Integer> {
                   new ReportedCheckpoints(attempt, listener.channel()),
                   attempt.resumePoint()));
       TrainingRun.run(spec, inputs, groups.ranks(), listener);
+      listener.profiles().await();
     }
   }
 

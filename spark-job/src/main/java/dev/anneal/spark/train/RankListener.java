@@ -1,8 +1,10 @@
 package dev.anneal.spark.train;
 
+import dev.anneal.spark.profile.ProfileSender;
 import dev.anneal.spark.progress.RankChannel;
 import dev.anneal.spark.progress.RankEvent;
 import dev.anneal.training.io.WrittenFile;
+import dev.anneal.training.timing.Profile;
 import dev.anneal.training.trainer.RunEnd;
 import dev.anneal.training.trainer.StepMetrics;
 import dev.anneal.training.trainer.TrainingListener;
@@ -15,13 +17,15 @@ import java.util.function.BooleanSupplier;
  *
  * @param cancelling whether the task is to end
  * @param check throws if a group has ended, since what a GPU gives then is void
+ * @param profiles takes the rank's profile
  */
 record RankListener(
     int rank,
     RankChannel channel,
     BooleanSupplier cancelling,
     NodeHeartbeat heartbeat,
-    Runnable check)
+    Runnable check,
+    ProfileSender profiles)
     implements TrainingListener {
 
   @Override
@@ -37,6 +41,16 @@ record RankListener(
   @Override
   public void onStep(StepMetrics metrics) {
     send(new RankEvent.Step(metrics));
+  }
+
+  @Override
+  public int profiledSteps() {
+    return profiles.steps();
+  }
+
+  @Override
+  public void onProfile(Profile profile) {
+    profiles.send(profile);
   }
 
   @Override

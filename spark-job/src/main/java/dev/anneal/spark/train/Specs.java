@@ -11,7 +11,9 @@ import dev.anneal.training.fused.FusedLlama.Columns;
 import dev.anneal.training.generate.GenerationSpec;
 import dev.anneal.training.kernel.Matmul;
 import dev.anneal.training.lora.LoraSpec;
+import dev.anneal.training.lora.LoraVariant;
 import dev.anneal.training.lora.TargetModules;
+import dev.anneal.training.model.Objective;
 import dev.anneal.training.model.activations.KeptActivations;
 import dev.anneal.training.optim.AdamWSpec;
 import dev.anneal.training.optim.LearningRateSchedule;
@@ -19,6 +21,7 @@ import dev.anneal.training.tensor.DType;
 import dev.anneal.training.trainer.GenerationRun;
 import dev.anneal.training.trainer.TrainingSpec;
 import dev.anneal.training.weights.FrozenLayers;
+import java.util.OptionalInt;
 import java.util.TreeMap;
 
 /** The configuration in the words of the two modules that carry it out. */
@@ -117,9 +120,18 @@ public final class Specs {
         lora.alpha(),
         lora.dropout(),
         lora.useRslora(),
-        TargetModules.of(lora.moduleNames()),
-        lora.rankPattern(),
-        lora.alphaPattern());
+        TargetModules.of(lora.modules().names()),
+        lora.modules().rankPattern(),
+        lora.modules().alphaPattern(),
+        variant(lora));
+  }
+
+  private static LoraVariant variant(AnnealConfig.Lora lora) {
+    if (lora.useDora()) {
+      return LoraVariant.DORA;
+    }
+    OptionalInt pissa = LoraVariant.Pissa.iterations(lora.start().init());
+    return pissa.isPresent() ? new LoraVariant.Pissa(pissa.getAsInt()) : LoraVariant.PLAIN;
   }
 
   /**
@@ -171,10 +183,16 @@ public final class Specs {
         new TrainingSpec.Updates(
             optimizer(config),
             schedule(config.schedule(), steps),
-            training.maxGradNorm(),
-            training.onNan()),
+            training.gradient().maxGradNorm(),
+            training.gradient().onNan(),
+            objective(training.objective())),
         training.seed(),
         evaluation(config.evaluation()));
+  }
+
+  private static Objective objective(AnnealConfig.Objective objective) {
+    return new Objective(
+        objective.loss(), objective.labelSmoothing(), objective.neftuneNoiseAlpha());
   }
 
   private static TrainingSpec.Evaluation evaluation(AnnealConfig.Evaluation evaluation) {

@@ -51,6 +51,13 @@ class RunIdentityTest {
         Arguments.of("compute.dtype=bf16", "compute.dtype is fp32 there and bf16 here"),
         Arguments.of("compute.matmul=bf16", "compute.matmul is fp32 there and bf16 here"),
         Arguments.of("training.mode=full", "training.mode is lora there and full here"),
+        Arguments.of("training.loss=row", "training.loss is not set there and row here"),
+        Arguments.of(
+            "training.label_smoothing=0.1",
+            "training.label_smoothing is not set there and 0.1 here"),
+        Arguments.of(
+            "training.neftune_noise_alpha=5",
+            "training.neftune_noise_alpha is not set there and 5.0 here"),
         Arguments.of(
             "training.max_grad_norm=0.5", "training.max_grad_norm is 1.0 there and 0.5 here"),
         Arguments.of("training.on_nan=skip", "training.on_nan is stop there and skip here"),
@@ -72,6 +79,8 @@ class RunIdentityTest {
         Arguments.of("lora.alpha=16", "lora.alpha is 32.0 there and 16.0 here"),
         Arguments.of("lora.dropout=0.1", "lora.dropout is 0.0 there and 0.1 here"),
         Arguments.of("lora.use_rslora=true", "lora.use_rslora is false there and true here"),
+        Arguments.of("lora.use_dora=true", "lora.use_dora is not set there and true here"),
+        Arguments.of("lora.init=pissa", "lora.init is not set there and pissa here"),
         Arguments.of("lora.init_from=/an/adapter", "lora.init_from is null there and file:/an/"),
         Arguments.of("lora.target_modules=[q_proj]", "lora.target_modules is ["),
         Arguments.of(

@@ -32,7 +32,7 @@ class ConfigLoaderTest {
         """);
     AnnealConfig config = load("lora.r=16", "lora.target_modules=[q_proj,v_proj]", "lora.r=32");
     assertThat(config.lora().r()).isEqualTo(32);
-    assertThat(config.lora().moduleNames())
+    assertThat(config.lora().modules().names())
         .isEqualTo(ModuleNames.listed(List.of("q_proj", "v_proj")));
     assertThat(config.training().maxSteps()).isEqualTo(10);
     assertThat(config.lora().alpha()).isEqualTo(64);
@@ -111,12 +111,18 @@ class ConfigLoaderTest {
         "lora.r=0 | is 0, but must be a whole number of at least 1.",
         "lora.r=1.5 | is 1.5, but must be a whole number of at least 1.",
         "lora.r=null | is null, but must be a whole number of at least 1.",
+        "training.loss=tokens | is 'tokens', but must be one of token, row.",
+        "training.label_smoothing=1 | is 1, but must be a number from 0 to less than 1.",
+        "training.neftune_noise_alpha=-5 | is -5, but must be a number of at least 0.",
         "lora.dropout=1 | is 1, but must be a number from 0 to less than 1.",
         "lora.target_modules={a: 1} | is {\"a\":1}, but must be a list of module names, or a regular expression.",
         "lora.target_modules=[] | is [], but must be a list of module names, or a regular expression.",
         "lora.rank_pattern={q_proj: 0} | is {\"q_proj\":0}, but must be END OF NAME: RANK pairs.",
         "lora.alpha_pattern={q_proj: 0} | is {\"q_proj\":0}, but must be END OF NAME: ALPHA pairs.",
-        "lora=5 | lora in --set lora=5 is 5, but must be a section with the keys r, alpha, dropout, use_rslora, target_modules, rank_pattern, alpha_pattern, loraplus_lr_ratio, init_from.",
+        "lora=5 | lora in --set lora=5 is 5, but must be a section with the keys r, alpha, dropout, use_rslora, use_dora, target_modules, rank_pattern, alpha_pattern, loraplus_lr_ratio, init, init_from.",
+        "lora.init=olora | is 'olora', but must be default, or pissa or pissa_niter_N.",
+        "lora.init=pissa_niter_0 | is 'pissa_niter_0', but must be default, or pissa or pissa_niter_N.",
+        "output.merged=maybe | is 'maybe', but must be true or false, or auto.",
         "data.max_length=1 | is 1, but must be a whole number of at least 2.",
         "data.packing=maybe | is 'maybe', but must be true or false.",
         "data.format=csv | is 'csv', but must be one of alpaca, chat, prompt-completion, self-instruct, chip2, hh-rlhf, guanaco, text, tokenized.",
@@ -241,7 +247,7 @@ class ConfigLoaderTest {
             .load();
     assertThat(config.lora().r()).isEqualTo(8);
     assertThat(config.lora().alpha()).isEqualTo(16);
-    assertThat(config.lora().moduleNames()).isEqualTo(ModuleNames.listed(List.of("q_proj")));
+    assertThat(config.lora().modules().names()).isEqualTo(ModuleNames.listed(List.of("q_proj")));
     assertThat(config.data().sequences().packing()).isFalse();
     assertThatThrownBy(() -> loader.values(Map.of("lora.r", "abc")))
         .hasMessage("lora.r in the call is 'abc', but must be a whole number of at least 1.");

@@ -44,10 +44,12 @@ class ConfigSchemaTest {
             lora.alpha: 64.0
             lora.dropout: 0.0
             lora.use_rslora: false
+            lora.use_dora: false
             lora.target_modules: [q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj]
             lora.rank_pattern: {}
             lora.alpha_pattern: {}
             lora.loraplus_lr_ratio: 1.0
+            lora.init: default
             lora.init_from: null
             base_weights.dtype: fp8
             base_weights.shard: node
@@ -64,6 +66,9 @@ class ConfigSchemaTest {
             training.gradient_accumulation: 1
             training.max_steps: 1000
             training.epochs: null
+            training.loss: token
+            training.label_smoothing: 0.0
+            training.neftune_noise_alpha: 0.0
             training.max_grad_norm: 1.0
             training.on_nan: stop
             training.seed: 42
@@ -94,12 +99,14 @@ class ConfigSchemaTest {
             cluster.timeout: 600
             cluster.attempts: 3
             output.path: null
+            output.merged: auto
             tracking.mlflow_uri: null
             tracking.mlflow_experiment: null
             tracking.mlflow_run_name: null
             tracking.mlflow_registered_model: null
             tracking.mlflow_artifacts: true
             tracking.tensorboard: false
+            profile.steps: 0
             webhooks.on_success: null
             webhooks.on_failure: null
             webhooks.format: auto""");

@@ -43,7 +43,7 @@ class ReferencesTest {
   void standForNumbersAndLists() {
     AnnealConfig config = sets("cluster.nodes=${NODES}", "lora.target_modules=${WORDS}");
     assertThat(config.cluster().nodes()).isEqualTo(4);
-    assertThat(config.lora().moduleNames())
+    assertThat(config.lora().modules().names())
         .isEqualTo(ModuleNames.listed(List.of("q_proj", "v_proj")));
     assertThat(sets("data.columns={output: 'a${NODES}'}").data().rows().columns())
         .containsEntry("output", "a4");

@@ -84,7 +84,9 @@ public record RunOutput(Path folder) implements Output {
     List<String> lines = new ArrayList<>();
     for (String line : Files.readAllLines(folder.resolve("metrics.jsonl"))) {
       ObjectNode numbers = (ObjectNode) JSON.readTree(line);
-      lines.add(numbers.without(List.of("tokens_per_second", "peak_memory_bytes")).toString());
+      numbers.remove(List.of("tokens_per_second", "peak_memory_bytes"));
+      numbers.properties().removeIf(number -> number.getKey().endsWith("_ms"));
+      lines.add(numbers.toString());
     }
     return lines;
   }

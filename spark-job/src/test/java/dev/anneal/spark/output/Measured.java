@@ -1,5 +1,6 @@
 package dev.anneal.spark.output;
 
+import dev.anneal.training.timing.StepTimes;
 import dev.anneal.training.trainer.StepMetrics;
 
 /** Steps as a run measures them. */
@@ -8,6 +9,11 @@ final class Measured {
 
   static StepMetrics step(long step) {
     return new StepMetrics(step, 2.0 / step, 0.5, 1e-4, 30, 100, 1234.5, 1L << 20, 0.1, false);
+  }
+
+  static StepMetrics timed(long step, StepTimes times) {
+    return new StepMetrics(
+        step, 2.0 / step, 0.5, 1e-4, 30, 100, 1234.5, 1L << 20, 0.1, false, times);
   }
 
   static StepMetrics skipped(long step) {

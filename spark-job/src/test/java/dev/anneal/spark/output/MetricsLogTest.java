@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.anneal.training.checkpoint.InvalidCheckpointException;
+import dev.anneal.training.timing.StepTimes;
 import dev.anneal.training.trainer.StepMetrics;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -17,6 +18,25 @@ class MetricsLogTest {
   private static final String FIRST =
       "{\"step\":1,\"loss\":2.0,\"grad_norm\":0.5,\"learning_rate\":1.0E-4,\"target_tokens\":30,"
           + "\"tokens\":100,\"tokens_per_second\":1234.5,\"peak_memory_bytes\":1048576,\"epoch\":0.1}";
+
+  @Test
+  void timesOfAStepComeBackAsTheyWereWritten() {
+    MetricsLog log = new MetricsLog();
+    StepTimes times = new StepTimes(100.1234, 1.5, 20, 90.25, 30, 0);
+    log.step(Measured.timed(1, times));
+    String text = new String(log.upTo(1), UTF_8);
+    assertThat(text)
+        .endsWith(
+            "\"epoch\":0.1,\"step_ms\":100.123,\"data_wait_ms\":1.5,\"host_enqueue_ms\":20.0,"
+                + "\"device_ms\":90.25,\"exchange_ms\":30.0,\"offload_ms\":0.0}\n");
+    MetricsLog restored = MetricsLog.restore(text.getBytes(UTF_8));
+    assertThat(restored.upTo(1)).isEqualTo(log.upTo(1));
+    assertThat(WhereTimeGoes.of(restored))
+        .map(WhereTimeGoes::sentence)
+        .hasValue(
+            "A step takes 100.1 ms: device 90.3, exchange 30.0, offload 0.0, host enqueue 20.0, data wait 1.5 (medians of the last 1, parts overlap).");
+    assertThat(WhereTimeGoes.of(Measured.log(3))).isEmpty();
+  }
 
   @Test
   void writesStepsAndEvaluationsAsLines() {

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.anneal.training.lora.LoraLayout;
 import dev.anneal.training.lora.LoraSpec;
+import dev.anneal.training.lora.LoraVariant;
 import dev.anneal.training.lora.TargetModules;
 import dev.anneal.training.model.config.LlamaConfig;
 import java.util.List;
@@ -44,6 +45,22 @@ class VllmTest {
         .asString()
         .contains("merge the adapter");
     assertThat(vllm(8, Map.of(), Map.of("1.self_attn.k_proj", 4.0)).reasonAgainst()).isPresent();
+  }
+
+  @Test
+  void takesNoDora() {
+    LoraLayout plain = layout(8);
+    LoraLayout dora = new LoraLayout(plain.spec().as(LoraVariant.DORA), plain.layers());
+    assertThat(Vllm.of(dora).reasonAgainst()).get().asString().contains("no DoRA adapters");
+  }
+
+  @Test
+  void takesPissaWithTwiceTheRank() {
+    LoraLayout plain = layout(48);
+    LoraVariant pissa = new LoraVariant.Pissa(0);
+    LoraLayout published = new LoraLayout(plain.spec().as(pissa), plain.layers()).published();
+    assertThat(Vllm.of(published).reasonAgainst()).isEmpty();
+    assertThat(Vllm.of(published).maxLoraRank()).isEqualTo(128);
   }
 
   /** Alpha is the rank, so that the scale is 1. */

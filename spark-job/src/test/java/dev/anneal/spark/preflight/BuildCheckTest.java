@@ -8,6 +8,7 @@ import dev.anneal.spark.config.AnnealConfig;
 import dev.anneal.spark.config.ConfigLoader;
 import dev.anneal.training.model.config.LlamaConfig;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
@@ -47,6 +48,36 @@ class BuildCheckTest {
               "activations.checkpoint is %s, but the model has 1 layers: set it to layer for all of them, or to fewer.",
               layers);
     }
+  }
+
+  @Test
+  void variantsThatDoNotGoTogetherAreRefused() {
+    String onCpu = "cluster.gpus_per_node=0";
+    assertRefused("lora.init is pissa and lora.use_dora is true", onCpu, "lora.init=pissa", "lora.use_dora=true");
+    assertRefused("lora.init is pissa, but lora.init_from", onCpu, "lora.init=pissa", "lora.init_from=/a");
+    assertRefused("lora.init is pissa, but training.mode", onCpu, "lora.init=pissa", "training.mode=full");
+    assertRefused("lora.use_dora is true, but training.mode", onCpu, "lora.use_dora=true", "training.mode=full");
+    // autograd keeps what the fused layers bring again
+    assertRefused(
+        "base_weights.shard is node",
+        "compute.matmul=bf16",
+        "lora.use_dora=true",
+        "activations.checkpoint=none");
+    assertThatThrownBy(() -> BuildCheck.check(load("lora.use_dora=true")))
+        .hasMessageContaining("but lora.use_dora is true: set compute.matmul=bf16");
+    assertThatCode(() -> BuildCheck.check(load("lora.init=pissa_niter_4")))
+        .doesNotThrowAnyException();
+  }
+
+  private static void assertRefused(String message, String... sets) {
+    List<String> all = new ArrayList<>(List.of(sets));
+    if (all.contains("cluster.gpus_per_node=0")) {
+      all.addAll(List.of("compute.matmul=bf16", "base_weights.dtype=bf16"));
+    }
+    AnnealConfig config = ConfigLoader.load(null, all, Path.of("/"));
+    assertThatThrownBy(() -> BuildCheck.check(config))
+        .isInstanceOf(BadRequestException.class)
+        .hasMessageContaining(message);
   }
 
   private static AnnealConfig checkpoint(String value) {

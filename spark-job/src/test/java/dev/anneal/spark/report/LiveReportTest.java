@@ -116,7 +116,7 @@ class LiveReportTest {
   }
 
   private LiveReport report(RunFolder folder, Supplier<RunView> view) {
-    return new LiveReport(folder, view, text -> text, Duration.ofMillis(20));
+    return new LiveReport(folder, view, () -> {}, text -> text, Duration.ofMillis(20));
   }
 
   private RunView view() {

@@ -53,6 +53,7 @@ class RunGaugesTest {
       assertThat(number(page, "evalLoss")).isEqualTo("2.5");
       assertThat(number(page, "tokensPerSecond")).isEqualTo("1234.5");
       assertThat(number(page, "peakMemoryBytes")).isEqualTo("1048576.0");
+      assertThat(number(page, "deviceMs")).as("of a step that was not timed").isEqualTo("NaN");
       assertThat(number(page, "checkpointStep")).isEqualTo("4.0");
       assertThat(Double.parseDouble(number(page, "checkpointAgeSeconds"))).isBetween(0.0, 60.0);
       tracking.end(new RunEnd(RunEnd.State.SUCCEEDED, null), Duration.ofSeconds(30));

@@ -8,7 +8,7 @@ import java.util.Map;
 import org.apache.spark.sql.SparkSession;
 
 /** A run in a process that a test may kill: KEY=VALUE pairs over the tiny recipe on one rank. */
-final class TrackedProcess {
+public final class TrackedProcess {
   private TrackedProcess() {}
 
   public static void main(String[] args) throws Exception {

@@ -11,6 +11,7 @@ import dev.anneal.training.kernel.Matmul;
 import dev.anneal.training.lora.LoraSpec;
 import dev.anneal.training.lora.ModuleNames;
 import dev.anneal.training.lora.TargetModules;
+import dev.anneal.training.model.Objective;
 import dev.anneal.training.model.activations.KeptActivations;
 import dev.anneal.training.optim.AdamWSpec;
 import dev.anneal.training.optim.LearningRateSchedule;
@@ -71,6 +72,19 @@ class SpecsTest {
                 .options()
                 .decaySteps())
         .isEqualTo(7);
+  }
+
+  @Test
+  void learnsWhatIsAskedFor() {
+    assertThat(spec().updates().objective()).isEqualTo(Objective.CROSS_ENTROPY);
+    assertThat(
+            spec(
+                    "training.loss=row",
+                    "training.label_smoothing=0.1",
+                    "training.neftune_noise_alpha=5")
+                .updates()
+                .objective())
+        .isEqualTo(new Objective(Objective.Per.ROW, 0.1, 5));
   }
 
   @Test

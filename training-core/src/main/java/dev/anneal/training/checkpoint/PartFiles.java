@@ -7,13 +7,17 @@ import dev.anneal.training.io.SafetensorsDType;
 import dev.anneal.training.io.SafetensorsWriter;
 import dev.anneal.training.io.TensorSpec;
 import dev.anneal.training.io.WrittenFile;
+import dev.anneal.training.lora.FirstFactors;
 import dev.anneal.training.lora.PeftConfig;
 import dev.anneal.training.optim.Parameters;
 import dev.anneal.training.tensor.DType;
+import dev.anneal.training.tensor.TensorScope;
+import dev.anneal.training.tensor.Tensors;
 import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.util.ArrayList;
 import java.util.List;
+import org.bytedeco.pytorch.Tensor;
 
 /** Writes a rank's files of a checkpoint from its snapshot. */
 final class PartFiles {
@@ -49,6 +53,9 @@ final class PartFiles {
       files.add(adapter.writeAs(folder, CheckpointIndex.ADAPTER_FILE));
       files.add(FileContent.text(role.adapterConfig().toJson()).writeAs(folder, PeftConfig.FILE));
     }
+    if (role.first() != null) {
+      files.add(role.first().content().writeAs(folder, FirstFactors.FILE));
+    }
     return new CheckpointPart(state.step(), role.rank(), role.worldSize(), bestStep, files);
   }
 
@@ -65,11 +72,24 @@ final class PartFiles {
 
   private List<TensorSpec> adapterTensors() {
     return parameters.names().stream()
-        .map(name -> new TensorSpec(name, computeDtype, parameters.shape(name)))
+        .map(name -> new TensorSpec(name, computeDtype, writtenShape(name)))
         .toList();
   }
 
+  private long[] writtenShape(String name) {
+    long[] shape = parameters.shape(name);
+    return role.first() == null ? shape : role.first().shape(name, shape);
+  }
+
   private void adapter(TensorSpec tensor, SafetensorsWriter.Sink sink) throws IOException {
+    if (role.first() != null) {
+      try (TensorScope scope = new TensorScope()) {
+        Tensor values = role.first().of(tensor.name(), snapshot.compute(tensor.name()));
+        Tensor written = values.to(parameters.computeDtype().scalarType()).contiguous();
+        unlessInterrupted(sink).write(Tensors.bytes(written, 0).asByteBuffer());
+      }
+      return;
+    }
     snapshot.writeCompute(tensor.name(), tensor.byteSize(), unlessInterrupted(sink));
   }
 

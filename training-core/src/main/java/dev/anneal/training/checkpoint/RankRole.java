@@ -1,5 +1,6 @@
 package dev.anneal.training.checkpoint;
 
+import dev.anneal.training.lora.FirstFactors;
 import dev.anneal.training.lora.PeftConfig;
 import dev.anneal.training.tensor.Device;
 
@@ -8,8 +9,16 @@ import dev.anneal.training.tensor.Device;
  *
  * @param device where the rank computes
  * @param adapterConfig of the adapter that rank 0 writes; {@code null} where none trains
+ * @param first of PiSSA on rank 0, else {@code null}
  */
-public record RankRole(Device device, int rank, int worldSize, PeftConfig adapterConfig) {
+public record RankRole(
+    Device device, int rank, int worldSize, PeftConfig adapterConfig, FirstFactors first) {
+
+  /** Of a rank of whose weights nothing was taken. */
+  public RankRole(Device device, int rank, int worldSize, PeftConfig adapterConfig) {
+    this(device, rank, worldSize, adapterConfig, null);
+  }
+
   boolean writesAdapter() {
     return rank == 0 && adapterConfig != null;
   }

@@ -12,6 +12,7 @@ import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.tensor.Tensors;
 import java.io.IOException;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -146,6 +147,19 @@ final class Snapshot implements AutoCloseable {
   void writeCompute(String name, long bytes, SafetensorsWriter.Sink sink) throws IOException {
     long first = parameters.offset(name) * parameters.computeDtype().bytes();
     write(computeOffset + first, bytes, sink);
+  }
+
+  /** The copy of the compute values of {@code name} in their shape, in the current tensor scope. */
+  Tensor compute(String name) {
+    long[] shape = parameters.shape(name);
+    int element = parameters.computeDtype().bytes();
+    long numel = Arrays.stream(shape).reduce(1, (x, y) -> x * y);
+    return host.block(0)
+        .narrow(0, computeOffset + parameters.offset(name) * element, numel * element)
+        // a view in another dtype takes memory that is aligned for it
+        .clone()
+        .view(parameters.computeDtype().scalarType())
+        .view(shape);
   }
 
   private void write(long start, long bytes, SafetensorsWriter.Sink sink) throws IOException {

@@ -1,5 +1,6 @@
 package dev.anneal.training.collective;
 
+import dev.anneal.training.timing.Timings;
 import org.bytedeco.pytorch.Tensor;
 
 /**
@@ -58,6 +59,11 @@ public interface Collectives extends AutoCloseable {
   default void watched(String name, Runnable work) {
     check();
     work.run();
+  }
+
+  /** Takes down how long its calls last; also for what its users do on streams beside them. */
+  default Timings timings() {
+    return Timings.OFF;
   }
 
   /** From now on the group ends {@code waits} when it ends, and ends when they do. */

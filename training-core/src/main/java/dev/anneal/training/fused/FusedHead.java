@@ -7,6 +7,7 @@ import dev.anneal.training.kernel.Quantized;
 import dev.anneal.training.kernel.Rows;
 import dev.anneal.training.lora.LoraModel;
 import dev.anneal.training.model.Head;
+import dev.anneal.training.model.Objective;
 import dev.anneal.training.model.TokenBatch;
 import dev.anneal.training.product.Matrix;
 import dev.anneal.training.product.Products;
@@ -23,6 +24,7 @@ final class FusedHead implements Head {
   private final Kernels kernels;
   private final Products products;
   private final HeadProducts how;
+  private final Objective objective;
   private final long chunk;
 
   /** The head by rows in FP8, {@code [V, H]}, and by columns; without FP8 empty. */
@@ -38,15 +40,23 @@ final class FusedHead implements Head {
   /**
    * In the current tensor scope.
    *
+   * @param asked what products are to be computed in, if the objective allows it
+   * @param objective whose gradient it is
    * @param maxLogits logits that exist at once
    * @throws IllegalArgumentException if a head that is split is to be multiplied in FP8
    */
   FusedHead(
-      LoraModel model, Kernels kernels, Products products, HeadProducts how, long maxLogits) {
+      LoraModel model,
+      Kernels kernels,
+      Products products,
+      HeadProducts asked,
+      Objective objective,
+      long maxLogits) {
     this.model = model;
     this.kernels = kernels;
     this.products = products;
-    this.how = how;
+    this.how = asked.during(objective);
+    this.objective = objective;
     this.chunk = Math.max(1, maxLogits / model.config().vocabSize());
     long vocabSize = model.config().vocabSize();
     long hiddenSize = model.config().hiddenSize();
@@ -88,7 +98,8 @@ final class FusedHead implements Head {
     try (TensorScope scope = new TensorScope();
         NoGrad noGrad = new NoGrad()) {
       Tensor x = hidden.index_select(0, batch.predictors());
-      return scope.keep(chunks(norm(x, Matmul.COMPUTE).output(), batch, null));
+      Rows normed = norm(x, Matmul.COMPUTE).output();
+      return scope.keep(chunks(normed, batch, Objective.CROSS_ENTROPY, null));
     }
   }
 
@@ -120,7 +131,7 @@ final class FusedHead implements Head {
       Normed normed = norm(x, how == HeadProducts.FP8 ? Matmul.FP8 : Matmul.COMPUTE);
       // the gradient of a chunk takes the place of its input
       Tensor dNormed = normed.output().values();
-      Tensor loss = chunks(normed.output(), batch, dNormed);
+      Tensor loss = chunks(normed.output(), batch, objective, dNormed);
       kernels.rmsNormBackward(
           dNormed, x, normed.rstd(), model.norm(), torch.zeros_like(x), null);
       return new Result(scope.keep(loss), scope.keep(batch.spread(dNormed)));
@@ -136,24 +147,30 @@ final class FusedHead implements Head {
    * @param dNormed where the gradient goes; {@code null}: nowhere
    * @return {@code [1]} fp64
    */
-  private Tensor chunks(Rows normed, TokenBatch batch, Tensor dNormed) {
+  private Tensor chunks(Rows normed, TokenBatch batch, Objective goal, Tensor dNormed) {
     // a head that is brought together is let go of when the last chunk is enqueued
     try (TensorScope scope = new TensorScope()) {
       Tensor lmHead = model.vocabulary().lmHead();
+      Tensor weights = goal.weights(batch);
       Tensor sum = Tensors.emptyLike(lmHead, ScalarType.Double, 1).zero_();
       for (long first = 0; first < batch.targetTokens(); first += chunk) {
         try (TensorScope inner = new TensorScope()) {
           long count = Math.min(chunk, batch.targetTokens() - first);
+          Tensor targets = batch.targets().narrow(0, first, count);
           Tensor logits = logits(normed, lmHead, first, count);
-          sum.add_(
-              kernels
-                  .crossEntropy(logits, batch.targets().narrow(0, first, count))
-                  .to(ScalarType.Double)
-                  .sum());
+          Smoothing smoothing = Smoothing.of(goal, logits, targets);
+          Tensor each = smoothing.loss(kernels.crossEntropy(logits, targets));
+          if (weights != null) {
+            each.mul_(weights.narrow(0, first, count));
+          }
+          sum.add_(each.sum());
           if (dNormed != null) {
-            gradient(logits, lmHead, dNormed.narrow(0, first, count));
+            gradient(smoothing, logits, lmHead, dNormed.narrow(0, first, count));
           }
         }
+      }
+      if (dNormed != null && weights != null) {
+        dNormed.mul_(weights.to(ScalarType.Float).unsqueeze(1));
       }
       return scope.keep(sum);
     }
@@ -174,10 +191,10 @@ final class FusedHead implements Head {
     return logits;
   }
 
-  /** {@code dNormed = dLogits W} */
-  private void gradient(Tensor dLogits, Tensor lmHead, Tensor dNormed) {
+  /** {@code dNormed = dLogits W}, with what {@code smoothing} adds. */
+  private void gradient(Smoothing smoothing, Tensor dLogits, Tensor lmHead, Tensor dNormed) {
     if (how == HeadProducts.EXACT) {
-      torch.mm_out(dNormed, dLogits, lmHead);
+      smoothing.gradient(dNormed, dLogits, lmHead);
       return;
     }
     Quantized quantized = kernels.quantize(dLogits, scale);

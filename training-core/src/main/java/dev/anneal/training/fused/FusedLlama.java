@@ -4,6 +4,7 @@ import dev.anneal.training.kernel.Kernels;
 import dev.anneal.training.kernel.Matmul;
 import dev.anneal.training.lora.LoraModel;
 import dev.anneal.training.model.Llama;
+import dev.anneal.training.model.Objective;
 import dev.anneal.training.model.activations.KeptActivations;
 import dev.anneal.training.product.Products;
 import dev.anneal.training.tensor.Device;
@@ -25,12 +26,23 @@ public final class FusedLlama {
    * What there is a choice of.
    *
    * @param matmul what products with the layers' frozen weights are computed in
+   * @param objective whose gradient it is
    */
   public record Settings(
-      Matmul matmul, KeptActivations activations, Columns columns, HeadProducts head) {
+      Matmul matmul,
+      KeptActivations activations,
+      Columns columns,
+      HeadProducts head,
+      Objective objective) {
     /** The choices that take no more memory and round nothing more. */
     public static Settings of(Matmul matmul, KeptActivations activations) {
-      return new Settings(matmul, activations, Columns.MADE, HeadProducts.EXACT);
+      return new Settings(
+          matmul, activations, Columns.MADE, HeadProducts.EXACT, Objective.CROSS_ENTROPY);
+    }
+
+    /** The same for another objective. */
+    public Settings with(Objective other) {
+      return new Settings(matmul, activations, columns, head, other);
     }
   }
 
@@ -70,7 +82,8 @@ public final class FusedLlama {
         model,
         device,
         new FusedLayers(model, device, kernels, linears, attention),
-        new FusedHead(model, kernels, products, settings.head(), MAX_LOGITS),
+        new FusedHead(
+            model, kernels, products, settings.head(), settings.objective(), MAX_LOGITS),
         settings.activations());
   }
 }

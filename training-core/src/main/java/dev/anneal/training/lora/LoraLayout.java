@@ -82,7 +82,12 @@ public record LoraLayout(LoraSpec spec, List<Map<LinearModule, Adapter>> layers)
 
   /** No module of a model of shape {@code config} has one. */
   public static LoraLayout none(LlamaConfig config) {
-    LoraSpec nothing = new LoraSpec(1, 1, 0, false, List.of());
+    return none(config, LoraVariant.PLAIN);
+  }
+
+  /** The same of a variant. */
+  public static LoraLayout none(LlamaConfig config, LoraVariant variant) {
+    LoraSpec nothing = new LoraSpec(1, 1, 0, false, List.of()).as(variant);
     return new LoraLayout(nothing, Collections.nCopies(config.numHiddenLayers(), Map.of()));
   }
 
@@ -198,6 +203,60 @@ public record LoraLayout(LoraSpec spec, List<Map<LinearModule, Adapter>> layers)
         .mapToObj(module::path);
   }
 
+  /**
+   * The adapters as they are published. PiSSA's have twice the rank, with the same scale, since they
+   * make up for what was taken out of the weights ({@link FirstFactors}).
+   */
+  public LoraLayout published() {
+    if (!(spec.variant() instanceof LoraVariant.Pissa)) {
+      return this;
+    }
+    double factor = spec.rslora() ? Math.sqrt(2) : 2;
+    LoraSpec twice =
+        new LoraSpec(
+            2 * spec.r(),
+            factor * spec.alpha(),
+            spec.dropout(),
+            spec.rslora(),
+            spec.targetModules(),
+            Map.of(),
+            Map.of());
+    List<Map<LinearModule, Adapter>> doubled = new ArrayList<>();
+    for (Map<LinearModule, Adapter> layer : layers) {
+      Map<LinearModule, Adapter> adapters = new EnumMap<>(LinearModule.class);
+      layer.forEach(
+          (module, adapter) -> {
+            double alpha = factor * adapter.alpha();
+            int r = 2 * adapter.r();
+            adapters.put(module, new Adapter(r, alpha, twice.scale(r, alpha)));
+          });
+      doubled.add(adapters);
+    }
+    return new LoraLayout(twice, doubled);
+  }
+
+  /**
+   * Checks that no adapter has more of a weight's singular values than there are.
+   *
+   * @throws InvalidModelException naming the first that does, where they begin with them
+   */
+  public void requireSingularValues(LlamaConfig config) {
+    if (!(spec.variant() instanceof LoraVariant.Pissa)) {
+      return;
+    }
+    for (int layer = 0; layer < layers.size(); layer++) {
+      for (var adapted : layers.get(layer).entrySet()) {
+        LinearModule module = adapted.getKey();
+        int most = Math.min(module.inFeatures(config), module.outFeatures(config));
+        if (adapted.getValue().r() > most) {
+          throw new InvalidModelException(
+              "lora.init is pissa, which begins with %s singular values of %s, but that has %s: lower lora.r or lora.rank_pattern."
+                  .formatted(adapted.getValue().r(), module.path(layer), most));
+        }
+      }
+    }
+  }
+
   /** All adapters. */
   public Stream<Adapter> adapters() {
     return layers.stream().map(Map::values).flatMap(Collection::stream);
@@ -224,7 +283,8 @@ public record LoraLayout(LoraSpec spec, List<Map<LinearModule, Adapter>> layers)
         spec.rslora(),
         TargetModules.named(targets),
         ranks,
-        alphas);
+        alphas,
+        spec.variant());
   }
 
   private static <T> void putUnless(T usual, Map<String, T> map, String name, T value) {

@@ -9,8 +9,10 @@ import dev.anneal.training.model.ModuleGroup;
 import dev.anneal.training.model.TrainableModel;
 import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.optim.Parameters;
+import dev.anneal.training.tensor.DType;
 import dev.anneal.training.weights.FrozenLayers;
 import dev.anneal.training.weights.FrozenVocabulary;
+import dev.anneal.training.weights.reader.ParameterFile;
 import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.List;
@@ -23,6 +25,7 @@ import org.bytedeco.pytorch.Tensor;
  * @param decoder the frozen decoder layers
  * @param vocabulary embedding and head
  * @param norm {@code [hidden_size]} in the compute dtype
+ * @param first of PiSSA on the rank that writes adapters, else {@code null}
  */
 public record LoraModel(
     LlamaConfig config,
@@ -30,12 +33,34 @@ public record LoraModel(
     Parameters parameters,
     FrozenLayers decoder,
     FrozenVocabulary vocabulary,
-    Tensor norm)
+    Tensor norm,
+    FirstFactors first)
     implements TrainableModel {
+
+  /** A model of whose weights nothing was taken. */
+  public LoraModel(
+      LlamaConfig config,
+      LoraLayout layout,
+      Parameters parameters,
+      FrozenLayers decoder,
+      FrozenVocabulary vocabulary,
+      Tensor norm) {
+    this(config, layout, parameters, decoder, vocabulary, norm, null);
+  }
+
+  /** The same with what was taken out of its weights. */
+  public LoraModel with(FirstFactors taken) {
+    return new LoraModel(config, layout, parameters, decoder, vocabulary, norm, taken);
+  }
+
+  /** In what form adapters are published. */
+  public ParameterFile.Form form() {
+    return first == null ? ParameterFile.Form.PLAIN : first;
+  }
 
   /**
    * The adapters' parameters, a bucket a layer. A module group's {@code A [r, in]} lie end to end,
-   * then its {@code B [out, r]}.
+   * then its {@code B [out, r]}. DoRA's magnitudes {@code [out]} come after all of them.
    */
   public static List<List<Parameters.Shape>> shapes(LlamaConfig config, LoraLayout layout) {
     List<List<Parameters.Shape>> layers = new ArrayList<>();
@@ -54,9 +79,23 @@ public record LoraModel(
           shapes.add(new Parameters.Shape(module.loraBName(layer), out, adapters.get(module).r()));
         }
       }
+      if (layout.spec().isDora()) {
+        for (LinearModule module : adapters.keySet()) {
+          long out = module.outFeatures(config);
+          shapes.add(new Parameters.Shape(module.loraMagnitudeName(layer), out));
+        }
+      }
       layers.add(shapes);
     }
     return layers;
+  }
+
+  /**
+   * What adapters compute with where activations are of {@code activations}: DoRA's stay in fp32,
+   * as PEFT keeps them, since a length rounded to bf16 is off by more than training changes it.
+   */
+  public static DType computeDtype(LoraSpec spec, DType activations) {
+    return spec.isDora() ? DType.FP32 : activations;
   }
 
   @Override
@@ -74,7 +113,11 @@ public record LoraModel(
             (module, adapter) -> {
               Tensor a = leaves.use(module.loraAName(index));
               Tensor b = leaves.use(module.loraBName(index));
-              pairs.put(module, new LayerAdapters.Pair(a, b, adapter.scale()));
+              Tensor magnitude =
+                  layout.spec().isDora()
+                      ? leaves.use(module.loraMagnitudeName(index))
+                      : null;
+              pairs.put(module, new LayerAdapters.Pair(a, b, magnitude, adapter.scale()));
             });
     LayerAdapters adapters = new LayerAdapters(index, pairs, dropout);
     return new LlamaLayer(config, decoder.layer(index), adapters);

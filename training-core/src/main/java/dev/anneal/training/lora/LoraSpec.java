@@ -5,6 +5,7 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 
 /**
  * Low-rank adaptation of linear modules (<a href="https://arxiv.org/abs/2106.09685">Hu et al.
@@ -19,6 +20,7 @@ import java.util.Map;
  * @param rankPattern another rank for the modules whose name a regular expression ends; the first
  *     that does counts
  * @param alphaPattern another alpha in the same way
+ * @param variant what else is done with a module's weight
  */
 public record LoraSpec(
     int r,
@@ -27,18 +29,50 @@ public record LoraSpec(
     boolean rslora,
     TargetModules targetModules,
     Map<String, Integer> rankPattern,
-    Map<String, Double> alphaPattern)
+    Map<String, Double> alphaPattern,
+    LoraVariant variant)
     implements Serializable {
 
   public LoraSpec {
     // in their order
     rankPattern = Collections.unmodifiableMap(new LinkedHashMap<>(rankPattern));
     alphaPattern = Collections.unmodifiableMap(new LinkedHashMap<>(alphaPattern));
+    Objects.requireNonNull(variant);
+  }
+
+  /** Plain LoRA. */
+  public LoraSpec(
+      int r,
+      double alpha,
+      double dropout,
+      boolean rslora,
+      TargetModules targetModules,
+      Map<String, Integer> rankPattern,
+      Map<String, Double> alphaPattern) {
+    this(
+        r, alpha, dropout, rslora, targetModules, rankPattern, alphaPattern, LoraVariant.PLAIN);
   }
 
   /** The same rank and scale for the modules of these names in every layer. */
   public LoraSpec(int r, double alpha, double dropout, boolean rslora, List<String> targetModules) {
     this(r, alpha, dropout, rslora, TargetModules.named(targetModules), Map.of(), Map.of());
+  }
+
+  /** The same as another variant. */
+  public LoraSpec as(LoraVariant other) {
+    return new LoraSpec(
+        r, alpha, dropout, rslora, targetModules, rankPattern, alphaPattern, other);
+  }
+
+  /** A text that tells specs apart; of plain LoRA as it was before there were variants. */
+  public String identity() {
+    String text = toString();
+    return text.replace(", variant=Plain[]", "");
+  }
+
+  /** Whether the lengths of rows are trained. */
+  public boolean isDora() {
+    return variant instanceof LoraVariant.Dora;
   }
 
   /** The factor of the output of adapters that no pattern concerns. */

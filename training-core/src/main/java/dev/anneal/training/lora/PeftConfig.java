@@ -45,7 +45,6 @@ public record PeftConfig(LoraSpec lora, String baseModel) {
           "target_parameters",
           "trainable_token_indices",
           "use_bdlora",
-          "use_dora",
           "use_qalora",
           "velora_config");
 
@@ -75,7 +74,8 @@ public record PeftConfig(LoraSpec lora, String baseModel) {
             json.flag("use_rslora"),
             targetModules(json),
             rankPattern(json),
-            alphaPattern(json));
+            alphaPattern(json),
+            json.flag("use_dora") ? LoraVariant.DORA : LoraVariant.PLAIN);
     String baseModel = "base_model_name_or_path";
     return new PeftConfig(lora, json.has(baseModel) ? json.text(baseModel) : null);
   }
@@ -199,7 +199,7 @@ public record PeftConfig(LoraSpec lora, String baseModel) {
       putNames(json, EXCLUDE_MODULES, lora.targetModules().excluded());
     }
     json.put("task_type", "CAUSAL_LM");
-    json.put("use_dora", false);
+    json.put("use_dora", lora.isDora());
     json.put("use_rslora", lora.rslora());
     return JsonObject.print(json);
   }

@@ -32,8 +32,10 @@ public record MergeInputs(
    *
    * @param a name of {@code A [r, in]} in the adapter
    * @param b name of {@code B [out, r]}
+   * @param magnitude name of the lengths {@code [out]} that the sum's rows are brought to; {@code
+   *     null} where they stay as they are
    */
-  record Delta(String a, String b, int r, double scale) {}
+  record Delta(String a, String b, String magnitude, int r, double scale) {}
 
   /**
    * Reads the configurations and the headers of all weights, and no weight.
@@ -84,6 +86,9 @@ public record MergeInputs(
             new Delta(
                 module.loraAName(layer),
                 module.loraBName(layer),
+                layout.spec().isDora()
+                    ? module.loraMagnitudeName(layer)
+                    : null,
                 adapted.getValue().r(),
                 adapted.getValue().scale()));
       }

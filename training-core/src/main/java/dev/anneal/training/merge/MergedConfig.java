@@ -46,8 +46,10 @@ public final class MergedConfig {
   /**
    * Refuses weights that are quantized: a sum of them and an adapter would have to be quantized
    * again, and how it was done is not said.
+   *
+   * @throws InvalidModelException if they are
    */
-  static void requirePlain(ModelFolder base) throws IOException {
+  public static void requirePlain(ModelFolder base) throws IOException {
     JsonNode quantization = JSON.readTree(text(base)).path(QUANTIZATION);
     if (!quantization.isMissingNode() && !quantization.isNull()) {
       throw new InvalidModelException(

@@ -7,6 +7,7 @@ import dev.anneal.training.io.SafetensorsWriter;
 import dev.anneal.training.io.SafetensorsWriter.Sink;
 import dev.anneal.training.io.TensorEntry;
 import dev.anneal.training.io.TensorSpec;
+import dev.anneal.training.model.Dora;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.NativeLibraries;
 import dev.anneal.training.tensor.NoGrad;
@@ -21,7 +22,8 @@ import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.pytorch.Tensor;
 
 /**
- * The data of a merged model's tensors: {@code W + scale * B A} in fp32, rounded once. Some rows at
+ * The data of a merged model's tensors: {@code W + scale * B A} in fp32, with DoRA
+ * its rows brought to their trained lengths, rounded once. Some rows at
  * a time are in memory, whatever a tensor's size. A tensor that nothing is added to and that keeps
  * its type is copied as it is.
  */
@@ -114,6 +116,10 @@ public final class MergedTensors implements SafetensorsWriter.TensorData, AutoCl
                     .read(delta.b(), row * delta.r(), count * delta.r(), DType.FP32)
                     .view(count, delta.r());
             merged.addmm_(b, a, Tensors.scalar(1), Tensors.scalar(delta.scale()));
+            if (delta.magnitude() != null) {
+              Tensor magnitude = adapter.read(delta.magnitude(), row, count, DType.FP32);
+              merged.mul_(magnitude.div(Dora.ofRows(merged)).unsqueeze(1));
+            }
           }
           write(tensor, merged, sink);
         }

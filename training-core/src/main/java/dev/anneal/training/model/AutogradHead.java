@@ -23,14 +23,17 @@ final class AutogradHead implements Head {
   static final long MAX_LOGITS = 1L << 25;
 
   private final TrainableModel model;
+  private final Objective objective;
   private final long maxLogits;
 
-  AutogradHead(TrainableModel model) {
-    this(model, MAX_LOGITS);
+  AutogradHead(TrainableModel model, Objective objective) {
+    // autograd holds a gradient more of smoothed labels
+    this(model, objective, objective.labelSmoothing() > 0 ? MAX_LOGITS / 2 : MAX_LOGITS);
   }
 
-  AutogradHead(TrainableModel model, long maxLogits) {
+  AutogradHead(TrainableModel model, Objective objective, long maxLogits) {
     this.model = model;
+    this.objective = objective;
     this.maxLogits = maxLogits;
   }
 
@@ -44,7 +47,8 @@ final class AutogradHead implements Head {
       Tensor sum = Tensors.emptyLike(hidden, ScalarType.Double, 1).zero_();
       for (Chunk chunk : chunks(batch)) {
         try (TensorScope inner = new TensorScope()) {
-          sum.add_(crossEntropy(chunk.of(normed), lmHead, chunk.of(batch.targets())));
+          Tensor targets = chunk.of(batch.targets());
+          sum.add_(eachCrossEntropy(chunk.of(normed), lmHead, targets, 0).sum());
         }
       }
       return scope.keep(sum);
@@ -63,7 +67,7 @@ final class AutogradHead implements Head {
         try (TensorScope inner = new TensorScope()) {
           chunk
               .of(each)
-              .copy_(eachCrossEntropy(chunk.of(normed), lmHead, chunk.of(batch.targets())));
+              .copy_(eachCrossEntropy(chunk.of(normed), lmHead, chunk.of(batch.targets()), 0));
         }
       }
       return scope.keep(each);
@@ -82,8 +86,9 @@ final class AutogradHead implements Head {
       try (TensorScope inner = new TensorScope()) {
         Leaves leaves = new Leaves(model.parameters());
         Weight head = new Weight(model.lmHead(leaves), leaves);
+        Targets targets = new Targets(batch.targets(), objective.weights(batch));
         for (Chunk chunk : chunks(batch)) {
-          chunkGradient(chunk, normed, batch, head, dNormed, sum);
+          chunkGradient(chunk, normed, targets, head, dNormed, sum);
         }
       }
       List<Tensor> inputs = new ArrayList<>(List.of(x));
@@ -101,12 +106,20 @@ final class AutogradHead implements Head {
    */
   private record Weight(Tensor lmHead, Leaves leaves) {}
 
+  /**
+   * What is learned.
+   *
+   * @param ids {@code [N]}
+   * @param weights {@code [N]}, what each one's loss is multiplied with; {@code null}: 1
+   */
+  private record Targets(Tensor ids, Tensor weights) {}
+
   /** Writes the chunk's part of {@code dNormed}, adds its loss to {@code sum}. */
   private void chunkGradient(
-      Chunk chunk, Tensor normed, TokenBatch batch, Weight head, Tensor dNormed, Tensor sum) {
+      Chunk chunk, Tensor normed, Targets targets, Weight head, Tensor dNormed, Tensor sum) {
     try (TensorScope scope = new TensorScope()) {
       Tensor x = Tensors.leaf(chunk.of(normed));
-      Tensor loss = crossEntropy(x, head.lmHead(), chunk.of(batch.targets()));
+      Tensor loss = loss(x, head.lmHead(), targets, chunk);
       List<Tensor> inputs = new ArrayList<>(List.of(x));
       inputs.addAll(head.leaves().tensors());
       Tensor[] grads = Grads.grad(loss, inputs, torch.ones_like(loss));
@@ -120,16 +133,20 @@ final class AutogradHead implements Head {
     return rmsNorm(x, weight, model.config().rmsNormEps());
   }
 
-  /** A scalar in fp64: a sum in fp32 is off by 4e-7 at 262,144 tokens. */
-  private static Tensor crossEntropy(Tensor normed, Tensor lmHead, Tensor targets) {
-    return eachCrossEntropy(normed, lmHead, targets).sum();
+  /** The chunk's part of the objective, a scalar in fp64. */
+  private Tensor loss(Tensor normed, Tensor lmHead, Targets targets, Chunk chunk) {
+    Tensor each =
+        eachCrossEntropy(normed, lmHead, chunk.of(targets.ids()), objective.labelSmoothing());
+    return (targets.weights() == null ? each : each.mul(chunk.of(targets.weights()))).sum();
   }
 
-  /** {@code [N]} fp64 */
-  private static Tensor eachCrossEntropy(Tensor normed, Tensor lmHead, Tensor targets) {
+  /** {@code [N]} fp64: a sum in fp32 is off by 4e-7 at 262,144 tokens. */
+  private static Tensor eachCrossEntropy(
+      Tensor normed, Tensor lmHead, Tensor targets, double labelSmoothing) {
     Tensor logits = torch.linear(normed, lmHead).to(ScalarType.Float);
     CrossEntropyLossOptions each = new CrossEntropyLossOptions();
     each.reduction().put(new kNone());
+    each.label_smoothing().put(labelSmoothing);
     return torch.cross_entropy(logits, targets, each).to(ScalarType.Double);
   }
 

@@ -1,6 +1,7 @@
 package dev.anneal.training.model;
 
 import dev.anneal.training.lora.LoraLayout;
+import dev.anneal.training.lora.LoraModel;
 import dev.anneal.training.model.activations.StepMemory;
 import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.tensor.DType;
@@ -89,6 +90,26 @@ public record AutogradMemory(
       long dropped = adapters.spec().dropout() > 0 ? 3L * module.inFeatures(config) : 0;
       // low [T, r]; its product with B, and the sum [T, out]
       trace.hold(t * (dropped + r) * real() + 2 * out);
+      if (adapters.spec().isDora()) {
+        dora(trace, module, r, out);
+      }
+    }
+  }
+
+  /**
+   * What {@link Dora} takes beside that: two products and a sum {@code [T, out]}, with dropout the
+   * weight's product too; factors {@code [out]}, and A and B in the compute dtype.
+   */
+  private void dora(MemoryTrace trace, LinearModule module, long r, long out) {
+    long in = module.inFeatures(config);
+    long rows = module.outFeatures(config);
+    long piece = Math.min(rows, Math.max(1, Dora.PIECE_ELEMENTS / in)) * in;
+    // rows in fp32, what is added to them, squares
+    trace.pass(3 * piece * Float.BYTES);
+    trace.hold((adapters.spec().dropout() > 0 ? 4 : 3) * out);
+    trace.hold(4 * rows * Float.BYTES);
+    if (compute != DType.FP32) {
+      trace.hold((r * (in + rows) + 2 * rows) * real());
     }
   }
 
@@ -100,8 +121,14 @@ public record AutogradMemory(
   /** The gradients of four MLP activations, of a norm in fp32, and of the layer's leaves. */
   private long backward(long t) {
     long activations = t * (4L * config.intermediateSize() * real() + 3 * hidden() * Float.BYTES);
-    long leaves = adapters == null ? layerElements() : adapterElements();
-    return activations + leaves * real();
+    return activations + leaves();
+  }
+
+  /** Gradients of a layer's trained parameters; of adapters in what they compute with. */
+  private long leaves() {
+    return adapters == null
+        ? layerElements() * real()
+        : adapterElements() * LoraModel.computeDtype(adapters.spec(), compute).bytes();
   }
 
   private MemoryTrace head(BatchShape batch) {
@@ -140,7 +167,11 @@ public record AutogradMemory(
   private long adapterElements() {
     long elements = 0;
     for (LinearModule module : LinearModule.values()) {
-      elements += rank(module) * (module.inFeatures(config) + (long) module.outFeatures(config));
+      long rank = rank(module);
+      elements += rank * (module.inFeatures(config) + (long) module.outFeatures(config));
+      if (rank > 0 && adapters.spec().isDora()) {
+        elements += module.outFeatures(config);
+      }
     }
     return elements;
   }

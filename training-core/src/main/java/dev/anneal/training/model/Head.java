@@ -33,8 +33,9 @@ public interface Head {
   Tensor losses(Tensor hidden, TokenBatch batch);
 
   /**
-   * The same, with the gradient of the sum: of {@code hidden} in the result, of trained weights of
-   * the head added to their parameters.
+   * The loss that training makes smaller, weighted as its {@link Objective} says and summed, with
+   * its gradient: of {@code hidden} in the result, of trained weights of the head added to their
+   * parameters.
    */
   Result lossAndGradient(Tensor hidden, TokenBatch batch);
 }

@@ -16,9 +16,16 @@ public record LayerAdapters(int layer, Map<LinearModule, Pair> pairs, Dropout dr
   /**
    * The two factors of one module.
    *
+   * @param magnitude {@code [out]} in fp32: the lengths of {@link Dora}'s rows; {@code null} where
+   *     these have none
    * @param scale the factor of their output
    */
-  public record Pair(Tensor a, Tensor b, double scale) {}
+  public record Pair(Tensor a, Tensor b, Tensor magnitude, double scale) {
+    /** Of plain LoRA. */
+    public Pair(Tensor a, Tensor b, double scale) {
+      this(a, b, null, scale);
+    }
+  }
 
   /** No module is adapted. */
   public static LayerAdapters none(int layer) {
@@ -26,7 +33,7 @@ public record LayerAdapters(int layer, Map<LinearModule, Pair> pairs, Dropout dr
   }
 
   /**
-   * {@code x W^T + scale * dropout(x) A^T B^T}
+   * {@code x W^T + scale * dropout(x) A^T B^T}, or what {@link Dora} makes of it.
    *
    * @param x {@code [T, in]}
    * @param weight {@code W [out, in]}
@@ -38,7 +45,13 @@ public record LayerAdapters(int layer, Map<LinearModule, Pair> pairs, Dropout dr
     if (pair == null) {
       return y;
     }
-    Tensor low = torch.linear(dropout.apply(x, layer, module), pair.a());
+    Tensor dropped = dropout.apply(x, layer, module);
+    if (pair.magnitude() != null) {
+      // nothing is dropped where it is the same tensor
+      Tensor base = dropped == x ? y : torch.linear(dropped, weight);
+      return Dora.linear(dropped, y, base, weight, pair);
+    }
+    Tensor low = torch.linear(dropped, pair.a());
     return y.add(torch.linear(low, pair.b()), Tensors.scalar(pair.scale()));
   }
 }

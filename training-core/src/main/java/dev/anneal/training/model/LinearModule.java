@@ -60,6 +60,11 @@ public enum LinearModule {
     return "base_model.model." + path(layer) + ".lora_B.weight";
   }
 
+  /** Name of the lengths {@code [out]} of DoRA's rows in a PEFT adapter. */
+  public String loraMagnitudeName(int layer) {
+    return "base_model.model." + path(layer) + ".lora_magnitude_vector";
+  }
+
   /** Its name in the model, as PEFT's regular expressions see it. */
   public String path(int layer) {
     return TensorNames.layer(layer) + "." + parent + "." + moduleName;

@@ -9,6 +9,7 @@ import dev.anneal.training.tensor.Grads;
 import dev.anneal.training.tensor.NoGrad;
 import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.tensor.Tensors;
+import dev.anneal.training.timing.Timings;
 import java.util.function.Function;
 import java.util.function.IntConsumer;
 import org.bytedeco.pytorch.Tensor;
@@ -28,6 +29,7 @@ public final class Llama {
   private final KeptActivations activations;
   private final LayerStack layers;
   private final Head head;
+  private final Timings timings;
 
   public Llama(
       TrainableModel model,
@@ -35,45 +37,80 @@ public final class Llama {
       LayerStack layers,
       Head head,
       KeptActivations activations) {
+    this(model, device, layers, head, activations, Timings.OFF);
+  }
+
+  private Llama(
+      TrainableModel model,
+      Device device,
+      LayerStack layers,
+      Head head,
+      KeptActivations activations,
+      Timings timings) {
     this.model = model;
     this.device = device;
     this.layers = layers;
     this.head = head;
     this.activations = activations;
+    this.timings = timings;
+  }
+
+  /** The same, of whose layers {@code taken} takes down how long they take. */
+  public Llama timedBy(Timings taken) {
+    return new Llama(model, device, layers, head, activations, taken);
   }
 
   /** The reference, in the current tensor scope: every gradient by libtorch's autograd. */
   public static Llama reference(
       TrainableModel model, Device device, DType computeDtype, KeptActivations activations) {
+    return reference(model, device, computeDtype, activations, Objective.CROSS_ENTROPY);
+  }
+
+  /** The same, whose gradient is that of {@code objective}. */
+  public static Llama reference(
+      TrainableModel model,
+      Device device,
+      DType computeDtype,
+      KeptActivations activations,
+      Objective objective) {
     return new Llama(
         model,
         device,
         new AutogradLayers(model, device, computeDtype),
-        new AutogradHead(model),
+        new AutogradHead(model, objective),
         activations);
   }
 
+  /** The same as below, without noise. */
+  public Tensor forwardBackward(TokenBatch onHost, Dropout dropout, IntConsumer bucketDone) {
+    return forwardBackward(onHost, dropout, EmbeddingNoise.NONE, bucketDone);
+  }
+
   /**
-   * Adds the gradient of the batch's summed cross-entropy to the parameters' gradient.
+   * Adds the gradient of the batch's summed objective to the parameters' gradient.
    *
+   * @param noise on what is embedded; the gradient is that behind it
    * @param bucketDone told of every bucket of the parameters when all of this batch's gradients of
    *     it are enqueued: the head's if there is one, the layers' from the last to the first, then
    *     the embedding's
-   * @return {@code [1]} fp64 on the device, in the current tensor scope: the sum of the
-   *     cross-entropy over the batch's target tokens
+   * @return {@code [1]} fp64 on the device, in the current tensor scope: the objective, summed over
+   *     what the batch counts ({@link Objective#count})
    */
-  public Tensor forwardBackward(TokenBatch onHost, Dropout dropout, IntConsumer bucketDone) {
+  public Tensor forwardBackward(
+      TokenBatch onHost, Dropout dropout, EmbeddingNoise noise, IntConsumer bucketDone) {
     try (TensorScope scope = new TensorScope()) {
       TokenBatch batch = onHost.on(device);
       LayerStack.Pass pass = layers.on(batch, dropout);
-      try (KeptForward memory = new KeptForward(pass, activations, layerCount(), device)) {
+      try (KeptForward memory =
+          new KeptForward(pass, activations, layerCount(), device, timings)) {
         Tensor hidden = embed(batch.inputIds());
+        noise.addTo(hidden, batch);
         for (int layer = 0; layer < layerCount(); layer++) {
           Tensor input = hidden;
           hidden = memory.forward(layer, input);
           scope.free(input);
         }
-        Head.Result result = head.lossAndGradient(hidden, batch);
+        Head.Result result = headLossAndGradient(hidden, batch);
         scope.free(hidden);
         model.headBucket().ifPresent(bucketDone);
         Tensor dHidden = result.dHidden();
@@ -87,6 +124,12 @@ public final class Llama {
         model.embeddingBucket().ifPresent(bucketDone);
         return scope.keep(result.loss());
       }
+    }
+  }
+
+  private Head.Result headLossAndGradient(Tensor hidden, TokenBatch batch) {
+    try (Timings.Span span = timings.layer("head", Timings.NO_LAYER)) {
+      return head.lossAndGradient(hidden, batch);
     }
   }
 

@@ -21,6 +21,7 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * @param targets {@code [N]} int64: the target tokens
  * @param predictorOf {@code [T]} int64: the place of every token among the predictors, -1 where it
  *     is none
+ * @param rowTargets target tokens of each row, summing to {@code N}
  */
 public record TokenBatch(
     Tensor inputIds,
@@ -29,7 +30,8 @@ public record TokenBatch(
     int[] rowLengths,
     Tensor predictors,
     Tensor targets,
-    Tensor predictorOf) {
+    Tensor predictorOf,
+    int[] rowTargets) {
   /** On the host. */
   public static TokenBatch of(List<TokenSequence> sequences) {
     int tokens = sequences.stream().mapToInt(s -> s.inputIds().length).sum();
@@ -38,6 +40,11 @@ public record TokenBatch(
     long[] predictors = new long[tokens];
     long[] targets = new long[tokens];
     long[] predictorOf = nowhere(tokens);
+    int[] rowLengths =
+        sequences.stream().flatMapToInt(s -> Arrays.stream(s.rowLengths())).toArray();
+    int[] rowTargets = new int[rowLengths.length];
+    int[] rowOf = new int[tokens];
+    int row = 0;
     int learned = 0;
     int start = 0;
     for (TokenSequence sequence : sequences) {
@@ -46,7 +53,9 @@ public record TokenBatch(
         for (int position = 0; position < length; position++, at++) {
           ids[at] = sequence.inputIds()[at - start];
           positions[at] = position;
+          rowOf[at] = row;
         }
+        row++;
       }
       int[] spans = sequence.targetSpans();
       for (int span = 0; span < spans.length; span += 2) {
@@ -56,13 +65,12 @@ public record TokenBatch(
             predictors[learned] = target - 1L;
             predictorOf[target - 1] = learned;
             targets[learned++] = ids[target];
+            rowTargets[rowOf[target]]++;
           }
         }
       }
       start = at;
     }
-    int[] rowLengths =
-        sequences.stream().flatMapToInt(s -> Arrays.stream(s.rowLengths())).toArray();
     return new TokenBatch(
         Tensors.of(ids),
         Tensors.of(positions),
@@ -70,7 +78,8 @@ public record TokenBatch(
         rowLengths,
         Tensors.of(Arrays.copyOf(predictors, learned)),
         Tensors.of(Arrays.copyOf(targets, learned)),
-        Tensors.of(predictorOf));
+        Tensors.of(predictorOf),
+        rowTargets);
   }
 
   /**
@@ -97,7 +106,8 @@ public record TokenBatch(
         rowLengths,
         Tensors.of(new long[0]),
         Tensors.of(new long[0]),
-        Tensors.of(nowhere(tokens)));
+        Tensors.of(nowhere(tokens)),
+        new int[rowLengths.length]);
   }
 
   /** The same on {@code device}, copied without waiting for it. */
@@ -110,7 +120,8 @@ public record TokenBatch(
             rowLengths,
             copy(device, predictors),
             copy(device, targets),
-            copy(device, predictorOf))
+            copy(device, predictorOf),
+            rowTargets)
         : this;
   }
 
@@ -152,6 +163,35 @@ public record TokenBatch(
       starts[row + 1] = starts[row] + rowLengths[row];
     }
     return Tensors.of(starts).to(ScalarType.Int);
+  }
+
+  /**
+   * Of each target token one over the target tokens of its row: what makes a sum over tokens a sum
+   * of the rows' means.
+   *
+   * @return {@code [N]} fp64 where the batch is, in the current tensor scope
+   */
+  Tensor rowWeights() {
+    double[] weights = new double[Math.toIntExact(targetTokens())];
+    int at = 0;
+    for (int count : rowTargets) {
+      Arrays.fill(weights, at, at + count, 1.0 / count);
+      at += count;
+    }
+    return copied(Tensors.of(weights));
+  }
+
+  /** {@code onHost} where the batch is, copied without waiting for the device. */
+  Tensor copied(Tensor onHost) {
+    return inputIds.is_cuda()
+        ? Tensors.emptyLike(inputIds, onHost.scalar_type(), onHost.numel())
+            .copy_(onHost.pin_memory(), true)
+        : onHost;
+  }
+
+  /** Rows with target tokens. */
+  long learnedRows() {
+    return Arrays.stream(rowTargets).filter(count -> count > 0).count();
   }
 
   /** Tokens of the longest row. */

@@ -5,7 +5,7 @@ import java.io.Serializable;
 /**
  * Hyper-parameters of AdamW (<a href="https://arxiv.org/abs/1711.05101">Loshchilov 2017</a>).
  *
- * @param loraPlusRatio learning rate of the adapters' B over that of all others (<a
+ * @param loraPlusRatio learning rate of the adapters' B and DoRA's magnitudes over that of A (<a
  *     href="https://arxiv.org/abs/2402.12354">LoRA+</a>), as {@code
  *     peft.optimizers.create_loraplus_optimizer} has it
  * @param decay which parameters decay
@@ -23,7 +23,7 @@ public record AdamWSpec(
   /** Which parameters decay. */
   public enum Decay {
     ALL,
-    /** Those of two dimensions: not the weights of norms. So does the trainer of transformers. */
+    /** All but the weights of norms. So does the trainer of transformers. */
     MATRICES
   }
 
@@ -35,11 +35,17 @@ public record AdamWSpec(
 
   /** By what the learning rate is multiplied for a parameter. */
   double learningRateFactor(Parameters.Shape parameter) {
-    return parameter.name().contains("lora_B") ? loraPlusRatio : 1;
+    boolean fast = parameter.name().contains("lora_B") || isMagnitude(parameter);
+    return fast ? loraPlusRatio : 1;
   }
 
   /** The weight decay of a parameter. */
   double weightDecay(Parameters.Shape parameter) {
-    return decay == Decay.MATRICES && parameter.dims().length < 2 ? 0 : weightDecay;
+    boolean stays = parameter.dims().length < 2 && !isMagnitude(parameter);
+    return decay == Decay.MATRICES && stays ? 0 : weightDecay;
+  }
+
+  private static boolean isMagnitude(Parameters.Shape parameter) {
+    return parameter.name().endsWith("lora_magnitude_vector");
   }
 }

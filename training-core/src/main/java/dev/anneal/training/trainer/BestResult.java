@@ -60,7 +60,10 @@ final class BestResult {
     try (TensorScope scope = new TensorScope()) {
       Tensor nothing = Tensors.to(ranks.device(), Tensors.of(new double[] {0, 0}));
       StepTotals all =
-          StepTotals.gather(ranks.world(), nothing, new StepTotals.Counted(0, 0, 0, signs));
+          StepTotals.gather(
+              ranks.world(),
+              nothing,
+              new StepTotals.Counted(StepTotals.Work.NONE, 0, 0, signs));
       if (all.signs().contains(StepTotals.Sign.BEST_LOST)) {
         throw new TrainingException(
             "rank %s, the checkpoint after step %s, which holds the best adapter, could not be written"

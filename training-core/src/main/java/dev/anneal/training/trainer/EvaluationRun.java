@@ -128,7 +128,8 @@ public final class EvaluationRun {
 
   /** The same frozen weights, which the other one closes. */
   private LoraModel withoutAdapter(LoraModel model) {
-    LoraLayout none = LoraLayout.none(model.config());
+    // computed in the same way as with the adapter
+    LoraLayout none = LoraLayout.none(model.config(), model.layout().spec().variant());
     Parameters parameters =
         new Parameters(
             LoraModel.shapes(model.config(), none),

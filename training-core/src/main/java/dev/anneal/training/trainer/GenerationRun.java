@@ -151,7 +151,8 @@ public final class GenerationRun {
 
   /** The fused layers where they serve, else the reference. */
   static Llama llama(Spec spec, LoraModel model, Ranks ranks, Kernels kernels) {
-    return ranks.device().isGpu() && spec.compute() == DType.BF16
+    boolean known = !model.layout().spec().isDora();
+    return ranks.device().isGpu() && spec.compute() == DType.BF16 && known
         ? FusedLlama.of(model, ranks.device(), kernels, spec.matmul(), KeptActivations.INPUTS)
         : Llama.reference(model, ranks.device(), spec.compute(), KeptActivations.INPUTS);
   }

@@ -3,6 +3,7 @@ package dev.anneal.training.trainer;
 import dev.anneal.training.data.SequenceSource;
 import dev.anneal.training.data.TokenSequence;
 import dev.anneal.training.model.Dropout;
+import dev.anneal.training.model.EmbeddingNoise;
 import dev.anneal.training.tensor.Seeds;
 import java.io.IOException;
 import java.util.ArrayList;
@@ -13,6 +14,9 @@ import java.util.stream.LongStream;
 
 /** A rank's micro-batches of the global batch of every step. */
 final class GlobalBatches {
+  /** Sets the noise's seeds apart from those of orders and dropout. */
+  private static final long NOISE = 0x4e4546;
+
   private final TrainingSpec spec;
   private final SequenceSource data;
   private final Ranks ranks;
@@ -70,6 +74,28 @@ final class GlobalBatches {
       case LORA -> new Dropout(spec.lora().dropout(), Seeds.mix(spec.seed(), step, microBatch(a)));
       case FULL -> Dropout.NONE;
     };
+  }
+
+  /**
+   * What is added to the embedded tokens of accumulation step {@code a}. Seeds go by the place in
+   * the global batch, which is the same for every division into micro-batches and ranks.
+   *
+   * @param sequences the micro-batch
+   */
+  EmbeddingNoise noise(long step, int a, List<TokenSequence> sequences) {
+    double alpha = spec.updates().objective().neftuneNoiseAlpha();
+    if (alpha == 0) {
+      return EmbeddingNoise.NONE;
+    }
+    LongStream.Builder seeds = LongStream.builder();
+    long place = (long) microBatch(a) * spec.batches().microBatchSize();
+    for (TokenSequence sequence : sequences) {
+      for (int row = 0; row < sequence.rowLengths().length; row++) {
+        seeds.add(Seeds.mix(spec.seed(), NOISE, step, place, row));
+      }
+      place++;
+    }
+    return new EmbeddingNoise(alpha, seeds.build().toArray());
   }
 
   /** What to call the sequences of {@code rank}'s micro-batch in accumulation step {@code a}. */

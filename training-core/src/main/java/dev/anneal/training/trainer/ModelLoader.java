@@ -1,14 +1,19 @@
 package dev.anneal.training.trainer;
 
+import dev.anneal.training.checkpoint.ResumePoint;
 import dev.anneal.training.collective.Collectives;
-import dev.anneal.training.collective.SingleRank;
+import dev.anneal.training.collective.TimedCollectives;
 import dev.anneal.training.io.CheckpointIndex;
 import dev.anneal.training.io.ModelFolder;
+import dev.anneal.training.lora.FirstFactors;
 import dev.anneal.training.lora.LoraLayout;
 import dev.anneal.training.lora.LoraModel;
+import dev.anneal.training.lora.LoraVariant;
 import dev.anneal.training.lora.PeftConfig;
+import dev.anneal.training.model.Dora;
 import dev.anneal.training.model.FullModel;
 import dev.anneal.training.model.LinearModule;
+import dev.anneal.training.model.LlamaLayer;
 import dev.anneal.training.model.TrainableModel;
 import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.model.config.ModelSource;
@@ -42,7 +47,8 @@ final class ModelLoader {
       TrainingRun.Inputs inputs,
       LlamaConfig config,
       Ranks ranks,
-      TrainingListener listener) {
+      TrainingListener listener)
+      throws IOException {
     try (WeightReader weights = Weights.open(inputs.model());
         NoGrad noGrad = new NoGrad()) {
       return switch (spec.mode()) {
@@ -85,21 +91,62 @@ final class ModelLoader {
       LlamaConfig config,
       WeightReader weights,
       Ranks ranks,
-      TrainingListener listener) {
+      TrainingListener listener)
+      throws IOException {
     LoraLayout layout = LoraLayout.of(spec.lora(), config);
     Parameters parameters =
         new Parameters(
             LoraModel.shapes(config, layout),
-            spec.compute().dtype(),
+            LoraModel.computeDtype(spec.lora(), spec.compute().dtype()),
             ranks.device(),
             ranks.world(),
             gathered(spec, config, ranks));
+    if (layout.spec().variant() instanceof LoraVariant.Pissa pissa) {
+      PissaStart start = new PissaStart(config, layout, parameters, ranks);
+      ResumePoint resume = inputs.checkpoints().resume();
+      FirstFactors first =
+          resume == null
+              ? start.factor(weights, pissa, spec.seed(), listener)
+              : start.read(resume.folder());
+      return frozen(
+              config, layout, parameters, placement(spec, ranks), start.residual(weights), listener)
+          .with(first);
+    }
     if (inputs.initAdapter() == null) {
       initialize(parameters, config, layout, spec.seed());
     } else {
       copy(inputs.initAdapter(), parameters);
     }
-    return frozen(config, layout, parameters, placement(spec, ranks), weights, listener);
+    LoraModel model =
+        frozen(config, layout, parameters, placement(spec, ranks), weights, listener);
+    if (layout.spec().isDora() && inputs.initAdapter() == null) {
+      try {
+        measure(model, ranks);
+      } catch (RuntimeException | Error e) {
+        try (model) {
+          throw e;
+        }
+      }
+    }
+    return model;
+  }
+
+  /** DoRA's magnitudes begin as the lengths of the weights' rows: B is zero. */
+  private static void measure(LoraModel model, Ranks ranks) {
+    for (int layer = 0; layer < model.config().numHiddenLayers(); layer++) {
+      try (TensorScope scope = new TensorScope()) {
+        LlamaLayer.Weights weights = model.decoder().layer(layer);
+        for (LinearModule module : model.layout().layers().get(layer).keySet()) {
+          Tensor weight = weights.linears().get(module);
+          Tensor a = Tensors.zeros(ranks.device(), ScalarType.Float, 1, weight.size(1));
+          Tensor b = Tensors.zeros(ranks.device(), ScalarType.Float, weight.size(0), 1);
+          model
+              .parameters()
+              .assign(module.loraMagnitudeName(layer), Dora.lengths(weight, a, b, 0));
+        }
+      }
+    }
+    model.parameters().publish();
   }
 
   /**
@@ -160,7 +207,11 @@ final class ModelLoader {
 
   private static Parameters parameters(
       LlamaConfig config, LoraLayout layout, DType compute, Ranks ranks) {
-    return new Parameters(LoraModel.shapes(config, layout), compute, ranks.device(), ranks.world());
+    return new Parameters(
+        LoraModel.shapes(config, layout),
+        LoraModel.computeDtype(layout.spec(), compute),
+        ranks.device(),
+        ranks.world());
   }
 
   private static LoraModel frozen(
@@ -215,7 +266,9 @@ final class ModelLoader {
   static FrozenLayers.Placement placement(
       TrainingSpec.Weights weights, DType compute, Ranks ranks) {
     Collectives shard =
-        weights.shard() == FrozenLayers.Shard.NONE ? new SingleRank() : ranks.shard();
+        weights.shard() == FrozenLayers.Shard.NONE
+            ? TimedCollectives.alone(ranks.world().timings())
+            : ranks.shard();
     return new FrozenLayers.Placement(
         ranks.device(),
         weights.dtype(),

@@ -6,6 +6,7 @@ import java.util.concurrent.TimeUnit;
 /** Tells a listener of the progress of a phase, not more often than it is worth. */
 final class Progress implements LoadProgress {
   static final String LOADING_WEIGHTS = "loading weights";
+  static final String FACTORING_WEIGHTS = "factoring weights";
   static final String PINNING_MEMORY = "pinning host memory";
 
   private static final long NANOS_BETWEEN = TimeUnit.SECONDS.toNanos(1);

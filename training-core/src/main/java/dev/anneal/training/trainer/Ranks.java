@@ -1,8 +1,10 @@
 package dev.anneal.training.trainer;
 
 import dev.anneal.training.collective.Collectives;
+import dev.anneal.training.collective.TimedCollectives;
 import dev.anneal.training.cuda.MappedMemory;
 import dev.anneal.training.tensor.Device;
+import dev.anneal.training.timing.Timings;
 
 /**
  * Where a rank computes and whom with.
@@ -22,6 +24,15 @@ public record Ranks(Device device, Collectives world, Collectives shard, MappedM
   /** A rank on the host; frozen weights, if they are split, are split over all ranks. */
   public static Ranks onCpu(Collectives world) {
     return new Ranks(Device.CPU, world, world);
+  }
+
+  /** The same groups, whose calls {@code timings} takes down. */
+  Ranks timedBy(Timings timings) {
+    return new Ranks(
+        device,
+        new TimedCollectives(world, timings),
+        new TimedCollectives(shard, timings),
+        mapped);
   }
 
   int rank() {

@@ -33,7 +33,7 @@ final class ResultWriter {
     return switch (spec.mode()) {
       case LORA ->
           List.of(
-              ParameterFile.content(model.parameters(), DType.FP32)
+              ParameterFile.content(model.parameters(), DType.FP32, form(model))
                   .writeAs(output, CheckpointIndex.ADAPTER_FILE),
               FileContent.text(adapterConfig(model, inputs).toJson())
                   .writeAs(output, PeftConfig.FILE));
@@ -49,8 +49,12 @@ final class ResultWriter {
   /** What says how the adapters of {@code model} are to be used; {@code null} if it has none. */
   static PeftConfig adapterConfig(TrainableModel model, TrainingRun.Inputs inputs) {
     return model instanceof LoraModel lora
-        ? new PeftConfig(lora.layout().plain(), inputs.baseModelName())
+        ? new PeftConfig(lora.layout().published().plain(), inputs.baseModelName())
         : null;
+  }
+
+  private static ParameterFile.Form form(TrainableModel model) {
+    return model instanceof LoraModel lora ? lora.form() : ParameterFile.Form.PLAIN;
   }
 
   private static String torchDtype(DType dtype) {

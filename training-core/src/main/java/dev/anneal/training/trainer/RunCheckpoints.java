@@ -5,6 +5,7 @@ import dev.anneal.training.checkpoint.CheckpointSink;
 import dev.anneal.training.checkpoint.CheckpointWriter;
 import dev.anneal.training.checkpoint.RankRole;
 import dev.anneal.training.checkpoint.TrainerState;
+import dev.anneal.training.lora.LoraModel;
 import dev.anneal.training.lora.PeftConfig;
 import dev.anneal.training.model.TrainableModel;
 import dev.anneal.training.optim.AdamW;
@@ -63,7 +64,12 @@ final class RunCheckpoints implements AutoCloseable {
                 sink,
                 model.parameters(),
                 optimizer,
-                new RankRole(ranks.device(), ranks.rank(), ranks.world().worldSize(), adapter));
+                new RankRole(
+                    ranks.device(),
+                    ranks.rank(),
+                    ranks.world().worldSize(),
+                    adapter,
+                    model instanceof LoraModel lora ? lora.first() : null));
   }
 
   /** Whether this rank's part of the last one is still being written. */

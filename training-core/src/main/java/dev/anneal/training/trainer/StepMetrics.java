@@ -1,12 +1,14 @@
 package dev.anneal.training.trainer;
 
+import dev.anneal.training.timing.StepTimes;
 import java.io.Serializable;
 
 /**
- * What one optimizer step measured, the same on every rank.
+ * What one optimizer step measured, the same on every rank but for the times.
  *
  * @param step counted from 1
- * @param loss cross-entropy of the global batch, summed over its target tokens and divided by them
+ * @param loss the objective of the global batch: cross-entropy per target token, if nothing else is
+ *     asked for
  * @param gradNorm global L2 norm of the gradients before clipping
  * @param learningRate that this step used
  * @param targetTokens learned tokens of the global batch
@@ -15,6 +17,7 @@ import java.io.Serializable;
  * @param peakMemoryBytes the most memory any rank has held so far: on CPU the resident set
  * @param epoch passes over the data set done after this step
  * @param skipped whether its loss or gradient was not finite and it changed nothing
+ * @param times where the rank's time went
  */
 public record StepMetrics(
     long step,
@@ -26,5 +29,33 @@ public record StepMetrics(
     double tokensPerSecond,
     long peakMemoryBytes,
     double epoch,
-    boolean skipped)
-    implements Serializable {}
+    boolean skipped,
+    StepTimes times)
+    implements Serializable {
+
+  /** A step whose times were not measured. */
+  public StepMetrics(
+      long step,
+      double loss,
+      double gradNorm,
+      double learningRate,
+      long targetTokens,
+      long tokens,
+      double tokensPerSecond,
+      long peakMemoryBytes,
+      double epoch,
+      boolean skipped) {
+    this(
+        step,
+        loss,
+        gradNorm,
+        learningRate,
+        targetTokens,
+        tokens,
+        tokensPerSecond,
+        peakMemoryBytes,
+        epoch,
+        skipped,
+        StepTimes.UNKNOWN);
+  }
+}

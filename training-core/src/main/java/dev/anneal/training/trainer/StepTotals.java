@@ -12,18 +12,20 @@ import org.bytedeco.pytorch.Tensor;
 /**
  * What all ranks together did in a step, the same on every rank.
  *
- * @param lossSum cross-entropy summed over the target tokens
+ * @param lossSum the objective, summed over what it is the mean of
  * @param gradientSquares the squares of all elements of the gradient, summed
+ * @param work of the global batch
  * @param peakMemoryBytes the largest of all
+ * @param dataWaitMillis of the rank that waited longest for its next sequences
  * @param signs what at least one rank said
  * @param brokenRanks the ranks whose own loss is not finite
  */
 record StepTotals(
     double lossSum,
     double gradientSquares,
-    long targetTokens,
-    long tokens,
+    Work work,
     long peakMemoryBytes,
+    double dataWaitMillis,
     Set<Sign> signs,
     List<Integer> brokenRanks) {
 
@@ -43,16 +45,41 @@ record StepTotals(
     }
   }
 
-  /** What a rank counts on the host. */
-  record Counted(long targetTokens, long tokens, long peakMemoryBytes, Set<Sign> signs) {
-    private Tensor tensor() {
-      double signBits = signs.stream().mapToInt(sign -> sign.bit).sum();
-      return Tensors.of(new double[] {targetTokens, tokens, peakMemoryBytes, signBits});
+  /**
+   * What a batch holds.
+   *
+   * @param targetTokens learned
+   * @param tokens all
+   * @param terms what the loss is the mean of: target tokens, or rows that have any
+   */
+  record Work(long targetTokens, long tokens, long terms) {
+    static final Work NONE = new Work(0, 0, 0);
+
+    Work plus(Work other) {
+      return new Work(
+          targetTokens + other.targetTokens, tokens + other.tokens, terms + other.terms);
     }
   }
 
-  /** Numbers of a rank: the two that are measured and four that are counted. */
-  private static final int WIDTH = 6;
+  /** What a rank counts on the host. */
+  record Counted(
+      Work work, long peakMemoryBytes, double dataWaitMillis, Set<Sign> signs) {
+    private Tensor tensor() {
+      double signBits = signs.stream().mapToInt(sign -> sign.bit).sum();
+      return Tensors.of(
+          new double[] {
+            work.targetTokens,
+            work.tokens,
+            work.terms,
+            peakMemoryBytes,
+            dataWaitMillis,
+            signBits
+          });
+    }
+  }
+
+  /** Numbers of a rank: the two that are measured and six that are counted. */
+  private static final int WIDTH = 8;
 
   /**
    * Adds up what the ranks did, in the order of the ranks. This is where a step waits for its
@@ -73,9 +100,9 @@ record StepTotals(
   private static StepTotals of(double[] all) {
     double lossSum = 0;
     double gradientSquares = 0;
-    long targetTokens = 0;
-    long tokens = 0;
+    Work work = Work.NONE;
     long peakMemoryBytes = 0;
+    double dataWaitMillis = 0;
     Set<Sign> signs = EnumSet.noneOf(Sign.class);
     List<Integer> brokenRanks = new ArrayList<>();
     for (int i = 0; i < all.length; i += WIDTH) {
@@ -84,27 +111,27 @@ record StepTotals(
       }
       lossSum += all[i];
       gradientSquares += all[i + 1];
-      targetTokens += (long) all[i + 2];
-      tokens += (long) all[i + 3];
-      peakMemoryBytes = Math.max(peakMemoryBytes, (long) all[i + 4]);
+      work = work.plus(new Work((long) all[i + 2], (long) all[i + 3], (long) all[i + 4]));
+      peakMemoryBytes = Math.max(peakMemoryBytes, (long) all[i + 5]);
+      dataWaitMillis = Math.max(dataWaitMillis, all[i + 6]);
       for (Sign sign : Sign.values()) {
-        if (((int) all[i + 5] & sign.bit) != 0) {
+        if (((int) all[i + 7] & sign.bit) != 0) {
           signs.add(sign);
         }
       }
     }
     return new StepTotals(
-        lossSum, gradientSquares, targetTokens, tokens, peakMemoryBytes, signs, brokenRanks);
+        lossSum, gradientSquares, work, peakMemoryBytes, dataWaitMillis, signs, brokenRanks);
   }
 
-  /** Cross-entropy per target token. */
+  /** The objective. */
   double loss() {
-    return lossSum / targetTokens;
+    return lossSum / work.terms;
   }
 
   /** Global L2 norm of the gradient of {@link #loss}. */
   double gradNorm() {
-    return Math.sqrt(gradientSquares) / targetTokens;
+    return Math.sqrt(gradientSquares) / work.terms;
   }
 
   boolean isFinite() {

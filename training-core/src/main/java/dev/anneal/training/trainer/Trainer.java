@@ -1,5 +1,7 @@
 package dev.anneal.training.trainer;
 
+import static dev.anneal.training.timing.Timings.NO_LAYER;
+
 import dev.anneal.training.checkpoint.TrainerState;
 import dev.anneal.training.collective.CollectiveException;
 import dev.anneal.training.data.TokenSequence;
@@ -12,6 +14,10 @@ import dev.anneal.training.optim.Parameters;
 import dev.anneal.training.tensor.NativeErrors;
 import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.tensor.Tensors;
+import dev.anneal.training.timing.Lane;
+import dev.anneal.training.timing.StepTimes;
+import dev.anneal.training.timing.StepTimings;
+import dev.anneal.training.timing.Timings;
 import java.io.IOException;
 import java.util.EnumSet;
 import java.util.List;
@@ -21,6 +27,9 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /** The loop over optimizer steps of one rank. */
 final class Trainer {
+  /** Steps before those of a profile, in which memory and kernels find their place. */
+  private static final int WARM_UP = 3;
+
   private final TrainingSpec spec;
   private final GlobalBatches batches;
   private final Llama llama;
@@ -29,6 +38,7 @@ final class Trainer {
   private final RunCheckpoints checkpoints;
   private final Evaluations evaluations;
   private final Ranks ranks;
+  private final StepTimings timings;
 
   Trainer(
       TrainingSpec spec,
@@ -38,7 +48,8 @@ final class Trainer {
       AdamW optimizer,
       RunCheckpoints checkpoints,
       Evaluations evaluations,
-      Ranks ranks) {
+      Ranks ranks,
+      StepTimings timings) {
     this.spec = spec;
     this.batches = batches;
     this.llama = llama;
@@ -47,6 +58,7 @@ final class Trainer {
     this.checkpoints = checkpoints;
     this.evaluations = evaluations;
     this.ranks = ranks;
+    this.timings = timings;
   }
 
   /**
@@ -62,6 +74,7 @@ final class Trainer {
         // left out by whoever took the checkpoint
         evaluate(begin, Set.of());
       }
+      askForProfile(step, listener.profiledSteps());
       NotFinite notFinite = new NotFinite(spec, batches, ranks, begin.skippedInARow());
       List<List<TokenSequence>> batch = batches.read(step);
       long start = System.nanoTime();
@@ -69,10 +82,13 @@ final class Trainer {
         if (listener.cancelled()) {
           throw new TrainingCancelled(step);
         }
+        timings.begin(step + 1);
         Step done = step(step, batch, notFinite, listener);
         long end = System.nanoTime();
-        listener.onStep(metrics(step, done, (end - start) / 1e9));
+        StepTimes times = timings.end((end - start) / 1e6, done.totals().dataWaitMillis());
+        listener.onStep(metrics(step, done, (end - start) / 1e9, times));
         start = end;
+        tell(StepTimings.More.COMES, listener);
         batch = done.next();
         Set<StepTotals.Sign> signs = done.totals().signs();
         requireBest(signs);
@@ -93,6 +109,7 @@ final class Trainer {
           checkpoints.after(state, RunCheckpoints.Cause.SCHEDULE, signs);
         }
       }
+      tell(StepTimings.More.NONE, listener);
       return step;
     } catch (TrainingCancelled | TrainingStopped e) {
       throw e;
@@ -106,6 +123,24 @@ final class Trainer {
       throw new TrainingException(
           "rank %s, step %s, %s".formatted(ranks.rank(), step + 1, NativeErrors.firstLine(e)), e);
     }
+  }
+
+  /** Of the steps behind the warm-up, or as late ones as there are. */
+  private void askForProfile(long done, int asked) {
+    long rest = spec.batches().totalSteps() - done;
+    long count = Math.min(asked, rest);
+    if (count > 0) {
+      long first = done + 1 + Math.min(WARM_UP, rest - count);
+      timings.record(ranks.rank(), first, first + count - 1);
+    }
+  }
+
+  /** What the timings have to tell after a step. */
+  private void tell(StepTimings.More more, TrainingListener listener) {
+    timings.taken(more).ifPresent(listener::onProfile);
+    timings
+        .failure()
+        .ifPresent(why -> listener.onPhase("training without times of steps, since " + why));
   }
 
   /** Evaluates where {@code state} stands, and takes the checkpoint that is due there. */
@@ -164,32 +199,41 @@ final class Trainer {
       long step, List<List<TokenSequence>> batch, NotFinite notFinite, TrainingListener listener)
       throws IOException {
     try (TensorScope scope = new TensorScope()) {
-      parameters.zeroGradient();
       Tensor losses = Tensors.zeros(ranks.device(), ScalarType.Double, batch.size());
       Tensor lossSum = Tensors.zeros(ranks.device(), ScalarType.Double, 1);
-      long targetTokens = 0;
-      long tokens = 0;
-      for (int a = 0; a < batch.size(); a++) {
-        try (TensorScope inner = new TensorScope()) {
-          TokenBatch rows = TokenBatch.of(batch.get(a));
-          Tensor loss = llama.forwardBackward(rows, batches.dropout(step, a), parameters::reduce);
-          losses.narrow(0, a, 1).copy_(loss);
-          lossSum.add_(loss);
-          targetTokens += rows.targetTokens();
-          tokens += rows.tokens();
+      StepTotals.Work work = StepTotals.Work.NONE;
+      Tensor measured;
+      try (Timings.Span enqueue = timings.host(Lane.HOST, "forward and backward");
+          Timings.Span device = timings.device(Lane.COMPUTE, "forward and backward", NO_LAYER)) {
+        parameters.zeroGradient();
+        for (int a = 0; a < batch.size(); a++) {
+          try (TensorScope inner = new TensorScope()) {
+            TokenBatch rows = TokenBatch.of(batch.get(a));
+            Tensor loss =
+                llama.forwardBackward(
+                    rows,
+                    batches.dropout(step, a),
+                    batches.noise(step, a, batch.get(a)),
+                    parameters::reduce);
+            losses.narrow(0, a, 1).copy_(loss);
+            lossSum.add_(loss);
+            long terms = spec.updates().objective().count(rows);
+            work = work.plus(new StepTotals.Work(rows.targetTokens(), rows.tokens(), terms));
+          }
         }
+        parameters.awaitReductions();
+        Tensor squares = GradientNorm.squares(parameters.ownGradient());
+        measured = Tensors.cat(lossSum, squares);
       }
-      parameters.awaitReductions();
-      Tensor squares = GradientNorm.squares(parameters.ownGradient());
-      Tensor measured = Tensors.cat(lossSum, squares);
       // read while the device works
-      List<List<TokenSequence>> next = batches.read(step + 1);
-      StepTotals all =
-          StepTotals.gather(
-              ranks.world(),
-              measured,
-              new StepTotals.Counted(
-                  targetTokens, tokens, DeviceMemory.peakBytes(ranks), signs(listener)));
+      List<List<TokenSequence>> next = read(step + 1);
+      StepTotals.Counted counted =
+          new StepTotals.Counted(
+              work,
+              DeviceMemory.peakBytes(ranks),
+              timings.dataWaitMillis(),
+              signs(listener));
+      StepTotals all = gather(measured, counted);
       // weights that came from a rank that is gone mean nothing either
       ranks.check();
       double learningRate =
@@ -198,12 +242,33 @@ final class Trainer {
       boolean skipped = notFinite.skips(step, all, losses);
       if (!skipped) {
         checkpoints.awaitCopied();
-        optimizer.step(
-            learningRate,
-            GradientClipping.factor(all.gradNorm(), spec.updates().maxGradNorm())
-                / all.targetTokens());
+        update(learningRate, all);
       }
       return new Step(all, learningRate, skipped, next);
+    }
+  }
+
+  private List<List<TokenSequence>> read(long step) throws IOException {
+    try (Timings.Span span = timings.host(Lane.DATA, "data")) {
+      return batches.read(step);
+    }
+  }
+
+  private StepTotals gather(Tensor measured, StepTotals.Counted counted) {
+    try (Timings.Span span = timings.traced("waiting for the device")) {
+      StepTotals all = StepTotals.gather(ranks.world(), measured, counted);
+      timings.waited();
+      return all;
+    }
+  }
+
+  private void update(double learningRate, StepTotals all) {
+    try (Timings.Span enqueue = timings.host(Lane.HOST, "update");
+        Timings.Span work = timings.device(Lane.COMPUTE, "update", NO_LAYER)) {
+      optimizer.step(
+          learningRate,
+          GradientClipping.factor(all.gradNorm(), spec.updates().maxGradNorm())
+              / all.work().terms());
     }
   }
 
@@ -222,18 +287,19 @@ final class Trainer {
     return signs;
   }
 
-  private StepMetrics metrics(long step, Step done, double seconds) {
+  private StepMetrics metrics(long step, Step done, double seconds, StepTimes times) {
     StepTotals all = done.totals();
     return new StepMetrics(
         step + 1,
         all.loss(),
         all.gradNorm(),
         done.learningRate(),
-        all.targetTokens(),
-        all.tokens(),
-        all.tokens() / seconds,
+        all.work().targetTokens(),
+        all.work().tokens(),
+        all.work().tokens() / seconds,
         all.peakMemoryBytes(),
         batches.epochs(step + 1),
-        done.skipped());
+        done.skipped(),
+        times);
   }
 }

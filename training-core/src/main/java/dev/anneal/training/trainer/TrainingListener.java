@@ -1,6 +1,7 @@
 package dev.anneal.training.trainer;
 
 import dev.anneal.training.io.WrittenFile;
+import dev.anneal.training.timing.Profile;
 import java.util.List;
 
 /** Hears of a rank's progress; every rank has one, and calls come from the rank's own thread. */
@@ -20,6 +21,14 @@ public interface TrainingListener extends PhaseListener {
 
   /** Rank 0 has written the result; names are relative to {@link TrainingRun.Inputs#output}. */
   default void onResult(List<WrittenFile> files) {}
+
+  /** Asked once: of how many steps it wants a {@link Profile}. */
+  default int profiledSteps() {
+    return 0;
+  }
+
+  /** The steps that were asked for are done; told on every rank. */
+  default void onProfile(Profile profile) {}
 
   /**
    * Asked in every step: whether the run should leave in good order. One rank is enough: all take a

@@ -17,6 +17,7 @@ import dev.anneal.training.io.WrittenFile;
 import dev.anneal.training.kernel.Kernels;
 import dev.anneal.training.lora.LoraModel;
 import dev.anneal.training.model.Llama;
+import dev.anneal.training.model.Objective;
 import dev.anneal.training.model.TrainableModel;
 import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.model.config.ModelSource;
@@ -27,6 +28,7 @@ import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.NativeErrors;
 import dev.anneal.training.tensor.NativeLibraries;
 import dev.anneal.training.tensor.TensorScope;
+import dev.anneal.training.timing.StepTimings;
 import java.io.IOException;
 import java.util.List;
 
@@ -72,10 +74,11 @@ public final class TrainingRun {
       GpuMath.deterministic();
     }
     try (TensorScope scope = new TensorScope();
-        Kernels kernels = Kernels.on(ranks.device())) {
+        Kernels kernels = Kernels.on(ranks.device());
+        StepTimings timings = new StepTimings(ranks.device())) {
       LlamaConfig config = inputs.model().config();
       try {
-        train(spec, inputs, config, ranks, kernels, listener);
+        train(spec, inputs, config, ranks.timedBy(timings), kernels, timings, listener);
       } catch (RuntimeException e) {
         throw OutOfMemory.caused(e) ? new OutOfMemory(spec, config, ranks).explain(e) : e;
       }
@@ -97,13 +100,14 @@ public final class TrainingRun {
       LlamaConfig config,
       Ranks ranks,
       Kernels kernels,
+      StepTimings timings,
       TrainingListener listener)
       throws IOException {
     listener.onPhase(Progress.LOADING_WEIGHTS);
     try (TrainableModel model = ModelLoader.load(spec, inputs, config, ranks, listener);
         FusedAttention attention = attention(spec, ranks.device(), listener)) {
       Parameters parameters = model.parameters();
-      Llama llama = llama(spec, model, ranks.device(), kernels, attention);
+      Llama llama = llama(spec, model, ranks.device(), kernels, attention).timedBy(timings);
       AdamW optimizer = new AdamW(spec.updates().optimizer(), parameters, kernels);
       GlobalBatches batches = new GlobalBatches(spec, inputs.train(), ranks);
       TrainerState begin = begin(spec, inputs, batches, parameters, optimizer, ranks, listener);
@@ -118,7 +122,15 @@ public final class TrainingRun {
         }
         Trainer trainer =
             new Trainer(
-                spec, batches, llama, parameters, optimizer, checkpoints, evaluations, ranks);
+                spec,
+                batches,
+                llama,
+                parameters,
+                optimizer,
+                checkpoints,
+                evaluations,
+                ranks,
+                timings);
         long steps = trainer.train(begin, listener);
         if (!evaluations.areMade()) {
           evaluator.evaluate(steps);
@@ -168,6 +180,7 @@ public final class TrainingRun {
   static boolean isFused(TrainingSpec spec) {
     return spec.compute().dtype() == DType.BF16
         && spec.lora() != null
+        && !spec.lora().isDora()
         && spec.lora().dropout() == 0;
   }
 
@@ -193,11 +206,16 @@ public final class TrainingRun {
       Kernels kernels,
       FusedAttention attention) {
     TrainingSpec.Compute compute = spec.compute();
+    Objective objective = spec.updates().objective();
     FusedLlama.Settings settings =
         new FusedLlama.Settings(
-            compute.matmul(), compute.activations(), spec.weights().columns(), compute.head());
+            compute.matmul(),
+            compute.activations(),
+            spec.weights().columns(),
+            compute.head(),
+            objective);
     return device.isGpu() && isFused(spec) && model instanceof LoraModel lora
         ? FusedLlama.of(lora, device, kernels, settings, attention)
-        : Llama.reference(model, device, spec.compute().dtype(), spec.compute().activations());
+        : Llama.reference(model, device, compute.dtype(), compute.activations(), objective);
   }
 }

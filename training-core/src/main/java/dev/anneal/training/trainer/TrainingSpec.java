@@ -5,6 +5,7 @@ import dev.anneal.training.fused.FusedLlama;
 import dev.anneal.training.fused.HeadProducts;
 import dev.anneal.training.kernel.Matmul;
 import dev.anneal.training.lora.LoraSpec;
+import dev.anneal.training.model.Objective;
 import dev.anneal.training.model.activations.KeptActivations;
 import dev.anneal.training.optim.AdamWSpec;
 import dev.anneal.training.optim.LearningRateSchedule;
@@ -17,7 +18,7 @@ import java.io.Serializable;
  *
  * @param mode which weights train
  * @param lora the adapters; {@code null} when {@code mode} is {@code FULL}
- * @param seed of initial adapters, orders and dropout
+ * @param seed of initial adapters, orders, dropout and noise
  * @param evaluation what is measured and shown of the model on the way
  */
 public record TrainingSpec(
@@ -92,14 +93,26 @@ public record TrainingSpec(
       implements Serializable {}
 
   /**
-   * How gradients change parameters.
+   * What the gradients are of, and how they change parameters.
    *
    * @param maxGradNorm clip the global gradient norm to this; 0 or less: never
    * @param onNan what becomes of a step whose loss or gradient is not finite
+   * @param objective the loss
    */
   public record Updates(
-      AdamWSpec optimizer, LearningRateSchedule schedule, double maxGradNorm, OnNan onNan)
-      implements Serializable {}
+      AdamWSpec optimizer,
+      LearningRateSchedule schedule,
+      double maxGradNorm,
+      OnNan onNan,
+      Objective objective)
+      implements Serializable {
+
+    /** Of cross-entropy per token. */
+    public Updates(
+        AdamWSpec optimizer, LearningRateSchedule schedule, double maxGradNorm, OnNan onNan) {
+      this(optimizer, schedule, maxGradNorm, onNan, Objective.CROSS_ENTROPY);
+    }
+  }
 
   /**
    * When the model is measured on held-out rows, and what follows from it.

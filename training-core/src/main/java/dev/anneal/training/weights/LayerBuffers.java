@@ -9,6 +9,8 @@ import dev.anneal.training.peer.PeerMemory;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.TensorScope;
+import dev.anneal.training.timing.Lane;
+import dev.anneal.training.timing.Timings;
 import dev.anneal.training.weights.LayerLayout.Part;
 import java.util.ArrayList;
 import java.util.List;
@@ -206,12 +208,22 @@ final class LayerBuffers implements AutoCloseable {
     if (layout.ranks() == 1 || !host.isEmpty()) {
       mine = target.mine();
       target.device().copy_(device, true);
-      for (int i = 0; i < host.size(); i++) {
-        target.host().get(i).copy_(host.get(i), true);
-      }
+      upload(host, target);
     }
     if (layout.ranks() > 1) {
       ranks.allGatherInto(target.whole(), mine);
+    }
+  }
+
+  private void upload(List<Tensor> host, Target target) {
+    if (host.isEmpty()) {
+      return;
+    }
+    try (Timings.Span span =
+        ranks.timings().device(Lane.OFFLOAD, "weights to device", Timings.NO_LAYER)) {
+      for (int i = 0; i < host.size(); i++) {
+        target.host().get(i).copy_(host.get(i), true);
+      }
     }
   }
 

@@ -6,6 +6,8 @@ import dev.anneal.training.cuda.CudaStream;
 import dev.anneal.training.peer.CopyStream;
 import dev.anneal.training.peer.PeerMemory;
 import dev.anneal.training.tensor.Device;
+import dev.anneal.training.timing.Lane;
+import dev.anneal.training.timing.Timings;
 import dev.anneal.training.weights.PullPlan.Copy;
 import dev.anneal.training.weights.PullPlan.Upload;
 import java.util.ArrayList;
@@ -123,8 +125,11 @@ final class LayerPulls implements AutoCloseable {
     }
     lastInto[buffer] = number;
     long[] ofLayer = pieces.get(layer);
-    for (int i = 0; i < ofLayer.length; i += 3) {
-      uploading.copy(into + ofLayer[i + 1], ofLayer[i], ofLayer[i + 2]);
+    try (CudaStream.Use on = uploads.use();
+        Timings.Span span = ranks.timings().device(Lane.OFFLOAD, "weights to device", layer)) {
+      for (int i = 0; i < ofLayer.length; i += 3) {
+        uploading.copy(into + ofLayer[i + 1], ofLayer[i], ofLayer[i + 2]);
+      }
     }
     uploading.write(memory.ready(memory.rank()), number);
     uploads.record(uploaded);

@@ -16,6 +16,7 @@ import dev.anneal.training.lora.LoraModel;
 import dev.anneal.training.lora.LoraSpec;
 import dev.anneal.training.model.Dropout;
 import dev.anneal.training.model.Llama;
+import dev.anneal.training.model.Objective;
 import dev.anneal.training.model.TokenBatch;
 import dev.anneal.training.model.activations.KeptActivations;
 import dev.anneal.training.model.config.LlamaConfig;
@@ -151,7 +152,9 @@ class Fp8GradientTest {
 
   private static Tensor gradient(
       DType stored, Kernels kernels, Columns columns, HeadProducts head) {
-    Settings settings = new Settings(Matmul.FP8, KeptActivations.INPUTS, columns, head);
+    Settings settings =
+        new Settings(
+            Matmul.FP8, KeptActivations.INPUTS, columns, head, Objective.CROSS_ENTROPY);
     return gradient(stored, kernels, settings);
   }
 

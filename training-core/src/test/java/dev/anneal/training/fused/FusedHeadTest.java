@@ -11,6 +11,7 @@ import dev.anneal.training.TinyModels.Embeddings;
 import dev.anneal.training.kernel.PlainKernels;
 import dev.anneal.training.lora.LoraModel;
 import dev.anneal.training.lora.LoraSpec;
+import dev.anneal.training.model.Objective;
 import dev.anneal.training.model.TokenBatch;
 import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.product.PlainProducts;
@@ -42,11 +43,13 @@ class FusedHeadTest {
     TokenBatch many = TokenBatch.of(List.of(Rows.row(1, ids)));
     Tensor state = Tensors.normal(Tensors.empty(ScalarType.Float, 1, config.hiddenSize()), 1, 3);
     // many chunks
-    FusedHead head = new FusedHead(
+    FusedHead head =
+        new FusedHead(
             model,
             new PlainKernels(),
             new PlainProducts(),
             HeadProducts.EXACT,
+            Objective.CROSS_ENTROPY,
             37 * (1L << 14));
     // a row alone may be multiplied in another order; a sum in fp32 would be off by a thousandth
     double expected = TOKENS * head.loss(state.expand(2, -1), one).item_double();

@@ -1,6 +1,7 @@
 package dev.anneal.training.fused;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.data.Percentage.withPercentage;
 
 import dev.anneal.training.Deviation;
 import dev.anneal.training.InTensorScope;
@@ -19,6 +20,7 @@ import dev.anneal.training.lora.ModuleNames;
 import dev.anneal.training.lora.TargetModules;
 import dev.anneal.training.model.Dropout;
 import dev.anneal.training.model.Llama;
+import dev.anneal.training.model.Objective;
 import dev.anneal.training.model.TokenBatch;
 import dev.anneal.training.model.activations.KeptActivations;
 import dev.anneal.training.optim.Parameters;
@@ -34,6 +36,7 @@ import org.bytedeco.pytorch.Tensor;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -67,9 +70,33 @@ class FusedLayersTest {
     assertEqualsAutograd(model(new LoraSpec(3, 6, 0, false, targets, ranks, alphas)));
   }
 
+  @ParameterizedTest
+  @CsvSource({"TOKEN, 0.1", "ROW, 0", "ROW, 0.3"})
+  void gradientsOfOtherObjectivesEqualAutograd(Objective.Per per, double labelSmoothing) {
+    LoraModel model = model("all-linear");
+    Objective objective = new Objective(per, labelSmoothing, 0);
+    Llama reference =
+        Llama.reference(model, Device.CPU, DType.FP32, KeptActivations.INPUTS, objective);
+    Llama fused =
+        FusedLlama.of(
+            model,
+            Device.CPU,
+            new PlainKernels(),
+            FusedLlama.Settings.of(Matmul.COMPUTE, KeptActivations.INPUTS).with(objective));
+    assertEqual(model, gradient(model, fused), gradient(model, reference));
+    assertThat(gradient(model, fused).loss())
+        .isNotCloseTo(gradient(model, reference(model)).loss(), withPercentage(1e-3));
+    // what is held out is measured alike
+    assertThat(fused.loss(batch())).isEqualTo(fused(model, KeptActivations.INPUTS).loss(batch()));
+  }
+
   private static void assertEqualsAutograd(LoraModel model) {
     Gradient expected = gradient(model, reference(model));
     Gradient found = gradient(model, fused(model, KeptActivations.INPUTS));
+    assertEqual(model, found, expected);
+  }
+
+  private static void assertEqual(LoraModel model, Gradient found, Gradient expected) {
 
     assertThat(Deviation.relative(found.loss(), expected.loss())).isLessThan(1e-6);
     Map<String, Tensor> byName = Deviation.byName(model.parameters(), expected.flat());

@@ -18,6 +18,7 @@ import dev.anneal.training.lora.LoraModel;
 import dev.anneal.training.lora.LoraSpec;
 import dev.anneal.training.model.Dropout;
 import dev.anneal.training.model.Llama;
+import dev.anneal.training.model.Objective;
 import dev.anneal.training.model.TokenBatch;
 import dev.anneal.training.model.activations.KeptActivations;
 import dev.anneal.training.tensor.DType;
@@ -94,7 +95,9 @@ class FusedSettingsTest {
   }
 
   private static Llama llama(LoraModel model, Columns columns, HeadProducts head) {
-    Settings settings = new Settings(Matmul.FP8, KeptActivations.INPUTS, columns, head);
+    Settings settings =
+        new Settings(
+            Matmul.FP8, KeptActivations.INPUTS, columns, head, Objective.CROSS_ENTROPY);
     return FusedLlama.of(model, Device.CPU, new PlainKernels(), settings);
   }
 

@@ -16,7 +16,9 @@ import dev.anneal.training.kernel.Matmul;
 import dev.anneal.training.lora.LoraModel;
 import dev.anneal.training.lora.LoraSpec;
 import dev.anneal.training.model.Dropout;
+import dev.anneal.training.model.EmbeddingNoise;
 import dev.anneal.training.model.Llama;
+import dev.anneal.training.model.Objective;
 import dev.anneal.training.model.TokenBatch;
 import dev.anneal.training.model.TrainableModel;
 import dev.anneal.training.model.activations.KeptActivations;
@@ -29,6 +31,7 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch_cuda;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -79,6 +82,24 @@ class MicroBatchWaitsGpuTest {
     }
   }
 
+  @Test
+  void withNoiseSmoothedLabelsAndALossPerRow() {
+    Objective objective = new Objective(Objective.Per.ROW, 0.1, 5);
+    EmbeddingNoise noise = new EmbeddingNoise(5, 1, 2);
+    KeptActivations activations = KeptActivations.INPUTS;
+    try (Kernels kernels = new CudaKernels(GPU);
+        LoraModel model = lora(DType.FP8, DType.BF16)) {
+      Llama fused = FusedLlama.of(
+              model,
+              GPU,
+              kernels,
+              FusedLlama.Settings.of(Matmul.FP8, activations).with(objective));
+      assertDoesNotWait("fused", fused, Dropout.NONE, noise);
+      Llama reference = Llama.reference(model, GPU, DType.BF16, activations, objective);
+      assertDoesNotWait("reference", reference, Dropout.NONE, noise);
+    }
+  }
+
   private static void assertReferenceDoesNotWait(
       TrainableModel model, DType compute, Dropout dropout) {
     for (KeptActivations activations : KeptOfForward.alike()) {
@@ -88,17 +109,22 @@ class MicroBatchWaitsGpuTest {
   }
 
   private static void assertDoesNotWait(String what, Llama llama, Dropout dropout) {
+    assertDoesNotWait(what, llama, dropout, EmbeddingNoise.NONE);
+  }
+
+  private static void assertDoesNotWait(
+      String what, Llama llama, Dropout dropout, EmbeddingNoise noise) {
     TokenBatch batch = TokenBatch.of(Rows.random(CONFIG.vocabSize(), 9, 17, 5));
     double expected = 0;
     // kernels are compiled, and allocators have what they need
     for (int i = 0; i < WARM_UPS; i++) {
-      expected = llama.forwardBackward(batch, dropout, Llama.UNNOTICED).item_double();
+      expected = llama.forwardBackward(batch, dropout, noise, Llama.UNNOTICED).item_double();
     }
     try (BusyGpu busy = new BusyGpu(GPU)) {
       torch_cuda.device_synchronize();
       long start = System.nanoTime();
       busy.begin();
-      Tensor loss = llama.forwardBackward(batch, dropout, Llama.UNNOTICED);
+      Tensor loss = llama.forwardBackward(batch, dropout, noise, Llama.UNNOTICED);
       double millis = (System.nanoTime() - start) / 1e6;
       assertThat(busy.isDone())
           .as("%s: the host came back after %.0f ms, when the GPU was through", what, millis)

@@ -125,7 +125,6 @@ class PeftConfigTest {
       delimiter = '|',
       textBlock =
           """
-          "use_dora": true                       | use_dora
           "modules_to_save": ["lm_head"]         | modules_to_save
           "fan_in_fan_out": true                 | fan_in_fan_out
           "layer_replication": [[0, 2]]          | layer_replication

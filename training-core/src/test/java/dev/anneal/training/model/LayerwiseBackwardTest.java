@@ -83,7 +83,12 @@ class LayerwiseBackwardTest {
       LlamaConfig config = TinyModels.config(Embeddings.UNTIED).withLayers(5);
       FullModel model = TinyModels.full(config, new LoudWeights(1));
       CountingLayers layers = new CountingLayers(new AutogradLayers(model, Device.CPU, DType.FP32));
-      new Llama(model, Device.CPU, layers, new AutogradHead(model), KeptActivations.INPUTS.first(2))
+      new Llama(
+              model,
+              Device.CPU,
+              layers,
+              new AutogradHead(model, Objective.CROSS_ENTROPY),
+              KeptActivations.INPUTS.first(2))
           .forwardBackward(batch(), Dropout.NONE, Llama.UNNOTICED);
       assertThat(layers.calls())
           .containsExactly(

@@ -158,7 +158,7 @@ class SplitVocabularyTest {
         model,
         Device.CPU,
         new AutogradLayers(model, Device.CPU, DType.FP32),
-        new AutogradHead(model, CHUNK * 37L),
+        new AutogradHead(model, Objective.CROSS_ENTROPY, CHUNK * 37L),
         KeptActivations.INPUTS);
   }
 

@@ -54,6 +54,26 @@ class TokenBatchTest {
   }
 
   @Test
+  void aRowsTargetsTogetherWeighOne() {
+    try (TensorScope scope = new TensorScope()) {
+      TokenBatch batch =
+          TokenBatch.of(
+              List.of(
+                  // rows of 2 targets, of none that can be predicted, and of 1
+                  new TokenSequence(
+                      new int[] {10, 11, 12, 13, 14, 15},
+                      new int[] {3, 1, 2},
+                      new int[] {1, 4, 5, 6}),
+                  new TokenSequence(
+                      new int[] {20, 21, 22, 23, 24}, new int[] {5}, new int[] {1, 5})));
+      assertThat(batch.rowTargets()).containsExactly(2, 0, 1, 4);
+      assertThat(batch.learnedRows()).isEqualTo(3);
+      assertThat(Tensors.doubles(batch.rowWeights()))
+          .containsExactly(0.5, 0.5, 1, 0.25, 0.25, 0.25, 0.25);
+    }
+  }
+
+  @Test
   void rowsOfThePredictorsGoToTheirPlaces() {
     try (TensorScope scope = new TensorScope()) {
       TokenBatch batch =

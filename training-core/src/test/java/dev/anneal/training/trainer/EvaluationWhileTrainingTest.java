@@ -40,7 +40,9 @@ class EvaluationWhileTrainingTest {
   private static final long STEPS = 7;
   private static final Evaluation EVERY_2 = new Evaluation(3, 2, Keep.LAST, 0, 0);
   private static final Evaluation BEST = new Evaluation(3, 2, Keep.BEST, 0, 0);
-  private static final String[] MEASURED_BY_THE_CLOCK = {"tokensPerSecond", "peakMemoryBytes"};
+  private static final String[] MEASURED_BY_THE_CLOCK = {
+    "tokensPerSecond", "peakMemoryBytes", "times"
+  };
   private static final List<TokenSequence> HELD_OUT = Rows.random(37, 99, 12, 9, 14, 10, 8, 13, 11);
 
   @TempDir Path folder;

@@ -21,7 +21,9 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /** A run that is cut off and goes on from a checkpoint ends as one that was left alone. */
 class ExactResumeTest {
-  private static final String[] MEASURED_BY_THE_CLOCK = {"tokensPerSecond", "peakMemoryBytes"};
+  private static final String[] MEASURED_BY_THE_CLOCK = {
+    "tokensPerSecond", "peakMemoryBytes", "times"
+  };
 
   @TempDir Path folder;
 

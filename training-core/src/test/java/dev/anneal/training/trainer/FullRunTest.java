@@ -29,6 +29,7 @@ import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.NativeLibraries;
 import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.tensor.Tensors;
+import dev.anneal.training.timing.StepTimings;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -155,10 +156,20 @@ class FullRunTest {
     GlobalBatches batches = new GlobalBatches(spec, inputs.train(), alone());
     TrainerState begin = TrainerState.fresh(parameters, 1, batches.size(), spec.seed());
     RecordingListener listener = new RecordingListener();
-    try (RunCheckpoints none =
-        new RunCheckpoints(spec, inputs, model, optimizer, alone(), begin, listener)) {
+    try (StepTimings timings = new StepTimings(Device.CPU);
+        RunCheckpoints none =
+            new RunCheckpoints(spec, inputs, model, optimizer, alone(), begin, listener)) {
       Evaluations notMade = new Evaluations(spec, null, () -> false, begin.evaluation());
-      new Trainer(spec, batches, llama(model), parameters, optimizer, none, notMade, alone())
+      new Trainer(
+              spec,
+              batches,
+              llama(model),
+              parameters,
+              optimizer,
+              none,
+              notMade,
+              alone(),
+              timings)
           .train(begin, listener);
     }
   }

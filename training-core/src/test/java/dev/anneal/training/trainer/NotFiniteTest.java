@@ -297,7 +297,14 @@ class NotFiniteTest {
               () ->
                   notFinite.skips(
                       1,
-                      new StepTotals(2, Double.POSITIVE_INFINITY, 1, 1, 0, Set.of(), List.of()),
+                      new StepTotals(
+                          2,
+                          Double.POSITIVE_INFINITY,
+                          new StepTotals.Work(1, 1, 1),
+                          0,
+                          0,
+                          Set.of(),
+                          List.of()),
                       Tensors.of(new double[] {1, 1})));
       assertThat(error)
           .hasMessageStartingWith(

@@ -2,6 +2,7 @@ package dev.anneal.training.trainer;
 
 import dev.anneal.training.kernel.Matmul;
 import dev.anneal.training.lora.LoraSpec;
+import dev.anneal.training.model.Objective;
 import dev.anneal.training.model.activations.KeptActivations;
 import dev.anneal.training.optim.AdamWSpec;
 import dev.anneal.training.optim.LearningRateSchedule;
@@ -77,7 +78,8 @@ final class Recipe {
             lora.rslora(),
             lora.targetModules(),
             lora.rankPattern(),
-            lora.alphaPattern()));
+            lora.alphaPattern(),
+            lora.variant()));
   }
 
   Recipe baseDtype(DType dtype) {
@@ -127,21 +129,44 @@ final class Recipe {
   }
 
   Recipe onNan(TrainingSpec.OnNan onNan) {
-    updates = new Updates(updates.optimizer(), updates.schedule(), updates.maxGradNorm(), onNan);
+    return updates(updates.optimizer(), updates.schedule(), onNan, updates.objective());
+  }
+
+  Recipe decay(AdamWSpec.Decay decay) {
+    AdamWSpec start = updates.optimizer();
+    AdamWSpec optimizer =
+        new AdamWSpec(
+            start.learningRate(),
+            start.weightDecay(),
+            start.beta1(),
+            start.beta2(),
+            start.eps(),
+            start.loraPlusRatio(),
+            decay);
+    return updates(optimizer, updates.schedule(), updates.onNan(), updates.objective());
+  }
+
+  Recipe objective(Objective objective) {
+    return updates(updates.optimizer(), updates.schedule(), updates.onNan(), objective);
+  }
+
+  private Recipe updates(
+      AdamWSpec optimizer,
+      LearningRateSchedule schedule,
+      TrainingSpec.OnNan onNan,
+      Objective objective) {
+    updates = new Updates(optimizer, schedule, updates.maxGradNorm(), onNan, objective);
     return this;
   }
 
   /** From the first step on. */
   Recipe constantLearningRate(double learningRate) {
     AdamWSpec start = updates.optimizer();
-    updates =
-        new Updates(
-            new AdamWSpec(
-                learningRate, start.weightDecay(), start.beta1(), start.beta2(), start.eps()),
-            new LearningRateSchedule(LearningRateSchedule.Type.CONSTANT, 0, batches.totalSteps()),
-            updates.maxGradNorm(),
-            updates.onNan());
-    return this;
+    return updates(
+        new AdamWSpec(learningRate, start.weightDecay(), start.beta1(), start.beta2(), start.eps()),
+        new LearningRateSchedule(LearningRateSchedule.Type.CONSTANT, 0, batches.totalSteps()),
+        updates.onNan(),
+        updates.objective());
   }
 
   Recipe evaluation(Evaluation evaluation) {

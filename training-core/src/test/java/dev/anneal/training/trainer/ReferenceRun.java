@@ -38,8 +38,17 @@ record ReferenceRun(Path folder, JsonNode reference) {
 
   /** The run of every weight. */
   static ReferenceRun loadFull() throws IOException {
+    return load("full_tuning_reference.json");
+  }
+
+  /** The run of a variant of LoRA ({@code bench/peft/variants_reference.py}). */
+  static ReferenceRun loadVariant(String variant) throws IOException {
+    return load(variant + "_reference.json");
+  }
+
+  private static ReferenceRun load(String resource) throws IOException {
     Path folder = Golden.path("model").getParent();
-    try (InputStream json = ReferenceRun.class.getResourceAsStream("full_tuning_reference.json")) {
+    try (InputStream json = ReferenceRun.class.getResourceAsStream(resource)) {
       return new ReferenceRun(folder, JSON.readTree(json));
     }
   }

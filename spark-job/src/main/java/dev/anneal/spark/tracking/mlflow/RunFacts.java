@@ -92,6 +92,7 @@ final class RunFacts {
       metrics.put("tokens_per_second", step.tokensPerSecond());
       metrics.put("peak_memory_bytes", (double) step.peakMemoryBytes());
       metrics.put("epoch", step.epoch());
+      metrics.putAll(MetricsLine.millis(step.times()));
     }
     metrics.values().removeIf(value -> !Double.isFinite(value));
     return metrics;

@@ -27,6 +27,7 @@ final class Scalars {
       values.put("tokens_per_second", step.tokensPerSecond());
       values.put("peak_memory_bytes", (double) step.peakMemoryBytes());
       values.put("epoch", step.epoch());
+      values.putAll(MetricsLine.millis(step.times()));
     }
     values.values().removeIf(value -> !Double.isFinite(value));
     return values;

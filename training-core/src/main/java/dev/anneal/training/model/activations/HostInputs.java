@@ -6,6 +6,8 @@ import dev.anneal.training.cuda.PinnedMemory;
 import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.tensor.Tensors;
+import dev.anneal.training.timing.Lane;
+import dev.anneal.training.timing.Timings;
 import java.util.ArrayList;
 import java.util.List;
 import org.bytedeco.pytorch.Tensor;
@@ -19,14 +21,16 @@ final class HostInputs implements KeptInputs {
   static final int COPIES = 2;
 
   private final Device device;
+  private final Timings timings;
   private final CudaStream stream;
   private final CudaEvent written;
   private final Tensor[] onDevice;
   private final Tensor[] onHost;
   private final List<CudaEvent> copied = new ArrayList<>();
 
-  HostInputs(Device device, int layers) {
+  HostInputs(Device device, int layers, Timings timings) {
     this.device = device;
+    this.timings = timings;
     stream = CudaStream.of(device);
     written = new CudaEvent(device);
     onDevice = new Tensor[layers];
@@ -40,7 +44,7 @@ final class HostInputs implements KeptInputs {
   public void save(int layer, Tensor x) {
     onDevice[layer] = TensorScope.own(x);
     onHost[layer] = TensorScope.own(PinnedMemory.empty(device, x.scalar_type(), Tensors.shape(x)));
-    copy(layer, onHost[layer], x);
+    copy("input to host", layer, onHost[layer], x);
     if (layer >= COPIES) {
       free(layer - COPIES);
     }
@@ -67,15 +71,17 @@ final class HostInputs implements KeptInputs {
       onDevice[layer] =
           TensorScope.own(
               Tensors.empty(device, onHost[layer].scalar_type(), Tensors.shape(onHost[layer])));
-      copy(layer, onDevice[layer], onHost[layer]);
+      copy("input to device", layer, onDevice[layer], onHost[layer]);
     }
   }
 
-  private void copy(int layer, Tensor to, Tensor from) {
+  private void copy(String name, int layer, Tensor to, Tensor from) {
     written.record();
     stream.waitFor(written);
     try (CudaStream.Use use = stream.use()) {
-      to.copy_(from, true);
+      try (Timings.Span span = timings.device(Lane.OFFLOAD, name, layer)) {
+        to.copy_(from, true);
+      }
       copied.get(layer).record();
     }
   }

@@ -5,6 +5,7 @@ import dev.anneal.training.model.LayerStack;
 import dev.anneal.training.model.activations.KeptActivations.Inputs;
 import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.TensorScope;
+import dev.anneal.training.timing.Timings;
 import dev.anneal.training.weights.FrozenLayers;
 import java.util.ArrayDeque;
 import java.util.Deque;
@@ -20,29 +21,36 @@ public final class KeptForward implements AutoCloseable {
   private final int layers;
   private final int recomputed;
   private final KeptInputs inputs;
+  private final Timings timings;
   private final Deque<LayerStack.Tape> tapes = new ArrayDeque<>();
 
   /**
    * @param layers of the model
    */
-  public KeptForward(LayerStack.Pass pass, KeptActivations activations, int layers, Device device) {
+  public KeptForward(
+      LayerStack.Pass pass,
+      KeptActivations activations,
+      int layers,
+      Device device,
+      Timings timings) {
     this.pass = pass;
+    this.timings = timings;
     this.layers = layers;
     this.recomputed = Math.min(layers, activations.recomputedLayers());
     this.inputs =
         activations.inputs() == Inputs.ON_HOST
-            ? new HostInputs(device, recomputed)
+            ? new HostInputs(device, recomputed, timings)
             : new KeptInputs.OnDevice(recomputed);
   }
 
   /** A layer's output; layers come in ascending order. */
   public Tensor forward(int layer, Tensor input) {
     if (layer < recomputed) {
-      Tensor output = forward(pass, layer, layers, input);
+      Tensor output = timed(layer, "forward", () -> pass.forward(layer, above(layer, layers), input));
       inputs.save(layer, input);
       return output;
     }
-    tapes.push(naming(layer, "forward", () -> pass.record(layer, above(layer, layers), input)));
+    tapes.push(timed(layer, "forward", () -> pass.record(layer, above(layer, layers), input)));
     return tapes.peek().output();
   }
 
@@ -52,7 +60,7 @@ public final class KeptForward implements AutoCloseable {
       return recomputedBackward(layer, dOutput);
     }
     try (LayerStack.Tape tape = tapes.pop()) {
-      return naming(layer, "backward", () -> tape.backward(below(layer), dOutput));
+      return timed(layer, "backward", () -> tape.backward(below(layer), dOutput));
     }
   }
 
@@ -60,8 +68,8 @@ public final class KeptForward implements AutoCloseable {
     try (TensorScope scope = new TensorScope()) {
       Tensor input = inputs.load(layer);
       try (LayerStack.Tape tape =
-          naming(layer, "recomputed forward", () -> pass.recompute(layer, below(layer), input))) {
-        return scope.keep(naming(layer, "backward", () -> tape.backward(below(layer), dOutput)));
+          timed(layer, "recomputed forward", () -> pass.recompute(layer, below(layer), input))) {
+        return scope.keep(timed(layer, "backward", () -> tape.backward(below(layer), dOutput)));
       }
     }
   }
@@ -79,6 +87,12 @@ public final class KeptForward implements AutoCloseable {
   /** The layer after {@code layer} going backward. */
   private static int below(int layer) {
     return layer > 0 ? layer - 1 : FrozenLayers.NONE;
+  }
+
+  private <T> T timed(int layer, String pass, Supplier<T> work) {
+    try (Timings.Span span = timings.layer(pass, layer)) {
+      return naming(layer, pass, work);
+    }
   }
 
   private static <T> T naming(int layer, String pass, Supplier<T> work) {

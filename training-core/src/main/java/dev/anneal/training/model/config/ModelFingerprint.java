@@ -48,7 +48,7 @@ public final class ModelFingerprint {
   /** The same of an adapter in PEFT's form, by its settings and values. */
   public static String ofAdapter(ModelFolder adapter) throws IOException {
     MessageDigest digest = Sha256.digest();
-    digest.update(PeftConfig.read(adapter).lora().toString().getBytes(StandardCharsets.UTF_8));
+    digest.update(PeftConfig.read(adapter).lora().identity().getBytes(StandardCharsets.UTF_8));
     addValues(adapter, CheckpointIndex.ADAPTER_FILE, digest);
     return HexFormat.of().formatHex(digest.digest());
   }

@@ -18,15 +18,49 @@ import org.bytedeco.pytorch.Tensor;
 public final class ParameterFile {
   private ParameterFile() {}
 
+  /** What is written of a parameter. */
+  public interface Form {
+    /** As it is. */
+    Form PLAIN =
+        new Form() {
+          @Override
+          public long[] shape(String name, long... dims) {
+            return dims;
+          }
+
+          @Override
+          public Tensor of(String name, Tensor trained) {
+            return trained;
+          }
+        };
+
+    /** The shape that is written of a parameter of shape {@code dims}. */
+    long[] shape(String name, long... dims);
+
+    /**
+     * The values that are written.
+     *
+     * @param trained the parameter in its shape
+     * @return in the current tensor scope
+     */
+    Tensor of(String name, Tensor trained);
+  }
+
   /**
    * The fp32 values of {@code parameters}, rounded to {@code dtype}; while they are written every
    * other rank calls {@link #contribute}.
    */
   public static FileContent content(Parameters parameters, DType dtype) {
+    return content(parameters, dtype, Form.PLAIN);
+  }
+
+  /** The same in another form. */
+  public static FileContent content(Parameters parameters, DType dtype, Form form) {
     SafetensorsDType stored = dtype == DType.FP32 ? SafetensorsDType.F32 : SafetensorsDType.BF16;
     List<TensorSpec> specs =
         parameters.names().stream()
-            .map(name -> new TensorSpec(name, stored, parameters.shape(name)))
+            .map(name -> new TensorSpec(
+                        name, stored, form.shape(name, parameters.shape(name))))
             .toList();
     return out -> {
       try (OpenBucket open = new OpenBucket(parameters)) {
@@ -35,8 +69,9 @@ public final class ParameterFile {
             specs,
             (spec, sink) -> {
               try (TensorScope scope = new TensorScope()) {
-                Tensor values = open.values(spec.name()).to(dtype.scalarType()).cpu().contiguous();
-                sink.write(Tensors.bytes(values, 0).asByteBuffer());
+                Tensor values = form.of(spec.name(), open.values(spec.name()));
+                Tensor written = values.to(dtype.scalarType()).cpu().contiguous();
+                sink.write(Tensors.bytes(written, 0).asByteBuffer());
               }
             });
       }

@@ -7,6 +7,7 @@ import dev.anneal.training.host.HostMemory;
 import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.tensor.Tensors;
+import dev.anneal.training.timing.Timings;
 import java.util.ArrayList;
 import java.util.List;
 import org.bytedeco.pytorch.Tensor;
@@ -53,7 +54,7 @@ class HostInputsGpuTest {
 
   /** Inputs come back as they left. */
   private static void microBatch(int value, Tensor busy, List<Tensor> back) {
-    try (HostInputs checkpoints = new HostInputs(GPU, LAYERS)) {
+    try (HostInputs checkpoints = new HostInputs(GPU, LAYERS, Timings.OFF)) {
       for (int layer = 0; layer < LAYERS; layer++) {
         try (TensorScope scope = new TensorScope()) {
           Tensor x = Tensors.zeros(GPU, ScalarType.Float, NUMEL);
