@@ -26,19 +26,15 @@ public sealed interface LoraVariant extends Serializable {
     private static final String NAME = "pissa";
     private static final String SEARCHED = NAME + "_niter_";
 
-    /** The longest search that makes sense. */
-    private static final int MOST = 1000;
-
     /** Of what PEFT calls it: {@code pissa}, or {@code pissa_niter_16} with a number. */
     public static OptionalInt iterations(String name) {
       if (name.equals(NAME)) {
         return OptionalInt.of(0);
       }
       String number = name.startsWith(SEARCHED) ? name.substring(SEARCHED.length()) : "";
-      if (!number.matches("[1-9]\\d{0,3}") || Integer.parseInt(number) > MOST) {
-        return OptionalInt.empty();
-      }
-      return OptionalInt.of(Integer.parseInt(number));
+      return number.matches("[1-9]\\d{0,2}")
+          ? OptionalInt.of(Integer.parseInt(number))
+          : OptionalInt.empty();
     }
   }
 }

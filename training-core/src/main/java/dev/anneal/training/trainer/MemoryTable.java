@@ -4,6 +4,7 @@ import dev.anneal.training.fused.FusedLlama;
 import dev.anneal.training.fused.FusedMemory;
 import dev.anneal.training.lora.LoraLayout;
 import dev.anneal.training.lora.LoraModel;
+import dev.anneal.training.lora.LoraVariant;
 import dev.anneal.training.model.AutogradMemory;
 import dev.anneal.training.model.BatchShape;
 import dev.anneal.training.model.FullModel;
@@ -194,6 +195,11 @@ public record MemoryTable(List<Row> tensors, List<Row> assumed, String moment) {
     rows.add(new Row(Part.TRAINED, "gradient", trained.gradient(), 0));
     rows.add(new Row(Part.TRAINED, "gradients being summed", trained.summing(), 0));
     rows.add(new Row(Part.TRAINED, "AdamW's moments", trained.moments(), 0));
+    if (!rank.trainsAll() && rank.spec().lora().variant() instanceof LoraVariant.Pissa) {
+      // on the host of rank 0, for checkpoints and for what is published
+      rows.add(
+          new Row(Part.TRAINED, "first factors of PiSSA", 0, elements(rank, adapters) * Float.BYTES));
+    }
     if (TrainingRun.isFused(rank.spec())) {
       FusedMemory fused = fused(rank, adapters);
       FusedLlama.Columns columns = rank.spec().weights().columns();
@@ -258,11 +264,14 @@ public record MemoryTable(List<Row> tensors, List<Row> assumed, String moment) {
 
   /** The adapters' values of all ranks in the compute dtype, which rank 0 copies too. */
   private static long computeValues(Rank rank, LoraLayout adapters) {
+    return elements(rank, adapters) * rank.adapterCompute().bytes();
+  }
+
+  private static long elements(Rank rank, LoraLayout adapters) {
     return LoraModel.shapes(rank.config(), adapters).stream()
-            .flatMap(List::stream)
-            .mapToLong(Parameters.Shape::numel)
-            .sum()
-        * rank.adapterCompute().bytes();
+        .flatMap(List::stream)
+        .mapToLong(Parameters.Shape::numel)
+        .sum();
   }
 
   private static StepMemory.Pieces pieces(Rank rank, LoraLayout adapters, BatchShape batch) {

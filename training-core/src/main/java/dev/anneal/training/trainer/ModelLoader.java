@@ -120,7 +120,13 @@ final class ModelLoader {
     LoraModel model =
         frozen(config, layout, parameters, placement(spec, ranks), weights, listener);
     if (layout.spec().isDora() && inputs.initAdapter() == null) {
-      measure(model, ranks);
+      try {
+        measure(model, ranks);
+      } catch (RuntimeException | Error e) {
+        try (model) {
+          throw e;
+        }
+      }
     }
     return model;
   }

@@ -10,6 +10,7 @@ import dev.anneal.training.fused.FusedLlama.Columns;
 import dev.anneal.training.fused.HeadProducts;
 import dev.anneal.training.kernel.Matmul;
 import dev.anneal.training.lora.LoraSpec;
+import dev.anneal.training.lora.LoraVariant;
 import dev.anneal.training.model.BatchShape;
 import dev.anneal.training.model.activations.KeptActivations;
 import dev.anneal.training.model.config.LlamaConfig;
@@ -67,6 +68,33 @@ class MemoryTableTest {
     assertThat(table.moment()).isEqualTo("head");
     long less = (4 + 2) * (ADAPTER_WEIGHTS - 2 * ADAPTER_WEIGHTS / 32);
     assertThat(table.tensorBytes() / 1e9).isCloseTo(24.0 - less / 1e9, within(0.1));
+  }
+
+  /** DoRA computes with fp32, in libtorch's layers; PiSSA keeps what it began with on the host. */
+  @Test
+  void variantsTakeWhatTheyCompute() {
+    MemoryTable plain = MemoryTable.of(as(LoraVariant.PLAIN), new BatchShape(4, 1024));
+    MemoryTable dora = MemoryTable.of(as(LoraVariant.DORA), new BatchShape(4, 1024));
+    MemoryTable pissa = MemoryTable.of(as(new LoraVariant.Pissa(0)), new BatchShape(4, 1024));
+    // a length for every row of the seven modules
+    long lengths = 32L * (4096 + 2 * 1024 + 4096 + 2 * 14_336 + 4096);
+    assertThat(device(plain, "adapters in fp32")).isEqualTo(4 * ADAPTER_WEIGHTS);
+    assertThat(device(dora, "adapters in fp32")).isEqualTo(4 * (ADAPTER_WEIGHTS + lengths));
+    assertThat(dora.tensorBytes()).isGreaterThan(plain.tensorBytes());
+    assertThat(dora.tensors()).noneMatch(row -> row.name().equals("transpose of a weight"));
+    assertThat(pissa.tensorBytes()).isEqualTo(plain.tensorBytes());
+    assertThat(pissa.hostBytes() - plain.hostBytes()).isEqualTo(4 * ADAPTER_WEIGHTS);
+  }
+
+  private static MemoryTable.Rank as(LoraVariant variant) {
+    MemoryTable.Rank plain = rank(DType.FP8, KeptActivations.INPUTS, 0);
+    TrainingSpec spec = plain.spec();
+    return new MemoryTable.Rank(
+        plain.config(),
+        Recipe.from(spec).lora(spec.lora().as(variant)).spec(),
+        1,
+        1,
+        plain.checkpoints());
   }
 
   /** As ranks with all weights, or on several nodes, who split them within each. */
