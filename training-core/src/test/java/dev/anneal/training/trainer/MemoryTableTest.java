@@ -87,7 +87,7 @@ class MemoryTableTest {
   }
 
   private static MemoryTable.Rank as(LoraVariant variant) {
-    MemoryTable.Rank plain = rank(DType.FP8, Activations.CHECKPOINT, 0);
+    MemoryTable.Rank plain = rank(DType.FP8, KeptActivations.INPUTS, 0);
     TrainingSpec spec = plain.spec();
     return new MemoryTable.Rank(
         plain.config(),
