@@ -75,6 +75,28 @@ class FusedSettingsTest {
     assertThat(Deviation.relative(fp8.gradient(), exact.gradient())).isBetween(1e-4, 0.3);
   }
 
+  @Test
+  void aHeadIsExactForSmoothedLabels() {
+    LoraModel model = model(0);
+    Objective smoothed = new Objective(Objective.Per.TOKEN, 0.1, 0);
+    Step exact = step(model, llama(model, Columns.MADE, HeadProducts.EXACT, smoothed));
+    Step fp8 = step(model, llama(model, Columns.MADE, HeadProducts.FP8, smoothed));
+
+    assertThat(fp8.loss()).isEqualTo(exact.loss());
+    assertThat(fp8.gradient().equal(exact.gradient())).isTrue();
+  }
+
+  @Test
+  void aHeadInFp8BackwardWeighsRows() {
+    LoraModel model = model(0);
+    Objective rows = new Objective(Objective.Per.ROW, 0, 0);
+    Step exact = step(model, llama(model, Columns.MADE, HeadProducts.EXACT, rows));
+    Step backward = step(model, llama(model, Columns.MADE, HeadProducts.FP8_BACKWARD, rows));
+
+    assertThat(backward.loss()).isEqualTo(exact.loss());
+    assertThat(Deviation.relative(backward.gradient(), exact.gradient())).isBetween(1e-4, 0.1);
+  }
+
   /** A buffer that layers come into by turns has one address for all of them. */
   @Test
   void columnsAreNotKeptOfWeightsThatCome() {
@@ -95,9 +117,13 @@ class FusedSettingsTest {
   }
 
   private static Llama llama(LoraModel model, Columns columns, HeadProducts head) {
+    return llama(model, columns, head, Objective.CROSS_ENTROPY);
+  }
+
+  private static Llama llama(
+      LoraModel model, Columns columns, HeadProducts head, Objective objective) {
     Settings settings =
-        new Settings(
-            Matmul.FP8, KeptActivations.INPUTS, columns, head, Objective.CROSS_ENTROPY);
+        new Settings(Matmul.FP8, KeptActivations.INPUTS, columns, head, objective);
     return FusedLlama.of(model, Device.CPU, new PlainKernels(), settings);
   }
 
