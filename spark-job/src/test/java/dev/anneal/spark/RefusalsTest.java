@@ -480,17 +480,32 @@ class RefusalsTest {
                     "activations.offload=true",
                     "activations.checkpoint=none")))
         .contains("set activations.checkpoint=layer");
-    assertThat(refusal(sets(fp8, "base_weights.dtype=fp8", "base_weights.both_layouts=true",
-            "base_weights.offload_ratio=0.5")))
+    assertThat(
+            refusal(
+                sets(
+                    fp8,
+                    "base_weights.dtype=fp8",
+                    "base_weights.both_layouts=true",
+                    "base_weights.offload_ratio=0.5")))
         .contains("both_layouts is true", "offload_ratio is 0.5", "set it to false");
-    assertThat(refusal(sets(fp8, "base_weights.dtype=fp8", "base_weights.both_layouts=true",
-            "base_weights.shard=world")))
+    assertThat(
+            refusal(
+                sets(
+                    fp8,
+                    "base_weights.dtype=fp8",
+                    "base_weights.both_layouts=true",
+                    "base_weights.shard=world")))
         .contains("both_layouts is true", "split over GPUs");
     assertThat(refusal("--set", "base_weights.both_layouts=true"))
         .contains("both_layouts is true", "compute.matmul is fp32");
     assertThat(refusal("--set", "compute.head=fp8")).contains("compute.head is not exact");
-    assertThat(refusal(sets(fp8, "base_weights.dtype=fp8", "compute.head=fp8_backward",
-            "base_weights.shard=world")))
+    assertThat(
+            refusal(
+                sets(
+                    fp8,
+                    "base_weights.dtype=fp8",
+                    "compute.head=fp8_backward",
+                    "base_weights.shard=world")))
         .contains("compute.head is not exact", "split over GPUs");
   }
 

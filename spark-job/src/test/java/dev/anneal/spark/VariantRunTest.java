@@ -79,8 +79,11 @@ class VariantRunTest {
   @Test
   void whatCannotBeMergedIsRefusedOrNoted() throws IOException {
     Map<String, Object> random =
-        Map.of("model.path", "random:" + CONF.resolve("tiny/model/config.json"),
-            "model.tokenizer", CONF.resolve("tiny/model").toString());
+        Map.of(
+            "model.path",
+            "random:" + CONF.resolve("tiny/model/config.json"),
+            "model.tokenizer",
+            CONF.resolve("tiny/model").toString());
     Map<String, Object> asked = new HashMap<>(random);
     asked.put("output.merged", true);
     assertThatThrownBy(() -> run(asked))

@@ -18,8 +18,7 @@ final class RunCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    request.execute(
-        Request.Command.RUN, 0, profile.values(), spec.commandLine().getOut());
+    request.execute(Request.Command.RUN, 0, profile.values(), spec.commandLine().getOut());
     return 0;
   }
 }

@@ -18,8 +18,7 @@ final class TrainCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    request.execute(
-        Request.Command.TRAIN, 0, profile.values(), spec.commandLine().getOut());
+    request.execute(Request.Command.TRAIN, 0, profile.values(), spec.commandLine().getOut());
     return 0;
   }
 }

@@ -24,8 +24,8 @@ import static dev.anneal.spark.config.Rule.above;
 import static dev.anneal.spark.config.Rule.atLeast;
 import static dev.anneal.spark.config.Rule.bool;
 import static dev.anneal.spark.config.Rule.list;
-import static dev.anneal.spark.config.Rule.matching;
 import static dev.anneal.spark.config.Rule.mapping;
+import static dev.anneal.spark.config.Rule.matching;
 import static dev.anneal.spark.config.Rule.oneOf;
 import static dev.anneal.spark.config.Rule.regularExpression;
 import static dev.anneal.spark.config.Rule.share;
@@ -162,7 +162,9 @@ final class ConfigKeys {
                   "lora.init",
                   "default, pissa (the weight's largest singular values) or pissa_niter_16 (found by a search)")
               .identity(OF_PISSA)
-              .is(word("default").or(matching("pissa or pissa_niter_N", "pissa(_niter_[1-9]\\d{0,2})?")))
+              .is(
+                  word("default")
+                      .or(matching("pissa or pissa_niter_N", "pissa(_niter_[1-9]\\d{0,2})?")))
               .byDefault("default"),
           key("lora.init_from", "PEFT adapter folder to start from")
               .identity(OF_ADAPTERS)

@@ -27,8 +27,7 @@ record Identity(Predicate<AnnealConfig> counts, Function<JsonNode, String> value
       when(config -> trainsAdapters(config) && !config.lora().modules().alphaPattern().isEmpty());
 
   /** Where it is one, so that older checkpoints stay usable without. */
-  static final Identity OF_DORA =
-      when(config -> trainsAdapters(config) && config.lora().useDora());
+  static final Identity OF_DORA = when(config -> trainsAdapters(config) && config.lora().useDora());
 
   static final Identity OF_PISSA =
       when(config -> trainsAdapters(config) && !config.lora().start().init().equals("default"));

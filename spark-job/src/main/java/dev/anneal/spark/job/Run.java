@@ -305,8 +305,7 @@ public final class Run {
     }
     held.requireHeld();
     Optional<String> merged =
-        MergedResult.publish(
-            plan.config(), adapters, plan.folder(), spark.sparkContext(), display);
+        MergedResult.publish(plan.config(), adapters, plan.folder(), spark.sparkContext(), display);
     merged.ifPresent(record::merged);
     return merged;
   }

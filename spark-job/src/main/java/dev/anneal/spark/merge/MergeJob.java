@@ -99,8 +99,7 @@ public final class MergeJob {
    * @throws BadRequestException if it cannot be carried out as it is
    * @throws JobFailedException if it fails on the way
    */
-  public static void execute(
-      MergeRequest request, SparkContext spark, ProgressDisplay display) {
+  public static void execute(MergeRequest request, SparkContext spark, ProgressDisplay display) {
     MergeCheck.Checked checked =
         MergeCheck.check(request, spark.conf(), spark.hadoopConfiguration());
     requireRoom(checked);

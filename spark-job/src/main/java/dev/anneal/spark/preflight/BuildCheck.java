@@ -160,8 +160,7 @@ public final class BuildCheck {
       String needs =
           "compute.head is not exact, which needs GPUs that train adapters in compute.dtype=bf16 without dropout or DoRA, and a head that lies whole on each, but %s: set it to exact.";
       refuseIf(!isFused(config), needs, "this run does not");
-      refuseIf(
-          config.training().mode() != TrainingSpec.Mode.LORA, needs, "training.mode is full");
+      refuseIf(config.training().mode() != TrainingSpec.Mode.LORA, needs, "training.mode is full");
       refuseIf(isSplit(config), needs, "it is split over GPUs");
     }
   }

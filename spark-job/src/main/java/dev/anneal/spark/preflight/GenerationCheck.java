@@ -76,8 +76,8 @@ public final class GenerationCheck {
             .formatted(model.display()));
   }
 
-  private static void checkAdapter(
-      StorageModelFolder adapter, LlamaConfig shape, Precision matmul) throws IOException {
+  private static void checkAdapter(StorageModelFolder adapter, LlamaConfig shape, Precision matmul)
+      throws IOException {
     if (!adapter.has(PeftConfig.FILE)) {
       throw new InvalidModelException(
           "There is no adapter in %s: it has no %s; name the folder of a PEFT adapter, such as the adapter/ of a run."

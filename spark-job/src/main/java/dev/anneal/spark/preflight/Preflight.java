@@ -266,11 +266,13 @@ public final class Preflight {
     if (merged instanceof MergedModel.Made made) {
       notes.add(
           "model and adapter are published as one too, %s in %s."
-              .formatted(Sizes.of(made.bytes()), RunFolder.display(folder.child(RunFolder.MERGED))));
+              .formatted(
+                  Sizes.of(made.bytes()), RunFolder.display(folder.child(RunFolder.MERGED))));
     } else if (merged instanceof MergedModel.Impossible impossible) {
       if (!MergedModel.isAuto(config)) {
         throw new BadRequestException(
-            "output.merged is true, but %s: set output.merged=false.".formatted(impossible.reason()));
+            "output.merged is true, but %s: set output.merged=false."
+                .formatted(impossible.reason()));
       }
       notes.add(
           "model and adapter are not published as one, which vLLM would take: %s."

@@ -81,7 +81,8 @@ public final class ProfileCollector implements Consumer<RankEvent>, AutoCloseabl
       last.join(LONGEST.toMillis());
       if (last.isAlive()) {
         say.accept(
-            "The profile is not written after %s s: it is given up.".formatted(LONGEST.toSeconds()));
+            "The profile is not written after %s s: it is given up."
+                .formatted(LONGEST.toSeconds()));
         last.interrupt();
       }
     } catch (InterruptedException e) {
@@ -117,8 +118,7 @@ public final class ProfileCollector implements Consumer<RankEvent>, AutoCloseabl
     String place = Attempt.resultFolder(attempt, ProfilePart.FOLDER);
     TraceFile.write(
         all,
-        rank ->
-            folder.storage().open(folder.child(place + "/" + ProfilePart.fileName(rank))),
+        rank -> folder.storage().open(folder.child(place + "/" + ProfilePart.fileName(rank))),
         out);
   }
 

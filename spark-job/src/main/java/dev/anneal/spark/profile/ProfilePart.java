@@ -18,8 +18,8 @@ import java.util.zip.GZIPInputStream;
 import java.util.zip.GZIPOutputStream;
 
 /**
- * A rank's profile as a file, packed by gzip: a line of JSON a span, {@code [row, name, step, begin,
- * end]} with both times in nanoseconds since 1970.
+ * A rank's profile as a file, packed by gzip: a line of JSON a span, {@code [row, name, step,
+ * begin, end]} with both times in nanoseconds since 1970.
  */
 final class ProfilePart {
   /** Where the parts of an attempt are, in its folder. */

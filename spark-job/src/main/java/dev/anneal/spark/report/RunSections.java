@@ -140,9 +140,7 @@ final class RunSections {
                       times.steps()));
               page.open("div", "bars");
               bar("step", millis(times.step()), 1);
-              times
-                  .parts()
-                  .forEach((part, time) -> bar(part, millis(time), time / times.step()));
+              times.parts().forEach((part, time) -> bar(part, millis(time), time / times.step()));
               page.close("div");
             });
   }

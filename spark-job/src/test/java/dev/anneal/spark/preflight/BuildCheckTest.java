@@ -53,10 +53,20 @@ class BuildCheckTest {
   @Test
   void variantsThatDoNotGoTogetherAreRefused() {
     String onCpu = "cluster.gpus_per_node=0";
-    assertRefused("lora.init is pissa and lora.use_dora is true", onCpu, "lora.init=pissa", "lora.use_dora=true");
-    assertRefused("lora.init is pissa, but lora.init_from", onCpu, "lora.init=pissa", "lora.init_from=/a");
-    assertRefused("lora.init is pissa, but training.mode", onCpu, "lora.init=pissa", "training.mode=full");
-    assertRefused("lora.use_dora is true, but training.mode", onCpu, "lora.use_dora=true", "training.mode=full");
+    assertRefused(
+        "lora.init is pissa and lora.use_dora is true",
+        onCpu,
+        "lora.init=pissa",
+        "lora.use_dora=true");
+    assertRefused(
+        "lora.init is pissa, but lora.init_from", onCpu, "lora.init=pissa", "lora.init_from=/a");
+    assertRefused(
+        "lora.init is pissa, but training.mode", onCpu, "lora.init=pissa", "training.mode=full");
+    assertRefused(
+        "lora.use_dora is true, but training.mode",
+        onCpu,
+        "lora.use_dora=true",
+        "training.mode=full");
     // autograd keeps what the fused layers bring again
     assertRefused(
         "base_weights.shard is node",

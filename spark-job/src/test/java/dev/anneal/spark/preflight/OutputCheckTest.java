@@ -18,10 +18,13 @@ class OutputCheckTest {
 
   @Test
   void aFolderOfSomebodyElsesIsNotRemovedByARunThatMakesNone() throws Exception {
-    assertThat(replaced()).contains("adapter").doesNotContain("tensorboard", "eval-dataset", "profile");
+    assertThat(replaced())
+        .contains("adapter")
+        .doesNotContain("tensorboard", "eval-dataset", "profile");
     record("not JSON");
     assertThat(replaced()).doesNotContain("tensorboard", "eval-dataset");
-    assertThat(replaced("tracking.tensorboard=true", "data.eval_source=rows.jsonl", "profile.steps=1"))
+    assertThat(
+            replaced("tracking.tensorboard=true", "data.eval_source=rows.jsonl", "profile.steps=1"))
         .contains("tensorboard", "eval-dataset", "profile");
   }
 

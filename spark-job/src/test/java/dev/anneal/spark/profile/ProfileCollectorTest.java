@@ -61,8 +61,14 @@ class ProfileCollectorTest {
         .extracting(
             event -> event.path("pid").intValue() + " " + event.at("/args/name").textValue())
         .containsExactly(
-            "0 host", "0 compute", "0 exchange", "0 exchange 2", "1 host", "1 compute",
-            "1 exchange", "1 exchange 2");
+            "0 host",
+            "0 compute",
+            "0 exchange",
+            "0 exchange 2",
+            "1 host",
+            "1 compute",
+            "1 exchange",
+            "1 exchange 2");
     for (int rank : List.of(0, 1)) {
       JsonNode layer = named(trace, "forward 0").get(rank);
       assertThat(layer.path("ts").decimalValue())
@@ -99,8 +105,7 @@ class ProfileCollectorTest {
   @Test
   void whatARankCannotWriteIsSaidAndTheOthersMakeTheTrace() throws IOException {
     try (ProfileCollector collector = collector(2)) {
-      ProfileSender sender =
-          new ProfileSender(1, "node-1", 2, new FullDisk(), collector);
+      ProfileSender sender = new ProfileSender(1, "node-1", 2, new FullDisk(), collector);
       sender.send(profile(1, 7));
       sender.await();
       send(collector, profile(0, 7));

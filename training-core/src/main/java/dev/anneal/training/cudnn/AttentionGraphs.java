@@ -44,8 +44,7 @@ final class AttentionGraphs {
     GraphTensor query =
         tensors.heads(
             QUERY, Type.BF16, shape.heads(), strides.query(), tensors.starts(QUERY_STARTS));
-    GraphTensor value =
-        tensors.heads(VALUE, Type.BF16, shape.kvHeads(), strides.key(), keyStarts);
+    GraphTensor value = tensors.heads(VALUE, Type.BF16, shape.kvHeads(), strides.key(), keyStarts);
     GraphTensor output =
         tensors.heads(
             OUTPUT, Type.BF16, shape.heads(), strides.output(), tensors.starts(OUTPUT_STARTS));
@@ -90,8 +89,7 @@ final class AttentionGraphs {
     GraphTensor query =
         tensors.heads(QUERY, Type.BF16, heads, strides.query(), tensors.starts(QUERY_STARTS));
     GraphTensor output = tensors.heads(OUTPUT, Type.BF16, heads, strides.output(), outputStarts);
-    GraphTensor dOutput =
-        tensors.heads(D_OUTPUT, Type.BF16, heads, strides.output(), outputStarts);
+    GraphTensor dOutput = tensors.heads(D_OUTPUT, Type.BF16, heads, strides.output(), outputStarts);
     GraphTensor dQuery = tensors.heads(D_QUERY, Type.BF16, heads, strides.output(), outputStarts);
     GraphTensor key = tensors.turned(KEY, keyStarts);
 
@@ -127,12 +125,9 @@ final class AttentionGraphs {
         graph.pointwise(
             CUDNN_POINTWISE_MUL,
             graph.pointwise(
-                CUDNN_POINTWISE_MUL,
-                graph.pointwise(CUDNN_POINTWISE_SUB, dShares, delta),
-                shares),
+                CUDNN_POINTWISE_MUL, graph.pointwise(CUDNN_POINTWISE_SUB, dShares, delta), shares),
             tensors.scale());
-    new KeyGradient(D_KEY, D_KEY_HEADS, dKeyStarts)
-        .write(graph, tensors, shape, dScores, query);
+    new KeyGradient(D_KEY, D_KEY_HEADS, dKeyStarts).write(graph, tensors, shape, dScores, query);
 
     // dQ = dS K
     GraphTensor keys = tensors.turnedBack(key, keyStarts);
@@ -154,16 +149,14 @@ final class AttentionGraphs {
         GraphTensor scores,
         GraphTensor rows) {
       long stride = shape.strides().keyGradient();
-      GraphTensor gradient =
-          tensors.heads(operand, Type.BF16, shape.kvHeads(), stride, starts);
+      GraphTensor gradient = tensors.heads(operand, Type.BF16, shape.kvHeads(), stride, starts);
       if (!shape.grouped()) {
         graph.matmul(tensors.turnedScores(scores), rows, gradient, tensors.overQueries());
         return;
       }
       // cuDNN multiplies the starts by the group as the stride is
       long group = shape.heads() / shape.kvHeads();
-      GraphTensor all =
-          tensors.heads(perHead, Type.BF16, shape.heads(), stride * group, starts);
+      GraphTensor all = tensors.heads(perHead, Type.BF16, shape.heads(), stride * group, starts);
       graph.matmul(tensors.turnedScores(scores), rows, all, tensors.overQueries());
       graph.reduce(CUDNN_REDUCE_TENSOR_ADD, all, gradient);
     }

@@ -72,8 +72,7 @@ final class AttentionTensors {
   /** Likewise, on the way. */
   GraphTensor sums() {
     long tokens = shape.longest();
-    return graph.virtual(
-        Type.FP32, sumDims(), new long[] {shape.heads() * tokens, tokens, 1, 1});
+    return graph.virtual(Type.FP32, sumDims(), new long[] {shape.heads() * tokens, tokens, 1, 1});
   }
 
   private long[] sumDims() {

@@ -13,7 +13,9 @@ import org.bytedeco.cuda.global.cudnn;
 
 /** cuDNN on the current GPU, for one thread at a time. */
 final class Cudnn implements Target, AutoCloseable {
-  /** The first version that attention is right with; 9.14 takes the same graphs and computes others. */
+  /**
+   * The first version that attention is right with; 9.14 takes the same graphs and computes others.
+   */
   private static final long LEAST_VERSION = 91900;
 
   private final cudnnContext handle = new cudnnContext();

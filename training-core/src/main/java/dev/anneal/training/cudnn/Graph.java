@@ -98,8 +98,7 @@ final class Graph implements AutoCloseable {
   /** In the device's memory. */
   GraphTensor operand(AttentionOperand operand, Type type, long[] dims, long[] strides) {
     operands.add(operand);
-    return new GraphTensor(
-        own(tensor(operand.uid(), type, dims, strides).finish()), dims, strides);
+    return new GraphTensor(own(tensor(operand.uid(), type, dims, strides).finish()), dims, strides);
   }
 
   /** Likewise, each row where {@code starts} says. */
@@ -174,13 +173,7 @@ final class Graph implements AutoCloseable {
   }
 
   private GraphTensor pointwise(
-      int mode,
-      Type math,
-      int axis,
-      GraphTensor x,
-      GraphTensor b,
-      GraphTensor t,
-      GraphTensor y) {
+      int mode, Type math, int axis, GraphTensor x, GraphTensor b, GraphTensor t, GraphTensor y) {
     Descriptor kind = own(new Descriptor(CUDNN_BACKEND_POINTWISE_DESCRIPTOR, name));
     kind.code(CUDNN_ATTR_POINTWISE_MODE, CUDNN_TYPE_POINTWISE_MODE, mode)
         .code(CUDNN_ATTR_POINTWISE_MATH_PREC, CUDNN_TYPE_DATA_TYPE, math.code);

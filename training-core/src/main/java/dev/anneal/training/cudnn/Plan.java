@@ -105,8 +105,7 @@ public final class Plan implements AutoCloseable {
     int proposed = heuristics.fill(CUDNN_ATTR_ENGINEHEUR_RESULTS, settings);
     String why = "none is proposed";
     for (Descriptor setting : settings.subList(0, Math.min(proposed, PROPOSALS))) {
-      Descriptor engine =
-          new Descriptor(CUDNN_BACKEND_ENGINE_DESCRIPTOR, "engine of the " + name);
+      Descriptor engine = new Descriptor(CUDNN_BACKEND_ENGINE_DESCRIPTOR, "engine of the " + name);
       made.add(engine);
       setting.fill(CUDNN_ATTR_ENGINECFG_ENGINE, List.of(engine));
       if (differs(engine)) {

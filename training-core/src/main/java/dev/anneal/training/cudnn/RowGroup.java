@@ -59,8 +59,7 @@ public record RowGroup(List<Integer> rows, int rowBucket, int longest, int headP
           return List.of();
         }
       }
-      List<Integer> rows =
-          Arrays.stream(byLength, done, done + count).sorted().boxed().toList();
+      List<Integer> rows = Arrays.stream(byLength, done, done + count).sorted().boxed().toList();
       groups.add(new RowGroup(rows, Buckets.of(count), longest, parts));
       done += count;
     }

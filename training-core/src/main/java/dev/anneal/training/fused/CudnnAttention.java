@@ -158,8 +158,7 @@ final class CudnnAttention implements RowAttention, AutoCloseable {
     Strides strides = strides(q, k);
     if (lastRows == null || !lastRows.areThoseOf(batch.rowLengths(), strides)) {
       List<RowGroup> backward =
-          RowGroup.within(
-              MOST_SCORE_BYTES, batch.rowLengths(), (int) q.size(1), (int) k.size(1));
+          RowGroup.within(MOST_SCORE_BYTES, batch.rowLengths(), (int) q.size(1), (int) k.size(1));
       close(lastRows);
       lastRows = RowsOnDevice.of(batch.rowLengths(), strides, backward, device);
     }

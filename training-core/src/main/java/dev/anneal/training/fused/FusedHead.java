@@ -132,8 +132,7 @@ final class FusedHead implements Head {
       // the gradient of a chunk takes the place of its input
       Tensor dNormed = normed.output().values();
       Tensor loss = chunks(normed.output(), batch, objective, dNormed);
-      kernels.rmsNormBackward(
-          dNormed, x, normed.rstd(), model.norm(), torch.zeros_like(x), null);
+      kernels.rmsNormBackward(dNormed, x, normed.rstd(), model.norm(), torch.zeros_like(x), null);
       return new Result(scope.keep(loss), scope.keep(batch.spread(dNormed)));
     }
   }

@@ -53,8 +53,7 @@ record FusedLayer(
     LoraLinear.Output o = oProj.forward(oProj.rows(flat(attention.output())));
     // o.y() becomes x + o.y()
     Normed post =
-        kernels.addRmsNorm(
-            x, o.y(), weights.postAttentionLayernorm(), config.rmsNormEps(), matmul);
+        kernels.addRmsNorm(x, o.y(), weights.postAttentionLayernorm(), config.rmsNormEps(), matmul);
     LoraLinear.Output gateUp = linears.get(GATE_UP).forward(post.output());
     return new Saved(
         x,
@@ -87,8 +86,7 @@ record FusedLayer(
     LoraLinear down = linears.get(DOWN);
     LoraLinear gateUp = linears.get(GATE_UP);
     LoraLinear.InputGradient dDown = down.inputGradient(down.gradientRows(dY));
-    SwigluGradient mlp =
-        kernels.swigluBackward(dDown.dX(), saved.gateUp(), gateUp.columnScale());
+    SwigluGradient mlp = kernels.swigluBackward(dDown.dX(), saved.gateUp(), gateUp.columnScale());
     Tensor lowDown = saved.lowDown().orElseGet(() -> down.low(mlp.act()));
     down.addGradients(dY, mlp.act(), lowDown, dDown.dLow(), gradient);
 
@@ -106,8 +104,7 @@ record FusedLayer(
   private Tensor attentionBackward(Saved saved, Rows dH, Tensor gradient) {
     LoraLinear oProj = linears.get(O);
     LoraLinear qkvProj = linears.get(QKV);
-    Tensor dAttended =
-        oProj.backward(dH, flat(saved.attention().output()), saved.lowO(), gradient);
+    Tensor dAttended = oProj.backward(dH, flat(saved.attention().output()), saved.lowO(), gradient);
     Tensor qkv = saved.qkv();
     RowAttention.Gradients grads =
         rowAttention.backward(
@@ -118,19 +115,13 @@ record FusedLayer(
             saved.attention(),
             batch);
     Rows dQkv =
-        kernels.ropeBackward(
-            grads.dQ(), grads.dK(), grads.dV(), angles, qkvProj.columnScale());
+        kernels.ropeBackward(grads.dQ(), grads.dK(), grads.dV(), angles, qkvProj.columnScale());
 
     Tensor dNormed = qkvProj.backward(dQkv, saved.inputNormed(), saved.lowQkv(), gradient);
     // the FP8 form for the layer below would need that layer's scales
     return kernels
         .rmsNormBackward(
-            dNormed,
-            saved.x(),
-            saved.inputRstd(),
-            weights.inputLayernorm(),
-            dH.values(),
-            null)
+            dNormed, saved.x(), saved.inputRstd(), weights.inputLayernorm(), dH.values(), null)
         .values();
   }
 

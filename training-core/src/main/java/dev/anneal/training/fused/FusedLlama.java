@@ -82,8 +82,7 @@ public final class FusedLlama {
         model,
         device,
         new FusedLayers(model, device, kernels, linears, attention),
-        new FusedHead(
-            model, kernels, products, settings.head(), settings.objective(), MAX_LOGITS),
+        new FusedHead(model, kernels, products, settings.head(), settings.objective(), MAX_LOGITS),
         settings.activations());
   }
 }

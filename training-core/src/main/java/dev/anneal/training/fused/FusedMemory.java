@@ -20,8 +20,8 @@ import java.util.Arrays;
 
 /**
  * What {@link FusedLlama} takes of a GPU in bytes, by the allocations of {@link FusedLayer}, {@link
- * FusedHead} and its attention in their order. A scope frees what a layer made when the
- * layer is done, so nothing is free before but what an operator takes for itself.
+ * FusedHead} and its attention in their order. A scope frees what a layer made when the layer is
+ * done, so nothing is free before but what an operator takes for itself.
  *
  * @param stored what frozen matrices are kept in
  * @param compute what activations are in
@@ -173,8 +173,7 @@ public record FusedMemory(
     int[] rows = new int[Math.toIntExact(batch.rows())];
     Arrays.fill(rows, Math.toIntExact(batch.length()));
     long room =
-        RowGroup.within(
-                CudnnAttention.MOST_SCORE_BYTES, rows, heads, config.numKeyValueHeads())
+        RowGroup.within(CudnnAttention.MOST_SCORE_BYTES, rows, heads, config.numKeyValueHeads())
             .stream()
             .mapToLong(group -> group.roomBytes(heads))
             .max()

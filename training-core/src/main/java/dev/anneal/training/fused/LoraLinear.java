@@ -115,8 +115,7 @@ record LoraLinear(Shared shared, FrozenMatrix w, Adapters adapters) {
     for (Adapter each : adapters.each()) {
       shared
           .products()
-          .multiply(
-              each.lows(lows), each.b().t(), each.outputs(outputs), each.scale(), beta);
+          .multiply(each.lows(lows), each.b().t(), each.outputs(outputs), each.scale(), beta);
     }
   }
 
@@ -178,9 +177,7 @@ record LoraLinear(Shared shared, FrozenMatrix w, Adapters adapters) {
     for (Adapter each : adapters.each()) {
       Matrix b = each.b();
       Matrix dB = Matrix.at(gradient, each.gradientB(), b.rows(), b.columns());
-      shared
-          .products()
-          .multiply(each.outputs(outputs).t(), each.lows(lows), dB, each.scale(), 1);
+      shared.products().multiply(each.outputs(outputs).t(), each.lows(lows), dB, each.scale(), 1);
     }
   }
 

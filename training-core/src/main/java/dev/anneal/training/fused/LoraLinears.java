@@ -100,8 +100,7 @@ final class LoraLinears {
         .get(layer)
         .forEach(
             (group, adapters) ->
-                linears.put(
-                    group, new LoraLinear(shared, frozen.matrices().get(group), adapters)));
+                linears.put(group, new LoraLinear(shared, frozen.matrices().get(group), adapters)));
     return linears;
   }
 

@@ -90,12 +90,7 @@ public final class CudaKernels implements Kernels {
 
   @Override
   public Rows rmsNormBackward(
-      Tensor dOutput,
-      Tensor x,
-      Tensor rstd,
-      Tensor weight,
-      Tensor dResidual,
-      Tensor columnScale) {
+      Tensor dOutput, Tensor x, Tensor rstd, Tensor weight, Tensor dResidual, Tensor columnScale) {
     String real = Operand.real(x);
     ScalarType type = x.scalar_type();
     long dOutputAt = address(dOutput, type, "dOutput");

@@ -128,8 +128,7 @@ final class KernelLauncher implements AutoCloseable {
       check(cudart.cuModuleLoadData(module, new BytePointer(cubin)), "kernel " + variant);
       modules.add(module);
       CUfunc_st function = new CUfunc_st();
-      check(
-          cudart.cuModuleGetFunction(function, module, variant.function()), "kernel " + variant);
+      check(cudart.cuModuleGetFunction(function, module, variant.function()), "kernel " + variant);
       return function;
     }
   }

@@ -40,12 +40,7 @@ public interface Kernels extends AutoCloseable {
    * @param columnScale {@code [D]} fp32, or {@code null}, as in {@link #ropeBackward}
    */
   Rows rmsNormBackward(
-      Tensor dOutput,
-      Tensor x,
-      Tensor rstd,
-      Tensor weight,
-      Tensor dResidual,
-      Tensor columnScale);
+      Tensor dOutput, Tensor x, Tensor rstd, Tensor weight, Tensor dResidual, Tensor columnScale);
 
   /**
    * Rotates query and key heads in place (Hugging Face's layout: the halves of a head against each

@@ -41,12 +41,7 @@ public final class PlainKernels implements Kernels {
 
   @Override
   public Rows rmsNormBackward(
-      Tensor dOutput,
-      Tensor x,
-      Tensor rstd,
-      Tensor weight,
-      Tensor dResidual,
-      Tensor columnScale) {
+      Tensor dOutput, Tensor x, Tensor rstd, Tensor weight, Tensor dResidual, Tensor columnScale) {
     try (TensorScope scope = new TensorScope()) {
       Tensor r = rstd.unsqueeze(-1);
       Tensor normed = fp32(x).mul(r);

@@ -59,11 +59,7 @@ public final class AdapterCheck {
 
   private static void checkLayout(String where, LoraLayout found, LoraLayout run) {
     if (found.spec().isDora() != run.spec().isDora()) {
-      throw differs(
-          where,
-          "setting use_dora",
-          found.spec().isDora(),
-          run.spec().isDora());
+      throw differs(where, "setting use_dora", found.spec().isDora(), run.spec().isDora());
     }
     List<String> foundTargets = found.plain().targetModules().display();
     List<String> targets = run.plain().targetModules().display();

@@ -204,8 +204,8 @@ public record LoraLayout(LoraSpec spec, List<Map<LinearModule, Adapter>> layers)
   }
 
   /**
-   * The adapters as they are published. PiSSA's have twice the rank, with the same scale, since they
-   * make up for what was taken out of the weights ({@link FirstFactors}).
+   * The adapters as they are published. PiSSA's have twice the rank, with the same scale, since
+   * they make up for what was taken out of the weights ({@link FirstFactors}).
    */
   public LoraLayout published() {
     if (!(spec.variant() instanceof LoraVariant.Pissa)) {

@@ -114,9 +114,7 @@ public record LoraModel(
               Tensor a = leaves.use(module.loraAName(index));
               Tensor b = leaves.use(module.loraBName(index));
               Tensor magnitude =
-                  layout.spec().isDora()
-                      ? leaves.use(module.loraMagnitudeName(index))
-                      : null;
+                  layout.spec().isDora() ? leaves.use(module.loraMagnitudeName(index)) : null;
               pairs.put(module, new LayerAdapters.Pair(a, b, magnitude, adapter.scale()));
             });
     LayerAdapters adapters = new LayerAdapters(index, pairs, dropout);

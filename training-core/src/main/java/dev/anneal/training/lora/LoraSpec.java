@@ -49,8 +49,7 @@ public record LoraSpec(
       TargetModules targetModules,
       Map<String, Integer> rankPattern,
       Map<String, Double> alphaPattern) {
-    this(
-        r, alpha, dropout, rslora, targetModules, rankPattern, alphaPattern, LoraVariant.PLAIN);
+    this(r, alpha, dropout, rslora, targetModules, rankPattern, alphaPattern, LoraVariant.PLAIN);
   }
 
   /** The same rank and scale for the modules of these names in every layer. */
@@ -60,8 +59,7 @@ public record LoraSpec(
 
   /** The same as another variant. */
   public LoraSpec as(LoraVariant other) {
-    return new LoraSpec(
-        r, alpha, dropout, rslora, targetModules, rankPattern, alphaPattern, other);
+    return new LoraSpec(r, alpha, dropout, rslora, targetModules, rankPattern, alphaPattern, other);
   }
 
   /** A text that tells specs apart; of plain LoRA as it was before there were variants. */

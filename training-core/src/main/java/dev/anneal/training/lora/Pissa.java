@@ -11,9 +11,9 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
  * Principal singular values and singular vectors adaptation (<a
- * href="https://arxiv.org/abs/2404.02948">Meng et al. 2024</a>) with PEFT's arithmetic: {@code scale
- * * B A} begins as the part of a weight {@code W} with the largest singular values, and what is left
- * of the weight does not train.
+ * href="https://arxiv.org/abs/2404.02948">Meng et al. 2024</a>) with PEFT's arithmetic: {@code
+ * scale * B A} begins as the part of a weight {@code W} with the largest singular values, and what
+ * is left of the weight does not train.
  *
  * <p>Decompositions are made on the host: those of thin matrices take little, and a GPU has no part
  * in what they round.
@@ -64,8 +64,7 @@ public final class Pissa {
   private static Svd searched(Tensor weight, int r, int iterations, long seed) {
     boolean wide = weight.size(0) < weight.size(1);
     Tensor tall = wide ? weight.t() : weight;
-    Tensor random =
-        Tensors.normal(Tensors.empty(ScalarType.Float, tall.size(1), r), 1, seed);
+    Tensor random = Tensors.normal(Tensors.empty(ScalarType.Float, tall.size(1), r), 1, seed);
     Tensor q = basis(tall.matmul(Tensors.like(weight, random)));
     for (int i = 0; i < iterations; i++) {
       q = basis(tall.t().matmul(Tensors.like(weight, q)));

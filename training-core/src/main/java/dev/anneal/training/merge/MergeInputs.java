@@ -86,9 +86,7 @@ public record MergeInputs(
             new Delta(
                 module.loraAName(layer),
                 module.loraBName(layer),
-                layout.spec().isDora()
-                    ? module.loraMagnitudeName(layer)
-                    : null,
+                layout.spec().isDora() ? module.loraMagnitudeName(layer) : null,
                 adapted.getValue().r(),
                 adapted.getValue().scale()));
       }

@@ -22,10 +22,9 @@ import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.pytorch.Tensor;
 
 /**
- * The data of a merged model's tensors: {@code W + scale * B A} in fp32, with DoRA
- * its rows brought to their trained lengths, rounded once. Some rows at
- * a time are in memory, whatever a tensor's size. A tensor that nothing is added to and that keeps
- * its type is copied as it is.
+ * The data of a merged model's tensors: {@code W + scale * B A} in fp32, with DoRA its rows brought
+ * to their trained lengths, rounded once. Some rows at a time are in memory, whatever a tensor's
+ * size. A tensor that nothing is added to and that keeps its type is copied as it is.
  */
 public final class MergedTensors implements SafetensorsWriter.TensorData, AutoCloseable {
   /** Of rows that are computed at a time. */

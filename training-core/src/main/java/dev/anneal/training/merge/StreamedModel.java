@@ -76,8 +76,7 @@ final class StreamedModel implements TrainableModel {
       if (delta != null) {
         Tensor a = adapter.read(delta.a(), delta.r(), in);
         Tensor b = adapter.read(delta.b(), out, delta.r());
-        Tensor magnitude =
-            delta.magnitude() == null ? null : adapter.read(delta.magnitude(), out);
+        Tensor magnitude = delta.magnitude() == null ? null : adapter.read(delta.magnitude(), out);
         pairs.put(module, new LayerAdapters.Pair(a, b, magnitude, delta.scale()));
       }
     }

@@ -68,7 +68,9 @@ public final class Dora {
           long count = Math.min(piece, rows - first);
           Tensor some = weight.narrow(0, first, count).to(ScalarType.Float);
           Tensor added = b.narrow(0, first, count).matmul(a);
-          lengths.narrow(0, first, count).copy_(ofRows(added.mul_(Tensors.scalar(scale)).add_(some)));
+          lengths
+              .narrow(0, first, count)
+              .copy_(ofRows(added.mul_(Tensors.scalar(scale)).add_(some)));
         }
       }
       return scope.keep(lengths);

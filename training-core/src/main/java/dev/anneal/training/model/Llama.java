@@ -101,8 +101,7 @@ public final class Llama {
     try (TensorScope scope = new TensorScope()) {
       TokenBatch batch = onHost.on(device);
       LayerStack.Pass pass = layers.on(batch, dropout);
-      try (KeptForward memory =
-          new KeptForward(pass, activations, layerCount(), device, timings)) {
+      try (KeptForward memory = new KeptForward(pass, activations, layerCount(), device, timings)) {
         Tensor hidden = embed(batch.inputIds());
         noise.addTo(hidden, batch);
         for (int layer = 0; layer < layerCount(); layer++) {

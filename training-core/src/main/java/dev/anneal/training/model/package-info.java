@@ -9,7 +9,7 @@
  * dev.anneal.training.model.LlamaLayer.Weights} in the compute dtype, frozen or trained, and {@link
  * dev.anneal.training.model.LayerAdapters}. The names of weights are those of {@link
  * dev.anneal.training.model.LinearModule}; a {@link dev.anneal.training.model.ModuleGroup} is those
- * that one product computes. How frozen weights are stored is the matter of {@code weights}, what is
- * kept between forward and backward that of {@code activations}.
+ * that one product computes. How frozen weights are stored is the matter of {@code weights}, what
+ * is kept between forward and backward that of {@code activations}.
  */
 package dev.anneal.training.model;

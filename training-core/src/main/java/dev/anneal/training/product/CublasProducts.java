@@ -146,14 +146,7 @@ final class CublasProducts implements Products {
   private void run(
       ProductPlan plan, Matrix left, Matrix right, Matrix out, double alpha, double beta) {
     plan.run(
-        handle,
-        left.address(),
-        right.address(),
-        out.address(),
-        alpha,
-        beta,
-        workspaceAt,
-        stream);
+        handle, left.address(), right.address(), out.address(), alpha, beta, workspaceAt, stream);
   }
 
   @Override

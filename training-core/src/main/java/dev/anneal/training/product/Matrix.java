@@ -88,11 +88,7 @@ public final class Matrix {
         offset,
         address,
         new Layout(
-            layout.type(),
-            layout.rows(),
-            layout.columns(),
-            layout.stride(),
-            !layout.transposed()));
+            layout.type(), layout.rows(), layout.columns(), layout.stride(), !layout.transposed()));
   }
 
   /** Rows of the matrix. */

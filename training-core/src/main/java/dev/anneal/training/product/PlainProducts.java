@@ -45,7 +45,16 @@ public final class PlainProducts implements Products {
         Tensor columns = rightScale.view(1, -1);
         long type = out.scalar_type().value;
         scaledMm.call(
-            1, left.bytes(), right.t().tensor(), left.scale(), columns, null, null, type, true, out);
+            1,
+            left.bytes(),
+            right.t().tensor(),
+            left.scale(),
+            columns,
+            null,
+            null,
+            type,
+            true,
+            out);
       } else {
         Tensor rows = left.bytes().to(ScalarType.Float).mul(left.scale());
         Tensor columns = right.tensor().to(ScalarType.Float).mul(rightScale.view(-1, 1));

@@ -9,8 +9,8 @@ import org.bytedeco.javacpp.Loader;
 import org.bytedeco.javacpp.Pointer;
 
 /**
- * cuDNN of a folder of {@code LD_LIBRARY_PATH} comes before that of the system, as it does for every
- * program: JavaCPP looks into the system's folders first, where an older one may lie.
+ * cuDNN of a folder of {@code LD_LIBRARY_PATH} comes before that of the system, as it does for
+ * every program: JavaCPP looks into the system's folders first, where an older one may lie.
  */
 final class SearchPathLibraries {
   /** All its parts, which are of one version; the first loads the others when it needs them. */

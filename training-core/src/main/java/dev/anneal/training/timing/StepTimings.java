@@ -287,9 +287,7 @@ public final class StepTimings implements Timings, AutoCloseable {
     public void close() {
       Moment since = isRecording() ? recording.since() : null;
       guarded(
-          () ->
-              spans.add(
-                  new Ended(lane, name, layer, step, counts, begin, spans.mark(), since)));
+          () -> spans.add(new Ended(lane, name, layer, step, counts, begin, spans.mark(), since)));
     }
   }
 }

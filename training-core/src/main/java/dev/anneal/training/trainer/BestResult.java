@@ -61,9 +61,7 @@ final class BestResult {
       Tensor nothing = Tensors.to(ranks.device(), Tensors.of(new double[] {0, 0}));
       StepTotals all =
           StepTotals.gather(
-              ranks.world(),
-              nothing,
-              new StepTotals.Counted(StepTotals.Work.NONE, 0, 0, signs));
+              ranks.world(), nothing, new StepTotals.Counted(StepTotals.Work.NONE, 0, 0, signs));
       if (all.signs().contains(StepTotals.Sign.BEST_LOST)) {
         throw new TrainingException(
             "rank %s, the checkpoint after step %s, which holds the best adapter, could not be written"

@@ -75,8 +75,7 @@ public record MemoryTable(List<Row> tensors, List<Row> assumed, String moment) {
       TrainingSpec.Weights weights = spec.weights();
       return with(
           spec.compute().activations(),
-          new TrainingSpec.Weights(
-              weights.dtype(), weights.shard(), ratio, weights.columns()));
+          new TrainingSpec.Weights(weights.dtype(), weights.shard(), ratio, weights.columns()));
     }
 
     /** The same with other activations and weights. */
@@ -198,7 +197,8 @@ public record MemoryTable(List<Row> tensors, List<Row> assumed, String moment) {
     if (!rank.trainsAll() && rank.spec().lora().variant() instanceof LoraVariant.Pissa) {
       // on the host of rank 0, for checkpoints and for what is published
       rows.add(
-          new Row(Part.TRAINED, "first factors of PiSSA", 0, elements(rank, adapters) * Float.BYTES));
+          new Row(
+              Part.TRAINED, "first factors of PiSSA", 0, elements(rank, adapters) * Float.BYTES));
     }
     if (TrainingRun.isFused(rank.spec())) {
       FusedMemory fused = fused(rank, adapters);

@@ -117,8 +117,7 @@ final class ModelLoader {
     } else {
       copy(inputs.initAdapter(), parameters);
     }
-    LoraModel model =
-        frozen(config, layout, parameters, placement(spec, ranks), weights, listener);
+    LoraModel model = frozen(config, layout, parameters, placement(spec, ranks), weights, listener);
     if (layout.spec().isDora() && inputs.initAdapter() == null) {
       try {
         measure(model, ranks);
@@ -140,9 +139,7 @@ final class ModelLoader {
           Tensor weight = weights.linears().get(module);
           Tensor a = Tensors.zeros(ranks.device(), ScalarType.Float, 1, weight.size(1));
           Tensor b = Tensors.zeros(ranks.device(), ScalarType.Float, weight.size(0), 1);
-          model
-              .parameters()
-              .assign(module.loraMagnitudeName(layer), Dora.lengths(weight, a, b, 0));
+          model.parameters().assign(module.loraMagnitudeName(layer), Dora.lengths(weight, a, b, 0));
         }
       }
     }

@@ -29,10 +29,7 @@ public record Ranks(Device device, Collectives world, Collectives shard, MappedM
   /** The same groups, whose calls {@code timings} takes down. */
   Ranks timedBy(Timings timings) {
     return new Ranks(
-        device,
-        new TimedCollectives(world, timings),
-        new TimedCollectives(shard, timings),
-        mapped);
+        device, new TimedCollectives(world, timings), new TimedCollectives(shard, timings), mapped);
   }
 
   int rank() {

@@ -62,18 +62,12 @@ record StepTotals(
   }
 
   /** What a rank counts on the host. */
-  record Counted(
-      Work work, long peakMemoryBytes, double dataWaitMillis, Set<Sign> signs) {
+  record Counted(Work work, long peakMemoryBytes, double dataWaitMillis, Set<Sign> signs) {
     private Tensor tensor() {
       double signBits = signs.stream().mapToInt(sign -> sign.bit).sum();
       return Tensors.of(
           new double[] {
-            work.targetTokens,
-            work.tokens,
-            work.terms,
-            peakMemoryBytes,
-            dataWaitMillis,
-            signBits
+            work.targetTokens, work.tokens, work.terms, peakMemoryBytes, dataWaitMillis, signBits
           });
     }
   }

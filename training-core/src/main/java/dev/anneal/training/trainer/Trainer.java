@@ -229,10 +229,7 @@ final class Trainer {
       List<List<TokenSequence>> next = read(step + 1);
       StepTotals.Counted counted =
           new StepTotals.Counted(
-              work,
-              DeviceMemory.peakBytes(ranks),
-              timings.dataWaitMillis(),
-              signs(listener));
+              work, DeviceMemory.peakBytes(ranks), timings.dataWaitMillis(), signs(listener));
       StepTotals all = gather(measured, counted);
       // weights that came from a rank that is gone mean nothing either
       ranks.check();

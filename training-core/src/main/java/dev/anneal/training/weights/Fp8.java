@@ -3,7 +3,6 @@ package dev.anneal.training.weights;
 import dev.anneal.training.kernel.Quantized;
 import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.tensor.Tensors;
-import dev.anneal.training.weights.reader.Weights;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 

@@ -41,8 +41,7 @@ class RowGroupTest {
   @Test
   void aRowWithoutRoomIsTakenBySomeHeadsAfterOthers() {
     assertThat(RowGroup.within(MOST, new int[] {8192, 1}, 32, 8))
-        .containsExactly(
-            new RowGroup(List.of(0), 1, 8192, 8), new RowGroup(List.of(1), 1, 128, 1));
+        .containsExactly(new RowGroup(List.of(0), 1, 8192, 8), new RowGroup(List.of(1), 1, 128, 1));
     assertThat(RowGroup.within(MOST, new int[] {4096}, 32, 8))
         .containsExactly(new RowGroup(List.of(0), 1, 4096, 2));
     // the sums of two heads would not begin at a multiple of 16 bytes
@@ -66,5 +65,4 @@ class RowGroupTest {
       }
     }
   }
-
 }

@@ -43,8 +43,7 @@ class RowIndicesTest {
       assertThat(addresses)
           .containsEntry(AttentionOperand.QUERY_LENGTHS, 1L << 20)
           .containsEntry(AttentionOperand.KEY_LENGTHS, 1L << 20)
-          .containsEntry(
-              AttentionOperand.LOGSUMEXP_STARTS, (1L << 20) + 5L * indices.pitch() * 4);
+          .containsEntry(AttentionOperand.LOGSUMEXP_STARTS, (1L << 20) + 5L * indices.pitch() * 4);
       assertThat(indices.values()).hasSize(6 * indices.pitch());
     }
   }

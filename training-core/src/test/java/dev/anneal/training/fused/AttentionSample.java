@@ -24,12 +24,7 @@ record AttentionSample(
         Tensors.empty(device, ScalarType.BFloat16, tokens, (heads + 2L * kvHeads) * headDim);
     Tensor dOutput = Tensors.empty(device, ScalarType.BFloat16, tokens, heads, headDim);
     return new AttentionSample(
-        heads,
-        kvHeads,
-        headDim,
-        batch,
-        Tensors.normal(qkv, 1, 1),
-        Tensors.normal(dOutput, 1, 2));
+        heads, kvHeads, headDim, batch, Tensors.normal(qkv, 1, 1), Tensors.normal(dOutput, 1, 2));
   }
 
   Tensor q() {
@@ -66,12 +61,7 @@ record AttentionSample(
   /** The same in fp32. */
   AttentionSample exact() {
     return new AttentionSample(
-        heads,
-        kvHeads,
-        headDim,
-        batch,
-        qkv.to(ScalarType.Float),
-        dOutput.to(ScalarType.Float));
+        heads, kvHeads, headDim, batch, qkv.to(ScalarType.Float), dOutput.to(ScalarType.Float));
   }
 
   /** Operations of a forward: two products, of which each query needs the keys before it. */

@@ -153,8 +153,7 @@ class Fp8GradientTest {
   private static Tensor gradient(
       DType stored, Kernels kernels, Columns columns, HeadProducts head) {
     Settings settings =
-        new Settings(
-            Matmul.FP8, KeptActivations.INPUTS, columns, head, Objective.CROSS_ENTROPY);
+        new Settings(Matmul.FP8, KeptActivations.INPUTS, columns, head, Objective.CROSS_ENTROPY);
     return gradient(stored, kernels, settings);
   }
 

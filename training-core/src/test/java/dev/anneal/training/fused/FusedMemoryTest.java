@@ -128,8 +128,7 @@ class FusedMemoryTest {
     assertThat(fitting.kept()).isEqualTo(flash.of(new BatchShape(3, 4096)).layer().kept());
     // rows of which one does not fit are FlashAttention's
     BatchShape tooLong = new BatchShape(1, 100_000);
-    assertThat(
-            cudnn.of(tooLong).layer().backward() - flash.of(tooLong).layer().backward())
+    assertThat(cudnn.of(tooLong).layer().backward() - flash.of(tooLong).layer().backward())
         .isEqualTo(100_000 * heads * 4);
     assertThat(cudnn.shortRowBytes(1)).isEqualTo(CudnnAttention.MOST_SCORE_BYTES);
   }

@@ -122,8 +122,7 @@ class FusedSettingsTest {
 
   private static Llama llama(
       LoraModel model, Columns columns, HeadProducts head, Objective objective) {
-    Settings settings =
-        new Settings(Matmul.FP8, KeptActivations.INPUTS, columns, head, objective);
+    Settings settings = new Settings(Matmul.FP8, KeptActivations.INPUTS, columns, head, objective);
     return FusedLlama.of(model, Device.CPU, new PlainKernels(), settings);
   }
 

@@ -89,11 +89,9 @@ class MicroBatchWaitsGpuTest {
     KeptActivations activations = KeptActivations.INPUTS;
     try (Kernels kernels = new CudaKernels(GPU);
         LoraModel model = lora(DType.FP8, DType.BF16)) {
-      Llama fused = FusedLlama.of(
-              model,
-              GPU,
-              kernels,
-              FusedLlama.Settings.of(Matmul.FP8, activations).with(objective));
+      Llama fused =
+          FusedLlama.of(
+              model, GPU, kernels, FusedLlama.Settings.of(Matmul.FP8, activations).with(objective));
       assertDoesNotWait("fused", fused, Dropout.NONE, noise);
       Llama reference = Llama.reference(model, GPU, DType.BF16, activations, objective);
       assertDoesNotWait("reference", reference, Dropout.NONE, noise);

@@ -213,8 +213,7 @@ class CudaKernelsTest {
       Tensor foundGateUp = gateUp.clone();
       poison();
       Rows found = kernels.swigluBackward(foundOutput, foundGateUp, columns).dGateUp();
-      Rows expected =
-          plain.swigluBackward(expectedOutput, gateUp.clone(), columns).dGateUp();
+      Rows expected = plain.swigluBackward(expectedOutput, gateUp.clone(), columns).dGateUp();
       assertThat(found.values()).isSameAs(foundGateUp);
       assertClose(shape.real(), found.values(), expected.values());
       assertClose(shape.real(), foundOutput, expectedOutput);

@@ -96,16 +96,8 @@ public final class KernelTimings {
     Tensor dColumns = columns.narrow(0, 0, D);
     AdamWStep step = new AdamWStep(1e-4, 0, 0.9, 0.999, 1e-8, 0.1, 0.001);
     return List.of(
-        new Work(
-            "rmsNorm",
-            4 * row,
-            "rms_norm",
-            () -> k.rmsNorm(x, weight, 1e-5, Matmul.COMPUTE)),
-        new Work(
-            "rmsNorm, FP8",
-            5 * row,
-            "rms_norm",
-            () -> k.rmsNorm(x, weight, 1e-5, Matmul.FP8)),
+        new Work("rmsNorm", 4 * row, "rms_norm", () -> k.rmsNorm(x, weight, 1e-5, Matmul.COMPUTE)),
+        new Work("rmsNorm, FP8", 5 * row, "rms_norm", () -> k.rmsNorm(x, weight, 1e-5, Matmul.FP8)),
         new Work(
             "addRmsNorm, FP8",
             9 * row,
@@ -139,18 +131,10 @@ public final class KernelTimings {
             "swiglu_backward",
             () -> k.swigluBackward(dOutput, gateUp, columns)),
         new Work("quantize 4096", 3 * row, "quantize", () -> k.quantize(x, null)),
+        new Work("quantize 4096, columns", 3 * row, "quantize", () -> k.quantize(x, dColumns)),
+        new Work("quantize 14336", 3 * T * I, "quantize", () -> k.quantize(dOutput, null)),
         new Work(
-            "quantize 4096, columns",
-            3 * row,
-            "quantize",
-            () -> k.quantize(x, dColumns)),
-        new Work(
-            "quantize 14336", 3 * T * I, "quantize", () -> k.quantize(dOutput, null)),
-        new Work(
-            "quantize 28672, columns",
-            6 * T * I,
-            "quantize",
-            () -> k.quantize(gateUp, columns)),
+            "quantize 28672, columns", 6 * T * I, "quantize", () -> k.quantize(gateUp, columns)),
         new Work("transpose 28672 x 4096", 4 * I * D, null, () -> k.transpose(bytes, into)),
         new Work(
             "transpose 4096 x 14336",

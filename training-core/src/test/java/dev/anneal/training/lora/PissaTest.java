@@ -88,8 +88,7 @@ class PissaTest {
       assertThat(Tensors.shape(low)).isEqualTo(first.shape(nameOfA, RANK, 30));
       assertThat(Tensors.shape(high)).isEqualTo(first.shape(nameOfB, 20, RANK));
       double error = high.matmul(low).sub(expected).norm().item_double();
-      assertThat(error / expected.norm().item_double())
-          .isLessThan(bound(type));
+      assertThat(error / expected.norm().item_double()).isLessThan(bound(type));
     }
   }
 
@@ -98,7 +97,8 @@ class PissaTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"", "default", "pissa_niter_", "pissa_niter_0", "pissa_niter_1001", "olora"})
+  @ValueSource(
+      strings = {"", "default", "pissa_niter_", "pissa_niter_0", "pissa_niter_1001", "olora"})
   void otherNamesAreNone(String name) {
     assertThat(LoraVariant.Pissa.iterations(name)).isEmpty();
   }

@@ -48,8 +48,7 @@ class DoraTest {
   private void assertSame(Tensor found, Tensor expected) {
     assertNear(found, expected);
     Tensor[] ours = Grads.grad(found, List.of(a, b, magnitude), Tensors.like(found, x(found)));
-    Tensor[] theirs =
-        Grads.grad(expected, List.of(a, b, magnitude), Tensors.like(found, x(found)));
+    Tensor[] theirs = Grads.grad(expected, List.of(a, b, magnitude), Tensors.like(found, x(found)));
     for (int i = 0; i < ours.length; i++) {
       assertNear(ours[i], theirs[i]);
     }

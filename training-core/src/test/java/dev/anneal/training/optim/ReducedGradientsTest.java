@@ -278,9 +278,7 @@ class ReducedGradientsTest {
   private static void addUnpadded(Parameters alone, Tensor whole, BucketParts parts) {
     for (int bucket = 0; bucket < BUCKETS.size(); bucket++) {
       long numel = alone.parts().part(bucket);
-      alone
-          .gradient(bucket)
-          .add_(whole.narrow(0, parts.worldSize() * parts.offset(bucket), numel));
+      alone.gradient(bucket).add_(whole.narrow(0, parts.worldSize() * parts.offset(bucket), numel));
     }
   }
 

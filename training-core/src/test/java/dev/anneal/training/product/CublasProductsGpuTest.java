@@ -41,6 +41,7 @@ class CublasProductsGpuTest {
   private static final double BF16 = 4e-3;
 
   private static final double FP8 = 8e-3;
+
   /** Tensor cores cut what they add where fp32 would round it. */
   private static final double FP32 = 1e-4;
 
@@ -187,7 +188,8 @@ class CublasProductsGpuTest {
     Tensor x = normal(1, 1, 33, 515);
     Tensor w = normal(2, 0.02, 77, 515);
     assertProduct(Matrix.of(x), Matrix.of(w).t(), start(33, 77), 1, 1);
-    assertProduct(Matrix.of(x).columns(3, 64), Matrix.of(w).columns(3, 64).t(), start(33, 77), 1, 0);
+    assertProduct(
+        Matrix.of(x).columns(3, 64), Matrix.of(w).columns(3, 64).t(), start(33, 77), 1, 0);
     products.multiply(
         Matrix.of(start(0, 64)), Matrix.of(start(64, 64)), Matrix.of(start(0, 64)), 1, 0);
   }
@@ -196,9 +198,7 @@ class CublasProductsGpuTest {
   void factorsThatDoNotFitAreRefused() {
     Matrix out = Matrix.of(start(64, 64));
     assertThatThrownBy(
-            () ->
-                products.multiply(
-                    Matrix.of(start(64, 32)), Matrix.of(start(64, 64)), out, 1, 0))
+            () -> products.multiply(Matrix.of(start(64, 32)), Matrix.of(start(64, 64)), out, 1, 0))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("[64, 32]");
   }
@@ -224,7 +224,8 @@ class CublasProductsGpuTest {
       products.multiply(left, right, Matrix.of(out), alpha, beta);
       long count = Math.min(PART, left.rows());
       Tensor exact =
-          torch.mm(
+          torch
+              .mm(
                   left.tensor().narrow(0, 0, count).to(ScalarType.Float),
                   right.tensor().to(ScalarType.Float))
               .mul(Tensors.scalar(alpha))

@@ -17,7 +17,9 @@ import org.junit.jupiter.api.extension.ExtendWith;
 class PlainProductsTest {
   private final Products products = new PlainProducts();
 
-  /** Columns of wider factors into columns of a wider result, as adapters beside each other have. */
+  /**
+   * Columns of wider factors into columns of a wider result, as adapters beside each other have.
+   */
   @Test
   void partsOfMatricesAreMultipliedIntoAPartOfAnother() {
     Tensor left = normal(1, 7, 9);
@@ -26,11 +28,7 @@ class PlainProductsTest {
     Tensor before = out.clone();
 
     products.multiply(
-        Matrix.of(left).columns(2, 5),
-        Matrix.of(right).t(),
-        Matrix.of(out).columns(4, 11),
-        0.5,
-        2);
+        Matrix.of(left).columns(2, 5), Matrix.of(right).t(), Matrix.of(out).columns(4, 11), 0.5, 2);
 
     Tensor product = torch.mm(left.narrow(1, 2, 5), right.t()).mul(Tensors.scalar(0.5));
     Tensor part = before.narrow(1, 4, 11).mul(Tensors.scalar(2)).add(product);

@@ -56,7 +56,8 @@ class DoraRunTest {
   void everyStepTheFinalAdapterItsLogitsAndItsMergeEqualPefts() throws IOException {
     Path initial = folder.resolve("initial");
     run.train(run.recipe().steps(0), null, 1, folder.resolve("fresh"));
-    double magnitudes = VariantRun.deviation(folder.resolve("fresh"), reference.reference().get("initial"));
+    double magnitudes =
+        VariantRun.deviation(folder.resolve("fresh"), reference.reference().get("initial"));
     compose(initial, folder.resolve("fresh"));
 
     Path adapter = folder.resolve("adapter");
@@ -99,8 +100,7 @@ class DoraRunTest {
   @Test
   void anAdapterWithoutMagnitudesIsRefused() {
     LoraLayout layout = LoraLayout.of(run.lora(), config);
-    assertThatThrownBy(
-            () -> AdapterCheck.check(reference.adapter("adapter_init"), config, layout))
+    assertThatThrownBy(() -> AdapterCheck.check(reference.adapter("adapter_init"), config, layout))
         .isInstanceOf(InvalidModelException.class)
         .hasMessageContaining("has the setting use_dora false but this run has true");
   }
@@ -119,7 +119,8 @@ class DoraRunTest {
         .isLessThan(1e-6);
     // the lengths of what FP8 has made of the weights
     run.train(recipe.shard(Shard.NONE).steps(0), null, 1, folder.resolve("rounded"));
-    assertThat(VariantRun.deviation(folder.resolve("rounded"), reference.reference().get("initial")))
+    assertThat(
+            VariantRun.deviation(folder.resolve("rounded"), reference.reference().get("initial")))
         .isBetween(1e-6, 1e-2);
   }
 

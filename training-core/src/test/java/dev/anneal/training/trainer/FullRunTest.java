@@ -161,15 +161,7 @@ class FullRunTest {
             new RunCheckpoints(spec, inputs, model, optimizer, alone(), begin, listener)) {
       Evaluations notMade = new Evaluations(spec, null, () -> false, begin.evaluation());
       new Trainer(
-              spec,
-              batches,
-              llama(model),
-              parameters,
-              optimizer,
-              none,
-              notMade,
-              alone(),
-              timings)
+              spec, batches, llama(model), parameters, optimizer, none, notMade, alone(), timings)
           .train(begin, listener);
     }
   }

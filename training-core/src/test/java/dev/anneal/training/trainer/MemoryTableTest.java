@@ -250,8 +250,7 @@ class MemoryTableTest {
             spec.seed(),
             spec.evaluation());
     MemoryTable table =
-        MemoryTable.of(
-            new MemoryTable.Rank(LARGE, kept, 1, 1, false), new BatchShape(4, 1024));
+        MemoryTable.of(new MemoryTable.Rank(LARGE, kept, 1, 1, false), new BatchShape(4, 1024));
     assertThat(device(table, "transposes of all weights"))
         .isEqualTo(WEIGHTS_IN_LAYERS + 14_336 * Float.BYTES);
     assertThat(device(table, "head in FP8"))

@@ -28,7 +28,9 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** PiSSA as PEFT begins, trains, converts, loads and merges it, step by step, to the fifth digit. */
+/**
+ * PiSSA as PEFT begins, trains, converts, loads and merges it, step by step, to the fifth digit.
+ */
 class PissaRunTest {
   private static final ObjectMapper JSON = new ObjectMapper();
 
@@ -93,8 +95,7 @@ class PissaRunTest {
     VariantRun run = run(2);
     Recipe recipe = run.recipe().baseDtype(DType.FP8).computeDtype(DType.BF16).steps(4);
     List<StepMetrics> one = run.train(recipe, null, 1, folder.resolve("one"));
-    List<StepMetrics> two =
-        run.train(recipe.shard(Shard.WORLD), null, 2, folder.resolve("two"));
+    List<StepMetrics> two = run.train(recipe.shard(Shard.WORLD), null, 2, folder.resolve("two"));
     for (int i = 0; i < one.size(); i++) {
       assertThat(Deviation.relative(two.get(i).loss(), one.get(i).loss())).isLessThan(1e-6);
     }
@@ -102,8 +103,7 @@ class PissaRunTest {
         .isLessThan(1e-6);
     // FP8 rounds what is left, not the part that trains
     List<StepMetrics> plain =
-        run.train(
-            recipe.shard(Shard.NONE).lora(reference.lora()).steps(1), null, 1, folder);
+        run.train(recipe.shard(Shard.NONE).lora(reference.lora()).steps(1), null, 1, folder);
     double expected = reference.reference().at("/steps/0/loss").asDouble();
     assertThat(Deviation.relative(one.get(0).loss(), expected)).isLessThan(1e-2);
     assertThat(one.get(0).loss()).isNotEqualTo(plain.get(0).loss());
@@ -126,8 +126,7 @@ class PissaRunTest {
     for (Map.Entry<String, JsonNode> module : reference.reference().get(key).properties()) {
       try (TensorScope scope = new TensorScope()) {
         deviation =
-            Math.max(
-                deviation, Probes.deviation(product(adapter, module), module.getValue()));
+            Math.max(deviation, Probes.deviation(product(adapter, module), module.getValue()));
       }
     }
     return deviation;

@@ -105,8 +105,7 @@ class ProfiledRunTest {
 
   private static void requireParts(StepMetrics step) {
     StepTimes times = step.times();
-    assertThat(times.step())
-        .isCloseTo(1000 * step.tokens() / step.tokensPerSecond(), offset(1e-6));
+    assertThat(times.step()).isCloseTo(1000 * step.tokens() / step.tokensPerSecond(), offset(1e-6));
     assertThat(times.hostEnqueue()).isZero();
     assertThat(times.offload()).isZero();
     assertThat(times.device()).isPositive();

@@ -38,7 +38,8 @@ class StepTimesGpuTest {
     // the update of a step counts in the next, so a step alone may have more than it took
     List<StepTimes> times = timed.steps().stream().map(StepMetrics::times).skip(10).toList();
     double all = times.stream().mapToDouble(StepTimes::step).sum();
-    assertThat(times.stream().mapToDouble(StepTimes::device).sum()).isBetween(0.1 * all, 1.02 * all);
+    assertThat(times.stream().mapToDouble(StepTimes::device).sum())
+        .isBetween(0.1 * all, 1.02 * all);
     assertThat(times.stream().mapToDouble(StepTimes::hostEnqueue).sum()).isBetween(0.05 * all, all);
     assertThat(times).allMatch(step -> step.offload() > 0 && step.exchange() == 0);
     System.out.printf(

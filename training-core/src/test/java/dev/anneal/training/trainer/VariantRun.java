@@ -76,8 +76,7 @@ record VariantRun(Path folder, ReferenceRun reference, LoraSpec lora) {
     return deviation(found, CheckpointIndex.ADAPTER_FILE, expected);
   }
 
-  private static double deviation(Path found, String file, JsonNode expected)
-      throws IOException {
+  private static double deviation(Path found, String file, JsonNode expected) throws IOException {
     LocalModelFolder model = new LocalModelFolder(found);
     double deviation = 0;
     try (CheckpointIndex index = CheckpointIndex.open(model, file);
@@ -103,8 +102,7 @@ record VariantRun(Path folder, ReferenceRun reference, LoraSpec lora) {
         OutputStream out = Files.newOutputStream(into.resolve(piece.file()))) {
       tensors.write(piece, out);
     }
-    Files.copy(
-        reference.folder().resolve("model/config.json"), into.resolve(LlamaConfig.FILE));
+    Files.copy(reference.folder().resolve("model/config.json"), into.resolve(LlamaConfig.FILE));
     assertThat(MergeProof.of(inputs, new LocalModelFolder(into), layer -> {}).largest())
         .isLessThan(1e-6);
     return deviation(into, CheckpointIndex.MODEL_FILE, reference.reference().get("merged"));
@@ -113,8 +111,7 @@ record VariantRun(Path folder, ReferenceRun reference, LoraSpec lora) {
   /** Of the first row, as {@code generate} and {@code evaluate} read the adapter. */
   double logits(Path adapter) throws IOException {
     GenerationRun.Spec spec =
-        new GenerationRun.Spec(
-            Recipe.whole(DType.FP32), DType.FP32, Matmul.COMPUTE, 1, null);
+        new GenerationRun.Spec(Recipe.whole(DType.FP32), DType.FP32, Matmul.COMPUTE, 1, null);
     Ranks ranks = Ranks.onCpu(new SingleRank());
     try (TensorScope scope = new TensorScope();
         Kernels kernels = Kernels.on(ranks.device());

@@ -46,7 +46,8 @@ public final class KeptForward implements AutoCloseable {
   /** A layer's output; layers come in ascending order. */
   public Tensor forward(int layer, Tensor input) {
     if (layer < recomputed) {
-      Tensor output = timed(layer, "forward", () -> pass.forward(layer, above(layer, layers), input));
+      Tensor output =
+          timed(layer, "forward", () -> pass.forward(layer, above(layer, layers), input));
       inputs.save(layer, input);
       return output;
     }

@@ -4,7 +4,6 @@ import dev.anneal.training.InvalidModelException;
 import dev.anneal.training.io.CheckpointIndex;
 import dev.anneal.training.io.Excerpt;
 import dev.anneal.training.io.ModelFolder;
-import dev.anneal.training.model.Llama;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;

@@ -1,6 +1,5 @@
 package dev.anneal.training.model.config;
 
-import dev.anneal.training.model.Llama;
 import java.io.Serializable;
 
 /**

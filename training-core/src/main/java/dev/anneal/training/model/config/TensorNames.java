@@ -1,7 +1,6 @@
 package dev.anneal.training.model.config;
 
 import dev.anneal.training.model.LinearModule;
-import dev.anneal.training.model.Llama;
 import java.util.LinkedHashMap;
 import java.util.Map;
 

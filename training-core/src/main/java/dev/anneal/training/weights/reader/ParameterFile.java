@@ -59,8 +59,7 @@ public final class ParameterFile {
     SafetensorsDType stored = dtype == DType.FP32 ? SafetensorsDType.F32 : SafetensorsDType.BF16;
     List<TensorSpec> specs =
         parameters.names().stream()
-            .map(name -> new TensorSpec(
-                        name, stored, form.shape(name, parameters.shape(name))))
+            .map(name -> new TensorSpec(name, stored, form.shape(name, parameters.shape(name))))
             .toList();
     return out -> {
       try (OpenBucket open = new OpenBucket(parameters)) {

@@ -6,7 +6,6 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.anneal.training.Golden;
 import dev.anneal.training.InvalidModelException;
 import dev.anneal.training.io.LocalModelFolder;
-import dev.anneal.training.model.Llama;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
