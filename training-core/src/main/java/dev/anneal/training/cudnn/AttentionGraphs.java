@@ -26,8 +26,6 @@ import static org.bytedeco.cuda.global.cudnn.CUDNN_POINTWISE_SUB;
 import static org.bytedeco.cuda.global.cudnn.CUDNN_REDUCE_TENSOR_ADD;
 import static org.bytedeco.cuda.global.cudnn.CUDNN_REDUCE_TENSOR_MAX;
 
-import dev.anneal.training.cudnn.Graph.Type;
-
 /**
  * Causal attention of rows of different lengths, written as cuDNN's fused engines want it: they
  * take a graph for attention only if its operations come in this order and form. Shapes and the
@@ -43,17 +41,22 @@ final class AttentionGraphs {
     GraphTensor keyStarts = tensors.starts(KEY_STARTS);
     GraphTensor query =
         tensors.heads(
-            QUERY, Type.BF16, shape.heads(), strides.query(), tensors.starts(QUERY_STARTS));
-    GraphTensor value = tensors.heads(VALUE, Type.BF16, shape.kvHeads(), strides.key(), keyStarts);
+            QUERY, Graph.Type.BF16, shape.heads(), strides.query(), tensors.starts(QUERY_STARTS));
+    GraphTensor value =
+        tensors.heads(VALUE, Graph.Type.BF16, shape.kvHeads(), strides.key(), keyStarts);
     GraphTensor output =
         tensors.heads(
-            OUTPUT, Type.BF16, shape.heads(), strides.output(), tensors.starts(OUTPUT_STARTS));
+            OUTPUT,
+            Graph.Type.BF16,
+            shape.heads(),
+            strides.output(),
+            tensors.starts(OUTPUT_STARTS));
 
     GraphTensor product =
         graph.matmul(
             query,
             tensors.turned(KEY, keyStarts),
-            tensors.scores(Type.FP32),
+            tensors.scores(Graph.Type.FP32),
             tensors.queriesByKeys());
     GraphTensor scores =
         tensors.masked(graph.pointwise(CUDNN_POINTWISE_MUL, product, tensors.scale()));
@@ -68,7 +71,7 @@ final class AttentionGraphs {
         graph.pointwise(CUDNN_POINTWISE_LOG, sum, null),
         tensors.sums(LOGSUMEXP, tensors.starts(LOGSUMEXP_STARTS)));
     GraphTensor shares =
-        graph.pointwise(CUDNN_POINTWISE_DIV, powers, sum, tensors.scores(Type.BF16));
+        graph.pointwise(CUDNN_POINTWISE_DIV, powers, sum, tensors.scores(Graph.Type.BF16));
     graph.matmul(shares, value, output, tensors.overKeys());
   }
 
@@ -87,10 +90,13 @@ final class AttentionGraphs {
     GraphTensor sumStarts = tensors.starts(LOGSUMEXP_STARTS);
     GraphTensor dKeyStarts = tensors.starts(D_KEY_STARTS);
     GraphTensor query =
-        tensors.heads(QUERY, Type.BF16, heads, strides.query(), tensors.starts(QUERY_STARTS));
-    GraphTensor output = tensors.heads(OUTPUT, Type.BF16, heads, strides.output(), outputStarts);
-    GraphTensor dOutput = tensors.heads(D_OUTPUT, Type.BF16, heads, strides.output(), outputStarts);
-    GraphTensor dQuery = tensors.heads(D_QUERY, Type.BF16, heads, strides.output(), outputStarts);
+        tensors.heads(QUERY, Graph.Type.BF16, heads, strides.query(), tensors.starts(QUERY_STARTS));
+    GraphTensor output =
+        tensors.heads(OUTPUT, Graph.Type.BF16, heads, strides.output(), outputStarts);
+    GraphTensor dOutput =
+        tensors.heads(D_OUTPUT, Graph.Type.BF16, heads, strides.output(), outputStarts);
+    GraphTensor dQuery =
+        tensors.heads(D_QUERY, Graph.Type.BF16, heads, strides.output(), outputStarts);
     GraphTensor key = tensors.turned(KEY, keyStarts);
 
     // delta = sum of dO O over a head; the product by one is where dropout would be
@@ -104,7 +110,7 @@ final class AttentionGraphs {
 
     // the softmax's shares P again, and dV = P^T dO
     GraphTensor product =
-        graph.matmul(query, key, tensors.scores(Type.FP32), tensors.queriesByKeys());
+        graph.matmul(query, key, tensors.scores(Graph.Type.FP32), tensors.queriesByKeys());
     GraphTensor lessSum =
         graph.pointwise(
             CUDNN_POINTWISE_SUB,
@@ -119,7 +125,7 @@ final class AttentionGraphs {
         graph.matmul(
             dOutput,
             tensors.turned(VALUE, keyStarts),
-            tensors.scores(Type.FP32),
+            tensors.scores(Graph.Type.FP32),
             tensors.queriesByKeys());
     GraphTensor dScores =
         graph.pointwise(
@@ -149,14 +155,16 @@ final class AttentionGraphs {
         GraphTensor scores,
         GraphTensor rows) {
       long stride = shape.strides().keyGradient();
-      GraphTensor gradient = tensors.heads(operand, Type.BF16, shape.kvHeads(), stride, starts);
+      GraphTensor gradient =
+          tensors.heads(operand, Graph.Type.BF16, shape.kvHeads(), stride, starts);
       if (!shape.grouped()) {
         graph.matmul(tensors.turnedScores(scores), rows, gradient, tensors.overQueries());
         return;
       }
       // cuDNN multiplies the starts by the group as the stride is
       long group = shape.heads() / shape.kvHeads();
-      GraphTensor all = tensors.heads(perHead, Type.BF16, shape.heads(), stride * group, starts);
+      GraphTensor all =
+          tensors.heads(perHead, Graph.Type.BF16, shape.heads(), stride * group, starts);
       graph.matmul(tensors.turnedScores(scores), rows, all, tensors.overQueries());
       graph.reduce(CUDNN_REDUCE_TENSOR_ADD, all, gradient);
     }

@@ -5,8 +5,6 @@ import static org.bytedeco.cuda.global.cudnn.CUDNN_POINTWISE_CMP_GE;
 import static org.bytedeco.cuda.global.cudnn.CUDNN_POINTWISE_CMP_LT;
 import static org.bytedeco.cuda.global.cudnn.CUDNN_POINTWISE_LOGICAL_AND;
 
-import dev.anneal.training.cudnn.Graph.Type;
-
 /** The tensors of attention's graphs, and what both directions do with scores. */
 final class AttentionTensors {
   private static final int QUERY_AXIS = 2;
@@ -25,7 +23,8 @@ final class AttentionTensors {
   }
 
   private GraphTensor perRow(AttentionOperand operand, long count) {
-    return graph.operand(operand, Type.INT32, new long[] {count, 1, 1, 1}, new long[] {1, 1, 1, 1});
+    return graph.operand(
+        operand, Graph.Type.INT32, new long[] {count, 1, 1, 1}, new long[] {1, 1, 1, 1});
   }
 
   /** Where rows begin in some operands. */
@@ -35,7 +34,7 @@ final class AttentionTensors {
 
   /** {@code [rows, heads, longest, head_dim]}, token by token in memory. */
   GraphTensor heads(
-      AttentionOperand operand, Type type, int heads, long stride, GraphTensor starts) {
+      AttentionOperand operand, Graph.Type type, int heads, long stride, GraphTensor starts) {
     return graph.operand(operand, type, dims(heads), strides(stride), starts);
   }
 
@@ -52,27 +51,28 @@ final class AttentionTensors {
     long token = shape.strides().key();
     long[] dims = {shape.rows(), shape.kvHeads(), shape.headDim(), shape.longest()};
     long[] strides = {shape.longest() * token, shape.headDim(), 1, token};
-    return graph.operand(operand, Type.BF16, dims, strides, starts);
+    return graph.operand(operand, Graph.Type.BF16, dims, strides, starts);
   }
 
   /** What {@link #turned} changed, changed back. */
   GraphTensor turnedBack(GraphTensor turned, GraphTensor starts) {
     long[] dims = dims(shape.kvHeads());
     long[] strides = strides(shape.strides().key());
-    return graph.reshape(turned, graph.virtual(Type.BF16, dims, strides, starts));
+    return graph.reshape(turned, graph.virtual(Graph.Type.BF16, dims, strides, starts));
   }
 
   /** A number for each query and head, in memory. */
   GraphTensor sums(AttentionOperand operand, GraphTensor starts) {
     long token = shape.strides().logsumexp();
     long[] strides = {shape.longest() * token, 1, token, 1};
-    return graph.operand(operand, Type.FP32, sumDims(), strides, starts);
+    return graph.operand(operand, Graph.Type.FP32, sumDims(), strides, starts);
   }
 
   /** Likewise, on the way. */
   GraphTensor sums() {
     long tokens = shape.longest();
-    return graph.virtual(Type.FP32, sumDims(), new long[] {shape.heads() * tokens, tokens, 1, 1});
+    return graph.virtual(
+        Graph.Type.FP32, sumDims(), new long[] {shape.heads() * tokens, tokens, 1, 1});
   }
 
   private long[] sumDims() {
@@ -80,7 +80,7 @@ final class AttentionTensors {
   }
 
   /** {@code [rows, heads, longest, longest]}: for each query a number of each key, on the way. */
-  GraphTensor scores(Type type) {
+  GraphTensor scores(Graph.Type type) {
     long tokens = shape.longest();
     return graph.virtual(
         type,
@@ -93,7 +93,7 @@ final class AttentionTensors {
     long[] strides = scores.strides().clone();
     strides[QUERY_AXIS] = scores.strides()[KEY_AXIS];
     strides[KEY_AXIS] = scores.strides()[QUERY_AXIS];
-    return graph.reshape(scores, graph.virtual(Type.BF16, scores.dims(), strides));
+    return graph.reshape(scores, graph.virtual(Graph.Type.BF16, scores.dims(), strides));
   }
 
   /** {@code 1 / sqrt(head_dim)}. */
@@ -105,17 +105,20 @@ final class AttentionTensors {
   GraphTensor masked(GraphTensor scores) {
     GraphTensor inQueries =
         graph.truths(
-            CUDNN_POINTWISE_CMP_LT, graph.index(QUERY_AXIS, Type.INT32, scores), queryLengths);
+            CUDNN_POINTWISE_CMP_LT,
+            graph.index(QUERY_AXIS, Graph.Type.INT32, scores),
+            queryLengths);
     GraphTensor inKeys =
-        graph.truths(CUDNN_POINTWISE_CMP_LT, graph.index(KEY_AXIS, Type.INT32, scores), keyLengths);
+        graph.truths(
+            CUDNN_POINTWISE_CMP_LT, graph.index(KEY_AXIS, Graph.Type.INT32, scores), keyLengths);
     GraphTensor in = graph.truths(CUDNN_POINTWISE_LOGICAL_AND, inQueries, inKeys);
     GraphTensor padded = orMinusInfinity(scores, in);
     // engines know this mask by its indices computed in fp32
     GraphTensor notAfter =
         graph.truths(
             CUDNN_POINTWISE_CMP_GE,
-            graph.index(QUERY_AXIS, Type.FP32, padded),
-            graph.index(KEY_AXIS, Type.FP32, padded));
+            graph.index(QUERY_AXIS, Graph.Type.FP32, padded),
+            graph.index(KEY_AXIS, Graph.Type.FP32, padded));
     return orMinusInfinity(padded, notAfter);
   }
 

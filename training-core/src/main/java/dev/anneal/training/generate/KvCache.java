@@ -49,7 +49,6 @@ final class KvCache implements AutoCloseable {
   private final List<Tensor> keys = new ArrayList<>();
 
   private final List<Tensor> values = new ArrayList<>();
-  private List<Slot> slots = List.of();
 
   /**
    * @param block tokens by which a sequence's room grows
@@ -97,7 +96,6 @@ final class KvCache implements AutoCloseable {
       slot.capacity = Math.min((blocks + 1) * block, slot.limit);
       places += slot.capacity;
     }
-    this.slots = List.copyOf(slots);
     try (TensorScope scope = new TensorScope()) {
       Tensor old = Tensors.like(like, Tensors.of(from));
       Tensor now = Tensors.like(like, Tensors.of(to));

@@ -39,6 +39,7 @@ public record LayerAdapters(int layer, Map<LinearModule, Pair> pairs, Dropout dr
    * @param weight {@code W [out, in]}
    * @return {@code [T, out]}
    */
+  @SuppressWarnings("ReferenceEquality")
   public Tensor linear(LinearModule module, Tensor x, Tensor weight) {
     Tensor y = torch.linear(x, weight);
     Pair pair = pairs.get(module);

@@ -7,6 +7,7 @@ import dev.anneal.training.tensor.NativeLibraries;
 import dev.anneal.training.tensor.TensorScope;
 import java.util.Arrays;
 import java.util.Locale;
+import java.util.function.Consumer;
 import org.bytedeco.pytorch.global.torch_cuda;
 
 /**
@@ -27,10 +28,11 @@ public final class AttentionTimings {
     NativeLibraries.load();
     torch_cuda.set_device((byte) GPU.cuda());
     GpuMath.deterministic();
+    Consumer<String> notice = System.out::println;
     int[] short256 = new int[16];
     Arrays.fill(short256, 256);
     try (TensorScope scope = new TensorScope();
-        CudnnAttention cudnn = new CudnnAttention(GPU, System.out::println)) {
+        CudnnAttention cudnn = new CudnnAttention(GPU, notice)) {
       for (RowAttention attention : new RowAttention[] {new FlashAttention(), cudnn}) {
         measure(attention, 32, 1024, 1024, 1024, 1024);
         measure(attention, 32, 2048, 2048);
