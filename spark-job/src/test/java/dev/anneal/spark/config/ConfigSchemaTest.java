@@ -57,7 +57,7 @@ class ConfigSchemaTest {
             base_weights.both_layouts: false
             compute.dtype: bf16
             compute.matmul: fp8
-            compute.attention: flash
+            compute.attention: cudnn
             compute.head: exact
             activations.checkpoint: layer
             activations.offload: false

@@ -165,12 +165,13 @@ class RegisteredMemoryGpuTest {
   void aPageThatIsLockedTwiceIsAnErrorOnceTold() {
     PageLock lock = PageLock.of(GPU);
     try (RegisteredMemory memory = allocate(1, MB)) {
+      assertThat(memory.block(0).is_pinned()).as("locked once").isTrue();
       var start = Tensors.bytes(memory.block(0), 0);
       assertThat(lock.lock(start, MB))
           .hasValueSatisfying(cause -> assertThat(cause).startsWith("cudaHostRegister on GPU 0: "));
       Tensor sum = Tensors.ones(GPU, ScalarType.Float, 10).mul(new Scalar(2.0)).sum();
       assertThat(sum.item_double()).isEqualTo(20);
-      assertThat(memory.block(0).is_pinned()).isTrue();
+      assertThat(memory.block(0).is_pinned()).as("still locked").isTrue();
     }
   }
 }
