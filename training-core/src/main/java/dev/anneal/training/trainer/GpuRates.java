@@ -34,14 +34,21 @@ record GpuRates(Kind kind, Work work, Traffic traffic, double layerCalls) {
    * @param fp8 operations a second of products of frozen weights in FP8, at full clock
    * @param bf16 likewise in bf16
    * @param head operations a second of the head's products with the loss between them
-   * @param attention operations a second of FlashAttention with its deterministic backward, half of
-   *     the square counted
+   * @param flash operations a second of FlashAttention with its deterministic backward, half of the
+   *     square counted
+   * @param cudnn the same of cuDNN's attention, of rows of 1,024; longer ones are faster
    * @param memory bytes a second of what only reads and writes
    * @param throttle a step's time beside the sum of its kernels' at full clock: the power limit
    *     lowers the clock
    */
   record Work(
-      double fp8, double bf16, double head, double attention, double memory, double throttle) {}
+      double fp8,
+      double bf16,
+      double head,
+      double flash,
+      double cudnn,
+      double memory,
+      double throttle) {}
 
   /**
    * What comes to a GPU, in bytes a second.
@@ -58,16 +65,16 @@ record GpuRates(Kind kind, Work work, Traffic traffic, double layerCalls) {
   private static final GpuRates H200 =
       new GpuRates(
           new Kind("H200", 138_000_000_000L, 152_000_000_000L),
-          new Work(1494e12, 790e12, 812e12, 166e12, 3.3e12, 1.11),
+          new Work(1494e12, 790e12, 812e12, 166e12, 268e12, 3.3e12, 1.11),
           TRAFFIC,
-          3.9e-3);
+          1.2e-3);
 
   private static final GpuRates H100 =
       new GpuRates(
           new Kind("H100 80GB", 79_000_000_000L, 86_000_000_000L),
-          new Work(1461e12, 790e12, 812e12, 166e12, 2.3e12, 1.11),
+          new Work(1461e12, 790e12, 812e12, 166e12, 268e12, 2.3e12, 1.11),
           TRAFFIC,
-          3.9e-3);
+          1.2e-3);
 
   private static final List<GpuRates> ALL = List.of(H100, H200);
 

@@ -1,5 +1,6 @@
 package dev.anneal.training.trainer;
 
+import dev.anneal.training.fused.AttentionLibrary;
 import dev.anneal.training.fused.FusedLlama;
 import dev.anneal.training.kernel.Matmul;
 import dev.anneal.training.lora.LoraLayout;
@@ -137,8 +138,8 @@ public record SpeedEstimate(String gpu, Bound binds, double stepSeconds, double 
       double t = batch.tokens();
       double products = 4 * weights() * t / productRate();
       // forward, and two and a half times that backward
-      double attention = 3.5 * attentionOperations() / rates.work().attention();
-      double loraBytes = 2 * t * adapted(4, 4);
+      double attention = 3.5 * attentionOperations() / attentionRate();
+      double loraBytes = 2 * t * adapted(4, 3);
       double kernels = t * (FORWARD.of(config()) + BACKWARD.of(config()));
       return products
           + attention
@@ -151,7 +152,7 @@ public record SpeedEstimate(String gpu, Bound binds, double stepSeconds, double 
       double products = 2 * (weights() - down) * t / productRate();
       double loraBytes = 2 * t * (adapted(1, 2) - adaptedDown());
       return products
-          + attentionOperations() / rates.work().attention()
+          + attentionOperations() / attentionRate()
           + (loraBytes + t * AGAIN.of(config()) + weightBytes(1)) / rates.work().memory();
     }
 
@@ -186,6 +187,12 @@ public record SpeedEstimate(String gpu, Bound binds, double stepSeconds, double 
     private double attentionOperations() {
       double queries = (double) config().numAttentionHeads() * config().headDim();
       return 2 * batch.tokens() * (double) batch.length() * queries;
+    }
+
+    private double attentionRate() {
+      return rank.spec().compute().attention() == AttentionLibrary.CUDNN
+          ? rates.work().cudnn()
+          : rates.work().flash();
     }
 
     private double productRate() {
