@@ -20,7 +20,7 @@ final class LiveRuns implements Supplier<Collection<String>> {
   }
 
   /** Those of the application; they are for nobody where it has no pages. */
-  static LiveRuns of(SparkContext spark) {
+  static synchronized LiveRuns of(SparkContext spark) {
     if (spark.ui().isEmpty()) {
       return unseen();
     }

@@ -116,6 +116,8 @@ public final class ShownRun implements AutoCloseable {
   /** A run that has not ended by now is another process's. */
   @Override
   public synchronized void close() {
+    // whoever shows its end may still wait for a slow store
+    now();
     if (!over) {
       over = true;
       runs.remove(run);

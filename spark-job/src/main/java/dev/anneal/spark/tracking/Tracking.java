@@ -109,7 +109,7 @@ public final class Tracking {
       return SparkContext$.MODULE$.getActive().isDefined()
           ? LineageTracker.of(SparkContext$.MODULE$.getActive().get(), run)
           : Optional.empty();
-    } catch (Tracker.Refusal e) {
+    } catch (Tracker.Refusal | LinkageError e) {
       say.accept("OpenLineage is left out: " + e.getMessage());
       return Optional.empty();
     }

@@ -64,6 +64,12 @@ record RankListener(
   }
 
   @Override
+  public void onNotice(String sentence) {
+    check.run();
+    channel.send(new RankEvent.Phase(rank == 0 ? sentence : "rank " + rank + ": " + sentence));
+  }
+
+  @Override
   public void onEnd(RunEnd end) {
     send(new RankEvent.Ended(end));
   }

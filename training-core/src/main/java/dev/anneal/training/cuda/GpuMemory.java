@@ -65,17 +65,9 @@ public record GpuMemory(Device device) {
     }
   }
 
-  /** Gives the driver back what no tensor uses. */
-  public void emptyCache() {
-    CUDAAllocator allocator = allocator();
-    if (allocator != null) {
-      allocator.emptyCache();
-    }
-  }
-
   /**
-   * The same of this GPU alone. {@link #emptyCache} frees on all GPUs of the process, and a free
-   * waits for its GPU, which may wait for this rank.
+   * Gives the driver back what no tensor uses of this GPU. libtorch's own {@code emptyCache} frees
+   * on all GPUs of the process, and a free waits for its GPU, which may wait for this rank.
    */
   public void emptyOwnCache() {
     if (allocator() == null) {

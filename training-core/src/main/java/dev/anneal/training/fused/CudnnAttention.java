@@ -26,9 +26,11 @@ import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.tensor.Tensors;
 import java.util.EnumMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.Consumer;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.cuda.CUDAStream;
@@ -45,6 +47,9 @@ final class CudnnAttention implements RowAttention, AutoCloseable {
   /** Bytes of the scores' gradient that a backward keeps at once. */
   static final long MOST_SCORE_BYTES = 1L << 30;
 
+  /** Rows of many lengths have as many reasons. */
+  private static final int MOST_NOTICES = 4;
+
   private final Device device;
   private final Consumer<String> notice;
   private final AttentionPlans plans = new AttentionPlans(this::leaveToFlash);
@@ -53,12 +58,12 @@ final class CudnnAttention implements RowAttention, AutoCloseable {
   /** Those of the last micro-batch; {@code null} before the first. */
   private RowsOnDevice lastRows;
 
-  private boolean noticed;
+  private final Set<String> noticed = new HashSet<>();
 
   /**
    * Loads cuDNN.
    *
-   * @param notice told once if FlashAttention takes over
+   * @param notice told once for each reason for which FlashAttention takes over
    * @throws dev.anneal.training.cudnn.CudnnException if it cannot be loaded
    */
   CudnnAttention(Device device, Consumer<String> notice) {
@@ -160,6 +165,7 @@ final class CudnnAttention implements RowAttention, AutoCloseable {
       List<RowGroup> backward =
           RowGroup.within(MOST_SCORE_BYTES, batch.rowLengths(), (int) q.size(1), (int) k.size(1));
       close(lastRows);
+      lastRows = null;
       lastRows = RowsOnDevice.of(batch.rowLengths(), strides, backward, device);
     }
     return lastRows;
@@ -226,8 +232,7 @@ final class CudnnAttention implements RowAttention, AutoCloseable {
   }
 
   private void leaveToFlash(String why) {
-    if (!noticed) {
-      noticed = true;
+    if (noticed.size() < MOST_NOTICES && noticed.add(why)) {
       notice.accept("attention by FlashAttention where cuDNN does not serve: " + why);
     }
   }

@@ -59,10 +59,10 @@ final class CublasProducts implements Products {
           "cublasLtCreate failed with %s on %s"
               .formatted(cublas.cublasLtGetStatusName(status).getString(), device));
     }
+    TensorScope.atClose(this::end);
     workspace = Tensors.empty(device, ScalarType.Byte, WORKSPACE_BYTES);
     workspaceAt = new Address(workspace.data_ptr().address());
     stream = current();
-    TensorScope.atClose(this::end);
   }
 
   private CUstream_st current() {

@@ -14,7 +14,7 @@ import org.bytedeco.javacpp.Pointer;
  */
 final class SearchPathLibraries {
   /** All its parts, which are of one version; the first loads the others when it needs them. */
-  private static final List<String> CUDNN =
+  static final List<String> CUDNN =
       List.of(
           "libcudnn.so.9",
           "libcudnn_graph.so.9",
@@ -50,7 +50,7 @@ final class SearchPathLibraries {
   }
 
   /**
-   * The first folder with cuDNN.
+   * The first folder with all of cuDNN.
    *
    * @param searchPath folders with colons between them, or {@code null}
    */
@@ -58,7 +58,7 @@ final class SearchPathLibraries {
     return Arrays.stream(searchPath == null ? new String[0] : searchPath.split(":"))
         .filter(folder -> !folder.isEmpty())
         .map(Path::of)
-        .filter(folder -> Files.exists(folder.resolve(CUDNN.get(0))))
+        .filter(folder -> CUDNN.stream().allMatch(name -> Files.exists(folder.resolve(name))))
         .findFirst();
   }
 }

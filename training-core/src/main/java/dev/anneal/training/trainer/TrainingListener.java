@@ -7,6 +7,11 @@ import java.util.List;
 /** Hears of a rank's progress; every rank has one, and calls come from the rank's own thread. */
 public interface TrainingListener extends PhaseListener {
 
+  /** Something that may be of this rank alone and that somebody has to know; told on every rank. */
+  default void onNotice(String sentence) {
+    onPhase(sentence);
+  }
+
   /** An optimizer step is done. */
   void onStep(StepMetrics metrics);
 

@@ -103,9 +103,9 @@ public final class TrainingRun {
       StepTimings timings,
       TrainingListener listener)
       throws IOException {
-    listener.onPhase(Progress.LOADING_WEIGHTS);
-    try (TrainableModel model = ModelLoader.load(spec, inputs, config, ranks, listener);
-        FusedAttention attention = attention(spec, ranks.device(), listener)) {
+    // closed last: after a failure the model's end frees what the device waits for
+    try (FusedAttention attention = attention(spec, ranks.device(), listener);
+        TrainableModel model = loaded(spec, inputs, config, ranks, listener)) {
       Parameters parameters = model.parameters();
       Llama llama = llama(spec, model, ranks.device(), kernels, attention).timedBy(timings);
       AdamW optimizer = new AdamW(spec.updates().optimizer(), parameters, kernels);
@@ -184,6 +184,13 @@ public final class TrainingRun {
         && spec.lora().dropout() == 0;
   }
 
+  private static TrainableModel loaded(
+      TrainingSpec spec, Inputs inputs, LlamaConfig config, Ranks ranks, TrainingListener listener)
+      throws IOException {
+    listener.onPhase(Progress.LOADING_WEIGHTS);
+    return ModelLoader.load(spec, inputs, config, ranks, listener);
+  }
+
   /** The attention of the fused layers; the reference has its own. */
   private static FusedAttention attention(
       TrainingSpec spec, Device device, TrainingListener listener) {
@@ -192,7 +199,7 @@ public final class TrainingRun {
         library,
         device,
         sentence -> {
-          listener.onPhase(sentence);
+          listener.onNotice(sentence);
           // it may come within a step
           listener.onPhase(TRAINING);
         });

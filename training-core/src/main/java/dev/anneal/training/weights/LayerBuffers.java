@@ -127,7 +127,13 @@ final class LayerBuffers implements AutoCloseable {
     buffers.forEach(buffer -> shared.add(buffer.bytes));
     shared.addAll(others);
     PeerMemory memory = PeerMemory.share(ranks, arena, shared);
-    pulls = new LayerPulls(layout, shards, onDevice.size(), ranks, device, copies, memory);
+    try {
+      pulls = new LayerPulls(layout, shards, onDevice.size(), ranks, device, copies, memory);
+    } catch (RuntimeException | Error e) {
+      // or its peers would wait for its end
+      memory.close();
+      throw e;
+    }
   }
 
   private Target target(Tensor bytes, Part part, DType dtype, List<Tensor> hostPieces) {

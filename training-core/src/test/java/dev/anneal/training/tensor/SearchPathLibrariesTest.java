@@ -13,20 +13,23 @@ class SearchPathLibrariesTest {
 
   @Test
   void theFirstFolderThatHasCudnnIsTaken() throws IOException {
-    Path empty = Files.createDirectory(folder.resolve("empty"));
+    Path without = Files.createDirectory(folder.resolve("without"));
+    Files.createFile(without.resolve("libcudnn.so.9"));
     Path first = withCudnn("first");
     Path second = withCudnn("second");
 
-    assertThat(SearchPathLibraries.folder("%s::%s:%s".formatted(empty, first, second)))
+    assertThat(SearchPathLibraries.folder("%s::%s:%s".formatted(without, first, second)))
         .contains(first);
-    assertThat(SearchPathLibraries.folder(empty.toString())).isEmpty();
+    assertThat(SearchPathLibraries.folder(without.toString())).isEmpty();
     assertThat(SearchPathLibraries.folder("")).isEmpty();
     assertThat(SearchPathLibraries.folder(null)).isEmpty();
   }
 
   private Path withCudnn(String name) throws IOException {
     Path made = Files.createDirectory(folder.resolve(name));
-    Files.createFile(made.resolve("libcudnn.so.9"));
+    for (String library : SearchPathLibraries.CUDNN) {
+      Files.createFile(made.resolve(library));
+    }
     return made;
   }
 }

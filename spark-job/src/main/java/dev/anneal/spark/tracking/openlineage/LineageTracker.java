@@ -31,7 +31,8 @@ public final class LineageTracker implements Tracker {
   public static Optional<Tracker> of(SparkContext spark, TrackedRun run) throws Refusal {
     try {
       return LineageListener.of(spark).map(listener -> new LineageTracker(listener, run));
-    } catch (ReflectiveOperationException | RuntimeException e) {
+    } catch (ReflectiveOperationException | RuntimeException | LinkageError e) {
+      // a vendor's Spark may lack what is linked
       throw refusal(e);
     }
   }
@@ -62,7 +63,7 @@ public final class LineageTracker implements Tracker {
     }
   }
 
-  private static Refusal refusal(Exception e) {
+  private static Refusal refusal(Throwable e) {
     return new Refusal("this version of its listener is not known: " + e);
   }
 }
