@@ -11,6 +11,7 @@ import dev.anneal.spark.progress.ProgressDisplay;
 import dev.anneal.spark.storage.ModelLocation;
 import dev.anneal.spark.storage.RunFolder;
 import dev.anneal.spark.storage.StorageModelFolder;
+import dev.anneal.spark.storage.StoreRefusal;
 import dev.anneal.training.InvalidModelException;
 import dev.anneal.training.model.config.LlamaConfig;
 import java.io.IOException;
@@ -31,38 +32,44 @@ final class MergedResult {
   static Optional<String> publish(
       Plan plan, RunFolder.Guard guard, SparkContext spark, ProgressDisplay display) {
     RunFolder folder = plan.folder();
-    if (!(ModelLocation.of(plan.config().model().path())
-        instanceof ModelLocation.Folder located)) {
+    if (!(ModelLocation.of(plan.config().model().path()) instanceof ModelLocation.Folder located)) {
       // no merge can be done later either
       return Optional.empty();
     }
     String model = located.location();
     String output = folder.child(RunFolder.MERGED);
-    try {
-      MergedModel decided = decided(plan, model);
-      if (decided instanceof MergedModel.Impossible impossible) {
-        if (plan.model().merged() instanceof MergedModel.Made) {
-          throw new BadRequestException(impossible.reason());
-        }
-        display.line(notMerged(folder, model, impossible.reason()));
-        return Optional.empty();
+    if (decided(plan, model) instanceof MergedModel.Impossible impossible) {
+      String sentence = notMerged(folder, model, impossible.reason());
+      if (plan.model().merged() instanceof MergedModel.Made) {
+        throw new JobFailedException(sentence, null);
       }
-      JobDescriptions.merging(spark);
+      display.line(sentence);
+      return Optional.empty();
+    }
+    JobDescriptions.merging(spark);
+    try {
       MergeJob.execute(request(folder, model, output), guard, spark, display);
-    } catch (BadRequestException
-        | JobFailedException
-        | InvalidModelException
-        | IOException e) {
-      throw new JobFailedException(notMerged(folder, model, String.valueOf(e.getMessage())), e);
+    } catch (BadRequestException | JobFailedException e) {
+      // as its cause, a store's refusal would be told in place of the sentence
+      JobFailedException failure = new JobFailedException(notMerged(folder, model, reason(e)), null);
+      failure.addSuppressed(e);
+      throw failure;
     }
     return Optional.of(output);
   }
 
   /** As it looks now: disk and model may be others than before the run. */
-  private static MergedModel decided(Plan plan, String model) throws IOException {
-    LlamaConfig shape =
-        LlamaConfig.read(new StorageModelFolder(model, plan.folder().storage()));
-    return MergedModel.of(plan.config(), shape, plan.model().adapters(), plan.folder());
+  private static MergedModel decided(Plan plan, String model) {
+    try {
+      LlamaConfig shape = LlamaConfig.read(new StorageModelFolder(model, plan.folder().storage()));
+      return MergedModel.of(plan.config(), shape, plan.model().adapters(), plan.folder());
+    } catch (IOException | InvalidModelException e) {
+      return new MergedModel.Impossible(reason(e));
+    }
+  }
+
+  private static String reason(Exception e) {
+    return StoreRefusal.sentence(e).orElseGet(() -> String.valueOf(e.getMessage()));
   }
 
   private static MergeRequest request(RunFolder folder, String model, String output) {
@@ -79,7 +86,6 @@ final class MergedResult {
   private static String notMerged(RunFolder folder, String model, String reason) {
     String adapter = RunFolder.display(folder.child(RunFolder.ADAPTER));
     return "The adapter is published in %s, but not as one with its model (%s): see to that, and run ./submit.sh merge --model %s --adapter %s --output FOLDER."
-        .formatted(
-            adapter, reason.replaceFirst("\\.$", ""), RunFolder.display(model), adapter);
+        .formatted(adapter, reason.replaceFirst("\\.$", ""), RunFolder.display(model), adapter);
   }
 }

@@ -11,9 +11,9 @@ import dev.anneal.spark.preflight.Plan;
 import dev.anneal.spark.progress.ProgressDisplay;
 import dev.anneal.spark.storage.RunFolder;
 import dev.anneal.spark.train.Specs;
+import dev.anneal.training.io.LocalModelFolder;
 import dev.anneal.training.lora.LoraLayout;
 import dev.anneal.training.model.config.LlamaConfig;
-import dev.anneal.training.io.LocalModelFolder;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
@@ -53,33 +53,24 @@ class MergedResultTest {
   }
 
   @Test
-  void oneThatCannotBeMergedAnyMoreFailsItToo() throws IOException {
+  void oneWithoutItsWeightsFailsItToo() throws IOException {
     Plan plan = plan(new MergedModel.Made(1, "file:" + dir.resolve("model")));
-    quantize();
     assertThatThrownBy(() -> publish(plan))
         .isInstanceOf(JobFailedException.class)
-        .hasMessageContaining("quantization_config")
+        .hasMessageContaining("model.safetensors")
         .hasMessageEndingWith(command());
   }
 
   @Test
   void whatWasNotedBeforeTheRunIsALine() throws IOException {
     Plan plan = plan(new MergedModel.Impossible("it has no room"));
-    quantize();
     assertThat(publish(plan)).isEmpty();
-    assertThat(said.toString()).contains("quantization_config", command());
+    assertThat(said.toString()).contains("model.safetensors", command());
   }
 
   private String command() {
     return "run ./submit.sh merge --model %s --adapter %s --output FOLDER."
         .formatted(dir.resolve("model"), dir.resolve("out/adapter"));
-  }
-
-  private void quantize() throws IOException {
-    Files.writeString(
-        shape,
-        Files.readString(shape)
-            .replaceFirst("\\{", "{\"quantization_config\": {\"quant_method\": \"awq\"},"));
   }
 
   private Plan plan(MergedModel merged) throws IOException {
