@@ -51,7 +51,8 @@ final class MergedResult {
       MergeJob.execute(request(folder, model, output), guard, spark, display);
     } catch (BadRequestException | JobFailedException e) {
       // as its cause, a store's refusal would be told in place of the sentence
-      JobFailedException failure = new JobFailedException(notMerged(folder, model, reason(e)), null);
+      JobFailedException failure =
+          new JobFailedException(notMerged(folder, model, reason(e)), null);
       failure.addSuppressed(e);
       throw failure;
     }
