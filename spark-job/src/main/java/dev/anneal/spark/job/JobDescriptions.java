@@ -31,4 +31,9 @@ final class JobDescriptions {
     String from = step == 0 ? "" : String.format(Locale.ROOT, ", after step %,d", step);
     spark.setJobDescription("Anneal: training, attempt %s%s".formatted(attempt, from));
   }
+
+  /** Executors put the adapter into the model. */
+  static void merging(SparkContext spark) {
+    spark.setJobDescription("Anneal: merging");
+  }
 }

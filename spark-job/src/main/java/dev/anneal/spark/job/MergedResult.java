@@ -3,15 +3,16 @@ package dev.anneal.spark.job;
 import dev.anneal.spark.BadRequestException;
 import dev.anneal.spark.JobFailedException;
 import dev.anneal.spark.Request;
-import dev.anneal.spark.config.AnnealConfig;
 import dev.anneal.spark.merge.MergeJob;
 import dev.anneal.spark.merge.MergeRequest;
 import dev.anneal.spark.preflight.MergedModel;
+import dev.anneal.spark.preflight.Plan;
 import dev.anneal.spark.progress.ProgressDisplay;
 import dev.anneal.spark.storage.ModelLocation;
 import dev.anneal.spark.storage.RunFolder;
 import dev.anneal.spark.storage.StorageModelFolder;
-import dev.anneal.training.lora.LoraLayout;
+import dev.anneal.spark.storage.StoreRefusal;
+import dev.anneal.training.InvalidModelException;
 import dev.anneal.training.model.config.LlamaConfig;
 import java.io.IOException;
 import java.util.Optional;
@@ -24,48 +25,68 @@ final class MergedResult {
   /**
    * Writes it, by the tasks of a merge, and holds it against model and adapter.
    *
-   * @return its location; empty where it cannot be made, which was noted before the run began
+   * @param guard asked before the driver changes something
+   * @return its location; empty where it cannot be made and that was noted before the run began
    * @throws JobFailedException if that fails; the adapter is published
    */
   static Optional<String> publish(
-      AnnealConfig config,
-      LoraLayout adapters,
-      RunFolder folder,
-      SparkContext spark,
-      ProgressDisplay display)
-      throws IOException {
-    if (!(ModelLocation.of(config.model().path()) instanceof ModelLocation.Folder model)) {
+      Plan plan, RunFolder.Guard guard, SparkContext spark, ProgressDisplay display) {
+    RunFolder folder = plan.folder();
+    if (!(ModelLocation.of(plan.config().model().path()) instanceof ModelLocation.Folder located)) {
+      // no merge can be done later either
       return Optional.empty();
     }
-    LlamaConfig shape =
-        LlamaConfig.read(new StorageModelFolder(model.location(), folder.storage()));
-    MergedModel decided = MergedModel.of(config, shape, adapters, folder);
-    if (!(decided instanceof MergedModel.Made made)) {
-      return Optional.empty();
-    }
-    String adapter = folder.child(RunFolder.ADAPTER);
+    String model = located.location();
     String output = folder.child(RunFolder.MERGED);
-    MergeRequest request =
-        MergeRequest.of(
-            adapter,
-            made.base(),
-            output,
-            null,
-            MergeRequest.DEFAULT_SHARD_SIZE,
-            true,
-            Request.Existing.REPLACE);
+    if (decided(plan, model) instanceof MergedModel.Impossible impossible) {
+      String sentence = notMerged(folder, model, impossible.reason());
+      if (plan.model().merged() instanceof MergedModel.Made) {
+        throw new JobFailedException(sentence, null);
+      }
+      display.line(sentence);
+      return Optional.empty();
+    }
+    JobDescriptions.merging(spark);
     try {
-      MergeJob.execute(request, spark, display);
+      MergeJob.execute(request(folder, model, output), guard, spark, display);
     } catch (BadRequestException | JobFailedException e) {
-      throw new JobFailedException(
-          "The adapter is published in %s, but not as one with its model (%s): see to that, and run ./submit.sh merge --model %s --adapter %s --output FOLDER."
-              .formatted(
-                  RunFolder.display(adapter),
-                  e.getMessage().replaceFirst("\\.$", ""),
-                  RunFolder.display(made.base()),
-                  RunFolder.display(adapter)),
-          e);
+      // as its cause, a store's refusal would be told in place of the sentence
+      JobFailedException failure =
+          new JobFailedException(notMerged(folder, model, reason(e)), null);
+      failure.addSuppressed(e);
+      throw failure;
     }
     return Optional.of(output);
+  }
+
+  /** As it looks now: disk and model may be others than before the run. */
+  private static MergedModel decided(Plan plan, String model) {
+    try {
+      LlamaConfig shape = LlamaConfig.read(new StorageModelFolder(model, plan.folder().storage()));
+      return MergedModel.of(plan.config(), shape, plan.model().adapters(), plan.folder());
+    } catch (IOException | InvalidModelException e) {
+      return new MergedModel.Impossible(reason(e));
+    }
+  }
+
+  private static String reason(Exception e) {
+    return StoreRefusal.sentence(e).orElseGet(() -> String.valueOf(e.getMessage()));
+  }
+
+  private static MergeRequest request(RunFolder folder, String model, String output) {
+    return MergeRequest.of(
+        folder.child(RunFolder.ADAPTER),
+        model,
+        output,
+        null,
+        MergeRequest.DEFAULT_SHARD_SIZE,
+        true,
+        Request.Existing.REPLACE);
+  }
+
+  private static String notMerged(RunFolder folder, String model, String reason) {
+    String adapter = RunFolder.display(folder.child(RunFolder.ADAPTER));
+    return "The adapter is published in %s, but not as one with its model (%s): see to that, and run ./submit.sh merge --model %s --adapter %s --output FOLDER."
+        .formatted(adapter, reason.replaceFirst("\\.$", ""), RunFolder.display(model), adapter);
   }
 }

@@ -38,7 +38,6 @@ import dev.anneal.spark.tracking.Tracking;
 import dev.anneal.spark.train.Batches;
 import dev.anneal.spark.train.PreparedData;
 import dev.anneal.training.InvalidModelException;
-import dev.anneal.training.lora.LoraLayout;
 import dev.anneal.training.trainer.TrainingSpec;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -299,13 +298,12 @@ public final class Run {
 
   /** Publishes model and adapter as one, where that is wanted; its location. */
   private Optional<String> merge(SparkSession spark, RunRecord record) throws IOException {
-    LoraLayout adapters = plan.model().adapters();
-    if (!MergedModel.isWanted(plan.config()) || adapters == null) {
+    if (plan.model().merged() instanceof MergedModel.Unwanted) {
       return Optional.empty();
     }
     held.requireHeld();
     Optional<String> merged =
-        MergedResult.publish(plan.config(), adapters, plan.folder(), spark.sparkContext(), display);
+        MergedResult.publish(plan, held::requireHeld, spark.sparkContext(), display);
     merged.ifPresent(record::merged);
     return merged;
   }

@@ -15,6 +15,7 @@ import dev.anneal.spark.storage.StorageModelFolder;
 import dev.anneal.storage.Storage;
 import dev.anneal.storage.Storage.FileInfo;
 import dev.anneal.training.InvalidModelException;
+import dev.anneal.training.host.HostMemory;
 import dev.anneal.training.io.ModelFolder;
 import dev.anneal.training.lora.PeftConfig;
 import dev.anneal.training.merge.MergeInputs;
@@ -279,17 +280,12 @@ final class MergeCheck {
     }
   }
 
-  /** Bytes of this machine that are free or can be had. */
+  /** Bytes of this machine, or of the container, that are free or can be had. */
   static long freeMemory() {
-    try {
-      for (String line : Files.readAllLines(Path.of("/proc/meminfo"))) {
-        if (line.startsWith("MemAvailable:")) {
-          return Long.parseLong(line.replaceAll("\\D", "")) << 10;
-        }
-      }
-    } catch (IOException | NumberFormatException e) {
-      // the JVM knows less of it
-    }
-    return ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class).getFreeMemorySize();
+    long free = HostMemory.here().freeBytes();
+    return free < Long.MAX_VALUE
+        ? free
+        // the JVM knows less of it
+        : ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class).getFreeMemorySize();
   }
 }

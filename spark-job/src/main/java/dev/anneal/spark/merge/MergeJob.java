@@ -23,8 +23,10 @@ import dev.anneal.training.merge.MergePlan;
 import dev.anneal.training.merge.MergeProof;
 import dev.anneal.training.merge.MergedConfig;
 import dev.anneal.training.model.config.LlamaConfig;
+import dev.anneal.training.tensor.NativeLibraries;
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -47,11 +49,21 @@ public final class MergeJob {
   private final MergeCheck.Checked checked;
   private final ProgressDisplay display;
   private final RunFolder output;
+  private final boolean endsRun;
 
   private MergeJob(MergeRequest request, MergeCheck.Checked checked, ProgressDisplay display) {
+    this(request, checked, display, null);
+  }
+
+  private MergeJob(
+      MergeRequest request,
+      MergeCheck.Checked checked,
+      ProgressDisplay display,
+      RunFolder.Guard guard) {
     this.request = request;
     this.checked = checked;
-    this.output = checked.output();
+    this.output = checked.output().guardedBy(guard);
+    this.endsRun = guard != null;
     this.display = display;
   }
 
@@ -94,16 +106,19 @@ public final class MergeJob {
   }
 
   /**
-   * Carries out a request within a session that is open, as the end of a run.
+   * Carries out a request within a session that is open, as the end of a run. A driver that cannot
+   * load libtorch compares no logits.
    *
+   * @param guard asked before the driver changes something in the output folder
    * @throws BadRequestException if it cannot be carried out as it is
    * @throws JobFailedException if it fails on the way
    */
-  public static void execute(MergeRequest request, SparkContext spark, ProgressDisplay display) {
+  public static void execute(
+      MergeRequest request, RunFolder.Guard guard, SparkContext spark, ProgressDisplay display) {
     MergeCheck.Checked checked =
         MergeCheck.check(request, spark.conf(), spark.hadoopConfiguration());
     requireRoom(checked);
-    new MergeJob(request, checked, display)
+    new MergeJob(request, checked, display, guard)
         .carryOut(job -> job.run(JavaSparkContext.fromSparkContext(spark)));
   }
 
@@ -310,11 +325,30 @@ public final class MergeJob {
     long needed = MergeProof.bytes(checked.inputs().config());
     if (needed > MergeCheck.freeMemory()) {
       say(
-          "Logits not compared: a layer of this model takes %s of memory, and this machine has %s free."
+          "Logits not compared: a layer of this model takes %s of memory, and this machine or its container has %s free."
               .formatted(Sizes.of(needed), Sizes.of(MergeCheck.freeMemory())));
       return;
     }
+    if (endsRun) {
+      // the run's ranks may have it where the driver has not
+      Optional<String> lack = lackOfLibrary(NativeLibraries::load);
+      if (lack.isPresent()) {
+        say("Logits not compared: libtorch cannot be loaded here (%s).".formatted(lack.get()));
+        return;
+      }
+    }
     compareLogits();
+  }
+
+  /** Why a library cannot be loaded; empty where it is. */
+  static Optional<String> lackOfLibrary(Runnable load) {
+    try {
+      load.run();
+      return Optional.empty();
+    } catch (LinkageError | UncheckedIOException e) {
+      String message = e.getMessage() == null ? e.toString() : e.getMessage();
+      return Optional.of(message.lines().findFirst().orElse("").replaceFirst("[.\\s]+$", ""));
+    }
   }
 
   private void compareLogits() throws IOException {

@@ -6,6 +6,7 @@ import dev.anneal.spark.storage.LocalPlace;
 import dev.anneal.spark.storage.ModelLocation;
 import dev.anneal.spark.storage.RunFolder;
 import dev.anneal.spark.storage.StorageModelFolder;
+import dev.anneal.storage.Storage.FileInfo;
 import dev.anneal.training.InvalidModelException;
 import dev.anneal.training.lora.LoraLayout;
 import dev.anneal.training.merge.MergeInputs;
@@ -66,7 +67,7 @@ public sealed interface MergedModel {
       return new Impossible(e.getMessage().replaceFirst("\\.$", ""));
     }
     if (folder.isLocal()) {
-      long room = Files.getFileStore(LocalPlace.there(Path.of(folder.display()))).getUsableSpace();
+      long room = room(folder);
       if (room < bytes) {
         return new Impossible(
             "it takes %s, and %s has room for %s"
@@ -74,6 +75,15 @@ public sealed interface MergedModel {
       }
     }
     return new Made(bytes, model.location());
+  }
+
+  /** Bytes that it can take of a local disk, with what it replaces. */
+  static long room(RunFolder folder) throws IOException {
+    long room = Files.getFileStore(LocalPlace.there(Path.of(folder.display()))).getUsableSpace();
+    for (FileInfo file : folder.storage().list(folder.child(RunFolder.MERGED))) {
+      room += file.bytes();
+    }
+    return room;
   }
 
   /** Whether {@code output.merged} asks for it. */

@@ -34,8 +34,14 @@ public record Plan(
    *     none
    * @param vocabSize tokens that it embeds
    * @param adapters which modules get an adapter; {@code null} where none is trained
+   * @param merged whether model and adapter are published as one, as it looks before the run
    */
-  public record Model(String fingerprint, String tokenizer, int vocabSize, LoraLayout adapters) {}
+  public record Model(
+      String fingerprint,
+      String tokenizer,
+      int vocabSize,
+      LoraLayout adapters,
+      MergedModel merged) {}
 
   public Plan {
     notes = List.copyOf(notes);

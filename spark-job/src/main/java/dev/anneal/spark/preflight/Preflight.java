@@ -45,6 +45,8 @@ public final class Preflight {
   /** {@code null} where none are trained. */
   private LoraLayout adapters;
 
+  private MergedModel merged = new MergedModel.Unwanted();
+
   private Preflight(Request request, SparkConf spark, Configuration hadoop) {
     this.request = request;
     this.config = request.config();
@@ -174,7 +176,7 @@ public final class Preflight {
       }
     }
     OutputCheck.checkWritable(folder);
-    Plan.Model checked = new Plan.Model(fingerprint, tokenizer, vocabSize, adapters);
+    Plan.Model checked = new Plan.Model(fingerprint, tokenizer, vocabSize, adapters, merged);
     return new Plan(config, prep, evalPrep, checked, folder, earlier, notes);
   }
 
@@ -262,7 +264,11 @@ public final class Preflight {
   }
 
   private void checkMerged(LlamaConfig shape) throws IOException {
-    MergedModel merged = MergedModel.of(config, shape, adapters, folder);
+    if (config.output().path() == null) {
+      // nobody knows yet where it would lie
+      return;
+    }
+    merged = MergedModel.of(config, shape, adapters, folder);
     if (merged instanceof MergedModel.Made made) {
       notes.add(
           "model and adapter are published as one too, %s in %s."

@@ -26,6 +26,12 @@ class SettingsChecksTest {
   }
 
   @Test
+  void findNothingOfAMergedModelThatHasNoPlaceYet() {
+    assertThat(look(new Looks(), "output.merged=true").get("weights"))
+        .isEqualTo(Finding.of("fits"));
+  }
+
+  @Test
   void findNothingWhereNobodySaysWhatWillRun() {
     Looks looks = new Looks();
     SparkConf conf = new SparkConf(false).set("spark.master", "local[*]");
