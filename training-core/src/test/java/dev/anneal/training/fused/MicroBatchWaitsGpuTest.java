@@ -58,7 +58,7 @@ class MicroBatchWaitsGpuTest {
   void throughTheFusedLayers(DType stored, Matmul matmul) {
     try (Kernels kernels = new CudaKernels(GPU);
         LoraModel model = lora(stored, DType.BF16)) {
-      for (KeptActivations activations : KeptOfForward.alike()) {
+      for (KeptActivations activations : onDevice()) {
         Llama llama = FusedLlama.of(model, GPU, kernels, matmul, activations);
         assertDoesNotWait(activations.toString(), llama, Dropout.NONE);
       }
@@ -98,9 +98,18 @@ class MicroBatchWaitsGpuTest {
     }
   }
 
+  /**
+   * Inputs on the host are waited for at the end of a micro-batch, so that the next has their room.
+   */
+  private static List<KeptActivations> onDevice() {
+    return KeptOfForward.alike().stream()
+        .filter(activations -> !activations.equals(KeptActivations.INPUTS_ON_HOST))
+        .toList();
+  }
+
   private static void assertReferenceDoesNotWait(
       TrainableModel model, DType compute, Dropout dropout) {
-    for (KeptActivations activations : KeptOfForward.alike()) {
+    for (KeptActivations activations : onDevice()) {
       Llama llama = Llama.reference(model, GPU, compute, activations);
       assertDoesNotWait(activations.toString(), llama, dropout);
     }
