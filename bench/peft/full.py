@@ -39,18 +39,11 @@ def probe(weight):
     return (flat * torch.arange(flat.numel(), dtype=torch.float64).cos()).sum().item()
 
 
-def main():
-    golden, out = Path(sys.argv[1]), Path(sys.argv[2])
-    recipe = json.loads((golden / "reference.json").read_text())["recipe"]
-    recipe["learning_rate"] = LEARNING_RATE
-    rows = [json.loads(line) for line in (golden / "rows.jsonl").open()]
-    torch.set_num_threads(1)
-    model = AutoModelForCausalLM.from_pretrained(
-        golden / "model", dtype=torch.float32, attn_implementation="eager"
-    ).train()
+def train(model, trained, recipe, rows):
+    """The recipe's steps over its rows, for the weights in `trained`; a line for each."""
     optimizer = torch.optim.AdamW(
-        model.parameters(),
-        lr=LEARNING_RATE,
+        trained,
+        lr=recipe["learning_rate"],
         betas=recipe["betas"],
         eps=recipe["eps"],
         weight_decay=recipe["weight_decay"],
@@ -75,7 +68,7 @@ def main():
             )
             (loss / targets).backward()
             total += loss.item()
-        norm = torch.nn.utils.clip_grad_norm_(model.parameters(), recipe["max_grad_norm"])
+        norm = torch.nn.utils.clip_grad_norm_(trained, recipe["max_grad_norm"])
         steps.append(
             {
                 "step": step + 1,
@@ -88,10 +81,27 @@ def main():
         optimizer.step()
         schedule.step()
         optimizer.zero_grad()
-    final = {
-        name: {"norm": weight.double().norm().item(), "probe": probe(weight)}
-        for name, weight in model.state_dict().items()
+    return steps
+
+
+def numbers(tensors):
+    return {
+        name: {"norm": tensor.double().norm().item(), "probe": probe(tensor)}
+        for name, tensor in tensors.items()
     }
+
+
+def main():
+    golden, out = Path(sys.argv[1]), Path(sys.argv[2])
+    recipe = json.loads((golden / "reference.json").read_text())["recipe"]
+    recipe["learning_rate"] = LEARNING_RATE
+    rows = [json.loads(line) for line in (golden / "rows.jsonl").open()]
+    torch.set_num_threads(1)
+    model = AutoModelForCausalLM.from_pretrained(
+        golden / "model", dtype=torch.float32, attn_implementation="eager"
+    ).train()
+    steps = train(model, list(model.parameters()), recipe, rows)
+    final = numbers(model.state_dict())
     versions = {"torch": torch.__version__, "transformers": transformers.__version__}
     result = {"versions": versions, "recipe": recipe, "steps": steps, "final": final}
     out.write_text(json.dumps(result, indent=1) + "\n")

@@ -22,6 +22,7 @@ import numpy as np
 import peft
 import torch
 import transformers
+from full import batch
 from transformers import AutoModelForCausalLM, Trainer, TrainerCallback, TrainingArguments
 from transformers.integrations import neftune
 
@@ -111,16 +112,7 @@ class Rows(torch.utils.data.Dataset):
 
 
 def collate(rows):
-    width = max(len(row["input_ids"]) for row in rows)
-    ids = torch.zeros(len(rows), width, dtype=torch.long)
-    mask = torch.zeros_like(ids)
-    labels = torch.full_like(ids, -100)
-    for i, row in enumerate(rows):
-        length = len(row["input_ids"])
-        ids[i, :length] = torch.tensor(row["input_ids"])
-        mask[i, :length] = 1
-        labels[i, row["prompt_length"] : length] = ids[i, row["prompt_length"] : length]
-    return {"input_ids": ids, "attention_mask": mask, "labels": labels}
+    return dict(zip(("input_ids", "attention_mask", "labels"), batch(rows)))
 
 
 def per_row(rows_of_a_step, smoothing):

@@ -119,6 +119,25 @@ def train(lora, folder):
     return [json.loads(line) for line in (folder / "metrics.jsonl").open()]
 
 
+def deviation(run, metrics, before, after):
+    """The largest relative one of the losses that a run has measured, PEFT's models before and after it beside."""
+    held_out, first = rows_of(run, "eval"), rows_of(run, "part")[:8]
+    assert len(held_out) == EVAL_ROWS and len(first) == 8
+    evals = [line["eval_loss"] for line in metrics if "eval_loss" in line]
+    steps = [line["loss"] for line in metrics if "loss" in line]
+    worst = 0.0
+    for what, theirs, ours in (
+        ("held-out loss before", loss(before, held_out), evals[0]),
+        ("loss of the first step", loss(before, first), steps[0]),
+        ("held-out loss after", loss(after, held_out), evals[-1]),
+    ):
+        relative = abs(theirs - ours) / theirs
+        worst = max(worst, relative)
+        print(f"  {what}: PEFT {theirs:.7f}, Anneal {ours:.7f}, relative {relative:.1e}")
+    assert evals[0] != evals[-1]
+    return worst
+
+
 def main():
     work = Path(sys.argv[1]).resolve()
     logging.disable_progress_bar()
@@ -128,10 +147,6 @@ def main():
         adapter, run = work / f"adapter-{number}", work / f"run-{number}"
         initial(settings, adapter)
         metrics = train(anneal_settings(settings, adapter), run)
-        held_out = rows_of(run, "eval")
-        first = rows_of(run, "part")[:8]
-        assert len(held_out) == EVAL_ROWS and len(first) == 8
-
         before = PeftModel.from_pretrained(base(), adapter).eval()
         after = get_peft_model(base(), LoraConfig.from_pretrained(run / "adapter")).eval()
         expected = {name for name in after.state_dict() if "lora_" in name}
@@ -139,17 +154,7 @@ def main():
         assert expected == found, expected ^ found
         after = PeftModel.from_pretrained(base(), run / "adapter").eval()
 
-        evals = [line["eval_loss"] for line in metrics if "eval_loss" in line]
-        steps = [line["loss"] for line in metrics if "loss" in line]
-        for what, theirs, ours in (
-            ("held-out loss before", loss(before, held_out), evals[0]),
-            ("loss of the first step", loss(before, first), steps[0]),
-            ("held-out loss after", loss(after, held_out), evals[-1]),
-        ):
-            deviation = abs(theirs - ours) / theirs
-            worst = max(worst, deviation)
-            print(f"  {what}: PEFT {theirs:.7f}, Anneal {ours:.7f}, relative {deviation:.1e}")
-        assert evals[0] != evals[-1]
+        worst = max(worst, deviation(run, metrics, before, after))
         print(f"  {len(found)} tensors, none missing, none unexpected")
     sys.exit(worst > TOLERANCE)
 

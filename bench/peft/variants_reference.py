@@ -19,7 +19,7 @@ from pathlib import Path
 import peft
 import torch
 import transformers
-from full import batch, probe
+from full import batch, numbers, train
 from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
@@ -53,57 +53,6 @@ def adapted(golden, lora, settings):
     return model.train()
 
 
-def train(model, recipe, rows):
-    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    optimizer = torch.optim.AdamW(
-        trained,
-        lr=recipe["learning_rate"],
-        betas=recipe["betas"],
-        eps=recipe["eps"],
-        weight_decay=recipe["weight_decay"],
-    )
-    schedule = transformers.get_linear_schedule_with_warmup(
-        optimizer, recipe["warmup_steps"], recipe["total_steps"]
-    )
-    size = recipe["micro_batch"]
-    steps = []
-    for step in range(recipe["total_steps"]):
-        first = step * size * recipe["gradient_accumulation"]
-        batches = [
-            batch([rows[(first + a * size + i) % len(rows)] for i in range(size)])
-            for a in range(recipe["gradient_accumulation"])
-        ]
-        targets = sum(int((labels[:, 1:] != -100).sum()) for _, _, labels in batches)
-        total = 0.0
-        for ids, mask, labels in batches:
-            logits = model(input_ids=ids, attention_mask=mask).logits[:, :-1].float()
-            loss = torch.nn.functional.cross_entropy(
-                logits.reshape(-1, logits.shape[-1]), labels[:, 1:].reshape(-1), reduction="sum"
-            )
-            (loss / targets).backward()
-            total += loss.item()
-        norm = torch.nn.utils.clip_grad_norm_(trained, recipe["max_grad_norm"])
-        steps.append(
-            {
-                "loss": total / targets,
-                "grad_norm": norm.item(),
-                "lr": schedule.get_last_lr()[0],
-                "target_tokens": targets,
-            }
-        )
-        optimizer.step()
-        schedule.step()
-        optimizer.zero_grad()
-    return steps
-
-
-def numbers(tensors):
-    return {
-        name: {"norm": tensor.double().norm().item(), "probe": probe(tensor)}
-        for name, tensor in tensors.items()
-    }
-
-
 def products(adapter, scale):
     """scale * B A of every module."""
     return {
@@ -134,10 +83,13 @@ def run(golden, reference, case, settings, rows):
         else:
             result["initial"] = numbers({k: v for k, v in first.items() if "magnitude" in k})
             saving = {}
-        result["steps"] = train(model, reference["recipe"], rows)
+        trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        result["steps"] = train(model, trained, reference["recipe"], rows)
         model.save_pretrained(final, **saving)
         adapter = load_file(final / "adapter_model.safetensors")
         result["config"] = json.loads((final / "adapter_config.json").read_text())
+        # where the model lies
+        del result["config"]["base_model_name_or_path"]
         result["shapes"] = {name: list(tensor.shape) for name, tensor in sorted(adapter.items())}
         result["final"] = numbers(products(adapter, scale) if case == "pissa" else adapter)
 

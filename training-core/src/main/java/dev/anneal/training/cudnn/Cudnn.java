@@ -12,7 +12,7 @@ import org.bytedeco.cuda.cudnn.cudnnContext;
 import org.bytedeco.cuda.global.cudnn;
 
 /** cuDNN on the current GPU, for one thread at a time. */
-final class Cudnn implements Target, AutoCloseable {
+final class Cudnn implements AutoCloseable {
   /**
    * The first version that attention is right with; 9.14 takes the same graphs and computes others.
    */
@@ -48,18 +48,13 @@ final class Cudnn implements Target, AutoCloseable {
     }
   }
 
-  @Override
-  public void forGraph(Descriptor graph) {
+  /** Says to an operation graph which device it is for. */
+  void forGraph(Descriptor graph) {
     graph.addresses(CUDNN_ATTR_OPERATIONGRAPH_HANDLE, CUDNN_TYPE_HANDLE, handle.address());
   }
 
-  @Override
-  public void forHeuristics(Descriptor heuristics) {
-    // they go by the graph's handle
-  }
-
-  @Override
-  public void forPlan(Descriptor plan) {
+  /** Says it to a plan. */
+  void forPlan(Descriptor plan) {
     plan.addresses(CUDNN_ATTR_EXECUTION_PLAN_HANDLE, CUDNN_TYPE_HANDLE, handle.address());
   }
 

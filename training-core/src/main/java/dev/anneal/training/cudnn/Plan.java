@@ -71,10 +71,10 @@ public final class Plan implements AutoCloseable {
    * @param graph closed with the plan
    * @throws CudnnException if no engine takes the graph
    */
-  static Plan of(Graph graph, Target target) {
+  static Plan of(Graph graph, Cudnn device) {
     List<Descriptor> made = new ArrayList<>();
     try {
-      Plan plan = of(graph, target, made);
+      Plan plan = of(graph, device, made);
       plan.parts.addAll(made);
       return plan;
     } catch (RuntimeException e) {
@@ -83,10 +83,10 @@ public final class Plan implements AutoCloseable {
     }
   }
 
-  private static Plan of(Graph graph, Target target, List<Descriptor> made) {
+  private static Plan of(Graph graph, Cudnn device, List<Descriptor> made) {
     String name = graph.name();
     Descriptor whole = graph.whole();
-    target.forGraph(whole);
+    device.forGraph(whole);
     whole.finish();
     Descriptor heuristics =
         new Descriptor(CUDNN_BACKEND_ENGINEHEUR_DESCRIPTOR, "a choice of engines for the " + name);
@@ -94,7 +94,6 @@ public final class Plan implements AutoCloseable {
     heuristics
         .link(CUDNN_ATTR_ENGINEHEUR_OPERATION_GRAPH, whole)
         .code(CUDNN_ATTR_ENGINEHEUR_MODE, CUDNN_TYPE_HEUR_MODE, CUDNN_HEUR_MODE_A);
-    target.forHeuristics(heuristics);
     heuristics.finish();
     List<Descriptor> settings =
         Stream.generate(
@@ -116,7 +115,7 @@ public final class Plan implements AutoCloseable {
           new Descriptor(CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR, "a plan of the " + name);
       made.add(plan);
       plan.link(CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, setting);
-      target.forPlan(plan);
+      device.forPlan(plan);
       try {
         plan.finish();
       } catch (CudnnException e) {

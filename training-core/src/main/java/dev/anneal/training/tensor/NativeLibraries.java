@@ -75,10 +75,10 @@ public final class NativeLibraries {
                   StandardOpenOption.CREATE,
                   StandardOpenOption.WRITE);
           FileLock lock = channel.lock()) {
-        if (areFor("linux-x86_64-gpu")) {
-          SearchPathLibraries.load();
-        }
         for (Class<?> preset : presets) {
+          if (preset.equals(torch.class) && areFor("linux-x86_64-gpu")) {
+            SearchPathLibraries.load();
+          }
           Loader.load(preset);
         }
       }

@@ -49,6 +49,7 @@ final class ModelLoader {
       Ranks ranks,
       TrainingListener listener)
       throws IOException {
+    listener.onPhase(Progress.LOADING_WEIGHTS);
     try (WeightReader weights = Weights.open(inputs.model());
         NoGrad noGrad = new NoGrad()) {
       return switch (spec.mode()) {

@@ -105,7 +105,7 @@ public final class TrainingRun {
       throws IOException {
     // closed last: after a failure the model's end frees what the device waits for
     try (FusedAttention attention = attention(spec, ranks.device(), listener);
-        TrainableModel model = loaded(spec, inputs, config, ranks, listener)) {
+        TrainableModel model = ModelLoader.load(spec, inputs, config, ranks, listener)) {
       Parameters parameters = model.parameters();
       Llama llama = llama(spec, model, ranks.device(), kernels, attention).timedBy(timings);
       AdamW optimizer = new AdamW(spec.updates().optimizer(), parameters, kernels);
@@ -182,13 +182,6 @@ public final class TrainingRun {
         && spec.lora() != null
         && !spec.lora().isDora()
         && spec.lora().dropout() == 0;
-  }
-
-  private static TrainableModel loaded(
-      TrainingSpec spec, Inputs inputs, LlamaConfig config, Ranks ranks, TrainingListener listener)
-      throws IOException {
-    listener.onPhase(Progress.LOADING_WEIGHTS);
-    return ModelLoader.load(spec, inputs, config, ranks, listener);
   }
 
   /** The attention of the fused layers; the reference has its own. */
