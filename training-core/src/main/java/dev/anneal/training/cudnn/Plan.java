@@ -4,7 +4,6 @@ import static org.bytedeco.cuda.global.cudnn.CUDNN_ATTR_ENGINECFG_ENGINE;
 import static org.bytedeco.cuda.global.cudnn.CUDNN_ATTR_ENGINEHEUR_MODE;
 import static org.bytedeco.cuda.global.cudnn.CUDNN_ATTR_ENGINEHEUR_OPERATION_GRAPH;
 import static org.bytedeco.cuda.global.cudnn.CUDNN_ATTR_ENGINEHEUR_RESULTS;
-import static org.bytedeco.cuda.global.cudnn.CUDNN_ATTR_ENGINE_GLOBAL_INDEX;
 import static org.bytedeco.cuda.global.cudnn.CUDNN_ATTR_ENGINE_NUMERICAL_NOTE;
 import static org.bytedeco.cuda.global.cudnn.CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG;
 import static org.bytedeco.cuda.global.cudnn.CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE;
@@ -40,16 +39,14 @@ public final class Plan implements AutoCloseable {
   private final Graph graph;
   private final List<Descriptor> parts = new ArrayList<>();
   private final Descriptor plan;
-  private final long engine;
   private final long workspaceBytes;
   private final long[] constantUids;
   private final long[] constantAddresses;
   private final FloatPointer constants;
 
-  private Plan(Graph graph, Descriptor engine, Descriptor plan) {
+  private Plan(Graph graph, Descriptor plan) {
     this.graph = graph;
     this.plan = plan;
-    this.engine = engine.getLong(CUDNN_ATTR_ENGINE_GLOBAL_INDEX);
     this.workspaceBytes = plan.getLong(CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE);
     Map<Long, Float> numbers = graph.constants();
     this.constants = new FloatPointer((long) numbers.size());
@@ -122,7 +119,7 @@ public final class Plan implements AutoCloseable {
         why = e.getMessage();
         continue;
       }
-      return new Plan(graph, engine, plan);
+      return new Plan(graph, plan);
     }
     throw new CudnnException("cuDNN has no engine for the %s: %s".formatted(name, why));
   }
@@ -134,11 +131,6 @@ public final class Plan implements AutoCloseable {
             CUDNN_TYPE_NUMERICAL_NOTE,
             CUDNN_NUMERICAL_NOTE_TYPE_COUNT)
         .contains(CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC);
-  }
-
-  /** cuDNN's number of the engine. */
-  long engine() {
-    return engine;
   }
 
   /** Of the device's memory, for one execution at a time. */
