@@ -15,6 +15,7 @@ import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.weights.FrozenLayers;
 import dev.anneal.training.weights.FrozenVocabulary;
+import dev.anneal.training.weights.Placement;
 import dev.anneal.training.weights.reader.LoadProgress;
 import dev.anneal.training.weights.reader.WeightReader;
 import dev.anneal.training.weights.reader.WholeTensors;
@@ -58,7 +59,7 @@ public final class TinyModels {
         base,
         spec,
         adapter,
-        new FrozenLayers.Placement(Device.CPU, DType.FP32, DType.FP32, new SingleRank(), 0));
+        new Placement(Device.CPU, DType.FP32, DType.FP32, new SingleRank(), 0));
   }
 
   /** The same, with the frozen layers kept and computed as {@code placement} says. */
@@ -67,7 +68,7 @@ public final class TinyModels {
       WeightReader base,
       LoraSpec spec,
       WeightReader adapter,
-      FrozenLayers.Placement placement) {
+      Placement placement) {
     return lora(config, base, spec, adapter, placement, new SingleRank());
   }
 
@@ -77,7 +78,7 @@ public final class TinyModels {
       WeightReader base,
       LoraSpec spec,
       WeightReader adapter,
-      FrozenLayers.Placement placement,
+      Placement placement,
       Collectives world) {
     return lora(config, base, spec, adapter, placement, world, Parameters.Gathered.ONCE_A_STEP);
   }
@@ -88,7 +89,7 @@ public final class TinyModels {
       WeightReader base,
       LoraSpec spec,
       WeightReader adapter,
-      FrozenLayers.Placement placement,
+      Placement placement,
       Collectives world,
       Parameters.Gathered gathered) {
     LoraLayout layout = LoraLayout.of(spec, config);

@@ -13,6 +13,7 @@ import dev.anneal.training.product.Products;
 import dev.anneal.training.tensor.Tensors;
 import dev.anneal.training.weights.FrozenLayer;
 import dev.anneal.training.weights.FrozenLayers;
+import dev.anneal.training.weights.Placement;
 import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.List;
@@ -77,7 +78,7 @@ final class LoraLinears {
 
   /** Whether frozen weights lie whole on the device, where they never move. */
   private static boolean areResident(LoraModel model) {
-    FrozenLayers.Placement placement = model.decoder().placement();
+    Placement placement = model.decoder().placement();
     return placement.ranks().worldSize() == 1 && placement.offloadRatio() == 0;
   }
 

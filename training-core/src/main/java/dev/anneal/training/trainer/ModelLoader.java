@@ -26,6 +26,7 @@ import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.tensor.Tensors;
 import dev.anneal.training.weights.FrozenLayers;
 import dev.anneal.training.weights.FrozenVocabulary;
+import dev.anneal.training.weights.Placement;
 import dev.anneal.training.weights.Transport;
 import dev.anneal.training.weights.reader.CheckpointWeights;
 import dev.anneal.training.weights.reader.WantedRows;
@@ -155,7 +156,7 @@ final class ModelLoader {
   static LoraModel loadFrozen(
       ModelSource source,
       ModelFolder adapter,
-      FrozenLayers.Placement placement,
+      Placement placement,
       Ranks ranks,
       PhaseListener listener)
       throws IOException {
@@ -216,7 +217,7 @@ final class ModelLoader {
       LlamaConfig config,
       LoraLayout layout,
       Parameters parameters,
-      FrozenLayers.Placement placement,
+      Placement placement,
       WeightReader weights,
       PhaseListener listener) {
     FrozenLayers decoder = taken(config, placement, listener);
@@ -244,7 +245,7 @@ final class ModelLoader {
 
   /** Not loaded yet; where it takes much memory of the host, that is a phase of its own. */
   private static FrozenLayers taken(
-      LlamaConfig config, FrozenLayers.Placement placement, PhaseListener listener) {
+      LlamaConfig config, Placement placement, PhaseListener listener) {
     boolean pins = placement.device().isGpu() && placement.offloadRatio() > 0;
     if (pins) {
       listener.onPhase(Progress.PINNING_MEMORY);
@@ -257,17 +258,16 @@ final class ModelLoader {
     return decoder;
   }
 
-  static FrozenLayers.Placement placement(TrainingSpec spec, Ranks ranks) {
+  static Placement placement(TrainingSpec spec, Ranks ranks) {
     return placement(spec.weights(), spec.compute().dtype(), ranks);
   }
 
-  static FrozenLayers.Placement placement(
-      TrainingSpec.Weights weights, DType compute, Ranks ranks) {
+  static Placement placement(TrainingSpec.Weights weights, DType compute, Ranks ranks) {
     Collectives shard =
         weights.shard() == FrozenLayers.Shard.NONE
             ? TimedCollectives.alone(ranks.world().timings())
             : ranks.shard();
-    return new FrozenLayers.Placement(
+    return new Placement(
         ranks.device(),
         weights.dtype(),
         compute,

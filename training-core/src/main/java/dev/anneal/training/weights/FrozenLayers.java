@@ -1,7 +1,5 @@
 package dev.anneal.training.weights;
 
-import dev.anneal.training.collective.Collectives;
-import dev.anneal.training.cuda.MappedMemory;
 import dev.anneal.training.model.LinearModule;
 import dev.anneal.training.model.LlamaLayer;
 import dev.anneal.training.model.ModuleGroup;
@@ -10,7 +8,6 @@ import dev.anneal.training.model.config.TensorNames;
 import dev.anneal.training.peer.NoPeerAccessException;
 import dev.anneal.training.peer.PeerArena;
 import dev.anneal.training.tensor.DType;
-import dev.anneal.training.tensor.Device;
 import dev.anneal.training.weights.LayerLayout.Part;
 import dev.anneal.training.weights.reader.LoadProgress;
 import dev.anneal.training.weights.reader.WantedRows;
@@ -42,49 +39,6 @@ public final class FrozenLayers implements AutoCloseable {
     NODE,
     /** all ranks hold equal parts of every layer */
     WORLD
-  }
-
-  /**
-   * Where and how the layers are kept.
-   *
-   * @param device where they are used
-   * @param stored what the matrices are kept in
-   * @param compute what {@link #layer} and norms are in
-   * @param ranks those that hold equal parts of every layer, this one among them
-   * @param offloadRatio share of this rank's part of every matrix that waits in pinned memory of
-   *     the host, 0 to 1; for the host as device it is ordinary memory
-   * @param transport how ranks come by each other's parts
-   * @param mapped counts what is taken of the device beside libtorch
-   */
-  public record Placement(
-      Device device,
-      DType stored,
-      DType compute,
-      Collectives ranks,
-      double offloadRatio,
-      Transport transport,
-      MappedMemory mapped) {
-
-    /** Where nobody asks what is taken beside libtorch. */
-    public Placement(
-        Device device,
-        DType stored,
-        DType compute,
-        Collectives ranks,
-        double offloadRatio,
-        Transport transport) {
-      this(device, stored, compute, ranks, offloadRatio, transport, new MappedMemory());
-    }
-
-    /** The same with any transport. */
-    public Placement(
-        Device device, DType stored, DType compute, Collectives ranks, double offloadRatio) {
-      this(device, stored, compute, ranks, offloadRatio, Transport.ANY);
-    }
-
-    LayerLayout layout(LlamaConfig config) {
-      return LayerLayout.of(config, stored, ranks.worldSize(), ranks.rank(), offloadRatio);
-    }
   }
 
   /**

@@ -5,7 +5,6 @@ import dev.anneal.training.model.config.TensorNames;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.tensor.Tensors;
-import dev.anneal.training.weights.FrozenLayers.Placement;
 import dev.anneal.training.weights.FrozenLayers.SharedPart;
 import dev.anneal.training.weights.reader.WantedRows;
 import java.util.ArrayList;

@@ -3,7 +3,6 @@ package dev.anneal.training.weights;
 import dev.anneal.training.peer.CudaPeerDriver;
 import dev.anneal.training.peer.PeerArena;
 import dev.anneal.training.peer.PeerDriver;
-import dev.anneal.training.weights.FrozenLayers.Placement;
 import java.util.Locale;
 
 /** How ranks come by each other's part of a layer. */

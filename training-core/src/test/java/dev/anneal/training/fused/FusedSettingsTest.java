@@ -23,7 +23,7 @@ import dev.anneal.training.model.TokenBatch;
 import dev.anneal.training.model.activations.KeptActivations;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
-import dev.anneal.training.weights.FrozenLayers.Placement;
+import dev.anneal.training.weights.Placement;
 import java.util.List;
 import org.bytedeco.pytorch.Tensor;
 import org.junit.jupiter.api.Test;

@@ -22,7 +22,7 @@ import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.model.config.ModelSource;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
-import dev.anneal.training.weights.FrozenLayers.Placement;
+import dev.anneal.training.weights.Placement;
 import dev.anneal.training.weights.reader.WeightReader;
 import dev.anneal.training.weights.reader.Weights;
 import java.util.List;

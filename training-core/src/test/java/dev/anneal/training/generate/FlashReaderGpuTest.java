@@ -19,7 +19,7 @@ import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.Tensors;
-import dev.anneal.training.weights.FrozenLayers;
+import dev.anneal.training.weights.Placement;
 import java.util.ArrayList;
 import java.util.List;
 import org.bytedeco.pytorch.Tensor;
@@ -120,7 +120,7 @@ class FlashReaderGpuTest {
         new LoudWeights(1),
         new LoraSpec(16, 16, 0, false, List.of("all-linear")),
         new LoudWeights(2),
-        new FrozenLayers.Placement(GPU, stored, compute, new SingleRank(), offloadRatio));
+        new Placement(GPU, stored, compute, new SingleRank(), offloadRatio));
   }
 
   private static Tensor random(long seed, long... shape) {

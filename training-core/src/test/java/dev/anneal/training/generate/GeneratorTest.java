@@ -16,7 +16,7 @@ import dev.anneal.training.model.activations.KeptActivations;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.Tensors;
-import dev.anneal.training.weights.FrozenLayers;
+import dev.anneal.training.weights.Placement;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
@@ -45,7 +45,7 @@ class GeneratorTest {
     "FP8, BF16, 1"
   })
   void equalsComputationFromScratch(DType stored, DType compute, double offloadRatio) {
-    FrozenLayers.Placement placement = Models.whole(stored, compute, offloadRatio);
+    Placement placement = Models.whole(stored, compute, offloadRatio);
     assertEqualsComputationFromScratch(Models.reference(placement), compute);
   }
 
@@ -58,7 +58,7 @@ class GeneratorTest {
     "FP8, BF16, FP8"
   })
   void equalsComputationFromScratchByFusedLayers(DType stored, DType compute, Matmul matmul) {
-    FrozenLayers.Placement placement = Models.whole(stored, compute, 0);
+    Placement placement = Models.whole(stored, compute, 0);
     assertEqualsComputationFromScratch(Models.fused(placement, matmul), compute);
   }
 
@@ -283,7 +283,7 @@ class GeneratorTest {
 
   @Test
   void brokenWeightsAreAFailure() {
-    FrozenLayers.Placement placement = Models.whole(DType.FP32, DType.FP32, 0);
+    Placement placement = Models.whole(DType.FP32, DType.FP32, 0);
     LoraModel model = Models.model(placement);
     model.parameters().compute().fill_(Tensors.scalar(Double.NaN));
     Llama llama = Llama.reference(model, Device.CPU, DType.FP32, KeptActivations.INPUTS);
@@ -291,7 +291,8 @@ class GeneratorTest {
       assertThatThrownBy(() -> Models.generate(llama, Models.PROMPTS, spec))
           .isInstanceOf(InvalidModelException.class)
           .hasMessage(
-              "After token 1 of prompt 0 the model's logits are NaN: check its weights and those of the adapter.");
+              "After token 1 of prompt 0 the model's logits are NaN: check its weights and those of"
+                  + " the adapter.");
     }
   }
 

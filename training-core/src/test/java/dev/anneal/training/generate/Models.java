@@ -17,7 +17,7 @@ import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.Tensors;
-import dev.anneal.training.weights.FrozenLayers;
+import dev.anneal.training.weights.Placement;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -39,22 +39,22 @@ final class Models {
     return TinyModels.config(Embeddings.UNTIED);
   }
 
-  static FrozenLayers.Placement whole(DType stored, DType compute, double offloadRatio) {
-    return new FrozenLayers.Placement(Device.CPU, stored, compute, new SingleRank(), offloadRatio);
+  static Placement whole(DType stored, DType compute, double offloadRatio) {
+    return new Placement(Device.CPU, stored, compute, new SingleRank(), offloadRatio);
   }
 
   /** With adapters on all modules, in the current tensor scope. */
-  static LoraModel model(FrozenLayers.Placement placement) {
+  static LoraModel model(Placement placement) {
     LoraSpec spec = new LoraSpec(3, 6, 0, false, List.of("all-linear"));
     return TinyModels.lora(config(), new LoudWeights(1), spec, new LoudWeights(2), placement);
   }
 
-  static Llama reference(FrozenLayers.Placement placement) {
+  static Llama reference(Placement placement) {
     return Llama.reference(
         model(placement), Device.CPU, placement.compute(), KeptActivations.INPUTS);
   }
 
-  static Llama fused(FrozenLayers.Placement placement, Matmul matmul) {
+  static Llama fused(Placement placement, Matmul matmul) {
     return FusedLlama.of(
         model(placement), Device.CPU, new PlainKernels(), matmul, KeptActivations.INPUTS);
   }

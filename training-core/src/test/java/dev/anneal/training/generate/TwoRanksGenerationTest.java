@@ -15,7 +15,7 @@ import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.trainer.GlooRanks;
-import dev.anneal.training.weights.FrozenLayers;
+import dev.anneal.training.weights.Placement;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -49,8 +49,7 @@ class TwoRanksGenerationTest {
                 2,
                 world ->
                     Models.reference(
-                        new FrozenLayers.Placement(
-                            Device.CPU, stored, DType.FP32, world, offloadRatio))))
+                        new Placement(Device.CPU, stored, DType.FP32, world, offloadRatio))))
         .isEqualTo(Map.of(0, expected, 1, expected));
   }
 
@@ -72,7 +71,7 @@ class TwoRanksGenerationTest {
             new LoudWeights(1),
             new LoraSpec(3, 6, 0, false, List.of("all-linear")),
             new LoudWeights(2),
-            new FrozenLayers.Placement(Device.CPU, DType.FP32, DType.FP32, shard, 0)),
+            new Placement(Device.CPU, DType.FP32, DType.FP32, shard, 0)),
         Device.CPU,
         DType.FP32,
         KeptActivations.INPUTS);
@@ -97,7 +96,7 @@ class TwoRanksGenerationTest {
             new LoudWeights(7),
             new LoraSpec(3, 6, 0, false, List.of("q_proj")),
             new LoudWeights(8),
-            new FrozenLayers.Placement(Device.CPU, DType.FP32, DType.FP32, new SingleRank(), 0)),
+            new Placement(Device.CPU, DType.FP32, DType.FP32, new SingleRank(), 0)),
         Device.CPU,
         DType.FP32,
         KeptActivations.INPUTS);

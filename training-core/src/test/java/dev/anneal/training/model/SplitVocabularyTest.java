@@ -22,7 +22,7 @@ import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.tensor.Tensors;
 import dev.anneal.training.trainer.GlooRanks;
-import dev.anneal.training.weights.FrozenLayers;
+import dev.anneal.training.weights.Placement;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -212,7 +212,7 @@ class SplitVocabularyTest {
         new LoudWeights(1),
         new LoraSpec(3, 6, 0, false, List.of("all-linear")),
         new LoudWeights(2),
-        new FrozenLayers.Placement(Device.CPU, path.stored, DType.FP32, shard, 0));
+        new Placement(Device.CPU, path.stored, DType.FP32, shard, 0));
   }
 
   /** As many tokens as no other rank has; rank 1 learns none of them. */

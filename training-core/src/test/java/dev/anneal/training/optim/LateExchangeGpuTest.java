@@ -23,7 +23,7 @@ import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.tensor.Tensors;
-import dev.anneal.training.weights.FrozenLayers.Placement;
+import dev.anneal.training.weights.Placement;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Function;

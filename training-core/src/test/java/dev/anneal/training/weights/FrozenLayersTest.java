@@ -13,7 +13,6 @@ import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.TensorScope;
-import dev.anneal.training.weights.FrozenLayers.Placement;
 import dev.anneal.training.weights.reader.WeightReader;
 import java.util.ArrayList;
 import java.util.List;

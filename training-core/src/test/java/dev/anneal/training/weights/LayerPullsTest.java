@@ -13,7 +13,6 @@ import dev.anneal.training.peer.PeerDriver;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.TensorScope;
-import dev.anneal.training.weights.FrozenLayers.Placement;
 import dev.anneal.training.weights.FrozenLayersTest.Visit;
 import dev.anneal.training.weights.reader.LoadProgress;
 import java.util.ArrayList;

@@ -11,7 +11,6 @@ import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.tensor.Tensors;
-import dev.anneal.training.weights.FrozenLayers.Placement;
 import dev.anneal.training.weights.reader.RandomWeights;
 import java.util.ArrayList;
 import java.util.List;

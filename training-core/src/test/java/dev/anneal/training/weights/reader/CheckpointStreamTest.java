@@ -18,7 +18,7 @@ import dev.anneal.training.model.config.TensorNames;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
 import dev.anneal.training.weights.FrozenLayers;
-import dev.anneal.training.weights.FrozenLayers.Placement;
+import dev.anneal.training.weights.Placement;
 import dev.anneal.training.weights.ThreadRanks;
 import dev.anneal.training.weights.reader.CheckpointStream.Limits;
 import java.io.IOException;

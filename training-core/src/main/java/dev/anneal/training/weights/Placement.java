@@ -1,0 +1,50 @@
+package dev.anneal.training.weights;
+
+import dev.anneal.training.collective.Collectives;
+import dev.anneal.training.cuda.MappedMemory;
+import dev.anneal.training.model.config.LlamaConfig;
+import dev.anneal.training.tensor.DType;
+import dev.anneal.training.tensor.Device;
+
+/**
+ * Where and how {@link FrozenLayers} are kept.
+ *
+ * @param device where they are used
+ * @param stored what the matrices are kept in
+ * @param compute what {@link FrozenLayers#layer} and norms are in
+ * @param ranks those that hold equal parts of every layer, this one among them
+ * @param offloadRatio share of this rank's part of every matrix that waits in pinned memory of the
+ *     host, 0 to 1; for the host as device it is ordinary memory
+ * @param transport how ranks come by each other's parts
+ * @param mapped counts what is taken of the device beside libtorch
+ */
+public record Placement(
+    Device device,
+    DType stored,
+    DType compute,
+    Collectives ranks,
+    double offloadRatio,
+    Transport transport,
+    MappedMemory mapped) {
+
+  /** Where nobody asks what is taken beside libtorch. */
+  public Placement(
+      Device device,
+      DType stored,
+      DType compute,
+      Collectives ranks,
+      double offloadRatio,
+      Transport transport) {
+    this(device, stored, compute, ranks, offloadRatio, transport, new MappedMemory());
+  }
+
+  /** The same with any transport. */
+  public Placement(
+      Device device, DType stored, DType compute, Collectives ranks, double offloadRatio) {
+    this(device, stored, compute, ranks, offloadRatio, Transport.ANY);
+  }
+
+  LayerLayout layout(LlamaConfig config) {
+    return LayerLayout.of(config, stored, ranks.worldSize(), ranks.rank(), offloadRatio);
+  }
+}
