@@ -34,8 +34,8 @@ public final class Deviation {
   public static Map<String, Tensor> byName(Parameters parameters, Tensor flat) {
     Map<String, Tensor> parts = new LinkedHashMap<>();
     long offset = 0;
-    for (String name : parameters.names()) {
-      long numel = Arrays.stream(parameters.shape(name)).reduce(1, (a, b) -> a * b);
+    for (String name : parameters.layout().names()) {
+      long numel = Arrays.stream(parameters.layout().shape(name)).reduce(1, (a, b) -> a * b);
       parts.put(name, flat.narrow(0, offset, numel));
       offset += numel;
     }

@@ -126,9 +126,9 @@ public final class TinyModels {
   }
 
   private static void copy(WeightReader weights, Parameters parameters) {
-    for (String name : parameters.names()) {
+    for (String name : parameters.layout().names()) {
       try (TensorScope scope = new TensorScope()) {
-        parameters.assign(name, weights.read(name, DType.FP32, parameters.shape(name)));
+        parameters.assign(name, weights.read(name, DType.FP32, parameters.layout().shape(name)));
       }
     }
     parameters.publish();

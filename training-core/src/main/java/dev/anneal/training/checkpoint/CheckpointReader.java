@@ -145,7 +145,7 @@ public final class CheckpointReader {
 
   /** What {@code writer} has of this rank's part of {@code bucket}. */
   private Stretch common(int bucket, int writer) {
-    long mine = parameters.parts().part(bucket);
+    long mine = parameters.layout().parts().part(bucket);
     long theirs = stored.part(bucket);
     return new Stretch(
         Math.max(rank * mine, writer * theirs),
@@ -161,7 +161,8 @@ public final class CheckpointReader {
     for (int bucket = 0; bucket < stored.numels().size(); bucket++) {
       Stretch stretch = common(bucket, writer);
       long from = stored.offset(bucket) - writer * stored.part(bucket);
-      long to = parameters.parts().offset(bucket) - rank * parameters.parts().part(bucket);
+      BucketParts parts = parameters.layout().parts();
+      long to = parts.offset(bucket) - rank * parts.part(bucket);
       for (long at = stretch.begin(); at < stretch.end(); at += pieceElements) {
         long numel = Math.min(pieceElements, stretch.end() - at);
         pieces.add(new Piece(entry, from + at, into, to + at, numel));

@@ -30,7 +30,7 @@ final class PartFiles {
   PartFiles(Snapshot snapshot, Parameters parameters, RankRole role) {
     this.snapshot = snapshot;
     this.parameters = parameters;
-    this.numel = parameters.parts().total();
+    this.numel = parameters.layout().parts().total();
     this.computeDtype =
         parameters.computeDtype() == DType.FP32 ? SafetensorsDType.F32 : SafetensorsDType.BF16;
     this.role = role;
@@ -71,13 +71,13 @@ final class PartFiles {
   }
 
   private List<TensorSpec> adapterTensors() {
-    return parameters.names().stream()
+    return parameters.layout().names().stream()
         .map(name -> new TensorSpec(name, computeDtype, writtenShape(name)))
         .toList();
   }
 
   private long[] writtenShape(String name) {
-    long[] shape = parameters.shape(name);
+    long[] shape = parameters.layout().shape(name);
     return role.first() == null ? shape : role.first().shape(name, shape);
   }
 

@@ -5,6 +5,7 @@ import dev.anneal.training.cuda.CudaStream;
 import dev.anneal.training.cuda.RegisteredMemory;
 import dev.anneal.training.io.SafetensorsWriter;
 import dev.anneal.training.optim.AdamW;
+import dev.anneal.training.optim.BucketParts;
 import dev.anneal.training.optim.Parameters;
 import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.NoGrad;
@@ -117,7 +118,8 @@ final class Snapshot implements AutoCloseable {
     if (values == Values.MASTER_AND_COMPUTE) {
       try (TensorScope scope = new TensorScope();
           NoGrad noGrad = new NoGrad()) {
-        long first = parameters.parts().worldSize() * parameters.parts().offset(bucket);
+        BucketParts parts = parameters.layout().parts();
+        long first = parts.worldSize() * parts.offset(bucket);
         copy(whole.view(ScalarType.Byte), computeOffset + first * whole.element_size());
       }
     }
@@ -145,17 +147,17 @@ final class Snapshot implements AutoCloseable {
 
   /** Writes the copy of the compute values of {@code name}, a parameter of {@code bytes} bytes. */
   void writeCompute(String name, long bytes, SafetensorsWriter.Sink sink) throws IOException {
-    long first = parameters.offset(name) * parameters.computeDtype().bytes();
+    long first = parameters.layout().offset(name) * parameters.computeDtype().bytes();
     write(computeOffset + first, bytes, sink);
   }
 
   /** The copy of the compute values of {@code name} in their shape, in the current tensor scope. */
   Tensor compute(String name) {
-    long[] shape = parameters.shape(name);
+    long[] shape = parameters.layout().shape(name);
     int element = parameters.computeDtype().bytes();
     long numel = Arrays.stream(shape).reduce(1, (x, y) -> x * y);
     return host.block(0)
-        .narrow(0, computeOffset + parameters.offset(name) * element, numel * element)
+        .narrow(0, computeOffset + parameters.layout().offset(name) * element, numel * element)
         // a view in another dtype takes memory that is aligned for it
         .clone()
         .view(parameters.computeDtype().scalarType())

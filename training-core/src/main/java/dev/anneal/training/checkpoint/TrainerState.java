@@ -94,7 +94,7 @@ public record TrainerState(
   }
 
   private static List<List<Parameter>> buckets(Parameters parameters) {
-    return parameters.layout().stream()
+    return parameters.layout().buckets().stream()
         .map(
             shapes ->
                 shapes.stream()

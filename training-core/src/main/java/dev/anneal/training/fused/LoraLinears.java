@@ -126,9 +126,9 @@ final class LoraLinears {
       if (adapter != null) {
         if (each.isEmpty()) {
           // the group's A matrices lie end to end
-          beginOfA = parameters.offsetInBucket(module.loraAName(layer));
+          beginOfA = parameters.layout().offsetInBucket(module.loraAName(layer));
         }
-        long beginOfB = parameters.offsetInBucket(module.loraBName(layer));
+        long beginOfB = parameters.layout().offsetInBucket(module.loraBName(layer));
         Matrix b = Matrix.at(values, beginOfB, out, adapter.r());
         each.add(new LoraLinear.Adapter(b, beginOfB, column, low, adapter.scale()));
         low += adapter.r();

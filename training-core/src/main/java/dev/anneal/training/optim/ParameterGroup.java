@@ -17,14 +17,15 @@ record ParameterGroup(long offset, long numel, double learningRateFactor, double
    */
   static List<ParameterGroup> of(AdamWSpec spec, Parameters parameters) {
     List<ParameterGroup> groups = new ArrayList<>();
-    BucketParts parts = parameters.parts();
+    ParameterLayout layout = parameters.layout();
+    BucketParts parts = layout.parts();
     long first = 0;
-    for (int bucket = 0; bucket < parameters.bucketCount(); bucket++) {
+    for (int bucket = 0; bucket < layout.buckets().size(); bucket++) {
       // of the bucket, this rank has these
       long begin = parameters.rank() * parts.part(bucket);
       long end = begin + parts.part(bucket);
       long at = 0;
-      for (Parameters.Shape shape : parameters.layout().get(bucket)) {
+      for (Parameters.Shape shape : layout.buckets().get(bucket)) {
         long from = Math.max(begin, at);
         long to = Math.min(end, at + shape.numel());
         if (from < to) {

@@ -6,10 +6,7 @@ import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.NoGrad;
 import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.tensor.Tensors;
-import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.function.BiConsumer;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -49,14 +46,7 @@ public final class Parameters implements AutoCloseable {
     }
   }
 
-  private record Slot(int bucket, long offset, Shape shape) {}
-
-  private record Bucket(long offset, long numel) {}
-
-  private final List<List<Shape>> layout;
-  private final BucketParts parts;
-  private final Map<String, Slot> slots = new LinkedHashMap<>();
-  private final List<Bucket> buckets = new ArrayList<>();
+  private final ParameterLayout layout;
   private final Collectives world;
   private final BucketExchange exchange;
   private final Tensor master;
@@ -84,43 +74,20 @@ public final class Parameters implements AutoCloseable {
     this.world = world;
     this.computeDtype = computeDtype;
     this.exchange = new BucketExchange(device);
-    this.layout = buckets.stream().map(List::copyOf).toList();
-    this.parts = parts(layout, world.worldSize());
-    long ranks = world.worldSize();
-    long total = 0;
-    for (List<Shape> shapes : buckets) {
-      long offset = total;
-      for (Shape shape : shapes) {
-        slots.put(shape.name(), new Slot(this.buckets.size(), offset, shape));
-        offset += shape.numel();
-      }
-      long numel = ranks * parts.part(this.buckets.size());
-      this.buckets.add(new Bucket(total, numel));
-      total += numel;
-    }
+    this.layout = new ParameterLayout(buckets, world.worldSize());
+    BucketParts parts = layout.parts();
     ScalarType type = computeDtype.scalarType();
-    master = Tensors.zeros(device, ScalarType.Float, total / ranks);
+    master = Tensors.zeros(device, ScalarType.Float, parts.total());
     gradients = new BucketGradients(parts, world, exchange, device);
     computeValues =
-        gathered == Gathered.BY_BUCKET && ranks > 1
+        gathered == Gathered.BY_BUCKET && world.worldSize() > 1
             ? new GatheredValues(parts, world, exchange, device, type)
             : new WholeValues(parts, world, exchange, device, type, master);
   }
 
-  private static BucketParts parts(List<List<Shape>> layout, int worldSize) {
-    return new BucketParts(
-        layout.stream().map(shapes -> shapes.stream().mapToLong(Shape::numel).sum()).toList(),
-        worldSize);
-  }
-
-  /** The parameters of every bucket in their order. */
-  public List<List<Shape>> layout() {
+  /** Where parameters lie. */
+  public ParameterLayout layout() {
     return layout;
-  }
-
-  /** How the buckets are cut for the ranks. */
-  public BucketParts parts() {
-    return parts;
   }
 
   /** Whose parts are here. */
@@ -146,16 +113,6 @@ public final class Parameters implements AutoCloseable {
     return computeValues.own();
   }
 
-  /** Names in the order of the flat vector. */
-  public List<String> names() {
-    return new ArrayList<>(slots.keySet());
-  }
-
-  /** Shape of the parameter {@code name}. */
-  public long[] shape(String name) {
-    return slots.get(name).shape().dims();
-  }
-
   /** Of the values that models compute with. */
   public DType computeDtype() {
     return computeDtype;
@@ -163,7 +120,7 @@ public final class Parameters implements AutoCloseable {
 
   /** How many of them there are, with the padding of the buckets. */
   public long computeNumel() {
-    return world.worldSize() * parts.total();
+    return world.worldSize() * layout.parts().total();
   }
 
   /** Whether all values that models compute with are on every rank. */
@@ -181,18 +138,13 @@ public final class Parameters implements AutoCloseable {
     return computeValues.all();
   }
 
-  /** Where {@code name} begins among all values with the padding of the buckets. */
-  public long offset(String name) {
-    return slots.get(name).offset();
-  }
-
   /**
    * The values of {@code name} in the compute dtype, in its shape, which are there for what the
    * current stream does next, as after {@link #use} of its bucket.
    */
   public Tensor compute(String name) {
-    int bucket = bucket(name);
-    return inBucket(compute(use(bucket, NONE), bucket), name);
+    int bucket = layout.bucket(name);
+    return layout.inBucket(compute(use(bucket, NONE), bucket), name);
   }
 
   /**
@@ -229,24 +181,13 @@ public final class Parameters implements AutoCloseable {
     computeValues.forEach(copy);
   }
 
-  /** Where {@code name} begins in its bucket's vector. */
-  public long offsetInBucket(String name) {
-    Slot slot = slots.get(name);
-    return slot.offset() - buckets.get(slot.bucket()).offset();
-  }
-
-  /** The bucket that {@code name} is in. */
-  public int bucket(String name) {
-    return slots.get(name).bucket();
-  }
-
   /**
    * Adds {@code dParameter}, of the parameter's shape and any dtype, to its gradient. With several
    * ranks whoever adds to a bucket calls {@link #reduce} before a third one is added to.
    */
   public void accumulate(String name, Tensor dParameter) {
     try (TensorScope scope = new TensorScope()) {
-      gradients.add(bucket(name), offsetInBucket(name), dParameter.flatten());
+      gradients.add(layout.bucket(name), layout.offsetInBucket(name), dParameter.flatten());
     }
   }
 
@@ -314,11 +255,11 @@ public final class Parameters implements AutoCloseable {
   public void assign(String name, long first, Tensor values) {
     try (TensorScope scope = new TensorScope();
         NoGrad noGrad = new NoGrad()) {
-      Slot slot = slots.get(name);
+      int bucket = layout.bucket(name);
       Tensor flat = values.reshape(values.numel());
-      Tensor own = own(master, slot.bucket());
-      long start = buckets.get(slot.bucket()).offset() + world.rank() * own.numel();
-      long at = slot.offset() + first;
+      Tensor own = ownMaster(bucket);
+      long start = world.rank() * own.numel();
+      long at = layout.offsetInBucket(name) + first;
       long from = Math.max(start, at);
       long to = Math.min(start + own.numel(), at + flat.numel());
       if (from < to) {
@@ -332,19 +273,8 @@ public final class Parameters implements AutoCloseable {
    * rank calls it.
    */
   public Tensor gatherMaster(int bucket) {
-    Tensor own = own(master, bucket);
+    Tensor own = ownMaster(bucket);
     return isExchanged(bucket) ? world.allGather(own) : own;
-  }
-
-  /** The part of a whole bucket's vector that is {@code name}, in its shape. */
-  public Tensor inBucket(Tensor bucketValues, String name) {
-    Shape shape = slots.get(name).shape();
-    return bucketValues.narrow(0, offsetInBucket(name), shape.numel()).view(shape.dims());
-  }
-
-  /** The fp32 values of {@code name} where this rank is the only one. */
-  Tensor master(String name) {
-    return view(master, name);
   }
 
   /**
@@ -374,7 +304,7 @@ public final class Parameters implements AutoCloseable {
   public static Holdings holdings(
       List<List<Shape>> buckets, DType computeDtype, int worldSize, Gathered gathered) {
     boolean alone = worldSize == 1;
-    BucketParts parts = parts(buckets, worldSize);
+    BucketParts parts = new ParameterLayout(buckets, worldSize).parts();
     long own = parts.total();
     long compute =
         gathered == Gathered.BY_BUCKET && !alone
@@ -388,11 +318,6 @@ public final class Parameters implements AutoCloseable {
         2 * own * Float.BYTES);
   }
 
-  /** How many there are. */
-  public int bucketCount() {
-    return buckets.size();
-  }
-
   @Override
   public void close() {
     gradients.close();
@@ -402,17 +327,11 @@ public final class Parameters implements AutoCloseable {
 
   /** A bucket may be empty: a layer without an adapter. */
   private boolean isExchanged(int bucket) {
-    return world.worldSize() > 1 && buckets.get(bucket).numel() > 0;
+    return world.worldSize() > 1 && layout.parts().part(bucket) > 0;
   }
 
-  private Tensor own(Tensor shard, int bucket) {
-    Bucket whole = buckets.get(bucket);
-    int ranks = world.worldSize();
-    return shard.narrow(0, whole.offset() / ranks, whole.numel() / ranks);
-  }
-
-  private Tensor view(Tensor flat, String name) {
-    Slot slot = slots.get(name);
-    return flat.narrow(0, slot.offset(), slot.shape().numel()).view(slot.shape().dims());
+  private Tensor ownMaster(int bucket) {
+    BucketParts parts = layout.parts();
+    return master.narrow(0, parts.offset(bucket), parts.part(bucket));
   }
 }

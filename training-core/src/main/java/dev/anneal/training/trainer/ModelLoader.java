@@ -71,7 +71,7 @@ final class ModelLoader {
     Parameters parameters =
         new Parameters(FullModel.shapes(config), compute, ranks.device(), ranks.world());
     weights.stream(
-        parameters.names().stream().map(name -> wanted(name, parameters)).toList(),
+        parameters.layout().names().stream().map(name -> wanted(name, parameters)).toList(),
         ranks.device(),
         new Progress(Progress.LOADING_WEIGHTS, listener));
     parameters.publish();
@@ -80,7 +80,7 @@ final class ModelLoader {
 
   /** All of a parameter; a vector is one row. */
   private static WantedRows wanted(String name, Parameters parameters) {
-    long[] shape = parameters.shape(name);
+    long[] shape = parameters.layout().shape(name);
     long rows = shape.length == 1 ? 1 : shape[0];
     long columns = shape[shape.length - 1];
     return new WantedRows(
@@ -285,7 +285,7 @@ final class ModelLoader {
         try (TensorScope scope = new TensorScope()) {
           String name = module.loraAName(layer);
           double bound = 1 / Math.sqrt(module.inFeatures(config));
-          Tensor a = Tensors.empty(ScalarType.Float, parameters.shape(name));
+          Tensor a = Tensors.empty(ScalarType.Float, parameters.layout().shape(name));
           parameters.assign(name, Tensors.uniform(a, bound, Seeds.mix(seed, name.hashCode())));
         }
       }
@@ -300,9 +300,9 @@ final class ModelLoader {
   }
 
   private static void copy(WeightReader weights, Parameters parameters) {
-    for (String name : parameters.names()) {
+    for (String name : parameters.layout().names()) {
       try (TensorScope scope = new TensorScope()) {
-        parameters.assign(name, weights.read(name, DType.FP32, parameters.shape(name)));
+        parameters.assign(name, weights.read(name, DType.FP32, parameters.layout().shape(name)));
       }
     }
     parameters.publish();

@@ -63,7 +63,9 @@ final class PissaStart {
     long total = layout.layers().stream().mapToLong(this::bytes).sum();
     for (int layer = 0; layer < layout.layers().size(); layer++) {
       try (TensorScope scope = new TensorScope()) {
-        Tensor all = Tensors.zeros(ranks.device(), ScalarType.Float, numel(layer));
+        Tensor all =
+            Tensors.zeros(
+                ranks.device(), ScalarType.Float, parameters.layout().parts().numels().get(layer));
         for (LinearModule module : layout.layers().get(layer).keySet()) {
           if (turn++ % ranks.world().worldSize() == ranks.rank()) {
             factor(weights, pissa, seed, layer, module, all);
@@ -72,8 +74,8 @@ final class PissaStart {
         if (ranks.world().worldSize() > 1 && all.numel() > 0) {
           ranks.world().allReduceSum(all);
         }
-        for (Parameters.Shape shape : parameters.layout().get(layer)) {
-          Tensor values = parameters.inBucket(all, shape.name());
+        for (Parameters.Shape shape : parameters.layout().buckets().get(layer)) {
+          Tensor values = parameters.layout().inBucket(all, shape.name());
           parameters.assign(shape.name(), values);
           if (ranks.rank() == 0) {
             first.put(shape.name(), scope.keep(values.cpu().clone()));
@@ -94,10 +96,6 @@ final class PissaStart {
         .mapToLong(module -> (long) module.inFeatures(config) * module.outFeatures(config))
         .map(elements -> elements * Float.BYTES)
         .sum();
-  }
-
-  private long numel(int layer) {
-    return parameters.layout().get(layer).stream().mapToLong(Parameters.Shape::numel).sum();
   }
 
   /** Writes the factors of a module into the layer's vector. */
@@ -134,6 +132,7 @@ final class PissaStart {
 
   private void put(Tensor all, String name, Tensor values) {
     parameters
+        .layout()
         .inBucket(all, name)
         .copy_(values.to(parameters.computeDtype().scalarType()).to(ScalarType.Float));
   }
@@ -151,9 +150,9 @@ final class PissaStart {
     }
     Map<String, Tensor> first = new LinkedHashMap<>();
     try (WeightReader factors = CheckpointWeights.open(checkpoint, FirstFactors.FILE)) {
-      for (String name : parameters.names()) {
+      for (String name : parameters.layout().names()) {
         try (TensorScope scope = new TensorScope()) {
-          Tensor values = factors.read(name, DType.FP32, parameters.shape(name));
+          Tensor values = factors.read(name, DType.FP32, parameters.layout().shape(name));
           parameters.assign(name, values);
           if (ranks.rank() == 0) {
             first.put(name, scope.keep(values));
@@ -226,8 +225,8 @@ final class PissaStart {
 
     private WantedRows left(WantedRows some, LinearModule module, int layer, Tensor values) {
       double scale = layout.layers().get(layer).get(module).scale();
-      Tensor a = parameters.inBucket(values, module.loraAName(layer));
-      Tensor b = parameters.inBucket(values, module.loraBName(layer));
+      Tensor a = parameters.layout().inBucket(values, module.loraAName(layer));
+      Tensor b = parameters.layout().inBucket(values, module.loraBName(layer));
       WantedRows.Sink sink =
           (row, given) -> {
             try (TensorScope scope = new TensorScope()) {

@@ -51,7 +51,7 @@ class CheckpointReaderTest {
       AdamW optimizer = optimizer(parameters);
       List<Tensor> written = vectors(parameters, optimizer);
       for (int i = 0; i < written.size(); i++) {
-        written.get(i).copy_(Tensors.of(values(i, parameters.parts(), world.rank())));
+        written.get(i).copy_(Tensors.of(values(i, parameters.layout().parts(), world.rank())));
       }
       RankRole role = new RankRole(Device.CPU, world.rank(), world.worldSize(), null);
       try (Snapshot snapshot =
@@ -84,7 +84,7 @@ class CheckpointReaderTest {
       List<Tensor> found = vectors(parameters, optimizer);
       for (int i = 0; i < found.size(); i++) {
         assertThat(Tensors.doubles(found.get(i).to(ScalarType.Double)))
-            .isEqualTo(values(i, parameters.parts(), world.rank()));
+            .isEqualTo(values(i, parameters.layout().parts(), world.rank()));
       }
       assertThat(recording.reads())
           .filteredOn(read -> read.file().startsWith("rank-") && isBehindHeader(read))

@@ -168,12 +168,13 @@ class GradientOfRanksTest {
   /** The gradients of all parameters end to end, without padding. */
   private static Tensor whole(Parameters parameters, Collectives world) {
     try (TensorScope scope = new TensorScope()) {
-      Tensor[] buckets = new Tensor[parameters.bucketCount()];
+      Tensor[] buckets = new Tensor[parameters.layout().buckets().size()];
       for (int bucket = 0; bucket < buckets.length; bucket++) {
-        long part = parameters.parts().part(bucket);
-        Tensor own = parameters.ownGradient().narrow(0, parameters.parts().offset(bucket), part);
+        long part = parameters.layout().parts().part(bucket);
+        Tensor own =
+            parameters.ownGradient().narrow(0, parameters.layout().parts().offset(bucket), part);
         Tensor gathered = part == 0 || world.worldSize() == 1 ? own : world.allGather(own);
-        buckets[bucket] = gathered.narrow(0, 0, parameters.parts().numels().get(bucket));
+        buckets[bucket] = gathered.narrow(0, 0, parameters.layout().parts().numels().get(bucket));
       }
       return scope.keep(Tensors.cat(buckets));
     }

@@ -37,7 +37,7 @@ class GatheredValuesTest {
   void aValueIsThatOfBothRanks() {
     Parameters parameters = parameters();
     for (String name : List.of("a", "b", "f", "a")) {
-      int first = BUCKETS.get(parameters.bucket(name)).get(0).name().charAt(0);
+      int first = BUCKETS.get(parameters.layout().bucket(name)).get(0).name().charAt(0);
       assertThat(Tensors.doubles(parameters.compute(name).flatten().to(ScalarType.Double)))
           .as("half of this rank, and half of its peer")
           .containsExactly(eachEight(first, 2 * first));
@@ -135,8 +135,8 @@ class GatheredValuesTest {
   private Parameters parameters() {
     Parameters parameters =
         new Parameters(BUCKETS, DType.FP32, Device.CPU, peer, Gathered.BY_BUCKET);
-    for (String name : parameters.names()) {
-      Tensor ones = Tensors.ones(Device.CPU, ScalarType.Float, parameters.shape(name));
+    for (String name : parameters.layout().names()) {
+      Tensor ones = Tensors.ones(Device.CPU, ScalarType.Float, parameters.layout().shape(name));
       parameters.assign(name, ones.mul(Tensors.scalar(name.charAt(0))));
     }
     parameters.publish();

@@ -163,7 +163,8 @@ class LateExchangeGpuTest {
   private enum Added {
     BY_NAME((parameters, name, values) -> parameters.accumulate(name, values)),
     AS_A_BUCKET(
-        (parameters, name, values) -> parameters.gradient(parameters.bucket(name)).add_(values));
+        (parameters, name, values) ->
+            parameters.gradient(parameters.layout().bucket(name)).add_(values));
 
     // a lambda is immutable, but its type does not say so
     @SuppressWarnings("ImmutableEnumChecker")

@@ -131,8 +131,8 @@ class ParameterGroupTest {
               world -> {
                 try (TensorScope scope = new TensorScope();
                     Parameters parameters = new Parameters(layout, DType.FP32, Device.CPU, world)) {
-                  for (String name : parameters.names()) {
-                    parameters.assign(name, numbers(name, parameters.shape(name), 1));
+                  for (String name : parameters.layout().names()) {
+                    parameters.assign(name, numbers(name, parameters.layout().shape(name), 1));
                   }
                   parameters.publish();
                   AdamW optimizer = new AdamW(spec, parameters, new PlainKernels());
@@ -149,7 +149,7 @@ class ParameterGroupTest {
                     parameters.awaitReductions();
                     optimizer.step(learningRate, 1);
                   }
-                  for (String name : parameters.names()) {
+                  for (String name : parameters.layout().names()) {
                     double[] of =
                         Tensors.doubles(parameters.compute(name).reshape(-1).to(ScalarType.Double));
                     if (world.rank() == 0) {

@@ -47,9 +47,10 @@ class ReducedGradientsTest {
         (parameters, world) -> {
           addAll(parameters, seed(world.rank(), 0));
           parameters.awaitReductions();
-          Tensor whole = wholeGradient(seed(world.rank(), 0), parameters.parts());
-          sumBucketByBucket(world, whole, parameters.parts());
-          assertBits(parameters.ownGradient(), part(whole, parameters.parts(), world.rank()));
+          Tensor whole = wholeGradient(seed(world.rank(), 0), parameters.layout().parts());
+          sumBucketByBucket(world, whole, parameters.layout().parts());
+          assertBits(
+              parameters.ownGradient(), part(whole, parameters.layout().parts(), world.rank()));
         });
   }
 
@@ -70,15 +71,17 @@ class ReducedGradientsTest {
               parameters.awaitReductions();
               optimizer.step(0.01, 0.25);
 
-              Tensor whole = wholeGradient(seed(world.rank(), step), parameters.parts());
-              sumBucketByBucket(world, whole, parameters.parts());
+              Tensor whole = wholeGradient(seed(world.rank(), step), parameters.layout().parts());
+              sumBucketByBucket(world, whole, parameters.layout().parts());
               alone.zeroGradient();
-              addUnpadded(alone, whole, parameters.parts());
+              addUnpadded(alone, whole, parameters.layout().parts());
               aloneOptimizer.step(0.01, 0.25);
             }
-            for (String name : parameters.names()) {
-              Tensor bucket = parameters.gatherMaster(parameters.bucket(name));
-              assertBits(parameters.inBucket(bucket, name), alone.master(name));
+            for (String name : parameters.layout().names()) {
+              int bucket = parameters.layout().bucket(name);
+              assertBits(
+                  parameters.layout().inBucket(parameters.gatherMaster(bucket), name),
+                  alone.layout().inBucket(alone.gatherMaster(bucket), name));
             }
           }
         });
@@ -90,17 +93,19 @@ class ReducedGradientsTest {
     onRanks(
         worldSize,
         (parameters, world) -> {
-          Tensor expected = Tensors.zeros(ScalarType.Double, wholeNumel(parameters.parts()));
+          Tensor expected =
+              Tensors.zeros(ScalarType.Double, wholeNumel(parameters.layout().parts()));
           for (int a = 0; a < accumulation; a++) {
             addAll(parameters, seed(world.rank(), a));
             for (int rank = 0; rank < worldSize; rank++) {
-              expected.add_(wholeGradient(seed(rank, a), parameters.parts()));
+              expected.add_(wholeGradient(seed(rank, a), parameters.layout().parts()));
             }
           }
           parameters.awaitReductions();
           double deviation =
               Deviation.relative(
-                  parameters.ownGradient(), part(expected, parameters.parts(), world.rank()));
+                  parameters.ownGradient(),
+                  part(expected, parameters.layout().parts(), world.rank()));
           assertThat(deviation).isLessThan(2e-7);
         });
   }
@@ -116,9 +121,10 @@ class ReducedGradientsTest {
           assertThat(parameters.ownGradient().count_nonzero().item_long()).isZero();
           addAll(parameters, seed(world.rank(), 2));
           parameters.awaitReductions();
-          Tensor whole = wholeGradient(seed(world.rank(), 2), parameters.parts());
-          sumBucketByBucket(world, whole, parameters.parts());
-          assertBits(parameters.ownGradient(), part(whole, parameters.parts(), world.rank()));
+          Tensor whole = wholeGradient(seed(world.rank(), 2), parameters.layout().parts());
+          sumBucketByBucket(world, whole, parameters.layout().parts());
+          assertBits(
+              parameters.ownGradient(), part(whole, parameters.layout().parts(), world.rank()));
         });
   }
 
@@ -131,10 +137,10 @@ class ReducedGradientsTest {
           add(parameters, "f", 1);
           for (String name : List.of("d", "c", "a")) {
             add(parameters, name, 2);
-            parameters.reduce(parameters.bucket(name));
+            parameters.reduce(parameters.layout().bucket(name));
           }
           add(parameters, "f", 3);
-          parameters.reduce(parameters.bucket("f"));
+          parameters.reduce(parameters.layout().bucket("f"));
           parameters.awaitReductions();
           assertSum(parameters, world, 2 * 2 * (129 + 11 + 21) + 2 * 4 * 48);
         });
@@ -233,7 +239,7 @@ class ReducedGradientsTest {
         parameters.gradient(bucket).narrow(0, 0, values.numel()).add_(values);
       } else {
         for (Parameters.Shape shape : BUCKETS.get(bucket)) {
-          parameters.accumulate(shape.name(), parameters.inBucket(values, shape.name()));
+          parameters.accumulate(shape.name(), parameters.layout().inBucket(values, shape.name()));
         }
       }
       parameters.reduce(bucket);
@@ -241,7 +247,7 @@ class ReducedGradientsTest {
   }
 
   private static void add(Parameters parameters, String name, double value) {
-    Tensor ones = Tensors.ones(Device.CPU, ScalarType.Float, parameters.shape(name));
+    Tensor ones = Tensors.ones(Device.CPU, ScalarType.Float, parameters.layout().shape(name));
     parameters.accumulate(name, ones.mul(Tensors.scalar(value)));
   }
 
@@ -277,7 +283,7 @@ class ReducedGradientsTest {
 
   private static void addUnpadded(Parameters alone, Tensor whole, BucketParts parts) {
     for (int bucket = 0; bucket < BUCKETS.size(); bucket++) {
-      long numel = alone.parts().part(bucket);
+      long numel = alone.layout().parts().part(bucket);
       alone.gradient(bucket).add_(whole.narrow(0, parts.worldSize() * parts.offset(bucket), numel));
     }
   }

@@ -75,7 +75,7 @@ class TrainedByRanksGpuTest {
         for (int seed = 0; seed < seeds; seed++) {
           sum.add_(values(ranks.device(), bucket, seed));
         }
-        long part = parameters.parts().part(bucket);
+        long part = parameters.layout().parts().part(bucket);
         Tensor found = parameters.ownGradient().narrow(0, bucket * part, part);
         Tensor expected = sum.narrow(0, ranks.rank() * part, part);
         largest = Math.max(largest, Deviation.relative(found, expected));

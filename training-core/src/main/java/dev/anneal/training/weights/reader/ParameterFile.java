@@ -58,8 +58,10 @@ public final class ParameterFile {
   public static FileContent content(Parameters parameters, DType dtype, Form form) {
     SafetensorsDType stored = dtype == DType.FP32 ? SafetensorsDType.F32 : SafetensorsDType.BF16;
     List<TensorSpec> specs =
-        parameters.names().stream()
-            .map(name -> new TensorSpec(name, stored, form.shape(name, parameters.shape(name))))
+        parameters.layout().names().stream()
+            .map(
+                name ->
+                    new TensorSpec(name, stored, form.shape(name, parameters.layout().shape(name))))
             .toList();
     return out -> {
       try (OpenBucket open = new OpenBucket(parameters)) {
@@ -79,7 +81,7 @@ public final class ParameterFile {
 
   /** Hands this rank's part of every bucket to the rank that writes. */
   public static void contribute(Parameters parameters) {
-    for (int bucket = 0; bucket < parameters.bucketCount(); bucket++) {
+    for (int bucket = 0; bucket < parameters.layout().buckets().size(); bucket++) {
       try (TensorScope scope = new TensorScope()) {
         parameters.gatherMaster(bucket);
       }
@@ -97,12 +99,12 @@ public final class ParameterFile {
     }
 
     Tensor values(String name) {
-      if (parameters.bucket(name) != bucket) {
+      if (parameters.layout().bucket(name) != bucket) {
         close();
-        bucket = parameters.bucket(name);
+        bucket = parameters.layout().bucket(name);
         values = TensorScope.own(parameters.gatherMaster(bucket));
       }
-      return parameters.inBucket(values, name);
+      return parameters.layout().inBucket(values, name);
     }
 
     @Override
