@@ -6,7 +6,6 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.anneal.data.error.InvalidDataException;
 import dev.anneal.data.format.RowFormat;
 import dev.anneal.data.prep.PrepFixture;
-import dev.anneal.data.prep.PrepJob;
 import dev.anneal.data.prep.PrepSpec;
 import dev.anneal.data.token.ChatTokenizer;
 import dev.anneal.storage.Storage;
@@ -75,7 +74,7 @@ class AnnealDatasetTest {
     Path source = dir.resolve("rows.jsonl");
     Files.writeString(source, "{\"input_ids\":[5,6,7],\"prompt_length\":1}\n");
     PrepSpec spec = PrepFixture.tokenized(source, dir.resolve("ids")).spec();
-    PrepJob.run(spark, spec);
+    PrepFixture.prepare(spark, spec);
 
     Row row = AnnealDataset.read(spark, spec.output()).first();
     assertThat(row.getList(row.fieldIndex("input_ids"))).isEqualTo(List.of(5, 6, 7));
@@ -124,7 +123,7 @@ class AnnealDatasetTest {
             .inFileOrder()
             .evalRows(1)
             .spec();
-    PrepJob.run(spark, spec);
+    PrepFixture.prepare(spark, spec);
     return spec;
   }
 }

@@ -2,10 +2,10 @@ package dev.anneal.data.prep;
 
 import dev.anneal.data.format.TokenizedRow;
 import dev.anneal.data.manifest.Split;
-import dev.anneal.data.prep.Census.LeftOut;
 import dev.anneal.data.prep.PartTask.TrainPart;
 import dev.anneal.data.prep.RowPreparer.Kept;
 import dev.anneal.data.prep.RowPreparer.Outcome;
+import dev.anneal.data.prep.RowTally.LeftOut;
 import dev.anneal.data.prep.SplitWriter.Packing;
 import dev.anneal.data.prep.SplitWriter.Written;
 import dev.anneal.data.source.SourceRow;
@@ -42,10 +42,10 @@ record PartTask(
    * What a task reports.
    *
    * @param written the file it wrote
-   * @param census all rows that it saw, held out ones too
+   * @param tally all rows that it saw, held out ones too
    * @param quarantine the file with the rows that it left out; null where there are none
    */
-  record TrainPart(Written written, Census census, String quarantine) implements Serializable {}
+  record TrainPart(Written written, RowTally tally, String quarantine) implements Serializable {}
 
   static PartTask of(
       PrepSpec spec,
@@ -70,14 +70,14 @@ record PartTask(
 
   private TrainPart write(int partition, Iterator<Tuple2<Long, SourceRow>> rows)
       throws IOException {
-    Census census = new Census();
+    RowTally tally = new RowTally();
     List<LeftOut> leftOut = new ArrayList<>();
     Iterator<TokenizedRow> trained =
         StreamSupport.stream(Spliterators.spliteratorUnknownSize(rows, 0), false)
             .<TokenizedRow>mapMulti(
                 (row, kept) -> {
                   Outcome outcome = preparer.value().prepare(row._2());
-                  LeftOut left = census.count(row._2(), outcome);
+                  LeftOut left = tally.count(row._2(), outcome);
                   if (left != null) {
                     leftOut.add(left);
                   }
@@ -89,7 +89,7 @@ record PartTask(
     String name = Split.TRAIN.fileName(partition);
     Written written = new SplitWriter(maxLength, packing).write(folder, name, trained, storage);
     String quarantine = Quarantine.writePart(folder, partition, leftOut, storage);
-    return new TrainPart(written, census, quarantine);
+    return new TrainPart(written, tally, quarantine);
   }
 
   private boolean isHeldOut(long key) {

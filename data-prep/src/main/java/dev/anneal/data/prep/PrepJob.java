@@ -62,19 +62,7 @@ public final class PrepJob {
     this.folder = SourceFiles.qualified(spec.datasetUri(), storage);
   }
 
-  /**
-   * Writes the data set into {@link PrepSpec#datasetUri()}, over what an earlier run left there.
-   *
-   * @throws InvalidDataException if the source or the tokenizer cannot be used; a {@link
-   *     LateRefusalException} once executors have worked on it
-   * @throws UncheckedIOException if reading or writing fails on the way
-   */
-  public static DatasetManifest run(SparkSession spark, PrepSpec spec) {
-    JavaSparkContext sc = JavaSparkContext.fromSparkContext(spark.sparkContext());
-    Storage storage = new Storage(sc.hadoopConfiguration());
-    return run(spark, spec, RowPreparer.load(spec, storage));
-  }
-
+  /** As {@link Preparation#run}. */
   static DatasetManifest run(SparkSession spark, PrepSpec spec, RowPreparer preparer) {
     return new PrepJob(spark, spec, preparer).sayingWhy();
   }
@@ -162,37 +150,37 @@ public final class PrepJob {
 
   private DatasetManifest publish(SourceFingerprint source, HeldOut heldOut, List<TrainPart> parts)
       throws IOException {
-    Census census = new Census();
-    parts.forEach(part -> census.add(part.census()));
+    RowTally tally = new RowTally();
+    parts.forEach(part -> tally.add(part.tally()));
     List<String> leftOut =
         parts.stream().map(TrainPart::quarantine).filter(Objects::nonNull).toList();
     Quarantine.join(folder, leftOut, storage);
     List<Written> train = parts.stream().map(TrainPart::written).toList();
     try {
-      refuseIfUseless(census, heldOut, Written.together(train, spec.sequences().maxLength()));
+      refuseIfUseless(tally, heldOut, Written.together(train, spec.sequences().maxLength()));
     } catch (InvalidDataException e) {
       delete(name -> name.endsWith(ARROW));
       throw e;
     }
-    DatasetManifest manifest = manifest(source, census, train, writeEval(heldOut));
+    DatasetManifest manifest = manifest(source, tally, train, writeEval(heldOut));
     manifest.write(folder, storage);
     return manifest;
   }
 
-  private void refuseIfUseless(Census census, HeldOut heldOut, Part train) {
-    if (Refusals.tooMany(spec, census.badRows(), census.read())) {
-      throw Refusals.tooManyBadRows(spec, census);
+  private void refuseIfUseless(RowTally tally, HeldOut heldOut, Part train) {
+    if (Refusals.tooMany(spec, tally.badRows(), tally.read())) {
+      throw Refusals.tooManyBadRows(spec, tally);
     }
-    if (census.kept() == 0) {
+    if (tally.kept() == 0) {
       throw Refusals.nothingLearned(spec);
     }
     for (String column : spec.rows().columns().values()) {
-      if (!census.mappedColumns().contains(column)) {
+      if (!tally.mappedColumns().contains(column)) {
         throw Refusals.noSuchColumn(spec, column);
       }
     }
     if (train.rows() == 0 || heldOut.rows().size() < spec.rows().evalRows()) {
-      throw Refusals.tooFewRows(spec, census.kept());
+      throw Refusals.tooFewRows(spec, tally.kept());
     }
   }
 
@@ -206,27 +194,27 @@ public final class PrepJob {
   }
 
   private DatasetManifest manifest(
-      SourceFingerprint source, Census census, List<Written> train, List<Written> eval) {
+      SourceFingerprint source, RowTally tally, List<Written> train, List<Written> eval) {
     return new DatasetManifest(
         DatasetManifest.SCHEMA_VERSION,
         preparer.tokenizerSha256(),
         preparer.templateSha256(),
         preparer.templateDate(),
         spec.settings(),
-        census.toRows(),
+        tally.toRows(),
         Written.together(train, spec.sequences().maxLength()),
         Written.together(eval, spec.sequences().maxLength()),
-        census.lengths(),
+        tally.lengths(),
         source,
-        notes(census));
+        notes(tally));
   }
 
-  private List<String> notes(Census census) {
+  private List<String> notes(RowTally tally) {
     List<String> notes = new ArrayList<>();
     preparer.tokens().ifPresent(notes::add);
     preparer.warning().ifPresent(notes::add);
-    if (!census.unreadFields().isEmpty()) {
-      notes.add("Fields that nothing reads: " + String.join(", ", census.unreadFields()) + ".");
+    if (!tally.unreadFields().isEmpty()) {
+      notes.add("Fields that nothing reads: " + String.join(", ", tally.unreadFields()) + ".");
     }
     return notes;
   }

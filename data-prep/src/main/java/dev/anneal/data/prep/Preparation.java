@@ -27,13 +27,20 @@ public final class Preparation {
   /**
    * Scans the source.
    *
-   * @throws dev.anneal.data.error.InvalidDataException if it or the tokenizer cannot be used
+   * @throws dev.anneal.data.error.InvalidDataException with the same sentence as {@link #run} if it
+   *     would refuse
    */
-  public Preflight.Report check() {
-    return Preflight.check(spec, preparer(), storage);
+  public PrepCheck.Report check() {
+    return PrepCheck.check(spec, preparer(), storage);
   }
 
-  /** Same as {@link PrepJob#run}. */
+  /**
+   * Writes the data set into {@link PrepSpec#datasetUri()}, over what an earlier run left there.
+   *
+   * @throws dev.anneal.data.error.InvalidDataException if the source or the tokenizer cannot be
+   *     used; a {@link dev.anneal.data.error.LateRefusalException} once executors have worked on it
+   * @throws java.io.UncheckedIOException if reading or writing fails on the way
+   */
   public DatasetManifest run(SparkSession spark) {
     return PrepJob.run(spark, spec, preparer());
   }

@@ -1,7 +1,7 @@
 package dev.anneal.data.prep;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
-import dev.anneal.data.prep.Census.LeftOut;
+import dev.anneal.data.prep.RowTally.LeftOut;
 import dev.anneal.storage.Storage;
 import java.io.IOException;
 import java.io.InputStream;

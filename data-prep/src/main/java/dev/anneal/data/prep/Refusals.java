@@ -1,7 +1,7 @@
 package dev.anneal.data.prep;
 
 import dev.anneal.data.error.InvalidDataException;
-import dev.anneal.data.prep.Census.LeftOut;
+import dev.anneal.data.prep.RowTally.LeftOut;
 import java.util.Locale;
 
 /** The sentences with which a data set is refused, early by preflight or late by the job. */
@@ -13,8 +13,8 @@ final class Refusals {
         "data.source '" + spec.rows().source() + "' holds no rows: check the file.");
   }
 
-  static InvalidDataException tooManyBadRows(PrepSpec spec, Census census) {
-    return tooManyBadRows(spec, census.badRows(), census.read(), census.firstBad());
+  static InvalidDataException tooManyBadRows(PrepSpec spec, RowTally tally) {
+    return tooManyBadRows(spec, tally.badRows(), tally.read(), tally.firstBad());
   }
 
   static InvalidDataException tooManyBadRows(PrepSpec spec, long bad, long read, LeftOut first) {

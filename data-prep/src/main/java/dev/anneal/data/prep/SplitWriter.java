@@ -5,7 +5,6 @@ import dev.anneal.data.arrow.PreparedWriter;
 import dev.anneal.data.format.TokenizedRow;
 import dev.anneal.data.manifest.DatasetManifest.Part;
 import dev.anneal.data.manifest.DatasetManifest.PartFile;
-import dev.anneal.data.pack.Packer;
 import dev.anneal.storage.Sha256;
 import dev.anneal.storage.Storage;
 import java.io.IOException;

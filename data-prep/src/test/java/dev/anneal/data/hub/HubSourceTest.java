@@ -7,8 +7,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.anneal.data.error.InvalidDataException;
 import dev.anneal.data.format.RowFormat;
 import dev.anneal.data.prep.LongRows;
-import dev.anneal.data.prep.Preflight;
+import dev.anneal.data.prep.PrepCheck;
 import dev.anneal.data.prep.PrepSpec;
+import dev.anneal.data.prep.Preparation;
 import dev.anneal.data.source.SourceFiles;
 import dev.anneal.storage.Storage;
 import dev.anneal.storage.Storage.FileInfo;
@@ -240,7 +241,8 @@ class HubSourceTest {
             dir + "/out",
             Integer.MAX_VALUE);
 
-    assertThat(Preflight.check(spec, storage())).isEqualTo(new Preflight.Report(1, 9, 0, true));
+    assertThat(new Preparation(spec, storage()).check())
+        .isEqualTo(new PrepCheck.Report(1, 9, 0, true));
   }
 
   @Test

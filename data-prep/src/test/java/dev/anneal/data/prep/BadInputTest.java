@@ -128,7 +128,7 @@ class BadInputTest {
     assertThat(prepare(fixture, "rows.jsonl").rows().kept()).isEqualTo(1);
 
     fixture.columns(Map.of("instruction", "q", "output", "answer")).maxBadRows(0.5);
-    assertThatThrownBy(() -> PrepJob.run(spark, fixture.spec()))
+    assertThatThrownBy(() -> PrepFixture.prepare(spark, fixture.spec()))
         .isInstanceOf(InvalidDataException.class)
         .hasMessageContaining("1 of 1 rows")
         .hasMessageContaining("field 'output' (column 'answer') is missing");
@@ -169,8 +169,8 @@ class BadInputTest {
   /** The preflight on the driver sees what the job will see. */
   private DatasetManifest prepare(PrepFixture fixture, String source) {
     PrepSpec spec = fixture.source(dir.resolve(source)).maxBadRows(1).inFileOrder().spec();
-    Preflight.Report report = Preflight.check(spec, new Storage(new Configuration()));
-    DatasetManifest manifest = PrepJob.run(spark, spec);
+    PrepCheck.Report report = new Preparation(spec, new Storage(new Configuration())).check();
+    DatasetManifest manifest = PrepFixture.prepare(spark, spec);
     assertThat(report.rows()).isEqualTo(manifest.rows().read());
     assertThat(report.badRows())
         .isEqualTo(manifest.rows().bad().values().stream().mapToLong(Long::longValue).sum());

@@ -2,6 +2,8 @@ package dev.anneal.data.prep;
 
 import dev.anneal.data.Shared;
 import dev.anneal.data.format.RowFormat;
+import dev.anneal.data.manifest.DatasetManifest;
+import dev.anneal.storage.Storage;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.MessageDigest;
@@ -58,6 +60,12 @@ public final class PrepFixture {
         .config("spark.driver.bindAddress", "127.0.0.1")
         .config("spark.driver.host", "127.0.0.1")
         .getOrCreate();
+  }
+
+  /** Writes the data set. */
+  public static DatasetManifest prepare(SparkSession spark, PrepSpec spec) {
+    Storage storage = new Storage(spark.sparkContext().hadoopConfiguration());
+    return new Preparation(spec, storage).run(spark);
   }
 
   /** The files of the data set by name, as hexadecimal digests of what they hold. */

@@ -47,7 +47,7 @@ class PrepJobTest {
   @Test
   void packsAlpacaAtLeast97PercentFull() throws Exception {
     PrepSpec spec = PrepFixture.alpaca(dir).maxLength(4096).evalRows(100).spec();
-    DatasetManifest manifest = PrepJob.run(spark, spec);
+    DatasetManifest manifest = PrepFixture.prepare(spark, spec);
 
     assertThat(manifest.train().packingEfficiency()).isGreaterThan(0.97);
     assertThat(manifest.train().files()).hasSize(3);
@@ -74,7 +74,7 @@ class PrepJobTest {
             .unpacked()
             .evalRows(3000)
             .spec();
-    DatasetManifest manifest = PrepJob.run(spark, spec);
+    DatasetManifest manifest = PrepFixture.prepare(spark, spec);
 
     assertThat(manifest.train().largestTokenId()).isEqualTo(6999);
     assertThat(manifest.eval().largestTokenId()).isEqualTo(9999);
@@ -90,8 +90,8 @@ class PrepJobTest {
     PrepSpec whole = PrepFixture.tokenized(source, dir.resolve("whole")).unpacked().spec();
     PrepSpec split =
         PrepFixture.tokenized(source, dir.resolve("split")).unpacked().evalRows(5000).spec();
-    PrepJob.run(spark, whole);
-    PrepJob.run(spark, split);
+    PrepFixture.prepare(spark, whole);
+    PrepFixture.prepare(spark, split);
 
     List<Long> order = firstIds(whole, Split.TRAIN);
     assertThat(order).isNotEqualTo(LongStream.range(0, 10_000).boxed().toList());
@@ -116,7 +116,7 @@ class PrepJobTest {
             .unpacked()
             .limit(3)
             .spec();
-    PrepJob.run(spark, spec);
+    PrepFixture.prepare(spark, spec);
 
     assertThat(firstIds(spec, Split.TRAIN)).containsExactly(0L, 1L, 2L);
   }
@@ -134,7 +134,7 @@ class PrepJobTest {
         """);
     PrepSpec spec =
         PrepFixture.tokenized(source, dir.resolve("out")).maxLength(4).inFileOrder().spec();
-    DatasetManifest manifest = PrepJob.run(spark, spec);
+    DatasetManifest manifest = PrepFixture.prepare(spark, spec);
 
     assertThat(manifest.rows().truncated()).isEqualTo(1);
     assertThat(manifest.rows().dropped())
@@ -157,7 +157,7 @@ class PrepJobTest {
         source, "{\"input_ids\":[1,2],\"prompt_length\":0}\n{\"input_ids\":\"one\"}\n");
     PrepSpec spec = PrepFixture.tokenized(source, dir.resolve("out")).maxBadRows(0.25).spec();
 
-    assertThatThrownBy(() -> PrepJob.run(spark, spec))
+    assertThatThrownBy(() -> PrepFixture.prepare(spark, spec))
         .isInstanceOf(InvalidDataException.class)
         .hasMessageContaining("1 of 2 rows")
         .hasMessageContaining("row 2 of")
@@ -177,7 +177,7 @@ class PrepJobTest {
             + "{\"input_ids\":[1,2],\"prompt_length\":1}\n".repeat(10_000));
     PrepFixture fixture = PrepFixture.tokenized(source, dir.resolve("out")).inFileOrder();
     PrepSpec spec = fixture.maxBadRows(0.9).spec();
-    DatasetManifest manifest = PrepJob.run(spark, spec);
+    DatasetManifest manifest = PrepFixture.prepare(spark, spec);
 
     assertThat(manifest.rows().bad())
         .containsExactly(Map.entry("field 'prompt_length' is missing", 11_000L));
@@ -188,7 +188,7 @@ class PrepJobTest {
     assertThat(lines.get(0).length()).isBetween(8192, 9000);
     assertThat(lines.get(11_000)).contains("\"row\":11001,");
 
-    assertThatThrownBy(() -> PrepJob.run(spark, fixture.maxBadRows(0.5).spec()))
+    assertThatThrownBy(() -> PrepFixture.prepare(spark, fixture.maxBadRows(0.5).spec()))
         .isInstanceOf(InvalidDataException.class)
         .hasMessageContaining("11000 of 21001 rows")
         .hasMessageContaining("row 2 of");
@@ -200,7 +200,7 @@ class PrepJobTest {
     Files.writeString(source, "{\"input_ids\":[1,2],\"prompt_length\":2}\n");
     PrepSpec spec = PrepFixture.tokenized(source, dir.resolve("out")).evalRows(1).spec();
 
-    assertThatThrownBy(() -> PrepJob.run(spark, spec))
+    assertThatThrownBy(() -> PrepFixture.prepare(spark, spec))
         .isInstanceOf(InvalidDataException.class)
         .hasMessageContaining("has a learned token");
   }
@@ -210,7 +210,7 @@ class PrepJobTest {
     Path source = tokenizedRows("rows.jsonl", 5, 2);
     for (int evalRows : new int[] {5, 6}) {
       PrepSpec spec = PrepFixture.tokenized(source, dir.resolve("out")).evalRows(evalRows).spec();
-      assertThatThrownBy(() -> PrepJob.run(spark, spec))
+      assertThatThrownBy(() -> PrepFixture.prepare(spark, spec))
           .isInstanceOf(InvalidDataException.class)
           .hasMessageContaining("5 usable rows")
           .hasMessageContaining("lower data.eval_rows");
@@ -222,7 +222,7 @@ class PrepJobTest {
     Path out = Files.createFile(dir.resolve("out"));
     PrepSpec spec = PrepFixture.tokenized(tokenizedRows("rows.jsonl", 5, 2), out).spec();
 
-    assertThatThrownBy(() -> PrepJob.run(spark, spec))
+    assertThatThrownBy(() -> PrepFixture.prepare(spark, spec))
         .isInstanceOf(UncheckedIOException.class)
         .hasMessageStartingWith("The file system stopped the preparation of '" + spec.datasetUri())
         .hasMessageEndingWith("put that right and run again.");
@@ -245,7 +245,7 @@ class PrepJobTest {
             .tokenizer(tokenizer)
             .spec();
 
-    assertThatThrownBy(() -> PrepJob.run(spark, spec))
+    assertThatThrownBy(() -> PrepFixture.prepare(spark, spec))
         .isInstanceOf(InvalidDataException.class)
         .hasMessageStartingWith("The chat template writes the beginning");
   }
@@ -253,10 +253,10 @@ class PrepJobTest {
   @Test
   void replacesAnEarlierDataSet() throws Exception {
     Path out = dir.resolve("out");
-    PrepJob.run(
+    PrepFixture.prepare(
         spark, PrepFixture.tokenized(tokenizedRows("many.jsonl", 9000, 2), out).evalRows(1).spec());
     PrepSpec spec = PrepFixture.tokenized(tokenizedRows("few.jsonl", 2, 2), out).spec();
-    PrepJob.run(spark, spec);
+    PrepFixture.prepare(spark, spec);
 
     assertThat(PrepFixture.files(spec))
         .containsOnlyKeys(

@@ -56,7 +56,7 @@ class PreparedBeforeTest {
 
   @Test
   void takesWhatAnEarlierRunHasPrepared() throws Exception {
-    DatasetManifest manifest = PrepJob.run(spark, fixture("out").spec());
+    DatasetManifest manifest = PrepFixture.prepare(spark, fixture("out").spec());
     PreparedBefore found = PreparedBefore.find(fixture("out").spec(), STORAGE);
     assertThat(found).isEqualTo(new PreparedBefore(Optional.of(manifest), null));
 
@@ -76,7 +76,7 @@ class PreparedBeforeTest {
 
   @Test
   void noticesAChangedRow() throws Exception {
-    PrepJob.run(spark, fixture("out").spec());
+    PrepFixture.prepare(spark, fixture("out").spec());
     FileTime before = Files.getLastModifiedTime(rows);
     addRow(rows, 20);
     Files.setLastModifiedTime(rows, before);
@@ -88,21 +88,21 @@ class PreparedBeforeTest {
 
   @Test
   void noticesAFileOfTheSameSizeThatWasWrittenAnew() throws Exception {
-    PrepJob.run(spark, fixture("out").spec());
+    PrepFixture.prepare(spark, fixture("out").spec());
     Files.setLastModifiedTime(rows, FileTime.fromMillis(1_000_000));
     assertDifference(fixture("out"), "but of other names or times.");
   }
 
   @Test
   void noticesOneMoreFile() throws Exception {
-    PrepJob.run(spark, fixture("out").spec());
+    PrepFixture.prepare(spark, fixture("out").spec());
     addRow(rows.resolveSibling("b.jsonl"), 1);
     assertDifference(fixture("out"), "and is 2 with ");
   }
 
   @Test
   void noticesOtherSettings() throws Exception {
-    PrepJob.run(spark, fixture("out").spec());
+    PrepFixture.prepare(spark, fixture("out").spec());
     assertDifference(
         fixture("out").maxLength(512),
         "The data set was prepared with other settings: max_length is 512 and was 1024.");
@@ -114,7 +114,7 @@ class PreparedBeforeTest {
 
   @Test
   void noticesFilesThatAreCutOrMissing() throws Exception {
-    DatasetManifest manifest = PrepJob.run(spark, fixture("out").spec());
+    DatasetManifest manifest = PrepFixture.prepare(spark, fixture("out").spec());
     String name = manifest.train().files().get(0).name();
     Path file = dir.resolve("out/dataset").resolve(name);
     try (RandomAccessFile cut = new RandomAccessFile(file.toFile(), "rw")) {
@@ -128,7 +128,7 @@ class PreparedBeforeTest {
 
   @Test
   void doesNotTrustADataSetThatDoesNotTellItsSource() throws Exception {
-    PrepJob.run(spark, fixture("out").spec());
+    PrepFixture.prepare(spark, fixture("out").spec());
     Path file = dir.resolve("out/dataset/dataset.json");
     ObjectMapper json = new ObjectMapper();
     ObjectNode manifest = (ObjectNode) json.readTree(file.toFile());
@@ -148,7 +148,7 @@ class PreparedBeforeTest {
       Files.copy(Shared.llamaTokenizer().resolve(name), tokenizer.resolve(name));
     }
     PrepFixture alpaca = PrepFixture.alpaca(dir.resolve("out")).limit(40);
-    DatasetManifest manifest = PrepJob.run(spark, alpaca.spec());
+    DatasetManifest manifest = PrepFixture.prepare(spark, alpaca.spec());
     alpaca.tokenizer(tokenizer);
     assertThat(PreparedBefore.find(alpaca.spec(), STORAGE).manifest()).contains(manifest);
 
@@ -168,14 +168,14 @@ class PreparedBeforeTest {
 
   @Test
   void theIdentityIsThatOfTheContent() throws Exception {
-    String here = PrepJob.run(spark, fixture("out").spec()).sha256();
+    String here = PrepFixture.prepare(spark, fixture("out").spec()).sha256();
     Path copy = Files.createDirectory(dir.resolve("copy")).resolve("a.jsonl");
     Files.copy(rows, copy);
     PrepFixture elsewhere = fixture("elsewhere").source(copy);
-    assertThat(PrepJob.run(spark, elsewhere.spec()).sha256()).isEqualTo(here).hasSize(64);
+    assertThat(PrepFixture.prepare(spark, elsewhere.spec()).sha256()).isEqualTo(here).hasSize(64);
     assertThat(DatasetManifest.read(elsewhere.spec().datasetUri(), STORAGE).sha256())
         .isEqualTo(here);
-    assertThat(PrepJob.run(spark, elsewhere.seed(7).spec()).sha256()).isNotEqualTo(here);
+    assertThat(PrepFixture.prepare(spark, elsewhere.seed(7).spec()).sha256()).isNotEqualTo(here);
   }
 
   @Test

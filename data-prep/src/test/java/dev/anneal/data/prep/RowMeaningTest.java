@@ -164,7 +164,7 @@ class RowMeaningTest {
 
     PrepSpec misspelt =
         fixture(RowFormat.PROMPT_COMPLETION).columns(Map.of("system", "sytem")).spec();
-    assertThatThrownBy(() -> PrepJob.run(spark, misspelt))
+    assertThatThrownBy(() -> PrepFixture.prepare(spark, misspelt))
         .isInstanceOf(InvalidDataException.class)
         .hasMessageContaining("the column 'sytem', which no usable row");
   }
@@ -175,7 +175,8 @@ class RowMeaningTest {
         dir.resolve("rows.jsonl"),
         json("{'prompt':'Hi','completion':'Hello','id':7,'empty':'','none':null}")
             + json("{'prompt':'Hi','completion':'Hello','source':'web','label':true}"));
-    DatasetManifest manifest = PrepJob.run(spark, fixture(RowFormat.PROMPT_COMPLETION).spec());
+    DatasetManifest manifest =
+        PrepFixture.prepare(spark, fixture(RowFormat.PROMPT_COMPLETION).spec());
     assertThat(manifest.notes())
         .containsExactly(
             "Chat template: "
@@ -214,7 +215,7 @@ class RowMeaningTest {
         new PrepSpec(spec.rows(), spec.sequences(), 42, spec.tokenizer(), spec.output(), 257);
     for (org.assertj.core.api.ThrowableAssert.ThrowingCallable run :
         List.<org.assertj.core.api.ThrowableAssert.ThrowingCallable>of(
-            () -> PrepJob.run(spark, small),
+            () -> PrepFixture.prepare(spark, small),
             () -> RowPreparer.load(small, STORAGE).prepare(row()))) {
       assertThatThrownBy(run)
           .isInstanceOf(InvalidDataException.class)
@@ -222,7 +223,7 @@ class RowMeaningTest {
           .hasMessageContaining("the token '<s>' (257), but the model embeds only 257 tokens");
     }
     Files.writeString(dir.resolve("rows.jsonl"), json("{'text':'plain'}"));
-    assertThat(PrepJob.run(spark, small).rows().kept()).isEqualTo(1);
+    assertThat(PrepFixture.prepare(spark, small).rows().kept()).isEqualTo(1);
   }
 
   private static dev.anneal.data.source.SourceRow row() {
@@ -238,17 +239,19 @@ class RowMeaningTest {
     Path data = Files.createDirectories(iceberg.resolve("data/day=1"));
     Files.writeString(data.resolve("00000.parquet"), "PAR1");
 
-    assertThatThrownBy(() -> PrepJob.run(spark, fixture(RowFormat.TEXT).source(delta).spec()))
+    assertThatThrownBy(
+            () -> PrepFixture.prepare(spark, fixture(RowFormat.TEXT).source(delta).spec()))
         .isInstanceOf(InvalidDataException.class)
         .hasMessageContaining(
             "is a table of delta, which this Spark cannot read (nothing on its class path knows the"
                 + " format): start it");
-    assertThatThrownBy(() -> PrepJob.run(spark, fixture(RowFormat.TEXT).source(iceberg).spec()))
+    assertThatThrownBy(
+            () -> PrepFixture.prepare(spark, fixture(RowFormat.TEXT).source(iceberg).spec()))
         .isInstanceOf(InvalidDataException.class)
         .hasMessageContaining("is a table of iceberg, which this Spark cannot read");
     for (Path files : List.of(delta.resolve("*.parquet"), data, data.resolve("00000.parquet"))) {
       assertThatThrownBy(
-              () -> Preflight.check(fixture(RowFormat.TEXT).source(files).spec(), STORAGE))
+              () -> new Preparation(fixture(RowFormat.TEXT).source(files).spec(), STORAGE).check())
           .isInstanceOf(InvalidDataException.class)
           .hasMessageContaining("and may hold deleted rows: set data.source to the folder");
     }
@@ -275,7 +278,7 @@ class RowMeaningTest {
   }
 
   private List<String> texts(PrepFixture fixture) {
-    PrepJob.run(spark, fixture.spec());
+    PrepFixture.prepare(spark, fixture.spec());
     try (ChatTokenizer texts = ChatTokenizer.load(tokenizer.toString(), STORAGE)) {
       return RowSamples.marked(manifest(), 100, texts, STORAGE);
     }

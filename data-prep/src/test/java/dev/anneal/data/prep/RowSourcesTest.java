@@ -159,7 +159,7 @@ class RowSourcesTest {
   private static DatasetManifest prepare(PrepSpec spec) {
     SparkSession spark = PrepFixture.spark(2);
     try {
-      return PrepJob.run(spark, spec);
+      return PrepFixture.prepare(spark, spec);
     } finally {
       spark.stop();
     }

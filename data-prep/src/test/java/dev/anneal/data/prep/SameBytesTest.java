@@ -34,7 +34,7 @@ class SameBytesTest {
         PrepFixture.alpaca(dir.resolve(name)).seed(seed).limit(limit).evalRows(20).spec();
     SparkSession spark = PrepFixture.spark(threads);
     try {
-      PrepJob.run(spark, spec);
+      PrepFixture.prepare(spark, spec);
     } finally {
       spark.stop();
     }

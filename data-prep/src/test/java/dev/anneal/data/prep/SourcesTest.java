@@ -146,7 +146,7 @@ class SourcesTest {
   }
 
   private static PrepSpec run(PrepSpec spec) {
-    DatasetManifest manifest = PrepJob.run(spark, spec);
+    DatasetManifest manifest = PrepFixture.prepare(spark, spec);
     assertThat(manifest.rows().bad()).isEmpty();
     return spec;
   }

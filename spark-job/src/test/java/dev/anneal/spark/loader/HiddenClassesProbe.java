@@ -2,10 +2,11 @@ package dev.anneal.spark.loader;
 
 import dev.anneal.data.error.InvalidDataException;
 import dev.anneal.data.manifest.DatasetManifest;
-import dev.anneal.data.prep.PrepJob;
+import dev.anneal.data.prep.Preparation;
 import dev.anneal.spark.config.AnnealConfig;
 import dev.anneal.spark.config.ConfigLoader;
 import dev.anneal.spark.train.Specs;
+import dev.anneal.storage.Storage;
 import java.io.IOException;
 import java.io.Serializable;
 import java.io.UncheckedIOException;
@@ -60,7 +61,9 @@ public final class HiddenClassesProbe {
   private static String prepared(SparkSession spark, List<String> settings) {
     try {
       AnnealConfig config = ConfigLoader.load(null, settings, Path.of("").toAbsolutePath());
-      DatasetManifest dataset = PrepJob.run(spark, Specs.prep(config, config.model().tokenizer()));
+      Storage storage = new Storage(spark.sparkContext().hadoopConfiguration());
+      DatasetManifest dataset =
+          new Preparation(Specs.prep(config, config.model().tokenizer()), storage).run(spark);
       return "prepared: " + dataset.train().rows() + " and " + dataset.eval().rows();
     } catch (InvalidDataException e) {
       return "refused: " + e.getMessage();

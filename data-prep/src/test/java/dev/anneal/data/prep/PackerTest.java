@@ -1,4 +1,4 @@
-package dev.anneal.data.pack;
+package dev.anneal.data.prep;
 
 import static org.assertj.core.api.Assertions.assertThat;
 

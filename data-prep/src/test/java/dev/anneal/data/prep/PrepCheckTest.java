@@ -15,30 +15,30 @@ import org.apache.hadoop.conf.Configuration;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-class PreflightTest {
+class PrepCheckTest {
   private static final String GOOD = "{\"input_ids\":[1,2,3],\"prompt_length\":1}\n";
 
   @TempDir Path dir;
 
   @Test
   void passesAlpacaAndCountsItsRows() {
-    Preflight.Report report = check(PrepFixture.alpaca(dir).spec());
+    PrepCheck.Report report = check(PrepFixture.alpaca(dir).spec());
 
-    assertThat(report).isEqualTo(new Preflight.Report(1, 9229, 4, true));
+    assertThat(report).isEqualTo(new PrepCheck.Report(1, 9229, 4, true));
   }
 
   @Test
   void stopsAtTheLimit() throws Exception {
-    Preflight.Report report = check(tokenized(GOOD.repeat(10)).limit(4).spec());
+    PrepCheck.Report report = check(tokenized(GOOD.repeat(10)).limit(4).spec());
 
-    assertThat(report).isEqualTo(new Preflight.Report(1, 4, 0, true));
+    assertThat(report).isEqualTo(new PrepCheck.Report(1, 4, 0, true));
   }
 
   @Test
   void scansOnlyTheStartOfALargeFile() throws Exception {
     String row =
         "{\"input_ids\":[1,2,3],\"prompt_length\":1,\"pad\":\"" + "x".repeat(1 << 20) + "\"}\n";
-    Preflight.Report report = check(tokenized(row.repeat(70)).evalRows(69).spec());
+    PrepCheck.Report report = check(tokenized(row.repeat(70)).evalRows(69).spec());
 
     assertThat(report.complete()).isFalse();
     assertThat(report.rows()).isBetween(63L, 66L);
@@ -161,7 +161,7 @@ class PreflightTest {
         .doesNotContain("\n");
   }
 
-  private static Preflight.Report check(PrepSpec spec) {
-    return Preflight.check(spec, new Storage(new Configuration()));
+  private static PrepCheck.Report check(PrepSpec spec) {
+    return new Preparation(spec, new Storage(new Configuration())).check();
   }
 }

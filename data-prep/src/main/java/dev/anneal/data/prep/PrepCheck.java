@@ -2,10 +2,10 @@ package dev.anneal.data.prep;
 
 import dev.anneal.data.error.InvalidDataException;
 import dev.anneal.data.format.BadRowException;
-import dev.anneal.data.prep.Census.LeftOut;
 import dev.anneal.data.prep.RowPreparer.Bad;
 import dev.anneal.data.prep.RowPreparer.Kept;
 import dev.anneal.data.prep.RowPreparer.Outcome;
+import dev.anneal.data.prep.RowTally.LeftOut;
 import dev.anneal.data.source.FileRange;
 import dev.anneal.data.source.SourceFiles;
 import dev.anneal.data.source.SourceRow;
@@ -16,7 +16,7 @@ import java.io.IOException;
 import java.util.List;
 
 /** Finds out on the driver, before a cluster is asked for, whether a preparation can succeed. */
-public final class Preflight {
+public final class PrepCheck {
   private static final long SCANNED_PER_FILE = 64L << 20;
   private static final long SCANNED_IN_ALL = 256L << 20;
 
@@ -30,7 +30,7 @@ public final class Preflight {
   private boolean learns;
   private boolean complete = true;
 
-  private Preflight(PrepSpec spec, RowPreparer preparer, Storage storage) {
+  private PrepCheck(PrepSpec spec, RowPreparer preparer, Storage storage) {
     this.spec = spec;
     this.storage = storage;
     this.preparer = preparer;
@@ -48,22 +48,8 @@ public final class Preflight {
    */
   public record Report(int files, long rows, long badRows, boolean complete) {}
 
-  /**
-   * Scans the source.
-   *
-   * @throws InvalidDataException with the same sentence as {@link PrepJob} if it would refuse
-   */
-  public static Report check(PrepSpec spec, Storage storage) {
-    RowPreparer preparer = RowPreparer.load(spec, storage);
-    try {
-      return check(spec, preparer, storage);
-    } finally {
-      preparer.close();
-    }
-  }
-
   static Report check(PrepSpec spec, RowPreparer preparer, Storage storage) {
-    return new Preflight(spec, preparer, storage).scan();
+    return new PrepCheck(spec, preparer, storage).scan();
   }
 
   private Report scan() {

@@ -14,7 +14,7 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 
 /** Counts what became of rows and remembers the first one that cannot be used. */
-final class Census implements Serializable {
+final class RowTally implements Serializable {
   private static final long serialVersionUID = 1L;
 
   private static final int MAX_TEXT = 8192;
@@ -57,7 +57,7 @@ final class Census implements Serializable {
   }
 
   /** Takes in what another task counted. */
-  void add(Census other) {
+  void add(RowTally other) {
     kept += other.kept;
     truncated += other.truncated;
     split += other.split;

@@ -1,2 +1,0 @@
-/** Lays rows end to end into sequences. */
-package dev.anneal.data.pack;
