@@ -1,6 +1,6 @@
 package dev.anneal.spark.output;
 
-import dev.anneal.training.trainer.RunEnd;
+import dev.anneal.training.trainer.EvaluatedEnd;
 import java.util.Locale;
 import java.util.Optional;
 
@@ -10,7 +10,7 @@ import java.util.Optional;
 final class EndSentence {
   private EndSentence() {}
 
-  static Optional<String> of(RunEnd end) {
+  static Optional<String> of(EvaluatedEnd end) {
     String result =
         end.resultStep() == end.step()
             ? ""
@@ -24,7 +24,7 @@ final class EndSentence {
   }
 
   /** Why the run ended before its last step; empty if it did not. */
-  static Optional<String> reason(RunEnd end) {
+  static Optional<String> reason(EvaluatedEnd end) {
     return end.early()
         ? Optional.of(
             String.format(

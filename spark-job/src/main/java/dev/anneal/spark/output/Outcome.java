@@ -1,7 +1,7 @@
 package dev.anneal.spark.output;
 
 import dev.anneal.spark.progress.RankEvent;
-import dev.anneal.training.trainer.RunEnd;
+import dev.anneal.training.trainer.EvaluatedEnd;
 import dev.anneal.training.trainer.StepMetrics;
 import java.util.Collections;
 import java.util.List;
@@ -51,16 +51,12 @@ public final class Outcome {
   private OptionalDouble evalLossBefore = OptionalDouble.empty();
   private OptionalDouble evalLossAfter = OptionalDouble.empty();
   private long steps;
-  private long skippedSteps;
   private long tokens;
-  private RunEnd end;
+  private EvaluatedEnd end;
 
   public synchronized void step(StepMetrics metrics) {
     steps = metrics.step();
     tokens += metrics.tokens();
-    if (metrics.skipped()) {
-      skippedSteps++;
-    }
   }
 
   public synchronized void evaluation(long step, double evalLoss) {
@@ -72,12 +68,12 @@ public final class Outcome {
   }
 
   /** All steps of a run that was evaluated on its way are done. */
-  public synchronized void ended(RunEnd how) {
+  public synchronized void ended(EvaluatedEnd how) {
     end = how;
   }
 
   /** How a run that was evaluated on its way has ended. */
-  public synchronized Optional<RunEnd> end() {
+  public synchronized Optional<EvaluatedEnd> end() {
     return Optional.ofNullable(end);
   }
 
@@ -94,7 +90,6 @@ public final class Outcome {
   /** Counts anew what is left after a rewind. */
   public synchronized void rewind(MetricsLog log) {
     steps = 0;
-    skippedSteps = 0;
     tokens = 0;
     evalLossBefore = OptionalDouble.empty();
     evalLossAfter = OptionalDouble.empty();
@@ -123,11 +118,6 @@ public final class Outcome {
 
   public synchronized long steps() {
     return steps;
-  }
-
-  /** Steps whose loss or gradient was not finite. */
-  public synchronized long skippedSteps() {
-    return skippedSteps;
   }
 
   public synchronized long tokens() {

@@ -15,7 +15,7 @@ import dev.anneal.spark.progress.RankEvent;
 import dev.anneal.spark.storage.RunFolder;
 import dev.anneal.spark.train.PreparedData;
 import dev.anneal.training.lora.LoraLayout;
-import dev.anneal.training.trainer.RunEnd;
+import dev.anneal.training.trainer.EvaluatedEnd;
 import dev.anneal.training.trainer.StepMetrics;
 import java.io.IOException;
 import java.time.Instant;
@@ -291,7 +291,7 @@ public final class RunRecord {
   }
 
   /** A run that was evaluated on its way has done its steps; the numbers of its result. */
-  public void ended(RunEnd end) {
+  public void ended(EvaluatedEnd end) {
     synchronized (this) {
       root.putObject("evaluation")
           .put("result_step", end.resultStep())

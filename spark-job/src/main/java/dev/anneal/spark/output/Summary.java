@@ -6,7 +6,7 @@ import dev.anneal.spark.config.AnnealConfig;
 import dev.anneal.spark.storage.ModelLocation;
 import dev.anneal.spark.storage.RunFolder;
 import dev.anneal.training.lora.LoraLayout;
-import dev.anneal.training.trainer.RunEnd;
+import dev.anneal.training.trainer.EvaluatedEnd;
 import dev.anneal.training.trainer.TrainingSpec;
 import java.io.PrintWriter;
 import java.time.Duration;
@@ -94,7 +94,7 @@ public final class Summary {
           outcome
               .end()
               .filter(end -> end.resultStep() == end.bestStep())
-              .map(RunEnd::bestLoss)
+              .map(EvaluatedEnd::bestLoss)
               .orElse(outcome.evalLossAfter().getAsDouble());
       out.println(evalLoss(outcome.evalLossBefore().getAsDouble(), after));
     }

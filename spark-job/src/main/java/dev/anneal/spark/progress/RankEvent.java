@@ -3,8 +3,8 @@ package dev.anneal.spark.progress;
 import dev.anneal.training.checkpoint.CheckpointPart;
 import dev.anneal.training.cuda.Gpu;
 import dev.anneal.training.io.WrittenFile;
+import dev.anneal.training.trainer.EvaluatedEnd;
 import dev.anneal.training.trainer.MemoryChoice;
-import dev.anneal.training.trainer.RunEnd;
 import dev.anneal.training.trainer.StepMetrics;
 import java.io.Serializable;
 import java.util.List;
@@ -61,7 +61,7 @@ public sealed interface RankEvent extends Serializable {
   record Sample(long step, int sample, int[] prompt, int[] generated) implements RankEvent {}
 
   /** All steps of a run that was evaluated on its way are done. */
-  record Ended(RunEnd end) implements RankEvent {}
+  record Ended(EvaluatedEnd end) implements RankEvent {}
 
   /**
    * A node's process lives; asks whether its ranks are to go on.

@@ -5,7 +5,7 @@ import dev.anneal.spark.progress.RankChannel;
 import dev.anneal.spark.progress.RankEvent;
 import dev.anneal.training.io.WrittenFile;
 import dev.anneal.training.timing.Profile;
-import dev.anneal.training.trainer.RunEnd;
+import dev.anneal.training.trainer.EvaluatedEnd;
 import dev.anneal.training.trainer.StepMetrics;
 import dev.anneal.training.trainer.TrainingListener;
 import java.util.List;
@@ -70,7 +70,7 @@ record RankListener(
   }
 
   @Override
-  public void onEnd(RunEnd end) {
+  public void onEnd(EvaluatedEnd end) {
     send(new RankEvent.Ended(end));
   }
 

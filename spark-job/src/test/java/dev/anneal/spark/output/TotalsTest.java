@@ -10,7 +10,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.anneal.spark.progress.RankEvent;
 import dev.anneal.spark.storage.RunFolder;
 import dev.anneal.training.checkpoint.InvalidCheckpointException;
-import dev.anneal.training.trainer.RunEnd;
+import dev.anneal.training.trainer.EvaluatedEnd;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -153,14 +153,12 @@ class TotalsTest {
     log.replay(outcome::step, outcome::evaluation);
     outcome.sample(new RankEvent.Sample(0, 0, new int[] {1, 2}, new int[] {3}));
     outcome.sample(new RankEvent.Sample(4, 0, new int[] {1, 2}, new int[] {4}));
-    assertThat(outcome.skippedSteps()).isEqualTo(1);
     assertThat(outcome.samples().get(0).after()).containsExactly(4);
 
     log.rewind(2);
     outcome.rewind(log);
     assertThat(outcome.steps()).isEqualTo(2);
     assertThat(outcome.tokens()).isEqualTo(200);
-    assertThat(outcome.skippedSteps()).isZero();
     assertThat(outcome.evalLossBefore()).hasValue(2.5);
     assertThat(outcome.evalLossAfter()).isEmpty();
     assertThat(outcome.samples().get(0).before()).containsExactly(3);
@@ -226,7 +224,7 @@ class TotalsTest {
   @Test
   void theRecordTellsWhichStepIsTheResultAndForgetsItWithARewind() throws Exception {
     RunRecord record = new RunRecord(folder(), UnaryOperator.identity());
-    record.ended(new RunEnd(40, true, 3, 10, 1.25, 10));
+    record.ended(new EvaluatedEnd(40, true, 3, 10, 1.25, 10));
     assertThat(json().path("evaluation").toString())
         .isEqualTo(
             "{\"result_step\":10,\"best_step\":10,\"best_eval_loss\":1.25,\"ended_early\":true,"
@@ -238,8 +236,8 @@ class TotalsTest {
 
   @Test
   void aRunThatMadeAllItsStepsForItsLastHasNothingToExplain() {
-    assertThat(EndSentence.of(new RunEnd(40, false, 1, 30, 1.25, 40))).isEmpty();
-    assertThat(EndSentence.of(new RunEnd(40, false, 1, 30, 1.25, 30)))
+    assertThat(EndSentence.of(new EvaluatedEnd(40, false, 1, 30, 1.25, 40))).isEmpty();
+    assertThat(EndSentence.of(new EvaluatedEnd(40, false, 1, 30, 1.25, 30)))
         .hasValue("The result is that of step 30, with the smallest held-out loss, 1.2500.");
   }
 

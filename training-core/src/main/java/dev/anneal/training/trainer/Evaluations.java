@@ -68,8 +68,8 @@ final class Evaluations {
   }
 
   /** How a run ends after {@code step} steps. */
-  RunEnd end(long step) {
-    return new RunEnd(
+  EvaluatedEnd end(long step) {
+    return new EvaluatedEnd(
         step,
         areOver() && step < totalSteps,
         state.withoutGain(),

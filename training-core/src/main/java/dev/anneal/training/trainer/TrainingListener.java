@@ -19,7 +19,7 @@ public interface TrainingListener extends PhaseListener {
   void onEvaluation(long step, double evalLoss);
 
   /** All steps are done; told before the result is written, if the run was evaluated on its way. */
-  default void onEnd(RunEnd end) {}
+  default void onEnd(EvaluatedEnd end) {}
 
   /** What the model generates greedily from a held-out prompt after {@code step} steps. */
   void onSample(long step, int sample, int[] promptIds, int[] generatedIds);

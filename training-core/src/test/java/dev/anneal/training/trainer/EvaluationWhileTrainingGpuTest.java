@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.anneal.training.checkpoint.CheckpointPlan;
 import dev.anneal.training.collective.SingleRank;
-import dev.anneal.training.io.CheckpointIndex;
+import dev.anneal.training.io.SafetensorsIndex;
 import dev.anneal.training.kernel.Matmul;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
@@ -75,7 +75,7 @@ class EvaluationWhileTrainingGpuTest {
     Evaluation best = new Evaluation(4, 1, Keep.BEST, 0, 0);
     Listener listener = train(recipe, best, STEPS, "best", checkpoints.every(1000));
     assertThat(checkpoints.failures()).isEmpty();
-    RunEnd end = listener.ends.get(0);
+    EvaluatedEnd end = listener.ends.get(0);
     assertThat(end.resultStep()).isEqualTo(end.bestStep());
     assertThat(end.bestStep())
         .as("the test needs a best step before the last: %s", listener.losses)
@@ -118,7 +118,7 @@ class EvaluationWhileTrainingGpuTest {
   }
 
   private Path adapter(String name) {
-    return output.resolve(name).resolve(CheckpointIndex.ADAPTER_FILE);
+    return output.resolve(name).resolve(SafetensorsIndex.ADAPTER_FILE);
   }
 
   private static List<Map.Entry<Double, Double>> lossesAndNorms(Listener listener) {
@@ -127,7 +127,7 @@ class EvaluationWhileTrainingGpuTest {
 
   private static final class Listener extends RecordingListener {
     private final SortedMap<Long, Double> losses = new TreeMap<>();
-    private final List<RunEnd> ends = new ArrayList<>();
+    private final List<EvaluatedEnd> ends = new ArrayList<>();
 
     @Override
     public void onEvaluation(long step, double evalLoss) {
@@ -135,7 +135,7 @@ class EvaluationWhileTrainingGpuTest {
     }
 
     @Override
-    public void onEnd(RunEnd end) {
+    public void onEnd(EvaluatedEnd end) {
       ends.add(end);
     }
   }

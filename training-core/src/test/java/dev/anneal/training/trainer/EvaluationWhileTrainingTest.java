@@ -63,7 +63,7 @@ class EvaluationWhileTrainingTest {
         .isEqualTo(without.steps());
     assertThat(result("with")).hasSameBinaryContentAs(result("without"));
     assertThat(without.ends).isEmpty();
-    assertThat(with.ends).extracting(RunEnd::resultStep).containsExactly(STEPS);
+    assertThat(with.ends).extracting(EvaluatedEnd::resultStep).containsExactly(STEPS);
   }
 
   @Test
@@ -184,12 +184,13 @@ class EvaluationWhileTrainingTest {
     LocalCheckpoints checkpoints = new LocalCheckpoints(folder.resolve("checkpoints"));
     Listener listener = new Listener();
     run(worldSize, BEST, "best", checkpoints.every(1000), listener);
-    RunEnd end = listener.ends.get(0);
+    EvaluatedEnd end = listener.ends.get(0);
     long best = smallest(listener.losses);
     assertThat(best).as("%s", listener.losses).isLessThan(STEPS);
     assertThat(end)
         .isEqualTo(
-            new RunEnd(STEPS, false, end.withoutGain(), best, listener.losses.get(best), best));
+            new EvaluatedEnd(
+                STEPS, false, end.withoutGain(), best, listener.losses.get(best), best));
     run(worldSize, Evaluation.atBothEnds(3), "short", none(), best, new Listener());
     assertThat(result("best")).hasSameBinaryContentAs(result("short"));
     run(worldSize, EVERY_2, "last", none(), new Listener());
@@ -227,7 +228,7 @@ class EvaluationWhileTrainingTest {
     assertThat(last).isLessThan(STEPS);
     assertThat(listener.ends)
         .containsExactly(
-            new RunEnd(
+            new EvaluatedEnd(
                 last, true, 2, best, whole.losses.get(best), keep == Keep.BEST ? best : last));
     assertThat(listener.losses).isEqualTo(whole.losses.headMap(last + 1));
     assertThat(listener.steps())
@@ -261,7 +262,7 @@ class EvaluationWhileTrainingTest {
     Listener after = new Listener();
     run(1, patient, "resumed", checkpoints.every(1, 3), after);
     assertThat(after.steps()).extracting(StepMetrics::step).containsExactly(4L);
-    assertThat(after.ends).extracting(RunEnd::step).containsExactly(4L);
+    assertThat(after.ends).extracting(EvaluatedEnd::step).containsExactly(4L);
   }
 
   @Test
@@ -411,7 +412,7 @@ class EvaluationWhileTrainingTest {
   private static class Listener extends RecordingListener {
     final SortedMap<Long, Double> losses = new TreeMap<>();
     final List<Long> sampled = new ArrayList<>();
-    final List<RunEnd> ends = new ArrayList<>();
+    final List<EvaluatedEnd> ends = new ArrayList<>();
 
     @Override
     public void onEvaluation(long step, double evalLoss) {
@@ -424,7 +425,7 @@ class EvaluationWhileTrainingTest {
     }
 
     @Override
-    public void onEnd(RunEnd end) {
+    public void onEnd(EvaluatedEnd end) {
       ends.add(end);
     }
   }

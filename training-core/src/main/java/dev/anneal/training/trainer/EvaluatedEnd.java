@@ -12,6 +12,6 @@ import java.io.Serializable;
  * @param bestLoss that loss
  * @param resultStep whose adapter, or model, is the result
  */
-public record RunEnd(
+public record EvaluatedEnd(
     long step, boolean early, int withoutGain, long bestStep, double bestLoss, long resultStep)
     implements Serializable {}
