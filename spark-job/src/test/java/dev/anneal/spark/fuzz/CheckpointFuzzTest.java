@@ -11,6 +11,7 @@ import dev.anneal.training.checkpoint.EvaluationState;
 import dev.anneal.training.checkpoint.InvalidCheckpointException;
 import dev.anneal.training.checkpoint.TrainerState;
 import dev.anneal.training.io.WrittenFile;
+import dev.anneal.training.timing.StepTimes;
 import dev.anneal.training.trainer.StepMetrics;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -92,7 +93,9 @@ class CheckpointFuzzTest {
     for (int step = 1; step <= 4; step++) {
       boolean skipped = step == 3;
       double loss = skipped ? Double.NaN : 2.0 / step;
-      log.step(new StepMetrics(step, loss, 0.5, 1e-4, 100, 128, 1e3, 1 << 20, 0.1, skipped));
+      log.step(
+          new StepMetrics(
+              step, loss, 0.5, 1e-4, 100, 128, 1e3, 1 << 20, 0.1, skipped, StepTimes.UNKNOWN));
     }
     log.evaluation(4, 1.5);
     fuzz(

@@ -8,7 +8,8 @@ final class Measured {
   private Measured() {}
 
   static StepMetrics step(long step) {
-    return new StepMetrics(step, 2.0 / step, 0.5, 1e-4, 30, 100, 1234.5, 1L << 20, 0.1, false);
+    return new StepMetrics(
+        step, 2.0 / step, 0.5, 1e-4, 30, 100, 1234.5, 1L << 20, 0.1, false, StepTimes.UNKNOWN);
   }
 
   static StepMetrics timed(long step, StepTimes times) {
@@ -18,7 +19,17 @@ final class Measured {
 
   static StepMetrics skipped(long step) {
     return new StepMetrics(
-        step, Double.NaN, Double.POSITIVE_INFINITY, 1e-4, 30, 100, 1234.5, 1L << 20, 0.1, true);
+        step,
+        Double.NaN,
+        Double.POSITIVE_INFINITY,
+        1e-4,
+        30,
+        100,
+        1234.5,
+        1L << 20,
+        0.1,
+        true,
+        StepTimes.UNKNOWN);
   }
 
   static MetricsLog log(long steps) {

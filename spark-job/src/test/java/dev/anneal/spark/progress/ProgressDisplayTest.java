@@ -2,6 +2,7 @@ package dev.anneal.spark.progress;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.anneal.training.timing.StepTimes;
 import dev.anneal.training.trainer.StepMetrics;
 import java.io.PrintWriter;
 import java.io.StringWriter;
@@ -130,6 +131,7 @@ class ProgressDisplayTest {
   }
 
   private static StepMetrics step(long step) {
-    return new StepMetrics(step, 2.5, 1, 1e-4, 10, 20, 1234, 3L << 29, 0.5, false);
+    return new StepMetrics(
+        step, 2.5, 1, 1e-4, 10, 20, 1234, 3L << 29, 0.5, false, StepTimes.UNKNOWN);
   }
 }

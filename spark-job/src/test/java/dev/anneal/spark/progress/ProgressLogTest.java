@@ -2,6 +2,7 @@ package dev.anneal.spark.progress;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.anneal.training.timing.StepTimes;
 import dev.anneal.training.trainer.StepMetrics;
 import java.io.PrintWriter;
 import java.io.StringWriter;
@@ -50,7 +51,9 @@ class ProgressLogTest {
     display.line("Training with hunter2 ...");
     for (int step = 1; step <= 100; step++) {
       display.step(
-          new StepMetrics(step, 2.0, 0.5, 1e-4, 30, 100, 1234.5, 1L << 20, 0.1, false), 100);
+          new StepMetrics(
+              step, 2.0, 0.5, 1e-4, 30, 100, 1234.5, 1L << 20, 0.1, false, StepTimes.UNKNOWN),
+          100);
       nanos += Duration.ofSeconds(1).toNanos();
     }
     display.evaluation(100, 1.5);

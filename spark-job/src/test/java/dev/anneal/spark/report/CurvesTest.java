@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.within;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.anneal.spark.output.MetricsLog;
+import dev.anneal.training.timing.StepTimes;
 import dev.anneal.training.trainer.StepMetrics;
 import java.util.ArrayList;
 import java.util.List;
@@ -57,6 +58,7 @@ class CurvesTest {
   }
 
   private static StepMetrics step(long step, double loss) {
-    return new StepMetrics(step, loss, 0.5, 1e-4, 30, 100, 1000, 1L << 20, 0.1, Double.isNaN(loss));
+    return new StepMetrics(
+        step, loss, 0.5, 1e-4, 30, 100, 1000, 1L << 20, 0.1, Double.isNaN(loss), StepTimes.UNKNOWN);
   }
 }

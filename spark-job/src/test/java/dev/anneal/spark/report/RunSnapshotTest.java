@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.anneal.data.error.InvalidDataException;
 import dev.anneal.spark.output.MetricsLog;
+import dev.anneal.training.timing.StepTimes;
 import dev.anneal.training.trainer.StepMetrics;
 import java.nio.file.Path;
 import java.time.Instant;
@@ -76,7 +77,8 @@ class RunSnapshotTest {
   }
 
   private static StepMetrics spike(long step) {
-    return new StepMetrics(step, 9, 9, 1e-4, 30, 100, 900, 3L << 30, step / 26.0, false);
+    return new StepMetrics(
+        step, 9, 9, 1e-4, 30, 100, 900, 3L << 30, step / 26.0, false, StepTimes.UNKNOWN);
   }
 
   private static String page(RunView run) {

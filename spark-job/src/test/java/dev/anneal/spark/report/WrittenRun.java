@@ -7,6 +7,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.anneal.spark.output.MetricsFile;
 import dev.anneal.spark.output.MetricsLog;
 import dev.anneal.spark.storage.RunFolder;
+import dev.anneal.training.timing.StepTimes;
 import dev.anneal.training.trainer.StepMetrics;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -124,6 +125,16 @@ final class WrittenRun {
   static StepMetrics step(long step) {
     double loss = 2.0 / step + 0.1 * Math.sin((double) step);
     return new StepMetrics(
-        step, loss, 0.5 + loss, 1e-4, 30, 100, 900.0 + step % 7, 3L << 30, step / 26.0, false);
+        step,
+        loss,
+        0.5 + loss,
+        1e-4,
+        30,
+        100,
+        900.0 + step % 7,
+        3L << 30,
+        step / 26.0,
+        false,
+        StepTimes.UNKNOWN);
   }
 }

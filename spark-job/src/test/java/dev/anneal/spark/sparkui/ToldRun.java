@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.anneal.spark.output.MetricsLog;
 import dev.anneal.spark.report.RunView;
+import dev.anneal.training.timing.StepTimes;
 import dev.anneal.training.trainer.StepMetrics;
 import java.time.Instant;
 
@@ -34,7 +35,18 @@ final class ToldRun {
   void steps(long from, long to) {
     for (long step = from; step <= to; step++) {
       log.step(
-          new StepMetrics(step, 2.0 / step, 0.5, 1e-4, 30, 100, 900, 3L << 30, step / 26.0, false));
+          new StepMetrics(
+              step,
+              2.0 / step,
+              0.5,
+              1e-4,
+              30,
+              100,
+              900,
+              3L << 30,
+              step / 26.0,
+              false,
+              StepTimes.UNKNOWN));
     }
   }
 

@@ -14,11 +14,6 @@ import dev.anneal.training.tensor.Device;
 public record RankRole(
     Device device, int rank, int worldSize, PeftConfig adapterConfig, FirstFactors first) {
 
-  /** Of a rank of whose weights nothing was taken. */
-  public RankRole(Device device, int rank, int worldSize, PeftConfig adapterConfig) {
-    this(device, rank, worldSize, adapterConfig, null);
-  }
-
   boolean writesAdapter() {
     return rank == 0 && adapterConfig != null;
   }

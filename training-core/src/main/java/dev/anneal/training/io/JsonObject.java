@@ -111,11 +111,6 @@ public final class JsonObject {
     }
   }
 
-  /** What messages call the file of this object. */
-  public String where() {
-    return where;
-  }
-
   /** The names of the fields, in their order. */
   public List<String> keys() {
     List<String> keys = new ArrayList<>(node.size());

@@ -20,12 +20,7 @@ public record LayerAdapters(int layer, Map<LinearModule, Pair> pairs, Dropout dr
    *     these have none
    * @param scale the factor of their output
    */
-  public record Pair(Tensor a, Tensor b, Tensor magnitude, double scale) {
-    /** Of plain LoRA. */
-    public Pair(Tensor a, Tensor b, double scale) {
-      this(a, b, null, scale);
-    }
-  }
+  public record Pair(Tensor a, Tensor b, Tensor magnitude, double scale) {}
 
   /** No module is adapted. */
   public static LayerAdapters none(int layer) {

@@ -5,7 +5,7 @@ import dev.anneal.training.tensor.Tensors;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
-/** The L2 norm of a gradient that lies in one flat vector. */
+/** The L2 norm of a gradient that lies in one flat vector, and clipping by it. */
 public final class GradientNorm {
   /** Values that are held in fp64 at a time: 32 MB. */
   private static final long CHUNK = 1L << 22;
@@ -28,5 +28,15 @@ public final class GradientNorm {
       }
     }
     return sum;
+  }
+
+  /**
+   * What to multiply a gradient of L2 norm {@code norm} with so that its norm is at most {@code
+   * maxNorm}, as {@code torch.nn.utils.clip_grad_norm_} does.
+   *
+   * @param maxNorm 0 or less: leave it
+   */
+  public static double clipFactor(double norm, double maxNorm) {
+    return maxNorm > 0 ? Math.min(1, maxNorm / (norm + 1e-6)) : 1;
   }
 }

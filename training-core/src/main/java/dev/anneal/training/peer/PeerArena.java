@@ -70,11 +70,6 @@ public final class PeerArena implements AutoCloseable {
     this.trouble = trouble;
   }
 
-  /** Libtorch's own memory, which no peer reads. */
-  public static PeerArena ordinary(Device device) {
-    return ordinary(device, null, "");
-  }
-
   /**
    * Libtorch's own memory, which other processes can read.
    *

@@ -31,31 +31,4 @@ public record StepMetrics(
     double epoch,
     boolean skipped,
     StepTimes times)
-    implements Serializable {
-
-  /** A step whose times were not measured. */
-  public StepMetrics(
-      long step,
-      double loss,
-      double gradNorm,
-      double learningRate,
-      long targetTokens,
-      long tokens,
-      double tokensPerSecond,
-      long peakMemoryBytes,
-      double epoch,
-      boolean skipped) {
-    this(
-        step,
-        loss,
-        gradNorm,
-        learningRate,
-        targetTokens,
-        tokens,
-        tokensPerSecond,
-        peakMemoryBytes,
-        epoch,
-        skipped,
-        StepTimes.UNKNOWN);
-  }
-}
+    implements Serializable {}

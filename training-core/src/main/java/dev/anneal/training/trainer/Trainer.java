@@ -8,7 +8,6 @@ import dev.anneal.training.data.TokenSequence;
 import dev.anneal.training.model.Llama;
 import dev.anneal.training.model.TokenBatch;
 import dev.anneal.training.optim.AdamW;
-import dev.anneal.training.optim.GradientClipping;
 import dev.anneal.training.optim.GradientNorm;
 import dev.anneal.training.optim.Parameters;
 import dev.anneal.training.tensor.NativeErrors;
@@ -264,7 +263,7 @@ final class Trainer {
         Timings.Span work = timings.device(Lane.COMPUTE, "update", NO_LAYER)) {
       optimizer.step(
           learningRate,
-          GradientClipping.factor(all.gradNorm(), spec.updates().maxGradNorm())
+          GradientNorm.clipFactor(all.gradNorm(), spec.updates().maxGradNorm())
               / all.work().terms());
     }
   }

@@ -53,7 +53,7 @@ class CheckpointReaderTest {
       for (int i = 0; i < written.size(); i++) {
         written.get(i).copy_(Tensors.of(values(i, parameters.layout().parts(), world.rank())));
       }
-      RankRole role = new RankRole(Device.CPU, world.rank(), world.worldSize(), null);
+      RankRole role = new RankRole(Device.CPU, world.rank(), world.worldSize(), null, null);
       try (Snapshot snapshot =
           new Snapshot(parameters, optimizer, Device.CPU, 1, Snapshot.Values.MASTER)) {
         snapshot.take();

@@ -165,7 +165,7 @@ class FrozenLayersGpuTest {
     LayerLayout layout = LayerLayout.of(CONFIG, DType.BF16, 1, 0, 0.5);
     List<Long> told = new ArrayList<>();
     LayerShards shards =
-        new LayerShards(layout, DType.BF16, LAYERS, PeerArena.ordinary(GPU), told::add);
+        new LayerShards(layout, DType.BF16, LAYERS, PeerArena.ordinary(GPU, null, ""), told::add);
     assertThat(told).isSorted().endsWith(LAYERS * layout.hostBytes());
     List<Tensor> rows = new ArrayList<>();
     for (int layer = 0; layer < LAYERS; layer++) {

@@ -20,7 +20,7 @@ import org.junit.jupiter.api.extension.ExtendWith;
 @ExtendWith(InTensorScope.class)
 class LayerShardsTest {
   private static final int LAYERS = 3;
-  private static final PeerArena CPU = PeerArena.ordinary(Device.CPU);
+  private static final PeerArena CPU = PeerArena.ordinary(Device.CPU, null, "");
 
   /** The last of three ranks, which no matrix' rows can be dealt out to evenly. */
   private static final LayerLayout LAYOUT =
