@@ -16,7 +16,7 @@ import dev.anneal.spark.storage.FileAudit;
 import dev.anneal.spark.storage.RunFolder;
 import dev.anneal.spark.storage.StorageModelFolder;
 import dev.anneal.training.InvalidModelException;
-import dev.anneal.training.io.CheckpointIndex;
+import dev.anneal.training.io.SafetensorsIndex;
 import dev.anneal.training.io.WrittenFile;
 import dev.anneal.training.merge.MergePiece;
 import dev.anneal.training.merge.MergePlan;
@@ -42,7 +42,7 @@ import org.apache.spark.api.java.JavaSparkContext;
 
 /** One merge from its checks to its result, in a Spark session. */
 public final class MergeJob {
-  private static final String INDEX = CheckpointIndex.MODEL_FILE + ".index.json";
+  private static final String INDEX = SafetensorsIndex.MODEL_FILE + ".index.json";
   private static final int LINE_OF_LAYERS = 10;
 
   private final MergeRequest request;

@@ -3,8 +3,8 @@ package dev.anneal.spark.fuzz;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import dev.anneal.training.InvalidModelException;
-import dev.anneal.training.io.CheckpointIndex;
 import dev.anneal.training.io.SafetensorsFile;
+import dev.anneal.training.io.SafetensorsIndex;
 import dev.anneal.training.io.TensorEntry;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -67,8 +67,8 @@ class ModelFilesFuzzTest {
         index -> {
           Map<String, byte[]> files =
               Map.of("model.safetensors.index.json", index, "model-00001.safetensors", weights);
-          try (CheckpointIndex open =
-              CheckpointIndex.open(new MemoryFolder(files), CheckpointIndex.MODEL_FILE)) {
+          try (SafetensorsIndex open =
+              SafetensorsIndex.open(new MemoryFolder(files), SafetensorsIndex.MODEL_FILE)) {
             for (String name : open.names()) {
               open.read(name, 0, ByteBuffer.allocate((int) open.entry(name).byteSize()));
             }

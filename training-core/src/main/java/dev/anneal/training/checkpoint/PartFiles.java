@@ -1,9 +1,9 @@
 package dev.anneal.training.checkpoint;
 
-import dev.anneal.training.io.CheckpointIndex;
 import dev.anneal.training.io.FileContent;
 import dev.anneal.training.io.OutputFolder;
 import dev.anneal.training.io.SafetensorsDType;
+import dev.anneal.training.io.SafetensorsIndex;
 import dev.anneal.training.io.SafetensorsWriter;
 import dev.anneal.training.io.TensorSpec;
 import dev.anneal.training.io.WrittenFile;
@@ -50,7 +50,7 @@ final class PartFiles {
     }
     if (role.writesAdapter()) {
       FileContent adapter = out -> SafetensorsWriter.write(out, adapterTensors(), this::adapter);
-      files.add(adapter.writeAs(folder, CheckpointIndex.ADAPTER_FILE));
+      files.add(adapter.writeAs(folder, SafetensorsIndex.ADAPTER_FILE));
       files.add(FileContent.text(role.adapterConfig().toJson()).writeAs(folder, PeftConfig.FILE));
     }
     if (role.first() != null) {

@@ -1,9 +1,9 @@
 package dev.anneal.training.lora;
 
 import dev.anneal.training.InvalidModelException;
-import dev.anneal.training.io.CheckpointIndex;
 import dev.anneal.training.io.Excerpt;
 import dev.anneal.training.io.ModelFolder;
+import dev.anneal.training.io.SafetensorsIndex;
 import dev.anneal.training.model.LinearModule;
 import dev.anneal.training.model.config.LlamaConfig;
 import java.io.IOException;
@@ -35,7 +35,7 @@ public final class AdapterCheck {
     LoraModel.shapes(config, layout).stream()
         .flatMap(List::stream)
         .forEach(shape -> shapes.put(shape.name(), shape.dims()));
-    try (CheckpointIndex index = CheckpointIndex.open(adapter, CheckpointIndex.ADAPTER_FILE)) {
+    try (SafetensorsIndex index = SafetensorsIndex.open(adapter, SafetensorsIndex.ADAPTER_FILE)) {
       for (var tensor : shapes.entrySet()) {
         index.requireWeight(tensor.getKey(), tensor.getValue());
       }

@@ -3,9 +3,9 @@ package dev.anneal.training.merge;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.anneal.training.InvalidModelException;
 import dev.anneal.training.io.ByteSize;
-import dev.anneal.training.io.CheckpointIndex;
 import dev.anneal.training.io.JsonObject;
 import dev.anneal.training.io.SafetensorsDType;
+import dev.anneal.training.io.SafetensorsIndex;
 import dev.anneal.training.io.Sha256;
 import dev.anneal.training.io.TensorEntry;
 import dev.anneal.training.io.TensorSpec;
@@ -55,7 +55,8 @@ public record MergePlan(List<MergePiece> pieces, long parameters, MergeDType dty
     Set<String> weights = new HashSet<>(TensorNames.shapes(inputs.config()).keySet());
     // also where the embedding is the head
     weights.add(TensorNames.LM_HEAD);
-    try (CheckpointIndex index = CheckpointIndex.open(inputs.base(), CheckpointIndex.MODEL_FILE)) {
+    try (SafetensorsIndex index =
+        SafetensorsIndex.open(inputs.base(), SafetensorsIndex.MODEL_FILE)) {
       index.open(index.names());
       for (Placed placed : inOrder(index)) {
         TensorEntry entry = placed.entry();
@@ -73,7 +74,7 @@ public record MergePlan(List<MergePiece> pieces, long parameters, MergeDType dty
     return new MergePlan(pieces(tensors, maxBytes), parameters, dtype);
   }
 
-  private static List<Placed> inOrder(CheckpointIndex index) throws IOException {
+  private static List<Placed> inOrder(SafetensorsIndex index) throws IOException {
     List<Placed> placed = new ArrayList<>();
     for (String name : index.names()) {
       placed.add(new Placed(index.where(name), index.entry(name)));
@@ -118,7 +119,7 @@ public record MergePlan(List<MergePiece> pieces, long parameters, MergeDType dty
     for (int i = 0; i < files.size(); i++) {
       String file =
           files.size() == 1
-              ? CheckpointIndex.MODEL_FILE
+              ? SafetensorsIndex.MODEL_FILE
               : String.format(Locale.ROOT, "model-%05d-of-%05d.safetensors", i + 1, files.size());
       pieces.add(new MergePiece(file, files.get(i)));
     }

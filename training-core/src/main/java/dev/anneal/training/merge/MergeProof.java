@@ -2,9 +2,9 @@ package dev.anneal.training.merge;
 
 import dev.anneal.training.InvalidModelException;
 import dev.anneal.training.data.TokenSequence;
-import dev.anneal.training.io.CheckpointIndex;
 import dev.anneal.training.io.ModelFolder;
 import dev.anneal.training.io.SafetensorsDType;
+import dev.anneal.training.io.SafetensorsIndex;
 import dev.anneal.training.io.TensorEntry;
 import dev.anneal.training.model.AutogradLayers;
 import dev.anneal.training.model.Dropout;
@@ -23,7 +23,7 @@ import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.tensor.Tensors;
 import dev.anneal.training.weights.Fp8;
 import dev.anneal.training.weights.FrozenLayers;
-import dev.anneal.training.weights.reader.CheckpointWeights;
+import dev.anneal.training.weights.reader.SafetensorsWeights;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.Arrays;
@@ -70,11 +70,11 @@ public record MergeProof(double[] layers, double logits, int sameTokens, int pos
       throws IOException {
     NativeLibraries.load();
     LlamaConfig config = inputs.config();
-    try (CheckpointWeights base =
-            CheckpointWeights.open(inputs.base(), CheckpointIndex.MODEL_FILE);
-        CheckpointWeights adapter =
-            CheckpointWeights.open(inputs.adapter(), CheckpointIndex.ADAPTER_FILE);
-        CheckpointIndex result = CheckpointIndex.open(merged, CheckpointIndex.MODEL_FILE);
+    try (SafetensorsWeights base =
+            SafetensorsWeights.open(inputs.base(), SafetensorsIndex.MODEL_FILE);
+        SafetensorsWeights adapter =
+            SafetensorsWeights.open(inputs.adapter(), SafetensorsIndex.ADAPTER_FILE);
+        SafetensorsIndex result = SafetensorsIndex.open(merged, SafetensorsIndex.MODEL_FILE);
         TensorScope scope = new TensorScope();
         NoGrad noGrad = new NoGrad();
         StreamedModel expected =
@@ -161,7 +161,7 @@ public record MergeProof(double[] layers, double logits, int sameTokens, int pos
     return largest() <= coarsest.tolerance();
   }
 
-  private static StreamedModel.Source fp32(CheckpointWeights weights) {
+  private static StreamedModel.Source fp32(SafetensorsWeights weights) {
     return (name, shape) -> weights.read(name, DType.FP32, shape);
   }
 
@@ -170,7 +170,7 @@ public record MergeProof(double[] layers, double logits, int sameTokens, int pos
   }
 
   /** Reads what vLLM would, FP8 with its scales too. */
-  private static StreamedModel.Source merged(CheckpointIndex index) {
+  private static StreamedModel.Source merged(SafetensorsIndex index) {
     return (name, shape) -> {
       try (TensorScope scope = new TensorScope()) {
         Tensor stored = stored(index, name);
@@ -186,10 +186,10 @@ public record MergeProof(double[] layers, double logits, int sameTokens, int pos
     };
   }
 
-  private static Tensor stored(CheckpointIndex index, String name) throws IOException {
+  private static Tensor stored(SafetensorsIndex index, String name) throws IOException {
     TensorEntry entry = index.entry(name);
     Tensor tensor = Tensors.empty(MergeDType.scalarType(entry.dtype()), entry.elements());
-    CheckpointWeights.fill(tensor, index, name, 0);
+    SafetensorsWeights.fill(tensor, index, name, 0);
     return tensor;
   }
 }

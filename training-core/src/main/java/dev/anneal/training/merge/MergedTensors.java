@@ -1,8 +1,8 @@
 package dev.anneal.training.merge;
 
 import dev.anneal.training.InvalidModelException;
-import dev.anneal.training.io.CheckpointIndex;
 import dev.anneal.training.io.SafetensorsDType;
+import dev.anneal.training.io.SafetensorsIndex;
 import dev.anneal.training.io.SafetensorsWriter;
 import dev.anneal.training.io.SafetensorsWriter.Sink;
 import dev.anneal.training.io.TensorEntry;
@@ -13,7 +13,7 @@ import dev.anneal.training.tensor.NativeLibraries;
 import dev.anneal.training.tensor.NoGrad;
 import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.tensor.Tensors;
-import dev.anneal.training.weights.reader.CheckpointWeights;
+import dev.anneal.training.weights.reader.SafetensorsWeights;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.ByteBuffer;
@@ -32,18 +32,18 @@ public final class MergedTensors implements SafetensorsWriter.TensorData, AutoCl
 
   private static final int COPY_BYTES = 1 << 20;
 
-  private final CheckpointIndex index;
-  private final CheckpointWeights base;
-  private final CheckpointWeights adapter;
+  private final SafetensorsIndex index;
+  private final SafetensorsWeights base;
+  private final SafetensorsWeights adapter;
   private final Map<String, MergeInputs.Delta> deltas;
 
   /** Of the last quantized weight; they are written behind it. */
   private ByteBuffer scales = ByteBuffer.allocate(0);
 
   private MergedTensors(
-      CheckpointIndex index,
-      CheckpointWeights base,
-      CheckpointWeights adapter,
+      SafetensorsIndex index,
+      SafetensorsWeights base,
+      SafetensorsWeights adapter,
       Map<String, MergeInputs.Delta> deltas) {
     this.index = index;
     this.base = base;
@@ -55,9 +55,9 @@ public final class MergedTensors implements SafetensorsWriter.TensorData, AutoCl
   public static MergedTensors open(MergeInputs inputs) throws IOException {
     NativeLibraries.load();
     return new MergedTensors(
-        CheckpointIndex.open(inputs.base(), CheckpointIndex.MODEL_FILE),
-        CheckpointWeights.open(inputs.base(), CheckpointIndex.MODEL_FILE),
-        CheckpointWeights.open(inputs.adapter(), CheckpointIndex.ADAPTER_FILE),
+        SafetensorsIndex.open(inputs.base(), SafetensorsIndex.MODEL_FILE),
+        SafetensorsWeights.open(inputs.base(), SafetensorsIndex.MODEL_FILE),
+        SafetensorsWeights.open(inputs.adapter(), SafetensorsIndex.ADAPTER_FILE),
         inputs.deltas());
   }
 

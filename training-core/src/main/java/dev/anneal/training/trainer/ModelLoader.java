@@ -3,8 +3,8 @@ package dev.anneal.training.trainer;
 import dev.anneal.training.checkpoint.ResumePoint;
 import dev.anneal.training.collective.Collectives;
 import dev.anneal.training.collective.TimedCollectives;
-import dev.anneal.training.io.CheckpointIndex;
 import dev.anneal.training.io.ModelFolder;
+import dev.anneal.training.io.SafetensorsIndex;
 import dev.anneal.training.lora.FirstFactors;
 import dev.anneal.training.lora.LoraLayout;
 import dev.anneal.training.lora.LoraModel;
@@ -28,7 +28,7 @@ import dev.anneal.training.weights.FrozenLayers;
 import dev.anneal.training.weights.FrozenVocabulary;
 import dev.anneal.training.weights.Placement;
 import dev.anneal.training.weights.Transport;
-import dev.anneal.training.weights.reader.CheckpointWeights;
+import dev.anneal.training.weights.reader.SafetensorsWeights;
 import dev.anneal.training.weights.reader.WantedRows;
 import dev.anneal.training.weights.reader.WeightReader;
 import dev.anneal.training.weights.reader.Weights;
@@ -294,7 +294,7 @@ final class ModelLoader {
   }
 
   private static void copy(ModelFolder adapter, Parameters parameters) {
-    try (WeightReader weights = CheckpointWeights.open(adapter, CheckpointIndex.ADAPTER_FILE)) {
+    try (WeightReader weights = SafetensorsWeights.open(adapter, SafetensorsIndex.ADAPTER_FILE)) {
       copy(weights, parameters);
     }
   }

@@ -15,8 +15,8 @@ import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.Seeds;
 import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.tensor.Tensors;
-import dev.anneal.training.weights.reader.CheckpointWeights;
 import dev.anneal.training.weights.reader.LoadProgress;
+import dev.anneal.training.weights.reader.SafetensorsWeights;
 import dev.anneal.training.weights.reader.WantedRows;
 import dev.anneal.training.weights.reader.WeightReader;
 import java.io.IOException;
@@ -149,7 +149,7 @@ final class PissaStart {
               .formatted(checkpoint.location(), FirstFactors.FILE));
     }
     Map<String, Tensor> first = new LinkedHashMap<>();
-    try (WeightReader factors = CheckpointWeights.open(checkpoint, FirstFactors.FILE)) {
+    try (WeightReader factors = SafetensorsWeights.open(checkpoint, FirstFactors.FILE)) {
       for (String name : parameters.layout().names()) {
         try (TensorScope scope = new TensorScope()) {
           Tensor values = factors.read(name, DType.FP32, parameters.layout().shape(name));

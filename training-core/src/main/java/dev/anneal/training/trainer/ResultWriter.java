@@ -1,8 +1,8 @@
 package dev.anneal.training.trainer;
 
-import dev.anneal.training.io.CheckpointIndex;
 import dev.anneal.training.io.FileContent;
 import dev.anneal.training.io.OutputFolder;
+import dev.anneal.training.io.SafetensorsIndex;
 import dev.anneal.training.io.WrittenFile;
 import dev.anneal.training.lora.LoraModel;
 import dev.anneal.training.lora.PeftConfig;
@@ -34,13 +34,13 @@ final class ResultWriter {
       case LORA ->
           List.of(
               ParameterFile.content(model.parameters(), DType.FP32, form(model))
-                  .writeAs(output, CheckpointIndex.ADAPTER_FILE),
+                  .writeAs(output, SafetensorsIndex.ADAPTER_FILE),
               FileContent.text(adapterConfig(model, inputs).toJson())
                   .writeAs(output, PeftConfig.FILE));
       case FULL ->
           List.of(
               ParameterFile.content(model.parameters(), spec.weights().dtype())
-                  .writeAs(output, CheckpointIndex.MODEL_FILE),
+                  .writeAs(output, SafetensorsIndex.MODEL_FILE),
               FileContent.text(model.config().toJson(torchDtype(spec.weights().dtype())))
                   .writeAs(output, LlamaConfig.FILE));
     };

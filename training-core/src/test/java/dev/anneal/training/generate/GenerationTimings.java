@@ -3,8 +3,8 @@ package dev.anneal.training.generate;
 import dev.anneal.training.TinyModels;
 import dev.anneal.training.collective.SingleRank;
 import dev.anneal.training.data.TokenSequence;
-import dev.anneal.training.io.CheckpointIndex;
 import dev.anneal.training.io.LocalModelFolder;
+import dev.anneal.training.io.SafetensorsIndex;
 import dev.anneal.training.model.Llama;
 import dev.anneal.training.model.TokenBatch;
 import dev.anneal.training.model.activations.KeptActivations;
@@ -14,7 +14,7 @@ import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.NativeLibraries;
 import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.tensor.Tensors;
-import dev.anneal.training.weights.reader.CheckpointWeights;
+import dev.anneal.training.weights.reader.SafetensorsWeights;
 import dev.anneal.training.weights.reader.WeightReader;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -52,7 +52,7 @@ public final class GenerationTimings {
       prompts.add(new Prompt(i, ids));
     }
     try (TensorScope scope = new TensorScope();
-        WeightReader weights = CheckpointWeights.open(folder, CheckpointIndex.MODEL_FILE)) {
+        WeightReader weights = SafetensorsWeights.open(folder, SafetensorsIndex.MODEL_FILE)) {
       Llama llama =
           Llama.reference(
               TinyModels.full(config, weights), Device.CPU, DType.FP32, KeptActivations.INPUTS);

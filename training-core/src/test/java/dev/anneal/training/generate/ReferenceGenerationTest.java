@@ -5,8 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.anneal.training.Golden;
 import dev.anneal.training.InTensorScope;
 import dev.anneal.training.TinyModels;
-import dev.anneal.training.io.CheckpointIndex;
 import dev.anneal.training.io.LocalModelFolder;
+import dev.anneal.training.io.SafetensorsIndex;
 import dev.anneal.training.lora.PeftConfig;
 import dev.anneal.training.model.Llama;
 import dev.anneal.training.model.activations.KeptActivations;
@@ -14,7 +14,7 @@ import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.Tensors;
-import dev.anneal.training.weights.reader.CheckpointWeights;
+import dev.anneal.training.weights.reader.SafetensorsWeights;
 import dev.anneal.training.weights.reader.WeightReader;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -40,8 +40,8 @@ class ReferenceGenerationTest {
     LocalModelFolder folder = new LocalModelFolder(file.getParent());
     List<Prompt> prompts = new ArrayList<>();
     List<List<Integer>> expected = new ArrayList<>();
-    try (CheckpointIndex index = CheckpointIndex.open(folder, file.getFileName().toString());
-        WeightReader golden = CheckpointWeights.open(folder, file.getFileName().toString())) {
+    try (SafetensorsIndex index = SafetensorsIndex.open(folder, file.getFileName().toString());
+        WeightReader golden = SafetensorsWeights.open(folder, file.getFileName().toString())) {
       int[] ids = ints(index, "input_ids");
       int[] mask = ints(index, "attention_mask");
       Tensor best =
@@ -68,8 +68,8 @@ class ReferenceGenerationTest {
   private static Llama llama() throws IOException {
     LocalModelFolder adapter = Golden.folder("adapter_final");
     try (WeightReader base =
-            CheckpointWeights.open(Golden.folder("model"), CheckpointIndex.MODEL_FILE);
-        WeightReader adapters = CheckpointWeights.open(adapter, CheckpointIndex.ADAPTER_FILE)) {
+            SafetensorsWeights.open(Golden.folder("model"), SafetensorsIndex.MODEL_FILE);
+        WeightReader adapters = SafetensorsWeights.open(adapter, SafetensorsIndex.ADAPTER_FILE)) {
       return Llama.reference(
           TinyModels.lora(config(), base, PeftConfig.read(adapter).lora(), adapters),
           Device.CPU,
@@ -78,7 +78,7 @@ class ReferenceGenerationTest {
     }
   }
 
-  private static int[] ints(CheckpointIndex index, String name) throws IOException {
+  private static int[] ints(SafetensorsIndex index, String name) throws IOException {
     ByteBuffer bytes =
         ByteBuffer.allocate(ROWS * WIDTH * Integer.BYTES).order(ByteOrder.LITTLE_ENDIAN);
     index.read(name, 0, bytes);

@@ -24,7 +24,7 @@ class SafetensorsFileTest {
   @BeforeEach
   void write() throws IOException {
     folder = new LocalModelFolder(path);
-    SmallCheckpoint.write(
+    SmallSafetensors.write(
         path.resolve("file"),
         List.of(
             new TensorSpec("a", SafetensorsDType.BF16, 2, 3),
@@ -99,24 +99,14 @@ class SafetensorsFileTest {
   void aRefusedFileIsClosed() throws IOException {
     SeekableByteChannel[] opened = new SeekableByteChannel[1];
     ModelFolder watched =
-        new ModelFolder() {
-          @Override
-          public String location() {
-            return "watched";
-          }
-
-          @Override
-          public boolean has(String file) {
-            return true;
-          }
-
+        new ForwardingFolder(folder) {
           @Override
           public SeekableByteChannel open(String file) throws IOException {
-            opened[0] = FileChannel.open(path.resolve("broken"), StandardOpenOption.READ);
+            opened[0] = super.open(file);
             return opened[0];
           }
         };
-    SmallCheckpoint.writeRaw(path.resolve("broken"), "{}", 1);
+    SmallSafetensors.writeRaw(path.resolve("broken"), "{}", 1);
 
     assertThatThrownBy(() -> SafetensorsFile.open(watched, "broken"))
         .isInstanceOf(InvalidModelException.class);

@@ -48,7 +48,7 @@ class SafetensorsHeaderTest {
             .collect(Collectors.toCollection(ArrayList::new));
     tensors.add(new TensorSpec("scalar", SafetensorsDType.F16));
     tensors.add(new TensorSpec("empty", SafetensorsDType.BF16, 0, 4));
-    SmallCheckpoint.write(folder.resolve("types"), tensors);
+    SmallSafetensors.write(folder.resolve("types"), tensors);
 
     SafetensorsHeader header = read(folder.resolve("types"));
 
@@ -132,7 +132,7 @@ class SafetensorsHeaderTest {
           """)
   void inconsistentHeadersAreRefused(String header, String problem) throws IOException {
     Path file = folder.resolve("file");
-    SmallCheckpoint.writeRaw(file, header, 8);
+    SmallSafetensors.writeRaw(file, header, 8);
 
     assertThatThrownBy(() -> read(file))
         .isInstanceOf(InvalidModelException.class)
@@ -142,7 +142,7 @@ class SafetensorsHeaderTest {
   @Test
   void overlapsAreRefused() throws IOException {
     Path file = folder.resolve("file");
-    SmallCheckpoint.writeRaw(
+    SmallSafetensors.writeRaw(
         file,
         """
         {"a":{"dtype":"U8","shape":[6],"data_offsets":[0,6]},\
@@ -158,7 +158,7 @@ class SafetensorsHeaderTest {
   void twoTensorsOfOneNameAreRefused() throws IOException {
     Path file = folder.resolve("file");
     String tensor = "\"a\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]}";
-    SmallCheckpoint.writeRaw(file, "{" + tensor + "," + tensor + "}", 0);
+    SmallSafetensors.writeRaw(file, "{" + tensor + "," + tensor + "}", 0);
 
     assertThatThrownBy(() -> read(file))
         .isInstanceOf(InvalidModelException.class)
@@ -169,7 +169,7 @@ class SafetensorsHeaderTest {
   @ValueSource(longs = {-1, Long.MIN_VALUE, 0, 1, 100_000_001, Long.MAX_VALUE})
   void absurdHeaderLengthsAreRefusedUnread(long length) throws IOException {
     Path file = folder.resolve("file");
-    Files.write(file, SmallCheckpoint.length(length));
+    Files.write(file, SmallSafetensors.length(length));
 
     assertThatThrownBy(() -> read(file))
         .isInstanceOf(InvalidModelException.class)
@@ -179,7 +179,7 @@ class SafetensorsHeaderTest {
   @Test
   void anotherKindOfFileIsRefused() throws IOException {
     Path file = folder.resolve("file");
-    SmallCheckpoint.writeRaw(file, "[1, 2, 3]", 0);
+    SmallSafetensors.writeRaw(file, "[1, 2, 3]", 0);
 
     assertThatThrownBy(() -> read(file))
         .isInstanceOf(InvalidModelException.class)
@@ -188,7 +188,7 @@ class SafetensorsHeaderTest {
 
   private Path smallFile() throws IOException {
     Path file = folder.resolve("small");
-    SmallCheckpoint.write(
+    SmallSafetensors.write(
         file,
         List.of(
             new TensorSpec("a", SafetensorsDType.F16, 2, 3),

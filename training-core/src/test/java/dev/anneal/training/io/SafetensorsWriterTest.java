@@ -56,7 +56,7 @@ class SafetensorsWriterTest {
   @Test
   void keepsTheGivenOrderAndAnyName() throws IOException {
     String odd = "ein \"Name\"\\ mit Ümlaut\n";
-    SmallCheckpoint.write(
+    SmallSafetensors.write(
         path.resolve("file"),
         List.of(
             new TensorSpec("z", SafetensorsDType.U8, 3),
@@ -76,7 +76,7 @@ class SafetensorsWriterTest {
   @ValueSource(ints = {0, 1, 2, 3, 4, 5, 6, 7})
   void dataBeginAtAMultipleOfEightBytes(int nameLength) throws IOException {
     Path file = path.resolve("file");
-    SmallCheckpoint.write(
+    SmallSafetensors.write(
         file, List.of(new TensorSpec("n".repeat(nameLength), SafetensorsDType.F32, 1)));
 
     try (SafetensorsFile open = SafetensorsFile.open(new LocalModelFolder(path), "file")) {
@@ -87,7 +87,7 @@ class SafetensorsWriterTest {
 
   @Test
   void aFileWithoutTensorsIsValid() throws IOException {
-    SmallCheckpoint.write(path.resolve("file"), List.of());
+    SmallSafetensors.write(path.resolve("file"), List.of());
 
     try (SafetensorsFile file = SafetensorsFile.open(new LocalModelFolder(path), "file")) {
       assertThat(file.header().entries()).isEmpty();
@@ -131,7 +131,7 @@ class SafetensorsWriterTest {
   void namesMustDiffer() {
     TensorSpec tensor = new TensorSpec("a", SafetensorsDType.F32, 2);
 
-    assertThatThrownBy(() -> SmallCheckpoint.write(path.resolve("file"), List.of(tensor, tensor)))
+    assertThatThrownBy(() -> SmallSafetensors.write(path.resolve("file"), List.of(tensor, tensor)))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("named a");
   }

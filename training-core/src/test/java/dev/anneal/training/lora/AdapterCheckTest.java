@@ -7,7 +7,7 @@ import dev.anneal.training.Golden;
 import dev.anneal.training.InvalidModelException;
 import dev.anneal.training.io.LocalModelFolder;
 import dev.anneal.training.io.SafetensorsDType;
-import dev.anneal.training.io.SmallCheckpoint;
+import dev.anneal.training.io.SmallSafetensors;
 import dev.anneal.training.io.TensorSpec;
 import dev.anneal.training.model.config.LlamaConfig;
 import java.io.IOException;
@@ -48,7 +48,7 @@ class AdapterCheckTest {
       add("layers.%s.self_attn.k_proj.lora_A".formatted(layer), 2, 8);
       add("layers.%s.self_attn.k_proj.lora_B".formatted(layer), 4, 2);
     }
-    SmallCheckpoint.write(weights, tensors);
+    SmallSafetensors.write(weights, tensors);
     writeConfig(SPEC);
   }
 
@@ -134,7 +134,7 @@ class AdapterCheckTest {
   @Test
   void everyMissingTensorIsNamed() throws IOException {
     for (TensorSpec missing : tensors) {
-      SmallCheckpoint.write(
+      SmallSafetensors.write(
           weights,
           tensors.stream().filter(tensor -> !tensor.name().equals(missing.name())).toList());
       refused(SPEC, weights + " lacks tensor " + missing.name());
@@ -145,14 +145,14 @@ class AdapterCheckTest {
   void aTensorOfAnotherShapeIsNamed() throws IOException {
     TensorSpec b = tensors.remove(1);
     tensors.add(new TensorSpec(b.name(), SafetensorsDType.BF16, 4, 2));
-    SmallCheckpoint.write(weights, tensors);
+    SmallSafetensors.write(weights, tensors);
     refused(SPEC, b.name() + " has the shape [4, 2]", "[8, 2]");
   }
 
   @Test
   void anAdapterOfADeeperModelIsRefused() throws IOException {
     add("layers.2.self_attn.q_proj.lora_A", 2, 8);
-    SmallCheckpoint.write(weights, tensors);
+    SmallSafetensors.write(weights, tensors);
     refused(SPEC, "holds tensor base_model.model.model.layers.2.self_attn.q_proj.lora_A.weight");
   }
 

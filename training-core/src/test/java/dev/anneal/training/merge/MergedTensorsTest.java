@@ -10,16 +10,16 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.anneal.training.Golden;
 import dev.anneal.training.InTensorScope;
 import dev.anneal.training.InvalidModelException;
-import dev.anneal.training.io.CheckpointIndex;
 import dev.anneal.training.io.LocalModelFolder;
 import dev.anneal.training.io.ModelFolder;
 import dev.anneal.training.io.SafetensorsDType;
+import dev.anneal.training.io.SafetensorsIndex;
 import dev.anneal.training.model.LinearModule;
 import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Tensors;
 import dev.anneal.training.weights.Fp8;
-import dev.anneal.training.weights.reader.CheckpointWeights;
+import dev.anneal.training.weights.reader.SafetensorsWeights;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.ByteBuffer;
@@ -87,10 +87,10 @@ class MergedTensorsTest {
   }
 
   private static void assertSums(MergeInputs inputs, LocalModelFolder merged, ScalarType type) {
-    try (CheckpointWeights base = weights(inputs.base());
-        CheckpointWeights found = weights(merged);
-        CheckpointWeights adapter =
-            CheckpointWeights.open(inputs.adapter(), CheckpointIndex.ADAPTER_FILE)) {
+    try (SafetensorsWeights base = weights(inputs.base());
+        SafetensorsWeights found = weights(merged);
+        SafetensorsWeights adapter =
+            SafetensorsWeights.open(inputs.adapter(), SafetensorsIndex.ADAPTER_FILE)) {
       LlamaConfig config = inputs.config();
       for (LinearModule module : LinearModule.values()) {
         long in = module.inFeatures(config);
@@ -108,23 +108,23 @@ class MergedTensorsTest {
     }
   }
 
-  private static CheckpointWeights weights(ModelFolder model) {
-    return CheckpointWeights.open(model, CheckpointIndex.MODEL_FILE);
+  private static SafetensorsWeights weights(ModelFolder model) {
+    return SafetensorsWeights.open(model, SafetensorsIndex.MODEL_FILE);
   }
 
   @Test
   void whatNothingIsAddedToIsCopiedBitByBit() throws IOException {
     MergeInputs inputs = inputs();
     LocalModelFolder merged = merge(inputs, null, ONE_FILE);
-    try (CheckpointIndex base = CheckpointIndex.open(inputs.base(), CheckpointIndex.MODEL_FILE);
-        CheckpointIndex found = CheckpointIndex.open(merged, CheckpointIndex.MODEL_FILE)) {
+    try (SafetensorsIndex base = SafetensorsIndex.open(inputs.base(), SafetensorsIndex.MODEL_FILE);
+        SafetensorsIndex found = SafetensorsIndex.open(merged, SafetensorsIndex.MODEL_FILE)) {
       assertThat(found.names()).containsExactlyInAnyOrderElementsOf(base.names());
       String name = "model.embed_tokens.weight";
       assertThat(data(found, name)).isEqualTo(data(base, name));
     }
   }
 
-  private static ByteBuffer data(CheckpointIndex index, String name) throws IOException {
+  private static ByteBuffer data(SafetensorsIndex index, String name) throws IOException {
     ByteBuffer data = ByteBuffer.allocate((int) index.entry(name).byteSize());
     index.read(name, 0, data);
     return data.flip();
@@ -155,7 +155,7 @@ class MergedTensorsTest {
         .isEqualTo("compressed-tensors");
     assertThat(config.path("torch_dtype").asText()).isEqualTo("bfloat16");
     String weight = LinearModule.Q_PROJ.weightName(0);
-    try (CheckpointIndex found = CheckpointIndex.open(merged, CheckpointIndex.MODEL_FILE)) {
+    try (SafetensorsIndex found = SafetensorsIndex.open(merged, SafetensorsIndex.MODEL_FILE)) {
       long out = found.entry(weight).shape()[0];
       assertThat(found.entry(weight).dtype()).isEqualTo(SafetensorsDType.F8_E4M3);
       assertThat(found.entry(weight + "_scale").shape()).containsExactly(out, 1);
@@ -188,7 +188,7 @@ class MergedTensorsTest {
     LocalModelFolder merged = merge(inputs, null, ONE_FILE);
     Path file = folder.resolve("model.safetensors");
     byte[] bytes = Files.readAllBytes(file);
-    try (CheckpointIndex found = CheckpointIndex.open(merged, CheckpointIndex.MODEL_FILE)) {
+    try (SafetensorsIndex found = SafetensorsIndex.open(merged, SafetensorsIndex.MODEL_FILE)) {
       // the exponent of one value
       int at = bytes.length - (int) found.entry("model.norm.weight").byteSize() / 2 + 3;
       bytes[at] ^= 0x40;

@@ -9,8 +9,8 @@ import dev.anneal.training.Golden;
 import dev.anneal.training.InTensorScope;
 import dev.anneal.training.TinyModels;
 import dev.anneal.training.data.TokenSequence;
-import dev.anneal.training.io.CheckpointIndex;
 import dev.anneal.training.io.LocalModelFolder;
+import dev.anneal.training.io.SafetensorsIndex;
 import dev.anneal.training.lora.LoraSpec;
 import dev.anneal.training.lora.PeftConfig;
 import dev.anneal.training.merge.MergeInputs;
@@ -22,7 +22,7 @@ import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.Tensors;
-import dev.anneal.training.weights.reader.CheckpointWeights;
+import dev.anneal.training.weights.reader.SafetensorsWeights;
 import dev.anneal.training.weights.reader.WeightReader;
 import java.io.IOException;
 import java.io.OutputStream;
@@ -77,7 +77,7 @@ class LogitsTest {
       merged.write(piece, out);
     }
     try (WeightReader weights =
-        CheckpointWeights.open(new LocalModelFolder(folder), CheckpointIndex.MODEL_FILE)) {
+        SafetensorsWeights.open(new LocalModelFolder(folder), SafetensorsIndex.MODEL_FILE)) {
       assertEqual("merged_logits", logits(TinyModels.full(config(), weights)));
     }
   }
@@ -88,14 +88,14 @@ class LogitsTest {
 
   private static Tensor loraLogits(LlamaConfig config, String adapterFolder) throws IOException {
     LoraSpec spec = PeftConfig.read(Golden.folder(adapterFolder)).lora();
-    try (WeightReader base = open("model", CheckpointIndex.MODEL_FILE);
-        WeightReader adapter = open(adapterFolder, CheckpointIndex.ADAPTER_FILE)) {
+    try (WeightReader base = open("model", SafetensorsIndex.MODEL_FILE);
+        WeightReader adapter = open(adapterFolder, SafetensorsIndex.ADAPTER_FILE)) {
       return logits(TinyModels.lora(config, base, spec, adapter));
     }
   }
 
-  private static CheckpointWeights open(String folder, String file) {
-    return CheckpointWeights.open(Golden.folder(folder), file);
+  private static SafetensorsWeights open(String folder, String file) {
+    return SafetensorsWeights.open(Golden.folder(folder), file);
   }
 
   /** Of all positions of both rows, end to end. */
@@ -109,7 +109,7 @@ class LogitsTest {
   private static void assertEqual(String name, Tensor logits) throws IOException {
     Path file = Golden.path("logits.safetensors");
     try (WeightReader golden =
-        CheckpointWeights.open(
+        SafetensorsWeights.open(
             new LocalModelFolder(file.getParent()), file.getFileName().toString())) {
       Tensor padded = golden.read(name, DType.FP32, ROWS, WIDTH, logits.size(1));
       List<Tensor> rows = new ArrayList<>();
@@ -124,8 +124,8 @@ class LogitsTest {
 
   private static List<TokenSequence> rows() throws IOException {
     Path file = Golden.path("logits.safetensors");
-    try (CheckpointIndex index =
-        CheckpointIndex.open(
+    try (SafetensorsIndex index =
+        SafetensorsIndex.open(
             new LocalModelFolder(file.getParent()), file.getFileName().toString())) {
       int[] ids = ints(index, "input_ids");
       int[] mask = ints(index, "attention_mask");
@@ -142,7 +142,7 @@ class LogitsTest {
     }
   }
 
-  private static int[] ints(CheckpointIndex index, String name) throws IOException {
+  private static int[] ints(SafetensorsIndex index, String name) throws IOException {
     ByteBuffer bytes =
         ByteBuffer.allocate(ROWS * WIDTH * Integer.BYTES).order(ByteOrder.LITTLE_ENDIAN);
     index.read(name, 0, bytes);

@@ -9,10 +9,10 @@ import dev.anneal.training.checkpoint.CheckpointPlan;
 import dev.anneal.training.checkpoint.CheckpointSink;
 import dev.anneal.training.collective.Collectives;
 import dev.anneal.training.collective.SingleRank;
-import dev.anneal.training.io.CheckpointIndex;
 import dev.anneal.training.io.LocalModelFolder;
 import dev.anneal.training.io.OutputFolder;
 import dev.anneal.training.io.SafetensorsDType;
+import dev.anneal.training.io.SafetensorsIndex;
 import dev.anneal.training.io.WrittenFile;
 import dev.anneal.training.lora.AdapterCheck;
 import dev.anneal.training.lora.LoraLayout;
@@ -96,7 +96,7 @@ class CheckpointRunTest {
         worldSize,
         world ->
             ResumableRun.FP32.run(world, output, checkpoints.every(4), new RecordingListener()));
-    for (String file : List.of(CheckpointIndex.ADAPTER_FILE, PeftConfig.FILE)) {
+    for (String file : List.of(SafetensorsIndex.ADAPTER_FILE, PeftConfig.FILE)) {
       assertThat(checkpoints.path(6).resolve(file)).hasSameBinaryContentAs(output.resolve(file));
       // parts of two steps differ, or the same would have been written twice
       assertThat(
@@ -107,8 +107,8 @@ class CheckpointRunTest {
     }
     assertThat(
             Files.mismatch(
-                checkpoints.path(4).resolve(CheckpointIndex.ADAPTER_FILE),
-                checkpoints.path(6).resolve(CheckpointIndex.ADAPTER_FILE)))
+                checkpoints.path(4).resolve(SafetensorsIndex.ADAPTER_FILE),
+                checkpoints.path(6).resolve(SafetensorsIndex.ADAPTER_FILE)))
         .isNotNegative();
   }
 
@@ -133,8 +133,8 @@ class CheckpointRunTest {
         assertThat(split.path(step).resolve(part))
             .hasSameBinaryContentAs(whole.path(step).resolve(part));
       }
-      assertThat(split.path(step).resolve(CheckpointIndex.ADAPTER_FILE))
-          .hasSameBinaryContentAs(whole.path(step).resolve(CheckpointIndex.ADAPTER_FILE));
+      assertThat(split.path(step).resolve(SafetensorsIndex.ADAPTER_FILE))
+          .hasSameBinaryContentAs(whole.path(step).resolve(SafetensorsIndex.ADAPTER_FILE));
     }
   }
 
@@ -156,7 +156,7 @@ class CheckpointRunTest {
     LocalModelFolder adapter = new LocalModelFolder(checkpoints.path(6));
     LlamaConfig config = TinyModels.config(TinyModels.Embeddings.UNTIED);
     AdapterCheck.check(adapter, config, LoraLayout.of(run.spec(1).lora(), config));
-    try (CheckpointIndex index = CheckpointIndex.open(adapter, CheckpointIndex.ADAPTER_FILE)) {
+    try (SafetensorsIndex index = SafetensorsIndex.open(adapter, SafetensorsIndex.ADAPTER_FILE)) {
       for (String name : index.names()) {
         assertThat(index.entry(name).dtype()).isEqualTo(SafetensorsDType.BF16);
       }

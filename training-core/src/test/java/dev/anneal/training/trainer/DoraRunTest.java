@@ -6,11 +6,11 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.anneal.training.InvalidModelException;
-import dev.anneal.training.io.CheckpointIndex;
 import dev.anneal.training.io.FileContent;
 import dev.anneal.training.io.LocalModelFolder;
 import dev.anneal.training.io.LocalOutputFolder;
 import dev.anneal.training.io.SafetensorsDType;
+import dev.anneal.training.io.SafetensorsIndex;
 import dev.anneal.training.io.SafetensorsWriter;
 import dev.anneal.training.io.TensorSpec;
 import dev.anneal.training.lora.AdapterCheck;
@@ -24,7 +24,7 @@ import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.tensor.Tensors;
 import dev.anneal.training.weights.FrozenLayers.Shard;
-import dev.anneal.training.weights.reader.CheckpointWeights;
+import dev.anneal.training.weights.reader.SafetensorsWeights;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -83,8 +83,8 @@ class DoraRunTest {
     run.train(run.recipe().steps(1), null, 1, folder);
     JsonNode written = JSON.readTree(folder.resolve(PeftConfig.FILE).toFile());
     assertThat(written.get("use_dora").asBoolean()).isTrue();
-    try (CheckpointIndex index =
-        CheckpointIndex.open(new LocalModelFolder(folder), CheckpointIndex.ADAPTER_FILE)) {
+    try (SafetensorsIndex index =
+        SafetensorsIndex.open(new LocalModelFolder(folder), SafetensorsIndex.ADAPTER_FILE)) {
       List<String> peft = new ArrayList<>();
       for (Map.Entry<String, JsonNode> shape : reference.reference().get("shapes").properties()) {
         peft.add(shape.getKey());
@@ -133,11 +133,11 @@ class DoraRunTest {
         LoraModel.shapes(config, LoraLayout.of(run.lora(), config))) {
       layer.forEach(s -> specs.add(new TensorSpec(s.name(), SafetensorsDType.F32, s.dims())));
     }
-    try (CheckpointWeights factors =
-            CheckpointWeights.open(
-                reference.adapter("adapter_init"), CheckpointIndex.ADAPTER_FILE);
-        CheckpointWeights magnitudes =
-            CheckpointWeights.open(new LocalModelFolder(fresh), CheckpointIndex.ADAPTER_FILE)) {
+    try (SafetensorsWeights factors =
+            SafetensorsWeights.open(
+                reference.adapter("adapter_init"), SafetensorsIndex.ADAPTER_FILE);
+        SafetensorsWeights magnitudes =
+            SafetensorsWeights.open(new LocalModelFolder(fresh), SafetensorsIndex.ADAPTER_FILE)) {
       FileContent content =
           out ->
               SafetensorsWriter.write(
@@ -145,13 +145,13 @@ class DoraRunTest {
                   specs,
                   (spec, sink) -> {
                     try (TensorScope scope = new TensorScope()) {
-                      CheckpointWeights from =
+                      SafetensorsWeights from =
                           spec.name().contains("magnitude") ? magnitudes : factors;
                       Tensor values = from.read(spec.name(), DType.FP32, spec.shape());
                       sink.write(Tensors.bytes(values, 0).asByteBuffer());
                     }
                   });
-      content.writeAs(new LocalOutputFolder(into), CheckpointIndex.ADAPTER_FILE);
+      content.writeAs(new LocalOutputFolder(into), SafetensorsIndex.ADAPTER_FILE);
     }
   }
 }

@@ -11,8 +11,8 @@ import dev.anneal.training.TinyModels.Embeddings;
 import dev.anneal.training.collective.SingleRank;
 import dev.anneal.training.data.SequenceSource;
 import dev.anneal.training.data.TokenSequence;
-import dev.anneal.training.io.CheckpointIndex;
 import dev.anneal.training.io.ModelFolder;
+import dev.anneal.training.io.SafetensorsIndex;
 import dev.anneal.training.model.Llama;
 import dev.anneal.training.model.TokenBatch;
 import dev.anneal.training.model.activations.KeptActivations;
@@ -22,7 +22,7 @@ import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.NativeLibraries;
 import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.tensor.Tensors;
-import dev.anneal.training.weights.reader.CheckpointWeights;
+import dev.anneal.training.weights.reader.SafetensorsWeights;
 import dev.anneal.training.weights.reader.WeightReader;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -106,9 +106,10 @@ class EvaluationTest {
 
   private Llama trainedLlama() throws IOException {
     ModelFolder adapterFolder = reference.adapter("adapter_final");
-    try (WeightReader base = CheckpointWeights.open(reference.model(), CheckpointIndex.MODEL_FILE);
+    try (WeightReader base =
+            SafetensorsWeights.open(reference.model(), SafetensorsIndex.MODEL_FILE);
         WeightReader adapter =
-            CheckpointWeights.open(adapterFolder, CheckpointIndex.ADAPTER_FILE)) {
+            SafetensorsWeights.open(adapterFolder, SafetensorsIndex.ADAPTER_FILE)) {
       LlamaConfig config = LlamaConfig.read(reference.model());
       return Llama.reference(
           TinyModels.lora(config, base, reference.lora(), adapter),

@@ -10,10 +10,10 @@ import dev.anneal.training.checkpoint.CheckpointPlan;
 import dev.anneal.training.checkpoint.TrainerState;
 import dev.anneal.training.collective.SingleRank;
 import dev.anneal.training.data.TokenSequence;
-import dev.anneal.training.io.CheckpointIndex;
 import dev.anneal.training.io.LocalModelFolder;
 import dev.anneal.training.io.LocalOutputFolder;
 import dev.anneal.training.io.SafetensorsDType;
+import dev.anneal.training.io.SafetensorsIndex;
 import dev.anneal.training.kernel.PlainKernels;
 import dev.anneal.training.model.Llama;
 import dev.anneal.training.model.TokenBatch;
@@ -115,7 +115,7 @@ class FullRunTest {
     TrainingRun.run(spec, inputs, alone(), new RecordingListener());
     LocalModelFolder folder = new LocalModelFolder(output);
     ModelCheck.check(folder);
-    try (CheckpointIndex index = CheckpointIndex.open(folder, CheckpointIndex.MODEL_FILE)) {
+    try (SafetensorsIndex index = SafetensorsIndex.open(folder, SafetensorsIndex.MODEL_FILE)) {
       for (String name : index.names()) {
         assertThat(index.entry(name).dtype()).as(name).isEqualTo(SafetensorsDType.BF16);
       }
@@ -144,8 +144,8 @@ class FullRunTest {
         alone(),
         new RecordingListener());
     assertThat(config).content().isEqualTo(written);
-    try (CheckpointIndex index =
-        CheckpointIndex.open(new LocalModelFolder(output), CheckpointIndex.MODEL_FILE)) {
+    try (SafetensorsIndex index =
+        SafetensorsIndex.open(new LocalModelFolder(output), SafetensorsIndex.MODEL_FILE)) {
       assertThat(index.has("lm_head.weight")).isTrue();
     }
   }

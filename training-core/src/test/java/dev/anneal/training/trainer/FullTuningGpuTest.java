@@ -8,9 +8,9 @@ import dev.anneal.training.KeptOfForward;
 import dev.anneal.training.checkpoint.CheckpointPlan;
 import dev.anneal.training.collective.SingleRank;
 import dev.anneal.training.data.TokenSequence;
-import dev.anneal.training.io.CheckpointIndex;
 import dev.anneal.training.io.LocalModelFolder;
 import dev.anneal.training.io.LocalOutputFolder;
+import dev.anneal.training.io.SafetensorsIndex;
 import dev.anneal.training.model.activations.KeptActivations;
 import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.model.config.ModelCheck;
@@ -152,8 +152,8 @@ class FullTuningGpuTest {
         .as("losses and norms after the checkpoint of step 3")
         .isEqualTo(numbers(whole.subList(3, whole.size())))
         .isNotEmpty();
-    assertThat(output.resolve("resumed").resolve(CheckpointIndex.MODEL_FILE))
-        .hasSameBinaryContentAs(output.resolve("whole").resolve(CheckpointIndex.MODEL_FILE));
+    assertThat(output.resolve("resumed").resolve(SafetensorsIndex.MODEL_FILE))
+        .hasSameBinaryContentAs(output.resolve("whole").resolve(SafetensorsIndex.MODEL_FILE));
   }
 
   private List<StepMetrics> train(Recipe recipe, Ranks ranks, String name, CheckpointPlan plan)

@@ -4,11 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.anneal.training.collective.SingleRank;
-import dev.anneal.training.io.CheckpointIndex;
 import dev.anneal.training.io.LocalModelFolder;
+import dev.anneal.training.io.SafetensorsIndex;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.TensorScope;
-import dev.anneal.training.weights.reader.CheckpointWeights;
+import dev.anneal.training.weights.reader.SafetensorsWeights;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
@@ -79,8 +79,8 @@ class FullTuningReferenceTest {
     LocalModelFolder folder = new LocalModelFolder(found);
     JsonNode tensors = reference.reference().get("final");
     double deviation = 0;
-    try (CheckpointIndex index = CheckpointIndex.open(folder, CheckpointIndex.MODEL_FILE);
-        CheckpointWeights weights = CheckpointWeights.open(folder, CheckpointIndex.MODEL_FILE)) {
+    try (SafetensorsIndex index = SafetensorsIndex.open(folder, SafetensorsIndex.MODEL_FILE);
+        SafetensorsWeights weights = SafetensorsWeights.open(folder, SafetensorsIndex.MODEL_FILE)) {
       assertThat(index.names()).hasSize(tensors.size());
       for (Map.Entry<String, JsonNode> expected : tensors.properties()) {
         try (TensorScope scope = new TensorScope()) {

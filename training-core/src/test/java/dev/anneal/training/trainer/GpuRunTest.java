@@ -6,7 +6,7 @@ import static org.assertj.core.api.Assertions.withinPercentage;
 import dev.anneal.training.KeptOfForward;
 import dev.anneal.training.checkpoint.CheckpointPlan;
 import dev.anneal.training.collective.SingleRank;
-import dev.anneal.training.io.CheckpointIndex;
+import dev.anneal.training.io.SafetensorsIndex;
 import dev.anneal.training.kernel.Matmul;
 import dev.anneal.training.lora.LoraSpec;
 import dev.anneal.training.lora.ModuleNames;
@@ -122,8 +122,8 @@ class GpuRunTest {
     assertThat(checkpoints.complete()).contains(3L);
     List<StepMetrics> resumed = train(recipe, "resumed", checkpoints.every(0, 3));
     assertThat(numbers(resumed)).isEqualTo(numbers(whole.subList(3, whole.size()))).isNotEmpty();
-    assertThat(output.resolve("resumed").resolve(CheckpointIndex.ADAPTER_FILE))
-        .hasSameBinaryContentAs(output.resolve("whole").resolve(CheckpointIndex.ADAPTER_FILE));
+    assertThat(output.resolve("resumed").resolve(SafetensorsIndex.ADAPTER_FILE))
+        .hasSameBinaryContentAs(output.resolve("whole").resolve(SafetensorsIndex.ADAPTER_FILE));
   }
 
   private List<StepMetrics> train(Recipe recipe, String name, CheckpointPlan plan)

@@ -5,9 +5,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.anneal.training.Deviation;
 import dev.anneal.training.collective.SingleRank;
 import dev.anneal.training.data.TokenSequence;
-import dev.anneal.training.io.CheckpointIndex;
 import dev.anneal.training.io.LocalModelFolder;
 import dev.anneal.training.io.ModelFolder;
+import dev.anneal.training.io.SafetensorsIndex;
 import dev.anneal.training.io.TensorEntry;
 import dev.anneal.training.lora.AdapterCheck;
 import dev.anneal.training.lora.LoraLayout;
@@ -50,8 +50,8 @@ class LoraRunTest {
     ModelFolder adapter = new LocalModelFolder(output);
     LlamaConfig config = LlamaConfig.read(reference.model());
     AdapterCheck.check(adapter, config, LoraLayout.of(lora, config));
-    try (CheckpointIndex found = CheckpointIndex.open(adapter, CheckpointIndex.ADAPTER_FILE);
-        CheckpointIndex peft = open("adapter_final")) {
+    try (SafetensorsIndex found = SafetensorsIndex.open(adapter, SafetensorsIndex.ADAPTER_FILE);
+        SafetensorsIndex peft = open("adapter_final")) {
       List<String> expected =
           peft.names().stream()
               .filter(name -> name.contains("v_proj") || name.contains("down_proj"))
@@ -75,9 +75,9 @@ class LoraRunTest {
     assertThat(ReferenceRunTest.adapterDeviation(expected, output)).isZero();
     assertThat(PeftConfig.read(new LocalModelFolder(output)).lora().scale())
         .isEqualTo(PeftConfig.read(init("adapter_final")).lora().scale());
-    try (CheckpointIndex found =
-            CheckpointIndex.open(new LocalModelFolder(output), CheckpointIndex.ADAPTER_FILE);
-        CheckpointIndex peft = open("adapter_final")) {
+    try (SafetensorsIndex found =
+            SafetensorsIndex.open(new LocalModelFolder(output), SafetensorsIndex.ADAPTER_FILE);
+        SafetensorsIndex peft = open("adapter_final")) {
       assertThat(found.names()).containsExactlyInAnyOrderElementsOf(peft.names());
       for (String name : peft.names()) {
         TensorEntry entry = peft.entry(name);
@@ -164,8 +164,8 @@ class LoraRunTest {
     return reference.adapter(adapter);
   }
 
-  private CheckpointIndex open(String adapter) throws IOException {
-    return CheckpointIndex.open(init(adapter), CheckpointIndex.ADAPTER_FILE);
+  private SafetensorsIndex open(String adapter) throws IOException {
+    return SafetensorsIndex.open(init(adapter), SafetensorsIndex.ADAPTER_FILE);
   }
 
   private List<StepMetrics> train(Recipe recipe, ModelFolder initAdapter) throws IOException {

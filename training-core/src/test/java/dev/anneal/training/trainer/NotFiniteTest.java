@@ -8,11 +8,11 @@ import dev.anneal.training.collective.CollectiveException;
 import dev.anneal.training.collective.SingleRank;
 import dev.anneal.training.data.SequenceSource;
 import dev.anneal.training.data.TokenSequence;
-import dev.anneal.training.io.CheckpointIndex;
 import dev.anneal.training.io.LocalModelFolder;
 import dev.anneal.training.io.LocalOutputFolder;
 import dev.anneal.training.io.OutputFolder;
 import dev.anneal.training.io.SafetensorsFile;
+import dev.anneal.training.io.SafetensorsIndex;
 import dev.anneal.training.io.TensorEntry;
 import dev.anneal.training.model.config.ModelSource;
 import dev.anneal.training.model.config.TensorNames;
@@ -71,7 +71,7 @@ class NotFiniteTest {
   }
 
   private void breakEmbedding() throws IOException {
-    String file = CheckpointIndex.MODEL_FILE;
+    String file = SafetensorsIndex.MODEL_FILE;
     try (SafetensorsFile weights = SafetensorsFile.open(new LocalModelFolder(model()), file);
         FileChannel channel = FileChannel.open(model().resolve(file), StandardOpenOption.WRITE)) {
       TensorEntry entry = weights.header().entries().get(TensorNames.EMBED_TOKENS);
@@ -267,8 +267,8 @@ class NotFiniteTest {
       assertThat(Stream.of(0, 2, 3).map(i -> steps.get(i).loss()))
           .isEqualTo(unbroken.get(rank).steps().stream().map(StepMetrics::loss).toList());
     }
-    assertThat(folder.resolve("skipping").resolve(CheckpointIndex.ADAPTER_FILE))
-        .hasSameBinaryContentAs(folder.resolve("unbroken").resolve(CheckpointIndex.ADAPTER_FILE));
+    assertThat(folder.resolve("skipping").resolve(SafetensorsIndex.ADAPTER_FILE))
+        .hasSameBinaryContentAs(folder.resolve("unbroken").resolve(SafetensorsIndex.ADAPTER_FILE));
   }
 
   @Test

@@ -7,8 +7,8 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.anneal.training.Deviation;
 import dev.anneal.training.InvalidModelException;
-import dev.anneal.training.io.CheckpointIndex;
 import dev.anneal.training.io.LocalModelFolder;
+import dev.anneal.training.io.SafetensorsIndex;
 import dev.anneal.training.lora.LoraLayout;
 import dev.anneal.training.lora.LoraSpec;
 import dev.anneal.training.lora.LoraVariant;
@@ -18,7 +18,7 @@ import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.tensor.Tensors;
 import dev.anneal.training.weights.FrozenLayers.Shard;
-import dev.anneal.training.weights.reader.CheckpointWeights;
+import dev.anneal.training.weights.reader.SafetensorsWeights;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
@@ -76,8 +76,8 @@ class PissaRunTest {
     for (String key : List.of("r", "lora_alpha", "use_rslora", "init_lora_weights", "use_dora")) {
       assertThat(written.get(key)).as(key).isEqualTo(peft.get(key));
     }
-    try (CheckpointIndex index =
-        CheckpointIndex.open(new LocalModelFolder(folder), CheckpointIndex.ADAPTER_FILE)) {
+    try (SafetensorsIndex index =
+        SafetensorsIndex.open(new LocalModelFolder(folder), SafetensorsIndex.ADAPTER_FILE)) {
       JsonNode shapes = reference.reference().get("shapes");
       assertThat(index.names()).hasSize(shapes.size());
       for (Map.Entry<String, JsonNode> shape : shapes.properties()) {
@@ -146,8 +146,9 @@ class PissaRunTest {
     LocalModelFolder found = new LocalModelFolder(adapter);
     String a = module.getKey() + ".lora_A.weight";
     String b = module.getKey() + ".lora_B.weight";
-    try (CheckpointIndex index = CheckpointIndex.open(found, CheckpointIndex.ADAPTER_FILE);
-        CheckpointWeights weights = CheckpointWeights.open(found, CheckpointIndex.ADAPTER_FILE)) {
+    try (SafetensorsIndex index = SafetensorsIndex.open(found, SafetensorsIndex.ADAPTER_FILE);
+        SafetensorsWeights weights =
+            SafetensorsWeights.open(found, SafetensorsIndex.ADAPTER_FILE)) {
       return weights
           .read(b, DType.FP32, index.entry(b).shape())
           .matmul(weights.read(a, DType.FP32, index.entry(a).shape()))

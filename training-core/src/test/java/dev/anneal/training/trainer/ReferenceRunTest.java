@@ -4,11 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.anneal.training.collective.SingleRank;
-import dev.anneal.training.io.CheckpointIndex;
 import dev.anneal.training.io.LocalModelFolder;
+import dev.anneal.training.io.SafetensorsIndex;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.TensorScope;
-import dev.anneal.training.weights.reader.CheckpointWeights;
+import dev.anneal.training.weights.reader.SafetensorsWeights;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
@@ -60,12 +60,12 @@ class ReferenceRunTest {
   static double adapterDeviation(Path expected, Path found) throws IOException {
     LocalModelFolder expectedFolder = new LocalModelFolder(expected);
     double deviation = 0;
-    try (CheckpointIndex index =
-            CheckpointIndex.open(expectedFolder, CheckpointIndex.ADAPTER_FILE);
-        CheckpointWeights left =
-            CheckpointWeights.open(expectedFolder, CheckpointIndex.ADAPTER_FILE);
-        CheckpointWeights right =
-            CheckpointWeights.open(new LocalModelFolder(found), CheckpointIndex.ADAPTER_FILE)) {
+    try (SafetensorsIndex index =
+            SafetensorsIndex.open(expectedFolder, SafetensorsIndex.ADAPTER_FILE);
+        SafetensorsWeights left =
+            SafetensorsWeights.open(expectedFolder, SafetensorsIndex.ADAPTER_FILE);
+        SafetensorsWeights right =
+            SafetensorsWeights.open(new LocalModelFolder(found), SafetensorsIndex.ADAPTER_FILE)) {
       assertThat(index.names()).isNotEmpty();
       for (String name : index.names()) {
         try (TensorScope scope = new TensorScope()) {

@@ -7,7 +7,7 @@ import static org.assertj.core.api.Assertions.withinPercentage;
 import dev.anneal.training.Deviation;
 import dev.anneal.training.collective.SingleRank;
 import dev.anneal.training.cuda.GpuMemory;
-import dev.anneal.training.io.CheckpointIndex;
+import dev.anneal.training.io.SafetensorsIndex;
 import dev.anneal.training.optim.Parameters;
 import dev.anneal.training.optim.Parameters.Gathered;
 import dev.anneal.training.tensor.DType;
@@ -143,8 +143,8 @@ class TrainedByRanksGpuTest {
       assertThat(output.resolve("split-checkpoints").resolve(file))
           .hasSameBinaryContentAs(output.resolve("whole-checkpoints").resolve(file));
     }
-    assertThat(output.resolve("split").resolve(CheckpointIndex.ADAPTER_FILE))
-        .hasSameBinaryContentAs(output.resolve("whole").resolve(CheckpointIndex.ADAPTER_FILE));
+    assertThat(output.resolve("split").resolve(SafetensorsIndex.ADAPTER_FILE))
+        .hasSameBinaryContentAs(output.resolve("whole").resolve(SafetensorsIndex.ADAPTER_FILE));
   }
 
   /** The steps as rank 0 tells them, with a checkpoint after every third. */

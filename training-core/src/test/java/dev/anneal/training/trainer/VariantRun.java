@@ -4,8 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.anneal.training.collective.SingleRank;
-import dev.anneal.training.io.CheckpointIndex;
 import dev.anneal.training.io.LocalModelFolder;
+import dev.anneal.training.io.SafetensorsIndex;
 import dev.anneal.training.kernel.Kernels;
 import dev.anneal.training.kernel.Matmul;
 import dev.anneal.training.lora.LoraModel;
@@ -22,7 +22,7 @@ import dev.anneal.training.model.config.ModelSource;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.tensor.Tensors;
-import dev.anneal.training.weights.reader.CheckpointWeights;
+import dev.anneal.training.weights.reader.SafetensorsWeights;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.file.Files;
@@ -73,14 +73,14 @@ record VariantRun(Path folder, ReferenceRun reference, LoraSpec lora) {
 
   /** The largest deviation of an adapter's tensors from what the reference tells of them. */
   static double deviation(Path found, JsonNode expected) throws IOException {
-    return deviation(found, CheckpointIndex.ADAPTER_FILE, expected);
+    return deviation(found, SafetensorsIndex.ADAPTER_FILE, expected);
   }
 
   private static double deviation(Path found, String file, JsonNode expected) throws IOException {
     LocalModelFolder model = new LocalModelFolder(found);
     double deviation = 0;
-    try (CheckpointIndex index = CheckpointIndex.open(model, file);
-        CheckpointWeights weights = CheckpointWeights.open(model, file)) {
+    try (SafetensorsIndex index = SafetensorsIndex.open(model, file);
+        SafetensorsWeights weights = SafetensorsWeights.open(model, file)) {
       assertThat(expected).isNotEmpty();
       for (Map.Entry<String, JsonNode> tensor : expected.properties()) {
         try (TensorScope scope = new TensorScope()) {
@@ -105,7 +105,7 @@ record VariantRun(Path folder, ReferenceRun reference, LoraSpec lora) {
     Files.copy(reference.folder().resolve("model/config.json"), into.resolve(LlamaConfig.FILE));
     assertThat(MergeProof.of(inputs, new LocalModelFolder(into), layer -> {}).largest())
         .isLessThan(1e-6);
-    return deviation(into, CheckpointIndex.MODEL_FILE, reference.reference().get("merged"));
+    return deviation(into, SafetensorsIndex.MODEL_FILE, reference.reference().get("merged"));
   }
 
   /** Of the first row, as {@code generate} and {@code evaluate} read the adapter. */

@@ -1,9 +1,9 @@
 package dev.anneal.training.model.config;
 
 import dev.anneal.training.InvalidModelException;
-import dev.anneal.training.io.CheckpointIndex;
 import dev.anneal.training.io.Excerpt;
 import dev.anneal.training.io.ModelFolder;
+import dev.anneal.training.io.SafetensorsIndex;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
@@ -42,7 +42,7 @@ public final class ModelCheck {
    */
   public static Checked check(ModelFolder folder) throws IOException {
     LlamaConfig said = LlamaConfig.read(folder);
-    try (CheckpointIndex index = CheckpointIndex.open(folder, CheckpointIndex.MODEL_FILE)) {
+    try (SafetensorsIndex index = SafetensorsIndex.open(folder, SafetensorsIndex.MODEL_FILE)) {
       index.open(index.names());
       for (String name : index.names()) {
         index.entry(name);
@@ -73,7 +73,7 @@ public final class ModelCheck {
 
   /** Says which tensors are no part of the model; transformers, too, leaves them out. */
   private static Optional<String> unread(
-      LlamaConfig config, CheckpointIndex index, ModelFolder folder) {
+      LlamaConfig config, SafetensorsIndex index, ModelFolder folder) {
     Set<String> read = TensorNames.shapes(config).keySet();
     List<String> unread =
         index.names().stream()
@@ -87,7 +87,7 @@ public final class ModelCheck {
     }
     String named = unread.stream().limit(NAMED).map(Excerpt::of).collect(Collectors.joining(", "));
     return Optional.of(
-        "%s %s of the checkpoint in %s not read, as in transformers: %s%s."
+        "%s %s of the weights in %s not read, as in transformers: %s%s."
             .formatted(
                 unread.size(),
                 unread.size() == 1 ? "tensor" : "tensors",

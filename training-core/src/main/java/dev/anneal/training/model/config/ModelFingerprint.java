@@ -1,8 +1,8 @@
 package dev.anneal.training.model.config;
 
-import dev.anneal.training.io.CheckpointIndex;
 import dev.anneal.training.io.Concurrently;
 import dev.anneal.training.io.ModelFolder;
+import dev.anneal.training.io.SafetensorsIndex;
 import dev.anneal.training.io.Sha256;
 import dev.anneal.training.io.TensorEntry;
 import dev.anneal.training.lora.PeftConfig;
@@ -40,7 +40,7 @@ public final class ModelFingerprint {
     if (source instanceof ModelSource.Random random) {
       digest.update(ByteBuffer.allocate(Long.BYTES).putLong(random.seed()).flip());
     } else if (source instanceof ModelSource.Folder model) {
-      addValues(model.folder(), CheckpointIndex.MODEL_FILE, digest);
+      addValues(model.folder(), SafetensorsIndex.MODEL_FILE, digest);
     }
     return HexFormat.of().formatHex(digest.digest());
   }
@@ -49,13 +49,13 @@ public final class ModelFingerprint {
   public static String ofAdapter(ModelFolder adapter) throws IOException {
     MessageDigest digest = Sha256.digest();
     digest.update(PeftConfig.read(adapter).lora().identity().getBytes(StandardCharsets.UTF_8));
-    addValues(adapter, CheckpointIndex.ADAPTER_FILE, digest);
+    addValues(adapter, SafetensorsIndex.ADAPTER_FILE, digest);
     return HexFormat.of().formatHex(digest.digest());
   }
 
   private static void addValues(ModelFolder folder, String file, MessageDigest digest)
       throws IOException {
-    try (CheckpointIndex index = CheckpointIndex.open(folder, file)) {
+    try (SafetensorsIndex index = SafetensorsIndex.open(folder, file)) {
       List<String> chosen = chosen(index);
       index.open(chosen);
       Map<String, ByteBuffer> values = new ConcurrentHashMap<>();
@@ -67,7 +67,7 @@ public final class ModelFingerprint {
     }
   }
 
-  private static List<String> chosen(CheckpointIndex index) {
+  private static List<String> chosen(SafetensorsIndex index) {
     List<String> names = index.names().stream().sorted().toList();
     int count = Math.min(TENSORS, names.size());
     return IntStream.range(0, count)
@@ -75,7 +75,7 @@ public final class ModelFingerprint {
         .toList();
   }
 
-  private static ByteBuffer middle(CheckpointIndex index, String name) throws IOException {
+  private static ByteBuffer middle(SafetensorsIndex index, String name) throws IOException {
     TensorEntry entry = index.entry(name);
     int count = (int) Math.min(ELEMENTS, entry.elements());
     ByteBuffer values = ByteBuffer.allocateDirect(count * entry.dtype().bytes());

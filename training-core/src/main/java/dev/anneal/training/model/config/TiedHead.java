@@ -1,9 +1,9 @@
 package dev.anneal.training.model.config;
 
-import dev.anneal.training.io.CheckpointIndex;
 import dev.anneal.training.io.Concurrently;
 import dev.anneal.training.io.ModelFolder;
 import dev.anneal.training.io.SafetensorsDType;
+import dev.anneal.training.io.SafetensorsIndex;
 import dev.anneal.training.io.TensorEntry;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -13,8 +13,8 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.LongStream;
 
 /**
- * Whether a checkpoint's head is its embedding. Where {@code config.json} says {@code
- * tie_word_embeddings: true} and the checkpoint has a head of its own with other values, the two
+ * Whether a model's head is its embedding. Where {@code config.json} says {@code
+ * tie_word_embeddings: true} and the weights have a head of their own with other values, the two
  * are not tied.
  *
  * @see <a
@@ -42,17 +42,17 @@ final class TiedHead {
     if (!config.tieWordEmbeddings()) {
       return config;
     }
-    try (CheckpointIndex index = CheckpointIndex.open(folder, CheckpointIndex.MODEL_FILE)) {
+    try (SafetensorsIndex index = SafetensorsIndex.open(folder, SafetensorsIndex.MODEL_FILE)) {
       return resolve(config, index);
     }
   }
 
-  static LlamaConfig resolve(LlamaConfig config, CheckpointIndex index) throws IOException {
+  static LlamaConfig resolve(LlamaConfig config, SafetensorsIndex index) throws IOException {
     boolean ownHead = config.tieWordEmbeddings() && index.has(TensorNames.LM_HEAD);
     return ownHead && differs(config, index) ? config.untied() : config;
   }
 
-  private static boolean differs(LlamaConfig config, CheckpointIndex index) throws IOException {
+  private static boolean differs(LlamaConfig config, SafetensorsIndex index) throws IOException {
     long[] shape = {config.vocabSize(), config.hiddenSize()};
     long elements = shape[0] * shape[1];
     index.requireWeight(TensorNames.EMBED_TOKENS, shape);
@@ -78,7 +78,7 @@ final class TiedHead {
     return found.get();
   }
 
-  private static boolean differs(CheckpointIndex index, long first, int count) throws IOException {
+  private static boolean differs(SafetensorsIndex index, long first, int count) throws IOException {
     TensorEntry embedding = index.entry(TensorNames.EMBED_TOKENS);
     TensorEntry head = index.entry(TensorNames.LM_HEAD);
     ByteBuffer ours = read(index, TensorNames.EMBED_TOKENS, embedding.dtype(), first, count);
@@ -95,7 +95,7 @@ final class TiedHead {
   }
 
   private static ByteBuffer read(
-      CheckpointIndex index, String name, SafetensorsDType dtype, long first, int count)
+      SafetensorsIndex index, String name, SafetensorsDType dtype, long first, int count)
       throws IOException {
     ByteBuffer values = ByteBuffer.allocate(count * dtype.bytes()).order(ByteOrder.LITTLE_ENDIAN);
     index.read(name, first, values);

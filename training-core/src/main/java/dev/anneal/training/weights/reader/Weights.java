@@ -1,6 +1,6 @@
 package dev.anneal.training.weights.reader;
 
-import dev.anneal.training.io.CheckpointIndex;
+import dev.anneal.training.io.SafetensorsIndex;
 import dev.anneal.training.model.config.ModelSource;
 
 /** Opens the weights of a model, wherever they come from. */
@@ -12,6 +12,6 @@ public final class Weights {
       return new RandomWeights(random.config(), random.seed());
     }
     ModelSource.Folder folder = (ModelSource.Folder) source;
-    return CheckpointWeights.open(folder.folder(), CheckpointIndex.MODEL_FILE);
+    return SafetensorsWeights.open(folder.folder(), SafetensorsIndex.MODEL_FILE);
   }
 }

@@ -1,2 +1,2 @@
-/** Where base weights come from: checkpoints of files, and random ones for measurements. */
+/** Where base weights come from: safetensors files, and random ones for measurements. */
 package dev.anneal.training.weights.reader;

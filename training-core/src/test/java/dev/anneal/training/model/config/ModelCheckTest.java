@@ -7,7 +7,7 @@ import dev.anneal.training.Golden;
 import dev.anneal.training.InvalidModelException;
 import dev.anneal.training.io.LocalModelFolder;
 import dev.anneal.training.io.SafetensorsDType;
-import dev.anneal.training.io.SmallCheckpoint;
+import dev.anneal.training.io.SmallSafetensors;
 import dev.anneal.training.io.TensorSpec;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -39,7 +39,7 @@ class ModelCheckTest {
     weights = path.resolve("model.safetensors");
     shapes = TensorNames.shapes(LlamaConfig.parse(CONFIG, "config.json"));
     writeConfig(CONFIG);
-    SmallCheckpoint.write(weights, SafetensorsDType.F32, shapes);
+    SmallSafetensors.write(weights, SafetensorsDType.F32, shapes);
   }
 
   @Test
@@ -52,7 +52,7 @@ class ModelCheckTest {
       value = SafetensorsDType.class,
       names = {"F32", "F16", "BF16"})
   void acceptsEveryWeightType(SafetensorsDType dtype) throws IOException {
-    SmallCheckpoint.write(weights, dtype, shapes);
+    SmallSafetensors.write(weights, dtype, shapes);
     assertThat(check().vocabSize()).isEqualTo(11);
   }
 
@@ -62,7 +62,7 @@ class ModelCheckTest {
       names = {"F32", "F16", "BF16"},
       mode = EnumSource.Mode.EXCLUDE)
   void refusesEveryOtherType(SafetensorsDType dtype) throws IOException {
-    SmallCheckpoint.write(weights, dtype, shapes);
+    SmallSafetensors.write(weights, dtype, shapes);
     refused("tensor model.embed_tokens.weight is " + dtype, weights.toString());
   }
 
@@ -70,7 +70,7 @@ class ModelCheckTest {
   void acceptsShardsAndChecksEachOfThem() throws IOException {
     List<TensorSpec> tensors = specs();
     int half = tensors.size() / 2;
-    SmallCheckpoint.writeShards(
+    SmallSafetensors.writeShards(
         path,
         List.of(
             tensors.subList(0, half),
@@ -98,7 +98,7 @@ class ModelCheckTest {
     for (TensorSpec missing : specs()) {
       List<TensorSpec> rest = new ArrayList<>(specs());
       rest.removeIf(tensor -> tensor.name().equals(missing.name()));
-      SmallCheckpoint.write(weights, rest);
+      SmallSafetensors.write(weights, rest);
       refused(weights + " lacks tensor " + missing.name());
     }
   }
@@ -106,14 +106,14 @@ class ModelCheckTest {
   @Test
   void aTensorOfAnotherShapeIsNamed() throws IOException {
     shapes.put("model.layers.0.self_attn.k_proj.weight", new long[] {8, 8});
-    SmallCheckpoint.write(weights, SafetensorsDType.F32, shapes);
+    SmallSafetensors.write(weights, SafetensorsDType.F32, shapes);
     refused("tensor model.layers.0.self_attn.k_proj.weight has the shape [8, 8]", "[4, 8]");
   }
 
   @Test
   void tiedEmbeddingsNeedNoHead() throws IOException {
     shapes.remove(TensorNames.LM_HEAD);
-    SmallCheckpoint.write(weights, SafetensorsDType.F32, shapes);
+    SmallSafetensors.write(weights, SafetensorsDType.F32, shapes);
     refused("lacks tensor lm_head.weight", "set tie_word_embeddings to true");
 
     writeConfig(TIED);
@@ -127,19 +127,19 @@ class ModelCheckTest {
     List<TensorSpec> tensors = new ArrayList<>(specs());
     String bias = "model.layers.0.self_attn.q_proj.bias";
     tensors.add(new TensorSpec(bias, SafetensorsDType.F32, 8));
-    SmallCheckpoint.write(weights, tensors);
+    SmallSafetensors.write(weights, tensors);
     assertThat(checked().notes())
         .containsExactly(
-            "1 tensor of the checkpoint in %s is not read, as in transformers: %s."
+            "1 tensor of the weights in %s is not read, as in transformers: %s."
                 .formatted(path, bias));
 
     for (String name : List.of("score.weight", "model.rotary_emb.inv_freq", "v_head.weight")) {
       tensors.add(new TensorSpec(name, SafetensorsDType.I8, 3));
     }
-    SmallCheckpoint.write(weights, tensors);
+    SmallSafetensors.write(weights, tensors);
     assertThat(checked().notes())
         .containsExactly(
-            "4 tensors of the checkpoint in %s are not read, as in transformers: %s, model.rotary_emb.inv_freq, score.weight and 1 more."
+            "4 tensors of the weights in %s are not read, as in transformers: %s, model.rotary_emb.inv_freq, score.weight and 1 more."
                 .formatted(path, bias));
   }
 

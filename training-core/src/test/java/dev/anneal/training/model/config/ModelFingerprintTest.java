@@ -2,14 +2,14 @@ package dev.anneal.training.model.config;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.anneal.training.io.ForwardingFolder;
 import dev.anneal.training.io.LocalModelFolder;
 import dev.anneal.training.io.ModelFolder;
 import dev.anneal.training.io.SafetensorsDType;
-import dev.anneal.training.io.SmallCheckpoint;
+import dev.anneal.training.io.SmallSafetensors;
 import dev.anneal.training.io.TensorSpec;
 import dev.anneal.training.weights.reader.RecordingFolder;
 import java.io.IOException;
-import java.nio.channels.SeekableByteChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -128,13 +128,13 @@ class ModelFingerprintTest {
   private static void write(Path folder, String config, List<TensorSpec> tensors)
       throws IOException {
     writeConfig(folder, config);
-    SmallCheckpoint.write(folder.resolve("model.safetensors"), tensors);
+    SmallSafetensors.write(folder.resolve("model.safetensors"), tensors);
   }
 
   private void writeShards(Path folder) throws IOException {
     writeConfig(folder, CONFIG);
     int half = tensors.size() / 2;
-    SmallCheckpoint.writeShards(
+    SmallSafetensors.writeShards(
         folder, List.of(tensors.subList(0, half), tensors.subList(half, tensors.size())));
   }
 
@@ -151,21 +151,15 @@ class ModelFingerprintTest {
   }
 
   /** Takes long enough to find a file that all threads look for it at once. */
-  private record Slow(ModelFolder folder) implements ModelFolder {
-    @Override
-    public String location() {
-      return folder.location();
+  private static final class Slow extends ForwardingFolder {
+    Slow(ModelFolder folder) {
+      super(folder);
     }
 
     @Override
     public boolean has(String file) throws IOException {
       LockSupport.parkNanos(100_000_000);
-      return folder.has(file);
-    }
-
-    @Override
-    public SeekableByteChannel open(String file) throws IOException {
-      return folder.open(file);
+      return super.has(file);
     }
   }
 }

@@ -3,7 +3,7 @@ package dev.anneal.training.model.config;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.anneal.training.Golden;
-import dev.anneal.training.io.CheckpointIndex;
+import dev.anneal.training.io.SafetensorsIndex;
 import dev.anneal.training.model.LinearModule;
 import java.io.IOException;
 import org.junit.jupiter.api.Test;
@@ -14,8 +14,8 @@ class TensorNamesTest {
   void namesAndShapesAreThoseOfTheReferenceModel() throws IOException {
     var shapes = TensorNames.shapes(LlamaConfig.read(Golden.folder("model")));
 
-    try (CheckpointIndex index =
-        CheckpointIndex.open(Golden.folder("model"), CheckpointIndex.MODEL_FILE)) {
+    try (SafetensorsIndex index =
+        SafetensorsIndex.open(Golden.folder("model"), SafetensorsIndex.MODEL_FILE)) {
       assertThat(shapes.keySet()).isEqualTo(index.names());
       for (var tensor : shapes.entrySet()) {
         assertThat(index.entry(tensor.getKey()).shape())

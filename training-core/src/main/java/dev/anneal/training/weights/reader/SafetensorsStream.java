@@ -2,7 +2,7 @@ package dev.anneal.training.weights.reader;
 
 import dev.anneal.training.InvalidModelException;
 import dev.anneal.training.cuda.CudaEvent;
-import dev.anneal.training.io.CheckpointIndex;
+import dev.anneal.training.io.SafetensorsIndex;
 import dev.anneal.training.io.TensorEntry;
 import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.NativeErrors;
@@ -22,10 +22,10 @@ import java.util.concurrent.TimeUnit;
 import org.bytedeco.pytorch.Tensor;
 
 /**
- * Reads rows of a checkpoint's weights: several threads read ranges of the files into a few
- * buffers, and the calling thread hands these to the device and to the rows' sinks.
+ * Reads rows of weights: several threads read ranges of the files into a few buffers, and the
+ * calling thread hands these to the device and to the rows' sinks.
  */
-final class CheckpointStream {
+final class SafetensorsStream {
   private static final long STOP_SECONDS = 30;
 
   /**
@@ -51,7 +51,7 @@ final class CheckpointStream {
     }
   }
 
-  private final CheckpointIndex index;
+  private final SafetensorsIndex index;
   private final Device device;
   private final Limits limits;
   private final BlockingQueue<Staging> free = new LinkedBlockingQueue<>();
@@ -62,7 +62,7 @@ final class CheckpointStream {
   private final Queue<Range> ranges = new ConcurrentLinkedQueue<>();
   private long doneBytes;
 
-  CheckpointStream(CheckpointIndex index, Device device, Limits limits) {
+  SafetensorsStream(SafetensorsIndex index, Device device, Limits limits) {
     this.index = index;
     this.device = device;
     this.limits = limits;
@@ -177,7 +177,7 @@ final class CheckpointStream {
     try (TensorScope scope = new TensorScope()) {
       Tensor values =
           staging.onDevice(
-              CheckpointWeights.scalarType(range.entry().dtype()),
+              SafetensorsWeights.scalarType(range.entry().dtype()),
               rows,
               wanted.columns(),
               Math.toIntExact(length));

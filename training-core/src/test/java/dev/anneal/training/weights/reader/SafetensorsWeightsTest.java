@@ -5,9 +5,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.anneal.training.Golden;
-import dev.anneal.training.io.CheckpointIndex;
 import dev.anneal.training.io.LocalModelFolder;
 import dev.anneal.training.io.SafetensorsDType;
+import dev.anneal.training.io.SafetensorsIndex;
 import dev.anneal.training.io.SafetensorsWriter;
 import dev.anneal.training.io.TensorSpec;
 import dev.anneal.training.model.config.LlamaConfig;
@@ -34,7 +34,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /** The reference model, written again in other dtypes and files. */
-class CheckpointWeightsTest {
+class SafetensorsWeightsTest {
   @TempDir Path folder;
 
   @BeforeAll
@@ -55,7 +55,7 @@ class CheckpointWeightsTest {
   @Test
   void readsShardsThroughTheirIndex() throws IOException {
     rewrite(SafetensorsDType.BF16, 3);
-    assertThat(folder.resolve(CheckpointIndex.MODEL_FILE)).doesNotExist();
+    assertThat(folder.resolve(SafetensorsIndex.MODEL_FILE)).doesNotExist();
     ModelCheck.check(new LocalModelFolder(folder));
     assertHoldsTheReferenceRoundedTo(SafetensorsDType.BF16);
   }
@@ -74,7 +74,7 @@ class CheckpointWeightsTest {
   private void assertHoldsTheReferenceRoundedTo(SafetensorsDType stored) throws IOException {
     try (WeightReader golden = golden();
         WeightReader rewritten =
-            CheckpointWeights.open(new LocalModelFolder(folder), CheckpointIndex.MODEL_FILE)) {
+            SafetensorsWeights.open(new LocalModelFolder(folder), SafetensorsIndex.MODEL_FILE)) {
       for (var tensor : shapes().entrySet()) {
         try (TensorScope scope = new TensorScope()) {
           Tensor expected =
@@ -89,14 +89,14 @@ class CheckpointWeightsTest {
     }
   }
 
-  private static CheckpointWeights golden() {
-    return CheckpointWeights.open(Golden.folder("model"), CheckpointIndex.MODEL_FILE);
+  private static SafetensorsWeights golden() {
+    return SafetensorsWeights.open(Golden.folder("model"), SafetensorsIndex.MODEL_FILE);
   }
 
   private static Map<String, long[]> shapes() throws IOException {
     Map<String, long[]> shapes = new LinkedHashMap<>();
-    try (CheckpointIndex index =
-        CheckpointIndex.open(Golden.folder("model"), CheckpointIndex.MODEL_FILE)) {
+    try (SafetensorsIndex index =
+        SafetensorsIndex.open(Golden.folder("model"), SafetensorsIndex.MODEL_FILE)) {
       for (String name : index.names()) {
         shapes.put(name, index.entry(name).shape());
       }
@@ -116,7 +116,7 @@ class CheckpointWeightsTest {
       shards.get(next++ % files).add(new TensorSpec(shape.getKey(), dtype, shape.getValue()));
     }
     if (files == 1) {
-      write(CheckpointIndex.MODEL_FILE, shards.get(0));
+      write(SafetensorsIndex.MODEL_FILE, shards.get(0));
       return;
     }
     ObjectNode index = new ObjectMapper().createObjectNode();
@@ -126,7 +126,8 @@ class CheckpointWeightsTest {
       write(file, shards.get(i));
       shards.get(i).forEach(tensor -> weightMap.put(tensor.name(), file));
     }
-    Files.writeString(folder.resolve(CheckpointIndex.MODEL_FILE + ".index.json"), index.toString());
+    Files.writeString(
+        folder.resolve(SafetensorsIndex.MODEL_FILE + ".index.json"), index.toString());
   }
 
   private void write(String file, List<TensorSpec> tensors) throws IOException {

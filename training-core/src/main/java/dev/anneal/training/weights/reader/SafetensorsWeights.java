@@ -1,9 +1,9 @@
 package dev.anneal.training.weights.reader;
 
 import dev.anneal.training.InvalidModelException;
-import dev.anneal.training.io.CheckpointIndex;
 import dev.anneal.training.io.ModelFolder;
 import dev.anneal.training.io.SafetensorsDType;
+import dev.anneal.training.io.SafetensorsIndex;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.TensorScope;
@@ -16,13 +16,13 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /** Reads weights from safetensors files straight into tensors' memory. */
-public final class CheckpointWeights implements WeightReader {
+public final class SafetensorsWeights implements WeightReader {
   /** A ByteBuffer reaches 2 GiB at most. */
   private static final long CHUNK_BYTES = 1L << 28;
 
-  private final CheckpointIndex index;
+  private final SafetensorsIndex index;
 
-  private CheckpointWeights(CheckpointIndex index) {
+  private SafetensorsWeights(SafetensorsIndex index) {
     this.index = index;
   }
 
@@ -30,11 +30,11 @@ public final class CheckpointWeights implements WeightReader {
    * Opens the weights in {@code folder}.
    *
    * @param singleFile name of the weights' file where they are in one: {@link
-   *     CheckpointIndex#MODEL_FILE} or {@link CheckpointIndex#ADAPTER_FILE}
+   *     SafetensorsIndex#MODEL_FILE} or {@link SafetensorsIndex#ADAPTER_FILE}
    */
-  public static CheckpointWeights open(ModelFolder folder, String singleFile) {
+  public static SafetensorsWeights open(ModelFolder folder, String singleFile) {
     try {
-      return new CheckpointWeights(CheckpointIndex.open(folder, singleFile));
+      return new SafetensorsWeights(SafetensorsIndex.open(folder, singleFile));
     } catch (IOException e) {
       throw unreadable(folder.location(), e);
     }
@@ -54,8 +54,8 @@ public final class CheckpointWeights implements WeightReader {
   @Override
   public void stream(List<WantedRows> wanted, Device device, LoadProgress progress) {
     try {
-      CheckpointStream.Limits limits = CheckpointStream.Limits.DEFAULT;
-      new CheckpointStream(index, device, limits).read(wanted, progress);
+      SafetensorsStream.Limits limits = SafetensorsStream.Limits.DEFAULT;
+      new SafetensorsStream(index, device, limits).read(wanted, progress);
     } catch (IOException e) {
       throw unreadable("the model folder", e);
     }
@@ -67,7 +67,7 @@ public final class CheckpointWeights implements WeightReader {
    *
    * @param stored contiguous, of the type that the tensor is stored in
    */
-  public static void fill(Tensor stored, CheckpointIndex index, String name, long first)
+  public static void fill(Tensor stored, SafetensorsIndex index, String name, long first)
       throws IOException {
     long elementBytes = index.entry(name).dtype().bytes();
     for (long offset = 0; offset < stored.nbytes(); offset += CHUNK_BYTES) {

@@ -7,7 +7,6 @@ import dev.anneal.training.Golden;
 import dev.anneal.training.InvalidModelException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
-import java.nio.channels.FileChannel;
 import java.nio.channels.SeekableByteChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -20,7 +19,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-class CheckpointIndexTest {
+class SafetensorsIndexTest {
   private static final String INDEX =
       """
       {"metadata": {"total_size": 32},
@@ -30,8 +29,8 @@ class CheckpointIndexTest {
 
   @Test
   void oneFileNeedsNoIndex() throws IOException {
-    try (CheckpointIndex index =
-        CheckpointIndex.open(Golden.folder("adapter_init"), CheckpointIndex.ADAPTER_FILE)) {
+    try (SafetensorsIndex index =
+        SafetensorsIndex.open(Golden.folder("adapter_init"), SafetensorsIndex.ADAPTER_FILE)) {
       assertThat(index.names()).hasSize(3 * 7 * 2);
       String name = "base_model.model.model.layers.2.self_attn.q_proj.lora_A.weight";
       assertThat(index.has(name)).isTrue();
@@ -43,7 +42,7 @@ class CheckpointIndexTest {
   @Test
   void anIndexLeadsToTheFileOfEachTensor() throws IOException {
     writeSharded();
-    try (CheckpointIndex index = open()) {
+    try (SafetensorsIndex index = open()) {
       assertThat(index.names()).containsExactly("a", "b");
       assertThat(index.where("b")).endsWith("model-2.safetensors");
       assertThat(index.entry("b").dtype()).isEqualTo(SafetensorsDType.F16);
@@ -58,7 +57,7 @@ class CheckpointIndexTest {
   void filesOpenOnFirstUseAndCloseTogether() throws IOException {
     writeSharded();
     List<SeekableByteChannel> opened = new ArrayList<>();
-    CheckpointIndex index = CheckpointIndex.open(watched(opened), CheckpointIndex.MODEL_FILE);
+    SafetensorsIndex index = SafetensorsIndex.open(watched(opened), SafetensorsIndex.MODEL_FILE);
     // the index itself is read and closed
     assertThat(opened).hasSize(1).noneMatch(SeekableByteChannel::isOpen);
 
@@ -77,29 +76,18 @@ class CheckpointIndexTest {
   void filesOpenAtTheSameTime() throws IOException {
     writeSharded();
     CountDownLatch both = new CountDownLatch(2);
-    ModelFolder local = new LocalModelFolder(path);
     ModelFolder slow =
-        new ModelFolder() {
-          @Override
-          public String location() {
-            return local.location();
-          }
-
-          @Override
-          public boolean has(String file) throws IOException {
-            return local.has(file);
-          }
-
+        new ForwardingFolder(new LocalModelFolder(path)) {
           @Override
           public SeekableByteChannel open(String file) throws IOException {
             if (file.startsWith("model-")) {
               both.countDown();
               await(both);
             }
-            return local.open(file);
+            return super.open(file);
           }
         };
-    try (CheckpointIndex index = CheckpointIndex.open(slow, CheckpointIndex.MODEL_FILE)) {
+    try (SafetensorsIndex index = SafetensorsIndex.open(slow, SafetensorsIndex.MODEL_FILE)) {
       index.open(index.names());
       assertThat(index.entry("a").shape()).containsExactly(2, 3);
       assertThat(index.entry("b").shape()).containsExactly(4);
@@ -117,9 +105,7 @@ class CheckpointIndexTest {
   @Test
   void aFailureToCloseKeepsNoOtherFileOpen() throws IOException {
     writeSharded();
-    CheckpointIndex index =
-        CheckpointIndex.open(
-            failingToClose(new LocalModelFolder(path)), CheckpointIndex.MODEL_FILE);
+    SafetensorsIndex index = SafetensorsIndex.open(failingToClose(), SafetensorsIndex.MODEL_FILE);
     index.entry("a");
     index.entry("b");
 
@@ -146,7 +132,7 @@ class CheckpointIndexTest {
     writeSharded();
     Files.delete(path.resolve("model-2.safetensors"));
 
-    try (CheckpointIndex index = open()) {
+    try (SafetensorsIndex index = open()) {
       assertThatThrownBy(() -> index.open(index.names()))
           .isInstanceOf(InvalidModelException.class)
           .hasMessageContainingAll(
@@ -158,11 +144,11 @@ class CheckpointIndexTest {
   @Test
   void aTensorThatItsShardLacksIsNamed() throws IOException {
     writeSharded();
-    SmallCheckpoint.write(
+    SmallSafetensors.write(
         path.resolve("model-2.safetensors"),
         List.of(new TensorSpec("other", SafetensorsDType.F32, 1)));
 
-    try (CheckpointIndex index = open()) {
+    try (SafetensorsIndex index = open()) {
       assertThatThrownBy(() -> index.entry("b"))
           .isInstanceOf(InvalidModelException.class)
           .hasMessageContaining(path.resolve("model-2.safetensors") + " lacks tensor b");
@@ -172,7 +158,7 @@ class CheckpointIndexTest {
   @Test
   void anUnknownTensorIsNamed() throws IOException {
     writeSharded();
-    try (CheckpointIndex index = open()) {
+    try (SafetensorsIndex index = open()) {
       assertThat(index.has("c")).isFalse();
       assertThatThrownBy(() -> index.read("c", 0, ByteBuffer.allocate(1)))
           .isInstanceOf(InvalidModelException.class)
@@ -226,15 +212,15 @@ class CheckpointIndexTest {
         .hasMessageContaining("model.safetensors.index.json");
   }
 
-  private CheckpointIndex open() throws IOException {
-    return CheckpointIndex.open(new LocalModelFolder(path), CheckpointIndex.MODEL_FILE);
+  private SafetensorsIndex open() throws IOException {
+    return SafetensorsIndex.open(new LocalModelFolder(path), SafetensorsIndex.MODEL_FILE);
   }
 
   private void writeSharded() throws IOException {
-    SmallCheckpoint.write(
+    SmallSafetensors.write(
         path.resolve("model-1.safetensors"),
         List.of(new TensorSpec("a", SafetensorsDType.F32, 2, 3)));
-    SmallCheckpoint.write(
+    SmallSafetensors.write(
         path.resolve("model-2.safetensors"), List.of(new TensorSpec("b", SafetensorsDType.F16, 4)));
     writeIndex(INDEX);
   }
@@ -243,86 +229,38 @@ class CheckpointIndexTest {
     Files.writeString(path.resolve("model.safetensors.index.json"), json);
   }
 
-  private static ModelFolder failingToClose(ModelFolder folder) {
-    return new ModelFolder() {
-      @Override
-      public String location() {
-        return folder.location();
-      }
-
-      @Override
-      public boolean has(String file) throws IOException {
-        return folder.has(file);
-      }
-
+  private ModelFolder failingToClose() {
+    return new ForwardingFolder(new LocalModelFolder(path)) {
       @Override
       public SeekableByteChannel open(String file) throws IOException {
-        SeekableByteChannel channel = folder.open(file);
+        SeekableByteChannel channel = super.open(file);
         return file.endsWith(".json") ? channel : new FailingToClose(channel, file);
       }
     };
   }
 
-  private record FailingToClose(SeekableByteChannel channel, String file)
-      implements SeekableByteChannel {
-    @Override
-    public int read(ByteBuffer into) throws IOException {
-      return channel.read(into);
-    }
+  private static final class FailingToClose extends ForwardingFolder.Channel {
+    private final String file;
 
-    @Override
-    public int write(ByteBuffer from) throws IOException {
-      return channel.write(from);
-    }
-
-    @Override
-    public long position() throws IOException {
-      return channel.position();
-    }
-
-    @Override
-    public SeekableByteChannel position(long position) throws IOException {
-      return channel.position(position);
-    }
-
-    @Override
-    public long size() throws IOException {
-      return channel.size();
-    }
-
-    @Override
-    public SeekableByteChannel truncate(long size) throws IOException {
-      return channel.truncate(size);
-    }
-
-    @Override
-    public boolean isOpen() {
-      return channel.isOpen();
+    FailingToClose(SeekableByteChannel channel, String file) {
+      super(channel);
+      this.file = file;
     }
 
     @Override
     public void close() throws IOException {
-      channel.close();
+      super.close();
       throw new IOException("closing " + file);
     }
   }
 
   private ModelFolder watched(List<SeekableByteChannel> opened) {
-    return new ModelFolder() {
-      @Override
-      public String location() {
-        return path.toString();
-      }
-
-      @Override
-      public boolean has(String file) {
-        return Files.exists(path.resolve(file));
-      }
-
+    return new ForwardingFolder(new LocalModelFolder(path)) {
       @Override
       public SeekableByteChannel open(String file) throws IOException {
-        opened.add(FileChannel.open(path.resolve(file)));
-        return opened.get(opened.size() - 1);
+        SeekableByteChannel channel = super.open(file);
+        opened.add(channel);
+        return channel;
       }
     };
   }

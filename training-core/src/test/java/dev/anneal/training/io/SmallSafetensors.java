@@ -13,9 +13,9 @@ import java.util.List;
 import java.util.Map;
 
 /** Writes small safetensors files for tests. */
-public final class SmallCheckpoint {
+public final class SmallSafetensors {
 
-  private SmallCheckpoint() {}
+  private SmallSafetensors() {}
 
   /** A safetensors file of {@code tensors} whose byte {@code i} of each is {@code i}. */
   public static void write(Path file, List<TensorSpec> tensors) throws IOException {

@@ -12,11 +12,11 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 
 /**
- * The tensors of a checkpoint by name, whether it is one safetensors file or several with an index
- * ({@code <file>.index.json}, whose {@code weight_map} gives the file of every tensor). Files open
- * when a tensor of theirs is first asked for. Several threads may read at a time.
+ * The tensors of safetensors files by name, whether it is one file or several with an index ({@code
+ * <file>.index.json}, whose {@code weight_map} gives the file of every tensor). Files open when a
+ * tensor of theirs is first asked for. Several threads may read at a time.
  */
-public final class CheckpointIndex implements AutoCloseable {
+public final class SafetensorsIndex implements AutoCloseable {
 
   /** The file of a model's weights when they are in one. */
   public static final String MODEL_FILE = "model.safetensors";
@@ -33,7 +33,7 @@ public final class CheckpointIndex implements AutoCloseable {
   private final ChannelPool channels;
   private final Map<String, SafetensorsFile> openFiles = new ConcurrentHashMap<>();
 
-  private CheckpointIndex(
+  private SafetensorsIndex(
       ModelFolder folder, String origin, Map<String, String> fileOfTensor, ChannelPool channels) {
     this.folder = folder;
     this.origin = folder.locationOf(origin);
@@ -42,12 +42,12 @@ public final class CheckpointIndex implements AutoCloseable {
   }
 
   /**
-   * Finds the tensors of the checkpoint {@code singleFile}, or of {@code singleFile.index.json}
-   * where there is no such file.
+   * Finds the tensors of {@code singleFile}, or of the files of {@code singleFile.index.json} where
+   * there is no such file.
    *
    * @throws InvalidModelException if neither is there, or one is unusable
    */
-  public static CheckpointIndex open(ModelFolder folder, String singleFile) throws IOException {
+  public static SafetensorsIndex open(ModelFolder folder, String singleFile) throws IOException {
     if (folder.has(singleFile)) {
       return ofFile(folder, singleFile);
     }
@@ -58,17 +58,17 @@ public final class CheckpointIndex implements AutoCloseable {
               .formatted(folder.location(), singleFile, indexFile));
     }
     Map<String, String> weightMap = weightMap(JsonObject.read(folder, indexFile));
-    return new CheckpointIndex(folder, indexFile, weightMap, new ChannelPool(folder));
+    return new SafetensorsIndex(folder, indexFile, weightMap, new ChannelPool(folder));
   }
 
-  private static CheckpointIndex ofFile(ModelFolder folder, String file) throws IOException {
+  private static SafetensorsIndex ofFile(ModelFolder folder, String file) throws IOException {
     ChannelPool channels = new ChannelPool(folder);
     SafetensorsFile open = SafetensorsFile.open(folder, file, channels);
     Map<String, String> fileOfTensor = new LinkedHashMap<>();
     for (String name : open.header().entries().keySet()) {
       fileOfTensor.put(name, file);
     }
-    CheckpointIndex index = new CheckpointIndex(folder, file, fileOfTensor, channels);
+    SafetensorsIndex index = new SafetensorsIndex(folder, file, fileOfTensor, channels);
     index.openFiles.put(file, open);
     return index;
   }
@@ -128,7 +128,7 @@ public final class CheckpointIndex implements AutoCloseable {
     TensorEntry entry = file.header().entries().get(name);
     if (entry == null) {
       throw new InvalidModelException(
-          "%s lacks tensor %s, although the index of the checkpoint says that it is there."
+          "%s lacks tensor %s, although the index says that it is there."
               .formatted(file.where(), Excerpt.of(name)));
     }
     return entry;
@@ -180,7 +180,7 @@ public final class CheckpointIndex implements AutoCloseable {
     String file = fileOfTensor.get(name);
     if (file == null) {
       throw new InvalidModelException(
-          "%s lacks tensor %s; is this the checkpoint of that model?".formatted(origin, name));
+          "%s lacks tensor %s; are these the weights of that model?".formatted(origin, name));
     }
     SafetensorsFile open = openFiles.get(file);
     if (open == null) {

@@ -7,10 +7,11 @@ import dev.anneal.training.Golden;
 import dev.anneal.training.InTensorScope;
 import dev.anneal.training.InvalidModelException;
 import dev.anneal.training.collective.SingleRank;
-import dev.anneal.training.io.CheckpointIndex;
+import dev.anneal.training.io.ForwardingFolder;
 import dev.anneal.training.io.LocalModelFolder;
 import dev.anneal.training.io.ModelFolder;
 import dev.anneal.training.io.SafetensorsFile;
+import dev.anneal.training.io.SafetensorsIndex;
 import dev.anneal.training.io.TensorEntry;
 import dev.anneal.training.model.LinearModule;
 import dev.anneal.training.model.config.LlamaConfig;
@@ -20,9 +21,9 @@ import dev.anneal.training.tensor.Device;
 import dev.anneal.training.weights.FrozenLayers;
 import dev.anneal.training.weights.Placement;
 import dev.anneal.training.weights.ThreadRanks;
-import dev.anneal.training.weights.reader.CheckpointStream.Limits;
+import dev.anneal.training.weights.reader.SafetensorsStream.Limits;
 import java.io.IOException;
-import java.lang.reflect.Proxy;
+import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.channels.SeekableByteChannel;
 import java.nio.file.Files;
@@ -47,7 +48,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 /** The weights of the reference model as ranks read them. */
 @Timeout(60)
 @ExtendWith(InTensorScope.class)
-class CheckpointStreamTest {
+class SafetensorsStreamTest {
   @TempDir Path copy;
   private LlamaConfig config;
 
@@ -63,10 +64,10 @@ class CheckpointStreamTest {
     WholeTensors whole = new WholeTensors(Device.CPU, DType.FP32);
     List<Tensor> found =
         shapes.entrySet().stream().map(e -> whole.want(e.getKey(), e.getValue())).toList();
-    try (CheckpointIndex index = open(Golden.folder("model"));
+    try (SafetensorsIndex index = open(Golden.folder("model"));
         WeightReader one =
-            CheckpointWeights.open(Golden.folder("model"), CheckpointIndex.MODEL_FILE)) {
-      new CheckpointStream(index, Device.CPU, new Limits(readers, buffers, bufferBytes))
+            SafetensorsWeights.open(Golden.folder("model"), SafetensorsIndex.MODEL_FILE)) {
+      new SafetensorsStream(index, Device.CPU, new Limits(readers, buffers, bufferBytes))
           .read(whole.wanted(), LoadProgress.IGNORED);
       int i = 0;
       for (var shape : shapes.entrySet()) {
@@ -85,14 +86,14 @@ class CheckpointStreamTest {
             rank -> {
               RecordingFolder folder = new RecordingFolder(Golden.folder("model"));
               try (WeightReader weights =
-                  CheckpointWeights.open(folder, CheckpointIndex.MODEL_FILE)) {
+                  SafetensorsWeights.open(folder, SafetensorsIndex.MODEL_FILE)) {
                 Placement placement = new Placement(Device.CPU, DType.FP8, DType.FP32, rank, 0.5);
                 FrozenLayers.load(config, placement, weights);
               }
               return folder;
             });
     try (SafetensorsFile file =
-        SafetensorsFile.open(Golden.folder("model"), CheckpointIndex.MODEL_FILE)) {
+        SafetensorsFile.open(Golden.folder("model"), SafetensorsIndex.MODEL_FILE)) {
       BitSet matrices = new BitSet();
       for (int layer = 0; layer < config.numHiddenLayers(); layer++) {
         for (LinearModule module : LinearModule.values()) {
@@ -137,7 +138,7 @@ class CheckpointStreamTest {
     Limits limits = new Limits(4, 3, 4096);
     List<Long> ahead = new ArrayList<>();
     long[] taken = {0};
-    try (CheckpointIndex index = open(folder)) {
+    try (SafetensorsIndex index = open(folder)) {
       long header = folder.reads().stream().mapToLong(r -> r.to() - r.from()).sum();
       WantedRows.Sink slow =
           (row, values) -> {
@@ -147,7 +148,7 @@ class CheckpointStreamTest {
             taken[0] += values.nbytes();
           };
       String up = LinearModule.UP_PROJ.weightName(0);
-      new CheckpointStream(index, Device.CPU, limits)
+      new SafetensorsStream(index, Device.CPU, limits)
           .read(List.of(new WantedRows(up, 0, 176, 64, slow)), LoadProgress.IGNORED);
     }
     assertThat(ahead).hasSizeGreaterThan(5).allMatch(bytes -> bytes <= 3 * 4096);
@@ -168,8 +169,8 @@ class CheckpointStreamTest {
     List<Long> totals = new ArrayList<>();
     Placement placement = new Placement(Device.CPU, DType.BF16, DType.FP32, new SingleRank(), 0);
     FrozenLayers frozen = new FrozenLayers(config, placement, LoadProgress.IGNORED);
-    try (CheckpointIndex index = open(Golden.folder("model"))) {
-      new CheckpointStream(index, Device.CPU, new Limits(2, 2, 8192))
+    try (SafetensorsIndex index = open(Golden.folder("model"))) {
+      new SafetensorsStream(index, Device.CPU, new Limits(2, 2, 8192))
           .read(
               frozen.wanted(),
               (doneBytes, totalBytes) -> {
@@ -190,7 +191,7 @@ class CheckpointStreamTest {
   void aFileThatCannotBeReadIsNamedWithTheTensor() throws IOException {
     String name = LinearModule.K_PROJ.weightName(1);
     ModelFolder broken = failingAt(name);
-    try (WeightReader weights = CheckpointWeights.open(broken, CheckpointIndex.MODEL_FILE)) {
+    try (WeightReader weights = SafetensorsWeights.open(broken, SafetensorsIndex.MODEL_FILE)) {
       assertThatThrownBy(() -> load(weights))
           .isInstanceOf(InvalidModelException.class)
           .hasMessage(
@@ -203,7 +204,7 @@ class CheckpointStreamTest {
   void aFileThatShrinksIsNamedWithTheTensor() throws IOException {
     Files.copy(Golden.path("model/model.safetensors"), copy.resolve("model.safetensors"));
     try (WeightReader weights =
-            CheckpointWeights.open(new LocalModelFolder(copy), CheckpointIndex.MODEL_FILE);
+            SafetensorsWeights.open(new LocalModelFolder(copy), SafetensorsIndex.MODEL_FILE);
         FileChannel file =
             FileChannel.open(copy.resolve("model.safetensors"), StandardOpenOption.WRITE)) {
       file.truncate(file.size() / 2);
@@ -224,8 +225,8 @@ class CheckpointStreamTest {
           }
         };
     String up = LinearModule.UP_PROJ.weightName(0);
-    try (CheckpointIndex index = open(folder)) {
-      CheckpointStream stream = new CheckpointStream(index, Device.CPU, new Limits(4, 2, 512));
+    try (SafetensorsIndex index = open(folder)) {
+      SafetensorsStream stream = new SafetensorsStream(index, Device.CPU, new Limits(4, 2, 512));
       assertThatThrownBy(
               () ->
                   stream.read(List.of(new WantedRows(up, 0, 176, 64, sink)), LoadProgress.IGNORED))
@@ -247,7 +248,7 @@ class CheckpointStreamTest {
     WholeTensors whole = new WholeTensors(Device.CPU, DType.BF16);
     Tensor norm = whole.want(TensorNames.NORM, config.hiddenSize());
     try (WeightReader weights =
-        CheckpointWeights.open(Golden.folder("model"), CheckpointIndex.MODEL_FILE)) {
+        SafetensorsWeights.open(Golden.folder("model"), SafetensorsIndex.MODEL_FILE)) {
       weights.stream(whole.wanted(), Device.CPU, LoadProgress.IGNORED);
       Tensor expected = weights.read(TensorNames.NORM, DType.FP32, config.hiddenSize());
       assertThat(norm.scalar_type().intern()).isEqualTo(ScalarType.BFloat16);
@@ -260,41 +261,29 @@ class CheckpointStreamTest {
     FrozenLayers.load(config, placement, weights);
   }
 
-  private static CheckpointIndex open(ModelFolder folder) throws IOException {
-    return CheckpointIndex.open(folder, CheckpointIndex.MODEL_FILE);
+  private static SafetensorsIndex open(ModelFolder folder) throws IOException {
+    return SafetensorsIndex.open(folder, SafetensorsIndex.MODEL_FILE);
   }
 
   /** The reference model on a disk that cannot read where {@code tensor} begins. */
   private static ModelFolder failingAt(String tensor) throws IOException {
     ModelFolder folder = Golden.folder("model");
     long begin;
-    try (SafetensorsFile file = SafetensorsFile.open(folder, CheckpointIndex.MODEL_FILE)) {
+    try (SafetensorsFile file = SafetensorsFile.open(folder, SafetensorsIndex.MODEL_FILE)) {
       begin = file.header().dataStart() + file.header().entries().get(tensor).begin();
     }
-    return new ModelFolder() {
-      @Override
-      public String location() {
-        return folder.location();
-      }
-
-      @Override
-      public boolean has(String file) throws IOException {
-        return folder.has(file);
-      }
-
+    return new ForwardingFolder(folder) {
       @Override
       public SeekableByteChannel open(String file) throws IOException {
-        SeekableByteChannel channel = folder.open(file);
-        return (SeekableByteChannel)
-            Proxy.newProxyInstance(
-                CheckpointStreamTest.class.getClassLoader(),
-                new Class<?>[] {SeekableByteChannel.class},
-                (proxy, method, arguments) -> {
-                  if (method.getName().equals("read") && channel.position() == begin) {
-                    throw new IOException("the disk is broken");
-                  }
-                  return method.invoke(channel, arguments);
-                });
+        return new Channel(super.open(file)) {
+          @Override
+          public int read(ByteBuffer into) throws IOException {
+            if (position() == begin) {
+              throw new IOException("the disk is broken");
+            }
+            return super.read(into);
+          }
+        };
       }
     };
   }
