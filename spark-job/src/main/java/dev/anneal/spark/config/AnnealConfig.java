@@ -7,16 +7,13 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.fasterxml.jackson.databind.node.TextNode;
 import dev.anneal.training.fused.AttentionLibrary;
 import dev.anneal.training.fused.HeadProducts;
-import dev.anneal.training.lora.ModuleNames;
-import dev.anneal.training.model.Objective.Per;
 import dev.anneal.training.optim.LearningRateSchedule;
+import dev.anneal.training.tensor.DType;
 import dev.anneal.training.trainer.MemoryChoice;
 import dev.anneal.training.trainer.TrainingSpec;
-import dev.anneal.training.trainer.TrainingSpec.OnNan;
+import dev.anneal.training.weights.FrozenLayers;
 import java.io.Serializable;
-import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.Objects;
 import java.util.SortedMap;
 import java.util.stream.Stream;
@@ -29,11 +26,11 @@ import java.util.stream.Stream;
 public record AnnealConfig(
     Model model,
     DataConfig data,
-    Lora lora,
+    LoraConfig lora,
     BaseWeights baseWeights,
     Compute compute,
     Activations activations,
-    Training training,
+    TrainingConfig training,
     Optimizer optimizer,
     Schedule schedule,
     Checkpoint checkpoint,
@@ -100,20 +97,6 @@ public record AnnealConfig(
     return MemoryChoice.Open.of(baseWeights.isAuto(), activations.isAuto());
   }
 
-  /** In what numbers weights are stored or computed. */
-  public enum Precision {
-    FP8,
-    BF16,
-    FP32
-  }
-
-  /** Among which ranks the frozen weights are split. */
-  public enum Shard {
-    NONE,
-    NODE,
-    WORLD
-  }
-
   /** Whether a run goes on from the last complete checkpoint. */
   public enum Resume {
     AUTO,
@@ -130,75 +113,14 @@ public record AnnealConfig(
   public record Model(String path, String tokenizer) implements Serializable {}
 
   /**
-   * The adapter.
-   *
-   * @param useDora whether the lengths of weights' rows are trained apart from their directions
-   * @param loraplusLrRatio learning rate of B over that of A
-   */
-  public record Lora(
-      int r,
-      double alpha,
-      double dropout,
-      boolean useRslora,
-      boolean useDora,
-      AdaptedModules modules,
-      double loraplusLrRatio,
-      AdapterStart start)
-      implements Serializable {
-
-    /** A PEFT adapter folder to start from; {@code null}: a new adapter. */
-    public String initFrom() {
-      return start.initFrom();
-    }
-  }
-
-  /**
-   * What an adapter begins as.
-   *
-   * @param init {@code default}, or {@code pissa} in PEFT's ways of writing it
-   * @param initFrom a PEFT adapter folder to start from; {@code null}: a new adapter
-   */
-  public record AdapterStart(String init, String initFrom) implements Serializable {}
-
-  /**
-   * Which modules get an adapter, and which.
-   *
-   * @param targetModules a list of names, or a text as PEFT takes it
-   * @param rankPattern other ranks by regular expressions for the ends of names, in their order
-   * @param alphaPattern other alphas in the same way
-   */
-  public record AdaptedModules(
-      JsonNode targetModules, Map<String, Integer> rankPattern, Map<String, Double> alphaPattern)
-      implements Serializable {
-
-    /**
-     * Which modules get an adapter.
-     *
-     * @throws dev.anneal.training.InvalidModelException if it is a regular expression that is not
-     *     understood
-     */
-    public ModuleNames names() {
-      return names(targetModules);
-    }
-
-    static ModuleNames names(JsonNode given) {
-      if (given.isTextual()) {
-        return ModuleNames.text(given.textValue());
-      }
-      List<String> names = new ArrayList<>();
-      given.forEach(name -> names.add(name.asText()));
-      return ModuleNames.listed(names);
-    }
-  }
-
-  /**
    * How the frozen weights are held.
    *
+   * @param shard among which ranks they are split
    * @param offloadRatio share of a rank's frozen weights that waits in host memory, or {@code auto}
    * @param bothLayouts whether FP8 weights are kept by columns too
    */
   public record BaseWeights(
-      Precision dtype, Shard shard, JsonNode offloadRatio, boolean bothLayouts)
+      DType dtype, FrozenLayers.Shard shard, JsonNode offloadRatio, boolean bothLayouts)
       implements Serializable {
     /** Whether memory decides. */
     public boolean isAuto() {
@@ -219,8 +141,7 @@ public record AnnealConfig(
    * @param attention whose kernels compute attention on GPUs
    * @param head of those with the head
    */
-  public record Compute(
-      Precision dtype, Precision matmul, AttentionLibrary attention, HeadProducts head)
+  public record Compute(DType dtype, DType matmul, AttentionLibrary attention, HeadProducts head)
       implements Serializable {}
 
   /**
@@ -257,41 +178,6 @@ public record AnnealConfig(
       return recomputesAll() ? Integer.MAX_VALUE : checkpoint.asInt(0);
     }
   }
-
-  /**
-   * What trains, in which batches and for how long.
-   *
-   * @param gradientAccumulation micro-batches of a rank per optimizer step
-   * @param epochs passes over the data; where set, it takes precedence over {@code maxSteps}
-   */
-  public record Training(
-      TrainingSpec.Mode mode,
-      int microBatchSize,
-      int gradientAccumulation,
-      long maxSteps,
-      Double epochs,
-      Objective objective,
-      Gradient gradient,
-      long seed)
-      implements Serializable {}
-
-  /**
-   * The loss that training makes smaller.
-   *
-   * @param loss what it is the mean over
-   * @param labelSmoothing share of every target that is spread over the vocabulary
-   * @param neftuneNoiseAlpha how loud the noise on the embedded tokens is; 0: there is none
-   */
-  public record Objective(Per loss, double labelSmoothing, double neftuneNoiseAlpha)
-      implements Serializable {}
-
-  /**
-   * What becomes of a gradient.
-   *
-   * @param maxGradNorm clips its global norm; 0: never
-   * @param onNan what becomes of a step whose loss or gradient is not finite
-   */
-  public record Gradient(double maxGradNorm, OnNan onNan) implements Serializable {}
 
   /**
    * AdamW.

@@ -35,12 +35,7 @@ import static dev.anneal.spark.config.Rule.webAddress;
 import static dev.anneal.spark.config.Rule.wholeNumber;
 import static dev.anneal.spark.config.Rule.word;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import dev.anneal.training.fused.AttentionLibrary;
-import dev.anneal.training.lora.ModuleNames;
-import dev.anneal.training.model.LinearModule;
-import java.util.Arrays;
-import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -50,7 +45,6 @@ import java.util.Map;
  * one node of eight GPUs.
  */
 final class ConfigKeys {
-  private static final LinearModule[] MODULES = LinearModule.values();
   private static final long MAX_INT = Integer.MAX_VALUE;
   private static final long MAX_LONG = Long.MAX_VALUE;
   private static final String[] FORMATS = {
@@ -139,7 +133,7 @@ final class ConfigKeys {
           key(
                   "lora.target_modules",
                   "linear modules that get an adapter; all-linear: these seven; a text: a regular expression for whole names")
-              .identity(OF_ADAPTERS.as(ConfigKeys::modules))
+              .identity(OF_ADAPTERS.as(LoraConfig.Modules::identity))
               .is(
                   list("a list of module names", 1, Integer.MAX_VALUE, text())
                       .or(regularExpression()))
@@ -388,22 +382,4 @@ final class ConfigKeys {
               .byDefault("auto"));
 
   private ConfigKeys() {}
-
-  /** The same for all ways to write the same names. */
-  private static String modules(JsonNode given) {
-    ModuleNames names = AnnealConfig.AdaptedModules.names(given);
-    if (!(names instanceof ModuleNames.Listed listed)) {
-      return given.asText();
-    }
-    return listed.names().stream()
-        .sorted(Comparator.comparingInt(ConfigKeys::place).thenComparing(name -> name))
-        .map(name -> place(name) < MODULES.length ? MODULES[place(name)].name() : name)
-        .toList()
-        .toString();
-  }
-
-  private static int place(String name) {
-    return (int)
-        Arrays.stream(MODULES).takeWhile(module -> !module.moduleName().equals(name)).count();
-  }
 }

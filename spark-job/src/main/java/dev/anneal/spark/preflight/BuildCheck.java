@@ -3,15 +3,16 @@ package dev.anneal.spark.preflight;
 import dev.anneal.data.format.RowFormat;
 import dev.anneal.spark.BadRequestException;
 import dev.anneal.spark.config.AnnealConfig;
-import dev.anneal.spark.config.AnnealConfig.Precision;
-import dev.anneal.spark.config.AnnealConfig.Shard;
 import dev.anneal.spark.config.DataConfig;
+import dev.anneal.spark.config.LoraConfig;
 import dev.anneal.spark.train.Specs;
 import dev.anneal.training.fused.HeadProducts;
 import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.optim.LearningRateSchedule;
+import dev.anneal.training.tensor.DType;
 import dev.anneal.training.trainer.MemoryChoice;
 import dev.anneal.training.trainer.TrainingSpec;
+import dev.anneal.training.weights.FrozenLayers.Shard;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.stream.IntStream;
@@ -48,7 +49,7 @@ public final class BuildCheck {
   }
 
   private static void checkStart(AnnealConfig config) {
-    AnnealConfig.Lora lora = config.lora();
+    LoraConfig lora = config.lora();
     String init = lora.start().init();
     if (init.equals("default")) {
       return;
@@ -78,7 +79,7 @@ public final class BuildCheck {
       throw new BadRequestException(
           "lora.use_dora is true, but training.mode is full: set one of them otherwise.");
     }
-    if (config.baseWeights().dtype() == Precision.FP8) {
+    if (config.baseWeights().dtype() == DType.FP8) {
       throw new BadRequestException(
           "base_weights.dtype is fp8, but with training.mode=full it is what the trained model is written in: set base_weights.dtype=bf16 or fp32.");
     }
@@ -97,7 +98,7 @@ public final class BuildCheck {
     boolean odd =
         IntStream.of(shape.hiddenSize(), shape.intermediateSize(), attention, keysAndValues)
             .anyMatch(size -> size % FP8_MULTIPLE != 0);
-    if (config.compute().matmul() == Precision.FP8 && odd) {
+    if (config.compute().matmul() == DType.FP8 && odd) {
       throw new BadRequestException(
           "compute.matmul is fp8, which takes multiples of %s, but the model has hidden_size %s, intermediate_size %s, and heads of %s and %s: set compute.matmul=bf16."
               .formatted(
@@ -115,13 +116,13 @@ public final class BuildCheck {
   }
 
   private static void checkMatmul(AnnealConfig config) {
-    Precision matmul = config.compute().matmul();
-    Precision dtype = config.compute().dtype();
-    if (matmul == Precision.FP8) {
+    DType matmul = config.compute().matmul();
+    DType dtype = config.compute().dtype();
+    if (matmul == DType.FP8) {
       requireForFp8(onGpus(config), "cluster.gpus_per_node is 0", name(dtype));
-      requireForFp8(dtype == Precision.BF16, "compute.dtype is " + name(dtype), name(dtype));
-      Precision stored = config.baseWeights().dtype();
-      requireForFp8(stored == Precision.FP8, "base_weights.dtype is " + name(stored), name(dtype));
+      requireForFp8(dtype == DType.BF16, "compute.dtype is " + name(dtype), name(dtype));
+      DType stored = config.baseWeights().dtype();
+      requireForFp8(stored == DType.FP8, "base_weights.dtype is " + name(stored), name(dtype));
       requireForFp8(
           config.lora().dropout() == 0, "lora.dropout is " + config.lora().dropout(), name(dtype));
       requireForFp8(!config.lora().useDora(), "lora.use_dora is true", name(dtype));
@@ -147,7 +148,7 @@ public final class BuildCheck {
       String needs =
           "base_weights.both_layouts is true, which needs compute.matmul=fp8 and weights that lie whole on each GPU, but %s: set it to false.";
       refuseIf(
-          config.compute().matmul() != Precision.FP8,
+          config.compute().matmul() != DType.FP8,
           needs,
           "compute.matmul is " + name(config.compute().matmul()));
       refuseIf(isSplit(config), needs, "they are split over GPUs");
@@ -213,7 +214,7 @@ public final class BuildCheck {
 
   private static boolean isFused(AnnealConfig config) {
     return onGpus(config)
-        && config.compute().dtype() == Precision.BF16
+        && config.compute().dtype() == DType.BF16
         && !config.lora().useDora()
         && config.lora().dropout() == 0;
   }

@@ -2,7 +2,6 @@ package dev.anneal.spark.preflight;
 
 import dev.anneal.spark.BadRequestException;
 import dev.anneal.spark.config.AnnealConfig;
-import dev.anneal.spark.config.AnnealConfig.Precision;
 import dev.anneal.spark.storage.ModelLocation;
 import dev.anneal.spark.storage.StorageModelFolder;
 import dev.anneal.storage.Storage;
@@ -13,6 +12,7 @@ import dev.anneal.training.lora.PeftConfig;
 import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.model.config.ModelCheck;
 import dev.anneal.training.model.config.ModelSource;
+import dev.anneal.training.tensor.DType;
 import java.io.IOException;
 import org.apache.spark.SparkConf;
 
@@ -76,7 +76,7 @@ public final class GenerationCheck {
             .formatted(model.display()));
   }
 
-  private static void checkAdapter(StorageModelFolder adapter, LlamaConfig shape, Precision matmul)
+  private static void checkAdapter(StorageModelFolder adapter, LlamaConfig shape, DType matmul)
       throws IOException {
     if (!adapter.has(PeftConfig.FILE)) {
       throw new InvalidModelException(
@@ -85,7 +85,7 @@ public final class GenerationCheck {
     }
     LoraLayout layout = LoraLayout.of(PeftConfig.read(adapter).lora(), shape);
     AdapterCheck.check(adapter, shape, layout);
-    if (layout.spec().isDora() && matmul == Precision.FP8) {
+    if (layout.spec().isDora() && matmul == DType.FP8) {
       throw new BadRequestException(
           "The adapter in %s is DoRA, beside which no product is computed in FP8, but compute.matmul is fp8: set compute.matmul=bf16."
               .formatted(adapter.location()));

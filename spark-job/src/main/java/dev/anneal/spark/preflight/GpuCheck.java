@@ -3,12 +3,10 @@ package dev.anneal.spark.preflight;
 import dev.anneal.spark.BadRequestException;
 import dev.anneal.spark.cluster.Slots;
 import dev.anneal.spark.config.AnnealConfig;
-import dev.anneal.spark.config.AnnealConfig.Precision;
 import dev.anneal.training.cuda.Gpu;
 import dev.anneal.training.cuda.GpuException;
 import dev.anneal.training.cuda.Gpus;
 import dev.anneal.training.model.config.LlamaConfig;
-import dev.anneal.training.tensor.DType;
 import dev.anneal.training.trainer.FullTuningMemory;
 import dev.anneal.training.trainer.TrainingSpec;
 import java.util.List;
@@ -62,8 +60,7 @@ public final class GpuCheck {
   static void requireFits(AnnealConfig config, LlamaConfig shape, List<Gpu> gpus) {
     int taken = config.cluster().nodes() * config.cluster().gpusPerNode();
     long smallest = gpus.stream().limit(taken).mapToLong(Gpu::memoryBytes).min().orElse(0);
-    DType dtype = config.compute().dtype() == Precision.FP32 ? DType.FP32 : DType.BF16;
-    FullTuningMemory.lacking(shape, dtype, taken, smallest)
+    FullTuningMemory.lacking(shape, config.compute().dtype(), taken, smallest)
         .ifPresent(
             sentence -> {
               throw new BadRequestException(sentence);

@@ -4,8 +4,9 @@ import dev.anneal.data.format.RowFormat;
 import dev.anneal.data.prep.LongRows;
 import dev.anneal.data.prep.PrepSpec;
 import dev.anneal.spark.config.AnnealConfig;
-import dev.anneal.spark.config.AnnealConfig.Precision;
 import dev.anneal.spark.config.DataConfig;
+import dev.anneal.spark.config.LoraConfig;
+import dev.anneal.spark.config.TrainingConfig;
 import dev.anneal.spark.storage.RunFolder;
 import dev.anneal.training.fused.FusedLlama.Columns;
 import dev.anneal.training.generate.GenerationSpec;
@@ -20,7 +21,7 @@ import dev.anneal.training.optim.LearningRateSchedule;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.trainer.GenerationRun;
 import dev.anneal.training.trainer.TrainingSpec;
-import dev.anneal.training.weights.FrozenLayers;
+import dev.anneal.training.weights.FrozenLayers.Shard;
 import java.util.OptionalInt;
 import java.util.TreeMap;
 
@@ -114,7 +115,7 @@ public final class Specs {
 
   /** The adapters that the configuration describes. */
   public static LoraSpec lora(AnnealConfig config) {
-    AnnealConfig.Lora lora = config.lora();
+    LoraConfig lora = config.lora();
     return new LoraSpec(
         lora.r(),
         lora.alpha(),
@@ -126,7 +127,7 @@ public final class Specs {
         variant(lora));
   }
 
-  private static LoraVariant variant(AnnealConfig.Lora lora) {
+  private static LoraVariant variant(LoraConfig lora) {
     if (lora.useDora()) {
       return LoraVariant.DORA;
     }
@@ -142,19 +143,19 @@ public final class Specs {
   public static GenerationRun.Spec generation(
       AnnealConfig config, int batchSize, GenerationSpec generation) {
     return new GenerationRun.Spec(
-        weights(config), dtype(config.compute().dtype()), matmul(config), batchSize, generation);
+        weights(config), config.compute().dtype(), matmul(config), batchSize, generation);
   }
 
   private static TrainingSpec.Weights weights(AnnealConfig config) {
     return new TrainingSpec.Weights(
-        dtype(config.baseWeights().dtype()),
+        config.baseWeights().dtype(),
         shard(config),
         config.baseWeights().ratio(),
         config.baseWeights().bothLayouts() ? Columns.KEPT : Columns.MADE);
   }
 
   private static Matmul matmul(AnnealConfig config) {
-    return config.compute().matmul() == Precision.FP8 ? Matmul.FP8 : Matmul.COMPUTE;
+    return config.compute().matmul() == DType.FP8 ? Matmul.FP8 : Matmul.COMPUTE;
   }
 
   /**
@@ -163,14 +164,14 @@ public final class Specs {
    * @param sequences of the data set
    */
   public static TrainingSpec training(AnnealConfig config, long sequences) {
-    AnnealConfig.Training training = config.training();
+    TrainingConfig training = config.training();
     long steps = Batches.steps(config, sequences);
     return new TrainingSpec(
         training.mode(),
         training.mode() == TrainingSpec.Mode.LORA ? lora(config) : null,
         weights(config),
         new TrainingSpec.Compute(
-            dtype(config.compute().dtype()),
+            config.compute().dtype(),
             matmul(config),
             activations(config.activations()),
             config.compute().attention(),
@@ -190,7 +191,7 @@ public final class Specs {
         evaluation(config.evaluation()));
   }
 
-  private static Objective objective(AnnealConfig.Objective objective) {
+  private static Objective objective(TrainingConfig.Objective objective) {
     return new Objective(
         objective.loss(), objective.labelSmoothing(), objective.neftuneNoiseAlpha());
   }
@@ -204,14 +205,10 @@ public final class Specs {
         evaluation.minDelta());
   }
 
-  private static FrozenLayers.Shard shard(AnnealConfig config) {
-    return switch (config.baseWeights().shard()) {
-      case NONE -> FrozenLayers.Shard.NONE;
-      // with one rank a node, a node's share is everything
-      case NODE ->
-          config.cluster().gpusPerNode() > 1 ? FrozenLayers.Shard.NODE : FrozenLayers.Shard.NONE;
-      case WORLD -> FrozenLayers.Shard.WORLD;
-    };
+  private static Shard shard(AnnealConfig config) {
+    Shard asked = config.baseWeights().shard();
+    // with one rank a node, a node's share is everything
+    return asked == Shard.NODE && config.cluster().gpusPerNode() <= 1 ? Shard.NONE : asked;
   }
 
   private static KeptActivations activations(AnnealConfig.Activations activations) {
@@ -254,13 +251,5 @@ public final class Specs {
 
   private static long stepsOf(Long number, double ratio, long steps) {
     return number == null ? (long) Math.ceil(ratio * steps) : number;
-  }
-
-  private static DType dtype(Precision precision) {
-    return switch (precision) {
-      case FP32 -> DType.FP32;
-      case BF16 -> DType.BF16;
-      case FP8 -> DType.FP8;
-    };
   }
 }
