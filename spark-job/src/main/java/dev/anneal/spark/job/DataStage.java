@@ -8,8 +8,8 @@ import dev.anneal.data.prep.Preparation;
 import dev.anneal.data.token.ChatTokenizer;
 import dev.anneal.spark.JobFailedException;
 import dev.anneal.spark.Request;
+import dev.anneal.spark.preflight.CheckedRequest;
 import dev.anneal.spark.preflight.EvalSource;
-import dev.anneal.spark.preflight.Plan;
 import dev.anneal.spark.preflight.ResumeState;
 import dev.anneal.spark.progress.ProgressDisplay;
 import dev.anneal.spark.storage.RunFolder;
@@ -22,34 +22,40 @@ import org.apache.spark.sql.SparkSession;
 /** The data of a run: there already, or prepared. */
 final class DataStage {
   private final Request request;
-  private final Plan plan;
+  private final CheckedRequest checked;
   private final ProgressDisplay display;
   private final UnaryOperator<String> mask;
 
   /**
    * @param mask hides what is secret
    */
-  DataStage(Request request, Plan plan, ProgressDisplay display, UnaryOperator<String> mask) {
+  DataStage(
+      Request request,
+      CheckedRequest checked,
+      ProgressDisplay display,
+      UnaryOperator<String> mask) {
     this.request = request;
-    this.plan = plan;
+    this.checked = checked;
     this.display = display;
     this.mask = mask;
   }
 
   /** The data set that is there, or one that is prepared now. */
   PreparedData prepared(SparkSession spark) {
-    Optional<PreparedData> earlier = plan.earlier().map(ResumeState::data);
+    Optional<PreparedData> earlier = checked.earlier().map(ResumeState::data);
     if (earlier.isPresent()) {
       display.line("Going on with the data set that is there ...");
       return earlier.get();
     }
     if (!request.command().prepares()) {
-      return PreparedData.read(plan.config(), plan.folder());
+      return PreparedData.read(checked.config(), checked.folder());
     }
-    DatasetManifest train = prepare(spark, plan.prep());
+    DatasetManifest train = prepare(spark, checked.prep());
     return new PreparedData(
         train,
-        plan.evalPrep() == null ? null : EvalSource.named(() -> prepare(spark, plan.evalPrep())));
+        checked.evalPrep() == null
+            ? null
+            : EvalSource.named(() -> prepare(spark, checked.evalPrep())));
   }
 
   private DatasetManifest prepare(SparkSession spark, Preparation prep) {
@@ -71,18 +77,18 @@ final class DataStage {
 
   /** Prepared rows to look at; none where rows came tokenized without a tokenizer. */
   List<String> shownRows() {
-    if (request.shownRows() == 0 || plan.model().tokenizer() == null) {
+    if (request.shownRows() == 0 || checked.model().tokenizer() == null) {
       return List.of();
     }
-    String dataset = plan.folder().child(RunFolder.DATASET);
+    String dataset = checked.folder().child(RunFolder.DATASET);
     return RowSamples.marked(
-        dataset, request.shownRows(), plan.prep().tokenizer(), plan.folder().storage());
+        dataset, request.shownRows(), checked.prep().tokenizer(), checked.folder().storage());
   }
 
   /** That of the model; {@code null} where there is none. */
   ChatTokenizer tokenizer() {
-    return plan.model().tokenizer() == null
+    return checked.model().tokenizer() == null
         ? null
-        : ChatTokenizer.load(plan.model().tokenizer(), plan.folder().storage());
+        : ChatTokenizer.load(checked.model().tokenizer(), checked.folder().storage());
   }
 }

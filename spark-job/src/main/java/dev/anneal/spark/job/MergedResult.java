@@ -5,8 +5,8 @@ import dev.anneal.spark.JobFailedException;
 import dev.anneal.spark.Request;
 import dev.anneal.spark.merge.MergeJob;
 import dev.anneal.spark.merge.MergeRequest;
+import dev.anneal.spark.preflight.CheckedRequest;
 import dev.anneal.spark.preflight.MergedModel;
-import dev.anneal.spark.preflight.Plan;
 import dev.anneal.spark.progress.ProgressDisplay;
 import dev.anneal.spark.storage.ModelLocation;
 import dev.anneal.spark.storage.RunFolder;
@@ -30,17 +30,18 @@ final class MergedResult {
    * @throws JobFailedException if that fails; the adapter is published
    */
   static Optional<String> publish(
-      Plan plan, RunFolder.Guard guard, SparkContext spark, ProgressDisplay display) {
-    RunFolder folder = plan.folder();
-    if (!(ModelLocation.of(plan.config().model().path()) instanceof ModelLocation.Folder located)) {
+      CheckedRequest checked, RunFolder.Guard guard, SparkContext spark, ProgressDisplay display) {
+    RunFolder folder = checked.folder();
+    if (!(ModelLocation.of(checked.config().model().path())
+        instanceof ModelLocation.Folder located)) {
       // no merge can be done later either
       return Optional.empty();
     }
     String model = located.location();
     String output = folder.child(RunFolder.MERGED);
-    if (decided(plan, model) instanceof MergedModel.Impossible impossible) {
+    if (decided(checked, model) instanceof MergedModel.Impossible impossible) {
       String sentence = notMerged(folder, model, impossible.reason());
-      if (plan.model().merged() instanceof MergedModel.Made) {
+      if (checked.model().merged() instanceof MergedModel.Made) {
         throw new JobFailedException(sentence, null);
       }
       display.line(sentence);
@@ -60,10 +61,11 @@ final class MergedResult {
   }
 
   /** As it looks now: disk and model may be others than before the run. */
-  private static MergedModel decided(Plan plan, String model) {
+  private static MergedModel decided(CheckedRequest checked, String model) {
     try {
-      LlamaConfig shape = LlamaConfig.read(new StorageModelFolder(model, plan.folder().storage()));
-      return MergedModel.of(plan.config(), shape, plan.model().adapters(), plan.folder());
+      LlamaConfig shape =
+          LlamaConfig.read(new StorageModelFolder(model, checked.folder().storage()));
+      return MergedModel.of(checked.config(), shape, checked.model().adapters(), checked.folder());
     } catch (IOException | InvalidModelException e) {
       return new MergedModel.Impossible(reason(e));
     }

@@ -4,9 +4,7 @@ import dev.anneal.spark.BadRequestException;
 import dev.anneal.spark.JobFailedException;
 import dev.anneal.spark.checkpoint.CheckpointCommitter;
 import dev.anneal.spark.checkpoint.StoredCheckpoint;
-import dev.anneal.spark.cluster.ExecutorWait;
 import dev.anneal.spark.cluster.Executors;
-import dev.anneal.spark.cluster.Slots;
 import dev.anneal.spark.config.AnnealConfig;
 import dev.anneal.spark.job.TrainingAttempt.End;
 import dev.anneal.spark.output.MetricsFile;
@@ -15,7 +13,7 @@ import dev.anneal.spark.output.Outcome;
 import dev.anneal.spark.output.ResultPublisher;
 import dev.anneal.spark.output.RunMonitor;
 import dev.anneal.spark.output.RunRecord;
-import dev.anneal.spark.preflight.Plan;
+import dev.anneal.spark.preflight.CheckedRequest;
 import dev.anneal.spark.profile.ProfileCollector;
 import dev.anneal.spark.progress.DriverChannel;
 import dev.anneal.spark.progress.DriverCommand;
@@ -31,11 +29,9 @@ import dev.anneal.training.io.WrittenFile;
 import dev.anneal.training.trainer.MemoryChoice;
 import java.io.IOException;
 import java.time.Duration;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
-import java.util.Set;
 import java.util.SortedMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
@@ -54,7 +50,7 @@ final class TrainingStage {
   private static final Duration GOOD_ORDER = Duration.ofSeconds(25);
 
   private final SparkContext spark;
-  private final Plan plan;
+  private final CheckedRequest checked;
   private final String runId;
   private final long steps;
   private final ProgressDisplay display;
@@ -62,7 +58,7 @@ final class TrainingStage {
   private final LeasedFolder held;
   private final Tracking tracking;
   private final Outcome outcome = new Outcome();
-  private final Set<String> replaced = new HashSet<>();
+  private final ReplacedExecutors replaced;
   private final CountDownLatch ended = new CountDownLatch(1);
   private volatile MetricsLog log = new MetricsLog();
   private volatile DriverCommand command = DriverCommand.GO_ON;
@@ -74,7 +70,7 @@ final class TrainingStage {
    */
   TrainingStage(
       SparkContext spark,
-      Plan plan,
+      CheckedRequest checked,
       String runId,
       long steps,
       ProgressDisplay display,
@@ -82,14 +78,15 @@ final class TrainingStage {
       LeasedFolder held,
       Tracking tracking) {
     this.spark = spark;
-    this.plan = plan;
-    this.config = plan.config();
+    this.checked = checked;
+    this.config = checked.config();
     this.runId = runId;
     this.steps = steps;
     this.display = display;
     this.record = record;
     this.held = held;
     this.tracking = tracking;
+    this.replaced = new ReplacedExecutors(spark, display::line);
   }
 
   /**
@@ -104,12 +101,12 @@ final class TrainingStage {
     log = restore(found);
     tracking.begin(log);
     try (DriverChannel channel = DriverChannel.open(spark, runId);
-        MetricsFile metrics = MetricsFile.open(plan.folder(), log);
+        MetricsFile metrics = MetricsFile.open(checked.folder(), log);
         CheckpointCommitter checkpoints =
             new CheckpointCommitter(
-                plan.folder(),
+                checked.folder(),
                 identity,
-                plan.config().checkpoint().keep(),
+                checked.config().checkpoint().keep(),
                 found,
                 new Checkpoints(metrics))) {
       attempts(channel, metrics, checkpoints);
@@ -179,7 +176,7 @@ final class TrainingStage {
     Optional<StoredCheckpoint> from = checkpoints.last();
     for (int number = 1; ; number++) {
       Attempt attempt =
-          new Attempt(runId, number, plan.folder(), from.map(checkpoints::resume).orElse(null));
+          new Attempt(runId, number, checked.folder(), from.map(checkpoints::resume).orElse(null));
       record.attempt(attempt.id(), from.map(StoredCheckpoint::step).orElse(null));
       JobDescriptions.training(spark, number, stepOf(from));
       End end = attempt(attempt, channel, metrics, checkpoints);
@@ -194,7 +191,7 @@ final class TrainingStage {
       inVain = next.isPresent() && !next.equals(from) ? 0 : inVain + 1;
       lastCheckpoint = stepOf(next);
       boolean again = repeated.is(end, metrics.log().lastStep() > stepOf(from));
-      requireAnother(end, cause, again ? plan.config().cluster().attempts() : inVain);
+      requireAnother(end, cause, again ? checked.config().cluster().attempts() : inVain);
       again(cause, end, inVain, metrics, lastCheckpoint);
       from = next;
     }
@@ -202,7 +199,7 @@ final class TrainingStage {
 
   /** What memory decides is decided once a run. */
   private void settle(MemoryChoice choice) {
-    config = plan.config().withMemory(choice);
+    config = checked.config().withMemory(choice);
     record.settled(config);
   }
 
@@ -226,14 +223,15 @@ final class TrainingStage {
     End end;
     try (DriverPulse pulse = new DriverPulse();
         ProfileCollector profiles =
-            new ProfileCollector(plan.folder(), attempt.id(), config.worldSize(), display::line)) {
+            new ProfileCollector(
+                checked.folder(), attempt.id(), config.worldSize(), display::line)) {
       FailureLog failures =
           new FailureLog(
               display::line,
               new ExecutorLogs(spark),
               pulse::explaining,
               networkTimeout(),
-              replaced);
+              replaced.ids());
       Consumer<RankEvent> monitor =
           profiles.andThen(
               new RunMonitor(
@@ -263,7 +261,7 @@ final class TrainingStage {
           throw new JobFailedException(JobFailedException.INTERRUPTED + " " + standing(), error);
       case GO_ON -> {
         boolean hopeless = end instanceof End.Failed failed && failed.hopeless();
-        if (hopeless || inVain >= plan.config().cluster().attempts()) {
+        if (hopeless || inVain >= checked.config().cluster().attempts()) {
           throw new JobFailedException(
               lastCheckpoint == 0 ? cause : cause + " " + standing(), error);
         }
@@ -281,7 +279,7 @@ final class TrainingStage {
     outcome.rewind(metrics.log());
     record.rewind(metrics.log());
     if (end instanceof End.Failed failed) {
-      failed.hungExecutor().ifPresent(this::replace);
+      failed.hungExecutor().ifPresent(replaced::replace);
     }
     Duration pause = pause(inVain);
     display.line(
@@ -293,33 +291,12 @@ final class TrainingStage {
                 pause.toSeconds()));
     try {
       Thread.sleep(pause.toMillis());
-      awaitExecutors();
+      replaced.awaitOthers(
+          checked.config().cluster(), () -> command == DriverCommand.GO_ON && !spark.isStopped());
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new JobFailedException(cause, e);
     }
-  }
-
-  private void replace(String executor) {
-    replaced.add(executor);
-    Executors.replace(spark, executor);
-  }
-
-  /** A replacement may take longer than an attempt would wait for it, and that is no failure. */
-  private void awaitExecutors() throws InterruptedException {
-    if (Slots.isLocal(spark.conf())) {
-      return;
-    }
-    AnnealConfig.Cluster cluster = plan.config().cluster();
-    new ExecutorWait(() -> Executors.ids(spark), replaced)
-        .until(
-            cluster.nodes(),
-            Duration.ofSeconds((long) cluster.attempts() * cluster.timeout()),
-            () -> command == DriverCommand.GO_ON && !spark.isStopped(),
-            there ->
-                display.line(
-                    "Waiting for executors: %s of %s are there ..."
-                        .formatted(there, cluster.nodes())));
   }
 
   private Duration networkTimeout() {
@@ -337,7 +314,10 @@ final class TrainingStage {
   private void publish(Attempt attempt, List<WrittenFile> result) throws IOException {
     held.requireHeld();
     ResultPublisher.publish(
-        plan.folder(), attempt.id(), RunFolder.resultOf(plan.config().training().mode()), result);
+        checked.folder(),
+        attempt.id(),
+        RunFolder.resultOf(checked.config().training().mode()),
+        result);
   }
 
   private void announce(List<StoredCheckpoint> found) {

@@ -2,7 +2,7 @@ package dev.anneal.spark.preflight;
 
 import dev.anneal.data.format.RowFormat;
 import dev.anneal.data.manifest.DatasetManifest;
-import dev.anneal.data.prep.Preflight.Report;
+import dev.anneal.data.prep.PrepCheck.Report;
 import dev.anneal.data.prep.PrepSpec;
 import dev.anneal.data.prep.Preparation;
 import dev.anneal.data.token.ChatTokenizer;
@@ -24,6 +24,7 @@ import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.model.config.ModelCheck;
 import dev.anneal.training.model.config.ModelFingerprint;
 import dev.anneal.training.model.config.ModelSource;
+import dev.anneal.training.tensor.DType;
 import dev.anneal.training.trainer.TrainingSpec;
 import java.io.IOException;
 import java.util.ArrayList;
@@ -62,7 +63,7 @@ public final class Preflight {
    * @throws dev.anneal.data.error.InvalidDataException if data or tokenizer cannot be used
    * @throws dev.anneal.training.InvalidModelException if model or adapter cannot be used
    */
-  public static Plan check(Request request, SparkConf spark, Configuration hadoop) {
+  public static CheckedRequest check(Request request, SparkConf spark, Configuration hadoop) {
     requireKeys(request);
     JvmCheck.check();
     return new Preflight(request, spark, hadoop).check();
@@ -80,11 +81,11 @@ public final class Preflight {
   }
 
   /** Looks at the output folder again, now that nobody else writes to it. */
-  public static Plan again(Request request, Plan plan) {
-    OutputCheck.checkFree(request, plan.folder());
-    Plan.Model model = plan.model();
-    return plan.after(
-        EarlierRun.find(request, plan.folder(), model.tokenizer(), model.fingerprint()));
+  public static CheckedRequest again(Request request, CheckedRequest checked) {
+    OutputCheck.checkFree(request, checked.folder());
+    CheckedRequest.Model model = checked.model();
+    return checked.after(
+        EarlierRun.find(request, checked.folder(), model.tokenizer(), model.fingerprint()));
   }
 
   /** The folders in the output folder that a run which begins anew removes. */
@@ -150,7 +151,7 @@ public final class Preflight {
     checkOutput();
   }
 
-  private Plan check() {
+  private CheckedRequest check() {
     checkSettings();
     String path = config.model().path();
     ModelLocation model = path == null ? null : ModelLocation.of(path);
@@ -176,8 +177,9 @@ public final class Preflight {
       }
     }
     OutputCheck.checkWritable(folder);
-    Plan.Model checked = new Plan.Model(fingerprint, tokenizer, vocabSize, adapters, merged);
-    return new Plan(config, prep, evalPrep, checked, folder, earlier, notes);
+    CheckedRequest.Model trained =
+        new CheckedRequest.Model(fingerprint, tokenizer, vocabSize, adapters, merged);
+    return new CheckedRequest(config, prep, evalPrep, trained, folder, earlier, notes);
   }
 
   private void checkCombination() {
@@ -257,7 +259,7 @@ public final class Preflight {
     adapters = layout.published();
     if (config.lora().useDora()
         && config.cluster().gpusPerNode() > 0
-        && config.compute().dtype() == AnnealConfig.Precision.BF16) {
+        && config.compute().dtype() == DType.BF16) {
       notes.add(
           "with lora.use_dora=true layers are computed by libtorch's autograd: the fused kernels know plain LoRA alone.");
     }

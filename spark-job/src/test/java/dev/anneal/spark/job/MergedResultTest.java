@@ -6,8 +6,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.anneal.spark.JobFailedException;
 import dev.anneal.spark.config.AnnealConfig;
 import dev.anneal.spark.config.ConfigLoader;
+import dev.anneal.spark.preflight.CheckedRequest;
 import dev.anneal.spark.preflight.MergedModel;
-import dev.anneal.spark.preflight.Plan;
 import dev.anneal.spark.progress.ProgressDisplay;
 import dev.anneal.spark.storage.RunFolder;
 import dev.anneal.spark.train.Specs;
@@ -43,9 +43,9 @@ class MergedResultTest {
 
   @Test
   void aModelThatIsGoneFailsTheRunWithTheCommand() throws IOException {
-    Plan plan = plan(new MergedModel.Made(1, "file:" + dir.resolve("model")));
+    CheckedRequest checked = checked(new MergedModel.Made(1, "file:" + dir.resolve("model")));
     Files.delete(shape);
-    assertThatThrownBy(() -> publish(plan))
+    assertThatThrownBy(() -> publish(checked))
         .isInstanceOf(JobFailedException.class)
         .hasMessageStartingWith("The adapter is published in " + dir.resolve("out/adapter"))
         .hasMessageContaining("config.json")
@@ -54,8 +54,8 @@ class MergedResultTest {
 
   @Test
   void oneWithoutItsWeightsFailsItToo() throws IOException {
-    Plan plan = plan(new MergedModel.Made(1, "file:" + dir.resolve("model")));
-    assertThatThrownBy(() -> publish(plan))
+    CheckedRequest checked = checked(new MergedModel.Made(1, "file:" + dir.resolve("model")));
+    assertThatThrownBy(() -> publish(checked))
         .isInstanceOf(JobFailedException.class)
         .hasMessageContaining("model.safetensors")
         .hasMessageEndingWith(command());
@@ -63,8 +63,8 @@ class MergedResultTest {
 
   @Test
   void whatWasNotedBeforeTheRunIsALine() throws IOException {
-    Plan plan = plan(new MergedModel.Impossible("it has no room"));
-    assertThat(publish(plan)).isEmpty();
+    CheckedRequest checked = checked(new MergedModel.Impossible("it has no room"));
+    assertThat(publish(checked)).isEmpty();
     assertThat(said.toString()).contains("model.safetensors", command());
   }
 
@@ -73,7 +73,7 @@ class MergedResultTest {
         .formatted(dir.resolve("model"), dir.resolve("out/adapter"));
   }
 
-  private Plan plan(MergedModel merged) throws IOException {
+  private CheckedRequest checked(MergedModel merged) throws IOException {
     AnnealConfig config =
         ConfigLoader.load(
             CONF.resolve("tiny.yaml"),
@@ -81,16 +81,17 @@ class MergedResultTest {
             dir);
     LlamaConfig llama = LlamaConfig.read(new LocalModelFolder(dir.resolve("model")));
     LoraLayout adapters = LoraLayout.of(Specs.lora(config), llama);
-    Plan.Model model = new Plan.Model("", null, llama.vocabSize(), adapters, merged);
+    CheckedRequest.Model model =
+        new CheckedRequest.Model("", null, llama.vocabSize(), adapters, merged);
     RunFolder folder = new RunFolder("file:" + dir.resolve("out"), new Configuration());
-    return new Plan(config, null, null, model, folder, Optional.empty(), List.of());
+    return new CheckedRequest(config, null, null, model, folder, Optional.empty(), List.of());
   }
 
-  private Optional<String> publish(Plan plan) {
+  private Optional<String> publish(CheckedRequest checked) {
     ProgressDisplay display =
         new ProgressDisplay(
             new PrintWriter(said, true), ProgressDisplay.Medium.FILE, System::nanoTime, s -> s);
     // no job is begun
-    return MergedResult.publish(plan, () -> {}, null, display);
+    return MergedResult.publish(checked, () -> {}, null, display);
   }
 }

@@ -17,7 +17,7 @@ import java.util.Optional;
  * @param earlier what it goes on with; empty where it begins anew
  * @param notes sentences on what was found that the user may not expect
  */
-public record Plan(
+public record CheckedRequest(
     AnnealConfig config,
     Preparation prep,
     Preparation evalPrep,
@@ -43,17 +43,17 @@ public record Plan(
       LoraLayout adapters,
       MergedModel merged) {}
 
-  public Plan {
+  public CheckedRequest {
     notes = List.copyOf(notes);
   }
 
   /** The same with the folder as this run may use it. */
-  public Plan in(RunFolder held) {
-    return new Plan(config, prep, evalPrep, model, held, earlier, notes);
+  public CheckedRequest in(RunFolder held) {
+    return new CheckedRequest(config, prep, evalPrep, model, held, earlier, notes);
   }
 
   /** The same that goes on with {@code found}. */
-  Plan after(Optional<ResumeState> found) {
-    return new Plan(config, prep, evalPrep, model, folder, found, notes);
+  CheckedRequest after(Optional<ResumeState> found) {
+    return new CheckedRequest(config, prep, evalPrep, model, folder, found, notes);
   }
 }
