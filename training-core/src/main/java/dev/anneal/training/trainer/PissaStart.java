@@ -63,9 +63,7 @@ final class PissaStart {
     long total = layout.layers().stream().mapToLong(this::bytes).sum();
     for (int layer = 0; layer < layout.layers().size(); layer++) {
       try (TensorScope scope = new TensorScope()) {
-        Tensor all =
-            Tensors.zeros(
-                ranks.device(), ScalarType.Float, parameters.layout().parts().numels().get(layer));
+        Tensor all = Tensors.zeros(ranks.device(), ScalarType.Float, numel(layer));
         for (LinearModule module : layout.layers().get(layer).keySet()) {
           if (turn++ % ranks.world().worldSize() == ranks.rank()) {
             factor(weights, pissa, seed, layer, module, all);
@@ -96,6 +94,10 @@ final class PissaStart {
         .mapToLong(module -> (long) module.inFeatures(config) * module.outFeatures(config))
         .map(elements -> elements * Float.BYTES)
         .sum();
+  }
+
+  private long numel(int layer) {
+    return parameters.layout().parts().numels().get(layer);
   }
 
   /** Writes the factors of a module into the layer's vector. */
