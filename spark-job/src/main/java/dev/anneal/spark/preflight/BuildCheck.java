@@ -151,7 +151,7 @@ public final class BuildCheck {
           config.compute().matmul() != DType.FP8,
           needs,
           "compute.matmul is " + name(config.compute().matmul()));
-      refuseIf(isSplit(config), needs, "they are split over GPUs");
+      refuseIf(Specs.shard(config) != Shard.NONE, needs, "they are split over GPUs");
       refuseIf(
           config.baseWeights().isAuto() || config.baseWeights().ratio() > 0,
           needs,
@@ -162,7 +162,7 @@ public final class BuildCheck {
           "compute.head is not exact, which needs GPUs that train adapters in compute.dtype=bf16 without dropout or DoRA, and a head that lies whole on each, but %s: set it to exact.";
       refuseIf(!isFused(config), needs, "this run does not");
       refuseIf(config.training().mode() != TrainingSpec.Mode.LORA, needs, "training.mode is full");
-      refuseIf(isSplit(config), needs, "it is split over GPUs");
+      refuseIf(Specs.shard(config) != Shard.NONE, needs, "it is split over GPUs");
     }
   }
 
@@ -201,15 +201,10 @@ public final class BuildCheck {
 
   /** Where a layer's graph keeps its weights until the backward; fused layers bring them again. */
   private static boolean keepsGatheredLayers(AnnealConfig config) {
-    return isSplit(config)
+    return Specs.shard(config) != Shard.NONE
         && !isFused(config)
         && config.training().mode() == TrainingSpec.Mode.LORA
         && !config.activations().recomputesAll();
-  }
-
-  private static boolean isSplit(AnnealConfig config) {
-    Shard shard = config.baseWeights().shard();
-    return shard == Shard.WORLD || (shard == Shard.NODE && config.cluster().gpusPerNode() > 1);
   }
 
   private static boolean isFused(AnnealConfig config) {

@@ -205,9 +205,9 @@ public final class Specs {
         evaluation.minDelta());
   }
 
-  private static Shard shard(AnnealConfig config) {
+  /** Which ranks split the frozen weights; with one rank a node, a node's share is everything. */
+  public static Shard shard(AnnealConfig config) {
     Shard asked = config.baseWeights().shard();
-    // with one rank a node, a node's share is everything
     return asked == Shard.NODE && config.cluster().gpusPerNode() <= 1 ? Shard.NONE : asked;
   }
 
