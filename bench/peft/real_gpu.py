@@ -74,7 +74,8 @@ def peft(arguments, dtype, rows, held):
     device = "cpu" if arguments.cpu else "cuda"
     base = AutoModelForCausalLM.from_pretrained(arguments.model, dtype=dtype).to(device)
     model = PeftModel.from_pretrained(base, arguments.work / "initial", is_trainable=True)
-    with torch.autocast(device, torch.bfloat16, enabled=dtype == torch.bfloat16):
+    # its cache would keep the adapters in bf16 as they were in the first step
+    with torch.autocast(device, torch.bfloat16, enabled=dtype == torch.bfloat16, cache_enabled=False):
         model.eval()
         before = held_out(model, held)
         model.train()
