@@ -107,6 +107,7 @@ def loss_sum(model, rows):
         mask[i, : len(tokens)] = 1
         for start, end in zip(row["target_spans"][::2], row["target_spans"][1::2]):
             labels[i, start:end] = tokens[start:end]
+    ids, labels, mask = (tensor.to(model.device) for tensor in (ids, labels, mask))
     logits = model(input_ids=ids, attention_mask=mask).logits[:, :-1]
     targets = labels[:, 1:]
     loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1).float(), targets.flatten(), reduction="sum")
@@ -119,10 +120,10 @@ def held_out(model, rows):
     return sum(loss.item() for loss, _ in sums) / sum(count for _, count in sums)
 
 
-def train(model, rows, steps):
+def train(model, rows, steps, learning_rate=LEARNING_RATE, warmup=WARMUP):
     weights = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    optimizer = torch.optim.AdamW(weights, lr=LEARNING_RATE, weight_decay=0.0)
-    schedule = get_linear_schedule_with_warmup(optimizer, WARMUP, steps)
+    optimizer = torch.optim.AdamW(weights, lr=learning_rate, weight_decay=0.0)
+    schedule = get_linear_schedule_with_warmup(optimizer, warmup, steps)
     lines = []
     for step in range(steps):
         batch = [rows[(step * BATCH + i) % len(rows)] for i in range(BATCH)]

@@ -4,43 +4,28 @@
 Random weights of Llama 3.1's shape in bf16, r=64 on all seven linear modules, AdamW; random tokens
 of --length, all of them learned, or real rows from --rows (JSON lines with input_ids and
 prompt_length), padded on the right to the longest of their batch or to --pad-to. Prints one JSON
-line a mode, with tokens that are not padding.
+line a mode, with tokens that are not padding; each mode has a process of its own, and one that fails
+prints FAILED. peer_model.py says what a mode can be.
 
-usage: peft_step.py [--mode eager,compile,checkpoint] [--rows FILE [--pad-to 1024]] ...
+usage: peft_step.py [--mode eager,compile+liger,checkpoint] [--rows FILE [--pad-to 1024]] ...
 """
-import argparse, gc, json, statistics, time
+import argparse, contextlib, json, statistics, subprocess, sys, time, traceback
 
 import torch
-from peft import LoraConfig, get_peft_model
-from transformers import LlamaConfig, LlamaForCausalLM
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
-SHAPE = dict(vocab_size=128256, hidden_size=4096, intermediate_size=14336, num_attention_heads=32,
-             num_key_value_heads=8, head_dim=128, rms_norm_eps=1e-5, max_position_embeddings=131072,
-             rope_theta=500000.0, tie_word_embeddings=False)
-MODULES = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+from peer_model import LLAMA_8B, TINY, model, words_of
 
-
-def model(layers, mode):
-    torch.set_default_dtype(torch.bfloat16)
-    with torch.device("cuda"):
-        base = LlamaForCausalLM(LlamaConfig(num_hidden_layers=layers, attn_implementation="sdpa", **SHAPE))
-    torch.set_default_dtype(torch.float32)
-    # adapters in bf16, as Anneal computes with them: the faster choice for the peer
-    tuned = get_peft_model(base, LoraConfig(r=64, lora_alpha=64, target_modules=MODULES), autocast_adapter_dtype=False)
-    if mode.startswith("checkpoint"):
-        tuned.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
-        tuned.enable_input_require_grads()
-    tuned.config.use_cache = False
-    tuned.train()
-    return torch.compile(tuned) if mode.endswith("compile") else tuned
+# cuDNN's where it can: twice FlashAttention-2 on Hopper
+ATTENTION = [SDPBackend.CUDNN_ATTENTION, SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
 
 
 def batches(a):
-    """Pairs of a batch and the rows in it, endless."""
+    """A batch, its rows, its tokens that are not padding; endless."""
     if not a.rows:
         torch.manual_seed(1)
         while True:
-            ids = torch.randint(0, SHAPE["vocab_size"], (a.batch, a.length), device="cuda")
+            ids = torch.randint(0, a.shape["vocab_size"], (a.batch, a.length), device=a.device)
             yield dict(input_ids=ids, labels=ids), a.batch, a.batch * a.length
     rows = [json.loads(line) for line in open(a.rows)]
     while True:
@@ -55,40 +40,42 @@ def batches(a):
                 ids[n, :len(tokens)] = tokens
                 mask[n, :len(tokens)] = 1
                 labels[n, row["prompt_length"]:len(tokens)] = tokens[row["prompt_length"]:]
-            yield (dict(input_ids=ids.cuda(), attention_mask=mask.cuda(), labels=labels.cuda()),
+            yield (dict(input_ids=ids.to(a.device), attention_mask=mask.to(a.device), labels=labels.to(a.device)),
                    a.batch, int(mask.sum()))
 
 
 def measure(a, mode):
-    tuned = model(a.layers, mode)
+    cuda = a.device == "cuda"
+    wait = torch.cuda.synchronize if cuda else lambda: None
+    tuned = model(a.shape, a.layers, mode, a.device)
     parameters = [p for p in tuned.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(parameters, lr=2e-5, weight_decay=0.0, fused=True)
     source = batches(a)
-    torch.cuda.reset_peak_memory_stats()
-    seconds, tokens, rows = [], 0, 0
-    for step in range(a.warmup + a.steps):
-        batch, count, real = next(source)
-        torch.cuda.synchronize()
-        start = time.perf_counter()
-        loss = tuned(**batch).loss
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
-        torch.cuda.synchronize()
-        if step >= a.warmup:
-            seconds.append(time.perf_counter() - start)
-            tokens += real
-            rows += count
-    name = f"{a.name} {mode}"
+    if cuda:
+        torch.cuda.reset_peak_memory_stats()
+    seconds, losses, tokens, rows = [], [], 0, 0
+    # padded rows change their shape from step to step, for each of which cuDNN would make a plan
+    with contextlib.nullcontext() if a.rows else sdpa_kernel(ATTENTION, set_priority=True):
+        for step in range(a.warmup + a.steps):
+            batch, count, real = next(source)
+            wait()
+            start = time.perf_counter()
+            loss = tuned(**batch).loss
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(parameters, 1.0)
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+            wait()
+            losses.append(loss.detach())
+            if step >= a.warmup:
+                seconds.append(time.perf_counter() - start)
+                tokens += real
+                rows += count
     print("RESULT " + json.dumps(dict(
-        name=name, tokens_per_second=tokens / sum(seconds), rows_per_second=rows / sum(seconds),
-        step_milliseconds=1000 * statistics.mean(seconds), peak_gb=torch.cuda.max_memory_allocated() / 1e9,
-        batch=a.batch, steps=a.steps)), flush=True)
-    del tuned, parameters, optimizer, source, batch, loss
-    gc.collect()
-    torch._dynamo.reset()
-    torch.cuda.empty_cache()
+        name=f"{a.name} {mode}", tokens_per_second=tokens / sum(seconds), rows_per_second=rows / sum(seconds),
+        step_milliseconds=1000 * statistics.mean(seconds), median_milliseconds=1000 * statistics.median(seconds),
+        peak_gb=torch.cuda.max_memory_allocated() / 1e9 if cuda else 0.0, first_loss=float(losses[0]), last_loss=float(losses[-1]),
+        batch=a.batch, steps=a.steps, torch=torch.__version__)), flush=True)
 
 
 def main():
@@ -102,9 +89,26 @@ def main():
     p.add_argument("--pad-to", type=int)
     p.add_argument("--steps", type=int, default=12)
     p.add_argument("--warmup", type=int, default=4)
+    p.add_argument("--device", default="cuda")
+    p.add_argument("--tiny", action="store_true", help="a shape for a host without a GPU")
     a = p.parse_args()
-    for mode in a.mode.split(","):
-        measure(a, mode)
+    a.shape = TINY if a.tiny else LLAMA_8B
+    modes = a.mode.split(",")
+    try:
+        for mode in modes:
+            words_of(mode)
+    except ValueError as e:
+        p.error(str(e))
+    if len(modes) > 1:
+        # Liger's kernels replace those of every model that the process makes afterwards
+        for mode in modes:
+            subprocess.run([sys.executable, *sys.argv, "--mode", mode])
+        return
+    try:
+        measure(a, a.mode)
+    except Exception as e:
+        traceback.print_exc()
+        print(f"FAILED {a.name} {a.mode}: {type(e).__name__}: {next(iter(str(e).splitlines()), '')}", flush=True)
 
 
 if __name__ == "__main__":

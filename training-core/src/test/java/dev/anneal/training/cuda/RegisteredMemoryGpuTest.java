@@ -1,5 +1,6 @@
 package dev.anneal.training.cuda;
 
+import static dev.anneal.training.cuda.PageLocks.isLocked;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -28,24 +29,27 @@ class RegisteredMemoryGpuTest {
   }
 
   @Test
-  void libtorchTakesBlocksAndTheirViewsForPinned() {
-    try (RegisteredMemory memory = allocate(3, 5 * MB + 123)) {
-      for (int i = 0; i < 3; i++) {
-        Tensor block = memory.block(i);
-        assertThat(block.nbytes()).isEqualTo(5 * MB + 123);
-        assertThat(block.is_pinned()).as("block %s", i).isTrue();
-        assertThat(block.narrow(0, 5 * MB, 123).is_pinned()).as("end of block %s", i).isTrue();
+  void blocksAreLockedToTheirLastByte() {
+    for (long bytes : new long[] {1, MB, 5 * MB + 123}) {
+      try (RegisteredMemory memory = allocate(3, bytes)) {
+        for (int i = 0; i < 3; i++) {
+          Tensor block = memory.block(i);
+          assertThat(block.nbytes()).isEqualTo(bytes);
+          assertThat(isLocked(block)).as("block %s of %s", i, bytes).isTrue();
+          Tensor end = block.narrow(0, bytes - 1, 1);
+          assertThat(isLocked(end)).as("end of block %s of %s", i, bytes).isTrue();
+        }
       }
     }
   }
 
   @Test
-  void isNotPinnedAfterwards() {
+  void isNotLockedAfterwards() {
     RegisteredMemory memory = allocate(1, 5 * MB);
     Tensor view = memory.block(0).narrow(0, MB, MB);
-    assertThat(view.is_pinned()).isTrue();
+    assertThat(isLocked(view)).isTrue();
     memory.close();
-    assertThat(view.is_pinned()).isFalse();
+    assertThat(isLocked(view)).isFalse();
     memory.close();
   }
 
@@ -165,13 +169,13 @@ class RegisteredMemoryGpuTest {
   void aPageThatIsLockedTwiceIsAnErrorOnceTold() {
     PageLock lock = PageLock.of(GPU);
     try (RegisteredMemory memory = allocate(1, MB)) {
-      assertThat(memory.block(0).is_pinned()).as("locked once").isTrue();
+      assertThat(isLocked(memory.block(0))).as("locked once").isTrue();
       var start = Tensors.bytes(memory.block(0), 0);
       assertThat(lock.lock(start, MB))
           .hasValueSatisfying(cause -> assertThat(cause).startsWith("cudaHostRegister on GPU 0: "));
       Tensor sum = Tensors.ones(GPU, ScalarType.Float, 10).mul(new Scalar(2.0)).sum();
       assertThat(sum.item_double()).isEqualTo(20);
-      assertThat(memory.block(0).is_pinned()).as("still locked").isTrue();
+      assertThat(isLocked(memory.block(0))).as("still locked").isTrue();
     }
   }
 }

@@ -6,6 +6,7 @@ import dev.anneal.training.InTensorScope;
 import dev.anneal.training.collective.Collectives;
 import dev.anneal.training.collective.SingleRank;
 import dev.anneal.training.cuda.GpuMemory;
+import dev.anneal.training.cuda.PageLocks;
 import dev.anneal.training.model.ModuleGroup;
 import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.peer.PeerArena;
@@ -161,7 +162,7 @@ class FrozenLayersGpuTest {
   }
 
   @Test
-  void rowsOnTheHostArePinnedUntilTheyAreClosed() {
+  void rowsOnTheHostAreLockedUntilTheyAreClosed() {
     LayerLayout layout = LayerLayout.of(CONFIG, DType.BF16, 1, 0, 0.5);
     List<Long> told = new ArrayList<>();
     LayerShards shards =
@@ -171,9 +172,9 @@ class FrozenLayersGpuTest {
     for (int layer = 0; layer < LAYERS; layer++) {
       rows.addAll(shards.onHost(layer, layout.parts().get(2)));
     }
-    assertThat(rows).hasSize(LAYERS).allMatch(Tensor::is_pinned);
+    assertThat(rows).hasSize(LAYERS).allMatch(PageLocks::isLocked);
     shards.close();
-    assertThat(rows).noneMatch(Tensor::is_pinned);
+    assertThat(rows).noneMatch(PageLocks::isLocked);
   }
 
   /** 24.1 million weights a layer; the largest matrix is 14.3 million. */
