@@ -12,6 +12,7 @@ import dev.anneal.training.collective.SingleRank;
 import dev.anneal.training.collective.rendezvous.RendezvousStore;
 import dev.anneal.training.collective.rendezvous.StoreAddress;
 import dev.anneal.training.cuda.GpuMemory;
+import dev.anneal.training.cuda.Gpus;
 import dev.anneal.training.data.SequenceSource;
 import dev.anneal.training.fused.AttentionLibrary;
 import dev.anneal.training.fused.FusedLlama;
@@ -52,7 +53,6 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.function.ToDoubleFunction;
 import java.util.stream.Stream;
-import org.bytedeco.pytorch.global.torch_cuda;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -284,7 +284,7 @@ final class TrainingBenchmark implements Callable<Integer> {
       int rank, RendezvousStore served, StoreAddress address, Duration timeout) throws IOException {
     Device device = device(rank);
     if (device.isGpu()) {
-      torch_cuda.set_device((byte) rank);
+      Gpus.bind(device);
     }
     try (RendezvousStore own = rank == 0 ? null : RendezvousStore.connect(address, timeout);
         Collectives world = group(rank == 0 ? served : own, "world", rank, timeout);
