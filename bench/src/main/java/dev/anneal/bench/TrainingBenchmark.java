@@ -289,12 +289,14 @@ final class TrainingBenchmark implements Callable<Integer> {
     try (RendezvousStore own = rank == 0 ? null : RendezvousStore.connect(address, timeout);
         Collectives world = group(rank == 0 ? served : own, "world", rank, timeout);
         Collectives weights =
-            shard == Shard.NONE
+            shard == Shard.NONE || !device.isGpu()
                 ? new SingleRank()
                 : group(rank == 0 ? served : own, "weights", rank, timeout);
         SequenceSource data = data()) {
       Recorder recorder = new Recorder(profile);
-      TrainingRun.run(spec(), inputs(data), new Ranks(device, world, weights), recorder);
+      Ranks ranks =
+          device.isGpu() ? new Ranks(device, world, weights) : Ranks.onCpu(world);
+      TrainingRun.run(spec(), inputs(data), ranks, recorder);
       return recorder.steps;
     }
   }

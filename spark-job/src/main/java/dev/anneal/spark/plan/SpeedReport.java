@@ -62,13 +62,21 @@ final class SpeedReport {
                 request.nodes().networkBytes() * BITS_OF_BYTE / 1e9);
     return String.format(
         ROOT,
-        "Speed on %s: about %,.0f tokens/s of all GPUs, %.2f s a step%s%s; what binds: %s\n",
+        "Speed on %s: about %,.0f tokens/s of all GPUs, %.2f s a step%s%s; what binds: %s%s\n",
         estimate.gpu(),
         estimate.tokensPerSecond(),
         estimate.stepSeconds(),
         steps,
         network,
-        estimate.binds().words());
+        estimate.binds().words(),
+        gathers(estimate));
+  }
+
+  /** The part of the time that would be saved without any. */
+  private static String gathers(SpeedEstimate estimate) {
+    return estimate.binds() == SpeedEstimate.Bound.COMPUTE && estimate.gatherSeconds() > 0
+        ? String.format(ROOT, ", %.2f s of it for gathers over NVLink", estimate.gatherSeconds())
+        : "";
   }
 
   private static String line(TrafficTable.Row row) {

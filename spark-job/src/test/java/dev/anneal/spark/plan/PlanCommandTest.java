@@ -84,7 +84,8 @@ class PlanCommandTest {
         "--set model.path=random:llama3.1-405b --set base_weights.shard=world --gpus 8 --nodes 2 --gpu-memory 141GB";
     assertThat(plan(two)).isZero();
     assertThat(out.toString(UTF_8))
-        .containsPattern("; a node receives 400 Gbit/s from others; what binds: \\w+");
+        .containsPattern(
+            "; a node receives 400 Gbit/s from others; what binds: the GPU's products and kernels, \\d\\.\\d\\d s of it for gathers over NVLink\\n");
     out.reset();
     assertThat(plan(two + " --network 100Gbit")).isZero();
     Matcher seconds =

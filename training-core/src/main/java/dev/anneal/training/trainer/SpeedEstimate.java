@@ -21,9 +21,12 @@ import java.util.stream.Stream;
  * @param gpu the kind of GPU
  * @param binds the longest
  * @param stepSeconds of an optimizer step
+ * @param gatherSeconds in which NCCL's kernels take multiprocessors from products, counted with what
+ *     the GPU computes
  * @param tokensPerSecond of all GPUs
  */
-public record SpeedEstimate(String gpu, Bound binds, double stepSeconds, double tokensPerSecond) {
+public record SpeedEstimate(
+    String gpu, Bound binds, double stepSeconds, double gatherSeconds, double tokensPerSecond) {
 
   /** What a step may wait for. */
   public enum Bound {
@@ -121,7 +124,11 @@ public record SpeedEstimate(String gpu, Bound binds, double stepSeconds, double 
     double tokens = (double) batch.tokens() * microBatches * rank.worldSize();
     return Optional.of(
         new SpeedEstimate(
-            rates.kind().name(), longest.bound(), longest.seconds(), tokens / longest.seconds()));
+            rates.kind().name(),
+            longest.bound(),
+            longest.seconds(),
+            gathers,
+            tokens / longest.seconds()));
   }
 
   /** A kind of GPU whose rates are known. */

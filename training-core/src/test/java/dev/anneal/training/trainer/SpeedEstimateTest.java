@@ -92,6 +92,18 @@ class SpeedEstimateTest {
   }
 
   @Test
+  void gathersTakeTheirTimeFromProducts() {
+    BatchShape batch = new BatchShape(4, 1024);
+    MemoryTable.Rank whole = rank("llama3.1-8b", DType.FP8, KeptActivations.ALL, 4, false, 0);
+    MemoryTable.Rank split = rank("llama3.1-8b", DType.FP8, KeptActivations.ALL, 4, true, 0);
+    SpeedEstimate few = SpeedEstimate.of(whole, batch, 1, Nodes.of(4), H200).orElseThrow();
+    SpeedEstimate many = SpeedEstimate.of(split, batch, 1, Nodes.of(4), H200).orElseThrow();
+    assertThat(many.gatherSeconds()).isGreaterThan(few.gatherSeconds());
+    assertThat(many.stepSeconds() - few.stepSeconds())
+        .isCloseTo(many.gatherSeconds() - few.gatherSeconds(), within(1e-9));
+  }
+
+  @Test
   void smallBatchesWaitForTheHost() {
     SpeedEstimate estimate =
         SpeedEstimate.of(
