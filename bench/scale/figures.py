@@ -91,7 +91,9 @@ def add(rows, name, gpus, goal, predicted, measured):
 
 
 def of_linear(rows, row, rate):
-    """Of as many times the mean of one GPU's rows."""
+    """Of as many times the mean of one GPU's rows, where that is the goal."""
+    if not row["goal"].startswith("linear"):
+        return None
     ones = [rate(r) for r in rows if r["gpus"] == 1 and rate(r)]
     return rate(row) / row["gpus"] / statistics.mean(ones) if ones and rate(row) else None
 
