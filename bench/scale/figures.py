@@ -38,7 +38,7 @@ def network(text):
 def plan(file):
     text = pathlib.Path(file).read_text()
     found = {
-        "gpu_gb": number(r"^GPU: ([\d.]+) of", text) or number(r"\nGPU: ([\d.]+) of", text),
+        "gpu_gb": number(r"\nGPU: ([\d.]+) of", text),
         "host_gb": number(r"\nHost, \d+ GPUs: ([\d.]+)", text),
         "tokens_per_second": number(r"\nSpeed on \S.*?: about ([\d,]+) tokens/s", text),
         "network_gb": network(text),
