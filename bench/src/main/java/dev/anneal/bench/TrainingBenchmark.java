@@ -294,8 +294,7 @@ final class TrainingBenchmark implements Callable<Integer> {
                 : group(rank == 0 ? served : own, "weights", rank, timeout);
         SequenceSource data = data()) {
       Recorder recorder = new Recorder(profile);
-      Ranks ranks =
-          device.isGpu() ? new Ranks(device, world, weights) : Ranks.onCpu(world);
+      Ranks ranks = device.isGpu() ? new Ranks(device, world, weights) : Ranks.onCpu(world);
       TrainingRun.run(spec(), inputs(data), ranks, recorder);
       return recorder.steps;
     }

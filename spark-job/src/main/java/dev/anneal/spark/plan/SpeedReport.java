@@ -28,8 +28,7 @@ final class SpeedReport {
     text.append(line(traffic.all()));
     text.append('\n');
     Optional<SpeedEstimate> estimate =
-        SpeedEstimate.of(
-            plan.rank(), plan.batch(), microBatches, request.nodes(), request.gpu());
+        SpeedEstimate.of(plan.rank(), plan.batch(), microBatches, request.nodes(), request.gpu());
     text.append(
         estimate
             .map(found -> said(found, request))

@@ -21,8 +21,8 @@ import java.util.stream.Stream;
  * @param gpu the kind of GPU
  * @param binds the longest
  * @param stepSeconds of an optimizer step
- * @param gatherSeconds in which NCCL's kernels take multiprocessors from products, counted with what
- *     the GPU computes
+ * @param gatherSeconds in which NCCL's kernels take multiprocessors from products, counted with
+ *     what the GPU computes
  * @param tokensPerSecond of all GPUs
  */
 public record SpeedEstimate(

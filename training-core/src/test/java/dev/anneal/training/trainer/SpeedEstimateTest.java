@@ -127,8 +127,7 @@ class SpeedEstimateTest {
     assertThat(usual.binds()).isEqualTo(Bound.NETWORK);
     // 400 Gbit/s, for which a quarter takes four times as long
     assertThat(SpeedEstimate.of(two, batch, 1, new Nodes(8, 50e9), H200)).contains(usual);
-    SpeedEstimate slow =
-        SpeedEstimate.of(two, batch, 1, new Nodes(8, 12.5e9), H200).orElseThrow();
+    SpeedEstimate slow = SpeedEstimate.of(two, batch, 1, new Nodes(8, 12.5e9), H200).orElseThrow();
     assertThat(slow.stepSeconds()).isCloseTo(4 * usual.stepSeconds(), within(1e-9));
   }
 
