@@ -95,7 +95,7 @@ chat=
 declare -A kind
 for option in config set show profile model adapter output dtype max-shard-size prompt prompts prompts-column max-tokens temperature top-p \
   top-k repetition-penalty seed stop batch-size data dataset split generate revision type include exclude connections \
-  gpus nodes gpu-memory host-memory; do kind[--$option]=valued; done
+  gpus nodes gpu-memory host-memory network; do kind[--$option]=valued; done
 for option in overwrite json debug version verify dry-run chat; do kind[--$option]=flag; done
 while (($#)); do
   if [[ $1 == --?* && ${kind[${1%%=*}]:-} ]]; then

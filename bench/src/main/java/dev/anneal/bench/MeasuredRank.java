@@ -6,6 +6,7 @@ import dev.anneal.training.collective.GlooCollectives;
 import dev.anneal.training.collective.NcclCollectives;
 import dev.anneal.training.collective.SingleRank;
 import dev.anneal.training.collective.rendezvous.RendezvousStore;
+import dev.anneal.training.cuda.Gpus;
 import dev.anneal.training.data.SequenceSource;
 import dev.anneal.training.io.LocalOutputFolder;
 import dev.anneal.training.model.config.ModelSource;
@@ -21,7 +22,6 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import org.bytedeco.pytorch.global.torch_cuda;
 
 /** One measurement as one of its ranks makes it: joins the others, trains, and keeps every step. */
 record MeasuredRank(TrainingOptions options, LocalCheckpoints checkpoints, int rank) {
@@ -36,14 +36,17 @@ record MeasuredRank(TrainingOptions options, LocalCheckpoints checkpoints, int r
   List<StepMetrics> run(RendezvousStore store, Duration timeout) throws IOException {
     Device device = options.device(rank);
     if (device.isGpu()) {
-      torch_cuda.set_device((byte) rank);
+      Gpus.bind(device);
     }
     try (Collectives world = group(store, "world", timeout);
         Collectives weights =
-            options.splitsWeights() ? group(store, "weights", timeout) : new SingleRank();
+            options.splitsWeights() && device.isGpu()
+                ? group(store, "weights", timeout)
+                : new SingleRank();
         SequenceSource data = data()) {
       Recorder recorder = new Recorder(options.profile);
-      TrainingRun.run(options.spec(), inputs(data), new Ranks(device, world, weights), recorder);
+      Ranks ranks = device.isGpu() ? new Ranks(device, world, weights) : Ranks.onCpu(world);
+      TrainingRun.run(options.spec(), inputs(data), ranks, recorder);
       return recorder.steps;
     }
   }

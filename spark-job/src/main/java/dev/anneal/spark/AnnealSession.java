@@ -221,18 +221,19 @@ public final class AnnealSession {
    *
    * @param file path or URI; {@code null} for the defaults
    * @param options {@code gpu_memory} (such as {@code 141GB}; if it is not given, that of the
-   *     smallest GPU of the driver's machine), {@code host_memory}, and values of the configuration
-   *     by key
+   *     smallest GPU of the driver's machine), {@code host_memory}, {@code network}, and values of
+   *     the configuration by key
    * @return what fits, and what would
    */
   public MemoryPlan plan(String file, Map<String, ?> options) {
     Map<String, Object> config = new TreeMap<>(options);
-    config.keySet().removeAll(List.of("gpu_memory", "host_memory"));
+    config.keySet().removeAll(List.of("gpu_memory", "host_memory", "network"));
     PlanRequest request =
         PlanRequest.of(
             load(file, config),
             Objects.toString(options.get("gpu_memory"), null),
-            Objects.toString(options.get("host_memory"), null));
+            Objects.toString(options.get("host_memory"), null),
+            Objects.toString(options.get("network"), null));
     return RunMemory.print(request, hadoop(), out);
   }
 

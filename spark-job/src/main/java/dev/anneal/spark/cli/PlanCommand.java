@@ -41,6 +41,12 @@ final class PlanCommand implements Callable<Integer> {
       description = "Memory of a node, such as 2TB; if not given, that of this one with its GPUs.")
   private String hostMemory;
 
+  @Option(
+      names = "--network",
+      paramLabel = "RATE",
+      description = "What a node receives from others in a second, such as 100Gbit; else 400Gbit.")
+  private String network;
+
   // the handler of failures asks the parser for it
   @SuppressWarnings("UnusedVariable")
   @Mixin
@@ -57,7 +63,8 @@ final class PlanCommand implements Callable<Integer> {
     if (nodes != null) {
       values.put("cluster.nodes", nodes);
     }
-    PlanRequest request = PlanRequest.of(config.load(List.of(), values), gpuMemory, hostMemory);
+    PlanRequest request =
+        PlanRequest.of(config.load(List.of(), values), gpuMemory, hostMemory, network);
     RunMemory.requireFits(
         RunMemory.print(
             request, ConfigContext.ofProcess().hadoop().get(), spec.commandLine().getOut()));

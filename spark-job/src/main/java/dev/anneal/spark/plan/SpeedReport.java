@@ -11,6 +11,7 @@ import java.util.Optional;
 /** What a step moves and how long it takes, in the words of the command line. */
 final class SpeedReport {
   private static final double SECONDS_PER_HOUR = 3600;
+  private static final double BITS_OF_BYTE = 8;
 
   private SpeedReport() {}
 
@@ -27,10 +28,10 @@ final class SpeedReport {
     text.append(line(traffic.all()));
     text.append('\n');
     Optional<SpeedEstimate> estimate =
-        SpeedEstimate.of(plan.rank(), plan.batch(), microBatches, gpusOfNode, request.gpu());
+        SpeedEstimate.of(plan.rank(), plan.batch(), microBatches, request.nodes(), request.gpu());
     text.append(
         estimate
-            .map(found -> said(found, config))
+            .map(found -> said(found, request))
             .orElseGet(
                 () ->
                     request.gpu().isEmpty()
@@ -41,7 +42,8 @@ final class SpeedReport {
     return text.toString();
   }
 
-  private static String said(SpeedEstimate estimate, AnnealConfig config) {
+  private static String said(SpeedEstimate estimate, PlanRequest request) {
+    AnnealConfig config = request.config();
     String steps =
         config.training().epochs() == null
             ? String.format(
@@ -50,14 +52,30 @@ final class SpeedReport {
                 config.training().maxSteps(),
                 config.training().maxSteps() * estimate.stepSeconds() / SECONDS_PER_HOUR)
             : "";
+    String network =
+        config.cluster().nodes() == 1
+            ? ""
+            : String.format(
+                ROOT,
+                "; a node receives %.0f Gbit/s from others",
+                request.nodes().networkBytes() * BITS_OF_BYTE / 1e9);
     return String.format(
         ROOT,
-        "Speed on %s: about %,.0f tokens/s of all GPUs, %.2f s a step%s; what binds: %s\n",
+        "Speed on %s: about %,.0f tokens/s of all GPUs, %.2f s a step%s%s; what binds: %s%s\n",
         estimate.gpu(),
         estimate.tokensPerSecond(),
         estimate.stepSeconds(),
         steps,
-        estimate.binds().words());
+        network,
+        estimate.binds().words(),
+        gathers(estimate));
+  }
+
+  /** The part of the time that would be saved without any. */
+  private static String gathers(SpeedEstimate estimate) {
+    return estimate.binds() == SpeedEstimate.Bound.COMPUTE && estimate.gatherSeconds() > 0
+        ? String.format(ROOT, ", %.2f s of it for gathers over NVLink", estimate.gatherSeconds())
+        : "";
   }
 
   private static String line(TrafficTable.Row row) {

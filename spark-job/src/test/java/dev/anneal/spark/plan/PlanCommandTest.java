@@ -2,6 +2,7 @@ package dev.anneal.spark.plan;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 
 import dev.anneal.spark.Anneal;
 import java.io.ByteArrayOutputStream;
@@ -76,6 +77,28 @@ class PlanCommandTest {
             "Speed on H200: about 2\\d\\d tokens/s of all GPUs, 7\\.\\d\\d s a step; 1,000 steps take 2\\.\\d hours; what binds: copies from the host's memory\\n");
   }
 
+  /** Twice 402 GB for 16 GPUs, of which half is on the other node. */
+  @Test
+  void theNetworkBetweenNodesBindsWhereWeightsCrossIt() {
+    String two =
+        "--set model.path=random:llama3.1-405b --set base_weights.shard=world --gpus 8 --nodes 2 --gpu-memory 141GB";
+    assertThat(plan(two)).isZero();
+    assertThat(out.toString(UTF_8))
+        .containsPattern(
+            "; a node receives 400 Gbit/s from others; what binds: the GPU's products and kernels, \\d\\.\\d\\d s of it for gathers over NVLink\\n");
+    out.reset();
+    assertThat(plan(two + " --network 100Gbit")).isZero();
+    Matcher seconds =
+        Pattern.compile(
+                "network\\n.* (\\d+\\.\\d\\d)\\n\\nSpeed on H200: about [\\d,]+ tokens/s of all GPUs, (\\d+\\.\\d\\d) s a step; .*; a node receives 100 Gbit/s from others; what binds: what comes over the network\\n",
+                Pattern.DOTALL)
+            .matcher(out.toString(UTF_8));
+    assertThat(seconds.find()).as(out.toString(UTF_8)).isTrue();
+    // eight GPUs' parts through 12.5 GB/s
+    double expected = Double.parseDouble(seconds.group(1)) * 8 / 12.5;
+    assertThat(Double.parseDouble(seconds.group(2))).isCloseTo(expected, within(0.01));
+  }
+
   @Test
   void saysNoSpeedOfGpusThatNobodyMeasured() {
     assertThat(plan("--set model.path=random:llama3.1-8b --gpus 1 --gpu-memory 48GB")).isZero();
@@ -138,6 +161,8 @@ class PlanCommandTest {
         "--set model.path=random:llama3.1-8b --set cluster.gpus_per_node=0 --set compute.matmul=bf16 --gpu-memory 80GB | with --gpus N",
         "--set model.path=random:llama3.1-8b --gpus 1 --gpu-memory 80 | --gpu-memory is '80', but must be",
         "--set model.path=random:llama3.1-8b --gpus 1 --gpu-memory 80GB --host-memory 0GB | --host-memory is '0GB'",
+        "--set model.path=random:llama3.1-8b --gpus 1 --gpu-memory 80GB --network 100GB | --network is '100GB', but must be",
+        "--set model.path=random:llama3.1-8b --gpus 1 --gpu-memory 80GB --network 0Gbit | --network is '0Gbit'",
         "--set model.path=random:llama3.1-9b --gpus 1 --gpu-memory 80GB | there is no shape named 'llama3.1-9b'",
         "--set model.path=hub:org/name --gpus 1 --gpu-memory 80GB | is fetched when a run begins",
         "--set model.path=random:llama3.1-8b --gpus 1 | with --gpu-memory",

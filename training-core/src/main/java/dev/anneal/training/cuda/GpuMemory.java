@@ -45,23 +45,24 @@ public record GpuMemory(Device device) {
     }
   }
 
-  /** Bytes that no process holds. */
+  /** Bytes that no process holds, of {@link #totalBytes}. */
   public long freeBytes() {
     if (!device.isGpu()) {
       return 0;
     }
     try (SizeTPair freeAndTotal = torch_cuda.getAllocator().getMemoryInfo(index())) {
-      return freeAndTotal.first();
+      long held = freeAndTotal.second() - freeAndTotal.first();
+      return Math.max(0, MemoryLimit.of(freeAndTotal.second()) - held);
     }
   }
 
-  /** Bytes of the GPU. */
+  /** Bytes of the GPU, or as many as {@link MemoryLimit} lets be used. */
   public long totalBytes() {
     if (!device.isGpu()) {
       return 0;
     }
     try (SizeTPair freeAndTotal = torch_cuda.getAllocator().getMemoryInfo(index())) {
-      return freeAndTotal.second();
+      return MemoryLimit.of(freeAndTotal.second());
     }
   }
 

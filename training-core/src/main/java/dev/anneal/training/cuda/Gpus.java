@@ -61,9 +61,13 @@ public final class Gpus {
     }
   }
 
-  /** Makes {@code device} the current one of the calling thread. */
+  /**
+   * Makes {@code device} the current one of the calling thread, within what {@link MemoryLimit}
+   * leaves of it.
+   */
   public static void bind(Device device) {
     torch_cuda.set_device((byte) device.cuda());
+    MemoryLimit.apply(device);
   }
 
   /** Which build of libtorch is on the class path. */
@@ -145,7 +149,8 @@ public final class Gpus {
     for (int i = 0; i < count[0]; i++) {
       try (cudaDeviceProp properties = new cudaDeviceProp()) {
         cudart.cudaGetDeviceProperties(properties, i);
-        gpus.add(new Gpu(i, properties.name().getString(), properties.totalGlobalMem(), driver));
+        long bytes = MemoryLimit.of(properties.totalGlobalMem());
+        gpus.add(new Gpu(i, properties.name().getString(), bytes, driver));
       }
     }
     return gpus;

@@ -56,11 +56,10 @@ record GpuRates(Kind kind, Work work, Traffic traffic, double layerCalls) {
    * @param hostCopies from page-locked memory of the host to one GPU
    * @param hostCopiesOfAll to all GPUs of a host together
    * @param nvlink that a GPU receives of an all-gather
-   * @param network that a node receives: 400 Gb/s, not measured
    */
-  record Traffic(double hostCopies, double hostCopiesOfAll, double nvlink, double network) {}
+  record Traffic(double hostCopies, double hostCopiesOfAll, double nvlink) {}
 
-  private static final Traffic TRAFFIC = new Traffic(53e9, 66e9, 508e9, 50e9);
+  private static final Traffic TRAFFIC = new Traffic(53e9, 66e9, 508e9);
 
   private static final GpuRates H200 =
       new GpuRates(

@@ -21,16 +21,19 @@ import java.util.stream.Stream;
  * @param gpu the kind of GPU
  * @param binds the longest
  * @param stepSeconds of an optimizer step
+ * @param gatherSeconds in which NCCL's kernels take multiprocessors from products, counted with
+ *     what the GPU computes
  * @param tokensPerSecond of all GPUs
  */
-public record SpeedEstimate(String gpu, Bound binds, double stepSeconds, double tokensPerSecond) {
+public record SpeedEstimate(
+    String gpu, Bound binds, double stepSeconds, double gatherSeconds, double tokensPerSecond) {
 
   /** What a step may wait for. */
   public enum Bound {
     COMPUTE("the GPU's products and kernels"),
     HOST_COPIES("copies from the host's memory"),
     NVLINK("gathers over NVLink"),
-    NETWORK("gathers over the network"),
+    NETWORK("what comes over the network"),
     ENQUEUE("what the host enqueues");
 
     private final String words;
@@ -42,6 +45,22 @@ public record SpeedEstimate(String gpu, Bound binds, double stepSeconds, double 
     /** In words that follow "binds". */
     public String words() {
       return words;
+    }
+  }
+
+  /**
+   * The nodes of a run.
+   *
+   * @param gpus of a node, which share a host's memory
+   * @param networkBytes that a node receives from others in a second
+   */
+  public record Nodes(int gpus, double networkBytes) {
+    /** 400 Gbit/s, as clusters with such GPUs have it; not measured. */
+    private static final double USUAL_NETWORK_BYTES = 50e9;
+
+    /** Nodes with the usual network between them. */
+    public static Nodes of(int gpus) {
+      return new Nodes(gpus, USUAL_NETWORK_BYTES);
     }
   }
 
@@ -76,22 +95,21 @@ public record SpeedEstimate(String gpu, Bound binds, double stepSeconds, double 
    * The estimate.
    *
    * @param microBatches of a rank per step
-   * @param gpusOfNode ranks that share a host's memory
    * @return none where layers do not go the fused way, or the GPU is of no kind that was measured
    */
   public static Optional<SpeedEstimate> of(
-      Rank rank, BatchShape batch, int microBatches, int gpusOfNode, Optional<GpuKind> kind) {
+      Rank rank, BatchShape batch, int microBatches, Nodes nodes, Optional<GpuKind> kind) {
     if (!TrainingRun.isFused(rank.spec()) || kind.isEmpty()) {
       return Optional.empty();
     }
     GpuRates rates = kind.get().rates();
     Model model = new Model(rank, batch, rates);
-    TrafficTable.Row traffic = TrafficTable.of(rank, batch, microBatches, gpusOfNode).all();
+    TrafficTable.Row traffic = TrafficTable.of(rank, batch, microBatches, nodes.gpus()).all();
     double gathers = traffic.fromPeers() / rates.traffic().nvlink();
     // NCCL's kernels take multiprocessors from products, and the GPUs of an executor gather over it
     double compute = microBatches * model.microBatchSeconds() + model.updateSeconds() + gathers;
     double copies =
-        Math.min(rates.traffic().hostCopies(), rates.traffic().hostCopiesOfAll() / gpusOfNode);
+        Math.min(rates.traffic().hostCopies(), rates.traffic().hostCopiesOfAll() / nodes.gpus());
     Time longest =
         Stream.of(
                 new Time(Bound.COMPUTE, compute),
@@ -99,14 +117,18 @@ public record SpeedEstimate(String gpu, Bound binds, double stepSeconds, double 
                 new Time(Bound.NVLINK, gathers),
                 new Time(
                     Bound.NETWORK,
-                    (double) traffic.fromNodes() * gpusOfNode / rates.traffic().network()),
+                    (double) traffic.fromNodes() * nodes.gpus() / nodes.networkBytes()),
                 new Time(Bound.ENQUEUE, microBatches * model.enqueueSeconds()))
             .max(Comparator.comparingDouble(Time::seconds))
             .orElseThrow();
     double tokens = (double) batch.tokens() * microBatches * rank.worldSize();
     return Optional.of(
         new SpeedEstimate(
-            rates.kind().name(), longest.bound(), longest.seconds(), tokens / longest.seconds()));
+            rates.kind().name(),
+            longest.bound(),
+            longest.seconds(),
+            gathers,
+            tokens / longest.seconds()));
   }
 
   /** A kind of GPU whose rates are known. */

@@ -101,13 +101,9 @@ public record TrafficTable(List<Row> rows) {
   /** Of ranks that share frozen weights, of which each has {@code partBytes}. */
   private static Row gathered(String name, long toGpu, long partBytes, Rank rank, int gpusOfNode) {
     long local = Math.min(rank.shardSize(), gpusOfNode);
-    return new Row(
-        name,
-        toGpu,
-        0,
-        rank.shardSize() == 1 ? 0 : (local - 1) * partBytes,
-        // a node receives what it does not hold once, for all of its GPUs
-        (rank.shardSize() - local) * partBytes / local);
+    // a node receives what it does not hold once, and its GPUs pass it on to each other
+    long fromNodes = (rank.shardSize() - local) * partBytes / local;
+    return new Row(name, toGpu, 0, (rank.shardSize() - 1) * partBytes - fromNodes, fromNodes);
   }
 
   /** Each rank sends and receives all of it but its own part; in a ring of all ranks. */

@@ -1,6 +1,7 @@
 package dev.anneal.training.cuda;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.anneal.training.InTensorScope;
 import dev.anneal.training.tensor.Device;
@@ -10,6 +11,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.stream.Stream;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.bytedeco.pytorch.global.torch_cuda;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
@@ -57,6 +59,30 @@ class CudaGpuTest {
     assertThat(memory.peakAllocatedBytes() - before).isEqualTo(100 * MB);
     assertThat(memory.peakReservedBytes()).isGreaterThanOrEqualTo(memory.peakAllocatedBytes());
     assertThat(memory.freeBytes()).isBetween(1L, memory.totalBytes());
+  }
+
+  @Test
+  void aLimitedGpuIsASmallerOne() {
+    GpuMemory memory = new GpuMemory(GPU);
+    Tensors.zeros(GPU, ScalarType.Byte, 1);
+    memory.emptyOwnCache();
+    long whole = memory.totalBytes();
+    long held = whole - memory.freeBytes();
+    System.setProperty(MemoryLimit.PROPERTY, (held / MB + 1024) + "MiB");
+    try {
+      Gpus.bind(GPU);
+      assertThat(memory.totalBytes()).isEqualTo((held / MB + 1024) * MB);
+      assertThat(memory.freeBytes()).isBetween(1000 * MB, 1024 * MB);
+      try (TensorScope scope = new TensorScope()) {
+        Tensors.zeros(GPU, ScalarType.Byte, 900 * MB);
+        assertThatThrownBy(() -> Tensors.zeros(GPU, ScalarType.Byte, 200 * MB))
+            .hasMessageContaining("CUDA out of memory");
+      }
+    } finally {
+      System.clearProperty(MemoryLimit.PROPERTY);
+      torch_cuda.getAllocator().setMemoryFraction(1, (byte) 0);
+    }
+    assertThat(memory.totalBytes()).isEqualTo(whole);
   }
 
   @Test

@@ -13,6 +13,7 @@ import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.trainer.SpeedEstimate.Bound;
 import dev.anneal.training.trainer.SpeedEstimate.GpuKind;
+import dev.anneal.training.trainer.SpeedEstimate.Nodes;
 import dev.anneal.training.weights.FrozenLayers.Shard;
 import java.util.List;
 import java.util.Optional;
@@ -67,7 +68,7 @@ class SpeedEstimateTest {
                 rank(shape, base, activations, gpus, split, ratio, attention),
                 new BatchShape(rows, length),
                 1,
-                gpus,
+                Nodes.of(gpus),
                 H200)
             .orElseThrow();
     System.out.printf(
@@ -91,13 +92,25 @@ class SpeedEstimateTest {
   }
 
   @Test
+  void gathersTakeTheirTimeFromProducts() {
+    BatchShape batch = new BatchShape(4, 1024);
+    MemoryTable.Rank whole = rank("llama3.1-8b", DType.FP8, KeptActivations.ALL, 4, false, 0);
+    MemoryTable.Rank split = rank("llama3.1-8b", DType.FP8, KeptActivations.ALL, 4, true, 0);
+    SpeedEstimate few = SpeedEstimate.of(whole, batch, 1, Nodes.of(4), H200).orElseThrow();
+    SpeedEstimate many = SpeedEstimate.of(split, batch, 1, Nodes.of(4), H200).orElseThrow();
+    assertThat(many.gatherSeconds()).isGreaterThan(few.gatherSeconds());
+    assertThat(many.stepSeconds() - few.stepSeconds())
+        .isCloseTo(many.gatherSeconds() - few.gatherSeconds(), within(1e-9));
+  }
+
+  @Test
   void smallBatchesWaitForTheHost() {
     SpeedEstimate estimate =
         SpeedEstimate.of(
                 rank("llama3.1-8b", DType.FP8, KeptActivations.ALL, 1, false, 0),
                 new BatchShape(1, 256),
                 3,
-                1,
+                Nodes.of(1),
                 H200)
             .orElseThrow();
     assertThat(estimate.binds()).isEqualTo(Bound.ENQUEUE);
@@ -109,9 +122,24 @@ class SpeedEstimateTest {
   void layersFromOtherNodesWaitForTheNetwork() {
     MemoryTable.Rank one = rank("llama3.1-405b", DType.FP8, KeptActivations.INPUTS, 8, true, 0);
     MemoryTable.Rank two = new MemoryTable.Rank(one.config(), one.spec(), 16, 16, false);
-    SpeedEstimate estimate =
-        SpeedEstimate.of(two, new BatchShape(1, 1024), 1, 8, H200).orElseThrow();
-    assertThat(estimate.binds()).isEqualTo(Bound.NETWORK);
+    BatchShape batch = new BatchShape(1, 1024);
+    SpeedEstimate usual = SpeedEstimate.of(two, batch, 1, Nodes.of(8), H200).orElseThrow();
+    assertThat(usual.binds()).isEqualTo(Bound.NETWORK);
+    // 400 Gbit/s, for which a quarter takes four times as long
+    assertThat(SpeedEstimate.of(two, batch, 1, new Nodes(8, 50e9), H200)).contains(usual);
+    SpeedEstimate slow = SpeedEstimate.of(two, batch, 1, new Nodes(8, 12.5e9), H200).orElseThrow();
+    assertThat(slow.stepSeconds()).isCloseTo(4 * usual.stepSeconds(), within(1e-9));
+  }
+
+  @Test
+  void nodesThatShareNothingButAdaptersWaitForASlowNetworkOnly() {
+    MemoryTable.Rank one = rank("llama3.1-8b", DType.FP8, KeptActivations.ALL, 4, true, 0);
+    MemoryTable.Rank two = new MemoryTable.Rank(one.config(), one.spec(), 8, 4, false);
+    BatchShape batch = new BatchShape(4, 1024);
+    assertThat(SpeedEstimate.of(two, batch, 1, Nodes.of(4), H200).orElseThrow().binds())
+        .isEqualTo(Bound.COMPUTE);
+    assertThat(SpeedEstimate.of(two, batch, 1, new Nodes(4, 1e9), H200).orElseThrow().binds())
+        .isEqualTo(Bound.NETWORK);
   }
 
   @Test
@@ -122,7 +150,7 @@ class SpeedEstimateTest {
     assertThat(GpuKind.named("NVIDIA H200")).isEqualTo(GpuKind.of(141_000_000_000L));
     MemoryTable.Rank rank = rank("llama3.1-8b", DType.FP8, KeptActivations.ALL, 1, false, 0);
     BatchShape batch = new BatchShape(1, 1024);
-    assertThat(SpeedEstimate.of(rank, batch, 1, 1, Optional.empty())).isEmpty();
+    assertThat(SpeedEstimate.of(rank, batch, 1, Nodes.of(1), Optional.empty())).isEmpty();
   }
 
   static MemoryTable.Rank rank(
