@@ -50,7 +50,7 @@ public record MemoryPlan(Rank rank, BatchShape batch, Machine machine, RowStatis
   /** What a rank holds. */
   public MemoryTable table() {
     long most = rows.mostRows(batch.rows(), batch.length());
-    return MemoryTable.of(rank, batch).withShortRows(rank, most - batch.rows());
+    return MemoryTable.of(rank, batch).withShortRows(rank, batch, most - batch.rows());
   }
 
   /** Whether GPUs and hosts are large enough. */

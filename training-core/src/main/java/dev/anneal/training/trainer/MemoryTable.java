@@ -155,11 +155,11 @@ public record MemoryTable(List<Row> tensors, List<Row> assumed, String moment) {
   }
 
   /** The same with what attention takes for {@code rows} more rows of the same tokens. */
-  MemoryTable withShortRows(Rank rank, long rows) {
+  MemoryTable withShortRows(Rank rank, BatchShape batch, long rows) {
     if (rows <= 0 || !TrainingRun.isFused(rank.spec())) {
       return this;
     }
-    long bytes = fused(rank, LoraLayout.none(rank.config())).shortRowBytes(rows);
+    long bytes = fused(rank, LoraLayout.none(rank.config())).shortRowBytes(batch, rows);
     List<Row> more = new ArrayList<>(assumed);
     more.add(
         new Row(Part.ASSUMED, "up to %s more rows, packed (assumed)".formatted(rows), bytes, 0));
