@@ -72,10 +72,7 @@ public record MemoryTable(List<Row> tensors, List<Row> assumed, String moment) {
       LlamaConfig config, TrainingSpec spec, int worldSize, int shardSize, boolean checkpoints) {
     /** The same with another share of frozen layers on the host. */
     Rank withOffloadRatio(double ratio) {
-      TrainingSpec.Weights weights = spec.weights();
-      return with(
-          spec.compute().activations(),
-          new TrainingSpec.Weights(weights.dtype(), weights.shard(), ratio, weights.columns()));
+      return with(spec.compute().activations(), spec.weights().withOffloadRatio(ratio));
     }
 
     /** The same with other activations and weights. */

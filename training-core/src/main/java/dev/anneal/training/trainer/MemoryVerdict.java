@@ -81,10 +81,7 @@ public record MemoryVerdict(MemoryPlan plan, long gpuTotalBytes, long hostFreeBy
       return Optional.empty();
     }
     TrainingSpec.Weights weights = rank.spec().weights();
-    Rank halved =
-        rank.with(
-            rank.spec().compute().activations(),
-            new TrainingSpec.Weights(DType.BF16, weights.shard(), 0));
+    Rank halved = rank.with(rank.spec().compute().activations(), weights.as(DType.BF16));
     boolean half =
         weights.dtype() == DType.FP32
             && rank.spec().mode() == TrainingSpec.Mode.LORA
