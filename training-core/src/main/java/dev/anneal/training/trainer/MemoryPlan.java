@@ -38,7 +38,7 @@ public record MemoryPlan(Rank rank, BatchShape batch, Machine machine, RowStatis
    */
   public record Machine(long gpuBytes, long hostBytes, int gpus) {
     boolean holds(MemoryTable table) {
-      return table.deviceBytes() <= gpuBytes && table.hostBytes() <= hostBytes / gpus;
+      return table.deviceBytes() <= gpuBytes && table.hostBytes(gpus) <= hostBytes;
     }
   }
 
@@ -217,7 +217,7 @@ public record MemoryPlan(Rank rank, BatchShape batch, Machine machine, RowStatis
   }
 
   private boolean hostHolds() {
-    return table().hostBytes() <= machine.hostBytes() / machine.gpus();
+    return table().hostBytes(machine.gpus()) <= machine.hostBytes();
   }
 
   private MemoryPlan with(KeptActivations activations, TrainingSpec.Weights weights) {

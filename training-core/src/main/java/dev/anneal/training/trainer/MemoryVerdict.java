@@ -63,7 +63,7 @@ public record MemoryVerdict(MemoryPlan plan, long gpuTotalBytes, long hostFreeBy
     return Optional.of(
         "The run may take up to %s of %s, and %s are free: if it fails for want of memory, %s."
             .formatted(
-                HostNeed.size(gpu ? table.deviceBytes() : table.hostBytes() * machine.gpus()),
+                HostNeed.size(gpu ? table.deviceBytes() : table.hostBytes(machine.gpus())),
                 gpu ? "a GPU" : "a host",
                 HostNeed.size(gpu ? machine.gpuBytes() : machine.hostBytes()),
                 remedy()));
