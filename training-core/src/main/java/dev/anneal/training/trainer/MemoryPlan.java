@@ -187,8 +187,7 @@ public record MemoryPlan(Rank rank, BatchShape batch, Machine machine, RowStatis
     TrainingSpec.Weights weights = rank.spec().weights();
     KeptActivations activations = rank.spec().compute().activations();
     if (weights.dtype() != DType.FP8) {
-      changes.add(
-          new Change("base_weights.dtype=fp8", with(activations, weights.as(DType.FP8))));
+      changes.add(new Change("base_weights.dtype=fp8", with(activations, weights.as(DType.FP8))));
     }
     // layers that are kept by libtorch's autograd cannot be gathered ones
     boolean gathers =

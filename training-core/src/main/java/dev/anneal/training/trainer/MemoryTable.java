@@ -61,8 +61,7 @@ public record MemoryTable(List<Row> tensors, List<Row> assumed, String moment) {
    * @param hostBytes of page-locked memory, but for the process itself
    * @param firstBytes of the host beyond that, on rank 0 alone
    */
-  public record Row(
-      Part part, String name, long deviceBytes, long hostBytes, long firstBytes) {
+  public record Row(Part part, String name, long deviceBytes, long hostBytes, long firstBytes) {
     /** Alike on every rank. */
     public Row(Part part, String name, long deviceBytes, long hostBytes) {
       this(part, name, deviceBytes, hostBytes, 0);
@@ -139,8 +138,7 @@ public record MemoryTable(List<Row> tensors, List<Row> assumed, String moment) {
     tensors.addAll(activations(step));
     long snapshot = snapshot(rank, 1);
     tensors.add(
-        new Row(
-            Part.WORK, "snapshot for checkpoints", 0, snapshot, snapshot(rank, 0) - snapshot));
+        new Row(Part.WORK, "snapshot for checkpoints", 0, snapshot, snapshot(rank, 0) - snapshot));
     tensors.removeIf(row -> row.deviceBytes() == 0 && row.hostBytesOfFirst() == 0);
     return new MemoryTable(tensors, assumed(rank, step), step.moment());
   }

@@ -147,7 +147,8 @@ class FusedMemoryTest {
     assertThat(flash.shortRowBytes(batch, 12)).isEqualTo(12L * 128 * (4096 + 32) * 4);
     assertThat(memory(config, AttentionLibrary.CUDNN).shortRowBytes(batch, 700))
         .isEqualTo(
-            flash.shortRowBytes(batch, 700) + (4096 + 4 * 128) * (2L * 4096 + 32) * 4
+            flash.shortRowBytes(batch, 700)
+                + (4096 + 4 * 128) * (2L * 4096 + 32) * 4
                 - fourRows
                 - (64 << 10));
   }

@@ -10,7 +10,7 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
-/** Heartbeats over NCCL, beside a rank's thread that uses its GPU and before its next collective. */
+/** Heartbeats over NCCL: beside a rank's thread that uses its GPU, before its next collective. */
 @Tag("gpu")
 class HeartbeatsGpuTest {
   @Test

@@ -71,8 +71,7 @@ class HeartbeatsTest {
 
   /** The factors of one module, each of whose weights takes {@code millis} to read. */
   private static FirstFactors factor(Collectives world, long millis) {
-    LoraSpec spec =
-        new LoraSpec(2, 4, 0, false, List.of("q_proj")).as(new LoraVariant.Pissa(0));
+    LoraSpec spec = new LoraSpec(2, 4, 0, false, List.of("q_proj")).as(new LoraVariant.Pissa(0));
     LoraLayout layout = LoraLayout.of(spec, CONFIG);
     try (TensorScope outer = new TensorScope();
         NoGrad noGrad = new NoGrad();

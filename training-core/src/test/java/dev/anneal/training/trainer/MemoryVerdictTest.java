@@ -88,8 +88,7 @@ class MemoryVerdictTest {
     MemoryTable.Rank plain =
         SpeedEstimateTest.rank("llama3.1-8b", DType.FP8, KeptActivations.ALL, 2, false, 0);
     TrainingSpec spec = plain.spec();
-    TrainingSpec begun =
-        Recipe.from(spec).lora(spec.lora().as(new LoraVariant.Pissa(0))).spec();
+    TrainingSpec begun = Recipe.from(spec).lora(spec.lora().as(new LoraVariant.Pissa(0))).spec();
     MemoryTable.Rank pissa = new MemoryTable.Rank(plain.config(), begun, 2, 1, false);
     BatchShape batch = new BatchShape(1, 8);
     HostNeed need = HostNeed.pinned(pissa, batch, 2);
