@@ -211,7 +211,7 @@ public final class BuildCheck {
     return shard == Shard.WORLD || (shard == Shard.NODE && config.cluster().gpusPerNode() > 1);
   }
 
-  private static boolean isFused(AnnealConfig config) {
+  static boolean isFused(AnnealConfig config) {
     return onGpus(config)
         && config.compute().dtype() == Precision.BF16
         && !config.lora().useDora()

@@ -1,0 +1,43 @@
+package dev.anneal.spark.preflight;
+
+import dev.anneal.spark.config.AnnealConfig;
+import dev.anneal.training.lora.LoraLayout;
+import dev.anneal.training.product.Products;
+import java.util.List;
+import java.util.OptionalInt;
+
+/** What is worth to know of adapters before they are trained on GPUs, in sentences. */
+public final class AdapterNotes {
+  private AdapterNotes() {}
+
+  /** Of those that a run trains. */
+  public static List<String> of(AnnealConfig config, LoraLayout layout) {
+    if (config.cluster().gpusPerNode() == 0
+        || config.compute().dtype() != AnnealConfig.Precision.BF16) {
+      return List.of();
+    }
+    if (config.lora().useDora()) {
+      return List.of(
+          "with lora.use_dora=true layers are computed by libtorch's autograd: the fused kernels know plain LoRA alone.");
+    }
+    OptionalInt odd = oddRank(layout);
+    return odd.isPresent() && BuildCheck.isFused(config)
+        ? List.of(
+            "a rank of %1$s is no multiple of %2$s, so cuBLASLt does not take what its adapters are multiplied with: libtorch does, which rounds the gradient of each micro-batch to bf16 before it is added, and takes longer; lora.r=%3$s does not."
+                .formatted(odd.getAsInt(), Products.RANKS, next(odd.getAsInt())))
+        : List.of();
+  }
+
+  /** The smallest rank whose rows cuBLASLt does not take. */
+  private static OptionalInt oddRank(LoraLayout layout) {
+    return layout.layers().stream()
+        .flatMap(layer -> layer.values().stream())
+        .mapToInt(LoraLayout.Adapter::r)
+        .filter(r -> r % Products.RANKS != 0)
+        .min();
+  }
+
+  private static int next(int r) {
+    return (r / Products.RANKS + 1) * Products.RANKS;
+  }
+}
