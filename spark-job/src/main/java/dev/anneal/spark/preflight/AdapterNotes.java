@@ -6,7 +6,7 @@ import dev.anneal.training.product.Products;
 import java.util.List;
 import java.util.OptionalInt;
 
-/** What is worth to know of adapters before they are trained on GPUs, in sentences. */
+/** What is worth knowing of adapters before they are trained on GPUs, in sentences. */
 public final class AdapterNotes {
   private AdapterNotes() {}
 
@@ -23,7 +23,7 @@ public final class AdapterNotes {
     OptionalInt odd = oddRank(layout);
     return odd.isPresent() && BuildCheck.isFused(config)
         ? List.of(
-            "a rank of %1$s is no multiple of %2$s, so cuBLASLt does not take what its adapters are multiplied with: libtorch does, which rounds the gradient of each micro-batch to bf16 before it is added, and takes longer; lora.r=%3$s does not."
+            "a rank of %1$s is no multiple of %2$s, so its products go by libtorch, which rounds the gradient of each micro-batch to bf16 before it is added; cuBLASLt, which does not, takes a rank of %3$s."
                 .formatted(odd.getAsInt(), Products.RANKS, next(odd.getAsInt())))
         : List.of();
   }

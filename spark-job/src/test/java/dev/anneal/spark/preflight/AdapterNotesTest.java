@@ -8,7 +8,6 @@ import dev.anneal.spark.train.Specs;
 import dev.anneal.training.lora.LoraLayout;
 import dev.anneal.training.model.config.LlamaConfig;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
@@ -19,12 +18,12 @@ class AdapterNotesTest {
         .singleElement()
         .asString()
         .startsWith("a rank of 4 is no multiple of 8, ")
-        .endsWith(" lora.r=8 does not.");
+        .endsWith(" takes a rank of 8.");
     assertThat(notes("lora.r=12"))
         .singleElement()
         .asString()
         .startsWith("a rank of 12 ")
-        .endsWith(" lora.r=16 does not.");
+        .endsWith(" takes a rank of 16.");
     assertThat(notes("lora.r=16")).isEmpty();
     assertThat(notes("lora.r=16", "lora.rank_pattern={down_proj: 2}"))
         .singleElement()
@@ -44,8 +43,7 @@ class AdapterNotesTest {
   }
 
   private static List<String> notes(String... settings) {
-    List<String> set = new ArrayList<>(List.of(settings));
-    AnnealConfig config = ConfigLoader.load(recipe(), set, Path.of(""));
+    AnnealConfig config = ConfigLoader.load(recipe(), List.of(settings), Path.of(""));
     LlamaConfig shape = LlamaConfig.named("llama3.1-8b");
     return AdapterNotes.of(config, LoraLayout.of(Specs.lora(config), shape));
   }
