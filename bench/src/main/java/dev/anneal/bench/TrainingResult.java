@@ -94,7 +94,7 @@ record TrainingResult(TrainingOptions options, LocalCheckpoints checkpoints) {
                     "%-60s %9.3f GB %9.3f GB of the host%n",
                     row.name(),
                     row.deviceBytes() / 1e9,
-                    row.hostBytes() / 1e9));
+                    row.hostBytesOfFirst() / 1e9));
     System.out.printf(
         ROOT,
         "%s: tensors %.3f GB, all %.3f GB, host %.3f GB%n",

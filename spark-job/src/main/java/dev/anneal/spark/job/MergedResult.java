@@ -2,7 +2,6 @@ package dev.anneal.spark.job;
 
 import dev.anneal.spark.BadRequestException;
 import dev.anneal.spark.JobFailedException;
-import dev.anneal.spark.Request;
 import dev.anneal.spark.merge.MergeJob;
 import dev.anneal.spark.merge.MergeRequest;
 import dev.anneal.spark.preflight.CheckedRequest;
@@ -23,7 +22,8 @@ final class MergedResult {
   private MergedResult() {}
 
   /**
-   * Writes it, by the tasks of a merge, and holds it against model and adapter.
+   * Writes it, by the tasks of a merge, and holds it against model and adapter. Where this run was
+   * cut off in the middle of it, the files that are missing are written.
    *
    * @param guard asked before the driver changes something
    * @return its location; empty where it cannot be made and that was noted before the run began
@@ -49,7 +49,8 @@ final class MergedResult {
     }
     JobDescriptions.merging(spark);
     try {
-      MergeJob.execute(request(folder, model, output), guard, spark, display);
+      MergeRequest request = MergeRequest.ofRun(folder.child(RunFolder.ADAPTER), model, output);
+      MergeJob.execute(request, guard, spark, display);
     } catch (BadRequestException | JobFailedException e) {
       // as its cause, a store's refusal would be told in place of the sentence
       JobFailedException failure =
@@ -73,17 +74,6 @@ final class MergedResult {
 
   private static String reason(Exception e) {
     return StoreRefusal.sentence(e).orElseGet(() -> String.valueOf(e.getMessage()));
-  }
-
-  private static MergeRequest request(RunFolder folder, String model, String output) {
-    return MergeRequest.of(
-        folder.child(RunFolder.ADAPTER),
-        model,
-        output,
-        null,
-        MergeRequest.DEFAULT_SHARD_SIZE,
-        true,
-        Request.Existing.REPLACE);
   }
 
   private static String notMerged(RunFolder folder, String model, String reason) {

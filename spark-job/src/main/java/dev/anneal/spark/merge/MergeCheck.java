@@ -4,8 +4,8 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.sun.management.OperatingSystemMXBean;
 import dev.anneal.spark.BadRequestException;
-import dev.anneal.spark.Request;
 import dev.anneal.spark.config.Locations;
+import dev.anneal.spark.merge.MergeRequest.Earlier;
 import dev.anneal.spark.preflight.OutputPlaceCheck;
 import dev.anneal.spark.progress.Sizes;
 import dev.anneal.spark.storage.LocalPlace;
@@ -205,12 +205,12 @@ final class MergeCheck {
         return Start.NEW;
       }
       MergeRecord there = found.get();
-      if (request.existing() == Request.Existing.REPLACE) {
-        return Start.REPLACE;
-      }
       boolean same = there.identity().makesTheSameAs(identity);
-      if (same && !there.isDone()) {
+      if (same && !there.isDone() && request.earlier() != Earlier.REPLACE) {
         return Start.GO_ON;
+      }
+      if (request.earlier() != Earlier.KEEP) {
+        return Start.REPLACE;
       }
       if (same && request.verify()) {
         return Start.VERIFY;

@@ -19,7 +19,7 @@ import java.util.Arrays;
  * @param dtype {@code null} for that of the base model
  * @param maxShardBytes that the tensors of a file may have
  * @param verify whether the result is read again and held against base and adapter
- * @param existing what becomes of a merged model that is there
+ * @param earlier what becomes of what an earlier merge has left
  */
 public record MergeRequest(
     String adapter,
@@ -28,10 +28,35 @@ public record MergeRequest(
     MergeDType dtype,
     long maxShardBytes,
     boolean verify,
-    Request.Existing existing) {
+    Earlier earlier) {
 
   /** As in Hugging Face's {@code save_pretrained}. */
   public static final String DEFAULT_SHARD_SIZE = "5GB";
+
+  /** What becomes of what an earlier merge has left in the output folder. */
+  public enum Earlier {
+    /** A part of the same is gone on with; for anything else the merge is refused. */
+    KEEP,
+    /** It is removed. */
+    REPLACE,
+    /** A part of the same is gone on with; anything else is removed. */
+    GO_ON_OR_REPLACE
+  }
+
+  /**
+   * That of a run, which may have been cut off in the middle of it before, or have merged another
+   * adapter.
+   */
+  public static MergeRequest ofRun(String adapter, String model, String output) {
+    return new MergeRequest(
+        location(adapter),
+        location(model),
+        location(output),
+        null,
+        MergePlan.bytes(DEFAULT_SHARD_SIZE),
+        true,
+        Earlier.GO_ON_OR_REPLACE);
+  }
 
   /**
    * A request as users give it.
@@ -41,6 +66,7 @@ public record MergeRequest(
    * @param dtype {@code fp32}, {@code fp16}, {@code bf16} or {@code fp8}; {@code null} for that of
    *     the base model
    * @param maxShardSize such as {@code 5GB}
+   * @param existing what becomes of a merged model that is there, or a part of one
    * @throws BadRequestException if a value is not one of these
    */
   public static MergeRequest of(
@@ -59,7 +85,10 @@ public record MergeRequest(
           dtype == null ? null : dtype(dtype),
           MergePlan.bytes(maxShardSize),
           verify,
-          existing);
+          switch (existing) {
+            case KEEP -> Earlier.KEEP;
+            case REPLACE -> Earlier.REPLACE;
+          });
     } catch (InvalidModelException e) {
       throw new BadRequestException(e.getMessage(), e);
     }

@@ -33,7 +33,7 @@ final class MemoryReport {
     text.append(
         "GPU: %s of %s GB\n"
             .formatted(gigabytes(table.deviceBytes()), gigabytes(machine.gpuBytes())));
-    String host = gigabytes(table.hostBytes() * machine.gpus());
+    String host = gigabytes(table.hostBytes(machine.gpus()));
     text.append(
         machine.hostBytes() == Long.MAX_VALUE
             ? "Host, %s GPUs: %s GB (--host-memory says what there is)\n"
@@ -85,7 +85,7 @@ final class MemoryReport {
     }
     boolean gpu = table.deviceBytes() > machine.gpuBytes();
     long has = gpu ? machine.gpuBytes() : machine.hostBytes();
-    long needs = gpu ? table.deviceBytes() : table.hostBytes() * machine.gpus();
+    long needs = gpu ? table.deviceBytes() : table.hostBytes(machine.gpus());
     String remedy =
         plan.remedy()
             .map("set %s"::formatted)
@@ -111,7 +111,7 @@ final class MemoryReport {
   }
 
   private static String line(Row row) {
-    return line(row.name(), cell(row.deviceBytes()), cell(row.hostBytes()));
+    return line(row.name(), cell(row.deviceBytes()), cell(row.hostBytesOfFirst()));
   }
 
   private static String line(String name, String device, String host) {

@@ -2,17 +2,21 @@ package dev.anneal.spark.plan;
 
 import dev.anneal.spark.BadRequestException;
 import dev.anneal.spark.config.AnnealConfig;
+import dev.anneal.spark.preflight.AdapterNotes;
 import dev.anneal.spark.preflight.BuildCheck;
 import dev.anneal.spark.storage.ModelLocation;
 import dev.anneal.spark.train.PlannedRun;
 import dev.anneal.storage.Storage;
 import dev.anneal.training.InvalidModelException;
+import dev.anneal.training.lora.LoraLayout;
 import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.model.config.ModelSource;
 import dev.anneal.training.trainer.MemoryChoice;
 import dev.anneal.training.trainer.MemoryPlan;
+import dev.anneal.training.trainer.TrainingSpec;
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.util.List;
 import org.apache.hadoop.conf.Configuration;
 
 /** The memory and the speed of a run, told before it begins: by arithmetic on the driver alone. */
@@ -29,6 +33,7 @@ public final class RunMemory {
       MemoryPlan plan = plan(request, hadoop);
       out.print(MemoryReport.of(plan));
       out.print(SpeedReport.of(plan, request));
+      notes(request.config(), plan).forEach(note -> out.println("Note: " + note));
       out.flush();
       return plan;
     } catch (InvalidModelException e) {
@@ -46,6 +51,13 @@ public final class RunMemory {
     if (!plan.fits()) {
       throw new BadRequestException(MemoryReport.refusal(plan));
     }
+  }
+
+  private static List<String> notes(AnnealConfig config, MemoryPlan plan) {
+    TrainingSpec spec = plan.rank().spec();
+    return spec.mode() == TrainingSpec.Mode.LORA
+        ? AdapterNotes.of(config, LoraLayout.of(spec.lora(), plan.rank().config()))
+        : List.of();
   }
 
   private static MemoryPlan plan(PlanRequest request, Configuration hadoop) {

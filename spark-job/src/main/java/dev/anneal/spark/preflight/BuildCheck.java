@@ -207,7 +207,7 @@ public final class BuildCheck {
         && !config.activations().recomputesAll();
   }
 
-  private static boolean isFused(AnnealConfig config) {
+  static boolean isFused(AnnealConfig config) {
     return onGpus(config)
         && config.compute().dtype() == DType.BF16
         && !config.lora().useDora()

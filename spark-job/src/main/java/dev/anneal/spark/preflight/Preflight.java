@@ -257,12 +257,7 @@ public final class Preflight {
       AdapterCheck.check(new StorageModelFolder(config.lora().initFrom(), storage), shape, layout);
     }
     adapters = layout.published();
-    if (config.lora().useDora()
-        && config.cluster().gpusPerNode() > 0
-        && config.compute().dtype() == DType.BF16) {
-      notes.add(
-          "with lora.use_dora=true layers are computed by libtorch's autograd: the fused kernels know plain LoRA alone.");
-    }
+    notes.addAll(AdapterNotes.of(config, layout));
   }
 
   private void checkMerged(LlamaConfig shape) throws IOException {

@@ -100,6 +100,16 @@ class PlanCommandTest {
   }
 
   @Test
+  void saysWhatRanksCublasltDoesNotTake() {
+    String one = "--set model.path=random:llama3.1-8b --gpus 1 --gpu-memory 141GB --set lora.r=";
+    assertThat(plan(one + 4)).isZero();
+    assertThat(out.toString(UTF_8)).contains("Note: a rank of 4 is no multiple of 8, ");
+    out.reset();
+    assertThat(plan(one + 8)).isZero();
+    assertThat(out.toString(UTF_8)).doesNotContain("Note: ");
+  }
+
+  @Test
   void saysNoSpeedOfGpusThatNobodyMeasured() {
     assertThat(plan("--set model.path=random:llama3.1-8b --gpus 1 --gpu-memory 48GB")).isZero();
     assertThat(out.toString(UTF_8)).contains("Speed: no estimate, for only H100s");

@@ -13,12 +13,16 @@ import org.bytedeco.cuda.global.cudart;
  * kernels are compiled) and kept. For one thread at a time, on one stream.
  */
 public final class AttentionPlans implements AutoCloseable {
-  /** Shapes are bucketed ({@link Buckets}), so that a run has few; those used last stay. */
-  public static final int MOST = 64;
+  /**
+   * Shapes are bucketed ({@link Buckets}), so that a run has few; those used last stay. An epoch of
+   * Alpaca packed asks for about 50, and of rows from 16 to 4,096 tokens for about 100.
+   */
+  public static final int MOST = 128;
 
   private static final float LOAD_FACTOR = 0.75f;
 
   private final Consumer<String> refusals;
+  private final Consumer<String> faults;
   private final Cudnn cudnn;
   private final Map<Key, Optional<Plan>> plans = new LinkedHashMap<>(MOST, LOAD_FACTOR, true);
 
@@ -30,20 +34,22 @@ public final class AttentionPlans implements AutoCloseable {
   /**
    * With no plans yet.
    *
-   * @param refusals told in a sentence of each shape that has no plan
+   * @param refusals told in a sentence of each shape that cuDNN has no engine for
+   * @param faults told in a sentence of each shape for which an engine, or cuDNN, has failed
    * @throws CudnnException if cuDNN cannot be loaded or does not take the GPU
    */
-  public AttentionPlans(Consumer<String> refusals) {
+  public AttentionPlans(Consumer<String> refusals, Consumer<String> faults) {
     this.refusals = refusals;
+    this.faults = faults;
     cudnn = new Cudnn();
   }
 
-  /** The plan of a forward; none if cuDNN has no engine for it. */
+  /** The plan of a forward; none if cuDNN has no engine for it, or fails. */
   public Optional<Plan> forward(AttentionShape shape) {
     return plan(new Key(false, shape));
   }
 
-  /** The plan of a backward; none if cuDNN has no engine for it. */
+  /** The plan of a backward; none if cuDNN has no engine for it, or fails. */
   public Optional<Plan> backward(AttentionShape shape) {
     return plan(new Key(true, shape));
   }
@@ -61,16 +67,25 @@ public final class AttentionPlans implements AutoCloseable {
   private Optional<Plan> make(Key key) {
     AttentionShape shape = key.shape();
     Graph graph = new Graph((key.backward() ? "backward of " : "forward of ") + shape);
+    EngineFailures failures = new EngineFailures();
     try {
       if (key.backward()) {
         AttentionGraphs.backward(graph, shape);
       } else {
         AttentionGraphs.forward(graph, shape);
       }
-      return Optional.of(Plan.of(graph, cudnn));
+      Plan plan = Plan.of(graph, cudnn, failures);
+      failures
+          .fault()
+          .ifPresent(e -> faults.accept("another engine serves, since " + e.getMessage()));
+      return Optional.of(plan);
     } catch (CudnnException e) {
       graph.close();
-      refusals.accept(e.getMessage());
+      if (e.isRefusal()) {
+        refusals.accept(e.getMessage());
+      } else {
+        faults.accept("FlashAttention takes over, since " + e.getMessage());
+      }
       return Optional.empty();
     }
   }

@@ -44,7 +44,8 @@ final class Descriptor implements AutoCloseable {
       cudnn.cudnnGetLastErrorString(message, MESSAGE_BYTES);
       try (BytePointer name = cudnn.cudnnGetErrorString(status)) {
         String said = new String(message, StandardCharsets.UTF_8);
-        throw new CudnnException(
+        throw CudnnException.of(
+            status,
             "cuDNN cannot %s: %s%s"
                 .formatted(
                     doing,

@@ -66,12 +66,13 @@ public final class Plan implements AutoCloseable {
    * that works.
    *
    * @param graph closed with the plan
+   * @param failures of the engines before it
    * @throws CudnnException if no engine takes the graph
    */
-  static Plan of(Graph graph, Cudnn device) {
+  static Plan of(Graph graph, Cudnn device, EngineFailures failures) {
     List<Descriptor> made = new ArrayList<>();
     try {
-      Plan plan = of(graph, device, made);
+      Plan plan = of(graph, device, made, failures);
       plan.parts.addAll(made);
       return plan;
     } catch (RuntimeException e) {
@@ -80,7 +81,8 @@ public final class Plan implements AutoCloseable {
     }
   }
 
-  private static Plan of(Graph graph, Cudnn device, List<Descriptor> made) {
+  private static Plan of(
+      Graph graph, Cudnn device, List<Descriptor> made, EngineFailures failures) {
     String name = graph.name();
     Descriptor whole = graph.whole();
     device.forGraph(whole);
@@ -99,13 +101,12 @@ public final class Plan implements AutoCloseable {
             .toList();
     made.addAll(settings);
     int proposed = heuristics.fill(CUDNN_ATTR_ENGINEHEUR_RESULTS, settings);
-    String why = "none is proposed";
     for (Descriptor setting : settings.subList(0, Math.min(proposed, PROPOSALS))) {
       Descriptor engine = new Descriptor(CUDNN_BACKEND_ENGINE_DESCRIPTOR, "engine of the " + name);
       made.add(engine);
       setting.fill(CUDNN_ATTR_ENGINECFG_ENGINE, List.of(engine));
       if (differs(engine)) {
-        why = "none is deterministic";
+        failures.refused("none is deterministic");
         continue;
       }
       Descriptor plan =
@@ -116,12 +117,12 @@ public final class Plan implements AutoCloseable {
       try {
         plan.finish();
       } catch (CudnnException e) {
-        why = e.getMessage();
+        failures.failed(e);
         continue;
       }
       return new Plan(graph, plan);
     }
-    throw new CudnnException("cuDNN has no engine for the %s: %s".formatted(name, why));
+    throw failures.none(name);
   }
 
   private static boolean differs(Descriptor engine) {

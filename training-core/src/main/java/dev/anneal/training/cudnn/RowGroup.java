@@ -76,6 +76,17 @@ public record RowGroup(List<Integer> rows, int rowBucket, int longest, int headP
     return scoreBytes(rowBucket, heads / headParts, longest) + COUNTER_BYTES;
   }
 
+  /**
+   * The most that a group of {@link #within} wants where no batch has more rows or a longer one:
+   * also where that many, or one so long, would not be in one group, since those of others are.
+   */
+  public static long mostRoomBytes(long mostScoreBytes, long rows, long longest, long heads) {
+    long rowBytes = scoreBytes(1, heads, Buckets.tokens(Math.toIntExact(longest)));
+    // more do not fit, so how many more is no matter
+    int count = Math.toIntExact(Math.min(rows, mostScoreBytes / rowBytes + 1));
+    return Math.min(mostScoreBytes, rowBytes * Buckets.of(count)) + COUNTER_BYTES;
+  }
+
   /** Into how many parts the heads fall so that one fits; 0 if none does. */
   private static int headParts(long rowBytes, long most, int heads, int kvHeads) {
     return IntStream.rangeClosed(1, kvHeads)

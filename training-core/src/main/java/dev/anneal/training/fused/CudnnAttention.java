@@ -47,23 +47,24 @@ final class CudnnAttention implements RowAttention, AutoCloseable {
   /** Bytes of the scores' gradient that a backward keeps at once. */
   static final long MOST_SCORE_BYTES = 1L << 30;
 
-  /** Rows of many lengths have as many reasons. */
+  /** Rows of many lengths have as many reasons; faults are counted apart. */
   private static final int MOST_NOTICES = 4;
 
   private final Device device;
   private final Consumer<String> notice;
-  private final AttentionPlans plans = new AttentionPlans(this::leaveToFlash);
+  private final AttentionPlans plans = new AttentionPlans(this::leaveToFlash, this::tellFault);
   private final FlashAttention flash = new FlashAttention();
 
   /** Those of the last micro-batch; {@code null} before the first. */
   private RowsOnDevice lastRows;
 
   private final Set<String> noticed = new HashSet<>();
+  private final Set<String> faults = new HashSet<>();
 
   /**
    * Loads cuDNN.
    *
-   * @param notice told once for each reason for which FlashAttention takes over
+   * @param notice told once for each reason for which FlashAttention takes over, and of faults
    * @throws dev.anneal.training.cudnn.CudnnException if it cannot be loaded
    */
   CudnnAttention(Device device, Consumer<String> notice) {
@@ -234,6 +235,12 @@ final class CudnnAttention implements RowAttention, AutoCloseable {
   private void leaveToFlash(String why) {
     if (noticed.size() < MOST_NOTICES && noticed.add(why)) {
       notice.accept("attention by FlashAttention where cuDNN does not serve: " + why);
+    }
+  }
+
+  private void tellFault(String what) {
+    if (faults.size() < MOST_NOTICES && faults.add(what)) {
+      notice.accept("cuDNN has failed, which it should not: " + what);
     }
   }
 

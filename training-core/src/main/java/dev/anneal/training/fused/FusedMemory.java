@@ -16,7 +16,6 @@ import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.MemoryTrace;
 import dev.anneal.training.weights.Fp8;
-import java.util.Arrays;
 
 /**
  * What {@link FusedLlama} takes of a GPU in bytes, by the allocations of {@link FusedLayer}, {@link
@@ -78,12 +77,12 @@ public record FusedMemory(
     return layouts * elements + (config.vocabSize() + config.hiddenSize()) * (long) Float.BYTES;
   }
 
-  /** What attention's backward takes at most for {@code rows} more rows of the same tokens. */
-  public long shortRowBytes(long rows) {
-    long flash = rows * QUERY_BLOCK * (queries() + config.numAttentionHeads()) * Float.BYTES;
-    return attention == AttentionLibrary.FLASH
-        ? flash
-        : Math.max(flash, CudnnAttention.MOST_SCORE_BYTES);
+  /**
+   * What attention's backward takes at most beyond what counts for {@code batch}, where the same
+   * tokens are so many more rows.
+   */
+  public long shortRowBytes(BatchShape batch, long more) {
+    return attentionSums(batch, more) - attentionSums(batch, 0);
   }
 
   /** What a micro-batch takes. */
@@ -154,7 +153,7 @@ public record FusedMemory(
     long gradients = t * joined() * real();
     boolean grouped = config.numKeyValueHeads() != config.numAttentionHeads();
     long expanded = grouped ? 2 * t * queries() * real() : 0;
-    trace.pass(gradients + expanded + attentionSums(batch)).hold(gradients);
+    trace.pass(gradients + expanded + attentionSums(batch, 0)).hold(gradients);
     // dQkv [T, D] and its FP8 form, dLowQkv, dNormed [T, H]
     trace.hold(t * joined() * real());
     fp8(trace, t, joined());
@@ -162,31 +161,31 @@ public record FusedMemory(
     product(trace, QKV, t, config.hiddenSize());
   }
 
-  /** FlashAttention's where it may take over, though that is less. */
-  private long attentionSums(BatchShape batch) {
+  /**
+   * At most, also of a micro-batch with shorter rows: of cuDNN what its scores take, or what
+   * FlashAttention does where it takes over.
+   *
+   * @param more rows than the batch counts
+   */
+  private long attentionSums(BatchShape batch, long more) {
+    long flash = sums(batch) + more * QUERY_BLOCK * (queries() + heads()) * Float.BYTES;
     if (attention == AttentionLibrary.FLASH) {
-      return sums(batch);
+      return flash;
     }
-    int heads = config.numAttentionHeads();
     // dO O [T, heads], or the softmax's sums as FlashAttention has them
-    long perHead = batch.tokens() * heads * Float.BYTES;
-    int[] rows = new int[Math.toIntExact(batch.rows())];
-    Arrays.fill(rows, Math.toIntExact(batch.length()));
+    long perHead = batch.tokens() * heads() * Float.BYTES;
     long room =
-        RowGroup.within(CudnnAttention.MOST_SCORE_BYTES, rows, heads, config.numKeyValueHeads())
-            .stream()
-            .mapToLong(group -> group.roomBytes(heads))
-            .max()
-            .orElse(0);
-    return perHead + Math.max(sums(batch), room);
+        RowGroup.mostRoomBytes(
+            CudnnAttention.MOST_SCORE_BYTES, batch.rows() + more, batch.length(), heads());
+    return perHead + Math.max(flash, room);
   }
 
   /** FlashAttention's fp32 sums: dQ {@code [parts, T', q]} and dO O {@code [heads, T']}. */
   private long sums(BatchShape batch) {
     long padded = batch.tokens() + QUERY_BLOCK * batch.rows();
-    long blocks = batch.rows() * config.numAttentionHeads();
+    long blocks = batch.rows() * heads();
     long parts = (MULTIPROCESSORS + blocks - 1) / blocks;
-    return padded * (parts * queries() + config.numAttentionHeads()) * Float.BYTES;
+    return padded * (parts * queries() + heads()) * Float.BYTES;
   }
 
   private MemoryTrace head(BatchShape batch) {
@@ -257,6 +256,10 @@ public record FusedMemory(
 
   private long queries() {
     return LinearModule.Q_PROJ.outFeatures(config);
+  }
+
+  private long heads() {
+    return config.numAttentionHeads();
   }
 
   private long joined() {

@@ -20,6 +20,12 @@ public interface Products {
   /** The workspace that cuBLAS recommends for Hopper, which a stream of a GPU takes: 32 MiB. */
   long WORKSPACE_BYTES = 32L << 20;
 
+  /**
+   * What the ranks of adapters in bf16 are multiples of where cuBLASLt takes all their products:
+   * rows of {@code B} and of low-rank activations are multiples of 16 bytes then.
+   */
+  int RANKS = ProductPlan.ALIGNMENT / 2;
+
   /** Those for {@code device}, in the current tensor scope. */
   static Products on(Device device) {
     String by = System.getProperty(PROPERTY, "cublaslt").toLowerCase(Locale.ROOT);

@@ -27,10 +27,11 @@ record HostNeed(Map<String, Long> bytes) {
    * @param batch a micro-batch that the run surely has
    */
   static HostNeed pinned(Rank rank, BatchShape batch, int ranks) {
-    long frozen = MemoryTable.lasting(rank).stream().mapToLong(Row::hostBytes).sum();
     StepMemory step = MemoryTable.step(rank, batch);
     Map<String, Long> bytes = new LinkedHashMap<>();
-    bytes.put("frozen layers", ranks * frozen);
+    for (Row row : MemoryTable.lasting(rank)) {
+      bytes.merge(row.name(), ranks * row.hostBytes() + row.firstBytes(), Long::sum);
+    }
     bytes.put("inputs of layers computed again", ranks * step.pinned());
     bytes.put("snapshots for checkpoints", snapshots(rank, ranks));
     return sorted(bytes);
@@ -41,7 +42,8 @@ record HostNeed(Map<String, Long> bytes) {
     Map<String, Long> bytes = new LinkedHashMap<>();
     for (Row row : MemoryTable.lasting(rank)) {
       if (row.part() != Part.WORK) {
-        bytes.merge(row.name(), ranks * (row.deviceBytes() + row.hostBytes()), Long::sum);
+        long each = row.deviceBytes() + row.hostBytes();
+        bytes.merge(row.name(), ranks * each + row.firstBytes(), Long::sum);
       }
     }
     bytes.put("snapshots for checkpoints", snapshots(rank, ranks));

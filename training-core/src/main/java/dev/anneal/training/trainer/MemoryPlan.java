@@ -2,6 +2,8 @@ package dev.anneal.training.trainer;
 
 import static java.util.Locale.ROOT;
 
+import dev.anneal.training.fused.FusedLlama.Columns;
+import dev.anneal.training.fused.HeadProducts;
 import dev.anneal.training.model.BatchShape;
 import dev.anneal.training.model.activations.KeptActivations;
 import dev.anneal.training.model.activations.KeptActivations.Inputs;
@@ -36,7 +38,7 @@ public record MemoryPlan(Rank rank, BatchShape batch, Machine machine, RowStatis
    */
   public record Machine(long gpuBytes, long hostBytes, int gpus) {
     boolean holds(MemoryTable table) {
-      return table.deviceBytes() <= gpuBytes && table.hostBytes() <= hostBytes / gpus;
+      return table.deviceBytes() <= gpuBytes && table.hostBytes(gpus) <= hostBytes;
     }
   }
 
@@ -50,7 +52,7 @@ public record MemoryPlan(Rank rank, BatchShape batch, Machine machine, RowStatis
   /** What a rank holds. */
   public MemoryTable table() {
     long most = rows.mostRows(batch.rows(), batch.length());
-    return MemoryTable.of(rank, batch).withShortRows(rank, most - batch.rows());
+    return MemoryTable.of(rank, batch).withShortRows(rank, batch, most - batch.rows());
   }
 
   /** Whether GPUs and hosts are large enough. */
@@ -58,13 +60,19 @@ public record MemoryPlan(Rank rank, BatchShape batch, Machine machine, RowStatis
     return machine.holds(table());
   }
 
-  /** The smallest {@code base_weights.offload_ratio} that fits; none where no ratio does. */
+  /**
+   * The smallest {@code base_weights.offload_ratio} that fits; none where no ratio does, or where
+   * columns are kept, which are of weights on the GPU.
+   */
   public OptionalDouble smallestOffloadRatio() {
     if (rank.spec().mode() == TrainingSpec.Mode.FULL) {
       return OptionalDouble.empty();
     }
     if (at(0).fits()) {
       return OptionalDouble.of(0);
+    }
+    if (rank.spec().weights().columns() == Columns.KEPT) {
+      return OptionalDouble.empty();
     }
     // the more is on the host, the less is on the GPU; the first part of it brings buffers too
     long tooFew =
@@ -134,6 +142,12 @@ public record MemoryPlan(Rank rank, BatchShape batch, Machine machine, RowStatis
     List<Change> changes = new ArrayList<>();
     TrainingSpec spec = rank.spec();
     KeptActivations activations = spec.compute().activations();
+    if (spec.weights().columns() == Columns.KEPT) {
+      changes.add(
+          new Change(
+              "base_weights.both_layouts=false",
+              with(activations, spec.weights().with(Columns.MADE))));
+    }
     if (activations.recomputedLayers() != Integer.MAX_VALUE) {
       changes.add(
           new Change(
@@ -173,18 +187,22 @@ public record MemoryPlan(Rank rank, BatchShape batch, Machine machine, RowStatis
     TrainingSpec.Weights weights = rank.spec().weights();
     KeptActivations activations = rank.spec().compute().activations();
     if (weights.dtype() != DType.FP8) {
-      TrainingSpec.Weights fp8 =
-          new TrainingSpec.Weights(DType.FP8, weights.shard(), weights.offloadRatio());
-      changes.add(new Change("base_weights.dtype=fp8", with(activations, fp8)));
+      changes.add(new Change("base_weights.dtype=fp8", with(activations, weights.as(DType.FP8))));
     }
     // layers that are kept by libtorch's autograd cannot be gathered ones
     boolean gathers =
         TrainingRun.isFused(rank.spec()) || activations.recomputedLayers() == Integer.MAX_VALUE;
-    if (rank.shardSize() == 1 && machine.gpus() > 1 && gathers) {
+    // columns are of weights that lie whole on each GPU, and a head in FP8 is
+    boolean splits =
+        weights.columns() == Columns.MADE && rank.spec().compute().head() == HeadProducts.EXACT;
+    if (rank.shardSize() == 1 && machine.gpus() > 1 && gathers && splits) {
       Rank split =
           new Rank(
               rank.config(), rank.spec(), rank.worldSize(), machine.gpus(), rank.checkpoints());
       changes.add(new Change("base_weights.shard=node", with(split)));
+    }
+    if (weights.columns() == Columns.KEPT) {
+      return;
     }
     OptionalDouble fitting = smallestOffloadRatio();
     // where none is enough, the whole goes as far as a ratio can
@@ -198,7 +216,7 @@ public record MemoryPlan(Rank rank, BatchShape batch, Machine machine, RowStatis
   }
 
   private boolean hostHolds() {
-    return table().hostBytes() <= machine.hostBytes() / machine.gpus();
+    return table().hostBytes(machine.gpus()) <= machine.hostBytes();
   }
 
   private MemoryPlan with(KeptActivations activations, TrainingSpec.Weights weights) {

@@ -18,6 +18,7 @@ import dev.anneal.training.weights.FrozenLayers;
 import dev.anneal.training.weights.FrozenVocabulary;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Stream;
 
 /**
  * All that a rank of a training run holds of its GPU and of the host at the moment when it holds
@@ -58,8 +59,19 @@ public record MemoryTable(List<Row> tensors, List<Row> assumed, String moment) {
    * What holds memory.
    *
    * @param hostBytes of page-locked memory, but for the process itself
+   * @param firstBytes of the host beyond that, on rank 0 alone
    */
-  public record Row(Part part, String name, long deviceBytes, long hostBytes) {}
+  public record Row(Part part, String name, long deviceBytes, long hostBytes, long firstBytes) {
+    /** Alike on every rank. */
+    public Row(Part part, String name, long deviceBytes, long hostBytes) {
+      this(part, name, deviceBytes, hostBytes, 0);
+    }
+
+    /** Of the host, on rank 0. */
+    public long hostBytesOfFirst() {
+      return hostBytes + firstBytes;
+    }
+  }
 
   /**
    * A rank of a run.
@@ -72,10 +84,7 @@ public record MemoryTable(List<Row> tensors, List<Row> assumed, String moment) {
       LlamaConfig config, TrainingSpec spec, int worldSize, int shardSize, boolean checkpoints) {
     /** The same with another share of frozen layers on the host. */
     Rank withOffloadRatio(double ratio) {
-      TrainingSpec.Weights weights = spec.weights();
-      return with(
-          spec.compute().activations(),
-          new TrainingSpec.Weights(weights.dtype(), weights.shard(), ratio, weights.columns()));
+      return with(spec.compute().activations(), spec.weights().withOffloadRatio(ratio));
     }
 
     /** The same with other activations and weights. */
@@ -127,8 +136,10 @@ public record MemoryTable(List<Row> tensors, List<Row> assumed, String moment) {
     StepMemory step =
         StepMemory.of(pieces, rank.spec().compute().activations(), rank.config().numHiddenLayers());
     tensors.addAll(activations(step));
-    tensors.add(new Row(Part.WORK, "snapshot for checkpoints", 0, snapshot(rank, 0)));
-    tensors.removeIf(row -> row.deviceBytes() == 0 && row.hostBytes() == 0);
+    long snapshot = snapshot(rank, 1);
+    tensors.add(
+        new Row(Part.WORK, "snapshot for checkpoints", 0, snapshot, snapshot(rank, 0) - snapshot));
+    tensors.removeIf(row -> row.deviceBytes() == 0 && row.hostBytesOfFirst() == 0);
     return new MemoryTable(tensors, assumed(rank, step), step.moment());
   }
 
@@ -155,11 +166,11 @@ public record MemoryTable(List<Row> tensors, List<Row> assumed, String moment) {
   }
 
   /** The same with what attention takes for {@code rows} more rows of the same tokens. */
-  MemoryTable withShortRows(Rank rank, long rows) {
+  MemoryTable withShortRows(Rank rank, BatchShape batch, long rows) {
     if (rows <= 0 || !TrainingRun.isFused(rank.spec())) {
       return this;
     }
-    long bytes = fused(rank, LoraLayout.none(rank.config())).shortRowBytes(rows);
+    long bytes = fused(rank, LoraLayout.none(rank.config())).shortRowBytes(batch, rows);
     List<Row> more = new ArrayList<>(assumed);
     more.add(
         new Row(Part.ASSUMED, "up to %s more rows, packed (assumed)".formatted(rows), bytes, 0));
@@ -195,10 +206,9 @@ public record MemoryTable(List<Row> tensors, List<Row> assumed, String moment) {
     rows.add(new Row(Part.TRAINED, "gradients being summed", trained.summing(), 0));
     rows.add(new Row(Part.TRAINED, "AdamW's moments", trained.moments(), 0));
     if (!rank.trainsAll() && rank.spec().lora().variant() instanceof LoraVariant.Pissa) {
-      // on the host of rank 0, for checkpoints and for what is published
-      rows.add(
-          new Row(
-              Part.TRAINED, "first factors of PiSSA", 0, elements(rank, adapters) * Float.BYTES));
+      // rank 0 writes checkpoints and what is published
+      long factors = elements(rank, adapters) * Float.BYTES;
+      rows.add(new Row(Part.TRAINED, "first factors of PiSSA", 0, 0, factors));
     }
     if (TrainingRun.isFused(rank.spec())) {
       FusedMemory fused = fused(rank, adapters);
@@ -313,9 +323,15 @@ public record MemoryTable(List<Row> tensors, List<Row> assumed, String moment) {
     return tensorBytes() + assumed.stream().mapToLong(Row::deviceBytes).sum();
   }
 
-  /** All that the host has to have for this rank. */
+  /** All that the host has to have for rank 0. */
   public long hostBytes() {
-    return tensors.stream().mapToLong(Row::hostBytes).sum()
-        + assumed.stream().mapToLong(Row::hostBytes).sum();
+    return hostBytes(1);
+  }
+
+  /** All that the host has to have for so many ranks, rank 0 among them. */
+  public long hostBytes(int ranks) {
+    return Stream.concat(tensors.stream(), assumed.stream())
+        .mapToLong(row -> ranks * row.hostBytes() + row.firstBytes())
+        .sum();
   }
 }

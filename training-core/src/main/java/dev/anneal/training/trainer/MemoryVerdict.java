@@ -63,7 +63,7 @@ public record MemoryVerdict(MemoryPlan plan, long gpuTotalBytes, long hostFreeBy
     return Optional.of(
         "The run may take up to %s of %s, and %s are free: if it fails for want of memory, %s."
             .formatted(
-                HostNeed.size(gpu ? table.deviceBytes() : table.hostBytes() * machine.gpus()),
+                HostNeed.size(gpu ? table.deviceBytes() : table.hostBytes(machine.gpus())),
                 gpu ? "a GPU" : "a host",
                 HostNeed.size(gpu ? machine.gpuBytes() : machine.hostBytes()),
                 remedy()));
@@ -81,10 +81,7 @@ public record MemoryVerdict(MemoryPlan plan, long gpuTotalBytes, long hostFreeBy
       return Optional.empty();
     }
     TrainingSpec.Weights weights = rank.spec().weights();
-    Rank halved =
-        rank.with(
-            rank.spec().compute().activations(),
-            new TrainingSpec.Weights(DType.BF16, weights.shard(), 0));
+    Rank halved = rank.with(rank.spec().compute().activations(), weights.as(DType.BF16));
     boolean half =
         weights.dtype() == DType.FP32
             && rank.spec().mode() == TrainingSpec.Mode.LORA

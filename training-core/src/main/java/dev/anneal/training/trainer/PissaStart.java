@@ -64,10 +64,20 @@ final class PissaStart {
     for (int layer = 0; layer < layout.layers().size(); layer++) {
       try (TensorScope scope = new TensorScope()) {
         Tensor all = Tensors.zeros(ranks.device(), ScalarType.Float, numel(layer));
+        List<LinearModule> own = new ArrayList<>();
         for (LinearModule module : layout.layers().get(layer).keySet()) {
           if (turn++ % ranks.world().worldSize() == ranks.rank()) {
-            factor(weights, pissa, seed, layer, module, all);
+            own.add(module);
           }
+        }
+        int current = layer;
+        Runnable work =
+            () -> own.forEach(module -> factor(weights, pissa, seed, current, module, all));
+        if (searchesOn(pissa).isGpu()) {
+          work.run();
+        } else {
+          // a large weight takes the host longer than the others would wait
+          Heartbeats.during(ranks, work);
         }
         if (ranks.world().worldSize() > 1 && all.numel() > 0) {
           ranks.world().allReduceSum(all);
@@ -100,6 +110,11 @@ final class PissaStart {
     return parameters.layout().parts().numels().get(layer);
   }
 
+  /** The whole decomposition is the host's. */
+  private Device searchesOn(LoraVariant.Pissa pissa) {
+    return pissa.iterations() == 0 ? Device.CPU : ranks.device();
+  }
+
   /** Writes the factors of a module into the layer's vector. */
   private void factor(
       WeightReader weights,
@@ -112,8 +127,7 @@ final class PissaStart {
       String name = module.weightName(layer);
       long out = module.outFeatures(config);
       long in = module.inFeatures(config);
-      Device searches = pissa.iterations() == 0 ? Device.CPU : ranks.device();
-      Tensor weight = Tensors.to(searches, weights.read(name, DType.FP32, out, in));
+      Tensor weight = Tensors.to(searchesOn(pissa), weights.read(name, DType.FP32, out, in));
       if (!Tensors.areFinite(weight)) {
         throw new InvalidModelException(
             "%s holds values that are no numbers, so it has no singular values: repair the model, or leave lora.init out."

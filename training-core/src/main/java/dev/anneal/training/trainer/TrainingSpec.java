@@ -55,6 +55,21 @@ public record TrainingSpec(
     public Weights(DType dtype, FrozenLayers.Shard shard, double offloadRatio) {
       this(dtype, shard, offloadRatio, FusedLlama.Columns.MADE);
     }
+
+    /** The same, stored as {@code other}. */
+    public Weights as(DType other) {
+      return new Weights(other, shard, offloadRatio, columns);
+    }
+
+    /** The same with another share on the host. */
+    public Weights withOffloadRatio(double ratio) {
+      return new Weights(dtype, shard, ratio, columns);
+    }
+
+    /** The same with other columns. */
+    public Weights with(FusedLlama.Columns other) {
+      return new Weights(dtype, shard, offloadRatio, other);
+    }
   }
 
   /**

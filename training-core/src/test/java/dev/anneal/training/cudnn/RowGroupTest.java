@@ -2,6 +2,7 @@ package dev.anneal.training.cudnn;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import java.util.stream.IntStream;
@@ -62,7 +63,25 @@ class RowGroupTest {
         assertThat(group.rows()).isSorted().hasSizeLessThanOrEqualTo(group.rowBucket());
         assertThat(group.rows().stream().mapToInt(row -> rows[row]).max().getAsInt())
             .isLessThanOrEqualTo(group.longest());
+        long most = RowGroup.mostRoomBytes(MOST, rows.length, max(rows), 32);
+        assertThat(group.roomBytes(32)).isLessThanOrEqualTo(most);
       }
     }
+  }
+
+  @Test
+  void noBatchWantsMoreThanTheMost() {
+    long counters = 64 << 10;
+    long row = 2L * 32 * 1024 * 1024;
+    assertThat(RowGroup.mostRoomBytes(MOST, 3, 1024, 32)).isEqualTo(3 * row + counters);
+    assertThat(RowGroup.mostRoomBytes(MOST, 8, 1000, 32)).isEqualTo(8 * row + counters);
+    assertThat(RowGroup.mostRoomBytes(MOST, 9, 1024, 32)).isEqualTo(MOST + counters);
+    assertThat(RowGroup.mostRoomBytes(MOST, 1L << 40, 131_072, 128)).isEqualTo(MOST + counters);
+    // five rows of 1,536 are in two groups, and as many of 1,024 in one
+    assertThat(RowGroup.mostRoomBytes(MOST, 5, 1536, 32)).isEqualTo(MOST + counters);
+  }
+
+  private static int max(int[] rows) {
+    return Arrays.stream(rows).max().getAsInt();
   }
 }

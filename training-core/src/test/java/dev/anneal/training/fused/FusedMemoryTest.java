@@ -126,11 +126,43 @@ class FusedMemoryTest {
     assertThat(fitting.backward())
         .isBetween(3 * heads * 4096 * 4096 * 2, 6 * heads * 4096 * 4096 * 2);
     assertThat(fitting.kept()).isEqualTo(flash.of(new BatchShape(3, 4096)).layer().kept());
-    // rows of which one does not fit are FlashAttention's
+    // a row that does not fit is FlashAttention's, but shorter ones of another batch are not
     BatchShape tooLong = new BatchShape(1, 100_000);
     assertThat(cudnn.of(tooLong).layer().backward() - flash.of(tooLong).layer().backward())
-        .isEqualTo(100_000 * heads * 4);
-    assertThat(cudnn.shortRowBytes(1)).isEqualTo(CudnnAttention.MOST_SCORE_BYTES);
+        .isBetween(100_000 * heads * 4, 100_000 * heads * 4 + CudnnAttention.MOST_SCORE_BYTES);
+  }
+
+  /** The room of a backward is there once, whatever rows the tokens are: 1 GiB and counters. */
+  @Test
+  void shortRowsDoNotBringScoresASecondTime() {
+    LlamaConfig config = LlamaConfig.named("llama3.1-8b");
+    BatchShape batch = new BatchShape(4, 1024);
+    long fourRows = 4L * 32 * 1024 * 1024 * 2;
+    assertThat(memory(config, AttentionLibrary.CUDNN).shortRowBytes(batch, 12))
+        .isEqualTo(CudnnAttention.MOST_SCORE_BYTES - fourRows);
+    assertThat(memory(config, AttentionLibrary.CUDNN).shortRowBytes(batch, 100))
+        .isEqualTo(CudnnAttention.MOST_SCORE_BYTES - fourRows);
+    // 128 times (4,096 + 32) fp32 numbers a row, and at 700 rows more than the scores
+    FusedMemory flash = memory(config, AttentionLibrary.FLASH);
+    assertThat(flash.shortRowBytes(batch, 12)).isEqualTo(12L * 128 * (4096 + 32) * 4);
+    assertThat(memory(config, AttentionLibrary.CUDNN).shortRowBytes(batch, 700))
+        .isEqualTo(
+            flash.shortRowBytes(batch, 700)
+                + (4096 + 4 * 128) * (2L * 4096 + 32) * 4
+                - fourRows
+                - (64 << 10));
+  }
+
+  private static FusedMemory memory(LlamaConfig config, AttentionLibrary attention) {
+    return new FusedMemory(
+        config,
+        LoraLayout.none(config),
+        DType.FP8,
+        DType.BF16,
+        Matmul.FP8,
+        attention,
+        0,
+        HeadProducts.EXACT);
   }
 
   private static FusedMemory memory(LoraLayout adapters, Matmul matmul) {

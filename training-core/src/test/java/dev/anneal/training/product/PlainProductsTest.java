@@ -37,6 +37,15 @@ class PlainProductsTest {
     assertThat(out.narrow(1, 15, 5).equal(before.narrow(1, 15, 5))).isTrue();
   }
 
+  /** What a note before a run says of ranks, by what cuBLASLt is asked for. */
+  @Test
+  void rowsOfSomeRanksAreAligned() {
+    for (int r = 1; r <= 64; r++) {
+      Matrix b = Matrix.of(Tensors.zeros(ScalarType.BFloat16, 32, r));
+      assertThat(b.isAligned(ProductPlan.ALIGNMENT)).isEqualTo(r % Products.RANKS == 0);
+    }
+  }
+
   @Test
   void gradientsOfBf16FactorsAreAddedUpInFp32() {
     Tensor left = normal(1, 7, 3).to(ScalarType.BFloat16);

@@ -31,13 +31,18 @@ public final class GlooRanks {
    * @return what every rank threw, {@code null} where it came to its end
    */
   public static List<Throwable> run(int worldSize, Work work) throws Exception {
+    return run(worldSize, TIMEOUT, work);
+  }
+
+  /** The same of ranks that wait for each other no longer than {@code timeout}. */
+  static List<Throwable> run(int worldSize, Duration timeout, Work work) throws Exception {
     NativeLibraries.load();
     ExecutorService threads = Executors.newFixedThreadPool(worldSize);
     try (RendezvousStore store = RendezvousStore.serve(HOST, TIMEOUT)) {
       List<Future<Throwable>> ranks = new ArrayList<>();
       for (int i = 0; i < worldSize; i++) {
         int rank = i;
-        ranks.add(threads.submit(catching(() -> join(store, rank, worldSize, work))));
+        ranks.add(threads.submit(catching(() -> join(store, rank, worldSize, timeout, work))));
       }
       List<Throwable> thrown = new ArrayList<>();
       for (Future<Throwable> rank : ranks) {
@@ -60,14 +65,15 @@ public final class GlooRanks {
     };
   }
 
-  private static Void join(RendezvousStore served, int rank, int worldSize, Work work)
+  private static Void join(
+      RendezvousStore served, int rank, int worldSize, Duration timeout, Work work)
       throws Exception {
     if (worldSize == 1) {
       work.run(new SingleRank());
       return null;
     }
     try (RendezvousStore own = RendezvousStore.connect(served.address(), TIMEOUT);
-        Collectives world = GlooCollectives.join(own, HOST, rank, worldSize, TIMEOUT)) {
+        Collectives world = GlooCollectives.join(own, HOST, rank, worldSize, timeout)) {
       work.run(world);
     }
     return null;

@@ -61,10 +61,13 @@ class MemoryChoiceTest {
     MemoryPlan long0 = plan("llama3.1-70b", 1, 4, new Machine(141 * GB, 500 * GB, 1));
     RowStatistics rows = new RowStatistics(new TreeMap<>(Map.of(8, 100_000L)), 0, true, 1000);
     MemoryPlan short0 = new MemoryPlan(long0.rank(), long0.batch(), long0.machine(), rows);
-    // rows of 5 tokens or more; 128 times (8,192 + 64) fp32 numbers each
-    long more = 4L * 1024 / 5 - 4;
+    // rows of 5 tokens or more; 128 times (8,192 + 64) fp32 numbers each, beside the tokens', are
+    // more than the scores of four rows
+    long rowCount = 4L * 1024 / 5;
+    long flash = (4L * 1024 + rowCount * 128) * (8192 + 64) * 4;
+    long scores = 4L * 64 * 1024 * 1024 * 2 + (64 << 10);
     assertThat(short0.table().deviceBytes() - long0.table().deviceBytes())
-        .isEqualTo(more * 128 * (8192 + 64) * 4);
+        .isEqualTo(flash - scores);
     assertThat(short0.table().tensorBytes()).isEqualTo(long0.table().tensorBytes());
     assertThat(MemoryChoice.of(short0, Open.RECOMPUTED_LAYERS).recomputedLayers())
         .isGreaterThan(MemoryChoice.of(long0, Open.RECOMPUTED_LAYERS).recomputedLayers());

@@ -2,6 +2,7 @@ package dev.anneal.training.trainer;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.anneal.training.fused.FusedLlama.Columns;
 import dev.anneal.training.kernel.Matmul;
 import dev.anneal.training.lora.LoraSpec;
 import dev.anneal.training.model.BatchShape;
@@ -112,6 +113,42 @@ class MemoryPlanTest {
             new Machine(10 * GB, 20 * GB, 1),
             RowStatistics.unpacked());
     assertThat(none.remedy()).isEmpty();
+  }
+
+  /** What a user has set stays in what is looked at: columns are twice the weights. */
+  @Test
+  void columnsThatAreKeptStayUntilTheyAreNamed() {
+    MemoryPlan kept = both(plan("llama3.1-8b", DType.FP8, KeptActivations.INPUTS, 4, at(18)));
+    MemoryPlan made = plan("llama3.1-8b", DType.FP8, KeptActivations.INPUTS, 4, at(18));
+    assertThat(kept.table().deviceBytes() - made.table().deviceBytes()).isGreaterThan(6 * GB);
+    assertThat(kept.fits()).isFalse();
+    assertThat(kept.smallestOffloadRatio()).isEmpty();
+    assertThat(kept.remedy()).hasValue("base_weights.both_layouts=false");
+    // the run refuses both together
+    MemoryPlan less = both(plan("llama3.1-8b", DType.FP8, KeptActivations.INPUTS, 1, at(10)));
+    assertThat(less.remedy().orElseThrow())
+        .startsWith("base_weights.both_layouts=false and base_weights.offload_ratio=0.");
+    // in FP8 they would still be there twice, which 18 GB have no room for
+    MemoryPlan stored = both(plan("llama3.1-8b", DType.BF16, KeptActivations.INPUTS, 4, at(18)));
+    assertThat(stored.remedy().orElseThrow())
+        .contains("base_weights.both_layouts=false", "base_weights.dtype=fp8");
+  }
+
+  /** FP8 products, with the weights' columns kept. */
+  private static MemoryPlan both(MemoryPlan plan) {
+    TrainingSpec spec = plan.rank().spec();
+    TrainingSpec changed =
+        new TrainingSpec(
+            spec.mode(),
+            spec.lora(),
+            spec.weights().with(Columns.KEPT),
+            new TrainingSpec.Compute(DType.BF16, Matmul.FP8, spec.compute().activations()),
+            spec.batches(),
+            spec.updates(),
+            spec.seed(),
+            spec.evaluation());
+    MemoryTable.Rank rank = new MemoryTable.Rank(plan.rank().config(), changed, 1, 1, false);
+    return plan.with(rank);
   }
 
   private static Machine at(long gigabytes) {

@@ -92,7 +92,9 @@ class MemoryTableTest {
     assertThat(dora.tensorBytes()).isGreaterThan(plain.tensorBytes());
     assertThat(dora.tensors()).noneMatch(row -> row.name().equals("transpose of a weight"));
     assertThat(pissa.tensorBytes()).isEqualTo(plain.tensorBytes());
+    // of all ranks it is one that holds them: PissaStart gives them to rank 0
     assertThat(pissa.hostBytes() - plain.hostBytes()).isEqualTo(4 * ADAPTER_WEIGHTS);
+    assertThat(pissa.hostBytes(8) - plain.hostBytes(8)).isEqualTo(4 * ADAPTER_WEIGHTS);
   }
 
   private static MemoryTable.Rank as(LoraVariant variant) {
@@ -200,6 +202,8 @@ class MemoryTableTest {
     MemoryTable taken =
         MemoryTable.of(new MemoryTable.Rank(LARGE, spec, 1, 1, true), new BatchShape(1, 8));
     assertThat(taken.hostBytes() - none.hostBytes()).isEqualTo(14 * ADAPTER_WEIGHTS);
+    // 12 bytes of its own on every rank, and 2 of each adapter weight on rank 0
+    assertThat(taken.hostBytes(8) - none.hostBytes(8)).isEqualTo((8 * 12 + 2) * ADAPTER_WEIGHTS);
     assertThat(taken.deviceBytes()).isEqualTo(none.deviceBytes());
   }
 

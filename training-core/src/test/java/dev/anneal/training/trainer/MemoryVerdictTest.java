@@ -2,6 +2,7 @@ package dev.anneal.training.trainer;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.anneal.training.lora.LoraVariant;
 import dev.anneal.training.model.BatchShape;
 import dev.anneal.training.model.activations.KeptActivations;
 import dev.anneal.training.tensor.DType;
@@ -79,6 +80,23 @@ class MemoryVerdictTest {
     long bytes = 12 * adapters + 2 * adapters;
     assertThat(HostNeed.pinned(rank, new BatchShape(1, 8), 2).total())
         .isBetween(bytes, bytes * 33 / 32);
+  }
+
+  /** Four bytes of every adapter weight, and not as many times as there are ranks. */
+  @Test
+  void onlyOneRankHoldsWhatPissaBeganWith() {
+    MemoryTable.Rank plain =
+        SpeedEstimateTest.rank("llama3.1-8b", DType.FP8, KeptActivations.ALL, 2, false, 0);
+    TrainingSpec spec = plain.spec();
+    TrainingSpec begun = Recipe.from(spec).lora(spec.lora().as(new LoraVariant.Pissa(0))).spec();
+    MemoryTable.Rank pissa = new MemoryTable.Rank(plain.config(), begun, 2, 1, false);
+    BatchShape batch = new BatchShape(1, 8);
+    HostNeed need = HostNeed.pinned(pissa, batch, 2);
+    long factors = 4 * 167_772_160L;
+    assertThat(need.total() - HostNeed.pinned(plain, batch, 2).total()).isEqualTo(factors);
+    assertThat(need.bytes()).containsEntry("first factors of PiSSA", factors);
+    assertThat(HostNeed.onCpu(pissa, 4).total() - HostNeed.onCpu(plain, 4).total())
+        .isEqualTo(factors);
   }
 
   @Test

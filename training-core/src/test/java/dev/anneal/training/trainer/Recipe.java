@@ -83,17 +83,17 @@ final class Recipe {
   }
 
   Recipe baseDtype(DType dtype) {
-    weights = new Weights(dtype, weights.shard(), weights.offloadRatio());
+    weights = weights.as(dtype);
     return this;
   }
 
   Recipe shard(Shard shard) {
-    weights = new Weights(weights.dtype(), shard, weights.offloadRatio());
+    weights = new Weights(weights.dtype(), shard, weights.offloadRatio(), weights.columns());
     return this;
   }
 
   Recipe offloadRatio(double offloadRatio) {
-    weights = new Weights(weights.dtype(), weights.shard(), offloadRatio);
+    weights = weights.withOffloadRatio(offloadRatio);
     return this;
   }
 
