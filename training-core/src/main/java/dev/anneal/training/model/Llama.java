@@ -32,7 +32,7 @@ public final class Llama {
   private final Head head;
   private final Timings timings;
 
-  /** With a matrix of the model's for the embedding. */
+  /** One that embeds by the model's whole matrix. */
   public Llama(
       TrainableModel model,
       Device device,

@@ -18,11 +18,11 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 /**
  * Embedding and head of a model that does not train, in the compute dtype. Where the layers are
  * split over ranks these are too: each rank keeps an equal part of the rows, and a matrix is
- * brought together when it is asked for, or when it is expected to be. Of the embedding a rank that
- * can read its peers' rows takes those that it needs. Else it lies whole on the rank's device.
+ * brought together when it is asked for, the head when that is expected; where ranks read each
+ * other's memory, they take single rows of the embedding. Else it lies whole on the rank's device.
  */
 public final class FrozenVocabulary {
-  /** The system property that says whether the head comes early, for measurements: {@link Together}. */
+  /** The system property that says whether the head comes early ({@link Together}). */
   public static final String HEAD_PROPERTY = "anneal.head.together";
 
   /**
@@ -56,7 +56,7 @@ public final class FrozenVocabulary {
   /** {@code [ranks]} int64: where their rows of the embedding begin. */
   private final Tensor embedAddresses;
 
-  private final boolean readsRows = !"off".equalsIgnoreCase(System.getProperty(ROWS_PROPERTY, "on"));
+  private final boolean readsRows;
 
   private boolean addressesAreThere;
 
@@ -75,6 +75,7 @@ public final class FrozenVocabulary {
     this.shardRows = LayerLayout.shardRows(config.vocabSize(), placement.ranks().worldSize());
     this.embedTokens = want(TensorNames.EMBED_TOKENS, decoder);
     this.lmHead = config.tieWordEmbeddings() ? embedTokens : want(TensorNames.LM_HEAD, decoder);
+    this.readsRows = !"off".equalsIgnoreCase(System.getProperty(ROWS_PROPERTY, "on"));
     this.embedAddresses =
         isSplit()
             ? Tensors.empty(placement.device(), ScalarType.Long, placement.ranks().worldSize())
@@ -180,9 +181,9 @@ public final class FrozenVocabulary {
   }
 
   /**
-   * Where the head is split and small, begins to bring it together for the next {@link #lmHead}: a
-   * collective as that is without it. On a GPU it comes beside what the current stream is given
-   * until then. If nobody asks, it is let go of when the innermost tensor scope closes.
+   * Where the head is split and small, begins to bring it together for the next {@link #lmHead},
+   * which then is no collective: this one is. On a GPU it comes beside what the current stream is
+   * given until then. If nobody asks, it is let go of when the innermost tensor scope closes.
    */
   public void expectLmHead() {
     if (!isSplit() || comingHead != null || expectedBytes(wholeBytes(lmHead)) == 0) {

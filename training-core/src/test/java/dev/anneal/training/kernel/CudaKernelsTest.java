@@ -334,7 +334,9 @@ class CudaKernelsTest {
     assertClose(real, logits, gradient);
   }
 
-  /** Parts that lie apart, the last of them not full; no token, one, and more than there are rows. */
+  /**
+   * Parts that lie apart, the last of them not full; no token, one, and more than there are rows.
+   */
   @ParameterizedTest
   @CsvSource({
     "BF16, 1, 8", "BF16, 2, 4096", "BF16, 3, 16384", "BF16, 3, 123",

@@ -63,8 +63,7 @@ class PlainKernelsTest {
     Tensor matrix = random(1, 6, 8);
     Tensor last = matrix.narrow(0, 3, 3).clone();
     Tensor first = matrix.narrow(0, 0, 3).clone();
-    Tensor parts =
-        Tensors.of(new long[] {first.data_ptr().address(), last.data_ptr().address()});
+    Tensor parts = Tensors.of(new long[] {first.data_ptr().address(), last.data_ptr().address()});
     Tensor output = random(2, 4, 8);
     kernels.gatherRows(parts, 3, Tensors.of(new long[] {4, 0, 2, 4}), 5, output);
     for (int row = 0; row < 4; row++) {

@@ -127,8 +127,7 @@ class SplitVocabularyTest {
    */
   @ParameterizedTest
   @CsvSource({"TIED, small", "UNTIED, small", "UNTIED, never"})
-  void eachMatrixIsBroughtTogetherOncePerPass(Embeddings embeddings, String head)
-      throws Exception {
+  void eachMatrixIsBroughtTogetherOncePerPass(Embeddings embeddings, String head) throws Exception {
     try (Property property = Property.set(FrozenVocabulary.HEAD_PROPERTY, head)) {
       assertEachComesOncePerPass(embeddings);
     }

@@ -149,8 +149,8 @@ class MemoryTableTest {
   }
 
   /**
-   * At 70B the head is there when the last layer goes forward, which then is when most is held;
-   * at 405B it is too large to come early.
+   * At 70B the head is there when the last layer goes forward, which then is when most is held; at
+   * 405B it is too large to come early.
    */
   @Test
   void aSmallHeadIsThereBesideTheLastLayer() {
@@ -165,8 +165,7 @@ class MemoryTableTest {
         "70B split over 8: %.2f GB (%s), the head early %.2f (%s)%n",
         late.tensorBytes() / 1e9, late.moment(), early.tensorBytes() / 1e9, early.moment());
     assertThat(early.moment()).isEqualTo("forward of the last layer");
-    assertThat(early.tensorBytes())
-        .isBetween(late.tensorBytes() + 1, late.tensorBytes() + head);
+    assertThat(early.tensorBytes()).isBetween(late.tensorBytes() + 1, late.tensorBytes() + head);
     MemoryTable large = MemoryTable.of(split("llama3.1-405b"), batch);
     try (Property property = Property.set(FrozenVocabulary.HEAD_PROPERTY, "never")) {
       assertThat(large).isEqualTo(MemoryTable.of(split("llama3.1-405b"), batch));

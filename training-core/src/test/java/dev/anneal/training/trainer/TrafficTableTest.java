@@ -51,8 +51,7 @@ class TrafficTableTest {
     assertThat(table.rows().get(1)).isEqualTo(new Row("embedding and head", 0, 0, vocabulary, 0));
     // half of the fp32 gradient, and half of the bf16 values
     assertThat(table.rows().get(2)).isEqualTo(new Row("gradient, summed", 0, 0, 2 * ADAPTERS, 0));
-    assertThat(table.rows().get(3))
-        .isEqualTo(new Row("new values, gathered", 0, 0, ADAPTERS, 0));
+    assertThat(table.rows().get(3)).isEqualTo(new Row("new values, gathered", 0, 0, ADAPTERS, 0));
     assertThat(table.all().fromNodes()).isZero();
   }
 
@@ -60,8 +59,7 @@ class TrafficTableTest {
   void valuesThatDoNotStayTogetherComeForwardAndBackward() {
     try (Property property = Property.set(AdapterGathering.PROPERTY, "never")) {
       assertThat(of(2, true, 0, KeptActivations.ALL, 1).rows().get(3))
-          .isEqualTo(
-              new Row("values of layers, gathered", 0, 0, ADAPTERS / 32 * (FETCHES + 2), 0));
+          .isEqualTo(new Row("values of layers, gathered", 0, 0, ADAPTERS / 32 * (FETCHES + 2), 0));
       assertThat(of(2, true, 0, KeptActivations.ALL, 3).rows().get(3).fromPeers())
           .isEqualTo(ADAPTERS / 32 * (3 * FETCHES + 2));
     }

@@ -224,7 +224,9 @@ class FrozenVocabularyTest {
       try (TensorScope inner = new TensorScope()) {
         model.vocabulary().lmHead();
       }
-      assertThat(Pointer.totalCount()).as("objects, with what waits for the end").isEqualTo(before + 1);
+      assertThat(Pointer.totalCount())
+          .as("objects, with what waits for the end")
+          .isEqualTo(before + 1);
     }
   }
 
@@ -326,8 +328,7 @@ class FrozenVocabularyTest {
   void rowsAreGatheredWhereRanksDo() {
     LlamaConfig config = TinyModels.config(Embeddings.UNTIED);
     Tensor ids = Tensors.of(new long[] {36, 0, 19});
-    Tensor expected =
-        torch.embedding(read(config, TensorNames.EMBED_TOKENS, DType.FP32), ids);
+    Tensor expected = torch.embedding(read(config, TensorNames.EMBED_TOKENS, DType.FP32), ids);
     ThreadRanks.run(
         2,
         rank -> {

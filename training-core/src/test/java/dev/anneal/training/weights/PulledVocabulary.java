@@ -41,8 +41,7 @@ final class PulledVocabulary {
   /** Does {@code work} in a tensor scope of its own, with the same random weights every time. */
   static void with(LlamaConfig config, Placement placement, PeerArena arena, Work work) {
     try (TensorScope scope = new TensorScope();
-        FrozenLayers decoder =
-            new FrozenLayers(config, placement, LoadProgress.IGNORED, arena)) {
+        FrozenLayers decoder = new FrozenLayers(config, placement, LoadProgress.IGNORED, arena)) {
       FrozenVocabulary vocabulary = new FrozenVocabulary(config, decoder);
       List<WantedRows> wanted = new ArrayList<>(decoder.wanted());
       wanted.addAll(vocabulary.wanted());

@@ -62,8 +62,7 @@ class PulledVocabularyGpuTest {
                     Integer.toString(hidden),
                     PullingPeer.VOCABULARY))) {
       try {
-        NcclPair.join(
-            store, 0, PATIENCE, (shard, device) -> check(shard, device, compute, hidden));
+        NcclPair.join(store, 0, PATIENCE, (shard, device) -> check(shard, device, compute, hidden));
       } catch (RuntimeException | Error e) {
         throw new AssertionError("rank 0 failed; rank 1 says: " + peer.output(), e);
       }
@@ -72,8 +71,7 @@ class PulledVocabularyGpuTest {
   }
 
   static void check(Collectives shard, Device device, DType compute, int hidden) {
-    Placement placement =
-        new Placement(device, DType.BF16, compute, shard, 0, Transport.PEERS);
+    Placement placement = new Placement(device, DType.BF16, compute, shard, 0, Transport.PEERS);
     try (CudaKernels kernels = new CudaKernels(device)) {
       PulledVocabulary.check(
           PulledVocabulary.config(8001, hidden),
