@@ -81,6 +81,7 @@ public final class FusedLlama {
     return new Llama(
         model,
         device,
+        ids -> model.vocabulary().embed(ids, kernels),
         new FusedLayers(model, device, kernels, linears, attention),
         new FusedHead(model, kernels, products, settings.head(), settings.objective(), MAX_LOGITS),
         settings.activations());

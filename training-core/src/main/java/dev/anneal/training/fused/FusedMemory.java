@@ -16,6 +16,7 @@ import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.MemoryTrace;
 import dev.anneal.training.weights.Fp8;
+import dev.anneal.training.weights.FrozenVocabulary;
 
 /**
  * What {@link FusedLlama} takes of a GPU in bytes, by the allocations of {@link FusedLayer}, {@link
@@ -104,7 +105,12 @@ public record FusedMemory(
     StepMemory.Layer layer =
         new StepMemory.Layer(
             input, keptBytes(t), forward.most(), toMlp.most(), backward.most(), false);
-    return new StepMemory.Pieces(batchBytes(batch), layer, gathered + input, head(batch).most());
+    return new StepMemory.Pieces(
+        batchBytes(batch),
+        layer,
+        gathered + input,
+        head(batch).most(),
+        FrozenVocabulary.expectedBytes(gathered));
   }
 
   /** As {@link Saved} lists it. */

@@ -19,6 +19,7 @@ public final class CudaKernels implements Kernels {
   private static final int WARP = 32;
   private static final int MOST_ROPE_THREADS = 512;
   private static final int LOSS_THREADS = 1024;
+  private static final int MOST_GATHER_THREADS = 512;
   private static final int ADAM_THREADS = 256;
 
   /** Vectors of an operand that a thread of SwiGLU's backward has registers for. */
@@ -136,7 +137,7 @@ public final class CudaKernels implements Kernels {
       vector = 1;
     }
     long pairs = count * (headDim / 2 / vector);
-    int threads = (int) Math.min(MOST_ROPE_THREADS, (pairs + WARP - 1) / WARP * WARP);
+    int threads = threads(pairs, MOST_ROPE_THREADS);
     gpu.kernel("rope")
         .define("REAL", real)
         .define("VEC", vector)
@@ -294,6 +295,29 @@ public final class CudaKernels implements Kernels {
         .add(width)
         .run(rows, LOSS_THREADS);
     return loss;
+  }
+
+  @Override
+  public void gatherRows(Tensor parts, long partRows, Tensor ids, long rows, Tensor output) {
+    String real = Operand.real(output);
+    long width = output.size(1);
+    long outputAt = address(output, output.scalar_type(), "output");
+    int vector = Operand.vector(real, width, outputAt);
+    gpu.kernel("gather_rows")
+        .define("REAL", real)
+        .define("VEC", vector)
+        .define("WIDTH", Math.toIntExact(width))
+        .add(address(parts, ScalarType.Long, "parts"))
+        .add(partRows)
+        .add(address(ids, ScalarType.Long, "ids"))
+        .add(rows)
+        .add(outputAt)
+        .run(output.size(0), threads(width / vector, MOST_GATHER_THREADS));
+  }
+
+  /** A thread for each of {@code vectors} as far as there are so many, in whole warps. */
+  private static int threads(long vectors, int most) {
+    return (int) Math.min(most, (vectors + WARP - 1) / WARP * WARP);
   }
 
   @Override

@@ -116,6 +116,18 @@ public interface Kernels extends AutoCloseable {
   Tensor crossEntropy(Tensor logits, Tensor targets);
 
   /**
+   * Rows of a matrix that lies in parts of equally many rows, each anywhere that the device reads.
+   *
+   * @param parts {@code [P]} int64: the address at which each begins, aligned to 16 bytes
+   * @param partRows rows of a part
+   * @param ids {@code [T]} int64, the numbers of rows. One that is none of {@code rows} is read
+   *     nowhere, and an error of the device
+   * @param rows that the matrix has, at most those of all parts
+   * @param output {@code [T, D]} contiguous, of the dtype of the matrix, where the rows go
+   */
+  void gatherRows(Tensor parts, long partRows, Tensor ids, long rows, Tensor output);
+
+  /**
    * One AdamW step in the order of operations of {@code torch.optim.AdamW}, on flat fp32 vectors.
    *
    * @param parameter also written to {@code compute}, {@code [n]} of the compute dtype

@@ -1,7 +1,9 @@
 package dev.anneal.training.kernel;
 
+import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.tensor.Tensors;
+import java.util.Arrays;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.ScalarOptional;
 import org.bytedeco.pytorch.ScalarTypeOptional;
@@ -159,6 +161,22 @@ public final class PlainKernels implements Kernels {
       gradient.scatter_(1, index, gradient.gather(1, index).sub(Tensors.scalar(1)));
       logits.copy_(gradient);
       return scope.keep(loss);
+    }
+  }
+
+  @Override
+  public void gatherRows(Tensor parts, long partRows, Tensor ids, long rows, Tensor output) {
+    try (TensorScope scope = new TensorScope()) {
+      ScalarType type = output.scalar_type();
+      long width = output.size(1);
+      long bytes = partRows * width * output.element_size();
+      Device device = Device.of(output);
+      Tensor[] all =
+          Arrays.stream(Tensors.longs(parts.cpu()))
+              .mapToObj(at -> Tensors.over(device, at, bytes).view(type).view(partRows, width))
+              .toArray(Tensor[]::new);
+      // without the rows that pad the last parts, so that an id of one is out of range
+      output.copy_(Tensors.cat(0, all).narrow(0, 0, rows).index_select(0, ids));
     }
   }
 

@@ -90,6 +90,14 @@ public record LoraModel(
     return layers;
   }
 
+  /** Of all adapters' parameters. */
+  public static long elements(LlamaConfig config, LoraLayout layout) {
+    return shapes(config, layout).stream()
+        .flatMap(List::stream)
+        .mapToLong(Parameters.Shape::numel)
+        .sum();
+  }
+
   /**
    * What adapters compute with where activations are of {@code activations}: DoRA's stay in fp32,
    * as PEFT keeps them, since a length rounded to bf16 is off by more than training changes it.
@@ -132,6 +140,11 @@ public record LoraModel(
   @Override
   public Tensor norm(Leaves leaves) {
     return norm;
+  }
+
+  @Override
+  public void expectLmHead() {
+    vocabulary.expectLmHead();
   }
 
   @Override

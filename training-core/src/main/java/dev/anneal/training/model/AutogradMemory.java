@@ -7,6 +7,7 @@ import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.MemoryTrace;
 import dev.anneal.training.weights.Fp8;
+import dev.anneal.training.weights.FrozenVocabulary;
 import java.util.Map;
 
 /**
@@ -36,7 +37,12 @@ public record AutogradMemory(
     StepMemory.Layer layer =
         new StepMemory.Layer(
             input, input + forward.held(), forward.most(), forward.most(), backward(t), true);
-    return new StepMemory.Pieces(batchBytes(batch), layer, gathered + input, head(batch).most());
+    return new StepMemory.Pieces(
+        batchBytes(batch),
+        layer,
+        gathered + input,
+        head(batch).most(),
+        FrozenVocabulary.expectedBytes(gathered));
   }
 
   private void layer(MemoryTrace trace, long t) {

@@ -27,28 +27,42 @@ public final class Llama {
   private final TrainableModel model;
   private final Device device;
   private final KeptActivations activations;
+  private final Embedding embedding;
   private final LayerStack layers;
   private final Head head;
   private final Timings timings;
 
+  /** One that embeds by the model's whole matrix. */
   public Llama(
       TrainableModel model,
       Device device,
       LayerStack layers,
       Head head,
       KeptActivations activations) {
-    this(model, device, layers, head, activations, Timings.OFF);
+    this(model, device, ids -> embed(model, ids), layers, head, activations);
+  }
+
+  public Llama(
+      TrainableModel model,
+      Device device,
+      Embedding embedding,
+      LayerStack layers,
+      Head head,
+      KeptActivations activations) {
+    this(model, device, embedding, layers, head, activations, Timings.OFF);
   }
 
   private Llama(
       TrainableModel model,
       Device device,
+      Embedding embedding,
       LayerStack layers,
       Head head,
       KeptActivations activations,
       Timings timings) {
     this.model = model;
     this.device = device;
+    this.embedding = embedding;
     this.layers = layers;
     this.head = head;
     this.activations = activations;
@@ -57,7 +71,7 @@ public final class Llama {
 
   /** The same, of whose layers {@code taken} takes down how long they take. */
   public Llama timedBy(Timings taken) {
-    return new Llama(model, device, layers, head, activations, taken);
+    return new Llama(model, device, embedding, layers, head, activations, taken);
   }
 
   /** The reference, in the current tensor scope: every gradient by libtorch's autograd. */
@@ -102,9 +116,10 @@ public final class Llama {
       TokenBatch batch = onHost.on(device);
       LayerStack.Pass pass = layers.on(batch, dropout);
       try (KeptForward memory = new KeptForward(pass, activations, layerCount(), device, timings)) {
-        Tensor hidden = embed(batch.inputIds());
+        Tensor hidden = embedding.of(batch.inputIds());
         noise.addTo(hidden, batch);
         for (int layer = 0; layer < layerCount(); layer++) {
+          expectHeadAfter(layer);
           Tensor input = hidden;
           hidden = memory.forward(layer, input);
           scope.free(input);
@@ -136,7 +151,8 @@ public final class Llama {
   public double loss(TokenBatch onHost) {
     try (TensorScope scope = new TensorScope()) {
       TokenBatch batch = onHost.on(device);
-      return head.loss(hidden(batch, layers.on(batch, Dropout.NONE)), batch).item_double();
+      Tensor hidden = hidden(scope, batch, layers.on(batch, Dropout.NONE));
+      return head.loss(hidden, batch).item_double();
     }
   }
 
@@ -145,7 +161,7 @@ public final class Llama {
     try (TensorScope scope = new TensorScope()) {
       TokenBatch batch = onHost.on(device);
       // also where nothing is learned: ranks that share weights bring them together as one
-      Tensor losses = head.losses(hidden(batch, layers.on(batch, Dropout.NONE)), batch);
+      Tensor losses = head.losses(hidden(scope, batch, layers.on(batch, Dropout.NONE)), batch);
       return batch.targetTokens() == 0 ? new double[0] : Tensors.doubles(losses.cpu());
     }
   }
@@ -175,7 +191,8 @@ public final class Llama {
         NoGrad noGrad = new NoGrad()) {
       Leaves leaves = new Leaves(model.parameters());
       TokenBatch batch = onHost.on(device);
-      Tensor last = hidden(batch, pass.apply(batch)).index_select(0, Tensors.to(device, positions));
+      Tensor hidden = hidden(scope, batch, pass.apply(batch));
+      Tensor last = hidden.index_select(0, Tensors.to(device, positions));
       Tensor normed = RmsNorm.rmsNorm(last, model.norm(leaves), model.config().rmsNormEps());
       return scope.keep(torch.linear(normed, model.lmHead(leaves)).to(ScalarType.Float));
     }
@@ -195,21 +212,29 @@ public final class Llama {
     }
   }
 
-  /** Output of the last layer without gradients, {@code [T, hidden_size]}. */
-  private Tensor hidden(TokenBatch batch, LayerStack.Forward pass) {
-    try (TensorScope scope = new TensorScope()) {
-      Tensor hidden = embed(batch.inputIds());
-      for (int layer = 0; layer < layerCount(); layer++) {
-        Tensor input = hidden;
-        hidden = KeptForward.forward(pass, layer, layerCount(), input);
-        scope.free(input);
-      }
-      return scope.keep(hidden);
+  /**
+   * Output of the last layer without gradients, {@code [T, hidden_size]}.
+   *
+   * @param scope the current one, which lasts until the head is at work
+   */
+  private Tensor hidden(TensorScope scope, TokenBatch batch, LayerStack.Forward pass) {
+    Tensor hidden = embedding.of(batch.inputIds());
+    for (int layer = 0; layer < layerCount(); layer++) {
+      expectHeadAfter(layer);
+      Tensor input = hidden;
+      hidden = KeptForward.forward(pass, layer, layerCount(), input);
+      scope.free(input);
+    }
+    return hidden;
+  }
+
+  private void expectHeadAfter(int layer) {
+    if (layer == layerCount() - 1) {
+      model.expectLmHead();
     }
   }
 
-  /** {@code [T, hidden_size]} */
-  private Tensor embed(Tensor inputIds) {
+  private static Tensor embed(TrainableModel model, Tensor inputIds) {
     try (TensorScope scope = new TensorScope();
         NoGrad noGrad = new NoGrad()) {
       Tensor weight = model.embedTokens(new Leaves(model.parameters()));

@@ -47,6 +47,13 @@ public interface TrainableModel extends AutoCloseable {
   /** The final norm's weight, {@code [hidden_size]}, whole on every rank. */
   Tensor norm(Leaves leaves);
 
+  /**
+   * For whoever is about to go through the last layer and to ask for {@link #lmHead} then: where
+   * that is split over ranks it may come meanwhile, and this is a collective in its place. What
+   * nobody has asked for is let go of when the innermost tensor scope closes.
+   */
+  default void expectLmHead() {}
+
   /** As {@link #embedTokens}, and the embedding itself where the two are tied. */
   Tensor lmHead(Leaves leaves);
 }

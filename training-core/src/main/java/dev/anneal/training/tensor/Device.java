@@ -2,6 +2,7 @@ package dev.anneal.training.tensor;
 
 import java.io.Serializable;
 import org.bytedeco.pytorch.DeviceOptional;
+import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorOptions;
 import org.bytedeco.pytorch.global.torch.DeviceType;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -18,6 +19,11 @@ public record Device(int cuda) implements Serializable {
   /** GPU {@code index} of those that this process sees. */
   public static Device gpu(int index) {
     return new Device(index);
+  }
+
+  /** Where {@code tensor} is. */
+  public static Device of(Tensor tensor) {
+    return tensor.is_cuda() ? gpu(tensor.device().index()) : CPU;
   }
 
   public boolean isGpu() {

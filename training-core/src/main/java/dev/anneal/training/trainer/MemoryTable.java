@@ -264,7 +264,7 @@ public record MemoryTable(List<Row> tensors, List<Row> assumed, String moment) {
 
   /** When adapters come together from all ranks. */
   static Parameters.Gathered gathered(Rank rank) {
-    return ModelLoader.gathered(
+    return AdapterGathering.of(
         rank.spec(),
         rank.config(),
         rank.worldSize(),
@@ -278,10 +278,7 @@ public record MemoryTable(List<Row> tensors, List<Row> assumed, String moment) {
   }
 
   private static long elements(Rank rank, LoraLayout adapters) {
-    return LoraModel.shapes(rank.config(), adapters).stream()
-        .flatMap(List::stream)
-        .mapToLong(Parameters.Shape::numel)
-        .sum();
+    return LoraModel.elements(rank.config(), adapters);
   }
 
   private static StepMemory.Pieces pieces(Rank rank, LoraLayout adapters, BatchShape batch) {

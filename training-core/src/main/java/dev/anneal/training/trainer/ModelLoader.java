@@ -177,31 +177,12 @@ final class ModelLoader {
 
   private static Parameters.Gathered gathered(TrainingSpec spec, LlamaConfig config, Ranks ranks) {
     boolean split = spec.weights().shard() != FrozenLayers.Shard.NONE;
-    return gathered(
+    return AdapterGathering.of(
         spec,
         config,
         ranks.world().worldSize(),
         split ? ranks.shard().worldSize() : 1,
         ranks.device().isGpu() && TrainingRun.isFused(spec));
-  }
-
-  /**
-   * When adapters come together: with the frozen layers where these do from the same ranks, which
-   * then go through the layers together anyway. Between nodes that would cross the network at every
-   * layer, so there it is once a step. So it is where autograd keeps graphs, which need all values
-   * until the backward.
-   *
-   * @param shardSize ranks that frozen layers are split over; 1: every rank has them all
-   * @param fused whether the fused layers serve
-   */
-  static Parameters.Gathered gathered(
-      TrainingSpec spec, LlamaConfig config, int worldSize, int shardSize, boolean fused) {
-    boolean alike = worldSize > 1 && shardSize == worldSize;
-    boolean keepsGraphs =
-        !fused && spec.compute().activations().recomputedLayers() < config.numHiddenLayers();
-    return spec.mode() == TrainingSpec.Mode.LORA && alike && !keepsGraphs
-        ? Parameters.Gathered.BY_BUCKET
-        : Parameters.Gathered.ONCE_A_STEP;
   }
 
   private static Parameters parameters(

@@ -86,7 +86,7 @@ public record TrafficTable(List<Row> rows) {
     long share = (held.pinnedBytes() + held.deviceBytes()) / layers;
     FrozenVocabulary.Holdings vocabulary =
         FrozenVocabulary.holdings(rank.config(), rank.spec().compute().dtype(), rank.shardSize());
-    // each once, whether they are one matrix or two
+    // each once, whether they are one matrix or two; of the embedding rows alone may come
     long rows = 2 * vocabulary.gathered() / rank.shardSize() * microBatches;
     return List.of(
         gathered("frozen layers", toGpu, share * fetches, rank, gpusOfNode),

@@ -57,12 +57,32 @@ public final class FrozenLayers implements AutoCloseable {
    */
   interface SharedPart {
     /**
-     * Brings all parts together, end to end in the order of the ranks: a collective among the
-     * ranks' other calls of {@link FrozenLayers}. What the current stream does next finds them.
+     * Begins to bring all parts together, end to end in the order of the ranks: a collective among
+     * the ranks' other calls of {@link FrozenLayers}. On a GPU it is done beside what the current
+     * stream is given before {@link #await}, which has to come before anybody uses or frees {@code
+     * whole}, also where this fails.
      *
      * @param whole {@code [ranks * n]} of uint8 for a part of {@code n} bytes
      */
-    void gatherInto(Tensor whole);
+    void begin(Tensor whole);
+
+    /** What the current stream does next finds the parts together. */
+    void await();
+
+    /** Both at once. */
+    default void gatherInto(Tensor whole) {
+      try {
+        begin(whole);
+      } finally {
+        await();
+      }
+    }
+
+    /**
+     * Where each rank's part begins for this rank's device, once the layers are {@link #complete};
+     * empty where it cannot read them.
+     */
+    long[] addresses();
   }
 
   private final LlamaConfig config;
@@ -276,8 +296,7 @@ public final class FrozenLayers implements AutoCloseable {
    * @param part {@code [n]} of uint8 out of {@link #room}, of the same size on every rank
    */
   SharedPart share(Tensor part) {
-    int other = buffers.share(part);
-    return whole -> buffers.bring(other, whole);
+    return buffers.share(part);
   }
 
   private FrozenLayer frozenLayer(int layer, List<Tensor> matrices) {

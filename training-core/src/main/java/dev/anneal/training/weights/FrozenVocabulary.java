@@ -1,5 +1,6 @@
 package dev.anneal.training.weights;
 
+import dev.anneal.training.kernel.Kernels;
 import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.model.config.TensorNames;
 import dev.anneal.training.tensor.DType;
@@ -10,14 +11,24 @@ import dev.anneal.training.weights.reader.WantedRows;
 import java.util.ArrayList;
 import java.util.List;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
  * Embedding and head of a model that does not train, in the compute dtype. Where the layers are
  * split over ranks these are too: each rank keeps an equal part of the rows, and a matrix is
- * brought together when it is asked for. Else it lies whole on the rank's device.
+ * brought together when it is asked for, the head when that is expected; where ranks read each
+ * other's memory, they take single rows of the embedding. Else it lies whole on the rank's device.
  */
 public final class FrozenVocabulary {
+  /** The system property that says whether the head comes early ({@link Together}). */
+  public static final String HEAD_PROPERTY = "anneal.head.together";
+
+  /**
+   * The system property that has the rows of the embedding read where they lie, {@code on}: off
+   * until it has run on GPUs.
+   */
+  public static final String ROWS_PROPERTY = "anneal.embedding.rows";
 
   /**
    * What a rank's embedding and head take, in bytes.
@@ -41,6 +52,16 @@ public final class FrozenVocabulary {
   private final Matrix lmHead;
   private final List<WantedRows> wanted = new ArrayList<>();
 
+  /** {@code [ranks]} int64: where their rows of the embedding begin. */
+  private final Tensor embedAddresses;
+
+  private final boolean readsRows;
+
+  private boolean addressesAreThere;
+
+  /** All bytes of the head, which are on their way; {@code null}: they are not. */
+  private Tensor comingHead;
+
   /**
    * Takes the memory, in the current tensor scope. The weights are there once {@link #wanted} is
    * read.
@@ -53,6 +74,11 @@ public final class FrozenVocabulary {
     this.shardRows = LayerLayout.shardRows(config.vocabSize(), placement.ranks().worldSize());
     this.embedTokens = want(TensorNames.EMBED_TOKENS, decoder);
     this.lmHead = config.tieWordEmbeddings() ? embedTokens : want(TensorNames.LM_HEAD, decoder);
+    this.readsRows = "on".equalsIgnoreCase(System.getProperty(ROWS_PROPERTY, "off"));
+    this.embedAddresses =
+        isSplit()
+            ? Tensors.empty(placement.device(), ScalarType.Long, placement.ranks().worldSize())
+            : null;
   }
 
   /**
@@ -64,6 +90,15 @@ public final class FrozenVocabulary {
     long rowBytes = (long) config.hiddenSize() * compute.bytes();
     long part = LayerLayout.shardRows(config.vocabSize(), ranks) * rowBytes;
     return new Holdings(part, config.tieWordEmbeddings() ? 0 : part, ranks == 1 ? 0 : ranks * part);
+  }
+
+  /**
+   * What of the head is there while the last layer goes forward.
+   *
+   * @param gathered {@link Holdings#gathered}
+   */
+  public static long expectedBytes(long gathered) {
+    return Together.asked(HEAD_PROPERTY).admits(gathered) ? gathered : 0;
   }
 
   private Matrix want(String name, FrozenLayers decoder) {
@@ -109,9 +144,77 @@ public final class FrozenVocabulary {
     return whole(embedTokens);
   }
 
-  /** The same of the head, which is the embedding where the two are tied. */
+  /**
+   * The rows of {@code ids}, {@code [T, hidden_size]} in the current tensor scope. A collective as
+   * {@link #embedTokens}, unless ranks read each other's rows.
+   *
+   * @param ids {@code [T]} int64 on the device
+   */
+  public Tensor embed(Tensor ids, Kernels kernels) {
+    try (TensorScope scope = new TensorScope()) {
+      if (!readsRows || !addressesAreKnown()) {
+        return scope.keep(torch.embedding(embedTokens(), ids));
+      }
+      Tensor rows = Tensors.emptyLike(embedTokens.rows(), ids.numel(), config.hiddenSize());
+      placement
+          .ranks()
+          .watched(
+              "reading rows of the embedding",
+              () -> kernels.gatherRows(embedAddresses, shardRows, ids, config.vocabSize(), rows));
+      return scope.keep(rows);
+    }
+  }
+
+  /** Whether ranks read each other's rows; the addresses are on the device then. */
+  private boolean addressesAreKnown() {
+    if (embedAddresses == null || addressesAreThere) {
+      return addressesAreThere;
+    }
+    long[] addresses = embedTokens.part().addresses();
+    if (addresses.length > 0) {
+      // once: it waits for the device
+      embedAddresses.copy_(Tensors.of(addresses));
+      addressesAreThere = true;
+    }
+    return addressesAreThere;
+  }
+
+  /**
+   * Where the head is split and small, begins to bring it together for the next {@link #lmHead},
+   * which then is no collective: this one is. On a GPU it comes beside what the current stream is
+   * given until then. If nobody asks, it is let go of when the innermost tensor scope closes.
+   */
+  public void expectLmHead() {
+    if (!isSplit() || comingHead != null || expectedBytes(wholeBytes(lmHead)) == 0) {
+      return;
+    }
+    try (TensorScope scope = new TensorScope()) {
+      comingHead = TensorScope.own(emptyWhole(lmHead));
+    }
+    TensorScope.atClose(this::forgetHead);
+    lmHead.part().begin(comingHead);
+  }
+
+  private void forgetHead() {
+    if (comingHead != null) {
+      // the current stream has the memory next
+      lmHead.part().await();
+      comingHead.close();
+      comingHead = null;
+    }
+  }
+
+  /** As {@link #embedTokens}, of the head, which is the embedding where the two are tied. */
   public Tensor lmHead() {
-    return whole(lmHead);
+    if (comingHead == null) {
+      return whole(lmHead);
+    }
+    try (TensorScope scope = new TensorScope()) {
+      // from here on it belongs to the caller
+      Tensor bytes = new Tensor(comingHead);
+      forgetHead();
+      return scope.keep(matrix(bytes));
+    }
   }
 
   private Tensor whole(Matrix matrix) {
@@ -119,14 +222,26 @@ public final class FrozenVocabulary {
       return matrix.rows();
     }
     try (TensorScope scope = new TensorScope()) {
-      long ranks = placement.ranks().worldSize();
-      Tensor bytes =
-          Tensors.empty(placement.device(), ScalarType.Byte, ranks * matrix.rows().nbytes());
+      Tensor bytes = emptyWhole(matrix);
       matrix.part().gatherInto(bytes);
-      Tensor padded =
-          bytes.view(placement.compute().scalarType()).view(ranks * shardRows, config.hiddenSize());
-      return scope.keep(padded.narrow(0, 0, config.vocabSize()));
+      return scope.keep(matrix(bytes));
     }
+  }
+
+  private Tensor emptyWhole(Matrix matrix) {
+    return Tensors.empty(placement.device(), ScalarType.Byte, wholeBytes(matrix));
+  }
+
+  /** Of all ranks' rows, those beyond the vocabulary among them. */
+  private long wholeBytes(Matrix matrix) {
+    return placement.ranks().worldSize() * matrix.rows().nbytes();
+  }
+
+  private Tensor matrix(Tensor bytes) {
+    return bytes
+        .view(placement.compute().scalarType())
+        .view(placement.ranks().worldSize() * shardRows, config.hiddenSize())
+        .narrow(0, 0, config.vocabSize());
   }
 
   /** What embedding and head take, as their tensors say. */
@@ -134,6 +249,6 @@ public final class FrozenVocabulary {
     return new Holdings(
         embedTokens.rows().nbytes(),
         config.tieWordEmbeddings() ? 0 : lmHead.rows().nbytes(),
-        isSplit() ? placement.ranks().worldSize() * embedTokens.rows().nbytes() : 0);
+        isSplit() ? wholeBytes(embedTokens) : 0);
   }
 }

@@ -11,6 +11,7 @@ import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.timing.Lane;
 import dev.anneal.training.timing.Timings;
+import dev.anneal.training.weights.FrozenLayers.SharedPart;
 import dev.anneal.training.weights.LayerLayout.Part;
 import java.util.ArrayList;
 import java.util.List;
@@ -66,10 +67,10 @@ final class LayerBuffers implements AutoCloseable {
   /** Likewise those on the host, each in its pieces. */
   private final List<List<List<Tensor>>> onHost = new ArrayList<>();
 
-  /** What was enqueued before a gather of something else is done. */
+  /** What was enqueued before the last gather of something else is done. */
   private final CudaEvent asked;
 
-  /** That gather is done. */
+  /** That gather is done, and all before it. */
   private final CudaEvent gathered;
 
   /** This rank's parts of what belongs to no layer. */
@@ -233,36 +234,55 @@ final class LayerBuffers implements AutoCloseable {
     }
   }
 
-  /** Takes down a part of what belongs to no layer, for {@link #bring}: before {@link #pull}. */
-  int share(Tensor part) {
+  /** Takes down a part of what belongs to no layer: before {@link #pull}. */
+  SharedPart share(Tensor part) {
     others.add(part);
-    return others.size() - 1;
+    return new Other(others.size() - 1);
   }
 
-  /**
-   * Brings all parts of what belongs to no layer together, on the stream of the layers: one
-   * communicator serves one stream. It begins when what the current stream has been given is done,
-   * because that may still use the memory of {@code whole}, and the current stream goes on when it
-   * is over.
-   *
-   * @param other what {@link #share} gave
-   */
-  void bring(int other, Tensor whole) {
-    asked.record();
-    try (CudaStream.Use on = copies.use()) {
-      asked.await();
-      try {
-        if (pulls != null) {
-          pulls.pull(onDevice.size() + COUNT + other, whole);
-        } else {
-          ranks.allGatherInto(whole, others.get(other));
+  /** All ranks' parts of what belongs to no layer, which come on the stream of the layers. */
+  private final class Other implements SharedPart {
+    private final int number;
+
+    Other(int number) {
+      this.number = number;
+    }
+
+    /**
+     * One communicator serves one stream. It begins when what the current stream has been given is
+     * done, because that may still use the memory of {@code whole}.
+     */
+    @Override
+    public void begin(Tensor whole) {
+      asked.record();
+      try (CudaStream.Use on = copies.use()) {
+        asked.await();
+        try {
+          if (pulls != null) {
+            pulls.pull(shared(), whole);
+          } else {
+            ranks.allGatherInto(whole, others.get(number));
+          }
+        } finally {
+          // also where it failed halfway: whoever uses the memory next waits for what was enqueued
+          gathered.record();
         }
-      } finally {
-        gathered.record();
       }
-    } finally {
-      // also where it failed halfway: whoever uses the memory next is on the current stream
+    }
+
+    @Override
+    public void await() {
       gathered.await();
+    }
+
+    @Override
+    public long[] addresses() {
+      return pulls == null ? new long[0] : pulls.addresses(shared());
+    }
+
+    /** Its number among all that ranks share: {@link #pull}. */
+    private int shared() {
+      return onDevice.size() + COUNT + number;
     }
   }
 

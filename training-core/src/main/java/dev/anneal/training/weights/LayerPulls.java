@@ -12,6 +12,7 @@ import dev.anneal.training.weights.PullPlan.Copy;
 import dev.anneal.training.weights.PullPlan.Upload;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.IntStream;
 import org.bytedeco.pytorch.Tensor;
 
 /**
@@ -90,6 +91,13 @@ final class LayerPulls implements AutoCloseable {
   /** Puts the copies of all ranks' parts of what {@code shared} names into the pulling stream. */
   void pull(int shared, Tensor whole) {
     memory.pull(shared, whole, pulls);
+  }
+
+  /** Where each rank's part of what {@code shared} names begins for this rank's device. */
+  long[] addresses(int shared) {
+    return IntStream.range(0, memory.size())
+        .mapToLong(rank -> memory.address(rank, shared))
+        .toArray();
   }
 
   private void enqueue(int layer, int buffer, CudaEvent released) {

@@ -334,6 +334,37 @@ class CudaKernelsTest {
     assertClose(real, logits, gradient);
   }
 
+  /**
+   * Parts that lie apart, the last of them not full; no token, one, and more than there are rows.
+   */
+  @ParameterizedTest
+  @CsvSource({
+    "BF16, 1, 8", "BF16, 2, 4096", "BF16, 3, 16384", "BF16, 3, 123",
+    "FP32, 1, 4", "FP32, 2, 4096", "FP32, 8, 16384", "FP32, 3, 123"
+  })
+  void gatherRows(Real real, int parts, long width) {
+    long partRows = 7;
+    long rows = parts * partRows - 2;
+    Tensor[] all = new Tensor[parts];
+    long[] addresses = new long[parts];
+    for (int part = parts - 1; part >= 0; part--) {
+      all[part] = random(part, real, partRows, width);
+      addresses[part] = all[part].data_ptr().address();
+    }
+    Tensor matrix = Tensors.cat(0, all);
+    Tensor begins = Tensors.to(GPU, Tensors.of(addresses));
+    for (int tokens : new int[] {0, 1, 5000}) {
+      Tensor ids = targets(tokens, rows);
+      Tensor found = Tensors.empty(GPU, real.type, tokens, width);
+      Tensor expected = Tensors.empty(GPU, real.type, tokens, width);
+      poison();
+      kernels.gatherRows(begins, partRows, ids, rows, found);
+      plain.gatherRows(begins, partRows, ids, rows, expected);
+      assertThat(found.equal(expected)).as("%s tokens, against the twin", tokens).isTrue();
+      assertThat(found.equal(matrix.index_select(0, ids))).as("%s tokens", tokens).isTrue();
+    }
+  }
+
   @ParameterizedTest
   @CsvSource({"BF16, 1", "BF16, 123", "BF16, 135168", "FP32, 123", "FP32, 4096"})
   void adamW(Real real, long count) {

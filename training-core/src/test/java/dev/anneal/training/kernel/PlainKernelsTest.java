@@ -1,6 +1,7 @@
 package dev.anneal.training.kernel;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import dev.anneal.training.Deviation;
@@ -54,6 +55,29 @@ class PlainKernelsTest {
     assertThat(found.rstd().equal(expected.rstd())).isTrue();
     assertThat(bytes(found.output().quantized()).equal(bytes(expected.output().quantized())))
         .isTrue();
+  }
+
+  /** Five rows in two parts of three, which lie apart; the sixth pads. */
+  @Test
+  void gatherRowsReadsEachPartWhereItLies() {
+    Tensor matrix = random(1, 6, 8);
+    Tensor last = matrix.narrow(0, 3, 3).clone();
+    Tensor first = matrix.narrow(0, 0, 3).clone();
+    Tensor parts = Tensors.of(new long[] {first.data_ptr().address(), last.data_ptr().address()});
+    Tensor output = random(2, 4, 8);
+    kernels.gatherRows(parts, 3, Tensors.of(new long[] {4, 0, 2, 4}), 5, output);
+    for (int row = 0; row < 4; row++) {
+      int id = new int[] {4, 0, 2, 4}[row];
+      assertThat(output.select(0, row).equal(matrix.select(0, id))).as("row %s", id).isTrue();
+    }
+    for (long id : new long[] {-1, 5, 6}) {
+      assertThatThrownBy(
+              () ->
+                  kernels.gatherRows(
+                      parts, 3, Tensors.of(new long[] {id}), 5, output.narrow(0, 0, 1)))
+          .as("id %s of five rows", id)
+          .hasMessageContaining("out of range");
+    }
   }
 
   @Test

@@ -60,20 +60,24 @@ class GradientOfRanksTest {
   /** Whether they are whole on every rank or come layer by layer, and what the forward keeps. */
   @ParameterizedTest
   @CsvSource({
-    "ADAPTERS, CHECKPOINT",
-    "FUSED_ADAPTERS, CHECKPOINT",
-    "FUSED_ADAPTERS, KEEP",
-    "FUSED_ADAPTERS, FIRST",
-    "ONE_LAYER, CHECKPOINT"
+    "ADAPTERS, CHECKPOINT, 2",
+    "ADAPTERS, CHECKPOINT, 3",
+    "FUSED_ADAPTERS, CHECKPOINT, 1",
+    "FUSED_ADAPTERS, CHECKPOINT, 2",
+    "FUSED_ADAPTERS, KEEP, 3",
+    "FUSED_ADAPTERS, FIRST, 2",
+    "ONE_LAYER, CHECKPOINT, 2"
   })
-  void howAdaptersComeTogetherChangesNoBit(Trained trained, String kept) throws Exception {
+  void howAdaptersComeTogetherChangesNoBit(Trained trained, String kept, int ranks)
+      throws Exception {
     KeptActivations activations =
         switch (kept) {
           case "KEEP" -> KeptActivations.ALL;
           case "FIRST" -> KeptActivations.INPUTS.first(1);
           default -> KeptActivations.INPUTS;
         };
-    List<Throwable> thrown = GlooRanks.run(2, world -> assertSameBits(trained, activations, world));
+    List<Throwable> thrown =
+        GlooRanks.run(ranks, world -> assertSameBits(trained, activations, world));
     assertThat(thrown).containsOnlyNulls();
   }
 

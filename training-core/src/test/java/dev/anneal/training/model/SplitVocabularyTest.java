@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.anneal.training.InTensorScope;
 import dev.anneal.training.LoudWeights;
+import dev.anneal.training.Property;
 import dev.anneal.training.Rows;
 import dev.anneal.training.TinyModels;
 import dev.anneal.training.TinyModels.Embeddings;
@@ -22,6 +23,7 @@ import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.tensor.Tensors;
 import dev.anneal.training.trainer.GlooRanks;
+import dev.anneal.training.weights.FrozenVocabulary;
 import dev.anneal.training.weights.Placement;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -33,7 +35,7 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
-import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /**
@@ -124,8 +126,14 @@ class SplitVocabularyTest {
    * head takes; so does whatever asks without a gradient.
    */
   @ParameterizedTest
-  @EnumSource
-  void eachMatrixIsBroughtTogetherOncePerPass(Embeddings embeddings) throws Exception {
+  @CsvSource({"TIED, small", "UNTIED, small", "UNTIED, never"})
+  void eachMatrixIsBroughtTogetherOncePerPass(Embeddings embeddings, String head) throws Exception {
+    try (Property property = Property.set(FrozenVocabulary.HEAD_PROPERTY, head)) {
+      assertEachComesOncePerPass(embeddings);
+    }
+  }
+
+  private static void assertEachComesOncePerPass(Embeddings embeddings) throws Exception {
     List<Throwable> thrown =
         GlooRanks.run(
             2,

@@ -2,10 +2,14 @@ package dev.anneal.training.trainer;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.anneal.training.Property;
 import dev.anneal.training.TinyModels;
+import dev.anneal.training.lora.LoraSpec;
 import dev.anneal.training.model.activations.KeptActivations;
 import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.optim.Parameters.Gathered;
+import dev.anneal.training.tensor.DType;
+import java.util.List;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -43,6 +47,37 @@ class AdapterGatheringTest {
     TrainingSpec spec = Recipe.from(run.spec(1)).activations(activations).spec();
     LlamaConfig config = TinyModels.config(TinyModels.Embeddings.UNTIED);
     assertThat(config.numHiddenLayers()).isEqualTo(LAYERS);
-    assertThat(ModelLoader.gathered(spec, config, worldSize, shardSize, fused)).isEqualTo(expected);
+    try (Property property = Property.set(AdapterGathering.PROPERTY, "never")) {
+      assertThat(AdapterGathering.of(spec, config, worldSize, shardSize, fused))
+          .isEqualTo(expected);
+    }
+    assertThat(AdapterGathering.of(spec, config, worldSize, shardSize, fused))
+        .as("of a tiny model")
+        .isEqualTo(Gathered.ONCE_A_STEP);
+  }
+
+  /** A unit of r is 2.62 million weights at 8B, 12.9 at 70B and 39.0 at 405B; 2 GiB hold 1,074. */
+  @ParameterizedTest
+  @CsvSource({
+    "llama3.1-8b, 64, BF16, ONCE_A_STEP",
+    "llama3.1-8b, 409, BF16, ONCE_A_STEP",
+    "llama3.1-8b, 410, BF16, BY_BUCKET",
+    "llama3.1-8b, 410, FP32, BY_BUCKET",
+    "llama3.1-70b, 64, BF16, ONCE_A_STEP",
+    "llama3.1-70b, 64, FP32, BY_BUCKET",
+    "llama3.1-405b, 16, BF16, ONCE_A_STEP",
+    "llama3.1-405b, 64, BF16, BY_BUCKET"
+  })
+  void smallOnesStayTogether(String shape, int r, DType compute, Gathered expected) {
+    TrainingSpec spec =
+        Recipe.from(ResumableRun.SPLIT.spec(1))
+            .lora(new LoraSpec(r, r, 0, false, List.of("all-linear")))
+            .computeDtype(compute)
+            .spec();
+    LlamaConfig config = LlamaConfig.named(shape);
+    assertThat(AdapterGathering.of(spec, config, 2, 2, true)).isEqualTo(expected);
+    try (Property property = Property.set(AdapterGathering.PROPERTY, "always")) {
+      assertThat(AdapterGathering.of(spec, config, 2, 2, true)).isEqualTo(Gathered.ONCE_A_STEP);
+    }
   }
 }

@@ -3,6 +3,7 @@ package dev.anneal.training.trainer;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 
+import dev.anneal.training.Property;
 import dev.anneal.training.TinyModels;
 import dev.anneal.training.checkpoint.CheckpointPart;
 import dev.anneal.training.checkpoint.CheckpointPlan;
@@ -35,6 +36,7 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -114,19 +116,22 @@ class CheckpointRunTest {
 
   /** Of the last checkpoint and of the one that training goes on after. */
   @ParameterizedTest
-  @ValueSource(ints = {2, 3})
-  void anAdapterThatComesLayerByLayerIsWrittenAsOneThatIsWhole(int worldSize) throws Exception {
+  @CsvSource({"2, never", "3, never", "3, small"})
+  void anAdapterOfSplitWeightsIsWrittenAsOneOfWholeOnes(int worldSize, String together)
+      throws Exception {
     LocalCheckpoints split = new LocalCheckpoints(folder.resolve("split"));
     LocalCheckpoints whole = new LocalCheckpoints(folder.resolve("whole"));
-    List<Throwable> thrown =
-        GlooRanks.run(
-            worldSize,
-            world -> {
-              TrainingSpec spec = ResumableRun.SPLIT.spec(worldSize);
-              run(spec, world, split, "split-result");
-              run(Recipe.from(spec).shard(Shard.NONE).spec(), world, whole, "whole-result");
-            });
-    assertThat(thrown).containsOnlyNulls();
+    try (Property property = Property.set(AdapterGathering.PROPERTY, together)) {
+      List<Throwable> thrown =
+          GlooRanks.run(
+              worldSize,
+              world -> {
+                TrainingSpec spec = ResumableRun.SPLIT.spec(worldSize);
+                run(spec, world, split, "split-result");
+                run(Recipe.from(spec).shard(Shard.NONE).spec(), world, whole, "whole-result");
+              });
+      assertThat(thrown).containsOnlyNulls();
+    }
     for (long step : new long[] {4, 6}) {
       for (int rank = 0; rank < worldSize; rank++) {
         String part = String.format(Locale.ROOT, "rank-%05d-of-%05d.safetensors", rank, worldSize);

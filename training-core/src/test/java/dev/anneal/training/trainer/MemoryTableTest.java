@@ -3,6 +3,7 @@ package dev.anneal.training.trainer;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import dev.anneal.training.Property;
 import dev.anneal.training.TinyModels;
 import dev.anneal.training.TinyModels.Embeddings;
 import dev.anneal.training.fused.AttentionLibrary;
@@ -18,6 +19,7 @@ import dev.anneal.training.tensor.DType;
 import dev.anneal.training.trainer.MemoryTable.Part;
 import dev.anneal.training.trainer.MemoryTable.Row;
 import dev.anneal.training.weights.FrozenLayers.Shard;
+import dev.anneal.training.weights.FrozenVocabulary;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -66,17 +68,21 @@ class MemoryTableTest {
 
   /**
    * Likewise of each of two GPUs that weights are split over, to a tenth of a GB. Ranks had the
-   * whole gradient then, in fp32, and all adapters to compute with, in bf16; now they have those of
-   * two layers of 32. Each held embedding and head whole as well; now it holds a half of both, and
-   * one of them whole at the head, which is when it holds the most: as much.
+   * whole gradient then, in fp32; now they have that of two layers of 32. So it is with adapters to
+   * compute with, in bf16, where these do not stay together. Each held embedding and head whole as
+   * well; now it holds a half of both, and one of them whole at the head, which is when it holds
+   * the most: as much.
    */
-  @Test
-  void comesNearWhatTwoGpusHeld() {
-    MemoryTable table =
-        MemoryTable.of(split(DType.FP8, KeptActivations.ALL, 2), new BatchShape(4, 1024));
-    assertThat(table.moment()).isEqualTo("head");
-    long less = (4 + 2) * (ADAPTER_WEIGHTS - 2 * ADAPTER_WEIGHTS / 32);
-    assertThat(table.tensorBytes() / 1e9).isCloseTo(24.0 - less / 1e9, within(0.1));
+  @ParameterizedTest
+  @CsvSource({"small, 4", "never, 6"})
+  void comesNearWhatTwoGpusHeld(String together, int lessBytes) {
+    try (Property property = Property.set(AdapterGathering.PROPERTY, together)) {
+      MemoryTable table =
+          MemoryTable.of(split(DType.FP8, KeptActivations.ALL, 2), new BatchShape(4, 1024));
+      assertThat(table.moment()).isEqualTo("head");
+      long less = lessBytes * (ADAPTER_WEIGHTS - 2 * ADAPTER_WEIGHTS / 32);
+      assertThat(table.tensorBytes() / 1e9).isCloseTo(24.0 - less / 1e9, within(0.1));
+    }
   }
 
   /** DoRA computes with fp32, in libtorch's layers; PiSSA keeps what it began with on the host. */
@@ -123,14 +129,54 @@ class MemoryTableTest {
     assertThat(device(table, "gradients being summed")).isEqualTo(4 * 2 * ADAPTER_WEIGHTS / 32);
   }
 
-  /** A rank's part, and two layers of 32. */
-  @Test
-  void adaptersComeLayerByLayerWhereWeightsAreSplitOverAllRanks() {
+  /** A rank's part, and all of them if they are small, else two layers. */
+  @ParameterizedTest
+  @CsvSource({
+    "llama3.1-8b, small, 167772160, 167772160",
+    "llama3.1-8b, never, 167772160, 10485760",
+    "llama3.1-405b, small, 2493775872, 39583744",
+    "llama3.1-405b, always, 2493775872, 2493775872"
+  })
+  void largeAdaptersComeLayerByLayerWhereWeightsAreSplitOverAllRanks(
+      String shape, String together, long weights, long besideOwn) {
     TrainingSpec spec = rank(DType.FP8, KeptActivations.ALL, 0).spec();
-    MemoryTable table =
-        MemoryTable.of(new MemoryTable.Rank(LARGE, spec, 8, 8, false), new BatchShape(4, 1024));
-    assertThat(device(table, "adapters to compute with"))
-        .isEqualTo(2 * (ADAPTER_WEIGHTS / 8 + 2 * ADAPTER_WEIGHTS / 32));
+    try (Property property = Property.set(AdapterGathering.PROPERTY, together)) {
+      MemoryTable table =
+          MemoryTable.of(
+              new MemoryTable.Rank(LlamaConfig.named(shape), spec, 8, 8, false),
+              new BatchShape(4, 1024));
+      assertThat(device(table, "adapters to compute with"))
+          .isEqualTo(2 * (weights / 8 + besideOwn));
+    }
+  }
+
+  /**
+   * At 70B the head is there when the last layer goes forward, which then is when most is held; at
+   * 405B it is too large to come early.
+   */
+  @Test
+  void aSmallHeadIsThereBesideTheLastLayer() {
+    BatchShape batch = new BatchShape(4, 1024);
+    long head = 128_256L * 8192 * 2;
+    MemoryTable late;
+    try (Property property = Property.set(FrozenVocabulary.HEAD_PROPERTY, "never")) {
+      late = MemoryTable.of(split("llama3.1-70b"), batch);
+    }
+    MemoryTable early = MemoryTable.of(split("llama3.1-70b"), batch);
+    System.out.printf(
+        "70B split over 8: %.2f GB (%s), the head early %.2f (%s)%n",
+        late.tensorBytes() / 1e9, late.moment(), early.tensorBytes() / 1e9, early.moment());
+    assertThat(early.moment()).isEqualTo("forward of the last layer");
+    assertThat(early.tensorBytes()).isBetween(late.tensorBytes() + 1, late.tensorBytes() + head);
+    MemoryTable large = MemoryTable.of(split("llama3.1-405b"), batch);
+    try (Property property = Property.set(FrozenVocabulary.HEAD_PROPERTY, "never")) {
+      assertThat(large).isEqualTo(MemoryTable.of(split("llama3.1-405b"), batch));
+    }
+  }
+
+  private static MemoryTable.Rank split(String shape) {
+    TrainingSpec spec = rank(DType.FP8, KeptActivations.INPUTS, 0).spec();
+    return new MemoryTable.Rank(LlamaConfig.named(shape), spec, 8, 8, false);
   }
 
   /** Of 128,256 rows seven ranks hold 18,323 each: five more than there are. */

@@ -31,7 +31,7 @@ enum ResumableRun {
   BF16(0.1, DType.BF16),
   /** Other ranks and scales a module, and a first layer without any. */
   PATTERNS(0, DType.FP32),
-  /** With frozen layers split over the ranks, and so adapters that come layer by layer. */
+  /** With frozen layers split over the ranks. */
   SPLIT(0, DType.BF16),
   /** With magnitudes, in parts, of frozen layers that are in parts too. */
   DORA(0.2, DType.BF16),

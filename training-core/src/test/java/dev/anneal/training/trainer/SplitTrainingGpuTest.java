@@ -2,10 +2,12 @@ package dev.anneal.training.trainer;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.anneal.training.Property;
 import dev.anneal.training.kernel.Matmul;
 import dev.anneal.training.model.activations.KeptActivations;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.weights.FrozenLayers.Shard;
+import dev.anneal.training.weights.FrozenVocabulary;
 import dev.anneal.training.weights.Transport;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -60,6 +62,27 @@ class SplitTrainingGpuTest {
     // out of ordinary memory the first step hung
     List<Double> pulled = losses(recipe, Transport.PEERS);
     assertThat(pulled).as("pulled against whole").isEqualTo(whole);
+  }
+
+  /** With adapters layer by layer, the head when it is asked for, and the embedding whole. */
+  @ParameterizedTest
+  @CsvSource({"never, small, on", "small, never, on", "small, small, off", "never, never, off"})
+  void nothingThatComesEarlyOrNotAtAllChangesANumber(String adapters, String head, String rows)
+      throws Exception {
+    Recipe recipe =
+        Recipe.from(reference.spec(2))
+            .computeDtype(DType.BF16)
+            .baseDtype(DType.FP8)
+            .matmul(Matmul.FP8)
+            .activations(KeptActivations.ALL);
+    List<Double> whole = losses(recipe.shard(Shard.NONE), Transport.ANY);
+    recipe.shard(Shard.NODE);
+    try (Property ofAdapters = Property.set(AdapterGathering.PROPERTY, adapters);
+        Property ofHead = Property.set(FrozenVocabulary.HEAD_PROPERTY, head);
+        Property ofRows = Property.set(FrozenVocabulary.ROWS_PROPERTY, rows)) {
+      assertThat(losses(recipe, Transport.PEERS)).as("pulled").isEqualTo(whole);
+      assertThat(losses(recipe, Transport.COLLECTIVE)).as("gathered").isEqualTo(whole);
+    }
   }
 
   /** Losses and norms of rank 0, after those of both were found equal. */

@@ -2,10 +2,12 @@ package dev.anneal.training.trainer;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.anneal.training.Property;
 import dev.anneal.training.data.TokenSequence;
 import dev.anneal.training.model.activations.KeptActivations;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.weights.FrozenLayers.Shard;
+import dev.anneal.training.weights.FrozenVocabulary;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -25,10 +27,22 @@ class SplitVocabularyRunTest {
   @TempDir Path folder;
 
   @ParameterizedTest
-  @CsvSource({"FP32, 0", "BF16, 0", "FP8, 0", "FP32, 0.2"})
-  void splitWeightsChangeNoNumber(DType base, double dropout) throws Exception {
+  @CsvSource({
+    "FP32, 0, small, small",
+    "FP32, 0, never, small",
+    "BF16, 0, never, never",
+    "FP8, 0, small, never",
+    "FP32, 0.2, small, small",
+    "FP32, 0.2, never, never"
+  })
+  void splitWeightsChangeNoNumber(DType base, double dropout, String adapters, String head)
+      throws Exception {
     List<RecordingListener> whole = run(base, dropout, Shard.NONE);
-    List<RecordingListener> split = run(base, dropout, Shard.WORLD);
+    List<RecordingListener> split;
+    try (Property ofAdapters = Property.set(AdapterGathering.PROPERTY, adapters);
+        Property ofHead = Property.set(FrozenVocabulary.HEAD_PROPERTY, head)) {
+      split = run(base, dropout, Shard.WORLD);
+    }
     for (int rank = 0; rank < RANKS; rank++) {
       RecordingListener expected = whole.get(rank);
       RecordingListener found = split.get(rank);

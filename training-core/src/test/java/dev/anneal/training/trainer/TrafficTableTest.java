@@ -3,6 +3,7 @@ package dev.anneal.training.trainer;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import dev.anneal.training.Property;
 import dev.anneal.training.model.BatchShape;
 import dev.anneal.training.model.activations.KeptActivations;
 import dev.anneal.training.tensor.DType;
@@ -48,18 +49,27 @@ class TrafficTableTest {
         .isCloseTo(FETCHES * LAYER / 2, within(0.001 * frozen.fromPeers()));
     long vocabulary = 128_256L * 4096 * 2;
     assertThat(table.rows().get(1)).isEqualTo(new Row("embedding and head", 0, 0, vocabulary, 0));
-    // half of the fp32 gradient, and half of the bf16 values, forward and backward
+    // half of the fp32 gradient, and half of the bf16 values
     assertThat(table.rows().get(2)).isEqualTo(new Row("gradient, summed", 0, 0, 2 * ADAPTERS, 0));
-    assertThat(table.rows().get(3))
-        .isEqualTo(new Row("values of layers, gathered", 0, 0, ADAPTERS / 32 * (FETCHES + 2), 0));
+    assertThat(table.rows().get(3)).isEqualTo(new Row("new values, gathered", 0, 0, ADAPTERS, 0));
     assertThat(table.all().fromNodes()).isZero();
+  }
+
+  @Test
+  void valuesThatDoNotStayTogetherComeForwardAndBackward() {
+    try (Property property = Property.set(AdapterGathering.PROPERTY, "never")) {
+      assertThat(of(2, true, 0, KeptActivations.ALL, 1).rows().get(3))
+          .isEqualTo(new Row("values of layers, gathered", 0, 0, ADAPTERS / 32 * (FETCHES + 2), 0));
+      assertThat(of(2, true, 0, KeptActivations.ALL, 3).rows().get(3).fromPeers())
+          .isEqualTo(ADAPTERS / 32 * (3 * FETCHES + 2));
+    }
   }
 
   @Test
   void gradientsAreSummedForEveryMicroBatch() {
     TrafficTable table = of(2, true, 0, KeptActivations.ALL, 3);
     assertThat(table.rows().get(2)).isEqualTo(new Row("gradient, summed", 0, 0, 6 * ADAPTERS, 0));
-    assertThat(table.rows().get(3).fromPeers()).isEqualTo(ADAPTERS / 32 * (3 * FETCHES + 2));
+    assertThat(table.rows().get(3).fromPeers()).isEqualTo(ADAPTERS);
   }
 
   @Test

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.anneal.training.BusyGpu;
 import dev.anneal.training.InTensorScope;
 import dev.anneal.training.collective.FirstOfTwo;
+import dev.anneal.training.cuda.CudaEvent;
 import dev.anneal.training.cuda.GpuMemory;
 import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.model.config.ModelSource;
@@ -65,6 +66,66 @@ class FrozenVocabularyGpuTest {
       Tensor found = whole.clone();
       assertThat(busy.isDone()).as("the work is over before anybody could come early").isFalse();
       assertIsTheHeadOfBoth(found);
+    }
+  }
+
+  /** What is computed beside an expected head does not wait for it, and who reads the head does. */
+  @Test
+  void anExpectedHeadComesBesideWhatIsComputed() {
+    try (BusyGpu busy = new BusyGpu(GPU);
+        FrozenLayers decoder = decoder(new LatePeer(busy, GatherStart.LATE));
+        CudaEvent computed = new CudaEvent(GPU)) {
+      FrozenVocabulary vocabulary = load(decoder);
+      Tensor x = Tensors.ones(GPU, ScalarType.Float, 1024);
+      torch_cuda.device_synchronize();
+      vocabulary.expectLmHead();
+      x.add_(x);
+      computed.record();
+      computed.synchronize();
+      assertThat(busy.isDone()).as("the gather is over before anything was beside it").isFalse();
+      Tensor found = vocabulary.lmHead().clone();
+      assertThat(busy.isDone()).as("the gather is over before anybody could come early").isFalse();
+      assertIsTheHeadOfBoth(found);
+    }
+  }
+
+  /** Who has the memory next comes after the gather, although nobody asked for what it brought. */
+  @Test
+  void anExpectedHeadThatNobodyAsksForIsFreedBehindItsGather() {
+    try (BusyGpu busy = new BusyGpu(GPU);
+        FrozenLayers decoder = decoder(new LatePeer(busy, GatherStart.LATE))) {
+      FrozenVocabulary vocabulary = load(decoder);
+      GpuMemory memory = new GpuMemory(GPU);
+      torch_cuda.device_synchronize();
+      long before = memory.allocatedBytes();
+      try (TensorScope scope = new TensorScope()) {
+        vocabulary.expectLmHead();
+        assertThat(memory.allocatedBytes()).isGreaterThan(before);
+      }
+      assertThat(memory.allocatedBytes()).as("bytes afterwards").isEqualTo(before);
+      Tensor next =
+          Tensors.empty(GPU, ScalarType.Byte, 2 * PART * CONFIG.hiddenSize() * DType.BF16.bytes());
+      next.fill_(Tensors.scalar(1));
+      assertThat(busy.isDone()).as("the gather is over before anybody could come early").isFalse();
+      assertThat(next.min().item_double()).as("what was written last").isEqualTo(1);
+    }
+  }
+
+  /** Else it would be held until the end of the micro-batch. */
+  @Test
+  void anExpectedHeadIsLetGoOfByWhoHasIt() {
+    try (BusyGpu busy = new BusyGpu(GPU);
+        FrozenLayers decoder = decoder(new LatePeer(busy, GatherStart.AT_ONCE));
+        TensorScope scope = new TensorScope()) {
+      FrozenVocabulary vocabulary = load(decoder);
+      GpuMemory memory = new GpuMemory(GPU);
+      long before = memory.allocatedBytes();
+      vocabulary.expectLmHead();
+      try (TensorScope inner = new TensorScope()) {
+        vocabulary.lmHead();
+        assertThat(memory.allocatedBytes()).isGreaterThan(before);
+      }
+      assertThat(memory.allocatedBytes()).as("bytes after its use").isEqualTo(before);
     }
   }
 

@@ -1,30 +1,40 @@
 package dev.anneal.training.weights;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.anneal.training.InTensorScope;
 import dev.anneal.training.LoudWeights;
+import dev.anneal.training.Property;
 import dev.anneal.training.TinyModels;
 import dev.anneal.training.TinyModels.Embeddings;
 import dev.anneal.training.collective.Collectives;
 import dev.anneal.training.collective.FirstOfTwo;
 import dev.anneal.training.collective.SingleRank;
+import dev.anneal.training.cuda.CudaStream;
+import dev.anneal.training.kernel.PlainKernels;
 import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.model.config.TensorNames;
+import dev.anneal.training.peer.CopyStream;
+import dev.anneal.training.peer.HostPeerDriver;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.TensorScope;
+import dev.anneal.training.tensor.Tensors;
 import dev.anneal.training.weights.reader.LoadProgress;
 import dev.anneal.training.weights.reader.WeightReader;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Stream;
 import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
@@ -139,6 +149,194 @@ class FrozenVocabularyTest {
         });
   }
 
+  /** What was expected comes in the place of the expectation, once, to who asks first. */
+  @ParameterizedTest
+  @EnumSource
+  void anExpectedHeadComesOnce(Embeddings embeddings) {
+    LlamaConfig config = TinyModels.config(embeddings);
+    FrozenVocabulary whole = Model.load(config, DType.FP32, new SingleRank()).vocabulary();
+    ThreadRanks.run(
+        3,
+        rank -> {
+          try (Model model = Model.load(config, DType.FP32, rank)) {
+            int before = rank.gathers();
+            model.vocabulary().expectLmHead();
+            model.vocabulary().expectLmHead();
+            assertThat(rank.gathers() - before).isEqualTo(1);
+            assertSame(model.vocabulary().lmHead(), whole.lmHead());
+            assertThat(rank.gathers() - before).isEqualTo(1);
+            assertSame(model.vocabulary().lmHead(), whole.lmHead());
+            assertThat(rank.gathers() - before).isEqualTo(2);
+          }
+          return null;
+        });
+  }
+
+  @Test
+  void aHeadThatIsNotToComeEarlyComesWhenItIsAskedFor() {
+    LlamaConfig config = TinyModels.config(Embeddings.UNTIED);
+    long bytes = FrozenVocabulary.holdings(config, DType.FP32, 3).gathered();
+    assertThat(FrozenVocabulary.expectedBytes(bytes)).isEqualTo(bytes);
+    try (Property property = Property.set(FrozenVocabulary.HEAD_PROPERTY, "never")) {
+      assertThat(FrozenVocabulary.expectedBytes(bytes)).isZero();
+      ThreadRanks.run(
+          3,
+          rank -> {
+            try (Model model = Model.load(config, DType.FP32, rank)) {
+              int before = rank.gathers();
+              model.vocabulary().expectLmHead();
+              assertThat(rank.gathers()).isEqualTo(before);
+              model.vocabulary().lmHead();
+              assertThat(rank.gathers()).isEqualTo(before + 1);
+            }
+            return null;
+          });
+    }
+  }
+
+  /** As after an exception in the last layer; the next step begins anew. */
+  @Test
+  void anExpectedHeadIsLetGoOfWhereNobodyAsks() {
+    Alike ranks = new Alike();
+    try (Model model = Model.load(TinyModels.config(Embeddings.UNTIED), DType.FP32, ranks)) {
+      for (int step = 0; step < 2; step++) {
+        try (TensorScope scope = new TensorScope()) {
+          model.vocabulary().expectLmHead();
+          assertThat(ranks.whole.isNull()).as("the head is freed while it comes").isFalse();
+        }
+        assertThat(ranks.whole.isNull()).as("the head is freed after its step").isTrue();
+      }
+    }
+  }
+
+  /** It is the caller's from then on: else it would be held until the end of the micro-batch. */
+  @Test
+  void anExpectedHeadIsLetGoOfByWhoHasIt() {
+    Alike ranks = new Alike();
+    try (Model model = Model.load(TinyModels.config(Embeddings.UNTIED), DType.FP32, ranks);
+        TensorScope scope = new TensorScope()) {
+      model.vocabulary().expectLmHead();
+      Tensor head;
+      try (TensorScope inner = new TensorScope()) {
+        head = model.vocabulary().lmHead();
+        assertThat(head.isNull()).isFalse();
+      }
+      assertThat(head.isNull()).as("the caller's is freed").isTrue();
+      assertThat(ranks.whole.isNull()).as("what was brought is freed").isTrue();
+    }
+  }
+
+  @Test
+  void aHeadThatFailsToComeLeavesNothing() {
+    Alike ranks = new Alike();
+    try (Model model = Model.load(TinyModels.config(Embeddings.UNTIED), DType.FP32, ranks)) {
+      ranks.fails = true;
+      try (TensorScope scope = new TensorScope()) {
+        assertThatThrownBy(() -> model.vocabulary().expectLmHead()).hasMessage("a peer is gone");
+      }
+      assertThat(ranks.whole.isNull()).isTrue();
+      ranks.fails = false;
+      bring(model);
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({"2, FP32", "3, BF16", "7, FP32", "50, FP32"})
+  void rowsAndHeadAreReadWhereTheyLie(int ranks, DType compute) {
+    ThreadRanks.run(
+        ranks,
+        rank -> {
+          Placement placement = pulling(rank, compute);
+          PulledVocabulary.check(
+              PulledVocabulary.config(37, 24),
+              compute,
+              placement,
+              Transport.PEERS.arena(placement, new HostPeerDriver(rank.rank())),
+              new PlainKernels());
+          return null;
+        });
+  }
+
+  /** All copies of the embedding are one a rank; rows come without any. */
+  @ParameterizedTest
+  @CsvSource({"on, 0", "off, 3"})
+  void rowsComeWithoutTheMatrixUnlessAPropertySaysSo(String rows, int copies) {
+    Tensor ids = Tensors.of(new long[] {36, 0, 19});
+    try (Property property = Property.set(FrozenVocabulary.ROWS_PROPERTY, rows)) {
+      ThreadRanks.run(
+          3,
+          rank -> {
+            Placement placement = pulling(rank, DType.FP32);
+            CountingDriver driver = new CountingDriver(rank.rank());
+            PulledVocabulary.with(
+                PulledVocabulary.config(37, 24),
+                placement,
+                Transport.PEERS.arena(placement, driver),
+                (decoder, vocabulary) -> {
+                  int before = driver.copies.get();
+                  vocabulary.embed(ids, new PlainKernels());
+                  assertThat(driver.copies.get() - before).isEqualTo(copies);
+                  rank.barrier();
+                });
+            return null;
+          });
+    }
+  }
+
+  private static Placement pulling(Collectives ranks, DType compute) {
+    return new Placement(Device.CPU, DType.BF16, compute, ranks, 0, Transport.PEERS);
+  }
+
+  /** One that counts what is copied. */
+  private static final class CountingDriver extends HostPeerDriver {
+    private final AtomicInteger copies = new AtomicInteger();
+
+    CountingDriver(int rank) {
+      super(rank);
+    }
+
+    @Override
+    public CopyStream on(CudaStream stream) {
+      CopyStream copying = super.on(stream);
+      return new CopyStream() {
+        @Override
+        public void copy(long to, long from, long bytes) {
+          copies.incrementAndGet();
+          copying.copy(to, from, bytes);
+        }
+
+        @Override
+        public void await(long word, int value) {
+          copying.await(word, value);
+        }
+
+        @Override
+        public void write(long word, int value) {
+          copying.write(word, value);
+        }
+      };
+    }
+  }
+
+  @Test
+  void rowsAreGatheredWhereRanksDo() {
+    LlamaConfig config = TinyModels.config(Embeddings.UNTIED);
+    Tensor ids = Tensors.of(new long[] {36, 0, 19});
+    Tensor expected = torch.embedding(read(config, TensorNames.EMBED_TOKENS, DType.FP32), ids);
+    ThreadRanks.run(
+        2,
+        rank -> {
+          try (Model model = Model.load(config, DType.FP32, rank)) {
+            int before = rank.gathers();
+            assertSame(model.vocabulary().embed(ids, new PlainKernels()), expected);
+            assertThat(rank.gathers()).isEqualTo(before + 1);
+          }
+          return null;
+        });
+    FrozenVocabulary whole = Model.load(config, DType.FP32, new SingleRank()).vocabulary();
+    assertSame(whole.embed(ids, new PlainKernels()), expected);
+  }
+
   @Test
   void whatWasBroughtTogetherIsLetGoOf() {
     try (Model model = Model.load(TinyModels.config(Embeddings.UNTIED), DType.FP32, new Alike())) {
@@ -158,13 +356,22 @@ class FrozenVocabularyTest {
     }
   }
 
-  /** Rank 0 of two, whose peer has the same. */
-  private record Alike() implements FirstOfTwo {
+  /** Rank 0 of two, whose peer has the same, or is gone. */
+  private static final class Alike implements FirstOfTwo {
+    private boolean fails;
+
+    /** Where the last gather went. */
+    private Tensor whole;
+
     @Override
-    public void allGatherInto(Tensor whole, Tensor shard) {
+    public void allGatherInto(Tensor to, Tensor shard) {
+      whole = to;
+      if (fails) {
+        throw new IllegalStateException("a peer is gone");
+      }
       try (TensorScope scope = new TensorScope()) {
-        whole.narrow(0, 0, shard.numel()).copy_(shard);
-        whole.narrow(0, shard.numel(), shard.numel()).copy_(shard);
+        to.narrow(0, 0, shard.numel()).copy_(shard);
+        to.narrow(0, shard.numel(), shard.numel()).copy_(shard);
       }
     }
   }

@@ -17,6 +17,9 @@ final class PullingPeer {
   /** What it prints when it is about to join its group. */
   static final String CONNECTED = "connected";
 
+  /** The last argument of one that checks embedding and head. */
+  static final String VOCABULARY = "vocabulary";
+
   /** What it prints when it has stopped. */
   static final String IDLE = "idle";
 
@@ -26,7 +29,8 @@ final class PullingPeer {
    * Runs the rank.
    *
    * @param args address of rank 0's store, timeout in seconds, dtype, offload ratio, and {@code
-   *     check} to go through all layers or {@code idle} to stop after the first
+   *     check} to go through all layers or {@code idle} to stop after the first; or hidden size in
+   *     place of the ratio, and {@link #VOCABULARY}
    */
   public static void main(String[] args) throws InterruptedException {
     Duration timeout = Duration.ofSeconds(Long.parseLong(args[1]));
@@ -38,6 +42,10 @@ final class PullingPeer {
       try (Collectives shard = NcclCollectives.join(store, "shard", device, 1, 2, timeout);
           TensorScope scope = new TensorScope()) {
         DType dtype = DType.valueOf(args[2]);
+        if (args[4].equals(VOCABULARY)) {
+          PulledVocabularyGpuTest.check(shard, device, dtype, Integer.parseInt(args[3]));
+          return;
+        }
         double ratio = Double.parseDouble(args[3]);
         if (args[4].equals("check")) {
           PulledLayers.check(shard, device, dtype, ratio, Transport.PEERS);

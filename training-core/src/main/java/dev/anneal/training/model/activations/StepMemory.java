@@ -13,7 +13,7 @@ import java.util.stream.Stream;
  * @param inputs of layers that are computed again
  * @param kept by the layers that keep everything
  * @param workspace of the layer, the embedding or the head at work, with the hidden state that it
- *     is given
+ *     is given; beside the last layer what of the head is there already
  * @param batch the micro-batch itself and its angles
  * @param pinned inputs in page-locked memory of the host
  */
@@ -27,8 +27,9 @@ public record StepMemory(
    * @param layer all layers count alike, as the one with the most adapters
    * @param embedding the most of the embedding of the micro-batch
    * @param head the most of the head's loss and gradient beside the last layer's output
+   * @param expectedHead what of the head is there while the last layer goes forward
    */
-  public record Pieces(long batch, Layer layer, long embedding, long head) {}
+  public record Pieces(long batch, Layer layer, long embedding, long head, long expectedHead) {}
 
   /**
    * What one layer takes, in bytes.
@@ -61,7 +62,7 @@ public record StepMemory(
               "forward of the last layer",
               inputs,
               kept - layer.kept(),
-              layer.input() + layer.forward(),
+              layer.input() + layer.forward() + pieces.expectedHead(),
               batch,
               pinned));
       moments.add(
@@ -78,7 +79,7 @@ public record StepMemory(
               "forward of the last layer",
               onDevice(recomputed - 1, onHost) * layer.input(),
               0,
-              layer.input() + layer.forward(),
+              layer.input() + layer.forward() + pieces.expectedHead(),
               batch,
               pinned));
     }

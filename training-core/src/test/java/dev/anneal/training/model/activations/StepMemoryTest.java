@@ -22,14 +22,22 @@ class StepMemoryTest {
   @ParameterizedTest
   @CsvSource({
     // nothing is kept yet, and the hidden state is among what it makes
-    "100000, 0, embedding, 0, 0, 100000",
-    "0, 100000, head, 20, 600, 100010",
-    "0, 0, backward of the last layer, 20, 600, 510"
+    "100000, 0, 0, embedding, 0, 0, 100000",
+    "0, 100000, 0, head, 20, 600, 100010",
+    // one layer keeps everything already, and the head is on its way
+    "0, 1000, 1000, forward of the last layer, 20, 300, 1410",
+    "0, 0, 0, backward of the last layer, 20, 600, 510"
   })
   void theMomentThatTakesTheMostIsTold(
-      long embedding, long head, String moment, long inputs, long kept, long workspace) {
+      long embedding,
+      long head,
+      long expectedHead,
+      String moment,
+      long inputs,
+      long kept,
+      long workspace) {
     StepMemory.Layer layer = new StepMemory.Layer(INPUT, KEPT, FORWARD, FORWARD, BACKWARD, false);
-    StepMemory.Pieces pieces = new StepMemory.Pieces(BATCH, layer, embedding, head);
+    StepMemory.Pieces pieces = new StepMemory.Pieces(BATCH, layer, embedding, head, expectedHead);
     assertThat(StepMemory.of(pieces, KeptActivations.INPUTS.first(2), 4))
         .isEqualTo(new StepMemory(moment, inputs, kept, workspace, BATCH, 0));
   }
@@ -44,6 +52,9 @@ class StepMemoryTest {
     assertThat(split.embedding() - whole.embedding()).isEqualTo(1L << 30);
     assertThat(whole.embedding()).isEqualTo(1024L * 4096 * 2);
     assertThat(split.layer()).isEqualTo(whole.layer());
+    assertThat(split.expectedHead()).isEqualTo(1L << 30);
+    assertThat(whole.expectedHead()).isZero();
+    assertThat(reference(1L << 32).of(batch).expectedHead()).as("of a large one").isZero();
   }
 
   private static AutogradMemory reference(long gathered) {
