@@ -162,6 +162,9 @@ final class TrainingBenchmark implements Callable<Integer> {
       description = "layers that CHECKPOINT is for, the first; the others keep all")
   private int recomputed = Integer.MAX_VALUE;
 
+  @Option(names = "--host-layers", description = "layers that keep all in host memory")
+  private int hostLayers;
+
   @Option(names = "--offload", description = "share of the frozen weights in host memory")
   private double offload;
 
@@ -346,7 +349,7 @@ final class TrainingBenchmark implements Callable<Integer> {
         new TrainingSpec.Compute(
             on == On.GPU ? DType.BF16 : DType.FP32,
             matmul,
-            activations.of(recomputed),
+            activations.of(recomputed).onHost(hostLayers),
             attention,
             head),
         new TrainingSpec.Batches(microBatch, 1, (long) warmup + steps, false),

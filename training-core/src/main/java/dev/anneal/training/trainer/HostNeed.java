@@ -31,7 +31,8 @@ record HostNeed(Map<String, Long> bytes) {
     StepMemory step = MemoryTable.step(rank, batch);
     Map<String, Long> bytes = new LinkedHashMap<>();
     bytes.put("frozen layers", ranks * frozen);
-    bytes.put("inputs of layers computed again", ranks * step.pinned());
+    bytes.put("inputs of layers computed again", ranks * step.pinned().inputs());
+    bytes.put("layers that wait on the host", ranks * step.pinned().layers());
     bytes.put("snapshots for checkpoints", snapshots(rank, ranks));
     return sorted(bytes);
   }

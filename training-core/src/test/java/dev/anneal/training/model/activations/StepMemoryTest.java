@@ -31,7 +31,8 @@ class StepMemoryTest {
     StepMemory.Layer layer = new StepMemory.Layer(INPUT, KEPT, FORWARD, FORWARD, BACKWARD, false);
     StepMemory.Pieces pieces = new StepMemory.Pieces(BATCH, layer, embedding, head);
     assertThat(StepMemory.of(pieces, KeptActivations.INPUTS.first(2), 4))
-        .isEqualTo(new StepMemory(moment, inputs, kept, workspace, BATCH, 0));
+        .isEqualTo(new StepMemory(
+                moment, inputs, kept, 0, workspace, BATCH, new StepMemory.Pinned(0, 0)));
   }
 
   /** Its logits are more than all that it makes after it has let go of the matrix. */
