@@ -221,7 +221,9 @@ public final class BuildCheck {
           "activations.host_layers is %s, which needs GPUs that train adapters in compute.dtype=bf16 without dropout or DoRA, but %%s: set it to 0."
               .formatted(onHost);
       refuseIf(
-          !onGpus(config), needs, "with cluster.gpus_per_node=0 all activations are in host memory");
+          !onGpus(config),
+          needs,
+          "with cluster.gpus_per_node=0 all activations are in host memory");
       refuseIf(config.training().mode() != TrainingSpec.Mode.LORA, needs, "training.mode is full");
       refuseIf(!isFused(config), needs, "this run does not");
     }

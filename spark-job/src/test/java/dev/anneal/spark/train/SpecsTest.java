@@ -173,9 +173,7 @@ class SpecsTest {
   @Test
   void someLayersMayKeepEverythingOnTheHost() {
     assertThat(
-            spec("activations.host_layers=40", "activations.checkpoint=14")
-                .compute()
-                .activations())
+            spec("activations.host_layers=40", "activations.checkpoint=14").compute().activations())
         .isEqualTo(KeptActivations.INPUTS.first(14).onHost(40));
     assertThat(
             spec("activations.host_layers=40", "activations.checkpoint=none")

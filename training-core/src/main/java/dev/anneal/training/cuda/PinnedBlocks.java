@@ -36,8 +36,7 @@ public final class PinnedBlocks implements AutoCloseable {
     PinnedBlocks pinned = new PinnedBlocks(blockBytes);
     try (TensorScope scope = new TensorScope()) {
       for (long begin = 0; begin < bytes; begin += blockBytes) {
-        pinned.blocks.add(
-            TensorScope.own(PinnedMemory.empty(device, ScalarType.Byte, blockBytes)));
+        pinned.blocks.add(TensorScope.own(PinnedMemory.empty(device, ScalarType.Byte, blockBytes)));
       }
       return pinned;
     } catch (RuntimeException e) {
@@ -84,8 +83,7 @@ public final class PinnedBlocks implements AutoCloseable {
         int block = Math.toIntExact((begin + done) / blockBytes);
         long first = (begin + done) % blockBytes;
         long length = Math.min(blockBytes - first, bytes.numel() - done);
-        copy.between(
-            blocks.get(block).narrow(0, first, length), bytes.narrow(0, done, length));
+        copy.between(blocks.get(block).narrow(0, first, length), bytes.narrow(0, done, length));
         done += length;
       }
     }

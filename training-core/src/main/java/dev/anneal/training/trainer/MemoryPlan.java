@@ -158,8 +158,7 @@ public record MemoryPlan(Rank rank, BatchShape batch, Machine machine, RowStatis
       int held = (int) largest(on -> with(activations.onHost((int) on)).hostHolds(), layers);
       // as many as stay on the GPU anyway are none
       int fewer = activations.onHost(held).copied(layers) > 0 ? held : 0;
-      changes.add(
-          new Change("activations.host_layers=" + fewer, with(activations.onHost(fewer))));
+      changes.add(new Change("activations.host_layers=" + fewer, with(activations.onHost(fewer))));
     }
     long most = largestMicroBatch();
     if (most > 0 && most < batch.rows()) {

@@ -79,7 +79,9 @@ class RecomputedLayersGpuTest {
     }
   }
 
-  /** Both libraries' attention, whose tapes differ; the more layers wait there, the less is here. */
+  /**
+   * Both libraries' attention, whose tapes differ; the more layers wait there, the less is here.
+   */
   @ParameterizedTest
   @EnumSource(AttentionLibrary.class)
   void inHostMemory(AttentionLibrary library) {

@@ -131,7 +131,9 @@ class MemoryPlanTest {
   @Test
   void theOthersAreComputedAgainWhereTheGpuIsFull() {
     KeptActivations activations = KeptActivations.ALL.onHost(16);
-    MemoryPlan plan = plan("llama3.1-8b", DType.FP8, activations, 4, at(20));
+    long needed = plan("llama3.1-8b", DType.FP8, activations, 4, at(141)).table().deviceBytes();
+    Machine machine = new Machine(needed - GB, Long.MAX_VALUE, 1);
+    MemoryPlan plan = plan("llama3.1-8b", DType.FP8, activations, 4, machine);
     assertThat(plan.fits()).isFalse();
     assertThat(plan.remedy()).hasValue("activations.checkpoint=layer");
     assertThat(MemoryChoice.of(plan, MemoryChoice.Open.RECOMPUTED_LAYERS).recomputedLayers())

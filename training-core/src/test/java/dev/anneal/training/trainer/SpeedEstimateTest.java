@@ -22,6 +22,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 class SpeedEstimateTest {
   private static final Optional<GpuKind> H200 = GpuKind.of(150_000_000_000L);
+  private static final BatchShape LONG = new BatchShape(1, 8192);
 
   /**
    * Tokens a second of all GPUs, r=64 on all seven modules; docs/plan.md says where and when. The
@@ -119,8 +120,6 @@ class SpeedEstimateTest {
     assertThat(bound.stepSeconds()).isBetween(bytes / 53e9 + kept / 2, bytes / 53e9 + kept);
     assertThat(seconds(KeptActivations.INPUTS.first(54))).isGreaterThan(kept);
   }
-
-  private static final BatchShape LONG = new BatchShape(1, 8192);
 
   private static double seconds(KeptActivations activations) {
     SpeedEstimate estimate = estimate(activations);

@@ -80,8 +80,7 @@ final class HostInputs implements KeptInputs {
   private void fetch(int i) {
     if (onDevice[i] == null) {
       onDevice[i] =
-          TensorScope.own(
-              Tensors.empty(device, onHost[i].scalar_type(), Tensors.shape(onHost[i])));
+          TensorScope.own(Tensors.empty(device, onHost[i].scalar_type(), Tensors.shape(onHost[i])));
       copy("input to device", i, onDevice[i], onHost[i]);
     }
   }

@@ -13,8 +13,8 @@ import java.util.function.Supplier;
 import org.bytedeco.pytorch.Tensor;
 
 /**
- * What stays of the forward of a micro-batch until its backward: of some layers their inputs, of the
- * others all that their backward reads, here or on the host.
+ * What stays of the forward of a micro-batch until its backward: of some layers their inputs, of
+ * the others all that their backward reads, here or on the host.
  */
 public final class KeptForward implements AutoCloseable {
   private final LayerStack.Pass pass;

@@ -5,7 +5,9 @@ import java.util.ArrayDeque;
 import java.util.Deque;
 import org.bytedeco.pytorch.Tensor;
 
-/** The inputs of layers that are computed again, between a micro-batch's forward and its backward. */
+/**
+ * The inputs of layers that are computed again, between a micro-batch's forward and its backward.
+ */
 interface KeptInputs extends AutoCloseable {
   /** Takes the input of {@code layer}; layers come in ascending order. */
   void save(int layer, Tensor x);

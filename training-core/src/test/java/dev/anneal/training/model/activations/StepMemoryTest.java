@@ -31,8 +31,8 @@ class StepMemoryTest {
     StepMemory.Layer layer = new StepMemory.Layer(INPUT, KEPT, FORWARD, FORWARD, BACKWARD, false);
     StepMemory.Pieces pieces = new StepMemory.Pieces(BATCH, layer, embedding, head);
     assertThat(StepMemory.of(pieces, KeptActivations.INPUTS.first(2), 4))
-        .isEqualTo(new StepMemory(
-                moment, inputs, kept, 0, workspace, BATCH, new StepMemory.Pinned(0, 0)));
+        .isEqualTo(
+            new StepMemory(moment, inputs, kept, 0, workspace, BATCH, new StepMemory.Pinned(0, 0)));
   }
 
   /** Two of three on the device: at the end of the forward, and while one is fetched. */
