@@ -117,6 +117,9 @@ final class TrainingOptions {
       description = "layers that CHECKPOINT is for, the first; the others keep all")
   private int recomputed = Integer.MAX_VALUE;
 
+  @Option(names = "--host-layers", description = "layers that keep all in host memory")
+  private int hostLayers;
+
   @Option(names = "--offload", description = "share of the frozen weights in host memory")
   private double offload;
 
@@ -184,7 +187,11 @@ final class TrainingOptions {
         new LoraSpec(adapterRank, adapterRank, 0, false, targets),
         new TrainingSpec.Weights(base, shard, offload, columns),
         new TrainingSpec.Compute(
-            onGpu() ? DType.BF16 : DType.FP32, matmul, activations.of(recomputed), attention, head),
+            onGpu() ? DType.BF16 : DType.FP32,
+            matmul,
+            activations.of(recomputed).onHost(hostLayers),
+            attention,
+            head),
         new TrainingSpec.Batches(host ? 1 : microBatch, 1, (long) warmup + steps, false),
         new TrainingSpec.Updates(
             new AdamWSpec(2e-5, 0, 0.9, 0.999, 1e-8),

@@ -455,6 +455,9 @@ class RefusalsTest {
         .contains("compute.matmul is fp8", "cluster.gpus_per_node is 0", "set compute.matmul=fp32");
     assertThat(refusal("--set", "base_weights.offload_ratio=0.5")).contains("offload_ratio is 0.5");
     assertThat(refusal("--set", "activations.offload=true")).contains("activations.offload");
+    assertThat(refusal("--set", "activations.host_layers=1"))
+        .isEqualTo(
+            "activations.host_layers is 1, which needs GPUs that train adapters in compute.dtype=bf16 without dropout or DoRA, but with cluster.gpus_per_node=0 all activations are in host memory: set it to 0.");
     // FP8 weights are computed in the compute dtype
     assertThat(refusal("--set", "base_weights.dtype=fp8", "--set", "data.source=none.json"))
         .contains("none.json");

@@ -11,7 +11,7 @@ import java.util.TreeMap;
 import java.util.stream.IntStream;
 
 /** Best-fit decreasing: the longest rows first, each into the fullest sequence that has room. */
-final class Packer {
+public final class Packer {
   private Packer() {}
 
   /**
@@ -21,7 +21,7 @@ final class Packer {
    * @return the rows of each sequence in their given order; sequences in the order of their first
    *     row. The same rows give the same result.
    */
-  static List<List<TokenizedRow>> pack(List<TokenizedRow> rows, int maxLength) {
+  public static List<List<TokenizedRow>> pack(List<TokenizedRow> rows, int maxLength) {
     List<Integer> longestFirst =
         IntStream.range(0, rows.size())
             .boxed()

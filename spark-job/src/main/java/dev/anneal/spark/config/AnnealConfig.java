@@ -67,7 +67,8 @@ public record AnnealConfig(
             activations.isAuto()
                 ? Activations.checkpoint(choice.recomputedLayers())
                 : activations.checkpoint(),
-            activations.offload());
+            activations.offload(),
+            activations.hostLayers());
     return with(model, settledWeights, settledActivations, webhooks);
   }
 
@@ -150,8 +151,11 @@ public record AnnealConfig(
    * @param checkpoint {@code layer}, {@code none}, {@code auto}, or how many of the first layers
    *     keep their input only
    * @param offload whether those inputs wait in host memory
+   * @param hostLayers how many layers keep everything in host memory; {@code checkpoint} is about
+   *     the others
    */
-  public record Activations(JsonNode checkpoint, boolean offload) implements Serializable {
+  public record Activations(JsonNode checkpoint, boolean offload, int hostLayers)
+      implements Serializable {
     private static JsonNode checkpoint(int recomputedLayers) {
       return switch (recomputedLayers) {
         case 0 -> TextNode.valueOf("none");
@@ -166,8 +170,8 @@ public record AnnealConfig(
     }
 
     /**
-     * Whether every layer is computed again, however many there are; also as long as memory has not
-     * decided.
+     * Whether every layer that does not keep everything in host memory is computed again; also as
+     * long as memory has not decided.
      */
     public boolean recomputesAll() {
       return checkpoint.asText().equals("layer") || isAuto();

@@ -203,6 +203,11 @@ final class ConfigKeys {
           key("activations.offload", "that input to pinned host memory")
               .is(bool())
               .byDefault(false),
+          key(
+                  "activations.host_layers",
+                  "so many layers keep everything in pinned host memory; checkpoint is about the others")
+              .is(wholeNumber(0, MAX_INT))
+              .byDefault(0),
           key("training.mode", "adapters, or every weight: 18 bytes each on one GPU")
               .identity(ALWAYS)
               .is(oneOf("lora", "full"))

@@ -55,6 +55,7 @@ final class MemoryReport {
   private static String settings(MemoryPlan plan) {
     TrainingSpec spec = plan.rank().spec();
     int recomputed = spec.compute().activations().recomputedLayers();
+    int onHost = spec.compute().activations().hostLayers();
     String checkpoint =
         switch (recomputed) {
           case 0 -> "none";
@@ -63,9 +64,10 @@ final class MemoryReport {
         };
     return String.format(
         ROOT,
-        "With base_weights.offload_ratio=%.2f, activations.checkpoint=%s\n",
+        "With base_weights.offload_ratio=%.2f, activations.checkpoint=%s%s\n",
         spec.weights().offloadRatio(),
-        checkpoint);
+        checkpoint,
+        onHost == 0 ? "" : ", activations.host_layers=" + onHost);
   }
 
   /** One sentence for a plan that does not fit. */

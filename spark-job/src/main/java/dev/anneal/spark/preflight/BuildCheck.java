@@ -32,6 +32,7 @@ public final class BuildCheck {
   public static void check(AnnealConfig config) {
     checkMatmul(config);
     checkOffloading(config);
+    checkHostLayers(config);
     checkFasterProducts(config);
     checkSamples(config);
     checkEvaluation(config);
@@ -93,6 +94,7 @@ public final class BuildCheck {
           "activations.checkpoint is %s, but the model has %s layers: set it to layer for all of them, or to fewer."
               .formatted(activations.recomputedLayers(), shape.numHiddenLayers()));
     }
+    checkHostLayers(activations, shape.numHiddenLayers());
     int attention = shape.numAttentionHeads() * shape.headDim();
     int keysAndValues = 2 * shape.numKeyValueHeads() * shape.headDim();
     boolean odd =
@@ -112,6 +114,20 @@ public final class BuildCheck {
       throw new BadRequestException(
           "compute.head is not exact, but FP8 takes multiples of %s and the model has a vocabulary of %s: set it to exact."
               .formatted(FP8_MULTIPLE, shape.vocabSize()));
+    }
+  }
+
+  private static void checkHostLayers(AnnealConfig.Activations activations, int layers) {
+    int onHost = activations.hostLayers();
+    if (onHost > layers) {
+      throw new BadRequestException(
+          "activations.host_layers is %s, but the model has %s layers: set it to so many at most."
+              .formatted(onHost, layers));
+    }
+    if (!activations.recomputesAll() && onHost > layers - activations.recomputedLayers()) {
+      throw new BadRequestException(
+          "activations.checkpoint is %s and activations.host_layers is %s, but the model has %s layers: set activations.checkpoint=layer to compute all others again, or lower one of them."
+              .formatted(activations.recomputedLayers(), onHost, layers));
     }
   }
 
@@ -196,6 +212,21 @@ public final class BuildCheck {
         throw new BadRequestException(
             "activations.offload is true, but it moves the inputs of layers that are recomputed: set activations.checkpoint=layer.");
       }
+    }
+  }
+
+  private static void checkHostLayers(AnnealConfig config) {
+    int onHost = config.activations().hostLayers();
+    if (onHost > 0) {
+      String needs =
+          "activations.host_layers is %s, which needs GPUs that train adapters in compute.dtype=bf16 without dropout or DoRA, but %%s: set it to 0."
+              .formatted(onHost);
+      refuseIf(
+          !onGpus(config),
+          needs,
+          "with cluster.gpus_per_node=0 all activations are in host memory");
+      refuseIf(config.training().mode() != TrainingSpec.Mode.LORA, needs, "training.mode is full");
+      refuseIf(!isFused(config), needs, "this run does not");
     }
   }
 

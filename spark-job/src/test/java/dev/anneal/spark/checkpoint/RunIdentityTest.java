@@ -197,6 +197,7 @@ class RunIdentityTest {
         "cluster.attempts=9",
         "activations.checkpoint=none",
         "activations.offload=true",
+        "activations.host_layers=1",
         "base_weights.shard=world",
         "base_weights.offload_ratio=0.5",
         "checkpoint.every_steps=5",

@@ -61,6 +61,7 @@ class ConfigSchemaTest {
             compute.head: exact
             activations.checkpoint: layer
             activations.offload: false
+            activations.host_layers: 0
             training.mode: lora
             training.micro_batch_size: 4
             training.gradient_accumulation: 1

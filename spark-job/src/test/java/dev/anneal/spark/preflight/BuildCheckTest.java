@@ -50,6 +50,40 @@ class BuildCheckTest {
     }
   }
 
+  /** Of one layer. */
+  @Test
+  void noMoreLayersThanThereAreWaitOnTheHost() {
+    assertThatCode(() -> BuildCheck.checkShape(load("activations.host_layers=1"), shape(48, 24)))
+        .doesNotThrowAnyException();
+    assertThatThrownBy(
+            () -> BuildCheck.checkShape(load("activations.host_layers=2"), shape(48, 24)))
+        .isInstanceOf(BadRequestException.class)
+        .hasMessage(
+            "activations.host_layers is 2, but the model has 1 layers: set it to so many at most.");
+    AnnealConfig both =
+        ConfigLoader.load(
+            null, List.of("activations.host_layers=1", "activations.checkpoint=1"), Path.of("/"));
+    assertThatThrownBy(() -> BuildCheck.checkShape(both, shape(48, 24)))
+        .hasMessage(
+            "activations.checkpoint is 1 and activations.host_layers is 1, but the model has 1 layers: set activations.checkpoint=layer to compute all others again, or lower one of them.");
+  }
+
+  @Test
+  void whatKeepsGraphsKeepsThemOnTheGpu() {
+    String bf16 = "compute.matmul=bf16";
+    String onHost = "activations.host_layers=4";
+    assertThatCode(() -> BuildCheck.check(load(onHost))).doesNotThrowAnyException();
+    assertRefused(
+        "activations.host_layers is 4, which needs GPUs", bf16, onHost, "lora.dropout=0.1");
+    assertRefused("but this run does not: set it to 0.", bf16, onHost, "lora.use_dora=true");
+    assertRefused(
+        "but training.mode is full: set it to 0.",
+        bf16,
+        onHost,
+        "training.mode=full",
+        "base_weights.dtype=bf16");
+  }
+
   @Test
   void variantsThatDoNotGoTogetherAreRefused() {
     String onCpu = "cluster.gpus_per_node=0";

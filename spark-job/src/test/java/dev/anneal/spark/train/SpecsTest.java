@@ -171,6 +171,18 @@ class SpecsTest {
   }
 
   @Test
+  void someLayersMayKeepEverythingOnTheHost() {
+    assertThat(
+            spec("activations.host_layers=40", "activations.checkpoint=14").compute().activations())
+        .isEqualTo(KeptActivations.INPUTS.first(14).onHost(40));
+    assertThat(
+            spec("activations.host_layers=40", "activations.checkpoint=none")
+                .compute()
+                .activations())
+        .isEqualTo(KeptActivations.ALL.onHost(40));
+  }
+
+  @Test
   void whatIsLeftToMemoryStandsAtItsLeast() {
     TrainingSpec spec = spec("base_weights.offload_ratio=auto", "activations.checkpoint=auto");
     assertThat(spec.weights().offloadRatio()).isZero();

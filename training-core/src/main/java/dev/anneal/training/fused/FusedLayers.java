@@ -12,6 +12,7 @@ import dev.anneal.training.tensor.NoGrad;
 import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.tensor.Tensors;
 import dev.anneal.training.weights.FrozenLayer;
+import java.util.List;
 import java.util.function.IntFunction;
 import org.bytedeco.pytorch.Tensor;
 
@@ -108,8 +109,9 @@ final class FusedLayers implements LayerStack {
 
     private final class FusedTape implements Tape {
       private final int layer;
-      private final Saved saved;
       private final Tensor output;
+      private Saved saved;
+      private boolean holds = true;
 
       FusedTape(int layer, Saved saved, Tensor output) {
         this.layer = layer;
@@ -132,8 +134,22 @@ final class FusedLayers implements LayerStack {
       }
 
       @Override
+      public List<Tensor> giveUp() {
+        holds = false;
+        return saved.tensors();
+      }
+
+      @Override
+      public void takeBack(List<Tensor> tensors) {
+        saved = saved.with(tensors);
+        holds = true;
+      }
+
+      @Override
       public void close() {
-        saved.close();
+        if (holds) {
+          saved.close();
+        }
       }
     }
   }

@@ -1,6 +1,8 @@
 package dev.anneal.training.fused;
 
 import dev.anneal.training.tensor.TensorScope;
+import java.util.Iterator;
+import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.stream.Stream;
@@ -54,6 +56,28 @@ record Saved(
         Optional.of(lowDown));
   }
 
+  /** The same of other tensors, in the order of {@link #tensors}. */
+  Saved with(List<Tensor> tensors) {
+    Iterator<Tensor> next = tensors.iterator();
+    return new Saved(
+        next.next(),
+        next.next(),
+        next.next(),
+        next.next(),
+        next.next(),
+        new RowAttention.Output(
+            next.next(),
+            attention.logsumexp() == null ? null : next.next(),
+            attention.randomState() == null ? null : next.next()),
+        next.next(),
+        next.next(),
+        next.next(),
+        next.next(),
+        next.next(),
+        next.next(),
+        lowDown.map(low -> next.next()));
+  }
+
   /** Takes the tensors out of the scopes until {@link #close}. */
   Saved own() {
     tensors().forEach(TensorScope::own);
@@ -64,7 +88,8 @@ record Saved(
     tensors().forEach(Tensor::close);
   }
 
-  private Stream<Tensor> tensors() {
+  /** Those that there are, in an order of their own. */
+  List<Tensor> tensors() {
     Stream<Tensor> all =
         Stream.of(
             x,
@@ -82,6 +107,6 @@ record Saved(
             gateUp,
             lowGateUp);
     // attention needs the two that may be null or not
-    return Stream.concat(all.filter(Objects::nonNull), lowDown.stream());
+    return Stream.concat(all.filter(Objects::nonNull), lowDown.stream()).toList();
   }
 }

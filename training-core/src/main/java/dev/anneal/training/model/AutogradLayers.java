@@ -94,6 +94,16 @@ public final class AutogradLayers implements LayerStack {
       }
     }
 
+    @Override
+    public List<Tensor> giveUp() {
+      throw new UnsupportedOperationException("a graph of libtorch's stays where it is");
+    }
+
+    @Override
+    public void takeBack(List<Tensor> tensors) {
+      throw new UnsupportedOperationException("a graph of libtorch's gives nothing up");
+    }
+
     /** The graph belongs to the scope that it was recorded in. */
     @Override
     public void close() {}

@@ -1,6 +1,7 @@
 package dev.anneal.training.model;
 
 import dev.anneal.training.weights.FrozenLayers;
+import java.util.List;
 import org.bytedeco.pytorch.Tensor;
 
 /** How a model's decoder layers are computed, forward and backward, one at a time. */
@@ -51,6 +52,20 @@ public interface LayerStack {
      * @return the gradient of the layer's input, in the current tensor scope
      */
     Tensor backward(int next, Tensor dOutput);
+
+    /**
+     * Hands over all that it holds, contiguous tensors that the caller closes. Until it has them
+     * back it is good for nothing but closing.
+     *
+     * @throws UnsupportedOperationException if it cannot be without them
+     */
+    List<Tensor> giveUp();
+
+    /**
+     * Takes what it gave up, or tensors with the same bits, in the same order; from here on they
+     * are its own.
+     */
+    void takeBack(List<Tensor> tensors);
 
     @Override
     void close();

@@ -87,6 +87,10 @@ public final class Llama {
       DType computeDtype,
       KeptActivations activations,
       Objective objective) {
+    if (activations.hostLayers() > 0) {
+      throw new IllegalArgumentException(
+          "layers by libtorch's autograd keep what they make on the device: set hostLayers to 0");
+    }
     return new Llama(
         model,
         device,

@@ -32,7 +32,8 @@ record HostNeed(Map<String, Long> bytes) {
     for (Row row : MemoryTable.lasting(rank)) {
       bytes.merge(row.name(), ranks * row.hostBytes() + row.firstBytes(), Long::sum);
     }
-    bytes.put("inputs of layers computed again", ranks * step.pinned());
+    bytes.put("inputs of layers computed again", ranks * step.pinned().inputs());
+    bytes.put("layers that wait on the host", ranks * step.pinned().layers());
     bytes.put("snapshots for checkpoints", snapshots(rank, ranks));
     return sorted(bytes);
   }

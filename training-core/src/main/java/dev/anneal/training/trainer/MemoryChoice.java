@@ -78,7 +78,8 @@ public record MemoryChoice(double offloadRatio, int recomputedLayers) implements
       return Integer.MAX_VALUE;
     }
     int layers = rank.config().numHiddenLayers();
-    for (int recomputed = 0; recomputed < layers; recomputed++) {
+    int others = layers - activations(plan).host(layers);
+    for (int recomputed = 0; recomputed < others; recomputed++) {
       if (plan.with(activations(plan).first(recomputed)).fits()) {
         return recomputed;
       }

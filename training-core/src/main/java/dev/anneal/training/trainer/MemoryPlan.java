@@ -148,7 +148,8 @@ public record MemoryPlan(Rank rank, BatchShape batch, Machine machine, RowStatis
               "base_weights.both_layouts=false",
               with(activations, spec.weights().with(Columns.MADE))));
     }
-    if (activations.recomputedLayers() != Integer.MAX_VALUE) {
+    int layers = rank.config().numHiddenLayers();
+    if (activations.keeping(layers) > 0) {
       changes.add(
           new Change(
               "activations.checkpoint=layer",
@@ -158,14 +159,20 @@ public record MemoryPlan(Rank rank, BatchShape batch, Machine machine, RowStatis
       addWeights(changes);
     }
     if (activations.inputs() == Inputs.ON_DEVICE && activations.recomputedLayers() > 0) {
-      KeptActivations away = new KeptActivations(activations.recomputedLayers(), Inputs.ON_HOST);
+      KeptActivations away = activations.with(Inputs.ON_HOST);
       if (with(away).hostHolds()) {
         changes.add(new Change("activations.offload=true", with(away)));
       }
     }
     if (activations.inputs() == Inputs.ON_HOST && !hostHolds()) {
-      KeptActivations here = new KeptActivations(activations.recomputedLayers(), Inputs.ON_DEVICE);
+      KeptActivations here = activations.with(Inputs.ON_DEVICE);
       changes.add(new Change("activations.offload=false", with(here)));
+    }
+    if (activations.copied(layers) > 0 && !hostHolds()) {
+      int held = (int) largest(on -> with(activations.onHost((int) on)).hostHolds(), layers);
+      // as many as stay on the GPU anyway are none
+      int fewer = activations.onHost(held).copied(layers) > 0 ? held : 0;
+      changes.add(new Change("activations.host_layers=" + fewer, with(activations.onHost(fewer))));
     }
     long most = largestMicroBatch();
     if (most > 0 && most < batch.rows()) {

@@ -229,7 +229,9 @@ public record MemoryTable(List<Row> tensors, List<Row> assumed, String moment) {
   private static List<Row> activations(StepMemory step) {
     return List.of(
         new Row(Part.WORK, "micro-batch and its angles", step.batch(), 0),
-        new Row(Part.WORK, "inputs of layers computed again", step.inputs(), step.pinned()),
+        new Row(
+            Part.WORK, "inputs of layers computed again", step.inputs(), step.pinned().inputs()),
+        new Row(Part.WORK, "layers that wait on the host", step.onTheWay(), step.pinned().layers()),
         new Row(Part.WORK, "kept of the other layers", step.kept(), 0),
         new Row(Part.WORK, "workspace: " + step.moment(), step.workspace(), 0));
   }
@@ -279,6 +281,13 @@ public record MemoryTable(List<Row> tensors, List<Row> assumed, String moment) {
 
   private static long elements(Rank rank, LoraLayout adapters) {
     return LoraModel.elements(rank.config(), adapters);
+  }
+
+  /** What a layer keeps of a micro-batch. */
+  static long layerBytes(Rank rank, BatchShape batch) {
+    LoraLayout adapters =
+        rank.trainsAll() ? null : LoraLayout.of(rank.spec().lora(), rank.config());
+    return pieces(rank, adapters, batch).layer().kept();
   }
 
   private static StepMemory.Pieces pieces(Rank rank, LoraLayout adapters, BatchShape batch) {

@@ -91,12 +91,13 @@ final class OutOfMemory {
 
   private String remedy() {
     KeptActivations activations = spec.compute().activations();
-    if (activations.recomputedLayers() == 0) {
-      return "Set activations.checkpoint=layer";
-    }
-    if (activations.recomputedLayers() < config.numHiddenLayers()) {
+    int layers = config.numHiddenLayers();
+    if (activations.keeping(layers) > 0) {
+      if (activations.recomputed(layers) == 0) {
+        return "Set activations.checkpoint=layer";
+      }
       return "Raise activations.checkpoint (now %s of %s layers)"
-          .formatted(activations.recomputedLayers(), config.numHiddenLayers());
+          .formatted(activations.recomputed(layers), layers - activations.host(layers));
     }
     if (spec.mode() == TrainingSpec.Mode.LORA) {
       if (spec.weights().dtype() != DType.FP8) {

@@ -110,10 +110,12 @@ public record SpeedEstimate(
     double compute = microBatches * model.microBatchSeconds() + model.updateSeconds() + gathers;
     double copies =
         Math.min(rates.traffic().hostCopies(), rates.traffic().hostCopiesOfAll() / nodes.gpus());
+    double copied = Math.max(traffic.toGpu(), traffic.toHost()) / copies;
+    double waits = microBatches * model.waitSeconds(copies);
     Time longest =
         Stream.of(
                 new Time(Bound.COMPUTE, compute),
-                new Time(Bound.HOST_COPIES, Math.max(traffic.toGpu(), traffic.toHost()) / copies),
+                new Time(Bound.HOST_COPIES, waits > 0 ? Math.max(copied, compute + waits) : copied),
                 new Time(Bound.NVLINK, gathers),
                 new Time(
                     Bound.NETWORK,
@@ -154,6 +156,36 @@ public record SpeedEstimate(
       double layers = config().numHiddenLayers();
       return rates.work().throttle()
           * (layers * keptSeconds() + recomputed() * againSeconds() + head());
+    }
+
+    /**
+     * How long a micro-batch waits for layers on the host: they leave beside the forward and come
+     * back beside the backward, half of the frozen layers that come with them. None of it is
+     * measured.
+     *
+     * @param copies bytes a second each way
+     */
+    double waitSeconds(double copies) {
+      if (rank.spec().compute().activations().copied(config().numHiddenLayers()) == 0) {
+        return 0;
+      }
+      // what goes over PCIe is this GPU's own, whoever else is on its node
+      TrafficTable.Row traffic = TrafficTable.of(rank, batch, 1, 1).all();
+      double kept = traffic.toHost();
+      double frozen = traffic.toGpu() - kept;
+      double forward = rates.work().throttle() * config().numHiddenLayers() * forwardSeconds();
+      double backward = microBatchSeconds() - forward;
+      double out = Math.max(kept, frozen / 2) / copies;
+      double back = (kept + frozen / 2) / copies;
+      return Math.max(0, out - forward) + Math.max(0, back - backward);
+    }
+
+    private double forwardSeconds() {
+      double t = batch.tokens();
+      return 2 * weights() * t / productRate()
+          + attentionOperations() / attentionRate()
+          + (2 * t * adapted(1, 2) + t * FORWARD.of(config()) + weightBytes(1))
+              / rates.work().memory();
     }
 
     private double keptSeconds() {
@@ -201,8 +233,7 @@ public record SpeedEstimate(
     }
 
     private double recomputed() {
-      return Math.min(
-          config().numHiddenLayers(), rank.spec().compute().activations().recomputedLayers());
+      return rank.spec().compute().activations().recomputed(config().numHiddenLayers());
     }
 
     /** Of one forward: scores and values, half of the square. */

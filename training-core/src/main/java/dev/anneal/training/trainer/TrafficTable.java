@@ -2,6 +2,7 @@ package dev.anneal.training.trainer;
 
 import dev.anneal.training.lora.LoraLayout;
 import dev.anneal.training.model.BatchShape;
+import dev.anneal.training.model.activations.KeptActivations;
 import dev.anneal.training.model.activations.KeptActivations.Inputs;
 import dev.anneal.training.optim.Parameters;
 import dev.anneal.training.trainer.MemoryTable.Rank;
@@ -44,8 +45,9 @@ public record TrafficTable(List<Row> rows) {
     if (rank.spec().mode() == TrainingSpec.Mode.LORA) {
       rows.addAll(frozen(rank, microBatches, gpusOfNode));
     }
-    if (rank.spec().compute().activations().inputs() == Inputs.ON_HOST) {
-      long layers = recomputed(rank);
+    KeptActivations activations = rank.spec().compute().activations();
+    if (activations.inputs() == Inputs.ON_HOST) {
+      long layers = activations.recomputed(rank.config().numHiddenLayers());
       long bytes =
           layers
               * batch.tokens()
@@ -53,6 +55,11 @@ public record TrafficTable(List<Row> rows) {
               * rank.spec().compute().dtype().bytes()
               * microBatches;
       rows.add(new Row("inputs of layers computed again", bytes, bytes, 0, 0));
+    }
+    int copied = activations.copied(rank.config().numHiddenLayers());
+    if (copied > 0) {
+      long bytes = copied * MemoryTable.layerBytes(rank, batch) * microBatches;
+      rows.add(new Row("layers that wait on the host", bytes, bytes, 0, 0));
     }
     Parameters.Holdings trained = trained(rank);
     // the gradient of every micro-batch is summed
@@ -121,11 +128,6 @@ public record TrafficTable(List<Row> rows) {
             ? null
             : LoraLayout.of(rank.spec().lora(), rank.config());
     return MemoryTable.trained(rank, adapters);
-  }
-
-  private static long recomputed(Rank rank) {
-    return Math.min(
-        rank.config().numHiddenLayers(), rank.spec().compute().activations().recomputedLayers());
   }
 
   /** The sum of all rows. */

@@ -1,6 +1,7 @@
 package dev.anneal.training.fused;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.data.Percentage.withPercentage;
 
 import dev.anneal.training.Deviation;
@@ -23,6 +24,7 @@ import dev.anneal.training.model.Llama;
 import dev.anneal.training.model.Objective;
 import dev.anneal.training.model.TokenBatch;
 import dev.anneal.training.model.activations.KeptActivations;
+import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.optim.Parameters;
 import dev.anneal.training.product.Matrix;
 import dev.anneal.training.product.PlainProducts;
@@ -127,6 +129,49 @@ class FusedLayersTest {
 
     assertThat(found.loss()).isEqualTo(expected.loss());
     assertThat(found.flat().equal(expected.flat())).isTrue();
+  }
+
+  /** Six layers, any of which go to the host while any of the others are computed again. */
+  @Test
+  void whatWaitsOnTheHostChangesNoBit() {
+    LlamaConfig tiny = TinyModels.config(Embeddings.UNTIED);
+    int layers = 6;
+    LlamaConfig config =
+        new LlamaConfig(
+            tiny.vocabSize(),
+            tiny.hiddenSize(),
+            tiny.intermediateSize(),
+            layers,
+            tiny.numAttentionHeads(),
+            tiny.numKeyValueHeads(),
+            tiny.headDim(),
+            tiny.rmsNormEps(),
+            null,
+            10_000,
+            64,
+            false,
+            null,
+            List.of());
+    LoraSpec spec = new LoraSpec(3, 6, 0, false, List.of("all-linear"));
+    LoraModel model = TinyModels.lora(config, new LoudWeights(1), spec, new LoudWeights(2));
+    Gradient expected = gradient(model, fused(model, KeptActivations.ALL));
+    for (int onHost = 1; onHost <= layers; onHost++) {
+      for (int recomputed = 0; recomputed <= layers - onHost; recomputed++) {
+        KeptActivations activations = KeptActivations.INPUTS.first(recomputed).onHost(onHost);
+        Gradient found = gradient(model, fused(model, activations));
+        assertThat(found.loss()).as("%s", activations).isEqualTo(expected.loss());
+        assertThat(found.flat().equal(expected.flat())).as("%s", activations).isTrue();
+      }
+    }
+  }
+
+  @Test
+  void theReferenceKeepsItsGraphs() {
+    KeptActivations activations = KeptActivations.ALL.onHost(1);
+    LoraModel model = model("all-linear");
+    assertThatThrownBy(() -> Llama.reference(model, Device.CPU, DType.FP32, activations))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageEndingWith("set hostLayers to 0");
   }
 
   @Test

@@ -151,6 +151,32 @@ class MemoryPlanTest {
     return plan.with(rank);
   }
 
+  /** What the host has no room for, the GPU has; then it is lowered to what fits. */
+  @Test
+  void fewerLayersWaitOnTheHostWhereItIsFull() {
+    Machine machine = new Machine(141 * GB, 16 * GB, 1);
+    KeptActivations activations = KeptActivations.ALL.onHost(30);
+    MemoryPlan plan = plan("llama3.1-8b", DType.FP8, activations, 8, machine);
+    assertThat(plan.fits()).isFalse();
+    String remedy = plan.remedy().orElseThrow();
+    assertThat(remedy).matches("activations\\.host_layers=\\d+");
+    int fewer = Integer.parseInt(remedy.substring(remedy.indexOf('=') + 1));
+    assertThat(plan.with(activations.onHost(fewer)).fits()).isTrue();
+    assertThat(plan.with(activations.onHost(fewer + 1)).fits()).isFalse();
+  }
+
+  @Test
+  void theOthersAreComputedAgainWhereTheGpuIsFull() {
+    KeptActivations activations = KeptActivations.ALL.onHost(16);
+    long needed = plan("llama3.1-8b", DType.FP8, activations, 4, at(141)).table().deviceBytes();
+    Machine machine = new Machine(needed - GB, Long.MAX_VALUE, 1);
+    MemoryPlan plan = plan("llama3.1-8b", DType.FP8, activations, 4, machine);
+    assertThat(plan.fits()).isFalse();
+    assertThat(plan.remedy()).hasValue("activations.checkpoint=layer");
+    assertThat(MemoryChoice.of(plan, MemoryChoice.Open.RECOMPUTED_LAYERS).recomputedLayers())
+        .isBetween(1, 15);
+  }
+
   private static Machine at(long gigabytes) {
     return new Machine(gigabytes * GB, Long.MAX_VALUE, 1);
   }

@@ -241,6 +241,19 @@ class MemoryTableTest {
   }
 
   @Test
+  void layersThatWaitOnTheHostTakeTwoPlacesOnTheGpu() {
+    BatchShape batch = new BatchShape(4, 1024);
+    MemoryTable here = MemoryTable.of(rank(DType.FP8, KeptActivations.ALL, 0), batch);
+    MemoryTable there = MemoryTable.of(rank(DType.FP8, KeptActivations.ALL.onHost(12), 0), batch);
+    long layer = device(here, "kept of the other layers") / 32;
+    assertThat(device(there, "kept of the other layers")).isEqualTo(20 * layer);
+    assertThat(device(there, "layers that wait on the host")).isEqualTo(2 * layer);
+    assertThat(here.tensorBytes() - there.tensorBytes()).isEqualTo(10 * layer);
+    // 459 MB each in seven blocks of 64 MiB
+    assertThat(there.hostBytes() - here.hostBytes()).isEqualTo(10 * 7 * (64L << 20));
+  }
+
+  @Test
   void aSnapshotIsOfWhatRankZeroWrites() {
     TrainingSpec spec = rank(DType.FP8, KeptActivations.ALL, 0).spec();
     MemoryTable none =

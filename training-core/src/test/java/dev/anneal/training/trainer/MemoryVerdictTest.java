@@ -32,6 +32,15 @@ class MemoryVerdictTest {
         .endsWith(".");
   }
 
+  /** 40 x 112 blocks of 64 MiB of 3,072 tokens, twice, beside what is offloaded of the weights. */
+  @Test
+  void layersThatTheHostHasNoRoomForAreRefused() {
+    MemoryVerdict verdict = largest(3, KeptActivations.INPUTS.onHost(42), HOST);
+    assertThat(verdict.refusal().orElseThrow())
+        .contains("layers that wait on the host ", "and 269.5 GB are free: set ")
+        .containsPattern("activations\\.host_layers=\\d+");
+  }
+
   @Test
   void whatRanIsNotRefused() {
     // 237 to 241 GiB of 251 were in use

@@ -21,6 +21,12 @@ class OutOfMemoryTest {
     assertThat(lora(DType.BF16, KeptActivations.ALL)).contains("Set activations.checkpoint=layer.");
     assertThat(lora(DType.BF16, KeptActivations.INPUTS.first(12)))
         .contains("Raise activations.checkpoint (now 12 of 32 layers).");
+    assertThat(lora(DType.BF16, KeptActivations.ALL.onHost(8)))
+        .contains("Set activations.checkpoint=layer.");
+    assertThat(lora(DType.BF16, KeptActivations.INPUTS.first(12).onHost(8)))
+        .contains("Raise activations.checkpoint (now 12 of 24 layers).");
+    assertThat(lora(DType.BF16, KeptActivations.INPUTS.first(24).onHost(8)))
+        .contains("Set base_weights.dtype=fp8.");
     assertThat(lora(DType.BF16, KeptActivations.INPUTS)).contains("Set base_weights.dtype=fp8.");
     assertThat(lora(DType.FP8, KeptActivations.INPUTS))
         .contains("Raise base_weights.offload_ratio (now 0.0).");

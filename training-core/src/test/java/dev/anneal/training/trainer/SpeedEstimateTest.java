@@ -23,6 +23,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 class SpeedEstimateTest {
   private static final Optional<GpuKind> H200 = GpuKind.of(150_000_000_000L);
+  private static final BatchShape LONG = new BatchShape(1, 8192);
 
   /**
    * Tokens a second of all GPUs, r=64 on all seven modules; docs/plan.md says where and when. The
@@ -116,6 +117,32 @@ class SpeedEstimateTest {
     assertThat(estimate.binds()).isEqualTo(Bound.ENQUEUE);
     // three micro-batches of 32 layers, 1.2 ms each
     assertThat(estimate.stepSeconds()).isCloseTo(3 * 32 * 1.2e-3, within(1e-6));
+  }
+
+  /** The host takes what layers keep for nothing, as long as copies hide beside the computation. */
+  @Test
+  void copiesOfLayersCountWhereTheyDoNotHide() {
+    double kept = seconds(KeptActivations.ALL);
+    assertThat(seconds(KeptActivations.ALL.onHost(40))).isEqualTo(kept);
+    KeptActivations all = KeptActivations.ALL.onHost(80);
+    SpeedEstimate bound = estimate(all);
+    assertThat(bound.binds()).isEqualTo(Bound.HOST_COPIES);
+    // out beside the forward alone, a third of the step
+    long bytes =
+        78 * MemoryTable.layerBytes(rank("llama3.1-70b", DType.FP8, all, 1, false, 0), LONG);
+    assertThat(bound.stepSeconds()).isBetween(bytes / 53e9 + kept / 2, bytes / 53e9 + kept);
+    assertThat(seconds(KeptActivations.INPUTS.first(54))).isGreaterThan(kept);
+  }
+
+  private static double seconds(KeptActivations activations) {
+    SpeedEstimate estimate = estimate(activations);
+    assertThat(estimate.binds()).isEqualTo(Bound.COMPUTE);
+    return estimate.stepSeconds();
+  }
+
+  private static SpeedEstimate estimate(KeptActivations activations) {
+    MemoryTable.Rank rank = rank("llama3.1-70b", DType.FP8, activations, 1, false, 0);
+    return SpeedEstimate.of(rank, LONG, 1, Nodes.of(1), H200).orElseThrow();
   }
 
   @Test

@@ -41,6 +41,17 @@ class TrafficTableTest {
     assertThat(all.toGpu()).isEqualTo(all.toHost());
   }
 
+  /** All but the last two, which do not leave. */
+  @Test
+  void layersGoAndComeBack() {
+    MemoryTable.Rank rank =
+        SpeedEstimateTest.rank("llama3.1-8b", DType.FP8, KeptActivations.ALL, 1, false, 0);
+    long layer = MemoryTable.layerBytes(rank, BATCH);
+    Row moved = new Row("layers that wait on the host", 20 * layer, 20 * layer, 0, 0);
+    assertThat(of(1, false, 0, KeptActivations.ALL.onHost(12), 2).rows()).containsExactly(moved);
+    assertThat(of(1, false, 0, KeptActivations.ALL.onHost(2), 2).rows()).isEmpty();
+  }
+
   @Test
   void twoGpusReceiveHalfALayerEachTime() {
     TrafficTable table = of(2, true, 0, KeptActivations.ALL, 1);

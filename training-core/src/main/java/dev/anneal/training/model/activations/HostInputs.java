@@ -26,63 +26,73 @@ final class HostInputs implements KeptInputs {
   private final CudaEvent written;
   private final Tensor[] onDevice;
   private final Tensor[] onHost;
+  private final int[] layers;
   private final List<CudaEvent> copied = new ArrayList<>();
 
-  HostInputs(Device device, int layers, Timings timings) {
+  /** Inputs that were saved and not loaded; they stand first in the arrays, in their order. */
+  private int saved;
+
+  /**
+   * @param count how many inputs there will be
+   */
+  HostInputs(Device device, int count, Timings timings) {
     this.device = device;
     this.timings = timings;
     stream = CudaStream.of(device);
     written = new CudaEvent(device);
-    onDevice = new Tensor[layers];
-    onHost = new Tensor[layers];
-    for (int layer = 0; layer < layers; layer++) {
+    onDevice = new Tensor[count];
+    onHost = new Tensor[count];
+    layers = new int[count];
+    for (int i = 0; i < count; i++) {
       copied.add(new CudaEvent(device));
     }
   }
 
   @Override
   public void save(int layer, Tensor x) {
-    onDevice[layer] = TensorScope.own(x);
-    onHost[layer] = TensorScope.own(PinnedMemory.empty(device, x.scalar_type(), Tensors.shape(x)));
-    copy("input to host", layer, onHost[layer], x);
-    if (layer >= COPIES) {
-      free(layer - COPIES);
+    int i = saved++;
+    layers[i] = layer;
+    onDevice[i] = TensorScope.own(x);
+    onHost[i] = TensorScope.own(PinnedMemory.empty(device, x.scalar_type(), Tensors.shape(x)));
+    copy("input to host", i, onHost[i], x);
+    if (i >= COPIES) {
+      free(i - COPIES);
     }
   }
 
   @Override
-  public Tensor load(int layer) {
-    fetch(layer);
-    if (layer > 0) {
-      fetch(layer - 1);
+  public Tensor load() {
+    int i = --saved;
+    fetch(i);
+    if (i > 0) {
+      fetch(i - 1);
     }
-    copied.get(layer).await();
-    Tensor x = new Tensor(onDevice[layer]);
-    onDevice[layer].close();
-    onDevice[layer] = null;
-    onHost[layer].close();
-    onHost[layer] = null;
+    copied.get(i).await();
+    Tensor x = new Tensor(onDevice[i]);
+    onDevice[i].close();
+    onDevice[i] = null;
+    onHost[i].close();
+    onHost[i] = null;
     return x;
   }
 
   /** Begins to bring an input back, if it has left. */
-  private void fetch(int layer) {
-    if (onDevice[layer] == null) {
-      onDevice[layer] =
-          TensorScope.own(
-              Tensors.empty(device, onHost[layer].scalar_type(), Tensors.shape(onHost[layer])));
-      copy("input to device", layer, onDevice[layer], onHost[layer]);
+  private void fetch(int i) {
+    if (onDevice[i] == null) {
+      onDevice[i] =
+          TensorScope.own(Tensors.empty(device, onHost[i].scalar_type(), Tensors.shape(onHost[i])));
+      copy("input to device", i, onDevice[i], onHost[i]);
     }
   }
 
-  private void copy(String name, int layer, Tensor to, Tensor from) {
+  private void copy(String name, int i, Tensor to, Tensor from) {
     written.record();
     stream.waitFor(written);
     try (CudaStream.Use use = stream.use()) {
-      try (Timings.Span span = timings.device(Lane.OFFLOAD, name, layer)) {
+      try (Timings.Span span = timings.device(Lane.OFFLOAD, name, layers[i])) {
         to.copy_(from, true);
       }
-      copied.get(layer).record();
+      copied.get(i).record();
     }
   }
 
@@ -97,10 +107,10 @@ final class HostInputs implements KeptInputs {
   }
 
   /** Gives the device's memory back to the stream that it came from. */
-  private void free(int layer) {
-    copied.get(layer).await();
-    onDevice[layer].close();
-    onDevice[layer] = null;
+  private void free(int i) {
+    copied.get(i).await();
+    onDevice[i].close();
+    onDevice[i] = null;
   }
 
   @Override
@@ -110,14 +120,14 @@ final class HostInputs implements KeptInputs {
       // meanwhile the GPU has the backward of the lowest layers to do
       stream.synchronize();
     }
-    for (int layer = 0; layer < onHost.length; layer++) {
-      if (onDevice[layer] != null) {
-        free(layer);
+    for (int i = 0; i < onHost.length; i++) {
+      if (onDevice[i] != null) {
+        free(i);
       }
-      if (onHost[layer] != null) {
-        onHost[layer].close();
+      if (onHost[i] != null) {
+        onHost[i].close();
       }
-      copied.get(layer).close();
+      copied.get(i).close();
     }
     written.close();
     stream.close();

@@ -13,14 +13,15 @@ import java.util.function.Supplier;
 import org.bytedeco.pytorch.Tensor;
 
 /**
- * What stays of the forward of a micro-batch until its backward: of the first layers their inputs,
- * of the others all that their backward reads.
+ * What stays of the forward of a micro-batch until its backward: of some layers their inputs, of
+ * the others all that their backward reads, here or on the host.
  */
 public final class KeptForward implements AutoCloseable {
   private final LayerStack.Pass pass;
+  private final KeptActivations activations;
   private final int layers;
-  private final int recomputed;
   private final KeptInputs inputs;
+  private final HostLayers onHost;
   private final Timings timings;
   private final Deque<LayerStack.Tape> tapes = new ArrayDeque<>();
 
@@ -35,43 +36,67 @@ public final class KeptForward implements AutoCloseable {
       Timings timings) {
     this.pass = pass;
     this.timings = timings;
+    this.activations = activations;
     this.layers = layers;
-    this.recomputed = Math.min(layers, activations.recomputedLayers());
     this.inputs =
         activations.inputs() == Inputs.ON_HOST
-            ? new HostInputs(device, recomputed, timings)
-            : new KeptInputs.OnDevice(recomputed);
+            ? new HostInputs(device, activations.recomputed(layers), timings)
+            : new KeptInputs.OnDevice();
+    this.onHost = new HostLayers(device, activations.host(layers), timings);
   }
 
   /** A layer's output; layers come in ascending order. */
   public Tensor forward(int layer, Tensor input) {
-    if (layer < recomputed) {
-      Tensor output =
-          timed(layer, "forward", () -> pass.forward(layer, above(layer, layers), input));
-      inputs.save(layer, input);
-      return output;
-    }
-    tapes.push(timed(layer, "forward", () -> pass.record(layer, above(layer, layers), input)));
-    return tapes.peek().output();
+    return switch (activations.of(layer, layers)) {
+      case INPUT -> {
+        Tensor output =
+            timed(layer, "forward", () -> pass.forward(layer, above(layer, layers), input));
+        inputs.save(layer, input);
+        yield output;
+      }
+      case ALL -> {
+        LayerStack.Tape tape = record(layer, input);
+        tapes.push(tape);
+        yield tape.output();
+      }
+      case ALL_ON_HOST -> {
+        onHost.makeRoom();
+        LayerStack.Tape tape = record(layer, input);
+        onHost.save(layer, tape);
+        yield tape.output();
+      }
+    };
+  }
+
+  private LayerStack.Tape record(int layer, Tensor input) {
+    return timed(layer, "forward", () -> pass.record(layer, above(layer, layers), input));
   }
 
   /** The gradient of a layer's input; layers go in descending order. */
   public Tensor backward(int layer, Tensor dOutput) {
-    if (layer < recomputed) {
-      return recomputedBackward(layer, dOutput);
-    }
-    try (LayerStack.Tape tape = tapes.pop()) {
+    return switch (activations.of(layer, layers)) {
+      case INPUT -> recomputedBackward(layer, dOutput);
+      case ALL -> backward(layer, tapes.pop(), dOutput);
+      case ALL_ON_HOST -> {
+        Tensor dInput = backward(layer, onHost.load(), dOutput);
+        onHost.fetchNext();
+        yield dInput;
+      }
+    };
+  }
+
+  private Tensor backward(int layer, LayerStack.Tape tape, Tensor dOutput) {
+    try (tape) {
       return timed(layer, "backward", () -> tape.backward(below(layer), dOutput));
     }
   }
 
   private Tensor recomputedBackward(int layer, Tensor dOutput) {
     try (TensorScope scope = new TensorScope()) {
-      Tensor input = inputs.load(layer);
-      try (LayerStack.Tape tape =
-          timed(layer, "recomputed forward", () -> pass.recompute(layer, below(layer), input))) {
-        return scope.keep(timed(layer, "backward", () -> tape.backward(below(layer), dOutput)));
-      }
+      Tensor input = inputs.load();
+      LayerStack.Tape tape =
+          timed(layer, "recomputed forward", () -> pass.recompute(layer, below(layer), input));
+      return scope.keep(backward(layer, tape, dOutput));
     }
   }
 
@@ -109,6 +134,7 @@ public final class KeptForward implements AutoCloseable {
   @Override
   public void close() {
     tapes.forEach(LayerStack.Tape::close);
+    onHost.close();
     inputs.close();
   }
 }

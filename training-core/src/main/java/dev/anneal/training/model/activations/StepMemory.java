@@ -1,9 +1,11 @@
 package dev.anneal.training.model.activations;
 
+import dev.anneal.training.cuda.PinnedBlocks;
 import dev.anneal.training.cuda.PinnedMemory;
 import dev.anneal.training.model.activations.KeptActivations.Inputs;
+import java.util.ArrayList;
 import java.util.Comparator;
-import java.util.stream.Stream;
+import java.util.List;
 
 /**
  * What a micro-batch takes of the device at the moment of its forward and backward when it takes
@@ -11,14 +13,28 @@ import java.util.stream.Stream;
  *
  * @param moment which it is
  * @param inputs of layers that are computed again
- * @param kept by the layers that keep everything
+ * @param kept by the layers that keep everything on the device
+ * @param onTheWay of the layers that keep everything on the host: what has not left or is back
  * @param workspace of the layer, the embedding or the head at work, with the hidden state that it
  *     is given; beside the last layer what of the head is there already
  * @param batch the micro-batch itself and its angles
- * @param pinned inputs in page-locked memory of the host
  */
 public record StepMemory(
-    String moment, long inputs, long kept, long workspace, long batch, long pinned) {
+    String moment,
+    long inputs,
+    long kept,
+    long onTheWay,
+    long workspace,
+    long batch,
+    Pinned pinned) {
+
+  /**
+   * What waits in page-locked memory of the host, in bytes.
+   *
+   * @param inputs of layers that are computed again
+   * @param layers all that layers keep
+   */
+  public record Pinned(long inputs, long layers) {}
 
   /**
    * What the pieces of a micro-batch's forward and backward take of the device, in bytes.
@@ -47,56 +63,68 @@ public record StepMemory(
   /** Of a model of {@code layers} layers. */
   public static StepMemory of(Pieces pieces, KeptActivations activations, int layers) {
     Layer layer = pieces.layer();
-    long batch = pieces.batch();
     boolean onHost = activations.inputs() == Inputs.ON_HOST;
-    int recomputed = Math.min(layers, activations.recomputedLayers());
-    int keeping = layers - recomputed;
-    long pinned = onHost ? recomputed * PinnedMemory.allocatedBytes(layer.input()) : 0;
-    long kept = keeping * layer.kept();
+    int recomputed = activations.recomputed(layers);
+    Pinned pinned =
+        new Pinned(
+            onHost ? recomputed * PinnedMemory.allocatedBytes(layer.input()) : 0,
+            activations.copied(layers) * PinnedBlocks.allocatedBytes(layer.kept()));
+    long kept = activations.keeping(layers) * layer.kept();
     long inputs = onDevice(recomputed, onHost) * layer.input();
-    Stream.Builder<StepMemory> moments = Stream.builder();
-    moments.add(new StepMemory("embedding", 0, 0, pieces.embedding(), batch, pinned));
-    if (keeping > 0) {
-      moments.add(
-          new StepMemory(
-              "forward of the last layer",
-              inputs,
-              kept - layer.kept(),
-              layer.input() + layer.forward() + pieces.expectedHead(),
-              batch,
-              pinned));
-      moments.add(
-          new StepMemory(
-              "backward of the last layer",
-              inputs,
-              kept,
-              layer.input() + layer.backward(),
-              batch,
-              pinned));
-    } else {
-      moments.add(
-          new StepMemory(
-              "forward of the last layer",
-              onDevice(recomputed - 1, onHost) * layer.input(),
-              0,
-              layer.input() + layer.forward() + pieces.expectedHead(),
-              batch,
-              pinned));
+    int host = activations.host(layers);
+    long onTheWay = Math.min(host, HostLayers.ON_DEVICE) * layer.kept();
+    long forward = layer.input() + layer.forward() + pieces.expectedHead();
+    long backward = layer.input() + layer.backward();
+    Moments moments = new Moments(pieces.batch(), pinned);
+    moments.add("embedding", 0, 0, 0, pieces.embedding());
+    // what the layer at work keeps is among what its forward takes
+    switch (activations.of(layers - 1, layers)) {
+      case ALL -> {
+        moments.add("forward of the last layer", inputs, kept - layer.kept(), onTheWay, forward);
+        moments.add("backward of the last layer", inputs, kept, onTheWay, backward);
+      }
+      case ALL_ON_HOST -> {
+        long others = onTheWay - layer.kept();
+        moments.add("forward of the last layer", inputs, kept, others, forward);
+        moments.add("backward of the last layer", inputs, kept, onTheWay, backward);
+      }
+      case INPUT -> {
+        long others = onDevice(recomputed - 1, onHost) * layer.input();
+        moments.add("forward of the last layer", others, kept, onTheWay, forward);
+      }
     }
-    moments.add(new StepMemory("head", inputs, kept, layer.input() + pieces.head(), batch, pinned));
+    moments.add("head", inputs, kept, onTheWay, layer.input() + pieces.head());
     if (recomputed > 0) {
       // what the layer holds when it is computed again, without its input, which waits already
       long again = layer.kept() - layer.input() + layer.backward();
       moments.add(
-          new StepMemory(
-              "backward of a layer that is computed again",
-              inputs,
-              layer.keptToTheEnd() ? kept : 0,
-              layer.input() + Math.max(layer.recompute(), again),
-              batch,
-              pinned));
+          "backward of a layer that is computed again",
+          inputs,
+          layer.keptToTheEnd() ? kept : 0,
+          onTheWay,
+          layer.input() + Math.max(layer.recompute(), again));
     }
-    return moments.build().max(Comparator.comparingLong(StepMemory::deviceBytes)).orElseThrow();
+    return moments.most();
+  }
+
+  /** Those that may take the most. */
+  private static final class Moments {
+    private final long batch;
+    private final Pinned pinned;
+    private final List<StepMemory> all = new ArrayList<>();
+
+    Moments(long batch, Pinned pinned) {
+      this.batch = batch;
+      this.pinned = pinned;
+    }
+
+    void add(String moment, long inputs, long kept, long onTheWay, long workspace) {
+      all.add(new StepMemory(moment, inputs, kept, onTheWay, workspace, batch, pinned));
+    }
+
+    StepMemory most() {
+      return all.stream().max(Comparator.comparingLong(StepMemory::deviceBytes)).orElseThrow();
+    }
   }
 
   /** How many of {@code inputs} inputs lie on the device at once. */
@@ -106,6 +134,6 @@ public record StepMemory(
 
   /** Of all kinds. */
   public long deviceBytes() {
-    return inputs + kept + workspace + batch;
+    return inputs + kept + onTheWay + workspace + batch;
   }
 }

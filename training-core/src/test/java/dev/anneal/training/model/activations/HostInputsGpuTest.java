@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.anneal.training.InTensorScope;
 import dev.anneal.training.host.HostMemory;
+import dev.anneal.training.model.LayerStack;
 import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.tensor.Tensors;
@@ -29,14 +30,28 @@ class HostInputsGpuTest {
 
   private static final long SET = LAYERS * NUMEL * Float.BYTES;
 
+  private interface MicroBatch {
+    /** The layers' tensors are {@code value} and as much as the layer is above it. */
+    void run(int value, Tensor busy, List<Tensor> back);
+  }
+
   @Test
   void takeNoMoreOfTheHostThanOneMicroBatchDoes() {
+    assertOneSetIsTaken(HostInputsGpuTest::microBatch);
+  }
+
+  @Test
+  void wholeLayersTakeNoMoreEither() {
+    assertOneSetIsTaken(HostInputsGpuTest::microBatchOfLayers);
+  }
+
+  private static void assertOneSetIsTaken(MicroBatch each) {
     Tensor busy = Tensors.zeros(GPU, ScalarType.Float, 8192, 8192);
     List<Long> taken = new ArrayList<>();
     List<Tensor> back = new ArrayList<>();
     long before = HostMemory.here().machineFreeBytes();
     for (int microBatch = 0; microBatch < 4; microBatch++) {
-      microBatch(microBatch, busy, back);
+      each.run(microBatch, busy, back);
       taken.add(before - HostMemory.here().machineFreeBytes());
     }
     torch_cuda.device_synchronize();
@@ -67,13 +82,71 @@ class HostInputsGpuTest {
           for (int i = 0; i < 4; i++) {
             busy.mm(busy);
           }
-          Tensor x = checkpoints.load(layer);
+          Tensor x = checkpoints.load();
           if (layer == 0) {
             // looked at later: who reads it now waits for the GPU
             back.add(TensorScope.own(x.narrow(0, 0, 1).clone()));
           }
         }
       }
+    }
+  }
+
+  /** The same of tapes. */
+  private static void microBatchOfLayers(int value, Tensor busy, List<Tensor> back) {
+    try (HostLayers layers = new HostLayers(GPU, LAYERS, Timings.OFF)) {
+      for (int layer = 0; layer < LAYERS; layer++) {
+        layers.makeRoom();
+        try (TensorScope scope = new TensorScope()) {
+          Tensor x = Tensors.zeros(GPU, ScalarType.Float, NUMEL);
+          layers.save(layer, new OneTensor(x.fill_(Tensors.scalar(value + layer))));
+        }
+      }
+      for (int layer = LAYERS - 1; layer >= 0; layer--) {
+        try (TensorScope scope = new TensorScope();
+            LayerStack.Tape tape = layers.load()) {
+          for (int i = 0; i < 4; i++) {
+            busy.mm(busy);
+          }
+          if (layer == 0) {
+            back.add(TensorScope.own(tape.output().narrow(0, 0, 1).clone()));
+          }
+        }
+        layers.fetchNext();
+      }
+    }
+  }
+
+  private static final class OneTensor implements LayerStack.Tape {
+    private Tensor x;
+
+    OneTensor(Tensor x) {
+      this.x = TensorScope.own(x);
+    }
+
+    @Override
+    public Tensor output() {
+      return x;
+    }
+
+    @Override
+    public Tensor backward(int next, Tensor dOutput) {
+      throw new UnsupportedOperationException("nothing is learned here");
+    }
+
+    @Override
+    public List<Tensor> giveUp() {
+      return List.of(x);
+    }
+
+    @Override
+    public void takeBack(List<Tensor> tensors) {
+      x = tensors.get(0);
+    }
+
+    @Override
+    public void close() {
+      x.close();
     }
   }
 }

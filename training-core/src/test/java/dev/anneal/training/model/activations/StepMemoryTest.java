@@ -39,7 +39,43 @@ class StepMemoryTest {
     StepMemory.Layer layer = new StepMemory.Layer(INPUT, KEPT, FORWARD, FORWARD, BACKWARD, false);
     StepMemory.Pieces pieces = new StepMemory.Pieces(BATCH, layer, embedding, head, expectedHead);
     assertThat(StepMemory.of(pieces, KeptActivations.INPUTS.first(2), 4))
-        .isEqualTo(new StepMemory(moment, inputs, kept, workspace, BATCH, 0));
+        .isEqualTo(
+            new StepMemory(moment, inputs, kept, 0, workspace, BATCH, new StepMemory.Pinned(0, 0)));
+  }
+
+  /** Two of three on the device: at the end of the forward, and while one is fetched. */
+  @ParameterizedTest
+  @CsvSource({
+    // recomputed, onHost: moment, inputs, kept, onTheWay, workspace; pinned
+    "1, 3, backward of the last layer, 10, 600, 600, 510, 512",
+    "0, 1, backward of the last layer, 0, 1500, 300, 510, 0",
+    "3, 3, backward of a layer that is computed again, 30, 0, 600, 800, 512",
+    "0, 6, backward of the last layer, 0, 0, 600, 510, 2048"
+  })
+  void layersOnTheHostCountWhileTheyAreHere(
+      int recomputed,
+      int onHost,
+      String moment,
+      long inputs,
+      long kept,
+      long onTheWay,
+      long workspace,
+      long pinned) {
+    StepMemory.Layer layer = new StepMemory.Layer(INPUT, KEPT, FORWARD, FORWARD, BACKWARD, false);
+    StepMemory.Pieces pieces = new StepMemory.Pieces(BATCH, layer, 0, 0, 0);
+    KeptActivations activations = KeptActivations.INPUTS.first(recomputed).onHost(onHost);
+    StepMemory step = StepMemory.of(pieces, activations, 6);
+    assertThat(step)
+        .isEqualTo(
+            new StepMemory(
+                moment,
+                inputs,
+                kept,
+                onTheWay,
+                workspace,
+                BATCH,
+                new StepMemory.Pinned(0, pinned)));
+    assertThat(step.deviceBytes()).isEqualTo(inputs + kept + onTheWay + workspace + BATCH);
   }
 
   /** Its logits are more than all that it makes after it has let go of the matrix. */
