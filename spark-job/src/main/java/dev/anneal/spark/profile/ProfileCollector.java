@@ -115,8 +115,8 @@ public final class ProfileCollector implements Consumer<RankEvent> {
     }
     return Optional.of(
         parts.isEmpty() && lost.isEmpty()
-            ? "There is no profile of this attempt: it ended before the steps that were to be profiled were done."
-            : "The profile is without rank %s: it ended before these steps were done."
+            ? "There is no profile of this attempt: no rank has sent its part before it ended."
+            : "The profile is without rank %s: no part has come before the attempt ended."
                 .formatted(silent));
   }
 

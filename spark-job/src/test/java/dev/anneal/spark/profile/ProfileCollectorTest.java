@@ -134,11 +134,11 @@ class ProfileCollectorTest {
   }
 
   @Test
-  void anAttemptThatEndsBeforeItsProfileSaysSo() {
+  void anAttemptThatEndsWithoutAProfileSaysSo() {
     collector(2).end(LONG);
     assertThat(said)
         .containsExactly(
-            "There is no profile of this attempt: it ended before the steps that were to be profiled were done.");
+            "There is no profile of this attempt: no rank has sent its part before it ended.");
   }
 
   @Test
@@ -153,7 +153,7 @@ class ProfileCollectorTest {
             second ->
                 assertThat(second)
                     .isEqualTo(
-                        "The profile is without rank 0, 3: it ended before these steps were done."),
+                        "The profile is without rank 0, 3: no part has come before the attempt ended."),
             third -> assertThat(third).startsWith("Profile of steps 4 to 5 of 1 of 4 ranks: "));
   }
 
