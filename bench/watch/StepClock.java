@@ -42,7 +42,8 @@ public final class StepClock {
   private static final int KIND_COUNT = 3;
 
   /** What does nothing in a block that is not watched. */
-  private static final Set<String> LEFT_OUT = Set.of(TIMINGS + ".begin", PAGE + ".write", TOLD + ".onPeakMemory");
+  private static final Set<String> LEFT_OUT =
+      Set.of(TIMINGS + ".begin", PAGE + ".write", TOLD + ".onPeakMemory");
 
   private static Path folder;
   private static int blockSteps;
