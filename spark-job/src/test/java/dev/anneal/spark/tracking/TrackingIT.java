@@ -117,7 +117,7 @@ class TrackingIT {
           .contains("MLflow will not get the result: nothing can be written to dbfs:/databricks/")
           .doesNotContain(Workspace.TOKEN);
       Set<String> ours = workspace.asked();
-      JsonNode read = Python.script("databricks.py", variables, experiment);
+      JsonNode read = Python.script("read_databricks.py", variables, experiment);
       JsonNode kept = read.path("runs").get(0);
       assertThat(read.path("runs")).as(read.toPrettyString()).hasSize(1);
       assertThat(kept.path("status").asText()).isEqualTo("FINISHED");

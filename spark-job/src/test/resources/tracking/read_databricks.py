@@ -1,5 +1,5 @@
-"""As MLflow's own client finds a workspace of Databricks by its variables: databricks.py EXPERIMENT makes a run of
-its own there and reads the other ones back, JSON on stdout."""
+"""As MLflow's own client finds a workspace of Databricks by its variables: read_databricks.py EXPERIMENT makes a run
+of its own there and reads the other ones back, JSON on stdout."""
 import json
 import sys
 import time
