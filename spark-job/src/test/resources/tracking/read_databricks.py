@@ -1,12 +1,15 @@
 """As MLflow's own client finds a workspace of Databricks by its variables: read_databricks.py EXPERIMENT makes a run
 of its own there and reads the other ones back, JSON on stdout."""
 import json
+import os
 import sys
 import time
 
 import mlflow
 from mlflow.entities import Metric, Param
 
+# standard output is ours
+os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"
 mlflow.set_tracking_uri("databricks")
 client = mlflow.MlflowClient()
 known = client.get_experiment_by_name(sys.argv[1])
