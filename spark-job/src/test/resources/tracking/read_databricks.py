@@ -24,6 +24,7 @@ runs = [
     }
     for run in client.search_runs([known.experiment_id])
 ]
+client.create_experiment(sys.argv[1] + "-own")
 own = client.create_run(known.experiment_id, run_name="own").info.run_id
 client.log_batch(
     own,
@@ -31,4 +32,5 @@ client.log_batch(
     params=[Param("lora.r", "16")],
 )
 client.set_terminated(own)
+client.get_run(own)
 print(json.dumps({"runs": runs}))
