@@ -108,6 +108,7 @@ class EndToEndIT {
     List<JsonNode> ranks = new ArrayList<>();
     run.path("ranks").forEach(ranks::add);
     assertThat(ranks).extracting(r -> r.path("rank").asInt()).containsExactlyInAnyOrder(0, 1);
+    assertThat(ranks).allMatch(r -> r.path("peak_memory_bytes").asLong() > 0);
     assertThat(ranks).extracting(r -> r.path("pid").asLong()).doesNotHaveDuplicates();
   }
 

@@ -62,6 +62,7 @@ class VariantRunTest {
     assertThat(json("merged/merge.json").path("state").asText()).isEqualTo("succeeded");
     assertThat(json("run.json").path("merged").asText()).isEqualTo(merged.toString());
     assertThat(json("run.json").at("/vllm/refuses").asText()).contains("DoRA");
+    assertThat(json("run.json").at("/ranks/0/peak_memory_bytes").asLong()).isPositive();
     assertThat(Files.readString(dir.resolve("out/report.html"))).contains("vllm serve");
   }
 

@@ -49,6 +49,12 @@ final class TrainingStage {
   private static final Duration COMMIT = Duration.ofMinutes(3);
   private static final Duration GOOD_ORDER = Duration.ofSeconds(25);
 
+  /** Of the trace of a run that is done. */
+  private static final Duration PROFILE = Duration.ofMinutes(2);
+
+  /** Of that of an attempt with another behind it, which takes its own. */
+  private static final Duration PROFILE_IN_A_HURRY = Duration.ofSeconds(3);
+
   private final SparkContext spark;
   private final CheckedRequest checked;
   private final String runId;
@@ -220,11 +226,11 @@ final class TrainingStage {
       DriverChannel channel,
       MetricsFile metrics,
       CheckpointCommitter checkpoints) {
+    ProfileCollector profiles =
+        new ProfileCollector(
+            checked.folder(), attempt.id(), config.worldSize(), display::line);
     End end;
-    try (DriverPulse pulse = new DriverPulse();
-        ProfileCollector profiles =
-            new ProfileCollector(
-                checked.folder(), attempt.id(), config.worldSize(), display::line)) {
+    try (DriverPulse pulse = new DriverPulse()) {
       FailureLog failures =
           new FailureLog(
               display::line,
@@ -243,6 +249,9 @@ final class TrainingStage {
           new TrainingAttempt(
                   attempt, channel, () -> command, failures, monitor, checkpoints, decommissions)
               .run(spark, config);
+    }
+    if (config.profile().steps() > 0) {
+      profiles.end(end instanceof End.Finished ? PROFILE : PROFILE_IN_A_HURRY);
     }
     try {
       checkpoints.end(COMMIT);

@@ -59,6 +59,8 @@ public final class RunMonitor implements Consumer<RankEvent> {
       record.phase(phase.phase());
     } else if (event instanceof RankEvent.Progress progress) {
       display.progress(progress);
+    } else if (event instanceof RankEvent.PeakMemory memory) {
+      record.peakMemory(memory.bytes());
     } else if (event instanceof RankEvent.Step step) {
       metrics.step(step.metrics());
       record.step(step.metrics());

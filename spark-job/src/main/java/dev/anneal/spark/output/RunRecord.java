@@ -188,6 +188,16 @@ public final class RunRecord {
     }
   }
 
+  /** The most memory that each rank of the attempt has held. */
+  public synchronized void peakMemory(List<Long> bytes) {
+    for (JsonNode rank : root.withArrayProperty("ranks")) {
+      int number = rank.path("rank").asInt();
+      if (number < bytes.size() && rank instanceof ObjectNode json) {
+        json.put("peak_memory_bytes", bytes.get(number));
+      }
+    }
+  }
+
   /**
    * Takes up the attempts of the run that this one goes on with, and its last checkpoint.
    *

@@ -9,20 +9,23 @@ import java.io.OutputStream;
 import java.time.Duration;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.SortedMap;
+import java.util.SortedSet;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.function.Consumer;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import java.util.zip.GZIPOutputStream;
 
 /**
  * Makes the trace of an attempt out of its ranks' parts, in a thread of its own as soon as all are
- * there. Without it a run goes on, and says so.
+ * there. Without it a run goes on, and says so, as it says what is missing in it.
  */
-public final class ProfileCollector implements Consumer<RankEvent>, AutoCloseable {
+public final class ProfileCollector implements Consumer<RankEvent> {
   /** Above so many spans, some 7 MB, the trace is packed. */
   private static final int PLAIN_SPANS = 50_000;
-
-  private static final Duration LONGEST = Duration.ofMinutes(2);
 
   private static final String PLAIN = RunFolder.PROFILE + "/trace.json";
   private static final String PACKED = PLAIN + ".gz";
@@ -32,7 +35,9 @@ public final class ProfileCollector implements Consumer<RankEvent>, AutoCloseabl
   private final int worldSize;
   private final Consumer<String> say;
   private final SortedMap<Integer, RankEvent.Profiled> parts = new TreeMap<>();
+  private final SortedSet<Integer> lost = new TreeSet<>();
   private Thread writer;
+  private volatile boolean givenUp;
 
   /**
    * @param say told where the trace is, or why there is none
@@ -46,8 +51,10 @@ public final class ProfileCollector implements Consumer<RankEvent>, AutoCloseabl
 
   @Override
   public synchronized void accept(RankEvent event) {
-    if (event instanceof RankEvent.ProfileLost lost) {
-      say.accept("The profile is without rank %s: %s".formatted(lost.rank(), lost.sentence()));
+    if (event instanceof RankEvent.ProfileLost missing) {
+      lost.add(missing.rank());
+      say.accept(
+          "The profile is without rank %s: %s".formatted(missing.rank(), missing.sentence()));
     } else if (event instanceof RankEvent.Profiled part) {
       parts.put(part.rank(), part);
       if (parts.size() == worldSize) {
@@ -70,24 +77,47 @@ public final class ProfileCollector implements Consumer<RankEvent>, AutoCloseabl
     return writer;
   }
 
-  /** The attempt is over: makes the trace of the parts that there are, and waits for it. */
-  @Override
-  public void close() {
+  /**
+   * The attempt is over: says which ranks have sent nothing, makes the trace of the parts that
+   * there are, and waits for it.
+   *
+   * @param most at most so long; what is not written by then is given up
+   */
+  public void end(Duration most) {
+    missing().ifPresent(say);
     Thread last = writer();
     if (last == null) {
       return;
     }
     try {
-      last.join(LONGEST.toMillis());
+      last.join(most.toMillis());
       if (last.isAlive()) {
-        say.accept(
-            "The profile is not written after %s s: it is given up."
-                .formatted(LONGEST.toSeconds()));
+        givenUp = true;
         last.interrupt();
+        say.accept(
+            "The profile is not written %s s after the attempt: it is given up."
+                .formatted(most.toSeconds()));
       }
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }
+  }
+
+  /** Of ranks that have said nothing of their profile. */
+  private synchronized Optional<String> missing() {
+    String silent =
+        IntStream.range(0, worldSize)
+            .filter(rank -> !parts.containsKey(rank) && !lost.contains(rank))
+            .mapToObj(Integer::toString)
+            .collect(Collectors.joining(", "));
+    if (silent.isEmpty()) {
+      return Optional.empty();
+    }
+    return Optional.of(
+        parts.isEmpty() && lost.isEmpty()
+            ? "There is no profile of this attempt: no rank has sent its part before it ended."
+            : "The profile is without rank %s: no part has come before the attempt ended."
+                .formatted(silent));
   }
 
   private void write(List<RankEvent.Profiled> all) {
@@ -105,12 +135,18 @@ public final class ProfileCollector implements Consumer<RankEvent>, AutoCloseabl
             } else {
               trace(all, out);
             }
+            if (givenUp) {
+              // in its place there may be a later attempt's
+              throw new IOException("given up");
+            }
           });
       say.accept(told(all, RunFolder.display(folder.child(packs ? PACKED : PLAIN))));
     } catch (Exception | OutOfMemoryError e) {
       // whatever it is, the run goes on
-      String why = StoreRefusal.sentence(e).orElseGet(e::toString);
-      say.accept("The profile could not be written: " + why);
+      if (!givenUp) {
+        String why = StoreRefusal.sentence(e).orElseGet(e::toString);
+        say.accept("The profile could not be written: " + why);
+      }
     }
   }
 

@@ -51,6 +51,17 @@ public sealed interface RankEvent extends Serializable {
   /** How many sequences a rank has measured, of its own share. */
   record Measured(int rank, long done) implements RankEvent {}
 
+  /**
+   * The most memory that ranks have held so far, where one has held more than before.
+   *
+   * @param bytes of each rank
+   */
+  record PeakMemory(List<Long> bytes) implements RankEvent {
+    public PeakMemory {
+      bytes = List.copyOf(bytes);
+    }
+  }
+
   /** An optimizer step is done. */
   record Step(StepMetrics metrics) implements RankEvent {}
 

@@ -267,10 +267,19 @@ final class RunSections {
               Texts.bytes(rank.path("memory_bytes")),
               gpu.isObject() ? gpu.path("name").asText() : Texts.NONE,
               Texts.bytes(gpu.path("memory_bytes")),
+              Texts.bytes(rank.path("peak_memory_bytes")),
               gpu.path("driver").asText(Texts.NONE)));
     }
     page.table(
-        List.of("rank", "host", "cores", "memory of the host", "GPU", "its memory", "driver"),
+        List.of(
+            "rank",
+            "host",
+            "cores",
+            "memory of the host",
+            "GPU",
+            "its memory",
+            "most held by the rank",
+            "driver"),
         lines);
   }
 

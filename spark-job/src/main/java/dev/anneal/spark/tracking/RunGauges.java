@@ -4,6 +4,7 @@ import com.codahale.metrics.Gauge;
 import com.codahale.metrics.MetricRegistry;
 import dev.anneal.training.trainer.StepMetrics;
 import java.time.Duration;
+import java.util.List;
 import java.util.function.LongSupplier;
 import java.util.function.ToDoubleFunction;
 import org.apache.spark.SparkEnv;
@@ -20,6 +21,7 @@ final class RunGauges implements Source, AutoCloseable {
   private final MetricRegistry registry = new MetricRegistry();
   private final LongSupplier nanoClock;
   private volatile StepMetrics last;
+  private volatile List<Long> peakMemory = List.of();
   private volatile double evalLoss = Double.NaN;
   private volatile double checkpointStep;
   private volatile long checkpointAt;
@@ -27,8 +29,9 @@ final class RunGauges implements Source, AutoCloseable {
 
   /**
    * @param steps of the whole run
+   * @param ranks how many there are
    */
-  RunGauges(long steps, LongSupplier nanoClock) {
+  RunGauges(long steps, int ranks, LongSupplier nanoClock) {
     this.nanoClock = nanoClock;
     this.checkpointAt = nanoClock.getAsLong();
     gauge("step", () -> last == null ? 0.0 : (double) last.step());
@@ -39,6 +42,10 @@ final class RunGauges implements Source, AutoCloseable {
     gauge("learningRate", () -> of(StepMetrics::learningRate));
     gauge("tokensPerSecond", () -> of(StepMetrics::tokensPerSecond));
     gauge("peakMemoryBytes", () -> of(StepMetrics::peakMemoryBytes));
+    for (int rank = 0; rank < ranks; rank++) {
+      int number = rank;
+      gauge("rank" + rank + ".peakMemoryBytes", () -> peakMemory(number));
+    }
     gauge("stepMs", () -> of(step -> step.times().step()));
     gauge("dataWaitMs", () -> of(step -> step.times().dataWait()));
     gauge("hostEnqueueMs", () -> of(step -> step.times().hostEnqueue()));
@@ -54,6 +61,11 @@ final class RunGauges implements Source, AutoCloseable {
     return metrics == null ? Double.NaN : number.applyAsDouble(metrics);
   }
 
+  private double peakMemory(int rank) {
+    List<Long> bytes = peakMemory;
+    return rank < bytes.size() ? bytes.get(rank) : Double.NaN;
+  }
+
   private void gauge(String name, Gauge<Double> gauge) {
     registry.register(name, gauge);
   }
@@ -67,6 +79,11 @@ final class RunGauges implements Source, AutoCloseable {
       registered = true;
     }
     return this;
+  }
+
+  /** The most memory that each rank has held. */
+  void peakMemory(List<Long> bytes) {
+    peakMemory = bytes;
   }
 
   /** A step is done. */

@@ -89,7 +89,7 @@ public final class Tracking {
       start(new TensorBoardTracker(run, measured), TENSORBOARD_INTERVAL);
     }
     lineage().ifPresent(tracker -> start(tracker, LINEAGE_INTERVAL));
-    RunGauges shown = new RunGauges(run.steps(), System::nanoTime);
+    RunGauges shown = new RunGauges(run.steps(), config.worldSize(), System::nanoTime);
     log.replay(shown::step, (step, evalLoss) -> shown.evaluation(evalLoss));
     gauges = shown.register();
     measurements = measured;
@@ -126,7 +126,9 @@ public final class Tracking {
     if (measured == null) {
       return;
     }
-    if (event instanceof RankEvent.Step step) {
+    if (event instanceof RankEvent.PeakMemory memory) {
+      gauges.peakMemory(memory.bytes());
+    } else if (event instanceof RankEvent.Step step) {
       gauges.step(step.metrics());
       measured.step(step.metrics().step());
     } else if (event instanceof RankEvent.Evaluation evaluation) {

@@ -39,6 +39,11 @@ record RankListener(
   }
 
   @Override
+  public void onPeakMemory(List<Long> bytes) {
+    send(new RankEvent.PeakMemory(bytes));
+  }
+
+  @Override
   public void onStep(StepMetrics metrics) {
     send(new RankEvent.Step(metrics));
   }

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.anneal.spark.progress.RankEvent;
 import dev.anneal.spark.storage.RunFolder;
 import dev.anneal.spark.storage.RunOutputFolder;
 import dev.anneal.spark.train.Attempt;
@@ -16,8 +17,10 @@ import java.io.InputStream;
 import java.io.OutputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.Semaphore;
 import java.util.stream.Stream;
 import java.util.zip.GZIPInputStream;
 import org.apache.hadoop.conf.Configuration;
@@ -28,6 +31,7 @@ import org.junit.jupiter.api.io.TempDir;
 /** Parts of ranks become one trace. */
 class ProfileCollectorTest {
   private static final String ATTEMPT = "run-1";
+  private static final Duration LONG = Duration.ofMinutes(1);
 
   @TempDir Path output;
   private final List<String> said = new ArrayList<>();
@@ -41,11 +45,11 @@ class ProfileCollectorTest {
   @Test
   void everyRankIsAProcessAndEveryLaneAThreadByOneClock() throws IOException {
     long begin = 1_900_000_000_123_456_789L;
-    try (ProfileCollector collector = collector(2)) {
-      send(collector, profile(1, begin + 500));
-      assertThat(output.resolve("profile")).doesNotExist();
-      send(collector, profile(0, begin));
-    }
+    ProfileCollector collector = collector(2);
+    send(collector, profile(1, begin + 500));
+    assertThat(output.resolve("profile")).doesNotExist();
+    send(collector, profile(0, begin));
+    collector.end(LONG);
     assertThat(said)
         .containsExactly(
             "Profile of steps 4 to 5 of all 2 ranks: %s/profile/trace.json (opens in ui.perfetto.dev)"
@@ -91,9 +95,9 @@ class ProfileCollectorTest {
             .limit(50_001)
             .map(at -> new ProfiledSpan(Lane.HOST, "forward 1", 4, at, at + 5))
             .toList();
-    try (ProfileCollector collector = collector(1)) {
-      send(collector, new Profile(0, 4, 4, many, true));
-    }
+    ProfileCollector collector = collector(1);
+    send(collector, new Profile(0, 4, 4, many, true));
+    collector.end(LONG);
     assertThat(said).singleElement().asString().contains("of the only rank, cut short");
     assertThat(output.resolve("profile/trace.json")).doesNotExist();
     try (InputStream in =
@@ -104,12 +108,12 @@ class ProfileCollectorTest {
 
   @Test
   void whatARankCannotWriteIsSaidAndTheOthersMakeTheTrace() throws IOException {
-    try (ProfileCollector collector = collector(2)) {
-      ProfileSender sender = new ProfileSender(1, "node-1", 2, new FullDisk(), collector);
-      sender.send(profile(1, 7));
-      sender.await();
-      send(collector, profile(0, 7));
-    }
+    ProfileCollector collector = collector(2);
+    ProfileSender sender = new ProfileSender(1, "node-1", 2, new FullDisk(), collector);
+    sender.send(profile(1, 7));
+    sender.await();
+    send(collector, profile(0, 7));
+    collector.end(LONG);
     assertThat(said)
         .hasSize(2)
         .satisfiesExactly(
@@ -123,10 +127,54 @@ class ProfileCollectorTest {
   @Test
   void aTraceThatCannotBeWrittenIsSaid() throws IOException {
     Files.writeString(output.resolve("profile"), "a file");
-    try (ProfileCollector collector = collector(1)) {
-      send(collector, profile(0, 7));
-    }
+    ProfileCollector collector = collector(1);
+    send(collector, profile(0, 7));
+    collector.end(LONG);
     assertThat(said).singleElement().asString().startsWith("The profile could not be written: ");
+  }
+
+  @Test
+  void anAttemptThatEndsWithoutAProfileSaysSo() {
+    collector(2).end(LONG);
+    assertThat(said)
+        .containsExactly(
+            "There is no profile of this attempt: no rank has sent its part before it ended.");
+  }
+
+  @Test
+  void ranksThatHaveSentNothingAreNamed() {
+    ProfileCollector collector = collector(4);
+    send(collector, profile(2, 7));
+    collector.accept(new RankEvent.ProfileLost(1, "no space."));
+    collector.end(LONG);
+    assertThat(said)
+        .satisfiesExactly(
+            first -> assertThat(first).isEqualTo("The profile is without rank 1: no space."),
+            second ->
+                assertThat(second)
+                    .isEqualTo(
+                        "The profile is without rank 0, 3: no part has come before the attempt ended."),
+            third -> assertThat(third).startsWith("Profile of steps 4 to 5 of 1 of 4 ranks: "));
+  }
+
+  @Test
+  void aTraceThatTakesLongerThanTheNextAttemptWaitsIsGivenUpAndNeverTakesItsPlace()
+      throws Exception {
+    Semaphore store = new Semaphore(0);
+    ProfileCollector collector =
+        new ProfileCollector(
+            folder.guardedBy(() -> store.acquireUninterruptibly()), ATTEMPT, 1, said::add);
+    send(collector, profile(0, 7));
+    collector.end(Duration.ofMillis(50));
+    assertThat(said)
+        .containsExactly("The profile is not written 0 s after the attempt: it is given up.");
+    store.release(10);
+    while (Thread.getAllStackTraces().keySet().stream()
+        .anyMatch(thread -> thread.getName().equals("profile"))) {
+      Thread.sleep(10);
+    }
+    assertThat(said).hasSize(1);
+    assertThat(output.resolve("profile/trace.json")).doesNotExist();
   }
 
   private ProfileCollector collector(int worldSize) {

@@ -10,6 +10,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
@@ -24,7 +25,8 @@ import org.junit.jupiter.api.io.TempDir;
 
 /**
  * The page in a headless Chromium, where there is one: Debian's {@code chromium-headless-shell} or
- * {@code chromium}, on the path or named by {@code ANNEAL_BROWSER}.
+ * {@code chromium}, on the path or named by {@code ANNEAL_BROWSER}. Pictures of it, for people to
+ * look at, go to the folder that {@code ANNEAL_PICTURES} names.
  */
 @Timeout(120)
 class BrowserTest {
@@ -145,24 +147,62 @@ class BrowserTest {
     assertThat(dom).contains("data-drawn=\"5\"").doesNotContain("data-evil").doesNotContain("<img");
   }
 
+  @Test
+  void isDarkWhereTheReaderIs() throws Exception {
+    write(
+        WrittenRun.in(dir.resolve("one")).metrics(40),
+        WrittenRun.in(dir.resolve("two")).metrics(30));
+    picture("two-runs", 1280, 1400);
+    write(WrittenRun.in(dir.resolve("run")).metrics(40));
+    picture("narrow", 500, 3000);
+    assertThat(picture("wide", 1280, 3200)).as("light and dark").doesNotHaveDuplicates();
+  }
+
+  /** Takes the page in light and in dark; what the two files hold. */
+  private List<String> picture(String name, int width, int height) throws Exception {
+    String wanted = System.getenv("ANNEAL_PICTURES");
+    Path folder = Files.createDirectories(wanted == null ? dir : Path.of(wanted));
+    List<String> bytes = new ArrayList<>();
+    for (String scheme : List.of("dark", "light")) {
+      Path file = folder.resolve("report-%s-%s.png".formatted(name, scheme));
+      browse(
+          dir.resolve("dom"),
+          "--window-size=%s,%s".formatted(width, height),
+          "--blink-settings=preferredColorScheme=" + bytes.size(),
+          "--screenshot=" + file);
+      assertThat(file).as(this::err).isNotEmptyFile();
+      bytes.add(HexFormat.of().formatHex(Files.readAllBytes(file)));
+    }
+    return bytes;
+  }
+
   /** The document when the script is done. */
   private String opened(int width, WrittenRun... runs) throws Exception {
     if (runs.length > 0) {
       write(runs);
     }
     Path dom = dir.resolve("dom");
-    Process process =
-        new ProcessBuilder(
+    browse(dom, "--window-size=" + width + ",900", "--dump-dom");
+    String text = new String(Files.readAllBytes(dom), UTF_8);
+    assertThat(text).as(this::err).contains("</html>");
+    return text;
+  }
+
+  private void browse(Path out, String... options) throws Exception {
+    List<String> command =
+        new ArrayList<>(
+            List.of(
                 browser,
                 "--headless",
                 "--no-sandbox",
                 "--disable-gpu",
                 "--user-data-dir=" + dir.resolve("profile"),
-                "--window-size=" + width + ",900",
-                "--virtual-time-budget=2000",
-                "--dump-dom",
-                page().toUri().toString())
-            .redirectOutput(dom.toFile())
+                "--virtual-time-budget=2000"));
+    command.addAll(List.of(options));
+    command.add(page().toUri().toString());
+    Process process =
+        new ProcessBuilder(command)
+            .redirectOutput(out.toFile())
             .redirectError(dir.resolve("err").toFile())
             .start();
     try {
@@ -170,9 +210,6 @@ class BrowserTest {
     } finally {
       process.destroyForcibly();
     }
-    String text = new String(Files.readAllBytes(dom), UTF_8);
-    assertThat(text).as(this::err).contains("</html>");
-    return text;
   }
 
   private void write(WrittenRun... runs) {

@@ -40,7 +40,7 @@ class RunReportTest {
         .startsWith("<!DOCTYPE html>")
         .contains("<h1>tuned</h1>", ">succeeded<", "step 40 of 40", "2.5000 → 0.4000")
         .contains("Who has the hat?", "After step 20", "Ella, aye.", "Aye, Ella hath it.")
-        .contains("NVIDIA H200", "4.1.1", "1,200", "3.0 GiB")
+        .contains("NVIDIA H200", "4.1.1", "1,200", "3.0 GiB", "2.0 GiB")
         .contains("7 left out: no output", "3 left out: too long", "33–64", "129–256")
         .contains("The last complete one is that after step 40;");
     assertThat(html.replace("'http://www.w3.org/2000/svg'", ""))

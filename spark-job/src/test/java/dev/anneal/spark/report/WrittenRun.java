@@ -49,6 +49,7 @@ final class WrittenRun {
          {"phase": "training", "began_at": "2026-11-29T10:11:10Z"},
          {"phase": "publishing", "began_at": "2026-11-29T10:11:50Z"}],
        "ranks": [{"rank": 0, "host": "node-1", "cores": 16, "memory_bytes": 68719476736,
+         "peak_memory_bytes": 2147483648,
          "gpu": {"index": 0, "name": "NVIDIA H200", "memory_bytes": 150754820096, "driver": "580.1"}}],
        "totals": {"steps": 40, "skipped_steps": 0, "tokens": 4000, "target_tokens": 1200,
          "epochs": 1.5, "peak_memory_bytes": 3221225472, "last_loss": 0.05,

@@ -45,6 +45,8 @@ class RunGaugesTest {
       assertThat(number(page, "step")).isEqualTo("0.0");
       assertThat(number(page, "loss")).isEqualTo("NaN");
       tracking.accept(new RankEvent.Evaluation(0, 2.5));
+      assertThat(number(page, "rank1_peakMemoryBytes")).isEqualTo("NaN");
+      tracking.accept(new RankEvent.PeakMemory(List.of(1L << 20, 1L << 19)));
       tracking.accept(new RankEvent.Step(Told.step(4)));
       tracking.checkpoint(4);
       assertThat(number(page, "step")).isEqualTo("4.0");
@@ -53,6 +55,8 @@ class RunGaugesTest {
       assertThat(number(page, "evalLoss")).isEqualTo("2.5");
       assertThat(number(page, "tokensPerSecond")).isEqualTo("1234.5");
       assertThat(number(page, "peakMemoryBytes")).isEqualTo("1048576.0");
+      assertThat(number(page, "rank0_peakMemoryBytes")).isEqualTo("1048576.0");
+      assertThat(number(page, "rank1_peakMemoryBytes")).isEqualTo("524288.0");
       assertThat(number(page, "deviceMs")).as("of a step that was not timed").isEqualTo("NaN");
       assertThat(number(page, "checkpointStep")).isEqualTo("4.0");
       assertThat(Double.parseDouble(number(page, "checkpointAgeSeconds"))).isBetween(0.0, 60.0);
@@ -65,7 +69,7 @@ class RunGaugesTest {
   @Test
   void theAgeOfACheckpointGrows() {
     AtomicLong clock = new AtomicLong();
-    try (RunGauges gauges = new RunGauges(80, clock::get)) {
+    try (RunGauges gauges = new RunGauges(80, 1, clock::get)) {
       clock.addAndGet(Duration.ofSeconds(7).toNanos());
       assertThat(gauges.metricRegistry().getGauges().get("checkpointAgeSeconds").getValue())
           .as("before the first since the start")

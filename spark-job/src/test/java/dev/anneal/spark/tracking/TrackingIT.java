@@ -16,6 +16,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.LongStream;
 import java.util.stream.Stream;
@@ -51,7 +52,7 @@ class TrackingIT {
 
   @Test
   void curvesHaveNoGapAndNoDoublePointThroughAKill() throws Exception {
-    String server = startServer();
+    String server = startServer(LOGIN);
     String[] sets = {
       "output.path=" + dir.resolve("out"),
       "training.max_steps=" + STEPS,
@@ -61,10 +62,10 @@ class TrackingIT {
       "tracking.mlflow_registered_model=tiny-tuned",
       "tracking.tensorboard=true"
     };
-    Process first = train("first.txt", sets);
+    Process first = train("first.txt", LOGIN, sets);
     awaitLines(first, KILLED_AFTER);
     first.destroyForcibly().waitFor();
-    Process second = train("second.txt", sets);
+    Process second = train("second.txt", LOGIN, sets);
     assertThat(second.waitFor(4, TimeUnit.MINUTES)).isTrue();
     assertThat(second.exitValue()).as(said("second.txt")).isZero();
     assertThat(said("second.txt")).contains("Going on after step");
@@ -95,6 +96,41 @@ class TrackingIT {
     assertInTensorBoard();
   }
 
+  @Test
+  void aWorkspaceOfDatabricksIsFoundAndAskedAsMlflowsOwnClientDoes() throws Exception {
+    String experiment = "/Users/ann@example.com/tuned";
+    try (Workspace workspace = new Workspace(startServer(Map.of()))) {
+      Map<String, String> variables =
+          Map.of("DATABRICKS_HOST", workspace.host(), "DATABRICKS_TOKEN", Workspace.TOKEN);
+      Process run =
+          train(
+              "run.txt",
+              variables,
+              "output.path=" + dir.resolve("out"),
+              "training.max_steps=5",
+              "tracking.mlflow_uri=databricks",
+              "tracking.mlflow_experiment=" + experiment);
+      assertThat(run.waitFor(4, TimeUnit.MINUTES)).isTrue();
+      assertThat(run.exitValue()).as(said("run.txt")).isZero();
+      assertThat(said("run.txt"))
+          .contains("MLflow: " + workspace.host() + "/ml/experiments/")
+          .contains("MLflow will not get the result: nothing can be written to dbfs:/databricks/")
+          .doesNotContain(Workspace.TOKEN);
+      Set<String> ours = workspace.asked();
+      JsonNode read = Python.script("read_databricks.py", variables, experiment);
+      JsonNode kept = read.path("runs").get(0);
+      assertThat(read.path("runs")).as(read.toPrettyString()).hasSize(1);
+      assertThat(kept.path("status").asText()).isEqualTo("FINISHED");
+      assertThat(kept.at("/params/lora.r").asText()).isEqualTo("16");
+      List<Double> values = new ArrayList<>();
+      kept.path("losses").forEach(point -> values.add(point.get(1).asDouble()));
+      assertThat(values).isEqualTo(losses());
+      assertThat(workspace.asked())
+          .as("what MLflow's own client asks a workspace for")
+          .containsAll(ours);
+    }
+  }
+
   private void assertInTensorBoard() throws Exception {
     JsonNode read =
         Python.script("read_tensorboard.py", Map.of(), dir.resolve("out/tensorboard").toString());
@@ -115,19 +151,28 @@ class TrackingIT {
     assertThat(read.path("configuration").asText()).contains("| lora.r | 16 |");
   }
 
-  private String startServer() throws Exception {
+  /**
+   * Starts a server.
+   *
+   * @param login that it asks for; none: it asks nobody
+   */
+  private String startServer(Map<String, String> login) throws Exception {
     int port = ServerProcess.freePort();
     Path mlflow = Files.createDirectory(dir.resolve("mlflow"));
-    ProcessBuilder builder =
-        new ProcessBuilder(
-            Python.bin().resolve("mlflow").toString(),
-            "server",
-            "--app-name=basic-auth",
-            "--host=127.0.0.1",
-            "--port=" + port,
-            "--workers=1",
-            "--backend-store-uri=sqlite:///" + mlflow.resolve("mlflow.db"),
-            "--artifacts-destination=" + mlflow.resolve("artifacts"));
+    List<String> command =
+        new ArrayList<>(
+            List.of(
+                Python.bin().resolve("mlflow").toString(),
+                "server",
+                "--host=127.0.0.1",
+                "--port=" + port,
+                "--workers=1",
+                "--backend-store-uri=sqlite:///" + mlflow.resolve("mlflow.db"),
+                "--artifacts-destination=" + mlflow.resolve("artifacts")));
+    if (!login.isEmpty()) {
+      command.add("--app-name=basic-auth");
+    }
+    ProcessBuilder builder = new ProcessBuilder(command);
     builder.environment().put("MLFLOW_FLASK_SERVER_SECRET_KEY", "of-a-test");
     builder.environment().put("MLFLOW_AUTH_ADMIN_PASSWORD", PASSWORD);
     builder.directory(mlflow.toFile());
@@ -150,7 +195,8 @@ class TrackingIT {
     }
   }
 
-  private Process train(String log, String... sets) throws IOException {
+  private Process train(String log, Map<String, String> variables, String... sets)
+      throws IOException {
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin/java").toString());
     // what Spark asks for of a JVM, as this one has it
@@ -165,7 +211,7 @@ class TrackingIT {
     command.add(TrackedProcess.class.getName());
     command.addAll(List.of(sets));
     ProcessBuilder builder = new ProcessBuilder(command);
-    builder.environment().putAll(LOGIN);
+    builder.environment().putAll(variables);
     builder.redirectErrorStream(true).redirectOutput(dir.resolve(log).toFile());
     Process process = builder.start();
     started.add(process);

@@ -64,13 +64,18 @@ final class Recording {
   /** Adds a span by the host's {@link System#nanoTime}. */
   void add(Lane lane, String name, int layer, long step, long begin, long end) {
     if (spans.size() == MOST) {
-      isCut = true;
+      cut();
       return;
     }
     String shown = layer == Timings.NO_LAYER ? name : name + " " + layer;
     // the clocks of host and device are compared anew in every step, by microseconds
     long ends = Math.max(begin, end);
     spans.add(new ProfiledSpan(lane, shown, step, begin + epochNanos, ends + epochNanos));
+  }
+
+  /** A span is missing, and what comes after it is left out. */
+  void cut() {
+    isCut = true;
   }
 
   Profile profile(long step) {

@@ -39,6 +39,9 @@ public final class StepTimings implements Timings, AutoCloseable {
   private long step;
   private boolean inStep;
 
+  /** Whether there was no room for a span of the step, whose sums are too small then. */
+  private boolean lacksSpans;
+
   /** {@code null}: no profile is asked for, or it is taken. */
   private Recording recording;
 
@@ -63,6 +66,7 @@ public final class StepTimings implements Timings, AutoCloseable {
   public void begin(long number) {
     step = number;
     inStep = failure == null;
+    lacksSpans = false;
     millis.clear();
     if (isRecording() && (recording.begins(step) || device.isGpu())) {
       guarded(() -> recording.since(moment(recording.begins(step))));
@@ -112,7 +116,7 @@ public final class StepTimings implements Timings, AutoCloseable {
     }
     guarded(this::read);
     inStep = false;
-    return always && failure == null
+    return always && failure == null && !lacksSpans
         ? new StepTimes(
             wallMillis,
             dataWait,
@@ -185,6 +189,10 @@ public final class StepTimings implements Timings, AutoCloseable {
 
   private Span deviceSpan(Lane lane, String name, int layer, boolean counts) {
     if (!spans.haveRoom()) {
+      lacksSpans = true;
+      if (isRecording()) {
+        recording.cut();
+      }
       return NOTHING;
     }
     try {

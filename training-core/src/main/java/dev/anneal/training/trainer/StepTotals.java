@@ -15,7 +15,7 @@ import org.bytedeco.pytorch.Tensor;
  * @param lossSum the objective, summed over what it is the mean of
  * @param gradientSquares the squares of all elements of the gradient, summed
  * @param work of the global batch
- * @param peakMemoryBytes the largest of all
+ * @param peakMemoryBytes of each rank
  * @param dataWaitMillis of the rank that waited longest for its next sequences
  * @param signs what at least one rank said
  * @param brokenRanks the ranks whose own loss is not finite
@@ -24,7 +24,7 @@ record StepTotals(
     double lossSum,
     double gradientSquares,
     Work work,
-    long peakMemoryBytes,
+    List<Long> peakMemoryBytes,
     double dataWaitMillis,
     Set<Sign> signs,
     List<Integer> brokenRanks) {
@@ -95,7 +95,7 @@ record StepTotals(
     double lossSum = 0;
     double gradientSquares = 0;
     Work work = Work.NONE;
-    long peakMemoryBytes = 0;
+    List<Long> peakMemoryBytes = new ArrayList<>();
     double dataWaitMillis = 0;
     Set<Sign> signs = EnumSet.noneOf(Sign.class);
     List<Integer> brokenRanks = new ArrayList<>();
@@ -106,7 +106,7 @@ record StepTotals(
       lossSum += all[i];
       gradientSquares += all[i + 1];
       work = work.plus(new Work((long) all[i + 2], (long) all[i + 3], (long) all[i + 4]));
-      peakMemoryBytes = Math.max(peakMemoryBytes, (long) all[i + 5]);
+      peakMemoryBytes.add((long) all[i + 5]);
       dataWaitMillis = Math.max(dataWaitMillis, all[i + 6]);
       for (Sign sign : Sign.values()) {
         if (((int) all[i + 7] & sign.bit) != 0) {
@@ -126,6 +126,11 @@ record StepTotals(
   /** Global L2 norm of the gradient of {@link #loss}. */
   double gradNorm() {
     return Math.sqrt(gradientSquares) / work.terms;
+  }
+
+  /** Of the rank that has held most. */
+  long largestPeakMemoryBytes() {
+    return peakMemoryBytes.stream().mapToLong(Long::longValue).max().orElse(0);
   }
 
   boolean isFinite() {

@@ -76,6 +76,7 @@ final class Trainer {
       askForProfile(step, listener.profiledSteps());
       NotFinite notFinite = new NotFinite(spec, batches, ranks, begin.skippedInARow());
       List<List<TokenSequence>> batch = batches.read(step);
+      List<Long> memoryTold = List.of();
       long start = System.nanoTime();
       for (; step < spec.batches().totalSteps() && !evaluations.areOver(); step++) {
         if (listener.cancelled()) {
@@ -85,6 +86,10 @@ final class Trainer {
         Step done = step(step, batch, notFinite, listener);
         long end = System.nanoTime();
         StepTimes times = timings.end((end - start) / 1e6, done.totals().dataWaitMillis());
+        if (!memoryTold.equals(done.totals().peakMemoryBytes())) {
+          memoryTold = done.totals().peakMemoryBytes();
+          listener.onPeakMemory(memoryTold);
+        }
         listener.onStep(metrics(step, done, (end - start) / 1e9, times));
         start = end;
         tell(StepTimings.More.COMES, listener);
@@ -139,7 +144,12 @@ final class Trainer {
     timings.taken(more).ifPresent(listener::onProfile);
     timings
         .failure()
-        .ifPresent(why -> listener.onPhase("training without times of steps, since " + why));
+        .ifPresent(
+            why -> {
+              listener.onNotice(
+                  "times of steps, and the profile, are left out from now on, since " + why);
+              listener.onPhase(TrainingRun.TRAINING);
+            });
   }
 
   /** Evaluates where {@code state} stands, and takes the checkpoint that is due there. */
@@ -293,7 +303,7 @@ final class Trainer {
         all.work().targetTokens(),
         all.work().tokens(),
         all.work().tokens() / seconds,
-        all.peakMemoryBytes(),
+        all.largestPeakMemoryBytes(),
         batches.epochs(step + 1),
         done.skipped(),
         times);

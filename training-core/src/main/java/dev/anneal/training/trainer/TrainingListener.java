@@ -12,6 +12,13 @@ public interface TrainingListener extends PhaseListener {
     onPhase(sentence);
   }
 
+  /**
+   * The most memory that ranks have held, before the step in which one has held more is told of.
+   *
+   * @param bytes of each rank
+   */
+  default void onPeakMemory(List<Long> bytes) {}
+
   /** An optimizer step is done. */
   void onStep(StepMetrics metrics);
 

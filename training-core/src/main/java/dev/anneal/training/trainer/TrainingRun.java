@@ -34,7 +34,7 @@ import java.util.List;
 
 /** One rank's training run from weights to result. */
 public final class TrainingRun {
-  private static final String TRAINING = "training";
+  static final String TRAINING = "training";
 
   private TrainingRun() {}
 

@@ -301,7 +301,7 @@ class NotFiniteTest {
                           2,
                           Double.POSITIVE_INFINITY,
                           new StepTotals.Work(1, 1, 1),
-                          0,
+                          List.of(0L),
                           0,
                           Set.of(),
                           List.of()),

@@ -42,6 +42,10 @@ class ProfiledRunTest {
     for (int rank = 0; rank < 2; rank++) {
       ranks.get(rank).steps().forEach(ProfiledRunTest::requireParts);
       assertThat(ranks.get(rank).steps()).allMatch(step -> step.times().exchange() > 0);
+      assertThat(ranks.get(rank).peakMemory())
+          .hasSize(2)
+          .allMatch(bytes -> bytes > 0)
+          .contains(ranks.get(rank).steps().get(5).peakMemoryBytes());
       Profile profile = ranks.get(rank).profiles().get(0);
       assertThat(ranks.get(rank).profiles()).hasSize(1);
       assertThat(profile.rank()).isEqualTo(rank);

@@ -8,6 +8,7 @@ class RecordingListener implements TrainingListener {
   private final List<StepMetrics> steps = new ArrayList<>();
   private final List<Double> evaluations = new ArrayList<>();
   private final List<int[]> samples = new ArrayList<>();
+  private List<Long> peakMemory = List.of();
 
   List<StepMetrics> steps() {
     return steps;
@@ -19,6 +20,16 @@ class RecordingListener implements TrainingListener {
 
   List<int[]> samples() {
     return samples;
+  }
+
+  /** Of each rank, as told last. */
+  List<Long> peakMemory() {
+    return peakMemory;
+  }
+
+  @Override
+  public void onPeakMemory(List<Long> bytes) {
+    peakMemory = bytes;
   }
 
   @Override

@@ -39,6 +39,11 @@ final class Artifacts {
     }
   }
 
+  /** Whether there is a way to write at an artifact URI, as far as its scheme tells. */
+  static boolean canBeWritten(String root) {
+    return NOT_OURS.stream().noneMatch(scheme -> root.startsWith(scheme + ":"));
+  }
+
   /**
    * Uploads a folder.
    *

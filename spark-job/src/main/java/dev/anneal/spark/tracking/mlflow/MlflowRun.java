@@ -215,6 +215,6 @@ final class MlflowRun {
 
   /** Its page. */
   String page() {
-    return "%s/#/experiments/%s/runs/%s".formatted(server.root(), experiment, id);
+    return server.page(experiment, id);
   }
 }

@@ -35,17 +35,12 @@ final class MlflowServer {
 
   private static final int TOO_MANY_REQUESTS = 429;
 
-  private final URI root;
-  private final String authorization;
+  private final MlflowAddress address;
   private final HttpClient client;
 
-  /**
-   * @param authorization value of the header; {@code null}: none. It goes to {@code root} alone,
-   *     since no redirection is followed.
-   */
-  MlflowServer(URI root, String authorization) {
-    this.root = root;
-    this.authorization = authorization;
+  /** What authorizes goes to this address alone, since no redirection is followed. */
+  MlflowServer(MlflowAddress address) {
+    this.address = address;
     HttpClient.Builder builder =
         HttpClient.newBuilder()
             .version(HttpClient.Version.HTTP_1_1)
@@ -74,7 +69,12 @@ final class MlflowServer {
   }
 
   URI root() {
-    return root;
+    return address.root();
+  }
+
+  /** The page of a run. */
+  String page(String experiment, String run) {
+    return "%s%s%s/runs/%s".formatted(root(), address.pages(), experiment, run);
   }
 
   /**
@@ -129,8 +129,11 @@ final class MlflowServer {
   }
 
   private HttpRequest.Builder request(String path, Duration timeout) {
-    HttpRequest.Builder request = HttpRequest.newBuilder(URI.create(root + path)).timeout(timeout);
-    return authorization == null ? request : request.header("Authorization", authorization);
+    HttpRequest.Builder request =
+        HttpRequest.newBuilder(URI.create(root() + path)).timeout(timeout);
+    return address.authorization() == null
+        ? request
+        : request.header("Authorization", address.authorization());
   }
 
   private JsonNode send(HttpRequest request) throws IOException, InterruptedException {
@@ -140,7 +143,7 @@ final class MlflowServer {
     } catch (IOException e) {
       // Java's own say nothing of where, and some say nothing at all
       throw new IOException(
-          "%s: %s".formatted(root, e.getMessage() == null ? "no connection" : e.getMessage()), e);
+          "%s: %s".formatted(root(), e.getMessage() == null ? "no connection" : e.getMessage()), e);
     }
     int status = answer.statusCode();
     if (status >= 200 && status < 300) {
@@ -150,7 +153,7 @@ final class MlflowServer {
     String message =
         "%s answers %s%s"
             .formatted(
-                root,
+                root(),
                 status,
                 error.has("message") ? ": " + Excerpt.of(error.path("message").asText()) : "");
     if (status >= 500 || status == TOO_MANY_REQUESTS) {

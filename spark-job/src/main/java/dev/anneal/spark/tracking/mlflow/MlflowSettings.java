@@ -15,7 +15,6 @@ import java.util.function.UnaryOperator;
  * Where and as what a run is kept, by the configuration and by the environment variables of
  * MLflow's own client.
  *
- * @param authorization value of the HTTP header; {@code null}: none
  * @param experimentId goes behind {@code experiment}; {@code null}: see {@code experiment}
  * @param experiment name; {@code null}, as {@code experimentId}: that of the outer run or the
  *     server's default
@@ -24,8 +23,7 @@ import java.util.function.UnaryOperator;
  * @param artifacts whether the adapter is uploaded
  */
 public record MlflowSettings(
-    URI server,
-    String authorization,
+    MlflowAddress server,
     String experiment,
     String experimentId,
     String parentRun,
@@ -50,12 +48,10 @@ public record MlflowSettings(
       return Optional.empty();
     }
     String origin = key == null ? "MLFLOW_TRACKING_URI" : "tracking.mlflow_uri";
-    boolean databricks = uri.equalsIgnoreCase(DATABRICKS);
-    URI server = databricks ? databricksHost(environment) : server(uri, origin);
-    return Optional.of(
+    boolean databricks = isDatabricks(uri);
+    MlflowSettings settings =
         new MlflowSettings(
-            withoutUserInfo(server),
-            databricks ? databricksToken(environment) : authorization(server, environment),
+            databricks ? workspace(profile(uri), environment) : server(uri, origin, environment),
             config.mlflowExperiment() == null
                 ? set(environment, "MLFLOW_EXPERIMENT_NAME")
                 : config.mlflowExperiment(),
@@ -63,7 +59,47 @@ public record MlflowSettings(
             set(environment, "MLFLOW_RUN_ID"),
             config.mlflowRunName() == null ? lastName(output) : config.mlflowRunName(),
             config.mlflowRegisteredModel(),
-            config.mlflowArtifacts()));
+            config.mlflowArtifacts());
+    if (databricks) {
+      settings.requireNamesOfDatabricks();
+    }
+    return Optional.of(settings);
+  }
+
+  private static boolean isDatabricks(String uri) {
+    return uri.toLowerCase(Locale.ROOT).matches("databricks(://[^:/?#]*/?)?");
+  }
+
+  /** The name in {@code databricks://NAME}; {@code null}: none. */
+  private static String profile(String uri) {
+    String name = uri.substring(DATABRICKS.length()).replaceAll("[:/]", "");
+    return name.isEmpty() ? null : name;
+  }
+
+  /** A workspace has no experiment of its own for everybody, and names are paths in it. */
+  private void requireNamesOfDatabricks() {
+    if (experiment == null
+        ? experimentId == null && parentRun == null
+        : !experiment.startsWith("/")) {
+      throw new BadRequestException(
+          "%s: set tracking.mlflow_experiment to an absolute path of the workspace, such as /Users/NAME/EXPERIMENT, or tracking.mlflow_uri to none."
+              .formatted(
+                  experiment == null
+                      ? "MLflow on Databricks has no default experiment"
+                      : "The experiment '%s' is none of Databricks'"
+                          .formatted(Excerpt.of(experiment))));
+    }
+    if (registeredModel != null && registeredModel.matches("[^.]+\\.[^.]+\\.[^.]+")) {
+      throw new BadRequestException(
+          "tracking.mlflow_registered_model is '%s', a name of Unity Catalog, whose registry takes files by credentials that are not asked for here: leave it out, and register the adapter from the output folder with MLflow's own client."
+              .formatted(Excerpt.of(registeredModel)));
+    }
+  }
+
+  private static MlflowAddress server(
+      String uri, String origin, UnaryOperator<String> environment) {
+    URI server = server(uri, origin);
+    return MlflowAddress.ofServer(withoutUserInfo(server), authorization(server, environment));
   }
 
   private static URI server(String uri, String origin) {
@@ -81,26 +117,18 @@ public record MlflowSettings(
       // said below, as for every other that is no server's
     }
     throw new BadRequestException(
-        "%s is '%s', and must be an http:// or https:// URI of a tracking server, databricks, or none: set tracking.mlflow_uri to one of them."
+        "%s is '%s', and must be an http:// or https:// URI of a tracking server, databricks, databricks://PROFILE, or none: set tracking.mlflow_uri to one of them."
             .formatted(origin, Excerpt.of(uri.replaceFirst("//[^/@]*@", "//"))));
   }
 
-  private static URI databricksHost(UnaryOperator<String> environment) {
-    String host = set(environment, "DATABRICKS_HOST");
-    if (host == null) {
-      throw new BadRequestException(
-          "MLflow is to be that of databricks, and the driver's environment has no DATABRICKS_HOST: set it and DATABRICKS_TOKEN, or tracking.mlflow_uri to none.");
-    }
-    return server(host.contains("://") ? host : "https://" + host, "DATABRICKS_HOST");
-  }
-
-  private static String databricksToken(UnaryOperator<String> environment) {
-    String token = secret(environment, "DATABRICKS_TOKEN");
-    if (token == null) {
-      throw new BadRequestException(
-          "MLflow is to be that of databricks, and the driver's environment has no DATABRICKS_TOKEN: set it, or tracking.mlflow_uri to none.");
-    }
-    return "Bearer " + token;
+  private static MlflowAddress workspace(String profile, UnaryOperator<String> environment) {
+    DatabricksLogin login = DatabricksLogin.of(profile, name -> set(environment, name));
+    String host = login.host();
+    URI server =
+        server(host.contains("://") ? host : "https://" + host, "the host in " + login.origin());
+    return MlflowAddress.ofDatabricks(
+        withoutUserInfo(server),
+        "Bearer " + headerValue(login.token(), "The token", login.origin()));
   }
 
   private static String authorization(URI server, UnaryOperator<String> environment) {
@@ -133,10 +161,14 @@ public record MlflowSettings(
   /** What no HTTP header takes would be told of, with the secret, by whoever refuses it later. */
   private static String secret(UnaryOperator<String> environment, String name) {
     String value = set(environment, name);
-    if (value != null && value.chars().anyMatch(c -> Character.isISOControl(c) || c > LATIN_1)) {
+    return value == null ? null : headerValue(value, name, "the driver's environment");
+  }
+
+  private static String headerValue(String value, String name, String origin) {
+    if (value.chars().anyMatch(c -> Character.isISOControl(c) || c > LATIN_1)) {
       throw new BadRequestException(
-          "%s in the driver's environment holds a control character, or one that is not of Latin-1: set it without, or tracking.mlflow_uri to none."
-              .formatted(name));
+          "%s in %s holds a control character, or one that is not of Latin-1: set it without, or tracking.mlflow_uri to none."
+              .formatted(name, origin));
     }
     return value;
   }

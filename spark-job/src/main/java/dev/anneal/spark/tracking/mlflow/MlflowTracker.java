@@ -44,7 +44,7 @@ public final class MlflowTracker implements Tracker {
    */
   public MlflowTracker(
       MlflowSettings settings, TrackedRun run, Measurements measurements, Consumer<String> say) {
-    this.server = new MlflowServer(settings.server(), settings.authorization());
+    this.server = new MlflowServer(settings.server());
     this.settings = settings;
     this.run = run;
     this.measurements = measurements;
@@ -68,6 +68,12 @@ public final class MlflowTracker implements Tracker {
       if (opened == null) {
         opened = MlflowRun.open(server, settings, run);
         say.accept("MLflow: " + opened.page());
+        if (settings.artifacts() && !Artifacts.canBeWritten(opened.artifactUri())) {
+          // days before it is tried
+          say.accept(
+              "MLflow will not get the result: nothing can be written to %s from here."
+                  .formatted(opened.artifactUri()));
+        }
       }
       boolean more = true;
       while (more) {

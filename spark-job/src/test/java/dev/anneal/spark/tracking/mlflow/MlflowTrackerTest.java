@@ -241,7 +241,13 @@ class MlflowTrackerTest {
     MlflowTracker tracker =
         new MlflowTracker(
             new MlflowSettings(
-                URI.create(server.uri()), null, null, null, null, "my run", "llama-tuned", true),
+                MlflowAddress.ofServer(URI.create(server.uri()), null),
+                null,
+                null,
+                null,
+                "my run",
+                "llama-tuned",
+                true),
             run(),
             measurements(),
             said::add);
@@ -301,7 +307,13 @@ class MlflowTrackerTest {
 
   private MlflowSettings settings(String experiment, String parent) {
     return new MlflowSettings(
-        URI.create(server.uri()), "Bearer abc", experiment, null, parent, "my run", null, true);
+        MlflowAddress.ofServer(URI.create(server.uri()), "Bearer abc"),
+        experiment,
+        null,
+        parent,
+        "my run",
+        null,
+        true);
   }
 
   private void steps(long first, long last) {
