@@ -43,7 +43,7 @@ def plan(file):
         "tokens_per_second": number(r"\nSpeed on \S.*?: about ([\d,]+) tokens/s", text),
         "network_gb": network(text),
         "binds": (re.search(r"what binds: (.*)", text) or [None, "no estimate"])[1],
-        "kept": (re.search(r"activations\.checkpoint=(\w+)\n", text) or [None, None])[1],
+        "kept": (re.search(r"\nWith .*activations\.checkpoint=(\w+)", text) or [None, None])[1],
         "refusal": (re.search(r"\nanneal: (.*)", "\n" + text) or [None, None])[1],
     }
     if found["gpu_gb"] is None:

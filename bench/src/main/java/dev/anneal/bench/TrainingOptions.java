@@ -40,7 +40,7 @@ final class TrainingOptions {
     CHECKPOINT(KeptActivations.INPUTS),
     CHECKPOINT_ON_HOST(KeptActivations.INPUTS_ON_HOST);
 
-    // a record of two values that never change
+    // a record of three values that never change
     @SuppressWarnings("ImmutableEnumChecker")
     private final KeptActivations activations;
 

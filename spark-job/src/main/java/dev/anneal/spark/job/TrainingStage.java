@@ -52,7 +52,7 @@ final class TrainingStage {
   /** Of the trace of a run that is done. */
   private static final Duration PROFILE = Duration.ofMinutes(2);
 
-  /** Of that of an attempt with another behind it, which takes its own. */
+  /** Of that of an attempt that is not done: another may be behind it, which takes its own. */
   private static final Duration PROFILE_IN_A_HURRY = Duration.ofSeconds(3);
 
   private final SparkContext spark;
@@ -227,8 +227,7 @@ final class TrainingStage {
       MetricsFile metrics,
       CheckpointCommitter checkpoints) {
     ProfileCollector profiles =
-        new ProfileCollector(
-            checked.folder(), attempt.id(), config.worldSize(), display::line);
+        new ProfileCollector(checked.folder(), attempt.id(), config.worldSize(), display::line);
     End end;
     try (DriverPulse pulse = new DriverPulse()) {
       FailureLog failures =

@@ -13,8 +13,7 @@ public final class AdapterNotes {
 
   /** Of those that a run trains. */
   public static List<String> of(AnnealConfig config, LoraLayout layout) {
-    if (config.cluster().gpusPerNode() == 0
-        || config.compute().dtype() != DType.BF16) {
+    if (config.cluster().gpusPerNode() == 0 || config.compute().dtype() != DType.BF16) {
       return List.of();
     }
     if (config.lora().useDora()) {

@@ -24,7 +24,6 @@ import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.model.config.ModelCheck;
 import dev.anneal.training.model.config.ModelFingerprint;
 import dev.anneal.training.model.config.ModelSource;
-import dev.anneal.training.tensor.DType;
 import dev.anneal.training.trainer.TrainingSpec;
 import java.io.IOException;
 import java.util.ArrayList;

@@ -170,7 +170,8 @@ class MergedResultTest {
     return publish(checked, NONE, null);
   }
 
-  private Optional<String> publish(CheckedRequest checked, RunFolder.Guard guard, SparkContext spark) {
+  private Optional<String> publish(
+      CheckedRequest checked, RunFolder.Guard guard, SparkContext spark) {
     ProgressDisplay display =
         new ProgressDisplay(
             new PrintWriter(said, true), ProgressDisplay.Medium.FILE, System::nanoTime, s -> s);

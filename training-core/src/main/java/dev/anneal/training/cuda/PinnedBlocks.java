@@ -39,7 +39,7 @@ public final class PinnedBlocks implements AutoCloseable {
         pinned.blocks.add(TensorScope.own(PinnedMemory.empty(device, ScalarType.Byte, blockBytes)));
       }
       return pinned;
-    } catch (RuntimeException e) {
+    } catch (RuntimeException | Error e) {
       pinned.close();
       throw e;
     }

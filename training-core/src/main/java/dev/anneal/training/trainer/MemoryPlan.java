@@ -158,7 +158,7 @@ public record MemoryPlan(Rank rank, BatchShape batch, Machine machine, RowStatis
     if (spec.mode() == TrainingSpec.Mode.LORA) {
       addWeights(changes);
     }
-    if (activations.inputs() == Inputs.ON_DEVICE && activations.recomputedLayers() > 0) {
+    if (activations.inputs() == Inputs.ON_DEVICE && activations.recomputed(layers) > 0) {
       KeptActivations away = activations.with(Inputs.ON_HOST);
       if (with(away).hostHolds()) {
         changes.add(new Change("activations.offload=true", with(away)));

@@ -110,7 +110,8 @@ final class OutOfMemory {
         return "Raise base_weights.offload_ratio (now %s)".formatted(spec.weights().offloadRatio());
       }
     }
-    if (activations.inputs() == KeptActivations.Inputs.ON_DEVICE) {
+    if (activations.inputs() == KeptActivations.Inputs.ON_DEVICE
+        && activations.recomputed(layers) > 0) {
       return "Set activations.offload=true";
     }
     return "Lower training.micro_batch_size or data.max_length";

@@ -10,7 +10,6 @@ import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.tensor.Tensors;
-import dev.anneal.training.weights.Placement;
 import dev.anneal.training.weights.reader.LoadProgress;
 import dev.anneal.training.weights.reader.RandomWeights;
 import dev.anneal.training.weights.reader.WantedRows;

@@ -10,7 +10,6 @@ import dev.anneal.training.cuda.Gpus;
 import dev.anneal.training.kernel.CudaKernels;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
-import dev.anneal.training.weights.Placement;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;

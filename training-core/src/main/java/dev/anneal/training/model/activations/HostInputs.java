@@ -91,8 +91,10 @@ final class HostInputs implements KeptInputs {
     try (CudaStream.Use use = stream.use()) {
       try (Timings.Span span = timings.device(Lane.OFFLOAD, name, layers[i])) {
         to.copy_(from, true);
+      } finally {
+        // also where a copy has failed: what it touches is not to be used before it is over
+        copied.get(i).record();
       }
-      copied.get(i).record();
     }
   }
 

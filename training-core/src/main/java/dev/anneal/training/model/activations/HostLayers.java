@@ -86,8 +86,10 @@ final class HostLayers implements AutoCloseable {
     try (CudaStream.Use use = stream.use()) {
       try (Timings.Span span = timings.device(Lane.OFFLOAD, name, of.layer())) {
         copies.run();
+      } finally {
+        // also where a copy has failed: what it touches is not to be used before it is over
+        of.copied().record();
       }
-      of.copied().record();
     }
   }
 
