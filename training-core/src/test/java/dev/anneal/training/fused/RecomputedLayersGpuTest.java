@@ -87,7 +87,8 @@ class RecomputedLayersGpuTest {
   void inHostMemory(AttentionLibrary library) {
     try (Kernels kernels = new CudaKernels(GPU);
         LoraModel model = model();
-        FusedAttention attention = FusedAttention.of(library, GPU, System.out::println)) {
+        FusedAttention attention =
+            FusedAttention.of(library, GPU, line -> System.out.println(line))) {
       TokenBatch batch = batch();
       GpuMemory memory = new GpuMemory(GPU);
       Tensor gradient = model.parameters().ownGradient();
