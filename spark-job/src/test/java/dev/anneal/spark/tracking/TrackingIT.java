@@ -66,7 +66,7 @@ class TrackingIT {
     awaitLines(first, KILLED_AFTER);
     first.destroyForcibly().waitFor();
     Process second = train("second.txt", LOGIN, sets);
-    assertThat(second.waitFor(4, TimeUnit.MINUTES)).isTrue();
+    assertThat(second.waitFor(15, TimeUnit.MINUTES)).isTrue();
     assertThat(second.exitValue()).as(said("second.txt")).isZero();
     assertThat(said("second.txt")).contains("Going on after step");
 
@@ -110,7 +110,7 @@ class TrackingIT {
               "training.max_steps=5",
               "tracking.mlflow_uri=databricks",
               "tracking.mlflow_experiment=" + experiment);
-      assertThat(run.waitFor(4, TimeUnit.MINUTES)).isTrue();
+      assertThat(run.waitFor(15, TimeUnit.MINUTES)).isTrue();
       assertThat(run.exitValue()).as(said("run.txt")).isZero();
       assertThat(said("run.txt"))
           .contains("MLflow: " + workspace.host() + "/ml/experiments/")
@@ -179,7 +179,7 @@ class TrackingIT {
     builder.redirectErrorStream(true).redirectOutput(dir.resolve("server.txt").toFile());
     Process process = builder.start();
     started.add(process);
-    long deadline = System.nanoTime() + TimeUnit.MINUTES.toNanos(3);
+    long deadline = System.nanoTime() + TimeUnit.MINUTES.toNanos(15);
     while (!listens(port)) {
       assertThat(process.isAlive() && System.nanoTime() < deadline).as(said("server.txt")).isTrue();
       Thread.sleep(200);

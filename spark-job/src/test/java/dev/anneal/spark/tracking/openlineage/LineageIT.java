@@ -56,7 +56,7 @@ class LineageIT {
     Process process =
         new ProcessBuilder(command).redirectErrorStream(true).redirectOutput(says.toFile()).start();
     try {
-      assertThat(process.waitFor(3, TimeUnit.MINUTES)).isTrue();
+      assertThat(process.waitFor(15, TimeUnit.MINUTES)).isTrue();
     } finally {
       process.destroyForcibly();
     }
