@@ -211,6 +211,8 @@ class TrackingIT {
     command.add(TrackedProcess.class.getName());
     command.addAll(List.of(sets));
     ProcessBuilder builder = new ProcessBuilder(command);
+    // as submit.sh has it: threads of OpenMP that wait for each other take all of a busy machine
+    builder.environment().put("OMP_NUM_THREADS", "1");
     builder.environment().putAll(variables);
     builder.redirectErrorStream(true).redirectOutput(dir.resolve(log).toFile());
     Process process = builder.start();
