@@ -52,6 +52,24 @@ public final class CudaStream implements AutoCloseable {
     }
   }
 
+  /**
+   * Gives the stream {@code work}, which begins when all is done that the current stream has been
+   * given so far.
+   *
+   * @param begin is recorded in the current stream
+   * @param end is done when the work is; also where that failed halfway, so that whoever uses its
+   *     memory next can wait for what was enqueued
+   */
+  public void beside(CudaEvent begin, CudaEvent end, Runnable work) {
+    begin.record();
+    waitFor(begin);
+    try (Use on = use()) {
+      work.run();
+    } finally {
+      record(end);
+    }
+  }
+
   /** Returns when what the stream has been given so far is done. */
   public void synchronize() {
     if (stream != null) {

@@ -23,14 +23,7 @@ final class BucketExchange implements AutoCloseable {
    * @param end is done when the exchange is
    */
   void beside(CudaEvent end, Runnable exchange) {
-    written.record();
-    stream.waitFor(written);
-    try (CudaStream.Use use = stream.use()) {
-      exchange.run();
-    } finally {
-      // also where it failed halfway: whoever uses the memory next waits for what was enqueued
-      stream.record(end);
-    }
+    stream.beside(written, end, exchange);
   }
 
   @Override

@@ -254,20 +254,16 @@ final class LayerBuffers implements AutoCloseable {
      */
     @Override
     public void begin(Tensor whole) {
-      asked.record();
-      try (CudaStream.Use on = copies.use()) {
-        asked.await();
-        try {
-          if (pulls != null) {
-            pulls.pull(shared(), whole);
-          } else {
-            ranks.allGatherInto(whole, others.get(number));
-          }
-        } finally {
-          // also where it failed halfway: whoever uses the memory next waits for what was enqueued
-          gathered.record();
-        }
-      }
+      copies.beside(
+          asked,
+          gathered,
+          () -> {
+            if (pulls != null) {
+              pulls.pull(shared(), whole);
+            } else {
+              ranks.allGatherInto(whole, others.get(number));
+            }
+          });
     }
 
     @Override

@@ -86,16 +86,14 @@ final class HostInputs implements KeptInputs {
   }
 
   private void copy(String name, int i, Tensor to, Tensor from) {
-    written.record();
-    stream.waitFor(written);
-    try (CudaStream.Use use = stream.use()) {
-      try (Timings.Span span = timings.device(Lane.OFFLOAD, name, layers[i])) {
-        to.copy_(from, true);
-      } finally {
-        // also where a copy has failed: what it touches is not to be used before it is over
-        copied.get(i).record();
-      }
-    }
+    stream.beside(
+        written,
+        copied.get(i),
+        () -> {
+          try (Timings.Span span = timings.device(Lane.OFFLOAD, name, layers[i])) {
+            to.copy_(from, true);
+          }
+        });
   }
 
   /** Not after a failure, when what is on its way may wait for a rank that is gone. */

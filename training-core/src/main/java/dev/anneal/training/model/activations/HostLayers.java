@@ -81,16 +81,14 @@ final class HostLayers implements AutoCloseable {
     if (stream == null) {
       stream = CudaStream.of(device);
     }
-    written.record();
-    stream.waitFor(written);
-    try (CudaStream.Use use = stream.use()) {
-      try (Timings.Span span = timings.device(Lane.OFFLOAD, name, of.layer())) {
-        copies.run();
-      } finally {
-        // also where a copy has failed: what it touches is not to be used before it is over
-        of.copied().record();
-      }
-    }
+    stream.beside(
+        written,
+        of.copied(),
+        () -> {
+          try (Timings.Span span = timings.device(Lane.OFFLOAD, name, of.layer())) {
+            copies.run();
+          }
+        });
   }
 
   @Override
