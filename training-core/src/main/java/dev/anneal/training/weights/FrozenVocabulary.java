@@ -56,6 +56,7 @@ public final class FrozenVocabulary {
   private final Tensor embedAddresses;
 
   private final boolean readsRows;
+  private final boolean headComesEarly;
 
   private boolean addressesAreThere;
 
@@ -75,6 +76,7 @@ public final class FrozenVocabulary {
     this.embedTokens = want(TensorNames.EMBED_TOKENS, decoder);
     this.lmHead = config.tieWordEmbeddings() ? embedTokens : want(TensorNames.LM_HEAD, decoder);
     this.readsRows = "on".equalsIgnoreCase(System.getProperty(ROWS_PROPERTY, "off"));
+    this.headComesEarly = isSplit() && expectedBytes(wholeBytes(lmHead)) > 0;
     this.embedAddresses =
         isSplit()
             ? Tensors.empty(placement.device(), ScalarType.Long, placement.ranks().worldSize())
@@ -185,7 +187,7 @@ public final class FrozenVocabulary {
    * given until then. If nobody asks, it is let go of when the innermost tensor scope closes.
    */
   public void expectLmHead() {
-    if (!isSplit() || comingHead != null || expectedBytes(wholeBytes(lmHead)) == 0) {
+    if (!headComesEarly || comingHead != null) {
       return;
     }
     try (TensorScope scope = new TensorScope()) {

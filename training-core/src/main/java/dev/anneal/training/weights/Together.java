@@ -1,7 +1,5 @@
 package dev.anneal.training.weights;
 
-import java.util.Locale;
-
 /**
  * Whether a rank brings together what ranks hold in parts sooner than it has to. That takes memory
  * and saves the time that ranks wait for each other.
@@ -35,13 +33,6 @@ public enum Together {
    * @throws IllegalArgumentException if it is none of these
    */
   public static Together asked(String property) {
-    String asked = System.getProperty(property, SMALL.name());
-    for (Together together : values()) {
-      if (together.name().equals(asked.toUpperCase(Locale.ROOT))) {
-        return together;
-      }
-    }
-    throw new IllegalArgumentException(
-        "%s=%s is none of small, always and never.".formatted(property, asked));
+    return AskedWord.of(property, SMALL);
   }
 }

@@ -3,7 +3,6 @@ package dev.anneal.training.weights;
 import dev.anneal.training.peer.CudaPeerDriver;
 import dev.anneal.training.peer.PeerArena;
 import dev.anneal.training.peer.PeerDriver;
-import java.util.Locale;
 
 /** How ranks come by each other's part of a layer. */
 public enum Transport {
@@ -51,13 +50,6 @@ public enum Transport {
    * @throws IllegalArgumentException if it is none of these
    */
   public static Transport asked() {
-    String asked = System.getProperty(PROPERTY, ANY.name());
-    for (Transport transport : values()) {
-      if (transport.name().equals(asked.toUpperCase(Locale.ROOT))) {
-        return transport;
-      }
-    }
-    throw new IllegalArgumentException(
-        "%s=%s is none of any, peers and collective.".formatted(PROPERTY, asked));
+    return AskedWord.of(PROPERTY, ANY);
   }
 }
