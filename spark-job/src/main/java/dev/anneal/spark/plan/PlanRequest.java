@@ -28,8 +28,6 @@ public record PlanRequest(
   private static final Pattern RATE =
       Pattern.compile("(\\d{1,9}(?:\\.\\d{1,3})?)\\s*([MGT])BIT(?:/S)?");
 
-  private static final double BITS_OF_BYTE = 8;
-
   /**
    * A request as users give it.
    *
@@ -83,7 +81,7 @@ public record PlanRequest(
               .formatted(network));
     }
     int thousands = 2 + "MGT".indexOf(rate.group(2));
-    return new Nodes(gpus, bits * Math.pow(1000, thousands) / BITS_OF_BYTE);
+    return new Nodes(gpus, bits * Math.pow(1000, thousands) / Byte.SIZE);
   }
 
   private static long hostBytes(String hostMemory, long otherwise) {

@@ -11,7 +11,6 @@ import java.util.Optional;
 /** What a step moves and how long it takes, in the words of the command line. */
 final class SpeedReport {
   private static final double SECONDS_PER_HOUR = 3600;
-  private static final double BITS_OF_BYTE = 8;
 
   private SpeedReport() {}
 
@@ -58,7 +57,7 @@ final class SpeedReport {
             : String.format(
                 ROOT,
                 "; a node receives %.0f Gbit/s from others",
-                request.nodes().networkBytes() * BITS_OF_BYTE / 1e9);
+                request.nodes().networkBytes() * Byte.SIZE / 1e9);
     return String.format(
         ROOT,
         "Speed on %s: about %,.0f tokens/s of all GPUs, %.2f s a step%s%s; what binds: %s%s\n",

@@ -1,5 +1,6 @@
 package dev.anneal.training.cuda;
 
+import dev.anneal.training.io.Uninterrupted;
 import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.NativeErrors;
 import dev.anneal.training.tensor.TensorScope;
@@ -197,18 +198,7 @@ public final class RegisteredMemory implements AutoCloseable {
   /** The memory that a thread writes to is gone once the caller goes on after a failure. */
   private static void end(ExecutorService pool) {
     pool.shutdownNow();
-    boolean interrupted = Thread.interrupted();
-    boolean ended = false;
-    while (!ended) {
-      try {
-        ended = pool.awaitTermination(1, TimeUnit.MINUTES);
-      } catch (InterruptedException e) {
-        interrupted = true;
-      }
-    }
-    if (interrupted) {
-      Thread.currentThread().interrupt();
-    }
+    Uninterrupted.until(() -> pool.awaitTermination(1, TimeUnit.MINUTES));
   }
 
   /** Block {@code index}: {@code [bytes]} uint8 on the host, the same tensor each time. */

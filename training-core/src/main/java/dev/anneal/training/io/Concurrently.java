@@ -74,18 +74,7 @@ public final class Concurrently {
   /** The memory that a thread writes to may be gone once the caller goes on. */
   private static void end(ExecutorService threads) {
     threads.shutdownNow();
-    boolean interrupted = Thread.interrupted();
-    boolean ended = false;
-    while (!ended) {
-      try {
-        ended = threads.awaitTermination(1, TimeUnit.MINUTES);
-      } catch (InterruptedException e) {
-        interrupted = true;
-      }
-    }
-    if (interrupted) {
-      Thread.currentThread().interrupt();
-    }
+    Uninterrupted.until(() -> threads.awaitTermination(1, TimeUnit.MINUTES));
   }
 
   private static Thread daemon(Runnable work) {

@@ -2,6 +2,7 @@ package dev.anneal.training.trainer;
 
 import dev.anneal.training.collective.Collectives;
 import dev.anneal.training.cuda.Gpus;
+import dev.anneal.training.io.Uninterrupted;
 import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.tensor.Tensors;
 import java.time.Duration;
@@ -55,7 +56,12 @@ final class Heartbeats {
     } finally {
       failed = !done;
       ended.countDown();
-      join(thread);
+      // its collectives end, if only by their timeout
+      Uninterrupted.until(
+          () -> {
+            thread.join();
+            return true;
+          });
     }
     if (lost != null) {
       if (lost instanceof Error error) {
@@ -96,21 +102,6 @@ final class Heartbeats {
       long count = Math.round(done.item_double());
       world.check();
       return count;
-    }
-  }
-
-  /** Its collectives end, if only by their timeout. */
-  private static void join(Thread thread) {
-    boolean interrupted = false;
-    while (thread.isAlive()) {
-      try {
-        thread.join();
-      } catch (InterruptedException e) {
-        interrupted = true;
-      }
-    }
-    if (interrupted) {
-      Thread.currentThread().interrupt();
     }
   }
 }
