@@ -4,12 +4,11 @@ import dev.anneal.training.timing.StepTimes;
 import dev.anneal.training.trainer.StepMetrics;
 
 /** Steps as a run measures them. */
-final class Measured {
+public final class Measured {
   private Measured() {}
 
-  static StepMetrics step(long step) {
-    return new StepMetrics(
-        step, 2.0 / step, 0.5, 1e-4, 30, 100, 1234.5, 1L << 20, 0.1, false, StepTimes.UNKNOWN);
+  public static StepMetrics step(long step) {
+    return timed(step, StepTimes.UNKNOWN);
   }
 
   static StepMetrics timed(long step, StepTimes times) {
@@ -17,7 +16,7 @@ final class Measured {
         step, 2.0 / step, 0.5, 1e-4, 30, 100, 1234.5, 1L << 20, 0.1, false, times);
   }
 
-  static StepMetrics skipped(long step) {
+  public static StepMetrics skipped(long step) {
     return new StepMetrics(
         step,
         Double.NaN,

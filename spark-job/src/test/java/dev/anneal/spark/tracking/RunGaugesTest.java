@@ -2,6 +2,7 @@ package dev.anneal.spark.tracking;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.anneal.spark.output.Measured;
 import dev.anneal.spark.output.MetricsLog;
 import dev.anneal.spark.progress.RankEvent;
 import java.net.URI;
@@ -47,7 +48,7 @@ class RunGaugesTest {
       tracking.accept(new RankEvent.Evaluation(0, 2.5));
       assertThat(number(page, "rank1_peakMemoryBytes")).isEqualTo("NaN");
       tracking.accept(new RankEvent.PeakMemory(List.of(1L << 20, 1L << 19)));
-      tracking.accept(new RankEvent.Step(Told.step(4)));
+      tracking.accept(new RankEvent.Step(Measured.step(4)));
       tracking.checkpoint(4);
       assertThat(number(page, "step")).isEqualTo("4.0");
       assertThat(number(page, "steps")).isEqualTo("80.0");

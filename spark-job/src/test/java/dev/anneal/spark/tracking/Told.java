@@ -6,8 +6,6 @@ import dev.anneal.spark.Request;
 import dev.anneal.spark.config.ConfigLoader;
 import dev.anneal.spark.storage.RunFolder;
 import dev.anneal.spark.train.PreparedData;
-import dev.anneal.training.timing.StepTimes;
-import dev.anneal.training.trainer.StepMetrics;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -55,25 +53,5 @@ public final class Told {
 
   private static Part part(long rows) {
     return new Part(rows, rows, rows * 100, rows * 50, 9, 1, List.of());
-  }
-
-  public static StepMetrics step(long step) {
-    return new StepMetrics(
-        step, 2.0 / step, 0.5, 1e-4, 30, 100, 1234.5, 1L << 20, 0.1, false, StepTimes.UNKNOWN);
-  }
-
-  public static StepMetrics skipped(long step) {
-    return new StepMetrics(
-        step,
-        Double.NaN,
-        Double.POSITIVE_INFINITY,
-        1e-4,
-        30,
-        100,
-        1234.5,
-        1L << 20,
-        0.1,
-        true,
-        StepTimes.UNKNOWN);
   }
 }

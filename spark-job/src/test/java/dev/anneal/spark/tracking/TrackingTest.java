@@ -2,6 +2,7 @@ package dev.anneal.spark.tracking;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.anneal.spark.output.Measured;
 import dev.anneal.spark.output.MetricsLog;
 import dev.anneal.spark.progress.RankEvent;
 import dev.anneal.spark.tracking.mlflow.MlflowDouble;
@@ -35,13 +36,13 @@ class TrackingTest {
   void knowsTheLastStepOfTheProcessBefore() {
     MetricsLog log = new MetricsLog();
     log.evaluation(0, 2.5);
-    log.step(Told.step(1));
+    log.step(Measured.step(1));
     Tracking tracking = tracking(Map.of());
     assertThat(tracking.lastStep()).isEmpty();
     assertThat(tracking.evalLoss()).isNaN();
-    tracking.accept(new RankEvent.Step(Told.step(1)));
+    tracking.accept(new RankEvent.Step(Measured.step(1)));
     tracking.begin(log);
-    assertThat(tracking.lastStep()).contains(Told.step(1));
+    assertThat(tracking.lastStep()).contains(Measured.step(1));
     assertThat(tracking.evalLoss()).isEqualTo(2.5);
     tracking.end(SUCCEEDED, Duration.ofSeconds(30));
     assertThat(said).isEmpty();

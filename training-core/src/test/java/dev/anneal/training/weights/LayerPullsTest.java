@@ -8,6 +8,7 @@ import dev.anneal.training.collective.Collectives;
 import dev.anneal.training.collective.SingleRank;
 import dev.anneal.training.cuda.CudaStream;
 import dev.anneal.training.peer.CopyStream;
+import dev.anneal.training.peer.ForwardingCopies;
 import dev.anneal.training.peer.HostPeerDriver;
 import dev.anneal.training.peer.PeerDriver;
 import dev.anneal.training.tensor.DType;
@@ -187,21 +188,11 @@ class LayerPullsTest {
     @Override
     public CopyStream on(CudaStream stream) {
       CopyStream prompt = super.on(stream);
-      return new CopyStream() {
+      return new ForwardingCopies(prompt) {
         @Override
         public void copy(long to, long from, long bytes) {
           LockSupport.parkNanos(200_000);
-          prompt.copy(to, from, bytes);
-        }
-
-        @Override
-        public void await(long word, int value) {
-          prompt.await(word, value);
-        }
-
-        @Override
-        public void write(long word, int value) {
-          prompt.write(word, value);
+          super.copy(to, from, bytes);
         }
       };
     }

@@ -288,18 +288,10 @@ class PeerPullsGpuTest {
   private JavaProcess peer(
       RendezvousStore store, Duration timeout, DType dtype, double ratio, String task)
       throws IOException {
-    return JavaProcess.start(
-        PullingPeer.class,
+    return PullingPeer.start(
         folder.resolve("peer.log"),
-        List.of(
-            "-Xmx1g",
-            "-Dorg.bytedeco.javacpp.maxPhysicalBytes=0",
-            "-Dorg.bytedeco.javacpp.maxBytes=0"),
-        List.of(
-            store.address().toText(),
-            Long.toString(timeout.toSeconds()),
-            dtype.name(),
-            Double.toString(ratio),
-            task));
+        store,
+        timeout,
+        List.of(dtype.name(), Double.toString(ratio), task));
   }
 }

@@ -47,19 +47,11 @@ class PulledVocabularyGpuTest {
   void processesReadEachOthersRows(DType compute, int hidden) throws Exception {
     try (RendezvousStore store = RendezvousStore.serve(PullingPeer.HOST, PATIENCE);
         JavaProcess peer =
-            JavaProcess.start(
-                PullingPeer.class,
+            PullingPeer.start(
                 folder.resolve("peer.log"),
-                List.of(
-                    "-Xmx1g",
-                    "-Dorg.bytedeco.javacpp.maxPhysicalBytes=0",
-                    "-Dorg.bytedeco.javacpp.maxBytes=0"),
-                List.of(
-                    store.address().toText(),
-                    Long.toString(PATIENCE.toSeconds()),
-                    compute.name(),
-                    Integer.toString(hidden),
-                    PullingPeer.VOCABULARY))) {
+                store,
+                PATIENCE,
+                List.of(compute.name(), Integer.toString(hidden), PullingPeer.VOCABULARY))) {
       try {
         NcclPair.join(store, 0, PATIENCE, (shard, device) -> check(shard, device, compute, hidden));
       } catch (RuntimeException | Error e) {

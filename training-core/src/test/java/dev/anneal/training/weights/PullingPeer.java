@@ -1,5 +1,6 @@
 package dev.anneal.training.weights;
 
+import dev.anneal.training.JavaProcess;
 import dev.anneal.training.collective.Collectives;
 import dev.anneal.training.collective.NcclCollectives;
 import dev.anneal.training.collective.rendezvous.RendezvousStore;
@@ -8,7 +9,11 @@ import dev.anneal.training.cuda.Gpus;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.TensorScope;
+import java.io.IOException;
+import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 
 /** Rank 1 of 2 in a process of its own. */
 final class PullingPeer {
@@ -24,6 +29,28 @@ final class PullingPeer {
   static final String IDLE = "idle";
 
   private PullingPeer() {}
+
+  /**
+   * Starts it.
+   *
+   * @param log what it prints
+   * @param task dtype and what follows it in {@link #main}
+   */
+  static JavaProcess start(Path log, RendezvousStore store, Duration timeout, List<String> task)
+      throws IOException {
+    List<String> arguments = new ArrayList<>();
+    arguments.add(store.address().toText());
+    arguments.add(Long.toString(timeout.toSeconds()));
+    arguments.addAll(task);
+    return JavaProcess.start(
+        PullingPeer.class,
+        log,
+        List.of(
+            "-Xmx1g",
+            "-Dorg.bytedeco.javacpp.maxPhysicalBytes=0",
+            "-Dorg.bytedeco.javacpp.maxBytes=0"),
+        arguments);
+  }
 
   /**
    * Runs the rank.

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import dev.anneal.spark.output.Measured;
 import dev.anneal.spark.output.MetricsLog;
 import dev.anneal.spark.tracking.Measurements;
 import dev.anneal.spark.tracking.RunEnd;
@@ -174,8 +175,8 @@ class MlflowTrackerTest {
   @Test
   void whatIsNoNumberIsLeftOutAndTheNextStepIsThere() throws Exception {
     MlflowTracker tracker = tracker();
-    log.step(Told.skipped(1));
-    log.step(Told.step(2));
+    log.step(Measured.skipped(1));
+    log.step(Measured.step(2));
     tracker.update();
     assertThat(server.run().steps("loss")).containsExactly(2L);
     assertThat(server.run().steps("learning_rate")).containsExactly(1L, 2L);
@@ -317,7 +318,7 @@ class MlflowTrackerTest {
   }
 
   private void steps(long first, long last) {
-    LongStream.rangeClosed(first, last).mapToObj(Told::step).forEach(log::step);
+    LongStream.rangeClosed(first, last).mapToObj(Measured::step).forEach(log::step);
   }
 
   private static List<Long> range(long first, long last) {

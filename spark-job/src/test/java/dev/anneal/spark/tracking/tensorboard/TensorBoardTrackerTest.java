@@ -2,6 +2,7 @@ package dev.anneal.spark.tracking.tensorboard;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.anneal.spark.output.Measured;
 import dev.anneal.spark.output.MetricsLog;
 import dev.anneal.spark.output.ObjectStore;
 import dev.anneal.spark.storage.RunFolder;
@@ -128,7 +129,7 @@ class TensorBoardTrackerTest {
   }
 
   private void steps(long first, long last) {
-    LongStream.rangeClosed(first, last).mapToObj(Told::step).forEach(log::step);
+    LongStream.rangeClosed(first, last).mapToObj(Measured::step).forEach(log::step);
   }
 
   private Path onlyFile() throws IOException {
