@@ -58,14 +58,12 @@ record FusedLayer(
     return new Saved(
         x,
         input.rstd(),
-        input.output().values(),
         qkv.y(),
         qkv.low(),
         attention,
         o.low(),
         o.y(),
         post.rstd(),
-        post.output().values(),
         gateUp.y(),
         gateUp.low(),
         Optional.empty());
@@ -90,21 +88,19 @@ record FusedLayer(
     Tensor lowDown = saved.lowDown().orElseGet(() -> down.low(mlp.act()));
     down.addGradients(dY, mlp.act(), lowDown, dDown.dLow(), gradient);
 
+    Tensor norm = weights.postAttentionLayernorm();
     Tensor dNormed =
-        gateUp.backward(mlp.dGateUp(), saved.postNormed(), saved.lowGateUp(), gradient);
+        gateUp.backward(
+            mlp.dGateUp(), () -> normed(saved.h(), norm), saved.lowGateUp(), gradient);
     return kernels.rmsNormBackward(
-        dNormed,
-        saved.h(),
-        saved.postRstd(),
-        weights.postAttentionLayernorm(),
-        dY,
-        linears.get(O).columnScale());
+        dNormed, saved.h(), saved.postRstd(), norm, dY, linears.get(O).columnScale());
   }
 
   private Tensor attentionBackward(Saved saved, Rows dH, Tensor gradient) {
     LoraLinear oProj = linears.get(O);
     LoraLinear qkvProj = linears.get(QKV);
-    Tensor dAttended = oProj.backward(dH, flat(saved.attention().output()), saved.lowO(), gradient);
+    Tensor attended = flat(saved.attention().output());
+    Tensor dAttended = oProj.backward(dH, () -> attended, saved.lowO(), gradient);
     Tensor qkv = saved.qkv();
     RowAttention.Gradients grads =
         rowAttention.backward(
@@ -117,12 +113,18 @@ record FusedLayer(
     Rows dQkv =
         kernels.ropeBackward(grads.dQ(), grads.dK(), grads.dV(), angles, qkvProj.columnScale());
 
-    Tensor dNormed = qkvProj.backward(dQkv, saved.inputNormed(), saved.lowQkv(), gradient);
+    Tensor norm = weights.inputLayernorm();
+    Tensor dNormed =
+        qkvProj.backward(dQkv, () -> normed(saved.x(), norm), saved.lowQkv(), gradient);
     // the FP8 form for the layer below would need that layer's scales
     return kernels
-        .rmsNormBackward(
-            dNormed, saved.x(), saved.inputRstd(), weights.inputLayernorm(), dH.values(), null)
+        .rmsNormBackward(dNormed, saved.x(), saved.inputRstd(), norm, dH.values(), null)
         .values();
+  }
+
+  /** What the norm gave in the forward, by the same kernel. */
+  private Tensor normed(Tensor x, Tensor weight) {
+    return kernels.rmsNorm(x, weight, config.rmsNormEps(), Matmul.COMPUTE).output().values();
   }
 
   private Tensor q(Tensor qkv) {

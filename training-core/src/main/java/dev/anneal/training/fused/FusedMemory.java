@@ -115,8 +115,8 @@ public record FusedMemory(
 
   /** As {@link Saved} lists it. */
   private long keptBytes(long t) {
-    // x, inputNormed, h, postNormed [T, H]; qkv [T, D]; attention's output [T, q]; gateUp [T, 2 I]
-    long columns = 4L * config.hiddenSize() + joined() + queries() + 2 * intermediate();
+    // x, h [T, H]; qkv [T, D]; attention's output [T, q]; gateUp [T, 2 I]
+    long columns = 2L * config.hiddenSize() + joined() + queries() + 2 * intermediate();
     // two rstd [T] and logsumexp [heads, T], fp32
     long sums = (2L + config.numAttentionHeads()) * Float.BYTES;
     long lows = low(QKV, t) + low(O, t) + low(GATE_UP, t) + low(DOWN, t);
@@ -146,6 +146,7 @@ public record FusedMemory(
     fp8(trace, t, 2 * intermediate());
     trace.hold(low(GATE_UP, t));
     product(trace, GATE_UP, t, config.hiddenSize());
+    normedAgain(trace, GATE_UP, t);
     // the FP8 form of dH [T, H], which takes the place of dNormed
     fp8(trace, t, config.hiddenSize());
   }
@@ -165,6 +166,7 @@ public record FusedMemory(
     fp8(trace, t, joined());
     trace.hold(low(QKV, t));
     product(trace, QKV, t, config.hiddenSize());
+    normedAgain(trace, QKV, t);
   }
 
   /**
@@ -223,6 +225,13 @@ public record FusedMemory(
   private void normed(MemoryTrace trace, long t) {
     trace.hold(t * config.hiddenSize() * real() + t * Float.BYTES);
     fp8(trace, t, config.hiddenSize());
+  }
+
+  /** What a group's adapters read, in the backward: the norm's output [T, H], rstd [T]. */
+  private void normedAgain(MemoryTrace trace, ModuleGroup group, long t) {
+    if (low(group, t) > 0) {
+      trace.pass(t * config.hiddenSize() * real() + t * Float.BYTES);
+    }
   }
 
   /** {@code [T, columns]} of a byte and {@code [T]} fp32, where there is one. */

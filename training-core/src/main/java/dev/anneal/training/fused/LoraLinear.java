@@ -9,6 +9,7 @@ import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.weights.Fp8;
 import dev.anneal.training.weights.FrozenMatrix;
 import java.util.List;
+import java.util.function.Supplier;
 import org.bytedeco.pytorch.Tensor;
 
 /**
@@ -122,15 +123,20 @@ record LoraLinear(Shared shared, FrozenMatrix w, Adapters adapters) {
   /**
    * The whole backward.
    *
-   * @param x the forward's input
+   * @param x the forward's input, which is asked for where an adapter needs it, and may be gone
+   *     afterwards
    * @param low as {@link #forward} gave it
    * @param gradient the fp32 gradient of the layer's adapters, {@code [n]}, which theirs are added
    *     to
    * @return {@code dX}
    */
-  Tensor backward(Rows dY, Tensor x, Tensor low, Tensor gradient) {
+  Tensor backward(Rows dY, Supplier<Tensor> x, Tensor low, Tensor gradient) {
     InputGradient input = inputGradient(dY);
-    addGradients(dY.values(), x, low, input.dLow(), gradient);
+    if (isAdapted()) {
+      try (TensorScope scope = new TensorScope()) {
+        addGradients(dY.values(), x.get(), low, input.dLow(), gradient);
+      }
+    }
     return input.dX();
   }
 

@@ -10,31 +10,28 @@ import org.bytedeco.pytorch.Tensor;
 
 /**
  * What a layer's backward reads of its forward. {@code T} rows each, in the compute dtype but for
- * the norms' {@code rstd} and the softmax's sums.
+ * the norms' {@code rstd} and the softmax's sums. What the norms give is not among it: a tenth of
+ * all, which takes no time to speak of to compute again.
  *
  * @param x the layer's input, {@code [T, hidden_size]}
  * @param inputRstd of the norm before attention
- * @param inputNormed its output
  * @param qkv queries and keys rotated, and values, side by side
  * @param lowQkv {@code x A^T} of the adapters of q, k and v side by side, {@code [T, 0]} if there
  *     are none; the other {@code low}s likewise
  * @param h the input of the MLP before its norm, {@code [T, hidden_size]}
  * @param postRstd of the norm before the MLP
- * @param postNormed its output
  * @param gateUp {@code [T, 2 intermediate_size]}
  * @param lowDown empty where it is to be computed again, from what {@code gateUp} gives
  */
 record Saved(
     Tensor x,
     Tensor inputRstd,
-    Tensor inputNormed,
     Tensor qkv,
     Tensor lowQkv,
     RowAttention.Output attention,
     Tensor lowO,
     Tensor h,
     Tensor postRstd,
-    Tensor postNormed,
     Tensor gateUp,
     Tensor lowGateUp,
     Optional<Tensor> lowDown) {
@@ -43,14 +40,12 @@ record Saved(
     return new Saved(
         x,
         inputRstd,
-        inputNormed,
         qkv,
         lowQkv,
         attention,
         lowO,
         h,
         postRstd,
-        postNormed,
         gateUp,
         lowGateUp,
         Optional.of(lowDown));
@@ -64,12 +59,10 @@ record Saved(
         next.next(),
         next.next(),
         next.next(),
-        next.next(),
         new RowAttention.Output(
             next.next(),
             attention.logsumexp() == null ? null : next.next(),
             attention.randomState() == null ? null : next.next()),
-        next.next(),
         next.next(),
         next.next(),
         next.next(),
@@ -94,7 +87,6 @@ record Saved(
         Stream.of(
             x,
             inputRstd,
-            inputNormed,
             qkv,
             lowQkv,
             attention.output(),
@@ -103,7 +95,6 @@ record Saved(
             lowO,
             h,
             postRstd,
-            postNormed,
             gateUp,
             lowGateUp);
     // attention needs the two that may be null or not

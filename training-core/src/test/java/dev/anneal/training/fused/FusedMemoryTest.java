@@ -50,14 +50,12 @@ class FusedMemoryTest {
         Stream.of(
                 saved.x(),
                 saved.inputRstd(),
-                saved.inputNormed(),
                 saved.qkv(),
                 saved.lowQkv(),
                 saved.attention().output(),
                 saved.lowO(),
                 saved.h(),
                 saved.postRstd(),
-                saved.postNormed(),
                 saved.gateUp(),
                 saved.lowGateUp(),
                 saved.lowDown().orElseThrow())
@@ -69,10 +67,11 @@ class FusedMemoryTest {
         memory(model.layout(), Matmul.COMPUTE).of(new BatchShape(1, TOKENS)).layer();
     assertThat(counted.kept()).isEqualTo(made + logsumexp);
     assertThat(counted.input()).isEqualTo(saved.x().nbytes());
-    // act, lowDown and y come on top of what is kept, but for x and lowDown, which are in it
+    // what both norms give, act, lowDown and y come on top of what is kept, but for x and lowDown,
+    // which are in it
     long y = saved.h().nbytes();
     assertThat(counted.forward())
-        .isEqualTo(counted.kept() - counted.input() + saved.gateUp().nbytes() / 2 + y);
+        .isEqualTo(counted.kept() - counted.input() + saved.gateUp().nbytes() / 2 + 3 * y);
   }
 
   @Test
