@@ -25,8 +25,8 @@ public final class FrozenVocabulary {
   public static final String HEAD_PROPERTY = "anneal.head.together";
 
   /**
-   * The system property that has the rows of the embedding read where they lie, {@code on}: off
-   * until it has run on GPUs.
+   * The system property that keeps ranks from reading the rows of the embedding where they lie,
+   * {@code off}, for measurements.
    */
   public static final String ROWS_PROPERTY = "anneal.embedding.rows";
 
@@ -75,7 +75,7 @@ public final class FrozenVocabulary {
     this.shardRows = LayerLayout.shardRows(config.vocabSize(), placement.ranks().worldSize());
     this.embedTokens = want(TensorNames.EMBED_TOKENS, decoder);
     this.lmHead = config.tieWordEmbeddings() ? embedTokens : want(TensorNames.LM_HEAD, decoder);
-    this.readsRows = "on".equalsIgnoreCase(System.getProperty(ROWS_PROPERTY, "off"));
+    this.readsRows = !"off".equalsIgnoreCase(System.getProperty(ROWS_PROPERTY, "on"));
     this.headComesEarly = isSplit() && expectedBytes(wholeBytes(lmHead)) > 0;
     this.embedAddresses =
         isSplit()
