@@ -56,8 +56,11 @@ public final class BusyGpu implements AutoCloseable {
         .execute(() -> giveUp(held));
   }
 
-  /** The current stream does nothing that it is given from now on while there is a hold. */
-  public synchronized void begin() {
+  /**
+   * The current stream does nothing that it is given from now on while there is a hold. Not
+   * synchronized: where the stream is full it returns after {@link #giveUp} only.
+   */
+  public void begin() {
     try (CUDAStream current = torch_cuda.getCurrentCUDAStream((byte) device.cuda())) {
       // page-locked memory has the same address on the GPU
       int error =

@@ -93,8 +93,7 @@ final class PulledLayers {
     checkPulled(ranks, device, DType.FP32, 0.37);
   }
 
-  private static void checkPulled(
-      Collectives ranks, Device device, DType dtype, double... ratios) {
+  private static void checkPulled(Collectives ranks, Device device, DType dtype, double... ratios) {
     for (double ratio : ratios) {
       try {
         check(ranks, device, dtype, ratio, Transport.PEERS);
