@@ -1,5 +1,7 @@
 package dev.anneal.training.collective;
 
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
 import dev.anneal.training.collective.rendezvous.RendezvousStore;
 import dev.anneal.training.cuda.Gpus;
 import dev.anneal.training.tensor.Device;
@@ -25,6 +27,13 @@ public final class NcclPair {
   /** What it does in one. */
   public interface Rank {
     void run(Collectives shard, Device device) throws Exception;
+  }
+
+  /** Skips the test where there are fewer GPUs. */
+  public static void assumeGpus() {
+    int seen = Gpus.find(1).size();
+    assumeTrue(seen >= 2, () -> "2 GPUs are needed, and there are " + seen);
+    Gpus.require(2);
   }
 
   /** Does {@code rank} as both ranks at a time, each in a tensor scope. */

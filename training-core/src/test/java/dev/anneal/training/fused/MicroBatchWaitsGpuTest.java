@@ -129,13 +129,15 @@ class MicroBatchWaitsGpuTest {
     }
     try (BusyGpu busy = new BusyGpu(GPU)) {
       torch_cuda.device_synchronize();
+      busy.hold();
       long start = System.nanoTime();
       busy.begin();
       Tensor loss = llama.forwardBackward(batch, dropout, noise, Llama.UNNOTICED);
       double millis = (System.nanoTime() - start) / 1e6;
       assertThat(busy.isDone())
-          .as("%s: the host came back after %.0f ms, when the GPU was through", what, millis)
+          .as("%s: the host came back after %.0f ms, having waited for the GPU", what, millis)
           .isFalse();
+      busy.end();
       assertThat(loss.item_double()).as(what).isEqualTo(expected);
     }
   }

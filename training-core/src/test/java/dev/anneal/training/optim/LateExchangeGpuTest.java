@@ -54,6 +54,9 @@ class LateExchangeGpuTest {
 
   private static final long SEED = 9;
 
+  /** Of four buckets. */
+  private static final List<String> NAMES = List.of("a", "b", "c", "d");
+
   /** How values are asked for. */
   private enum Asked {
     BY_NAME(parameters -> parameters.compute("b")),
@@ -92,13 +95,20 @@ class LateExchangeGpuTest {
     try (BusyGpu busy = new BusyGpu(GPU);
         Parameters parameters =
             new Parameters(buckets("a", "b"), DType.BF16, GPU, new LatePeer(busy), gathered)) {
+      // kernels are loaded, and whoever comes early finds zeros, in either place
+      for (int i = 0; i < 2; i++) {
+        parameters.publish();
+        assertThat(asked.values.apply(parameters).clone().sum().item_double()).isZero();
+      }
       parameters.assign("b", Tensors.ones(Device.CPU, ScalarType.Float, 4096));
       torch_cuda.device_synchronize();
+      busy.hold();
       parameters.publish();
       Tensor sum = asked.values.apply(parameters).clone().sum();
       assertThat(busy.isDone())
           .as("the exchange is over before anybody could come early")
           .isFalse();
+      busy.end();
       // this rank has ones, and its peer half of that
       assertThat(sum.item_double()).as("sum of the values in the end").isEqualTo(2048 + 1024);
     }
@@ -117,8 +127,12 @@ class LateExchangeGpuTest {
       }
       parameters.publish();
       Tensor read = Tensors.zeros(GPU, ScalarType.BFloat16, 4096);
+      // kernels are loaded
+      parameters.compute("c").clone();
+      parameters.publish();
       torch_cuda.device_synchronize();
       int place = parameters.use(0, 1);
+      busy.hold();
       busy.begin();
       read.copy_(parameters.compute(place, 0).narrow(0, 0, 4096));
       parameters.use(1, 2);
@@ -128,6 +142,7 @@ class LateExchangeGpuTest {
       assertThat(busy.isDone())
           .as("the first is read before anything could be too early")
           .isFalse();
+      busy.end();
       // this rank has ones, and its peer half of that
       assertThat(read.sum().item_double()).as("sum of what was read").isEqualTo(2048 + 1024);
       assertThat(last.to(ScalarType.Float).sum().item_double())
@@ -142,14 +157,21 @@ class LateExchangeGpuTest {
         Parameters parameters =
             new Parameters(
                 buckets("a", "b"), DType.BF16, GPU, new PromptPeer(), Gathered.BY_BUCKET)) {
+      // kernels are loaded, and whoever comes early finds twos
+      parameters.master().fill_(Tensors.scalar(2));
+      parameters.publish();
+      parameters.compute("a").clone();
+      parameters.compute("b").clone();
       parameters.use(0, 1);
       torch_cuda.device_synchronize();
+      busy.hold();
       busy.begin();
       parameters.master().fill_(Tensors.scalar(1));
       parameters.publish();
       Tensor first = parameters.compute("a").clone();
       Tensor second = parameters.compute("b").clone();
       assertThat(busy.isDone()).as("the update is there before anybody could be early").isFalse();
+      busy.end();
       assertThat(first.to(ScalarType.Float).sum().item_double()).isEqualTo(2048 + 1024);
       assertThat(second.to(ScalarType.Float).sum().item_double()).isEqualTo(2048 + 1024);
     }
@@ -183,31 +205,41 @@ class LateExchangeGpuTest {
   @ParameterizedTest
   @EnumSource
   void aGradientStaysUntilItIsSummed(Added added) {
-    List<String> names = List.of("a", "b", "c", "d");
     try (BusyGpu busy = new BusyGpu(GPU);
         Parameters parameters =
             new Parameters(buckets("a", "b", "c", "d"), DType.BF16, GPU, new LateSums(busy))) {
       List<Tensor> values = new ArrayList<>();
-      for (int i = 1; i <= names.size(); i++) {
+      for (int i = 1; i <= NAMES.size(); i++) {
         values.add(Tensors.ones(GPU, ScalarType.Float, 4096).mul(Tensors.scalar(i)));
       }
+      // kernels are loaded
+      addTwice(parameters, added, values);
+      parameters.awaitReductions();
+      parameters.zeroGradient();
       torch_cuda.device_synchronize();
-      for (int microBatch = 1; microBatch <= 2; microBatch++) {
-        for (int i = names.size() - 1; i >= 0; i--) {
-          added.to.add(parameters, names.get(i), values.get(i));
-          parameters.reduce(i);
-        }
-      }
+      busy.hold();
+      addTwice(parameters, added, values);
       assertThat(busy.isDone())
           .as("the sums are taken before anything could be overwritten")
           .isFalse();
+      busy.end();
       parameters.awaitReductions();
-      for (int i = 0; i < names.size(); i++) {
+      for (int i = 0; i < NAMES.size(); i++) {
         // of two halves in two micro-batches
         double expected = 2 * 2 * (i + 1);
         Tensor own = parameters.ownGradient().narrow(0, i * 2048L, 2048);
-        assertThat(own.min().item_double()).as("least of %s", names.get(i)).isEqualTo(expected);
-        assertThat(own.max().item_double()).as("most of %s", names.get(i)).isEqualTo(expected);
+        assertThat(own.min().item_double()).as("least of %s", NAMES.get(i)).isEqualTo(expected);
+        assertThat(own.max().item_double()).as("most of %s", NAMES.get(i)).isEqualTo(expected);
+      }
+    }
+  }
+
+  /** In two micro-batches. */
+  private static void addTwice(Parameters parameters, Added added, List<Tensor> values) {
+    for (int microBatch = 1; microBatch <= 2; microBatch++) {
+      for (int i = NAMES.size() - 1; i >= 0; i--) {
+        added.to.add(parameters, NAMES.get(i), values.get(i));
+        parameters.reduce(i);
       }
     }
   }
@@ -264,9 +296,11 @@ class LateExchangeGpuTest {
     parameters.compute().zero_();
     parameters.zeroGradient();
     torch_cuda.device_synchronize();
+    busy.hold();
     parameters.publish();
     Tensor found = llama.forwardBackward(batch, dropout, parameters::reduce);
     assertThat(busy.isDone()).as("the exchange is over before anybody could come early").isFalse();
+    busy.end();
     assertThat(found.item_double()).as("loss while the peer is late").isEqualTo(expected);
     parameters.awaitReductions();
     assertThat(parameters.ownGradient().equal(gradient)).as("gradient, bit for bit").isTrue();

@@ -350,6 +350,7 @@ class PeerMemoryGpuTest {
   }
 
   private static void onTwo(Rank rank) throws Exception {
+    NcclPair.assumeGpus();
     NcclPair.run(
         PATIENCE,
         (shard, device) -> {

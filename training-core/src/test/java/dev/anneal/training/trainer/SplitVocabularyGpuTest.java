@@ -1,11 +1,12 @@
 package dev.anneal.training.trainer;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.withinPercentage;
+import static org.assertj.core.api.Assertions.within;
 
 import dev.anneal.training.Rows;
 import dev.anneal.training.checkpoint.CheckpointPlan;
 import dev.anneal.training.cuda.GpuMemory;
+import dev.anneal.training.cuda.Gpus;
 import dev.anneal.training.data.TokenSequence;
 import dev.anneal.training.io.LocalOutputFolder;
 import dev.anneal.training.kernel.Matmul;
@@ -21,6 +22,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.SplittableRandom;
+import org.bytedeco.pytorch.global.torch_cuda;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.io.TempDir;
@@ -34,6 +36,9 @@ import org.junit.jupiter.params.provider.CsvSource;
 @Tag("gpu")
 class SplitVocabularyGpuTest {
   private static final int STEPS = 4;
+
+  /** One of cuBLAS that is missing in the table, or stands in it twice, is noticed. */
+  private static final long HALF_A_WORKSPACE = 16L << 20;
 
   /** Of which one rank has a row more than the other. */
   private static final LlamaConfig ODD = config(8193, 1024, false);
@@ -138,10 +143,9 @@ class SplitVocabularyGpuTest {
                 told.heldBefore() / 1e6,
                 told.reserved() / 1e6);
         System.out.println(what);
-        // what cuBLAS keeps of an earlier run is less than a hundredth
-        assertThat((double) (told.peakBytes() - told.heldBefore()))
+        assertThat(told.peakBytes() - told.heldBefore())
             .as(what)
-            .isCloseTo((double) table.tensorBytes(), withinPercentage(1));
+            .isCloseTo(table.tensorBytes(), within(HALF_A_WORKSPACE));
       }
     }
   }
@@ -195,6 +199,9 @@ class SplitVocabularyGpuTest {
       LlamaConfig config, TrainingSpec spec, BatchShape batch, boolean evaluate) throws Exception {
     List<TokenSequence> rows = rows(config, batch);
     int[] prompt = {5, config.vocabSize() - 1, 77};
+    // else a run has those that an earlier one left, which would be held before it began
+    Gpus.require(2);
+    torch_cuda.clearCublasWorkspaces();
     return NcclRanks.run(
         2,
         ranks -> {

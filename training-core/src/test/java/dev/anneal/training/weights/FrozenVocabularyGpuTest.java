@@ -44,9 +44,11 @@ class FrozenVocabularyGpuTest {
     try (BusyGpu busy = new BusyGpu(GPU);
         FrozenLayers decoder = decoder(new LatePeer(busy, GatherStart.LATE))) {
       FrozenVocabulary vocabulary = load(decoder);
-      torch_cuda.device_synchronize();
+      launchOnce(vocabulary);
+      busy.hold();
       Tensor found = vocabulary.lmHead().clone();
       assertThat(busy.isDone()).as("the gather is over before anybody could come early").isFalse();
+      busy.end();
       assertIsTheHeadOfBoth(found);
     }
   }
@@ -57,14 +59,17 @@ class FrozenVocabularyGpuTest {
     try (BusyGpu busy = new BusyGpu(GPU);
         FrozenLayers decoder = decoder(new LatePeer(busy, GatherStart.AT_ONCE))) {
       FrozenVocabulary vocabulary = load(decoder);
-      torch_cuda.device_synchronize();
-      long address = useOfTheSameMemory(busy);
+      launchOnce(vocabulary);
+      busy.hold();
+      busy.begin();
+      long address = useOfTheSameMemory();
       Tensor whole = vocabulary.lmHead();
       assertThat(whole.data_ptr().address())
           .as("the allocator hands out what was freed last")
           .isEqualTo(address);
       Tensor found = whole.clone();
       assertThat(busy.isDone()).as("the work is over before anybody could come early").isFalse();
+      busy.end();
       assertIsTheHeadOfBoth(found);
     }
   }
@@ -77,14 +82,19 @@ class FrozenVocabularyGpuTest {
         CudaEvent computed = new CudaEvent(GPU)) {
       FrozenVocabulary vocabulary = load(decoder);
       Tensor x = Tensors.ones(GPU, ScalarType.Float, 1024);
-      torch_cuda.device_synchronize();
+      x.add_(x);
+      computed.record();
+      launchOnce(vocabulary);
+      busy.hold();
       vocabulary.expectLmHead();
       x.add_(x);
       computed.record();
+      assertThat(busy.isDone()).as("the host has waited for the gather").isFalse();
       computed.synchronize();
       assertThat(busy.isDone()).as("the gather is over before anything was beside it").isFalse();
       Tensor found = vocabulary.lmHead().clone();
       assertThat(busy.isDone()).as("the gather is over before anybody could come early").isFalse();
+      busy.end();
       assertIsTheHeadOfBoth(found);
     }
   }
@@ -96,17 +106,18 @@ class FrozenVocabularyGpuTest {
         FrozenLayers decoder = decoder(new LatePeer(busy, GatherStart.LATE))) {
       FrozenVocabulary vocabulary = load(decoder);
       GpuMemory memory = new GpuMemory(GPU);
-      torch_cuda.device_synchronize();
+      launchOnce(vocabulary);
+      busy.hold();
       long before = memory.allocatedBytes();
       try (TensorScope scope = new TensorScope()) {
         vocabulary.expectLmHead();
         assertThat(memory.allocatedBytes()).isGreaterThan(before);
       }
       assertThat(memory.allocatedBytes()).as("bytes afterwards").isEqualTo(before);
-      Tensor next =
-          Tensors.empty(GPU, ScalarType.Byte, 2 * PART * CONFIG.hiddenSize() * DType.BF16.bytes());
+      Tensor next = Tensors.empty(GPU, ScalarType.Byte, headBytes());
       next.fill_(Tensors.scalar(1));
       assertThat(busy.isDone()).as("the gather is over before anybody could come early").isFalse();
+      busy.end();
       assertThat(next.min().item_double()).as("what was written last").isEqualTo(1);
     }
   }
@@ -129,15 +140,32 @@ class FrozenVocabularyGpuTest {
     }
   }
 
-  /** Ones, written late into memory that is free when this returns. */
-  private static long useOfTheSameMemory(BusyGpu busy) {
+  /** Loads the kernels of a gather and of what reads it, and leaves ones where the head was. */
+  private static void launchOnce(FrozenVocabulary vocabulary) {
     try (TensorScope scope = new TensorScope()) {
-      Tensor used =
-          Tensors.empty(GPU, ScalarType.Byte, 2 * PART * CONFIG.hiddenSize() * DType.BF16.bytes());
-      busy.begin();
+      vocabulary.expectLmHead();
+      vocabulary.lmHead().clone();
+    }
+    try (TensorScope scope = new TensorScope()) {
+      // that of the copy too
+      for (int i = 0; i < 2; i++) {
+        Tensors.empty(GPU, ScalarType.Byte, headBytes()).fill_(Tensors.scalar(1));
+      }
+    }
+    torch_cuda.device_synchronize();
+  }
+
+  /** Ones, written into memory that is free when this returns. */
+  private static long useOfTheSameMemory() {
+    try (TensorScope scope = new TensorScope()) {
+      Tensor used = Tensors.empty(GPU, ScalarType.Byte, headBytes());
       used.fill_(Tensors.scalar(1));
       return used.data_ptr().address();
     }
+  }
+
+  private static long headBytes() {
+    return 2 * PART * CONFIG.hiddenSize() * DType.BF16.bytes();
   }
 
   @Test

@@ -84,6 +84,26 @@ final class PulledLayers {
   }
 
   /**
+   * {@link #check} of layers on the device, on the host and on both, one after the other: most of
+   * the time goes into meeting.
+   */
+  static void checkAll(Collectives ranks, Device device) {
+    checkPulled(ranks, device, DType.FP8, 0, 0.5, 1);
+    checkPulled(ranks, device, DType.BF16, 0, 0.5, 1);
+    checkPulled(ranks, device, DType.FP32, 0.37);
+  }
+
+  private static void checkPulled(Collectives ranks, Device device, DType dtype, double... ratios) {
+    for (double ratio : ratios) {
+      try {
+        check(ranks, device, dtype, ratio, Transport.PEERS);
+      } catch (RuntimeException | Error e) {
+        throw new AssertionError("%s, offload ratio %s".formatted(dtype, ratio), e);
+      }
+    }
+  }
+
+  /**
    * The same where every layer is followed by a gather, and ranks take new memory from the driver
    * meanwhile, each at another time, as training does.
    */

@@ -22,6 +22,9 @@ final class PullingPeer {
   /** What it prints when it is about to join its group. */
   static final String CONNECTED = "connected";
 
+  /** The last argument of one that checks layers, whatever dtype and ratio are. */
+  static final String CHECK = "check";
+
   /** The last argument of one that checks embedding and head. */
   static final String VOCABULARY = "vocabulary";
 
@@ -55,9 +58,9 @@ final class PullingPeer {
   /**
    * Runs the rank.
    *
-   * @param args address of rank 0's store, timeout in seconds, dtype, offload ratio, and {@code
-   *     check} to go through all layers or {@code idle} to stop after the first; or hidden size in
-   *     place of the ratio, and {@link #VOCABULARY}
+   * @param args address of rank 0's store, timeout in seconds, dtype, offload ratio, and {@link
+   *     #CHECK} to go through all layers in all ways or {@code idle} to stop after the first; or
+   *     hidden size in place of the ratio, and {@link #VOCABULARY}
    */
   public static void main(String[] args) throws InterruptedException {
     Duration timeout = Duration.ofSeconds(Long.parseLong(args[1]));
@@ -73,11 +76,11 @@ final class PullingPeer {
           PulledVocabularyGpuTest.check(shard, device, dtype, Integer.parseInt(args[3]));
           return;
         }
-        double ratio = Double.parseDouble(args[3]);
-        if (args[4].equals("check")) {
-          PulledLayers.check(shard, device, dtype, ratio, Transport.PEERS);
+        if (args[4].equals(CHECK)) {
+          PulledLayers.checkAll(shard, device);
           return;
         }
+        double ratio = Double.parseDouble(args[3]);
         FrozenLayers frozen = PulledLayers.load(shard, device, dtype, ratio, Transport.PEERS);
         frozen.use(0, FrozenLayers.NONE);
         System.out.println(IDLE);
