@@ -90,8 +90,7 @@ record FusedLayer(
 
     Tensor norm = weights.postAttentionLayernorm();
     Tensor dNormed =
-        gateUp.backward(
-            mlp.dGateUp(), () -> normed(saved.h(), norm), saved.lowGateUp(), gradient);
+        gateUp.backward(mlp.dGateUp(), () -> normed(saved.h(), norm), saved.lowGateUp(), gradient);
     return kernels.rmsNormBackward(
         dNormed, saved.h(), saved.postRstd(), norm, dY, linears.get(O).columnScale());
   }
