@@ -439,6 +439,11 @@ class RefusalsTest {
         .contains("activations.checkpoint is auto", "set it to layer or none");
     assertThat(refusal("--set", "base_weights.offload_ratio=most"))
         .contains("must be a number from 0 to 1, or auto");
+    for (String bad : new String[] {"most", "-1", "1.5", "none"}) {
+      assertThat(refusal("--set", "activations.host_layers=" + bad))
+          .startsWith("activations.host_layers in --set activations.host_layers=" + bad + " is ")
+          .endsWith(", but must be a whole number of at least 0, or auto.");
+    }
   }
 
   @Test

@@ -13,8 +13,10 @@ import dev.anneal.training.trainer.MemoryChoice;
 import dev.anneal.training.trainer.TrainingSpec;
 import dev.anneal.training.weights.FrozenLayers;
 import java.io.Serializable;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.Objects;
+import java.util.Set;
 import java.util.SortedMap;
 import java.util.stream.Stream;
 
@@ -64,11 +66,13 @@ public record AnnealConfig(
             baseWeights.bothLayouts());
     Activations settledActivations =
         new Activations(
-            activations.isAuto()
+            activations.checkpointIsAuto()
                 ? Activations.checkpoint(choice.recomputedLayers())
                 : activations.checkpoint(),
             activations.offload(),
-            activations.hostLayers());
+            activations.hostLayersAreAuto()
+                ? LongNode.valueOf(choice.hostLayers())
+                : activations.hostLayers());
     return with(model, settledWeights, settledActivations, webhooks);
   }
 
@@ -94,8 +98,18 @@ public record AnnealConfig(
   }
 
   /** What is left to memory to decide. */
-  public MemoryChoice.Open open() {
-    return MemoryChoice.Open.of(baseWeights.isAuto(), activations.isAuto());
+  public Set<MemoryChoice.Open> open() {
+    Set<MemoryChoice.Open> open = EnumSet.noneOf(MemoryChoice.Open.class);
+    if (baseWeights.isAuto()) {
+      open.add(MemoryChoice.Open.OFFLOAD_RATIO);
+    }
+    if (activations.checkpointIsAuto()) {
+      open.add(MemoryChoice.Open.RECOMPUTED_LAYERS);
+    }
+    if (activations.hostLayersAreAuto()) {
+      open.add(MemoryChoice.Open.HOST_LAYERS);
+    }
+    return open;
   }
 
   /** Whether a run goes on from the last complete checkpoint. */
@@ -151,10 +165,10 @@ public record AnnealConfig(
    * @param checkpoint {@code layer}, {@code none}, {@code auto}, or how many of the first layers
    *     keep their input only
    * @param offload whether those inputs wait in host memory
-   * @param hostLayers how many layers keep everything in host memory; {@code checkpoint} is about
-   *     the others
+   * @param hostLayers how many layers keep everything in host memory, or {@code auto}; {@code
+   *     checkpoint} is about the others
    */
-  public record Activations(JsonNode checkpoint, boolean offload, int hostLayers)
+  public record Activations(JsonNode checkpoint, boolean offload, JsonNode hostLayers)
       implements Serializable {
     private static JsonNode checkpoint(int recomputedLayers) {
       return switch (recomputedLayers) {
@@ -164,9 +178,19 @@ public record AnnealConfig(
       };
     }
 
-    /** Whether memory decides. */
-    public boolean isAuto() {
+    /** Whether memory decides how many layers are computed again. */
+    public boolean checkpointIsAuto() {
       return checkpoint.asText().equals("auto");
+    }
+
+    /** Whether memory and speed decide how many layers wait on the host. */
+    public boolean hostLayersAreAuto() {
+      return hostLayers.isTextual();
+    }
+
+    /** How many layers keep everything in host memory; 0 as long as that is not decided. */
+    public int layersOnHost() {
+      return hostLayers.asInt(0);
     }
 
     /**
@@ -174,7 +198,7 @@ public record AnnealConfig(
      * long as memory has not decided.
      */
     public boolean recomputesAll() {
-      return checkpoint.asText().equals("layer") || isAuto();
+      return checkpoint.asText().equals("layer") || checkpointIsAuto();
     }
 
     /** How many of the first layers are computed again; {@link Integer#MAX_VALUE}: all. */

@@ -205,9 +205,9 @@ final class ConfigKeys {
               .byDefault(false),
           key(
                   "activations.host_layers",
-                  "so many layers keep everything in pinned host memory; checkpoint is about the others")
-              .is(wholeNumber(0, MAX_INT))
-              .byDefault(0),
+                  "so many layers keep everything in pinned host memory, checkpoint is about the others; auto: as many as are fastest")
+              .is(wholeNumber(0, MAX_INT).or(word("auto")))
+              .byDefault(0L),
           key("training.mode", "adapters, or every weight: 18 bytes each on one GPU")
               .identity(ALWAYS)
               .is(oneOf("lora", "full"))

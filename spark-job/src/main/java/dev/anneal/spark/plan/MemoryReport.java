@@ -4,6 +4,7 @@ import static java.util.Locale.ROOT;
 
 import dev.anneal.training.model.BatchShape;
 import dev.anneal.training.trainer.FullTuningMemory;
+import dev.anneal.training.trainer.MemoryChoice;
 import dev.anneal.training.trainer.MemoryPlan;
 import dev.anneal.training.trainer.MemoryTable;
 import dev.anneal.training.trainer.MemoryTable.Row;
@@ -17,7 +18,7 @@ final class MemoryReport {
   private MemoryReport() {}
 
   /** The table, and what else would fit. */
-  static String of(MemoryPlan plan) {
+  static String of(MemoryPlan plan, PlanRequest request) {
     MemoryTable table = plan.table();
     MemoryPlan.Machine machine = plan.machine();
     BatchShape batch = plan.batch();
@@ -40,7 +41,7 @@ final class MemoryReport {
                 .formatted(machine.gpus(), host)
             : "Host, %s GPUs: %s of %s GB\n"
                 .formatted(machine.gpus(), host, gigabytes(machine.hostBytes())));
-    text.append(settings(plan));
+    text.append(settings(plan, request));
     if (!isFull(plan)) {
       text.append("Smallest base_weights.offload_ratio: ").append(ratio(plan)).append('\n');
     }
@@ -52,10 +53,9 @@ final class MemoryReport {
   }
 
   /** What the table is for; {@code auto} is decided here. */
-  private static String settings(MemoryPlan plan) {
+  private static String settings(MemoryPlan plan, PlanRequest request) {
     TrainingSpec spec = plan.rank().spec();
     int recomputed = spec.compute().activations().recomputedLayers();
-    int onHost = spec.compute().activations().hostLayers();
     String checkpoint =
         switch (recomputed) {
           case 0 -> "none";
@@ -67,7 +67,17 @@ final class MemoryReport {
         "With base_weights.offload_ratio=%.2f, activations.checkpoint=%s%s\n",
         spec.weights().offloadRatio(),
         checkpoint,
-        onHost == 0 ? "" : ", activations.host_layers=" + onHost);
+        onHost(plan, request));
+  }
+
+  private static String onHost(MemoryPlan plan, PlanRequest request) {
+    int layers = plan.rank().spec().compute().activations().hostLayers();
+    boolean auto = request.config().activations().hostLayersAreAuto();
+    if (layers == 0 && !auto) {
+      return "";
+    }
+    Optional<String> why = auto ? MemoryChoice.noHostLayers(plan, request.gpu()) : Optional.empty();
+    return ", activations.host_layers=" + layers + why.map(" (%s)"::formatted).orElse("");
   }
 
   /** One sentence for a plan that does not fit. */

@@ -13,6 +13,7 @@ import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.model.config.ModelSource;
 import dev.anneal.training.trainer.MemoryChoice;
 import dev.anneal.training.trainer.MemoryPlan;
+import dev.anneal.training.trainer.SpeedEstimate.Nodes;
 import dev.anneal.training.trainer.TrainingSpec;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -31,7 +32,7 @@ public final class RunMemory {
   public static MemoryPlan print(PlanRequest request, Configuration hadoop, PrintWriter out) {
     try {
       MemoryPlan plan = plan(request, hadoop);
-      out.print(MemoryReport.of(plan));
+      out.print(MemoryReport.of(plan, request));
       out.print(SpeedReport.of(plan, request));
       notes(request.config(), plan).forEach(note -> out.println("Note: " + note));
       out.flush();
@@ -66,9 +67,12 @@ public final class RunMemory {
     LlamaConfig shape = shape(config, new Storage(hadoop));
     BuildCheck.checkShape(config, shape);
     MemoryPlan plan = PlannedRun.of(config, shape, request.machine(), PlannedRun.rows(config));
-    return config.open() == MemoryChoice.Open.NOTHING
-        ? plan
-        : MemoryChoice.of(plan, config.open()).in(plan);
+    if (config.open().isEmpty()) {
+      return plan;
+    }
+    // a run does not know its network either
+    Nodes nodes = Nodes.of(request.nodes().gpus());
+    return MemoryChoice.of(plan, config.open(), nodes, request.gpu()).in(plan);
   }
 
   private static LlamaConfig shape(AnnealConfig config, Storage storage) {

@@ -10,7 +10,6 @@ import dev.anneal.training.fused.HeadProducts;
 import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.optim.LearningRateSchedule;
 import dev.anneal.training.tensor.DType;
-import dev.anneal.training.trainer.MemoryChoice;
 import dev.anneal.training.trainer.TrainingSpec;
 import dev.anneal.training.weights.FrozenLayers.Shard;
 import java.util.Locale;
@@ -118,7 +117,7 @@ public final class BuildCheck {
   }
 
   private static void checkHostLayers(AnnealConfig.Activations activations, int layers) {
-    int onHost = activations.hostLayers();
+    int onHost = activations.layersOnHost();
     if (onHost > layers) {
       throw new BadRequestException(
           "activations.host_layers is %s, but the model has %s layers: set it to so many at most."
@@ -194,7 +193,8 @@ public final class BuildCheck {
           "base_weights.offload_ratio is %s, but with cluster.gpus_per_node=0 all weights are in host memory: set it to 0."
               .formatted(config.baseWeights().ratio()));
     }
-    if (!onGpus(config) && config.open() != MemoryChoice.Open.NOTHING) {
+    if (!onGpus(config)
+        && (config.baseWeights().isAuto() || config.activations().checkpointIsAuto())) {
       throw new BadRequestException(
           "%s is auto, which looks at the memory of GPUs, but cluster.gpus_per_node is 0: set it to %s."
               .formatted(
@@ -216,7 +216,7 @@ public final class BuildCheck {
   }
 
   private static void checkHostLayers(AnnealConfig config) {
-    int onHost = config.activations().hostLayers();
+    int onHost = config.activations().layersOnHost();
     if (onHost > 0) {
       String needs =
           "activations.host_layers is %s, which needs GPUs that train adapters in compute.dtype=bf16 without dropout or DoRA, but %%s: set it to 0."

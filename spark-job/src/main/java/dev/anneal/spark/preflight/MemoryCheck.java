@@ -10,6 +10,9 @@ import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.trainer.MemoryChoice;
 import dev.anneal.training.trainer.MemoryPlan;
 import dev.anneal.training.trainer.MemoryVerdict;
+import dev.anneal.training.trainer.SpeedEstimate.GpuKind;
+import dev.anneal.training.trainer.SpeedEstimate.Nodes;
+import java.util.List;
 import java.util.Optional;
 import org.apache.spark.SparkConf;
 
@@ -35,13 +38,14 @@ final class MemoryCheck {
     if (config.cluster().gpusPerNode() == 0) {
       refusal = MemoryVerdict.refusalOnCpu(PlannedRun.rank(config, shape), ranks, host);
     } else {
-      long gpu =
-          GpuCheck.requireHere(ranks).stream()
-              .limit(ranks)
-              .mapToLong(Gpu::memoryBytes)
-              .min()
-              .orElseThrow();
-      refusal = refusal(config, shape, new MemoryPlan.Machine(gpu, host, ranks));
+      List<Gpu> gpus = GpuCheck.requireHere(ranks).stream().limit(ranks).toList();
+      long gpu = gpus.stream().mapToLong(Gpu::memoryBytes).min().orElseThrow();
+      refusal =
+          refusal(
+              config,
+              shape,
+              new MemoryPlan.Machine(gpu, host, ranks),
+              GpuKind.ofAll(gpus.stream().map(Gpu::name)));
     }
     if (refusal.isPresent()) {
       throw new BadRequestException(refusal.get());
@@ -50,10 +54,10 @@ final class MemoryCheck {
 
   /** The refusal of a run whose ranks are all on one machine of which nothing is taken yet. */
   static Optional<String> refusal(
-      AnnealConfig config, LlamaConfig shape, MemoryPlan.Machine machine) {
+      AnnealConfig config, LlamaConfig shape, MemoryPlan.Machine machine, Optional<GpuKind> kind) {
     MemoryPlan plan = PlannedRun.of(config, shape, machine, PlannedRun.rows(config));
-    if (config.open() != MemoryChoice.Open.NOTHING) {
-      plan = MemoryChoice.of(plan, config.open()).in(plan);
+    if (!config.open().isEmpty()) {
+      plan = MemoryChoice.of(plan, config.open(), Nodes.of(machine.gpus()), kind).in(plan);
     }
     return new MemoryVerdict(plan, machine.gpuBytes(), machine.hostBytes()).refusal();
   }

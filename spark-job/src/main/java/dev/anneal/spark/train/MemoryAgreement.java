@@ -9,6 +9,8 @@ import dev.anneal.training.trainer.MemoryChoice;
 import dev.anneal.training.trainer.MemoryPlan;
 import dev.anneal.training.trainer.MemoryVerdict;
 import dev.anneal.training.trainer.RowStatistics;
+import dev.anneal.training.trainer.SpeedEstimate.GpuKind;
+import dev.anneal.training.trainer.SpeedEstimate.Nodes;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -55,17 +57,18 @@ record MemoryAgreement(AnnealConfig config, Optional<MemoryChoice> choice, List<
               PlannedRun.rank(config, shape),
               memory.machine().gpus(),
               memory.machine().hostBytes()));
-      return new MemoryAgreement(config, Optional.empty(), List.of());
+      return onCpus(config);
     }
     MemoryPlan plan = PlannedRun.of(config, shape, memory.machine(), rows);
     List<String> sentences = new ArrayList<>();
     Optional<MemoryChoice> choice = Optional.empty();
     AnnealConfig settled = config;
-    if (config.open() != MemoryChoice.Open.NOTHING) {
-      MemoryChoice made = MemoryChoice.of(plan, config.open());
+    if (!config.open().isEmpty()) {
+      MemoryChoice made =
+          MemoryChoice.of(plan, config.open(), Nodes.of(memory.ranksOfHost()), memory.kind());
       settled = config.withMemory(made);
       plan = made.in(plan);
-      sentences.add(told(config, settled, memory.machine()));
+      sentences.add(told(config, settled, plan, memory.kind()));
       choice = Optional.of(made);
     }
     MemoryVerdict verdict =
@@ -81,6 +84,19 @@ record MemoryAgreement(AnnealConfig config, Optional<MemoryChoice> choice, List<
     return new MemoryAgreement(settled, choice, sentences);
   }
 
+  /** Nothing but the layers on the host may be open there, and none can be: all are. */
+  private static MemoryAgreement onCpus(AnnealConfig config) {
+    if (config.open().isEmpty()) {
+      return new MemoryAgreement(config, Optional.empty(), List.of());
+    }
+    MemoryChoice none =
+        new MemoryChoice(config.baseWeights().ratio(), config.activations().recomputedLayers(), 0);
+    return new MemoryAgreement(
+        config.withMemory(none),
+        Optional.of(none),
+        List.of("On CPUs: activations.host_layers=0 (all layers are in the host's memory)"));
+  }
+
   /**
    * Not for good: what an attempt before has left may still be going, and the next finds it free.
    */
@@ -91,14 +107,19 @@ record MemoryAgreement(AnnealConfig config, Optional<MemoryChoice> choice, List<
   }
 
   private static String told(
-      AnnealConfig config, AnnealConfig settled, MemoryPlan.Machine machine) {
+      AnnealConfig config, AnnealConfig settled, MemoryPlan plan, Optional<GpuKind> kind) {
+    MemoryPlan.Machine machine = plan.machine();
     List<String> settings = new ArrayList<>();
     if (config.baseWeights().isAuto()) {
       settings.add(
           String.format(ROOT, "base_weights.offload_ratio=%.2f", settled.baseWeights().ratio()));
     }
-    if (config.activations().isAuto()) {
+    if (config.activations().checkpointIsAuto()) {
       settings.add("activations.checkpoint=" + settled.activations().checkpoint().asText());
+    }
+    if (config.activations().hostLayersAreAuto()) {
+      String why = MemoryChoice.noHostLayers(plan, kind).map(" (%s)"::formatted).orElse("");
+      settings.add("activations.host_layers=" + settled.activations().layersOnHost() + why);
     }
     String host =
         machine.hostBytes() == Long.MAX_VALUE

@@ -4,8 +4,10 @@ import dev.anneal.training.cuda.GpuMemory;
 import dev.anneal.training.host.HostMemory;
 import dev.anneal.training.trainer.MemoryPlan.Machine;
 import dev.anneal.training.trainer.MemoryTable;
+import dev.anneal.training.trainer.SpeedEstimate.GpuKind;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import java.util.stream.Collectors;
 import java.util.stream.LongStream;
 
@@ -20,6 +22,7 @@ import java.util.stream.LongStream;
  * @param gpuTotal bytes of the node's smallest GPU; {@link Long#MAX_VALUE}: there is none
  * @param gpuFree bytes that the ranks can have of the GPU where they are the fewest, this process's
  *     own CUDA context among them
+ * @param gpus the kind that all GPUs of the node are; empty where their speed is not known
  */
 record NodeMemory(
     String host,
@@ -28,7 +31,8 @@ record NodeMemory(
     long machineFree,
     long containerFree,
     long gpuTotal,
-    long gpuFree) {
+    long gpuFree,
+    String gpus) {
 
   private static final long NOT_KNOWN = Long.MAX_VALUE;
 
@@ -37,8 +41,10 @@ record NodeMemory(
    *
    * @param machine the smallest, with what is free
    * @param gpuTotal bytes of the smallest GPU
+   * @param ranksOfHost how many share a host's copies where they are the most
+   * @param kind that all GPUs are; empty where their speed is not known
    */
-  record Agreed(Machine machine, long gpuTotal) {}
+  record Agreed(Machine machine, long gpuTotal, int ranksOfHost, Optional<GpuKind> kind) {}
 
   /** Of this process. */
   static NodeMemory here(String host, List<RankPlace> places) {
@@ -59,7 +65,13 @@ record NodeMemory(
         used ? NOT_KNOWN : withOwn(memory.machineFreeBytes(), own),
         used ? NOT_KNOWN : withOwn(memory.containerFreeBytes(), own),
         gpus.stream().mapToLong(GpuMemory::totalBytes).min().orElse(NOT_KNOWN),
-        gpus.stream().mapToLong(NodeMemory::available).min().orElse(NOT_KNOWN));
+        gpus.stream().mapToLong(NodeMemory::available).min().orElse(NOT_KNOWN),
+        kindOf(places).map(GpuKind::name).orElse(""));
+  }
+
+  private static Optional<GpuKind> kindOf(List<RankPlace> places) {
+    return GpuKind.ofAll(
+        places.stream().map(RankPlace::gpu).map(gpu -> gpu == null ? "" : gpu.name()));
   }
 
   private static long withOwn(long freeBytes, long ownBytes) {
@@ -79,12 +91,22 @@ record NodeMemory(
     long host = perRank == NOT_KNOWN ? NOT_KNOWN : perRank * ranks;
     return new Agreed(
         new Machine(nodes.stream().mapToLong(NodeMemory::gpuFree).min().orElse(0), host, ranks),
-        nodes.stream().mapToLong(NodeMemory::gpuTotal).min().orElse(0));
+        nodes.stream().mapToLong(NodeMemory::gpuTotal).min().orElse(0),
+        nodes.stream().mapToInt(node -> ranks(node.onHost(nodes))).max().orElse(ranks),
+        GpuKind.ofAll(nodes.stream().map(NodeMemory::gpus)));
+  }
+
+  private List<NodeMemory> onHost(List<NodeMemory> nodes) {
+    return nodes.stream().filter(node -> node.host.equals(host)).toList();
+  }
+
+  private static int ranks(List<NodeMemory> nodes) {
+    return nodes.stream().mapToInt(NodeMemory::ranks).sum();
   }
 
   /** Of a rank. */
   private long hostShare(List<NodeMemory> nodes) {
-    List<NodeMemory> onHost = nodes.stream().filter(node -> node.host.equals(host)).toList();
+    List<NodeMemory> onHost = onHost(nodes);
     List<NodeMemory> inContainer =
         onHost.stream().filter(node -> node.container.equals(container)).toList();
     return Math.min(
@@ -94,20 +116,27 @@ record NodeMemory(
 
   private static long share(List<NodeMemory> nodes, LongStream free) {
     long least = free.min().orElse(NOT_KNOWN);
-    int ranks = nodes.stream().mapToInt(NodeMemory::ranks).sum();
-    return least == NOT_KNOWN ? NOT_KNOWN : least / ranks;
+    return least == NOT_KNOWN ? NOT_KNOWN : least / ranks(nodes);
   }
 
   String toText() {
     return LongStream.of(ranks, machineFree, containerFree, gpuTotal, gpuFree)
         .mapToObj(Long::toString)
-        .collect(Collectors.joining(" ", "", " " + container + " " + host));
+        .collect(Collectors.joining(" ", "", " " + container + " " + host + " " + gpus));
   }
 
   static NodeMemory parse(String text) {
-    String[] parts = text.split(" ", 7);
+    // the kind may have spaces in it
+    String[] parts = text.split(" ", 8);
     long[] numbers = Arrays.stream(parts).limit(5).mapToLong(Long::parseLong).toArray();
     return new NodeMemory(
-        parts[6], parts[5], (int) numbers[0], numbers[1], numbers[2], numbers[3], numbers[4]);
+        parts[6],
+        parts[5],
+        (int) numbers[0],
+        numbers[1],
+        numbers[2],
+        numbers[3],
+        numbers[4],
+        parts[7]);
   }
 }

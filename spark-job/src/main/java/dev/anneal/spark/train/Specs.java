@@ -214,7 +214,7 @@ public final class Specs {
   private static KeptActivations activations(AnnealConfig.Activations activations) {
     KeptActivations all =
         activations.offload() ? KeptActivations.INPUTS_ON_HOST : KeptActivations.INPUTS;
-    return all.first(activations.recomputedLayers()).onHost(activations.hostLayers());
+    return all.first(activations.recomputedLayers()).onHost(activations.layersOnHost());
   }
 
   private static AdamWSpec optimizer(AnnealConfig config) {

@@ -125,6 +125,23 @@ class PlanCommandTest {
             "With base_weights.offload_ratio=(0\\.\\d\\d), activations.checkpoint=\\w+\\nSmallest base_weights.offload_ratio: \\1\\n");
   }
 
+  @Test
+  void saysHowManyLayersWaitOnTheHost() {
+    String auto =
+        "--set model.path=random:llama3.1-8b --set activations.host_layers=auto --set data.packing=false --gpus 1";
+    assertThat(plan(auto + " --gpu-memory 150GB --host-memory 128GB")).isZero();
+    assertThat(out.toString(UTF_8))
+        .containsPattern("activations.checkpoint=layer, activations.host_layers=(8|9|1[0-2])\\n");
+    out.reset();
+    assertThat(plan(auto + " --gpu-memory 150GB")).isZero();
+    assertThat(out.toString(UTF_8))
+        .contains("activations.host_layers=0 (what the host has is not known)\n");
+    out.reset();
+    assertThat(plan(auto + " --gpu-memory 48GB --host-memory 128GB")).isZero();
+    assertThat(out.toString(UTF_8))
+        .contains("activations.host_layers=0 (the speed of these GPUs is not known)\n");
+  }
+
   /** Each on the node that it is for. */
   @ParameterizedTest
   @CsvSource({

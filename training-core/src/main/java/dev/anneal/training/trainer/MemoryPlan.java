@@ -75,8 +75,7 @@ public record MemoryPlan(Rank rank, BatchShape batch, Machine machine, RowStatis
       return OptionalDouble.empty();
     }
     // the more is on the host, the less is on the GPU; the first part of it brings buffers too
-    long tooFew =
-        largest(hundredths -> at(hundredths).table().deviceBytes() > machine.gpuBytes(), RATIOS);
+    long tooFew = largest(hundredths -> !at(hundredths).gpuHolds(), RATIOS);
     long fewest = tooFew + 1;
     return fewest <= RATIOS && at(fewest).fits()
         ? OptionalDouble.of((double) fewest / RATIOS)
@@ -222,7 +221,11 @@ public record MemoryPlan(Rank rank, BatchShape batch, Machine machine, RowStatis
     }
   }
 
-  private boolean hostHolds() {
+  boolean gpuHolds() {
+    return table().deviceBytes() <= machine.gpuBytes();
+  }
+
+  boolean hostHolds() {
     return table().hostBytes(machine.gpus()) <= machine.hostBytes();
   }
 
@@ -243,7 +246,7 @@ public record MemoryPlan(Rank rank, BatchShape batch, Machine machine, RowStatis
   }
 
   /** The largest number up to {@code most} that {@code fits}, where all smaller ones do. */
-  private static long largest(LongPredicate fits, long most) {
+  static long largest(LongPredicate fits, long most) {
     long low = 0;
     long high = most + 1;
     // galloping first, so that few large batches are looked at

@@ -10,6 +10,7 @@ import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.trainer.MemoryTable.Rank;
 import java.util.Comparator;
+import java.util.List;
 import java.util.Optional;
 import java.util.stream.Stream;
 
@@ -103,7 +104,7 @@ public record SpeedEstimate(
       return Optional.empty();
     }
     GpuRates rates = kind.get().rates();
-    Model model = new Model(rank, batch, rates);
+    Model model = new Model(rank, batch, rates, LoraLayout.of(rank.spec().lora(), rank.config()));
     TrafficTable.Row traffic = TrafficTable.of(rank, batch, microBatches, nodes.gpus()).all();
     double gathers = traffic.fromPeers() / rates.traffic().nvlink();
     // NCCL's kernels take multiprocessors from products, and the GPUs of an executor gather over it
@@ -140,6 +141,12 @@ public record SpeedEstimate(
       return GpuRates.named(name).map(rates -> new GpuKind(rates.kind().name()));
     }
 
+    /** The one that all GPUs of these names are; none where they differ or one is another. */
+    public static Optional<GpuKind> ofAll(Stream<String> names) {
+      List<Optional<GpuKind>> kinds = names.map(GpuKind::named).distinct().toList();
+      return kinds.size() == 1 ? kinds.get(0) : Optional.empty();
+    }
+
     /** The one that has so much memory. */
     public static Optional<GpuKind> of(long memoryBytes) {
       return GpuRates.of(memoryBytes).map(rates -> new GpuKind(rates.kind().name()));
@@ -151,7 +158,7 @@ public record SpeedEstimate(
   }
 
   /** A rank's work. */
-  private record Model(Rank rank, BatchShape batch, GpuRates rates) {
+  private record Model(Rank rank, BatchShape batch, GpuRates rates, LoraLayout adapters) {
     double microBatchSeconds() {
       double layers = config().numHiddenLayers();
       return rates.work().throttle()
@@ -297,7 +304,7 @@ public record SpeedEstimate(
 
     /** On average over the layers. */
     private double rankOf(LinearModule module) {
-      return LoraLayout.of(rank.spec().lora(), config()).layers().stream()
+      return adapters.layers().stream()
           .mapToDouble(layer -> layer.containsKey(module) ? layer.get(module).r() : 0)
           .average()
           .orElse(0);

@@ -7,40 +7,46 @@ import dev.anneal.training.model.activations.KeptActivations;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.trainer.MemoryChoice.Open;
 import dev.anneal.training.trainer.MemoryPlan.Machine;
+import dev.anneal.training.trainer.SpeedEstimate.GpuKind;
+import dev.anneal.training.trainer.SpeedEstimate.Nodes;
 import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
 import java.util.TreeMap;
 import org.junit.jupiter.api.Test;
 
 class MemoryChoiceTest {
   private static final long GB = 1_000_000_000;
+  private static final Optional<GpuKind> H200 = GpuKind.named("NVIDIA H200");
 
   @Test
   void whereEverythingFitsNothingIsMovedOrComputedAgain() {
     MemoryPlan plan = plan("llama3.1-8b", 1, 4, new Machine(141 * GB, 500 * GB, 1));
-    assertThat(MemoryChoice.of(plan, Open.BOTH)).isEqualTo(new MemoryChoice(0, 0));
+    assertThat(choice(plan, Open.OFFLOAD_RATIO, Open.RECOMPUTED_LAYERS))
+        .isEqualTo(new MemoryChoice(0, 0, 0));
   }
 
   @Test
   void asFewLayersAreComputedAgainAsMemoryAllows() {
     MemoryPlan plan = plan("llama3.1-70b", 1, 4, new Machine(141 * GB, 500 * GB, 1));
-    MemoryChoice choice = MemoryChoice.of(plan, Open.RECOMPUTED_LAYERS);
+    MemoryChoice choice = choice(plan, Open.RECOMPUTED_LAYERS);
     int layers = choice.recomputedLayers();
     assertThat(layers).isBetween(1, 79);
     assertThat(choice.offloadRatio()).isZero();
     assertThat(choice.in(plan).fits()).isTrue();
-    assertThat(new MemoryChoice(0, layers - 1).in(plan).fits()).isFalse();
+    assertThat(new MemoryChoice(0, layers - 1, 0).in(plan).fits()).isFalse();
   }
 
   @Test
   void theRatioIsTheSmallestWithAllLayersComputedAgain() {
     MemoryPlan plan = plan("llama3.1-405b", 8, 4, new Machine(80 * GB, 2000 * GB, 8));
-    MemoryChoice choice = MemoryChoice.of(plan, Open.BOTH);
+    MemoryChoice choice = choice(plan, Open.OFFLOAD_RATIO, Open.RECOMPUTED_LAYERS);
     assertThat(choice.offloadRatio()).isBetween(0.01, 0.99);
     assertThat(choice.in(plan).fits()).isTrue();
-    assertThat(new MemoryChoice(choice.offloadRatio() - 0.01, Integer.MAX_VALUE).in(plan).fits())
+    assertThat(new MemoryChoice(choice.offloadRatio() - 0.01, Integer.MAX_VALUE, 0).in(plan).fits())
         .isFalse();
     MemoryPlan kept = plan.with(KeptActivations.INPUTS.first(120));
-    MemoryChoice ratio = MemoryChoice.of(kept, Open.OFFLOAD_RATIO);
+    MemoryChoice ratio = choice(kept, Open.OFFLOAD_RATIO);
     assertThat(ratio.recomputedLayers()).isEqualTo(120);
     assertThat(ratio.offloadRatio()).isGreaterThan(choice.offloadRatio());
   }
@@ -49,10 +55,10 @@ class MemoryChoiceTest {
   void whereNothingFitsTheHostIsFilled() {
     // a tenth of 402 GB goes there, and more is not to be had
     MemoryPlan plan = plan("llama3.1-405b", 1, 1, new Machine(100 * GB, 80 * GB, 1));
-    MemoryChoice choice = MemoryChoice.of(plan, Open.BOTH);
+    MemoryChoice choice = choice(plan, Open.OFFLOAD_RATIO, Open.RECOMPUTED_LAYERS);
     assertThat(choice.recomputedLayers()).isEqualTo(Integer.MAX_VALUE);
     assertThat(choice.offloadRatio()).isBetween(0.1, 0.2);
-    MemoryPlan more = new MemoryChoice(choice.offloadRatio() + 0.01, 126).in(plan);
+    MemoryPlan more = new MemoryChoice(choice.offloadRatio() + 0.01, 126, 0).in(plan);
     assertThat(more.table().hostBytes()).isGreaterThan(80 * GB);
   }
 
@@ -69,8 +75,12 @@ class MemoryChoiceTest {
     assertThat(short0.table().deviceBytes() - long0.table().deviceBytes())
         .isEqualTo(flash - scores);
     assertThat(short0.table().tensorBytes()).isEqualTo(long0.table().tensorBytes());
-    assertThat(MemoryChoice.of(short0, Open.RECOMPUTED_LAYERS).recomputedLayers())
-        .isGreaterThan(MemoryChoice.of(long0, Open.RECOMPUTED_LAYERS).recomputedLayers());
+    assertThat(choice(short0, Open.RECOMPUTED_LAYERS).recomputedLayers())
+        .isGreaterThan(choice(long0, Open.RECOMPUTED_LAYERS).recomputedLayers());
+  }
+
+  private static MemoryChoice choice(MemoryPlan plan, Open... open) {
+    return MemoryChoice.of(plan, Set.of(open), Nodes.of(plan.machine().gpus()), H200);
   }
 
   private static MemoryPlan plan(String shape, int gpus, int rows, Machine machine) {

@@ -10,9 +10,12 @@ import dev.anneal.training.model.activations.KeptActivations;
 import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.trainer.MemoryPlan.Machine;
+import dev.anneal.training.trainer.SpeedEstimate.Nodes;
 import dev.anneal.training.weights.FrozenLayers.Shard;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
 
 class MemoryPlanTest {
@@ -173,8 +176,11 @@ class MemoryPlanTest {
     MemoryPlan plan = plan("llama3.1-8b", DType.FP8, activations, 4, machine);
     assertThat(plan.fits()).isFalse();
     assertThat(plan.remedy()).hasValue("activations.checkpoint=layer");
-    assertThat(MemoryChoice.of(plan, MemoryChoice.Open.RECOMPUTED_LAYERS).recomputedLayers())
-        .isBetween(1, 15);
+    MemoryChoice choice =
+        MemoryChoice.of(
+            plan, Set.of(MemoryChoice.Open.RECOMPUTED_LAYERS), Nodes.of(1), Optional.empty());
+    assertThat(choice.recomputedLayers()).isBetween(1, 15);
+    assertThat(choice.hostLayers()).isEqualTo(16);
   }
 
   private static Machine at(long gigabytes) {
