@@ -113,9 +113,8 @@ class Rank:
 
 
 def cell(rank, base, row):
-    own = f"{rank.rows[row]:10.2f}" if row in rank.rows else " " * 10
-    known = base and row in rank.rows and row in base.rows
-    return own + (f"{rank.rows[row] - base.rows[row]:+10.2f}" if known else " " * 10 if base else "")
+    less = f"{rank.rows[row] - base.rows[row]:+.2f}" if base and row in rank.rows and row in base.rows else ""
+    return (f"{rank.rows[row]:10.2f}" if row in rank.rows else " " * 10) + (f"{less:>10}" if base else "")
 
 
 def table(runs):
@@ -140,8 +139,7 @@ def table(runs):
 def main(command=None, *args):
     if command == "rows" and len(args) == 3:
         drawn, (count, length, ids) = random.Random(1), map(int, args)
-        for _ in range(count):
-            print(json.dumps({"input_ids": drawn.choices(range(ids), k=length), "prompt_length": 1}))
+        print(*(json.dumps({"input_ids": drawn.choices(range(ids), k=length), "prompt_length": 1}) for _ in range(count)), sep="\n")
     elif command == "table" and len(args) >= 2:
         sys.exit(not table(list(map(pathlib.Path, args))))
     else:
