@@ -10,8 +10,8 @@ import org.bytedeco.pytorch.Tensor;
 
 /**
  * What a layer's backward reads of its forward. {@code T} rows each, in the compute dtype but for
- * the norms' {@code rstd} and the softmax's sums. What the norms give is not among it: a tenth of
- * all, which takes no time to speak of to compute again.
+ * the norms' {@code rstd} and the softmax's sums. What the norms give is not among it: it would be
+ * a seventh of all, and is computed again.
  *
  * @param x the layer's input, {@code [T, hidden_size]}
  * @param inputRstd of the norm before attention

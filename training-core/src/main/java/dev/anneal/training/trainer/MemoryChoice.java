@@ -97,10 +97,6 @@ public record MemoryChoice(double offloadRatio, int recomputedLayers, int hostLa
         open.contains(Open.RECOMPUTED_LAYERS) ? MemoryChoice::withFewest : UnaryOperator.identity();
     int recomputed = activations(plan).recomputedLayers();
     MemoryPlan best = settle.apply(plan);
-    if (recomputed == Integer.MAX_VALUE && !best.fits()) {
-      // beside layers that are all computed again, one on the host only takes more
-      return best;
-    }
     int layers = plan.rank().config().numHiddenLayers();
     // a number of layers computed again stands; all means all others
     int most = recomputed == Integer.MAX_VALUE ? layers : layers - recomputed;
@@ -153,7 +149,8 @@ public record MemoryChoice(double offloadRatio, int recomputedLayers, int hostLa
     if (plan.with(activations.first(0)).fits()) {
       return 0;
     }
-    // the more layers are computed again, the less is on the GPU
+    // the more layers are computed again, the less is on the GPU; but for all of them, which may
+    // take a little more than all but one
     long tooFew =
         MemoryPlan.largest(again -> !plan.with(activations.first((int) again)).gpuHolds(), others);
     int fewest = (int) tooFew + 1;

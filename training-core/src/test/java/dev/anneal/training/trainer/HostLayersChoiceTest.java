@@ -100,11 +100,24 @@ class HostLayersChoiceTest {
   @Test
   void whereNothingFitsItComesNearest() {
     MemoryPlan again = small(KeptActivations.INPUTS, 10, 1);
-    assertThat(choose(again, BOTH)).isEqualTo(new MemoryChoice(0, ALL, 0));
+    MemoryChoice least = choose(again, BOTH);
+    assertThat(least.hostLayers()).isGreaterThan(20);
+    long bytes = least.in(again).table().deviceBytes();
+    assertThat(bytes).isLessThan(new MemoryChoice(0, ALL, 0).in(again).table().deviceBytes());
     MemoryPlan none = small(KeptActivations.ALL, 10, 1);
     MemoryChoice choice = choose(none, HOST);
     assertThat(choice.hostLayers()).isGreaterThan(20);
     assertThat(choice.in(none).hostHolds()).isTrue();
+  }
+
+  /** Each leaves its input too, and two of them at most are on the GPU. */
+  @Test
+  void layersLeaveWhereTheInputsOfAllAreTooMuch() {
+    MemoryPlan plan = small(KeptActivations.INPUTS, 15, 1);
+    assertThat(plan.fits()).isFalse();
+    for (Set<Open> open : List.of(BOTH, HOST)) {
+      assertThat(choose(plan, open).in(plan).fits()).as("%s", open).isTrue();
+    }
   }
 
   @Test
