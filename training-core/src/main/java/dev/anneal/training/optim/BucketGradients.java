@@ -2,29 +2,34 @@ package dev.anneal.training.optim;
 
 import dev.anneal.training.collective.Collectives;
 import dev.anneal.training.cuda.CudaEvent;
+import dev.anneal.training.optim.Parameters.Summed;
 import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.tensor.Tensors;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.Deque;
+import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Set;
+import java.util.stream.IntStream;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
  * The gradient of this rank's parts of all buckets. With several ranks a bucket's whole gradient
- * exists only from when it is first written until it is summed over the ranks, in one of two places
- * that buckets use in turn. All of it is fp32.
+ * exists from when it is first written until it is summed over the ranks, in one of two places that
+ * buckets use in turn or, where sums are put off, in one of its own. All of it is fp32.
  */
 final class BucketGradients implements AutoCloseable {
-  /** Whole gradients that exist at a time: one is written while the other is summed. */
+  /** Whole gradients that exist at a time in shared places: one is written, one is summed. */
   static final int WHOLE = 2;
 
   private static final int NONE = -1;
 
-  /** Where a bucket's gradient is whole, {@code [n]} of the largest bucket. */
+  /** Where a bucket's gradient is whole, {@code [n]} of the largest bucket, or of its own. */
   private static final class Place {
     final Tensor memory;
 
@@ -46,28 +51,49 @@ final class BucketGradients implements AutoCloseable {
   private final Tensor own;
   private final List<Place> places = new ArrayList<>();
 
-  /** Places that nothing is written to, the one that was summed first at the head. */
+  /** Places that buckets share and nothing is written to, the one summed first at the head. */
   private final Deque<Place> free = new ArrayDeque<>();
+
+  private final Summed summed;
+
+  /** Buckets whose sums are put off, in the order in which they are to be summed. */
+  private final Set<Integer> putOff = new LinkedHashSet<>();
 
   /** Whether {@link #own} has a sum of the bucket already. */
   private final boolean[] begun;
 
   /** Zeroed, in the current tensor scope. */
-  BucketGradients(BucketParts parts, Collectives world, BucketExchange exchange, Device device) {
+  BucketGradients(
+      BucketParts parts, Collectives world, BucketExchange exchange, Device device, Summed summed) {
     this.parts = parts;
     this.world = world;
     this.exchange = exchange;
+    this.summed = summed;
     own = Tensors.zeros(device, ScalarType.Float, parts.total());
     begun = new boolean[parts.numels().size()];
-    for (int i = 0; i < WHOLE && !isAlone(); i++) {
-      places.add(new Place(device, parts.largest()));
+    for (long numel : placeNumels(parts, summed)) {
+      places.add(new Place(device, numel));
     }
-    free.addAll(places);
+    if (summed == Summed.BY_BUCKET) {
+      free.addAll(places);
+    }
+  }
+
+  /** Elements of every place. */
+  private static List<Long> placeNumels(BucketParts parts, Summed summed) {
+    if (parts.worldSize() == 1) {
+      return List.of();
+    }
+    return switch (summed) {
+      case BY_BUCKET -> Collections.nCopies(WHOLE, parts.largest());
+      case BY_MICRO_BATCH ->
+          IntStream.range(0, parts.numels().size()).mapToObj(parts::whole).toList();
+    };
   }
 
   /** What all places take, in bytes. */
-  static long wholeBytes(BucketParts parts) {
-    return parts.worldSize() == 1 ? 0 : WHOLE * parts.largest() * Float.BYTES;
+  static long wholeBytes(BucketParts parts, Summed summed) {
+    return placeNumels(parts, summed).stream().mapToLong(numel -> numel * Float.BYTES).sum();
   }
 
   /** {@code [n]} of this rank's parts of all buckets. */
@@ -123,7 +149,11 @@ final class BucketGradients implements AutoCloseable {
 
   /** A place for the bucket, not initialized. */
   private Place open(int bucket) {
-    Place place = free.poll();
+    if (putOff.contains(bucket)) {
+      // the next micro-batch has begun
+      sumPutOff();
+    }
+    Place place = summed == Summed.BY_BUCKET ? free.poll() : places.get(bucket);
     if (place == null) {
       throw new IllegalStateException(
           "bucket %s is written before buckets %s are summed over the ranks: reduce one of them first"
@@ -137,8 +167,9 @@ final class BucketGradients implements AutoCloseable {
 
   /**
    * Adds the sum over the ranks of what was added to the bucket since the last time to this rank's
-   * part of it, on a GPU beside what the current stream does next. A rank that added nothing takes
-   * part with zeros.
+   * part of it, on a GPU beside what the current stream does next; or later, where sums are put
+   * off: when the bucket is written again, or waited for. A rank that added nothing takes part with
+   * zeros.
    */
   void reduce(int bucket) {
     if (isAlone() || parts.whole(bucket) == 0) {
@@ -147,10 +178,25 @@ final class BucketGradients implements AutoCloseable {
     try (TensorScope scope = new TensorScope()) {
       Tensor whole = gradient(bucket);
       Place place = placeOf(bucket);
-      exchange.beside(place.summed, () -> sum(bucket, whole));
       place.bucket = NONE;
+      if (summed == Summed.BY_MICRO_BATCH) {
+        putOff.add(bucket);
+        return;
+      }
+      exchange.beside(place.summed, () -> sum(bucket, whole));
       free.add(place);
     }
+  }
+
+  private void sumPutOff() {
+    try (TensorScope scope = new TensorScope()) {
+      for (int bucket : putOff) {
+        Place place = places.get(bucket);
+        Tensor whole = place.memory.narrow(0, 0, parts.whole(bucket));
+        exchange.beside(place.summed, () -> sum(bucket, whole));
+      }
+    }
+    putOff.clear();
   }
 
   private void sum(int bucket, Tensor whole) {
@@ -172,17 +218,21 @@ final class BucketGradients implements AutoCloseable {
         throw new IllegalStateException(
             "the gradient of bucket %s was not summed over the ranks".formatted(place.bucket));
       }
-      place.summed.await();
     }
+    sumPutOff();
+    places.forEach(place -> place.summed.await());
   }
 
   /** No gradient; what was not summed is forgotten. */
   void zero() {
+    putOff.clear();
     free.clear();
     for (Place place : places) {
       place.summed.await();
       place.bucket = NONE;
-      free.add(place);
+      if (summed == Summed.BY_BUCKET) {
+        free.add(place);
+      }
     }
     Arrays.fill(begun, false);
     own.zero_();

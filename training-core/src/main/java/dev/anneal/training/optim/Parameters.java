@@ -31,6 +31,20 @@ public final class Parameters implements AutoCloseable {
     BY_BUCKET
   }
 
+  /** When gradients are summed over the ranks, which have them whole until then. */
+  public enum Summed {
+    /**
+     * each bucket when it is complete, beside what is computed next; in two places that buckets
+     * share, so that no rank gets further ahead than that
+     */
+    BY_BUCKET,
+    /**
+     * all buckets of a micro-batch together behind the last of them, each in a place of its own: no
+     * rank waits for another before that, but then for all the sums
+     */
+    BY_MICRO_BATCH
+  }
+
   /** For the bucket that is used next: none is known. */
   public static final int NONE = ComputeValues.NONE;
 
@@ -71,6 +85,17 @@ public final class Parameters implements AutoCloseable {
       Device device,
       Collectives world,
       Gathered gathered) {
+    this(buckets, computeDtype, device, world, gathered, Summed.BY_BUCKET);
+  }
+
+  /** The same; a rank on its own has nothing to gather and to sum. */
+  public Parameters(
+      List<List<Shape>> buckets,
+      DType computeDtype,
+      Device device,
+      Collectives world,
+      Gathered gathered,
+      Summed summed) {
     this.world = world;
     this.computeDtype = computeDtype;
     this.exchange = new BucketExchange(device);
@@ -78,7 +103,7 @@ public final class Parameters implements AutoCloseable {
     BucketParts parts = layout.parts();
     ScalarType type = computeDtype.scalarType();
     master = Tensors.zeros(device, ScalarType.Float, parts.total());
-    gradients = new BucketGradients(parts, world, exchange, device);
+    gradients = new BucketGradients(parts, world, exchange, device, summed);
     computeValues =
         gathered == Gathered.BY_BUCKET && world.worldSize() > 1
             ? new GatheredValues(parts, world, exchange, device, type)
@@ -206,14 +231,17 @@ public final class Parameters implements AutoCloseable {
 
   /**
    * Sums what was added to bucket {@code bucket} since the last time over the ranks, into the
-   * gradients of their parts; on a GPU beside what the current stream does next. Ranks call it in
-   * the same order. A rank on its own has nothing to do.
+   * gradients of their parts, at once or later as {@link Summed} says; on a GPU beside what the
+   * current stream does next. Ranks call it in the same order. A rank on its own has nothing to do.
    */
   public void reduce(int bucket) {
     gradients.reduce(bucket);
   }
 
-  /** Makes the current stream wait for all reductions; every bucket that was added to has one. */
+  /**
+   * Makes the current stream wait for all reductions, those that were put off included; every
+   * bucket that was added to has one.
+   */
   public void awaitReductions() {
     gradients.await();
   }
@@ -302,7 +330,11 @@ public final class Parameters implements AutoCloseable {
    * @param buckets the parameters of every bucket in their order
    */
   public static Holdings holdings(
-      List<List<Shape>> buckets, DType computeDtype, int worldSize, Gathered gathered) {
+      List<List<Shape>> buckets,
+      DType computeDtype,
+      int worldSize,
+      Gathered gathered,
+      Summed summed) {
     boolean alone = worldSize == 1;
     BucketParts parts = new ParameterLayout(buckets, worldSize).parts();
     long own = parts.total();
@@ -313,7 +345,7 @@ public final class Parameters implements AutoCloseable {
     return new Holdings(
         own * Float.BYTES,
         own * Float.BYTES,
-        BucketGradients.wholeBytes(parts),
+        BucketGradients.wholeBytes(parts, summed),
         alone && computeDtype == DType.FP32 ? 0 : compute,
         2 * own * Float.BYTES);
   }

@@ -6,10 +6,16 @@ import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.optim.Parameters;
 import dev.anneal.training.weights.Together;
 
-/** When adapters' values come together from all ranks. */
+/** When adapters' values come together from all ranks, and when their gradients are summed. */
 final class AdapterGathering {
   /** The system property that says whether they stay {@link Together}, for measurements. */
   static final String PROPERTY = "anneal.adapters.together";
+
+  /**
+   * The system property that says whether a micro-batch's gradients are summed {@link Together};
+   * they are not without it, since it has not run on GPUs.
+   */
+  static final String GRADIENTS_PROPERTY = "anneal.gradients.together";
 
   private AdapterGathering() {}
 
@@ -35,9 +41,21 @@ final class AdapterGathering {
         : Parameters.Gathered.ONCE_A_STEP;
   }
 
+  /** When gradients of adapters are summed. */
+  static Parameters.Summed summed(TrainingSpec spec, LlamaConfig config) {
+    return Together.asked(GRADIENTS_PROPERTY, Together.NEVER)
+            .admits(elements(spec, config) * Float.BYTES)
+        ? Parameters.Summed.BY_MICRO_BATCH
+        : Parameters.Summed.BY_BUCKET;
+  }
+
   /** What the values of all adapters take. */
   private static long bytes(TrainingSpec spec, LlamaConfig config) {
-    return LoraModel.elements(config, LoraLayout.of(spec.lora(), config))
+    return elements(spec, config)
         * LoraModel.computeDtype(spec.lora(), spec.compute().dtype()).bytes();
+  }
+
+  private static long elements(TrainingSpec spec, LlamaConfig config) {
+    return LoraModel.elements(config, LoraLayout.of(spec.lora(), config));
   }
 }

@@ -255,7 +255,11 @@ public record MemoryTable(List<Row> tensors, List<Row> assumed, String moment) {
   /** What trained weights take, with gradient and optimizer. */
   static Parameters.Holdings trained(LlamaConfig config, DType compute, int worldSize) {
     return Parameters.holdings(
-        FullModel.shapes(config), compute, worldSize, Parameters.Gathered.ONCE_A_STEP);
+        FullModel.shapes(config),
+        compute,
+        worldSize,
+        Parameters.Gathered.ONCE_A_STEP,
+        Parameters.Summed.BY_BUCKET);
   }
 
   static Parameters.Holdings trained(Rank rank, LoraLayout adapters) {
@@ -265,7 +269,8 @@ public record MemoryTable(List<Row> tensors, List<Row> assumed, String moment) {
             LoraModel.shapes(rank.config(), adapters),
             rank.adapterCompute(),
             rank.worldSize(),
-            gathered(rank));
+            gathered(rank),
+            AdapterGathering.summed(rank.spec(), rank.config()));
   }
 
   /** When adapters come together from all ranks. */

@@ -102,7 +102,8 @@ final class ModelLoader {
             LoraModel.computeDtype(spec.lora(), spec.compute().dtype()),
             ranks.device(),
             ranks.world(),
-            gathered(spec, config, ranks));
+            gathered(spec, config, ranks),
+            AdapterGathering.summed(spec, config));
     if (layout.spec().variant() instanceof LoraVariant.Pissa pissa) {
       PissaStart start = new PissaStart(config, layout, parameters, ranks);
       ResumePoint resume = inputs.checkpoints().resume();

@@ -33,6 +33,11 @@ public enum Together {
    * @throws IllegalArgumentException if it is none of these
    */
   public static Together asked(String property) {
-    return AskedWord.of(property, SMALL);
+    return asked(property, SMALL);
+  }
+
+  /** Likewise; {@code usual} without it. */
+  public static Together asked(String property, Together usual) {
+    return AskedWord.of(property, usual);
   }
 }

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.anneal.training.TinyModels;
 import dev.anneal.training.optim.Parameters.Gathered;
+import dev.anneal.training.optim.Parameters.Summed;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.NativeLibraries;
@@ -63,7 +64,8 @@ class ParametersTest {
     try (TensorScope scope = new TensorScope()) {
       for (DType dtype : List.of(DType.FP32, DType.BF16)) {
         Parameters parameters = TinyModels.parameters(SHAPES, dtype);
-        Parameters.Holdings holdings = Parameters.holdings(SHAPES, dtype, 1, Gathered.ONCE_A_STEP);
+        Parameters.Holdings holdings =
+            Parameters.holdings(SHAPES, dtype, 1, Gathered.ONCE_A_STEP, Summed.BY_BUCKET);
         long compute = dtype == DType.FP32 ? 0 : parameters.compute().nbytes();
         assertThat(holdings)
             .isEqualTo(
@@ -79,14 +81,16 @@ class ParametersTest {
 
   @Test
   void severalRanksHoldTheirPartsAndTwoWholeGradients() {
-    Parameters.Holdings holdings = Parameters.holdings(SHAPES, DType.BF16, 2, Gathered.ONCE_A_STEP);
+    Parameters.Holdings holdings =
+        Parameters.holdings(SHAPES, DType.BF16, 2, Gathered.ONCE_A_STEP, Summed.BY_BUCKET);
     long own = holdings.master() / Float.BYTES;
     assertThat(holdings.gradient()).isEqualTo(own * Float.BYTES);
     // ten elements in two parts of eight each
     assertThat(holdings.summing()).isEqualTo(2 * 16 * Float.BYTES);
     assertThat(holdings.compute()).isEqualTo(3 * own * 2);
     assertThat(holdings.moments()).isEqualTo(2 * own * Float.BYTES);
-    Parameters.Holdings byBucket = Parameters.holdings(SHAPES, DType.BF16, 2, Gathered.BY_BUCKET);
+    Parameters.Holdings byBucket =
+        Parameters.holdings(SHAPES, DType.BF16, 2, Gathered.BY_BUCKET, Summed.BY_BUCKET);
     // this rank's part, and two buckets of two parts of eight each
     assertThat(byBucket.compute()).isEqualTo((own + 2 * 16) * 2);
     assertThat(byBucket.total() - byBucket.compute())

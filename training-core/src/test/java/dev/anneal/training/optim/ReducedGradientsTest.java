@@ -8,6 +8,7 @@ import dev.anneal.training.collective.Collectives;
 import dev.anneal.training.collective.SingleRank;
 import dev.anneal.training.kernel.Kernels;
 import dev.anneal.training.optim.Parameters.Gathered;
+import dev.anneal.training.optim.Parameters.Summed;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.TensorScope;
@@ -21,7 +22,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Gradients of several ranks, whole only while they are summed, against whole ones. */
+/** Gradients of several ranks, summed bucket by bucket and all together, against whole ones. */
 class ReducedGradientsTest {
   /** Of different sizes, with padding for any number of ranks but one, and one without anything. */
   private static final List<List<Parameters.Shape>> BUCKETS =
@@ -169,6 +170,7 @@ class ReducedGradientsTest {
   void noThirdBucketIsWholeBesideTwo() throws Exception {
     onRanks(
         2,
+        Summed.BY_BUCKET,
         (parameters, world) -> {
           add(parameters, "a", 1);
           add(parameters, "c", 1);
@@ -199,27 +201,94 @@ class ReducedGradientsTest {
           parameters.awaitReductions();
           assertSum(parameters, world, 21 + 11 + 129);
         });
-    assertThat(Parameters.holdings(BUCKETS, DType.FP32, 1, Gathered.ONCE_A_STEP).summing())
-        .isZero();
+    for (Summed summed : Summed.values()) {
+      assertThat(holdings(1, summed).summing()).isZero();
+    }
   }
 
   /** The largest bucket has 133 elements, and a rank's part of it a multiple of eight. */
   @ParameterizedTest
   @CsvSource({"2, 144", "3, 144", "8, 192"})
   void twoWholeGradientsAreHeldWhateverTheModel(int worldSize, long largest) {
-    Parameters.Holdings holdings =
-        Parameters.holdings(BUCKETS, DType.FP32, worldSize, Gathered.ONCE_A_STEP);
+    Parameters.Holdings holdings = holdings(worldSize, Summed.BY_BUCKET);
     assertThat(holdings.summing()).isEqualTo(2 * largest * Float.BYTES);
     assertThat(holdings.gradient()).isEqualTo(holdings.master());
   }
 
+  /** The buckets have 26, 0, 11, 133 and 48 elements. */
+  @ParameterizedTest
+  @CsvSource({"2, 32, 16, 144, 48", "3, 48, 24, 144, 48"})
+  void allWholeGradientsAreHeldWhereSumsArePutOff(int worldSize, long a, long c, long d, long f) {
+    assertThat(holdings(worldSize, Summed.BY_MICRO_BATCH).summing())
+        .isEqualTo((a + c + d + f) * Float.BYTES);
+  }
+
+  /** Sums that are put off are the same sums, in the same order. */
+  @ParameterizedTest
+  @CsvSource({"2, 1", "2, 3", "3, 2"})
+  void whenTheyAreSummedChangesNoBit(int worldSize, int accumulation) throws Exception {
+    onRanks(
+        worldSize,
+        Summed.BY_BUCKET,
+        (one, world) -> {
+          Parameters other =
+              new Parameters(
+                  BUCKETS,
+                  DType.FP32,
+                  Device.CPU,
+                  world,
+                  Gathered.ONCE_A_STEP,
+                  Summed.BY_MICRO_BATCH);
+          for (Parameters parameters : List.of(one, other)) {
+            for (int a = 0; a < accumulation; a++) {
+              addAll(parameters, seed(world.rank(), a));
+            }
+            parameters.awaitReductions();
+          }
+          assertBits(other.ownGradient(), one.ownGradient());
+        });
+  }
+
+  @Test
+  void whatIsPutOffIsSummedBeforeItIsWrittenAgain() throws Exception {
+    onRanks(
+        2,
+        Summed.BY_MICRO_BATCH,
+        (parameters, world) -> {
+          add(parameters, "a", 1);
+          add(parameters, "c", 1);
+          parameters.reduce(2);
+          parameters.reduce(0);
+          assertSum(parameters, world, 0);
+          add(parameters, "c", 10);
+          assertSum(parameters, world, 2 * (21 + 11));
+          assertThatThrownBy(parameters::awaitReductions)
+              .hasMessage("the gradient of bucket 2 was not summed over the ranks");
+          parameters.reduce(2);
+          parameters.awaitReductions();
+          assertSum(parameters, world, 2 * (21 + 11) + 2 * 10 * 11);
+        });
+  }
+
+  private static Parameters.Holdings holdings(int worldSize, Summed summed) {
+    return Parameters.holdings(BUCKETS, DType.FP32, worldSize, Gathered.ONCE_A_STEP, summed);
+  }
+
   private static void onRanks(int worldSize, Work work) throws Exception {
+    for (Summed summed : Summed.values()) {
+      onRanks(worldSize, summed, work);
+    }
+  }
+
+  private static void onRanks(int worldSize, Summed summed, Work work) throws Exception {
     List<Throwable> thrown =
         GlooRanks.run(
             worldSize,
             world -> {
               try (TensorScope scope = new TensorScope();
-                  Parameters parameters = new Parameters(BUCKETS, DType.FP32, Device.CPU, world)) {
+                  Parameters parameters =
+                      new Parameters(
+                          BUCKETS, DType.FP32, Device.CPU, world, Gathered.ONCE_A_STEP, summed)) {
                 work.run(parameters, world);
               }
             });

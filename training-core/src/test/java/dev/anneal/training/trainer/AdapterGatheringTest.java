@@ -7,6 +7,7 @@ import dev.anneal.training.TinyModels;
 import dev.anneal.training.lora.LoraSpec;
 import dev.anneal.training.model.activations.KeptActivations;
 import dev.anneal.training.model.config.LlamaConfig;
+import dev.anneal.training.optim.Parameters;
 import dev.anneal.training.optim.Parameters.Gathered;
 import dev.anneal.training.tensor.DType;
 import java.util.List;
@@ -78,6 +79,27 @@ class AdapterGatheringTest {
     assertThat(AdapterGathering.of(spec, config, 2, 2, true)).isEqualTo(expected);
     try (Property property = Property.set(AdapterGathering.PROPERTY, "always")) {
       assertThat(AdapterGathering.of(spec, config, 2, 2, true)).isEqualTo(Gathered.ONCE_A_STEP);
+    }
+  }
+
+  /** An element is summed in fp32; 2 GiB hold 205 of 8B's units. */
+  @ParameterizedTest
+  @CsvSource({
+    "llama3.1-8b, 204, BY_MICRO_BATCH",
+    "llama3.1-8b, 205, BY_BUCKET",
+    "llama3.1-70b, 16, BY_MICRO_BATCH",
+    "llama3.1-70b, 64, BY_BUCKET"
+  })
+  void gradientsOfSmallOnesAreSummedTogetherWhereThatIsAsked(
+      String shape, int r, Parameters.Summed expected) {
+    TrainingSpec spec =
+        Recipe.from(ResumableRun.SPLIT.spec(1))
+            .lora(new LoraSpec(r, r, 0, false, List.of("all-linear")))
+            .spec();
+    LlamaConfig config = LlamaConfig.named(shape);
+    assertThat(AdapterGathering.summed(spec, config)).isEqualTo(Parameters.Summed.BY_BUCKET);
+    try (Property property = Property.set(AdapterGathering.GRADIENTS_PROPERTY, "small")) {
+      assertThat(AdapterGathering.summed(spec, config)).isEqualTo(expected);
     }
   }
 }

@@ -64,11 +64,19 @@ class SplitTrainingGpuTest {
     assertThat(pulled).as("pulled against whole").isEqualTo(whole);
   }
 
-  /** With adapters layer by layer, the head when it is asked for, and the embedding whole. */
+  /**
+   * With adapters layer by layer, the head when it is asked for, and the embedding whole; and with
+   * gradients summed together.
+   */
   @ParameterizedTest
-  @CsvSource({"never, small, on", "small, never, on", "small, small, off", "never, never, off"})
-  void nothingThatComesEarlyOrNotAtAllChangesANumber(String adapters, String head, String rows)
-      throws Exception {
+  @CsvSource({
+    "never, small, on, small",
+    "small, never, on, never",
+    "small, small, off, small",
+    "never, never, off, never"
+  })
+  void nothingThatComesEarlyLateOrNotAtAllChangesANumber(
+      String adapters, String head, String rows, String gradients) throws Exception {
     Recipe recipe =
         Recipe.from(reference.spec(2))
             .computeDtype(DType.BF16)
@@ -79,7 +87,8 @@ class SplitTrainingGpuTest {
     recipe.shard(Shard.NODE);
     try (Property ofAdapters = Property.set(AdapterGathering.PROPERTY, adapters);
         Property ofHead = Property.set(FrozenVocabulary.HEAD_PROPERTY, head);
-        Property ofRows = Property.set(FrozenVocabulary.ROWS_PROPERTY, rows)) {
+        Property ofRows = Property.set(FrozenVocabulary.ROWS_PROPERTY, rows);
+        Property ofSums = Property.set(AdapterGathering.GRADIENTS_PROPERTY, gradients)) {
       assertThat(losses(recipe, Transport.PEERS)).as("pulled").isEqualTo(whole);
       assertThat(losses(recipe, Transport.COLLECTIVE)).as("gathered").isEqualTo(whole);
     }

@@ -28,19 +28,20 @@ class SplitVocabularyRunTest {
 
   @ParameterizedTest
   @CsvSource({
-    "FP32, 0, small, small",
-    "FP32, 0, never, small",
-    "BF16, 0, never, never",
-    "FP8, 0, small, never",
-    "FP32, 0.2, small, small",
-    "FP32, 0.2, never, never"
+    "FP32, 0, small, small, small",
+    "FP32, 0, never, small, never",
+    "BF16, 0, never, never, small",
+    "FP8, 0, small, never, never",
+    "FP32, 0.2, small, small, never",
+    "FP32, 0.2, never, never, small"
   })
-  void splitWeightsChangeNoNumber(DType base, double dropout, String adapters, String head)
-      throws Exception {
+  void splitWeightsChangeNoNumber(
+      DType base, double dropout, String adapters, String head, String gradients) throws Exception {
     List<RecordingListener> whole = run(base, dropout, Shard.NONE);
     List<RecordingListener> split;
     try (Property ofAdapters = Property.set(AdapterGathering.PROPERTY, adapters);
-        Property ofHead = Property.set(FrozenVocabulary.HEAD_PROPERTY, head)) {
+        Property ofHead = Property.set(FrozenVocabulary.HEAD_PROPERTY, head);
+        Property ofSums = Property.set(AdapterGathering.GRADIENTS_PROPERTY, gradients)) {
       split = run(base, dropout, Shard.WORLD);
     }
     for (int rank = 0; rank < RANKS; rank++) {

@@ -11,6 +11,7 @@ import dev.anneal.training.cuda.GpuMemory;
 import dev.anneal.training.io.SafetensorsIndex;
 import dev.anneal.training.optim.Parameters;
 import dev.anneal.training.optim.Parameters.Gathered;
+import dev.anneal.training.optim.Parameters.Summed;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.TensorScope;
@@ -89,7 +90,8 @@ class TrainedByRanksGpuTest {
   @EnumSource
   void aRankHoldsItsPartAndTwoBuckets(Gathered gathered) throws Exception {
     List<long[]> held = NcclRanks.run(2, ranks -> held(ranks, gathered));
-    Parameters.Holdings declared = Parameters.holdings(shapes(), DType.BF16, 2, gathered);
+    Parameters.Holdings declared =
+        Parameters.holdings(shapes(), DType.BF16, 2, gathered, Summed.BY_BUCKET);
     long whole = BUCKETS * NUMEL;
     assertThat(declared.gradient() + declared.summing())
         .as("declared of gradients: half of all, and two buckets")
