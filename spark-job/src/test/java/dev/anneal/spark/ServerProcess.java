@@ -1,6 +1,7 @@
 package dev.anneal.spark;
 
 import java.io.IOException;
+import java.net.BindException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
@@ -11,6 +12,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 
 /** A server in a JVM of its own that listens on this machine alone. */
@@ -55,10 +57,34 @@ public final class ServerProcess implements AutoCloseable {
     }
   }
 
-  /** A port that nobody listens on. */
+  /** A port that nobody listens on: see {@link #freePorts}. */
   public static int freePort() throws IOException {
-    try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-      return socket.getLocalPort();
+    return freePorts(1).get(0);
+  }
+
+  /**
+   * Different ports that nobody listens on. They are below those that the system gives to
+   * connections (32768 to 60999 on Linux), one of which may take any of them before a server has
+   * it.
+   */
+  public static List<Integer> freePorts(int count) throws IOException {
+    List<ServerSocket> held = new ArrayList<>();
+    try {
+      for (int attempt = 0; held.size() < count; attempt++) {
+        int port = ThreadLocalRandom.current().nextInt(20_000, 32_000);
+        try {
+          held.add(new ServerSocket(port, 1, InetAddress.getLoopbackAddress()));
+        } catch (BindException taken) {
+          if (attempt > 100 * count) {
+            throw taken;
+          }
+        }
+      }
+      return held.stream().map(ServerSocket::getLocalPort).toList();
+    } finally {
+      for (ServerSocket socket : held) {
+        socket.close();
+      }
     }
   }
 

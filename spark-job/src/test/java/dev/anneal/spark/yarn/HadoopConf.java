@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import org.apache.hadoop.conf.Configuration;
 
@@ -39,10 +40,11 @@ final class HadoopConf {
 
   private static Configuration yarn() throws IOException {
     Configuration yarn = new Configuration(false);
-    for (String service :
-        new String[] {"", "scheduler.", "resource-tracker.", "admin.", "webapp."}) {
-      String key = "yarn.resourcemanager." + service + "address";
-      yarn.set(key, "127.0.0.1:" + ServerProcess.freePort());
+    List<String> services = List.of("", "scheduler.", "resource-tracker.", "admin.", "webapp.");
+    List<Integer> ports = ServerProcess.freePorts(services.size());
+    for (int i = 0; i < services.size(); i++) {
+      String key = "yarn.resourcemanager." + services.get(i) + "address";
+      yarn.set(key, "127.0.0.1:" + ports.get(i));
     }
     for (String service : new String[] {"", "localizer.", "webapp."}) {
       yarn.set("yarn.nodemanager." + service + "address", "127.0.0.1:0");
