@@ -2,9 +2,9 @@ package dev.anneal.spark.plan;
 
 import static java.util.Locale.ROOT;
 
+import dev.anneal.spark.train.PlannedRun;
 import dev.anneal.training.model.BatchShape;
 import dev.anneal.training.trainer.FullTuningMemory;
-import dev.anneal.training.trainer.MemoryChoice;
 import dev.anneal.training.trainer.MemoryPlan;
 import dev.anneal.training.trainer.MemoryTable;
 import dev.anneal.training.trainer.MemoryTable.Row;
@@ -71,13 +71,11 @@ final class MemoryReport {
   }
 
   private static String onHost(MemoryPlan plan, PlanRequest request) {
-    int layers = plan.rank().spec().compute().activations().hostLayers();
-    boolean auto = request.config().activations().hostLayersAreAuto();
-    if (layers == 0 && !auto) {
-      return "";
+    if (request.config().activations().hostLayersAreAuto()) {
+      return ", " + PlannedRun.chosenHostLayers(plan, request.gpu());
     }
-    Optional<String> why = auto ? MemoryChoice.noHostLayers(plan, request.gpu()) : Optional.empty();
-    return ", activations.host_layers=" + layers + why.map(" (%s)"::formatted).orElse("");
+    int layers = plan.rank().spec().compute().activations().hostLayers();
+    return layers == 0 ? "" : ", activations.host_layers=" + layers;
   }
 
   /** One sentence for a plan that does not fit. */

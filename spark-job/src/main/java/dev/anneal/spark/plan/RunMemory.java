@@ -11,9 +11,7 @@ import dev.anneal.training.InvalidModelException;
 import dev.anneal.training.lora.LoraLayout;
 import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.model.config.ModelSource;
-import dev.anneal.training.trainer.MemoryChoice;
 import dev.anneal.training.trainer.MemoryPlan;
-import dev.anneal.training.trainer.SpeedEstimate.Nodes;
 import dev.anneal.training.trainer.TrainingSpec;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -66,13 +64,7 @@ public final class RunMemory {
     BuildCheck.check(config);
     LlamaConfig shape = shape(config, new Storage(hadoop));
     BuildCheck.checkShape(config, shape);
-    MemoryPlan plan = PlannedRun.of(config, shape, request.machine(), PlannedRun.rows(config));
-    if (config.open().isEmpty()) {
-      return plan;
-    }
-    // a run does not know its network either
-    Nodes nodes = Nodes.of(request.nodes().gpus());
-    return MemoryChoice.of(plan, config.open(), nodes, request.gpu()).in(plan);
+    return PlannedRun.settled(config, shape, request.machine(), request.gpu());
   }
 
   private static LlamaConfig shape(AnnealConfig config, Storage storage) {

@@ -7,11 +7,9 @@ import dev.anneal.spark.train.PlannedRun;
 import dev.anneal.training.cuda.Gpu;
 import dev.anneal.training.host.HostMemory;
 import dev.anneal.training.model.config.LlamaConfig;
-import dev.anneal.training.trainer.MemoryChoice;
 import dev.anneal.training.trainer.MemoryPlan;
 import dev.anneal.training.trainer.MemoryVerdict;
 import dev.anneal.training.trainer.SpeedEstimate.GpuKind;
-import dev.anneal.training.trainer.SpeedEstimate.Nodes;
 import java.util.List;
 import java.util.Optional;
 import org.apache.spark.SparkConf;
@@ -55,10 +53,7 @@ final class MemoryCheck {
   /** The refusal of a run whose ranks are all on one machine of which nothing is taken yet. */
   static Optional<String> refusal(
       AnnealConfig config, LlamaConfig shape, MemoryPlan.Machine machine, Optional<GpuKind> kind) {
-    MemoryPlan plan = PlannedRun.of(config, shape, machine, PlannedRun.rows(config));
-    if (!config.open().isEmpty()) {
-      plan = MemoryChoice.of(plan, config.open(), Nodes.of(machine.gpus()), kind).in(plan);
-    }
+    MemoryPlan plan = PlannedRun.settled(config, shape, machine, kind);
     return new MemoryVerdict(plan, machine.gpuBytes(), machine.hostBytes()).refusal();
   }
 }

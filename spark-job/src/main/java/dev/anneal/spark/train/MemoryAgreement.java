@@ -118,8 +118,7 @@ record MemoryAgreement(AnnealConfig config, Optional<MemoryChoice> choice, List<
       settings.add("activations.checkpoint=" + settled.activations().checkpoint().asText());
     }
     if (config.activations().hostLayersAreAuto()) {
-      String why = MemoryChoice.noHostLayers(plan, kind).map(" (%s)"::formatted).orElse("");
-      settings.add("activations.host_layers=" + settled.activations().layersOnHost() + why);
+      settings.add(PlannedRun.chosenHostLayers(plan, kind));
     }
     String host =
         machine.hostBytes() == Long.MAX_VALUE

@@ -4,10 +4,14 @@ import dev.anneal.data.manifest.DatasetManifest;
 import dev.anneal.spark.config.AnnealConfig;
 import dev.anneal.training.model.BatchShape;
 import dev.anneal.training.model.config.LlamaConfig;
+import dev.anneal.training.trainer.MemoryChoice;
 import dev.anneal.training.trainer.MemoryPlan;
 import dev.anneal.training.trainer.MemoryTable;
 import dev.anneal.training.trainer.RowStatistics;
+import dev.anneal.training.trainer.SpeedEstimate.GpuKind;
+import dev.anneal.training.trainer.SpeedEstimate.Nodes;
 import dev.anneal.training.trainer.TrainingSpec;
+import java.util.Optional;
 import java.util.TreeMap;
 
 /** A run as the planner of the core sees it. */
@@ -27,6 +31,28 @@ public final class PlannedRun {
         new BatchShape(config.training().microBatchSize(), config.data().sequences().maxLength()),
         machine,
         rows);
+  }
+
+  /**
+   * Its memory before there are a data set and nodes that agree, with what is left open chosen for
+   * ranks that share the machine.
+   *
+   * @param kind of its GPUs; empty where their speed is not known
+   */
+  public static MemoryPlan settled(
+      AnnealConfig config, LlamaConfig shape, MemoryPlan.Machine machine, Optional<GpuKind> kind) {
+    MemoryPlan plan = of(config, shape, machine, rows(config));
+    // a run does not know its network, so neither does who asks before
+    return config.open().isEmpty()
+        ? plan
+        : MemoryChoice.of(plan, config.open(), Nodes.of(machine.gpus()), kind).in(plan);
+  }
+
+  /** How many layers {@code plan} has on the host where they were left open, as a setting. */
+  public static String chosenHostLayers(MemoryPlan plan, Optional<GpuKind> kind) {
+    return "activations.host_layers="
+        + plan.rank().spec().compute().activations().hostLayers()
+        + MemoryChoice.noHostLayers(plan, kind).map(" (%s)"::formatted).orElse("");
   }
 
   /** A rank of it. */

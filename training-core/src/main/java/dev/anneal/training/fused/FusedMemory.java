@@ -223,15 +223,19 @@ public record FusedMemory(
 
   /** RMSNorm: output [T, H] with its FP8 form, rstd [T]. */
   private void normed(MemoryTrace trace, long t) {
-    trace.hold(t * config.hiddenSize() * real() + t * Float.BYTES);
+    trace.hold(normBytes(t));
     fp8(trace, t, config.hiddenSize());
   }
 
   /** What a group's adapters read, in the backward: the norm's output [T, H], rstd [T]. */
   private void normedAgain(MemoryTrace trace, ModuleGroup group, long t) {
     if (low(group, t) > 0) {
-      trace.pass(t * config.hiddenSize() * real() + t * Float.BYTES);
+      trace.pass(normBytes(t));
     }
+  }
+
+  private long normBytes(long t) {
+    return t * config.hiddenSize() * real() + t * Float.BYTES;
   }
 
   /** {@code [T, columns]} of a byte and {@code [T]} fp32, where there is one. */

@@ -38,7 +38,7 @@ class NcclCollectivesTest {
 
   @BeforeAll
   static void twoGpus() {
-    NcclPair.assumeGpus();
+    NcclPair.assumeGpus(2);
   }
 
   @Test

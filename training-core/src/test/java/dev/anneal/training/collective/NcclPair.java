@@ -30,10 +30,10 @@ public final class NcclPair {
   }
 
   /** Skips the test where there are fewer GPUs. */
-  public static void assumeGpus() {
+  public static void assumeGpus(int count) {
     int seen = Gpus.find(1).size();
-    assumeTrue(seen >= 2, () -> "2 GPUs are needed, and there are " + seen);
-    Gpus.require(2);
+    assumeTrue(seen >= count, () -> "%s GPUs are needed, and there are %s".formatted(count, seen));
+    Gpus.require(count);
   }
 
   /** Does {@code rank} as both ranks at a time, each in a tensor scope. */

@@ -350,7 +350,7 @@ class PeerMemoryGpuTest {
   }
 
   private static void onTwo(Rank rank) throws Exception {
-    NcclPair.assumeGpus();
+    NcclPair.assumeGpus(2);
     NcclPair.run(
         PATIENCE,
         (shard, device) -> {

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.anneal.training.InvalidModelException;
 import dev.anneal.training.KeptOfForward;
 import dev.anneal.training.checkpoint.CheckpointPlan;
+import dev.anneal.training.collective.NcclPair;
 import dev.anneal.training.collective.SingleRank;
 import dev.anneal.training.data.TokenSequence;
 import dev.anneal.training.io.LocalModelFolder;
@@ -121,7 +122,7 @@ class FullTuningGpuTest {
   @ParameterizedTest
   @CsvSource({"FP32, 1e-4", "BF16, 2e-2"})
   void twoGpusEqualTheReference(DType dtype, double tolerance) throws Exception {
-    NcclRanks.assumeGpus(2);
+    NcclPair.assumeGpus(2);
     List<List<StepMetrics>> steps = onTwo(dtype, "two", CheckpointPlan.NONE);
     assertReference("two GPUs, " + dtype, steps.get(0), tolerance);
     assertThat(numbers(steps.get(1)))
@@ -134,7 +135,7 @@ class FullTuningGpuTest {
       value = DType.class,
       names = {"FP32", "BF16"})
   void resumedRunOnTwoGpusEqualsTheUndisturbedOne(DType dtype) throws Exception {
-    NcclRanks.assumeGpus(2);
+    NcclPair.assumeGpus(2);
     LocalCheckpoints checkpoints = new LocalCheckpoints(output.resolve("checkpoints"));
     List<StepMetrics> whole = onTwo(dtype, "whole", checkpoints.every(3)).get(0);
     assertThat(checkpoints.failures()).as("checkpoints that failed").isEmpty();

@@ -2,6 +2,7 @@ package dev.anneal.training.trainer;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.anneal.training.collective.NcclPair;
 import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.tensor.Tensors;
 import java.util.List;
@@ -15,7 +16,7 @@ import org.junit.jupiter.api.Test;
 class HeartbeatsGpuTest {
   @Test
   void ranksWaitForTheSlowestAndGoOnTogether() throws Exception {
-    NcclRanks.assumeGpus(2);
+    NcclPair.assumeGpus(2);
     List<Double> sums = NcclRanks.run(2, HeartbeatsGpuTest::sum);
     // 2,000 x 1 and 2,000 x 2
     assertThat(sums).containsExactly(6000.0, 6000.0);

@@ -1,7 +1,5 @@
 package dev.anneal.training.trainer;
 
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
-
 import dev.anneal.training.collective.Collectives;
 import dev.anneal.training.collective.NcclCollectives;
 import dev.anneal.training.collective.rendezvous.RendezvousStore;
@@ -25,12 +23,6 @@ final class NcclRanks {
   /** What a rank does. */
   interface Work<T> {
     T run(Ranks ranks) throws Exception;
-  }
-
-  /** Skips the test where there are fewer GPUs. */
-  static void assumeGpus(int count) {
-    int seen = Gpus.find(1).size();
-    assumeTrue(seen >= count, () -> "%s GPUs are needed, and there are %s".formatted(count, seen));
   }
 
   /** Does {@code work} as all ranks at a time and gives their results in order. */

@@ -3,6 +3,7 @@ package dev.anneal.training.trainer;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.anneal.training.Property;
+import dev.anneal.training.collective.NcclPair;
 import dev.anneal.training.kernel.Matmul;
 import dev.anneal.training.model.activations.KeptActivations;
 import dev.anneal.training.tensor.DType;
@@ -33,7 +34,7 @@ class SplitTrainingGpuTest {
 
   @BeforeAll
   static void load() throws IOException {
-    NcclRanks.assumeGpus(2);
+    NcclPair.assumeGpus(2);
     reference = ReferenceRun.load();
   }
 

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.within;
 
 import dev.anneal.training.Rows;
 import dev.anneal.training.checkpoint.CheckpointPlan;
+import dev.anneal.training.collective.NcclPair;
 import dev.anneal.training.cuda.GpuMemory;
 import dev.anneal.training.cuda.Gpus;
 import dev.anneal.training.data.TokenSequence;
@@ -76,7 +77,7 @@ class SplitVocabularyGpuTest {
 
   @BeforeEach
   void twoGpus() {
-    NcclRanks.assumeGpus(2);
+    NcclPair.assumeGpus(2);
   }
 
   /** The last of them by the reference, since the fused layers have no dropout. */

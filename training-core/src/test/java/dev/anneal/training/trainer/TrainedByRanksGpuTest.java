@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.withinPercentage;
 
 import dev.anneal.training.Deviation;
 import dev.anneal.training.Property;
+import dev.anneal.training.collective.NcclPair;
 import dev.anneal.training.collective.SingleRank;
 import dev.anneal.training.cuda.GpuMemory;
 import dev.anneal.training.io.SafetensorsIndex;
@@ -42,7 +43,7 @@ class TrainedByRanksGpuTest {
 
   @BeforeEach
   void twoGpus() {
-    NcclRanks.assumeGpus(2);
+    NcclPair.assumeGpus(2);
   }
 
   @ParameterizedTest

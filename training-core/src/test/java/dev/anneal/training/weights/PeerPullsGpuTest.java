@@ -46,7 +46,7 @@ class PeerPullsGpuTest {
 
   @BeforeAll
   static void twoGpus() {
-    NcclPair.assumeGpus();
+    NcclPair.assumeGpus(2);
   }
 
   @AfterEach

@@ -32,7 +32,7 @@ class PulledVocabularyGpuTest {
 
   @BeforeEach
   void twoGpus() {
-    NcclPair.assumeGpus();
+    NcclPair.assumeGpus(2);
   }
 
   @ParameterizedTest
