@@ -39,7 +39,7 @@ class AttentionPlanCountTest {
   /** Those of 8B, 70B and 405B, on 8 heads of keys each. */
   private static final int[] HEADS = {32, 64, 128};
 
-  private static final long MOST_SCORE_BYTES = 1L << 30;
+  private static final RowGroup.Room ROOM = new RowGroup.Room(1L << 30, 8L << 30);
 
   private static final List<TokenizedRow> ROWS = new ArrayList<>();
 
@@ -105,7 +105,7 @@ class AttentionPlanCountTest {
               .mapToInt(TokenizedRow::length)
               .toArray();
       plans.add(Key.of("forward", RowGroup.all(lengths)));
-      RowGroup.within(MOST_SCORE_BYTES, lengths, heads, 8)
+      RowGroup.within(ROOM, lengths, heads, 8)
           .forEach(group -> plans.add(Key.of("backward", group)));
     }
     return plans;

@@ -21,6 +21,14 @@ public record RowGroup(List<Integer> rows, int rowBucket, int longest, int headP
   /** Sums of a part's heads begin at an address that cuDNN takes. */
   private static final int ALIGNED_HEADS = 4;
 
+  /**
+   * What a backward may hold of the scores' gradient at once, in bytes.
+   *
+   * @param together of rows that one plan takes
+   * @param alone of a row whose smallest part of the heads is more than that
+   */
+  public record Room(long together, long alone) {}
+
   /** All rows, for a forward, whose plan holds no scores. */
   public static RowGroup all(int[] rowLengths) {
     int longest = Arrays.stream(rowLengths).max().orElseThrow();
@@ -32,13 +40,12 @@ public record RowGroup(List<Integer> rows, int rowBucket, int longest, int headP
   }
 
   /**
-   * As few groups as hold no more scores at once than {@code mostScoreBytes}: the longest rows
-   * first, with as many of the next as there is room for, each of which is padded to the longest.
+   * As few groups as hold no more scores at once than there is room for: the longest rows first,
+   * with as many of the next as go with them, each of which is padded to the longest.
    *
    * @return none if a row is too long even for the smallest part of the heads
    */
-  public static List<RowGroup> within(
-      long mostScoreBytes, int[] rowLengths, int heads, int kvHeads) {
+  public static List<RowGroup> within(Room room, int[] rowLengths, int heads, int kvHeads) {
     int[] byLength =
         IntStream.range(0, rowLengths.length)
             .boxed()
@@ -50,11 +57,11 @@ public record RowGroup(List<Integer> rows, int rowBucket, int longest, int headP
     while (done < byLength.length) {
       int longest = Buckets.tokens(rowLengths[byLength[done]]);
       long rowBytes = scoreBytes(1, heads, longest);
-      int count = Math.min(Buckets.within(mostScoreBytes / rowBytes), byLength.length - done);
+      int count = Math.min(Buckets.within(room.together() / rowBytes), byLength.length - done);
       int parts = 1;
       if (count == 0) {
         count = 1;
-        parts = headParts(rowBytes, mostScoreBytes, heads, kvHeads);
+        parts = headParts(rowBytes, room, heads, kvHeads);
         if (parts == 0) {
           return List.of();
         }
@@ -80,20 +87,32 @@ public record RowGroup(List<Integer> rows, int rowBucket, int longest, int headP
    * The most that a group of {@link #within} wants where no batch has more rows or a longer one:
    * also where that many, or one so long, would not be in one group, since those of others are.
    */
-  public static long mostRoomBytes(long mostScoreBytes, long rows, long longest, long heads) {
+  public static long mostRoomBytes(Room room, long rows, long longest, int heads, int kvHeads) {
     long rowBytes = scoreBytes(1, heads, Buckets.tokens(Math.toIntExact(longest)));
     // more do not fit, so how many more is no matter
-    int count = Math.toIntExact(Math.min(rows, mostScoreBytes / rowBytes + 1));
-    return Math.min(mostScoreBytes, rowBytes * Buckets.of(count)) + COUNTER_BYTES;
+    int count = Math.toIntExact(Math.min(rows, room.together() / rowBytes + 1));
+    long together = Math.min(room.together(), rowBytes * Buckets.of(count));
+    long alone = Math.min(room.alone(), rowBytes / mostHeadParts(heads, kvHeads));
+    return Math.max(together, alone) + COUNTER_BYTES;
   }
 
-  /** Into how many parts the heads fall so that one fits; 0 if none does. */
-  private static int headParts(long rowBytes, long most, int heads, int kvHeads) {
+  /** Into how many parts the heads of a row fall; 0 if it is too long. */
+  private static int headParts(long rowBytes, Room room, int heads, int kvHeads) {
+    int most = mostHeadParts(heads, kvHeads);
+    return headParts(heads, kvHeads)
+        .filter(parts -> rowBytes / parts <= room.together())
+        .findFirst()
+        .orElse(rowBytes / most <= room.alone() ? most : 0);
+  }
+
+  private static int mostHeadParts(int heads, int kvHeads) {
+    return headParts(heads, kvHeads).max().orElse(1);
+  }
+
+  /** Into how many equal parts heads can fall, ascending. */
+  private static IntStream headParts(int heads, int kvHeads) {
     return IntStream.rangeClosed(1, kvHeads)
         .filter(parts -> kvHeads % parts == 0)
-        .filter(parts -> heads / parts % ALIGNED_HEADS == 0)
-        .filter(parts -> rowBytes / parts <= most)
-        .findFirst()
-        .orElse(0);
+        .filter(parts -> heads / parts % ALIGNED_HEADS == 0);
   }
 }

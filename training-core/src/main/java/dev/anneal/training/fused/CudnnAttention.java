@@ -44,8 +44,8 @@ import org.bytedeco.pytorch.global.torch_cuda;
  * at a time, whose current device is the GPU.
  */
 final class CudnnAttention implements RowAttention, AutoCloseable {
-  /** Bytes of the scores' gradient that a backward keeps at once. */
-  static final long MOST_SCORE_BYTES = 1L << 30;
+  /** One row of 32,768 tokens may take more than others together, at the heads of 8B. */
+  static final RowGroup.Room ROOM = new RowGroup.Room(1L << 30, 8L << 30);
 
   /** Rows of many lengths have as many reasons; faults are counted apart. */
   private static final int MOST_NOTICES = 4;
@@ -164,7 +164,7 @@ final class CudnnAttention implements RowAttention, AutoCloseable {
     Strides strides = strides(q, k);
     if (lastRows == null || !lastRows.areThoseOf(batch.rowLengths(), strides)) {
       List<RowGroup> backward =
-          RowGroup.within(MOST_SCORE_BYTES, batch.rowLengths(), (int) q.size(1), (int) k.size(1));
+          RowGroup.within(ROOM, batch.rowLengths(), (int) q.size(1), (int) k.size(1));
       close(lastRows);
       lastRows = null;
       lastRows = RowsOnDevice.of(batch.rowLengths(), strides, backward, device);

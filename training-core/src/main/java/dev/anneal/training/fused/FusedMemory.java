@@ -184,7 +184,11 @@ public record FusedMemory(
     long perHead = batch.tokens() * heads() * Float.BYTES;
     long room =
         RowGroup.mostRoomBytes(
-            CudnnAttention.MOST_SCORE_BYTES, batch.rows() + more, batch.length(), heads());
+            CudnnAttention.ROOM,
+            batch.rows() + more,
+            batch.length(),
+            config.numAttentionHeads(),
+            config.numKeyValueHeads());
     return perHead + Math.max(flash, room);
   }
 

@@ -57,6 +57,8 @@ class CudnnAttentionGpuTest {
         Arguments.of(64, 8, 128, ragged),
         // in parts of the heads, and the short rows after the long one
         Arguments.of(32, 8, 128, new int[] {77, 8192, 1}),
+        // a row that has room of its own
+        Arguments.of(8, 2, 128, new int[] {12_000, 77}),
         Arguments.of(32, 8, 128, new int[] {1}),
         Arguments.of(12, 4, 64, ragged),
         Arguments.of(4, 2, 64, new int[] {300, 1, 200, 3}),

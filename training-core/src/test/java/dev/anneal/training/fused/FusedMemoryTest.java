@@ -128,7 +128,7 @@ class FusedMemoryTest {
     // a row that does not fit is FlashAttention's, but shorter ones of another batch are not
     BatchShape tooLong = new BatchShape(1, 100_000);
     assertThat(cudnn.of(tooLong).layer().backward() - flash.of(tooLong).layer().backward())
-        .isBetween(100_000 * heads * 4, 100_000 * heads * 4 + CudnnAttention.MOST_SCORE_BYTES);
+        .isBetween(100_000 * heads * 4, 100_000 * heads * 4 + CudnnAttention.ROOM.alone());
   }
 
   /** The room of a backward is there once, whatever rows the tokens are: 1 GiB and counters. */
@@ -138,9 +138,9 @@ class FusedMemoryTest {
     BatchShape batch = new BatchShape(4, 1024);
     long fourRows = 4L * 32 * 1024 * 1024 * 2;
     assertThat(memory(config, AttentionLibrary.CUDNN).shortRowBytes(batch, 12))
-        .isEqualTo(CudnnAttention.MOST_SCORE_BYTES - fourRows);
+        .isEqualTo(CudnnAttention.ROOM.together() - fourRows);
     assertThat(memory(config, AttentionLibrary.CUDNN).shortRowBytes(batch, 100))
-        .isEqualTo(CudnnAttention.MOST_SCORE_BYTES - fourRows);
+        .isEqualTo(CudnnAttention.ROOM.together() - fourRows);
     // 128 times (4,096 + 32) fp32 numbers a row, and at 700 rows more than the scores
     FusedMemory flash = memory(config, AttentionLibrary.FLASH);
     assertThat(flash.shortRowBytes(batch, 12)).isEqualTo(12L * 128 * (4096 + 32) * 4);
