@@ -31,9 +31,9 @@ import org.bytedeco.pytorch.Tensor;
  * </pre>
  *
  * <p>With FP8 weights {@code dY W = (dY * scale) W8}: the scales of the weight's rows belong to
- * columns of {@code dY} here, so the FP8 form of {@code dY} has them folded in. {@code y} and {@code
- * dX} are rounded to the compute dtype once, or once for each product that adds to them ({@link
- * Products}); gradients of adapters never: they are added up in fp32.
+ * columns of {@code dY} here, so the FP8 form of {@code dY} has them folded in. {@code y} and
+ * {@code dX} are rounded to the compute dtype once, or once for each product that adds to them
+ * ({@link Products}); gradients of adapters never: they are added up in fp32.
  *
  * @param shared what all groups and layers have in common
  * @param adapters of the modules that have one

@@ -85,7 +85,8 @@ final class KernelLauncher implements AutoCloseable {
       throw new KernelException(
           String.format(
               Locale.ROOT,
-              "FP8 products need a GPU of compute capability 8.9 or later, and this one has %.1f: set compute.matmul to bf16",
+              "FP8 products need a GPU of compute capability 8.9 or later, and this one has %.1f:"
+                  + " set compute.matmul to bf16",
               capability / 10.0));
     }
     return new Quantized(torch.empty(new long[] {rows, width}, fp8, noFormat), emptyFp32(rows, 1));

@@ -79,9 +79,7 @@ final class TensorMaps implements ProductStruct.Maps {
     int error =
         cudart.cuTensorMapEncodeTiled(
             map.to(base + at),
-            fp8
-                ? cudart.CU_TENSOR_MAP_DATA_TYPE_UINT8
-                : cudart.CU_TENSOR_MAP_DATA_TYPE_BFLOAT16,
+            fp8 ? cudart.CU_TENSOR_MAP_DATA_TYPE_UINT8 : cudart.CU_TENSOR_MAP_DATA_TYPE_BFLOAT16,
             DIMENSIONS,
             memoryAt.to(memory.address()),
             sizes,

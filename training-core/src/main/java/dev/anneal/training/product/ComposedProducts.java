@@ -21,8 +21,7 @@ abstract class ComposedProducts implements Products {
   @Override
   public final void multiplyScaled(
       Quantized left, Matrix right, Tensor rightScale, Tensor out, List<LowRank> adapters) {
-    compose(
-        Matrix.of(out), adapters, beta -> multiplyScaled(left, right, rightScale, out, beta));
+    compose(Matrix.of(out), adapters, beta -> multiplyScaled(left, right, rightScale, out, beta));
   }
 
   /**

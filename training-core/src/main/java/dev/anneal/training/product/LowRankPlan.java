@@ -81,13 +81,7 @@ final class LowRankPlan {
         .map(
             ranges ->
                 new LowRankProduct(
-                    form,
-                    left.lies(),
-                    right.lies(),
-                    out.lies(),
-                    leftScale,
-                    rightScale,
-                    ranges));
+                    form, left.lies(), right.lies(), out.lies(), leftScale, rightScale, ranges));
   }
 
   /** All columns of {@code out} in order, with and without an adapter. */
@@ -105,8 +99,7 @@ final class LowRankPlan {
       if (each.column() > end) {
         ranges.add(Range.without(end));
       }
-      ranges.add(
-          new Range(each.column(), each.low().lies(), each.factor().lies(), each.scale()));
+      ranges.add(new Range(each.column(), each.low().lies(), each.factor().lies(), each.scale()));
       end = each.column() + each.factor().columns();
     }
     if (end > out.columns() || byColumns && ranges.size() > 1) {

@@ -51,7 +51,11 @@ class LowRankPlanTest {
   /** Ranks of q, k and v; 0: no adapter. */
   @ParameterizedTest
   @CsvSource({
-    "8, 0, 8, 0 512 768", "0, 8, 0, 0 512 768", "8, 0, 0, 0 512", "0, 0, 8, 0 768", "8, 8, 0, 0 512 768"
+    "8, 0, 8, 0 512 768",
+    "0, 8, 0, 0 512 768",
+    "8, 0, 0, 0 512",
+    "0, 0, 8, 0 768",
+    "8, 8, 0, 0 512 768"
   })
   void modulesWithoutAnAdapterAreRangesOfTheirOwnTogether(int q, int k, int v, String begins) {
     LowRankProduct product = forward(M, K, adapters(M, q, k, v)).orElseThrow();

@@ -96,7 +96,8 @@ class PlainProductsTest {
     Matrix low = Matrix.of(normal(3, 7, 5));
     LowRank first = new LowRank(low.columns(0, 2), Matrix.of(normal(4, 6, 2)).t(), 0, 0.5);
     LowRank last = new LowRank(low.columns(2, 3), Matrix.of(normal(5, 5, 3)).t(), 6, 2);
-    for (List<LowRank> adapters : List.of(List.of(first, last), List.of(last), List.<LowRank>of())) {
+    for (List<LowRank> adapters :
+        List.of(List.of(first, last), List.of(last), List.<LowRank>of())) {
       boolean before = order == Products.Order.ADAPTERS_FIRST && adapters.size() == 2;
       Tensor expected = poisoned();
       Tensor expectedScaled = poisoned();
