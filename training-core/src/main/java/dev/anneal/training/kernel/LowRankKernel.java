@@ -85,7 +85,7 @@ public final class LowRankKernel implements AutoCloseable {
   /** As many as run at once, in pairs, and no more than there are tiles. */
   static int blocks(long m, long n, int multiprocessors) {
     long tiles = (m + PAIR_ROWS - 1) / PAIR_ROWS * ((n + COLUMNS - 1) / COLUMNS);
-    return Math.toIntExact(Math.min(multiprocessors / 2 * 2, 2 * tiles));
+    return Math.toIntExact(2 * Math.min(multiprocessors / 2, tiles));
   }
 
   static KernelVariant variant(Form form) {

@@ -86,14 +86,10 @@ final class LowRankPlan {
 
   /** All columns of {@code out} in order, with and without an adapter. */
   private static Optional<List<Range>> ranges(Form form, Matrix out, List<LowRank> adapters) {
-    boolean byColumns = form.factorByColumns();
-    if (adapters.isEmpty() || byColumns && adapters.size() > 1) {
-      return Optional.empty();
-    }
     List<Range> ranges = new ArrayList<>();
     long end = 0;
     for (LowRank each : adapters) {
-      if (each.column() < end || !takes(each, out, byColumns)) {
+      if (each.column() < end || !takes(each, out, form.factorByColumns())) {
         return Optional.empty();
       }
       if (each.column() > end) {
@@ -102,24 +98,16 @@ final class LowRankPlan {
       ranges.add(new Range(each.column(), each.low().lies(), each.factor().lies(), each.scale()));
       end = each.column() + each.factor().columns();
     }
-    if (end > out.columns() || byColumns && ranges.size() > 1) {
-      return Optional.empty();
-    }
     if (end < out.columns()) {
-      if (byColumns) {
-        return Optional.empty();
-      }
       ranges.add(Range.without(end));
     }
-    if (ranges.size() > LowRankKernel.MODULES) {
-      return Optional.empty();
-    }
+    // by columns one adapter has them all
+    int most = form.factorByColumns() ? 1 : LowRankKernel.MODULES;
+    boolean isTaken = !adapters.isEmpty() && end <= out.columns() && ranges.size() <= most;
     for (Range range : ranges) {
-      if (range.begin() % LowRankKernel.COLUMNS != 0) {
-        return Optional.empty();
-      }
+      isTaken &= range.begin() % LowRankKernel.COLUMNS == 0;
     }
-    return Optional.of(ranges);
+    return isTaken ? Optional.of(ranges) : Optional.empty();
   }
 
   private static boolean takes(LowRank adapter, Matrix out, boolean byColumns) {

@@ -97,6 +97,10 @@ class LowRankPlanTest {
     assertThat(forward(M, K + 4, adapters(M, 8, 8, 8))).isEmpty();
     Matrix out = bf16(M, N + 4).columns(0, N);
     assertThat(LowRankPlan.of(bf16(M, K), bf16(N, K).t(), out, adapters(M, 8, 8, 8))).isEmpty();
+    // scales of two columns are read at once
+    Matrix odd = bf16(M, N).columns(0, N - 1);
+    List<LowRank> all = List.of(adapter(M, 0, N - 1, 8, 1));
+    assertThat(LowRankPlan.of(bf16(M, K), bf16(N - 1, K).t(), odd, all)).isEmpty();
   }
 
   @ParameterizedTest
@@ -202,8 +206,8 @@ class LowRankPlanTest {
     return adapters;
   }
 
-  private static LowRank adapter(long m, long column, long columns, int r, double scale) {
-    return new LowRank(bf16(m, r), bf16(columns, r).t(), column, scale);
+  private static LowRank adapter(long m, long column, long n, int r, double scale) {
+    return new LowRank(bf16(m, r), bf16(n, r).t(), column, scale);
   }
 
   private static Matrix bf16(long rows, long columns) {
