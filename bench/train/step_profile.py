@@ -9,7 +9,7 @@ import csv, re, sys
 from collections import defaultdict
 
 KINDS = [
-    ("frozen products", r"f8f8|e4m3|rowwise|cutlass.*Sm90.*e4m3|GemmUniversal.*float_e4m3|nvjet_.*qqbf|nvjet_qq"),
+    ("frozen products", r"low_rank_product|f8f8|e4m3|rowwise|cutlass.*Sm90.*e4m3|GemmUniversal.*float_e4m3|nvjet_.*qqbf|nvjet_qq"),
     ("attention", r"flash|fmha"),
     ("our kernels", r"rms_norm|swiglu|rope|quantize|transpose|cross_entropy|adamw"),
     ("bf16 products", r"nvjet|gemm|cutlass|splitK|xmma|sgemm"),

@@ -5,9 +5,11 @@ import dev.anneal.training.kernel.Matmul;
 import dev.anneal.training.kernel.Rows;
 import dev.anneal.training.product.Matrix;
 import dev.anneal.training.product.Products;
+import dev.anneal.training.product.Products.LowRank;
 import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.weights.Fp8;
 import dev.anneal.training.weights.FrozenMatrix;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Supplier;
 import org.bytedeco.pytorch.Tensor;
@@ -29,9 +31,9 @@ import org.bytedeco.pytorch.Tensor;
  * </pre>
  *
  * <p>With FP8 weights {@code dY W = (dY * scale) W8}: the scales of the weight's rows belong to
- * columns of {@code dY} here, so the FP8 form of {@code dY} has them folded in. Sums of products
- * are rounded to the compute dtype once for each product, gradients of adapters never: they are
- * added up in fp32.
+ * columns of {@code dY} here, so the FP8 form of {@code dY} has them folded in. {@code y} and
+ * {@code dX} are rounded to the compute dtype once, or once for each product that adds to them
+ * ({@link Products}); gradients of adapters never: they are added up in fp32.
  *
  * @param shared what all groups and layers have in common
  * @param adapters of the modules that have one
@@ -42,9 +44,8 @@ record LoraLinear(Shared shared, FrozenMatrix w, Adapters adapters) {
    *
    * @param a {@code [R, in]} of the adapted modules, end to end
    * @param gradientA where that begins in the layer's gradient
-   * @param areAll every module of the group has one
    */
-  record Adapters(Matrix a, long gradientA, List<Adapter> each, boolean areAll) {}
+  record Adapters(Matrix a, long gradientA, List<Adapter> each) {}
 
   /**
    * One adapted module.
@@ -87,13 +88,12 @@ record LoraLinear(Shared shared, FrozenMatrix w, Adapters adapters) {
   Output forward(Rows x) {
     Tensor low = low(x.values());
     Tensor y = x.values().new_empty(x.values().size(0), w.weight().size(0));
-    if (adapters.areAll() && shared.products().addsFirst()) {
-      addAdapters(y, low, 0);
-      frozenForward(x, y, 1);
-    } else {
-      frozenForward(x, y, 0);
-      addAdapters(y, low, 1);
+    List<LowRank> added = new ArrayList<>();
+    Matrix lows = Matrix.of(low);
+    for (Adapter each : adapters.each()) {
+      added.add(new LowRank(each.lows(lows), each.b().t(), each.column(), each.scale()));
     }
+    multiply(x, y, added);
     return new Output(y, low);
   }
 
@@ -104,20 +104,6 @@ record LoraLinear(Shared shared, FrozenMatrix w, Adapters adapters) {
       shared.products().multiply(Matrix.of(x), adapters.a().t(), Matrix.of(low), 1, 0);
     }
     return low;
-  }
-
-  /** {@code y = s low B^T + beta y} of every adapted module. */
-  private void addAdapters(Tensor y, Tensor low, double beta) {
-    if (!isAdapted()) {
-      return;
-    }
-    Matrix outputs = Matrix.of(y);
-    Matrix lows = Matrix.of(low);
-    for (Adapter each : adapters.each()) {
-      shared
-          .products()
-          .multiply(each.lows(lows), each.b().t(), each.outputs(outputs), each.scale(), beta);
-    }
   }
 
   /**
@@ -144,15 +130,10 @@ record LoraLinear(Shared shared, FrozenMatrix w, Adapters adapters) {
   InputGradient inputGradient(Rows dY) {
     Tensor dLow = dLow(dY.values());
     Tensor dX = dY.values().new_empty(dY.values().size(0), w.weight().size(1));
-    if (isAdapted() && shared.products().addsFirst()) {
-      shared.products().multiply(Matrix.of(dLow), adapters.a(), Matrix.of(dX), 1, 0);
-      frozenBackward(dY, dX, 1);
-    } else {
-      frozenBackward(dY, dX, 0);
-      if (isAdapted()) {
-        shared.products().multiply(Matrix.of(dLow), adapters.a(), Matrix.of(dX), 1, 1);
-      }
-    }
+    multiplyBackward(
+        dY,
+        dX,
+        isAdapted() ? List.of(new LowRank(Matrix.of(dLow), adapters.a(), 0, 1)) : List.of());
     return new InputGradient(dX, dLow);
   }
 
@@ -195,28 +176,30 @@ record LoraLinear(Shared shared, FrozenMatrix w, Adapters adapters) {
     return isAdapted() ? adapters.a().rows() : 0;
   }
 
-  /** {@code y = x W^T + beta y} */
-  private void frozenForward(Rows x, Tensor y, double beta) {
+  /** {@code y = x W^T} and what is added to it. */
+  private void multiply(Rows x, Tensor y, List<LowRank> added) {
+    Products products = shared.products();
     if (isFp8()) {
-      shared.products().multiplyScaled(x.quantized(), Matrix.of(w.weight()), w.scale(), y, beta);
+      products.multiplyScaled(x.quantized(), Matrix.of(w.weight()), w.scale(), y, added);
       return;
     }
     try (TensorScope scope = new TensorScope()) {
       Matrix weight = Matrix.of(inComputeDtype(y));
-      shared.products().multiply(Matrix.of(x.values()), weight.t(), Matrix.of(y), 1, beta);
+      products.multiply(Matrix.of(x.values()), weight.t(), Matrix.of(y), added);
     }
   }
 
-  /** {@code dX = dY W + beta dX} */
-  private void frozenBackward(Rows dY, Tensor dX, double beta) {
+  /** {@code dX = dY W} and what is added to it. */
+  private void multiplyBackward(Rows dY, Tensor dX, List<LowRank> added) {
+    Products products = shared.products();
     try (TensorScope scope = new TensorScope()) {
       if (isFp8()) {
         Matrix columns = shared.columns().of(w.weight());
         Tensor ones = shared.ones().narrow(0, 0, dX.size(1));
-        shared.products().multiplyScaled(dY.quantized(), columns, ones, dX, beta);
+        products.multiplyScaled(dY.quantized(), columns, ones, dX, added);
       } else {
         Matrix weight = Matrix.of(inComputeDtype(dX));
-        shared.products().multiply(Matrix.of(dY.values()), weight, Matrix.of(dX), 1, beta);
+        products.multiply(Matrix.of(dY.values()), weight, Matrix.of(dX), added);
       }
     }
   }

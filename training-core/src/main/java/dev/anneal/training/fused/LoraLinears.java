@@ -136,7 +136,6 @@ final class LoraLinears {
       column += out;
     }
     Matrix a = Matrix.at(values, beginOfA, low, group.inFeatures(model.config()));
-    boolean areAll = each.size() == group.modules().size();
-    return new LoraLinear.Adapters(a, beginOfA, List.copyOf(each), areAll);
+    return new LoraLinear.Adapters(a, beginOfA, List.copyOf(each));
   }
 }

@@ -19,7 +19,11 @@ final class KernelCompiler {
    * A variant's machine code is a function of these two, and the ranks of a JVM want the same ones
    * at the same time.
    */
-  private record Wanted(KernelVariant variant, int capability) {}
+  private record Wanted(KernelVariant variant, int capability) {
+    String architecture() {
+      return variant.architecture(capability);
+    }
+  }
 
   private static final ConcurrentMap<Wanted, byte[]> COMPILED = new ConcurrentHashMap<>();
 
@@ -75,7 +79,7 @@ final class KernelCompiler {
 
   private static List<String> options(Wanted wanted) {
     List<String> options = new ArrayList<>(wanted.variant().definitions());
-    options.add("--gpu-architecture=sm_" + wanted.capability());
+    options.add("--gpu-architecture=" + wanted.architecture());
     options.add("--std=c++17");
     return options;
   }
@@ -91,10 +95,10 @@ final class KernelCompiler {
   private static void check(int error, Wanted wanted, String detail) {
     if (error != SUCCESS) {
       throw new KernelException(
-          "NVRTC cannot compile kernel %s for sm_%s (%s)%s"
+          "NVRTC cannot compile kernel %s for %s (%s)%s"
               .formatted(
                   wanted.variant(),
-                  wanted.capability(),
+                  wanted.architecture(),
                   nvrtc.nvrtcGetErrorString(error).getString(),
                   detail));
     }

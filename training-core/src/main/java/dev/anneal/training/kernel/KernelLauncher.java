@@ -9,6 +9,7 @@ import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.ConcurrentMap;
 import org.bytedeco.cuda.cudart.CUfunc_st;
 import org.bytedeco.cuda.cudart.CUmod_st;
+import org.bytedeco.cuda.cudart.CUstream_st;
 import org.bytedeco.cuda.global.cudart;
 import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.javacpp.Pointer;
@@ -31,6 +32,9 @@ final class KernelLauncher implements AutoCloseable {
   private static final int SUCCESS = 0;
   private static final int FIRST_WITH_FP8 = 89;
 
+  /** Dynamic shared memory that a kernel may have without asking for it. */
+  private static final int UNASKED_SHARED_BYTES = 48 << 10;
+
   private final Device device;
   private final int capability;
   private final ConcurrentMap<KernelVariant, CUfunc_st> functions = new ConcurrentHashMap<>();
@@ -44,11 +48,9 @@ final class KernelLauncher implements AutoCloseable {
   /** For {@code device}, which must be the current one of every thread that calls. */
   KernelLauncher(Device device) {
     this.device = device;
-    this.capability =
-        10 * attribute(cudart.cudaDevAttrComputeCapabilityMajor)
-            + attribute(cudart.cudaDevAttrComputeCapabilityMinor);
+    this.capability = capability(device);
     // makes the device's primary context current if nothing has yet
-    check(cudart.cudaFree(null), "its context");
+    check(cudart.cudaFree(null), "its context", device);
     // made once, since making them costs as much as a launch; close() lets go of them
     DeviceOptional where = new DeviceOptional(device.torch());
     fp8 = new TensorOptions(ScalarType.Float8_e4m3fn).device(where).retainReference();
@@ -56,9 +58,16 @@ final class KernelLauncher implements AutoCloseable {
     noFormat = new MemoryFormatOptional().retainReference();
   }
 
-  private int attribute(int attribute) {
+  /** A chip's number: 90 for 9.0. */
+  static int capability(Device device) {
+    return 10 * attribute(device, cudart.cudaDevAttrComputeCapabilityMajor)
+        + attribute(device, cudart.cudaDevAttrComputeCapabilityMinor);
+  }
+
+  static int attribute(Device device, int attribute) {
     int[] value = new int[1];
-    check(cudart.cudaDeviceGetAttribute(value, attribute, device.cuda()), "its attributes");
+    int error = cudart.cudaDeviceGetAttribute(value, attribute, device.cuda());
+    check(error, "its attributes", device);
     return value[0];
   }
 
@@ -76,7 +85,8 @@ final class KernelLauncher implements AutoCloseable {
       throw new KernelException(
           String.format(
               Locale.ROOT,
-              "FP8 products need a GPU of compute capability 8.9 or later, and this one has %.1f: set compute.matmul to bf16",
+              "FP8 products need a GPU of compute capability 8.9 or later, and this one has %.1f:"
+                  + " set compute.matmul to bf16",
               capability / 10.0));
     }
     return new Quantized(torch.empty(new long[] {rows, width}, fp8, noFormat), emptyFp32(rows, 1));
@@ -87,7 +97,7 @@ final class KernelLauncher implements AutoCloseable {
     return launches.get().of(function);
   }
 
-  /** Starts a grid of {@code columns x rows} blocks. */
+  /** Starts a grid of {@code columns x rows} blocks on the calling thread's current stream. */
   void launch(
       KernelVariant variant,
       long columns,
@@ -95,11 +105,7 @@ final class KernelLauncher implements AutoCloseable {
       int threadsX,
       int threadsY,
       PointerPointer<Pointer> arguments) {
-    CUfunc_st function = functions.get(variant);
-    if (function == null) {
-      KernelVariant kept = new KernelVariant(variant.function(), List.copyOf(variant.macros()));
-      function = functions.computeIfAbsent(kept, this::load);
-    }
+    CUfunc_st function = function(variant, 0);
     int error;
     try (CUDAStream stream = torch_cuda.getCurrentCUDAStream((byte) device.cuda())) {
       error =
@@ -116,25 +122,62 @@ final class KernelLauncher implements AutoCloseable {
               arguments,
               null);
     }
+    checkLaunch(error, variant);
+  }
+
+  /**
+   * Starts {@code blocks} blocks on a stream that the caller has.
+   *
+   * @param sharedBytes of dynamic shared memory, the same for every launch of the variant
+   */
+  void launch(
+      KernelVariant variant,
+      int blocks,
+      int threads,
+      int sharedBytes,
+      PointerPointer<Pointer> arguments,
+      CUstream_st stream) {
+    CUfunc_st function = function(variant, sharedBytes);
+    int error =
+        cudart.cuLaunchKernel(
+            function, blocks, 1, 1, threads, 1, 1, sharedBytes, stream, arguments, null);
+    checkLaunch(error, variant);
+  }
+
+  private void checkLaunch(int error, KernelVariant variant) {
     if (error != SUCCESS) {
-      check(error, "kernel " + variant);
+      check(error, "kernel " + variant, device);
     }
   }
 
-  private CUfunc_st load(KernelVariant variant) {
+  private CUfunc_st function(KernelVariant variant, int sharedBytes) {
+    CUfunc_st function = functions.get(variant);
+    if (function == null) {
+      KernelVariant kept = new KernelVariant(variant.function(), List.copyOf(variant.macros()));
+      function = functions.computeIfAbsent(kept, wanted -> load(wanted, sharedBytes));
+    }
+    return function;
+  }
+
+  private CUfunc_st load(KernelVariant variant, int sharedBytes) {
     byte[] cubin = KernelCompiler.cubin(variant, capability);
+    String what = "kernel " + variant;
     try (PointerScope scope = new PointerScope()) {
       CUmod_st module = new CUmod_st();
-      check(cudart.cuModuleLoadData(module, new BytePointer(cubin)), "kernel " + variant);
+      check(cudart.cuModuleLoadData(module, new BytePointer(cubin)), what, device);
       modules.add(module);
       CUfunc_st function = new CUfunc_st();
-      check(cudart.cuModuleGetFunction(function, module, variant.function()), "kernel " + variant);
+      check(cudart.cuModuleGetFunction(function, module, variant.function()), what, device);
+      if (sharedBytes > UNASKED_SHARED_BYTES) {
+        int most = cudart.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
+        check(cudart.cuFuncSetAttribute(function, most, sharedBytes), what, device);
+      }
       return function;
     }
   }
 
   /** The driver's and the runtime's numbers of errors are the same. */
-  private void check(int error, String what) {
+  private static void check(int error, String what, Device device) {
     if (error != SUCCESS) {
       try (PointerPointer<Pointer> name = new PointerPointer<>(1)) {
         cudart.cuGetErrorName(error, name);
@@ -154,7 +197,7 @@ final class KernelLauncher implements AutoCloseable {
   public void close() {
     functions.clear();
     for (CUmod_st module = modules.poll(); module != null; module = modules.poll()) {
-      check(cudart.cuModuleUnload(module), "unloading kernels");
+      check(cudart.cuModuleUnload(module), "unloading kernels", device);
     }
     fp8.releaseReference();
     fp32.releaseReference();

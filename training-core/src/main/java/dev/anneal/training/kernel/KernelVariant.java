@@ -26,6 +26,16 @@ record KernelVariant(String function, List<Object> macros) {
     return definitions;
   }
 
+  /**
+   * The chips that it is compiled for.
+   *
+   * @param capability 90 for 9.0, and for what is compatible with it
+   */
+  String architecture(int capability) {
+    // what Hopper's tensor cores are told is for it alone
+    return "sm_" + capability + (function.equals(LowRankKernel.FUNCTION) ? "a" : "");
+  }
+
   String file() {
     return function.startsWith("transpose") ? "transpose.cu" : function + ".cu";
   }

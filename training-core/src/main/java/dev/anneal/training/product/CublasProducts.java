@@ -23,12 +23,11 @@ import org.bytedeco.pytorch.global.torch_cuda;
  * has none that add to fp32 or to the result of another one. What cuBLASLt does not take (addresses
  * or rows that are no multiples of 16 bytes) goes by libtorch.
  */
-final class CublasProducts implements Products {
+final class CublasProducts extends ComposedProducts {
   /** Plans that are kept: a step has about 40, and packed micro-batches come in many lengths. */
   private static final int MOST_PLANS = 2048;
 
   private final Device device;
-  private final boolean addsFirst;
   private final PlainProducts plain = new PlainProducts();
   private final ProductPlan.Values values = new ProductPlan.Values();
   private final cublasLtContext handle;
@@ -48,9 +47,9 @@ final class CublasProducts implements Products {
    *
    * @throws ProductException if cuBLASLt cannot be used
    */
-  CublasProducts(Device device, boolean addsFirst) {
+  CublasProducts(Device device, Order order) {
+    super(order);
     this.device = device;
-    this.addsFirst = addsFirst;
     NativeLibraries.load(cublas.class);
     handle = new cublasLtContext();
     int status = cublas.cublasLtCreate(handle);
@@ -78,6 +77,11 @@ final class CublasProducts implements Products {
       throw new IllegalStateException(
           "products of one model go to one stream, since they share a workspace");
     }
+  }
+
+  /** What all products go to; {@code null} is CUDA's default stream. */
+  CUstream_st stream() {
+    return stream;
   }
 
   private static long address(Pointer pointer) {
@@ -147,11 +151,6 @@ final class CublasProducts implements Products {
       ProductPlan plan, Matrix left, Matrix right, Matrix out, double alpha, double beta) {
     plan.run(
         handle, left.address(), right.address(), out.address(), alpha, beta, workspaceAt, stream);
-  }
-
-  @Override
-  public boolean addsFirst() {
-    return addsFirst;
   }
 
   private void forgetPlans() {

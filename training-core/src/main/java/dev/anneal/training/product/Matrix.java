@@ -1,5 +1,6 @@
 package dev.anneal.training.product;
 
+import dev.anneal.training.kernel.LowRankProduct;
 import org.bytedeco.pytorch.LongOptional;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -112,6 +113,11 @@ public final class Matrix {
   /** Whether address and rows are multiples of {@code bytes}. */
   boolean isAligned(int bytes) {
     return address % bytes == 0 && layout.stride() * layout.elementBytes() % bytes == 0;
+  }
+
+  /** What lies there, of which it may be the transpose. */
+  LowRankProduct.Memory lies() {
+    return new LowRankProduct.Memory(address, layout.rows(), layout.columns(), layout.stride());
   }
 
   /** It as a tensor, a view. */

@@ -9,8 +9,18 @@ import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /** Products by libtorch's operators, on any device. */
-public final class PlainProducts implements Products {
+public final class PlainProducts extends ComposedProducts {
   private final Operator scaledMm = new Operator("aten::_scaled_mm", "out");
+
+  /** Adapters' products add to those that they belong to. */
+  public PlainProducts() {
+    this(Order.PRODUCT_FIRST);
+  }
+
+  /** In the given order. */
+  public PlainProducts(Order order) {
+    super(order);
+  }
 
   @Override
   public void multiply(Matrix left, Matrix right, Matrix out, double alpha, double beta) {
@@ -61,10 +71,5 @@ public final class PlainProducts implements Products {
         out.copy_(torch.mm(rows, columns.t()));
       }
     }
-  }
-
-  @Override
-  public boolean addsFirst() {
-    return false;
   }
 }

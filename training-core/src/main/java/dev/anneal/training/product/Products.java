@@ -2,6 +2,7 @@ package dev.anneal.training.product;
 
 import dev.anneal.training.kernel.Quantized;
 import dev.anneal.training.tensor.Device;
+import java.util.List;
 import java.util.Locale;
 import org.bytedeco.pytorch.Tensor;
 
@@ -11,9 +12,11 @@ import org.bytedeco.pytorch.Tensor;
  */
 public interface Products {
   /**
-   * The system property that names what GPUs multiply by, for measurements: {@code libtorch},
-   * {@code cublaslt} (the default), or {@code cublaslt-product-first}, which {@link #addsFirst} is
-   * about.
+   * The system property that names what GPUs multiply by, for measurements: {@code fused} (the
+   * default) takes a kernel of ours for products with adapters on GPUs of compute capability 9.0,
+   * and cuBLASLt for all others; {@code cublaslt} takes that alone, in the order {@link
+   * Order#ADAPTERS_FIRST}, and {@code cublaslt-product-first} in the other one; {@code libtorch}
+   * takes libtorch's operators.
    */
   String PROPERTY = "anneal.products";
 
@@ -26,18 +29,36 @@ public interface Products {
    */
   int RANKS = ProductPlan.ALIGNMENT / 2;
 
+  /** What writes a result that has adapters for all of its columns, where no kernel adds both. */
+  enum Order {
+    /** The adapters, which the product is added to: one pass less over the result. */
+    ADAPTERS_FIRST,
+    /** The product, which the adapters are added to. */
+    PRODUCT_FIRST
+  }
+
+  /**
+   * What an adapter adds to its columns of a product: {@code scale * low factor}.
+   *
+   * @param low {@code [m, r]}
+   * @param factor {@code [r, n]}
+   * @param column of the product, the first of {@code n}
+   */
+  record LowRank(Matrix low, Matrix factor, long column, double scale) {}
+
   /** Those for {@code device}, in the current tensor scope. */
   static Products on(Device device) {
-    String by = System.getProperty(PROPERTY, "cublaslt").toLowerCase(Locale.ROOT);
+    String by = System.getProperty(PROPERTY, "fused").toLowerCase(Locale.ROOT);
     if (!device.isGpu() || by.equals("libtorch")) {
       return new PlainProducts();
     }
     return switch (by) {
-      case "cublaslt" -> new CublasProducts(device, true);
-      case "cublaslt-product-first" -> new CublasProducts(device, false);
+      case "fused" -> FusedProducts.on(device);
+      case "cublaslt" -> new CublasProducts(device, Order.ADAPTERS_FIRST);
+      case "cublaslt-product-first" -> new CublasProducts(device, Order.PRODUCT_FIRST);
       default ->
           throw new IllegalArgumentException(
-              "%s is %s, and should be libtorch, cublaslt or cublaslt-product-first"
+              "%s is %s, and should be fused, cublaslt, cublaslt-product-first or libtorch"
                   .formatted(PROPERTY, by));
     };
   }
@@ -63,10 +84,24 @@ public interface Products {
   void multiplyScaled(Quantized left, Matrix right, Tensor rightScale, Tensor out, double beta);
 
   /**
-   * Whether a frozen product should add to what an adapter's has written (which is one pass less
-   * over the result), and not the other way round.
+   * {@code out = left right} and what adapters add, each to its columns.
+   *
+   * @param left {@code [m, k]}, bf16 or fp32
+   * @param right {@code [k, n]} of the same dtype
+   * @param out {@code [m, n]} of the same dtype, no transpose; what is there counts for nothing
+   * @param adapters in the order of their columns, which none shares with another
    */
-  boolean addsFirst();
+  void multiply(Matrix left, Matrix right, Matrix out, List<LowRank> adapters);
+
+  /**
+   * {@code out = left right^T} of FP8 matrices, as in the other {@code multiplyScaled}, and what
+   * adapters add.
+   *
+   * @param out what is there counts for nothing
+   * @param adapters in the order of their columns, which none shares with another
+   */
+  void multiplyScaled(
+      Quantized left, Matrix right, Tensor rightScale, Tensor out, List<LowRank> adapters);
 
   /** What follows is for the stream that is now the thread's current one. */
   default void useCurrentStream() {}

@@ -23,6 +23,7 @@ import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.model.config.ModelSource;
 import dev.anneal.training.model.config.TensorNames;
 import dev.anneal.training.optim.Parameters;
+import dev.anneal.training.product.Products;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.NativeLibraries;
@@ -44,6 +45,8 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /**
  * Layers of the shape of Llama 3.1 8B: FP8 and our kernels against bf16 and plain ones. As in a
@@ -137,6 +140,33 @@ class Fp8GradientTest {
               gradient(DType.BF16, Matmul.COMPUTE, new PlainKernels()));
       System.out.printf("cosine of adapter gradients, ours and plain: %.6f%n", cosine);
       assertThat(cosine).isGreaterThan(0.999);
+    }
+  }
+
+  /** Of layers by the kernel that takes adapters along, and composed by cuBLASLt. */
+  @ParameterizedTest
+  @CsvSource({"FP8, 0.99", "COMPUTE, 0.999"})
+  void productsThatTakeAdaptersAlongTurnTheGradientLittle(Matmul matmul, double least) {
+    try (TensorScope scope = new TensorScope();
+        Kernels kernels = new CudaKernels(GPU)) {
+      Tensor fused = gradient(DType.FP8, matmul, kernels, "fused");
+      double cosine = cosine(fused, gradient(DType.FP8, matmul, kernels, "cublaslt"));
+      System.out.printf(
+          Locale.ROOT,
+          "cosine of adapter gradients, fused and composed, %s: %.6f%n",
+          matmul,
+          cosine);
+      assertThat(cosine).isGreaterThan(least);
+      assertThat(gradient(DType.FP8, matmul, kernels, "fused").equal(fused)).isTrue();
+    }
+  }
+
+  private static Tensor gradient(DType stored, Matmul matmul, Kernels kernels, String products) {
+    System.setProperty(Products.PROPERTY, products);
+    try {
+      return gradient(stored, matmul, kernels);
+    } finally {
+      System.clearProperty(Products.PROPERTY);
     }
   }
 

@@ -13,7 +13,6 @@ import dev.anneal.training.TinyModels.Embeddings;
 import dev.anneal.training.data.TokenSequence;
 import dev.anneal.training.kernel.Matmul;
 import dev.anneal.training.kernel.PlainKernels;
-import dev.anneal.training.kernel.Quantized;
 import dev.anneal.training.lora.LoraLayout;
 import dev.anneal.training.lora.LoraModel;
 import dev.anneal.training.lora.LoraSpec;
@@ -26,7 +25,6 @@ import dev.anneal.training.model.TokenBatch;
 import dev.anneal.training.model.activations.KeptActivations;
 import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.optim.Parameters;
-import dev.anneal.training.product.Matrix;
 import dev.anneal.training.product.PlainProducts;
 import dev.anneal.training.product.Products;
 import dev.anneal.training.tensor.DType;
@@ -240,27 +238,7 @@ class FusedLayersTest {
         new PlainKernels(),
         FusedLlama.Settings.of(Matmul.COMPUTE, KeptActivations.ALL),
         new PlainAttention(),
-        new AdaptersFirst());
-  }
-
-  private static final class AdaptersFirst implements Products {
-    private final Products plain = new PlainProducts();
-
-    @Override
-    public void multiply(Matrix left, Matrix right, Matrix out, double alpha, double beta) {
-      plain.multiply(left, right, out, alpha, beta);
-    }
-
-    @Override
-    public void multiplyScaled(
-        Quantized left, Matrix right, Tensor rightScale, Tensor out, double beta) {
-      plain.multiplyScaled(left, right, rightScale, out, beta);
-    }
-
-    @Override
-    public boolean addsFirst() {
-      return true;
-    }
+        new PlainProducts(Products.Order.ADAPTERS_FIRST));
   }
 
   private static Gradient gradient(LoraModel model, Llama llama) {

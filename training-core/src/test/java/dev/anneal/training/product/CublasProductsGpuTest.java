@@ -78,7 +78,7 @@ class CublasProductsGpuTest {
   void take() {
     GpuMath.deterministic();
     // its tensors end with the test's scope
-    products = new CublasProducts(GPU, true);
+    products = new CublasProducts(GPU, Products.Order.ADAPTERS_FIRST);
   }
 
   @ParameterizedTest
@@ -212,7 +212,7 @@ class CublasProductsGpuTest {
     memory.resetPeak();
     long before = memory.peakAllocatedBytes();
     try (TensorScope scope = new TensorScope()) {
-      CublasProducts other = new CublasProducts(GPU, true);
+      CublasProducts other = new CublasProducts(GPU, Products.Order.ADAPTERS_FIRST);
       other.multiply(Matrix.of(x), Matrix.of(a).t(), Matrix.of(low), 1, 0);
       assertThat(memory.peakAllocatedBytes() - before).isEqualTo(Products.WORKSPACE_BYTES);
     }

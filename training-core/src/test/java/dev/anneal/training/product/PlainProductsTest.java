@@ -6,12 +6,16 @@ import dev.anneal.training.Deviation;
 import dev.anneal.training.InTensorScope;
 import dev.anneal.training.kernel.PlainKernels;
 import dev.anneal.training.kernel.Quantized;
+import dev.anneal.training.product.Products.LowRank;
 import dev.anneal.training.tensor.Tensors;
+import java.util.List;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 @ExtendWith(InTensorScope.class)
 class PlainProductsTest {
@@ -77,6 +81,58 @@ class PlainProductsTest {
 
     assertThat(Deviation.relative(fresh, torch.mm(left, right.t()))).isLessThan(0.1);
     assertThat(Deviation.relative(more, before.add(fresh))).isLessThan(1e-6);
+  }
+
+  /** Step by step, in either order, with and without a module that has no adapter. */
+  @ParameterizedTest
+  @EnumSource(Products.Order.class)
+  void adaptersAreMultipliedIntoTheirColumns(Products.Order order) {
+    Products ordered = new PlainProducts(order);
+    PlainKernels kernels = new PlainKernels();
+    Tensor x = normal(1, 7, 16);
+    Tensor w = normal(2, 11, 16);
+    Quantized rows = kernels.quantize(x, null);
+    Quantized weight = kernels.quantize(w, null);
+    Matrix low = Matrix.of(normal(3, 7, 5));
+    LowRank first = new LowRank(low.columns(0, 2), Matrix.of(normal(4, 6, 2)).t(), 0, 0.5);
+    LowRank last = new LowRank(low.columns(2, 3), Matrix.of(normal(5, 5, 3)).t(), 6, 2);
+    for (List<LowRank> adapters :
+        List.of(List.of(first, last), List.of(last), List.<LowRank>of())) {
+      boolean before = order == Products.Order.ADAPTERS_FIRST && adapters.size() == 2;
+      Tensor expected = poisoned();
+      Tensor expectedScaled = poisoned();
+      if (before) {
+        add(adapters, expected, 0);
+        add(adapters, expectedScaled, 0);
+      }
+      double beta = before ? 1 : 0;
+      products.multiply(Matrix.of(x), Matrix.of(w).t(), Matrix.of(expected), 1, beta);
+      Matrix bytes = Matrix.of(weight.bytes());
+      Tensor scale = weight.scale().view(-1);
+      products.multiplyScaled(rows, bytes, scale, expectedScaled, beta);
+      if (!before) {
+        add(adapters, expected, 1);
+        add(adapters, expectedScaled, 1);
+      }
+
+      Tensor found = poisoned();
+      Tensor foundScaled = poisoned();
+      ordered.multiply(Matrix.of(x), Matrix.of(w).t(), Matrix.of(found), adapters);
+      ordered.multiplyScaled(rows, bytes, scale, foundScaled, adapters);
+      assertThat(found.equal(expected)).isTrue();
+      assertThat(foundScaled.equal(expectedScaled)).isTrue();
+    }
+  }
+
+  private void add(List<LowRank> adapters, Tensor out, double beta) {
+    for (LowRank each : adapters) {
+      Matrix columns = Matrix.of(out).columns(each.column(), each.factor().columns());
+      products.multiply(each.low(), each.factor(), columns, each.scale(), beta);
+    }
+  }
+
+  private static Tensor poisoned() {
+    return normal(6, 7, 11).fill_(Tensors.scalar(Double.NaN));
   }
 
   private static Tensor normal(long seed, long... shape) {
