@@ -60,14 +60,15 @@ public final class FusedLlama {
     return of(model, device, kernels, settings, attention, Products.on(device));
   }
 
-  /** Likewise. */
+  /** Likewise, with the products and the attention of a run. */
   public static Llama of(
       LoraModel model,
       Device device,
       Kernels kernels,
       Settings settings,
-      FusedAttention attention) {
-    return of(model, device, kernels, settings, attention.rows(), Products.on(device));
+      FusedAttention attention,
+      Products products) {
+    return of(model, device, kernels, settings, attention.rows(), products);
   }
 
   static Llama of(

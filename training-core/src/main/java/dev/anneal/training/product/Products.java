@@ -13,10 +13,10 @@ import org.bytedeco.pytorch.Tensor;
 public interface Products {
   /**
    * The system property that names what GPUs multiply by, for measurements: {@code fused} (the
-   * default) takes a kernel of ours for products with adapters on GPUs of compute capability 9.0,
-   * and cuBLASLt for all others; {@code cublaslt} takes that alone, in the order {@link
-   * Order#ADAPTERS_FIRST}, and {@code cublaslt-product-first} in the other one; {@code libtorch}
-   * takes libtorch's operators.
+   * default of a rank that is alone) takes a kernel of ours for products with adapters on GPUs of
+   * compute capability 9.0, and cuBLASLt for all others; {@code cublaslt} (the default of several
+   * ranks) takes that alone, in the order {@link Order#ADAPTERS_FIRST}, and {@code
+   * cublaslt-product-first} in the other one; {@code libtorch} takes libtorch's operators.
    */
   String PROPERTY = "anneal.products";
 
@@ -46,9 +46,19 @@ public interface Products {
    */
   record LowRank(Matrix low, Matrix factor, long column, double scale) {}
 
-  /** Those for {@code device}, in the current tensor scope. */
+  /** Those for {@code device} where no other rank is, in the current tensor scope. */
   static Products on(Device device) {
-    String by = System.getProperty(PROPERTY, "fused").toLowerCase(Locale.ROOT);
+    return on(device, true);
+  }
+
+  /**
+   * Those for {@code device}, in the current tensor scope.
+   *
+   * @param alone no kernels of collectives hold multiprocessors, on which {@code fused} counts
+   */
+  static Products on(Device device, boolean alone) {
+    String usual = alone ? "fused" : "cublaslt";
+    String by = System.getProperty(PROPERTY, usual).toLowerCase(Locale.ROOT);
     if (!device.isGpu() || by.equals("libtorch")) {
       return new PlainProducts();
     }

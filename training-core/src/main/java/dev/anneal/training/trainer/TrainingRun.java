@@ -23,6 +23,7 @@ import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.model.config.ModelSource;
 import dev.anneal.training.optim.AdamW;
 import dev.anneal.training.optim.Parameters;
+import dev.anneal.training.product.Products;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.NativeErrors;
@@ -107,7 +108,7 @@ public final class TrainingRun {
     try (FusedAttention attention = attention(spec, ranks.device(), listener);
         TrainableModel model = ModelLoader.load(spec, inputs, config, ranks, listener)) {
       Parameters parameters = model.parameters();
-      Llama llama = llama(spec, model, ranks.device(), kernels, attention).timedBy(timings);
+      Llama llama = llama(spec, model, ranks, kernels, attention).timedBy(timings);
       AdamW optimizer = new AdamW(spec.updates().optimizer(), parameters, kernels);
       GlobalBatches batches = new GlobalBatches(spec, inputs.train(), ranks);
       TrainerState begin = begin(spec, inputs, batches, parameters, optimizer, ranks, listener);
@@ -202,9 +203,11 @@ public final class TrainingRun {
   private static Llama llama(
       TrainingSpec spec,
       TrainableModel model,
-      Device device,
+      Ranks ranks,
       Kernels kernels,
       FusedAttention attention) {
+    Device device = ranks.device();
+    boolean alone = ranks.world().worldSize() == 1;
     TrainingSpec.Compute compute = spec.compute();
     Objective objective = spec.updates().objective();
     FusedLlama.Settings settings =
@@ -215,7 +218,7 @@ public final class TrainingRun {
             compute.head(),
             objective);
     return device.isGpu() && isFused(spec) && model instanceof LoraModel lora
-        ? FusedLlama.of(lora, device, kernels, settings, attention)
+        ? FusedLlama.of(lora, device, kernels, settings, attention, Products.on(device, alone))
         : Llama.reference(model, device, compute.dtype(), compute.activations(), objective);
   }
 }

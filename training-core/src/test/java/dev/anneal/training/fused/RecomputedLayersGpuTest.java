@@ -22,6 +22,7 @@ import dev.anneal.training.model.TokenBatch;
 import dev.anneal.training.model.activations.KeptActivations;
 import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.model.config.ModelSource;
+import dev.anneal.training.product.Products;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
 import dev.anneal.training.weights.Placement;
@@ -99,7 +100,7 @@ class RecomputedLayersGpuTest {
         for (int onHost = 0; onHost <= LAYERS - recomputed; onHost++) {
           KeptActivations activations = KeptActivations.INPUTS.first(recomputed).onHost(onHost);
           Settings settings = Settings.of(Matmul.COMPUTE, activations);
-          Llama llama = FusedLlama.of(model, GPU, kernels, settings, attention);
+          Llama llama = FusedLlama.of(model, GPU, kernels, settings, attention, Products.on(GPU));
           // the second time what is pinned is there, and the host is further ahead
           for (int time = 0; time < 2; time++) {
             gradient.zero_();
