@@ -52,6 +52,7 @@ final class CudnnAttention implements RowAttention, AutoCloseable {
 
   private final Device device;
   private final Consumer<String> notice;
+  private final RowGroup.Room room;
   private final AttentionPlans plans = new AttentionPlans(this::leaveToFlash, this::tellFault);
   private final FlashAttention flash = new FlashAttention();
 
@@ -68,8 +69,13 @@ final class CudnnAttention implements RowAttention, AutoCloseable {
    * @throws dev.anneal.training.cudnn.CudnnException if it cannot be loaded
    */
   CudnnAttention(Device device, Consumer<String> notice) {
+    this(device, notice, ROOM);
+  }
+
+  CudnnAttention(Device device, Consumer<String> notice, RowGroup.Room room) {
     this.device = device;
     this.notice = notice;
+    this.room = room;
   }
 
   @Override
@@ -164,7 +170,7 @@ final class CudnnAttention implements RowAttention, AutoCloseable {
     Strides strides = strides(q, k);
     if (lastRows == null || !lastRows.areThoseOf(batch.rowLengths(), strides)) {
       List<RowGroup> backward =
-          RowGroup.within(ROOM, batch.rowLengths(), (int) q.size(1), (int) k.size(1));
+          RowGroup.within(room, batch.rowLengths(), (int) q.size(1), (int) k.size(1));
       close(lastRows);
       lastRows = null;
       lastRows = RowsOnDevice.of(batch.rowLengths(), strides, backward, device);

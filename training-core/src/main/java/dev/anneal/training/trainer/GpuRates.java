@@ -36,7 +36,7 @@ record GpuRates(Kind kind, Work work, Traffic traffic, double layerCalls) {
    * @param head operations a second of the head's products with the loss between them
    * @param flash operations a second of FlashAttention with its deterministic backward, half of the
    *     square counted
-   * @param cudnn the same of cuDNN's attention, of rows of 1,024; longer ones are faster
+   * @param cudnn the same of cuDNN's attention, of rows without end; {@link #cudnn(double)}
    * @param memory bytes a second of what only reads and writes
    * @param throttle a step's time beside the sum of its kernels' at full clock: the power limit
    *     lowers the clock
@@ -48,7 +48,15 @@ record GpuRates(Kind kind, Work work, Traffic traffic, double layerCalls) {
       double flash,
       double cudnn,
       double memory,
-      double throttle) {}
+      double throttle) {
+    /** Tokens of a row at which cuDNN's attention is half as fast as at rows without end. */
+    private static final double HALF_CUDNN_ROW = 858;
+
+    /** Operations a second of cuDNN's attention of rows of {@code length} tokens. */
+    double cudnn(double length) {
+      return cudnn * length / (length + HALF_CUDNN_ROW);
+    }
+  }
 
   /**
    * What comes to a GPU, in bytes a second.
@@ -64,14 +72,14 @@ record GpuRates(Kind kind, Work work, Traffic traffic, double layerCalls) {
   private static final GpuRates H200 =
       new GpuRates(
           new Kind("H200", 138_000_000_000L, 152_000_000_000L),
-          new Work(1494e12, 790e12, 812e12, 166e12, 268e12, 3.3e12, 1.11),
+          new Work(1494e12, 790e12, 812e12, 166e12, 493e12, 3.3e12, 1.11),
           TRAFFIC,
           1.2e-3);
 
   private static final GpuRates H100 =
       new GpuRates(
           new Kind("H100 80GB", 79_000_000_000L, 86_000_000_000L),
-          new Work(1461e12, 790e12, 812e12, 166e12, 268e12, 2.3e12, 1.11),
+          new Work(1461e12, 790e12, 812e12, 166e12, 493e12, 2.3e12, 1.11),
           TRAFFIC,
           1.2e-3);
 

@@ -195,7 +195,7 @@ public record SpeedEstimate(
       double t = batch.tokens();
       return 2 * weights() * t / productRate()
           + attentionOperations() / attentionRate()
-          + (2 * t * adapted(1, 2) + t * FORWARD.of(config()) + weightBytes(1))
+          + (2 * t * adapted(1, 2 - joinedOutputs()) + t * FORWARD.of(config()) + weightBytes(1))
               / rates.work().memory();
     }
 
@@ -204,7 +204,7 @@ public record SpeedEstimate(
       double products = 4 * weights() * t / productRate();
       // forward, and two and a half times that backward
       double attention = 3.5 * attentionOperations() / attentionRate();
-      double loraBytes = 2 * t * adapted(4, 3);
+      double loraBytes = 2 * t * adapted(4 - 2 * joinedOutputs(), 3 - joinedOutputs());
       double again = normsReadByAdapters() * NORM_AGAIN.of(config());
       double kernels = t * (FORWARD.of(config()) + BACKWARD.of(config()) + again);
       return products
@@ -216,7 +216,8 @@ public record SpeedEstimate(
       double t = batch.tokens();
       double down = parameters(LinearModule.DOWN_PROJ);
       double products = 2 * (weights() - down) * t / productRate();
-      double loraBytes = 2 * t * (adapted(1, 2) - adaptedDown());
+      double joined = joinedOutputs();
+      double loraBytes = 2 * t * (adapted(1, 2 - joined) - adaptedDown(2 - joined));
       return products
           + attentionOperations() / attentionRate()
           + (loraBytes + t * AGAIN.of(config()) + weightBytes(1)) / rates.work().memory();
@@ -256,7 +257,7 @@ public record SpeedEstimate(
 
     private double attentionRate() {
       return rank.spec().compute().attention() == AttentionLibrary.CUDNN
-          ? rates.work().cudnn()
+          ? rates.work().cudnn(batch.length())
           : rates.work().flash();
     }
 
@@ -291,6 +292,14 @@ public record SpeedEstimate(
       return transposes ? 2 * weights() : 0;
     }
 
+    /**
+     * Passes over a result that are not made where a kernel adds adapters' products to it, as a
+     * rank without others does: fitted, since they went beside the products in part.
+     */
+    private double joinedOutputs() {
+      return rank.worldSize() == 1 ? 0.5 : 0;
+    }
+
     /** Elements that low-rank products read and write for a token: of inputs and of outputs. */
     private double adapted(double ofInput, double ofOutput) {
       double elements = 0;
@@ -302,9 +311,9 @@ public record SpeedEstimate(
       return elements;
     }
 
-    private double adaptedDown() {
+    private double adaptedDown(double ofOutput) {
       LinearModule down = LinearModule.DOWN_PROJ;
-      return rankOf(down) > 0 ? inOf(down) + 2 * outOf(down) : 0;
+      return rankOf(down) > 0 ? inOf(down) + ofOutput * outOf(down) : 0;
     }
 
     /** Of a layer's two. */

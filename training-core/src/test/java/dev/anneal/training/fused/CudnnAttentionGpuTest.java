@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.anneal.training.InTensorScope;
 import dev.anneal.training.cuda.GpuMath;
 import dev.anneal.training.cuda.GpuMemory;
+import dev.anneal.training.cudnn.RowGroup;
 import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.TensorScope;
 import java.util.ArrayList;
@@ -93,6 +94,8 @@ class CudnnAttentionGpuTest {
   /** The gradient of the scores of such a row has no room: its backward is FlashAttention's. */
   @Test
   void aRowThatIsTooLongGoesBackByFlashAttention() {
+    cudnn.close();
+    cudnn = new CudnnAttention(GPU, notices::add, new RowGroup.Room(1L << 30, 1L << 30));
     AttentionSample sample = AttentionSample.of(GPU, 4, 1, 128, 9000, 5);
     Tensor[] found = sample.compute(cudnn);
     assertThat(notices)

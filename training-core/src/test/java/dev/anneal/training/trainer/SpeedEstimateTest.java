@@ -32,16 +32,15 @@ class SpeedEstimateTest {
   @ParameterizedTest
   @CsvSource({
     "llama3.1-8b, FP8, FLASH, KEEP, 4, 1024, 1, false, 0, 23704, COMPUTE",
-    "llama3.1-8b, FP8, CUDNN, KEEP, 4, 1024, 1, false, 0, 24950, COMPUTE",
-    "llama3.1-8b, FP8, CUDNN, KEEP, 4, 1024, 1, false, 0, 24474, COMPUTE",
-    "llama3.1-8b, BF16, CUDNN, KEEP, 4, 1024, 1, false, 0, 17553, COMPUTE",
+    "llama3.1-8b, FP8, CUDNN, KEEP, 4, 1024, 1, false, 0, 25848, COMPUTE",
+    "llama3.1-8b, BF16, CUDNN, KEEP, 4, 1024, 1, false, 0, 17651, COMPUTE",
     "llama3.1-8b, FP8, FLASH, CHECKPOINT, 4, 1024, 1, false, 0, 18553, COMPUTE",
-    "llama3.1-8b, FP8, CUDNN, CHECKPOINT, 4, 1024, 1, false, 0, 19618, COMPUTE",
-    "llama3.1-8b, FP8, CUDNN, CHECKPOINT, 1, 32768, 1, false, 0, 5218, COMPUTE",
+    "llama3.1-8b, FP8, CUDNN, CHECKPOINT, 4, 1024, 1, false, 0, 20291, COMPUTE",
+    "llama3.1-8b, FP8, CUDNN, CHECKPOINT, 1, 32768, 1, false, 0, 7958, COMPUTE",
     "llama3.1-8b, FP8, CUDNN, KEEP, 4, 1024, 2, false, 0, 47480, COMPUTE",
     "llama3.1-8b, FP8, CUDNN, KEEP, 4, 1024, 2, true, 0, 44658, COMPUTE",
     "llama3.1-70b, FP8, FLASH, 28, 4, 1024, 1, false, 0, 3020, COMPUTE",
-    "llama3.1-70b, FP8, CUDNN, 30, 4, 1024, 1, false, 0, 3093, COMPUTE",
+    "llama3.1-70b, FP8, CUDNN, 24, 4, 1024, 1, false, 0, 3194, COMPUTE",
     "llama3.1-70b, FP8, FLASH, CHECKPOINT, 1, 4096, 1, false, 0, 2099, COMPUTE",
     "llama3.1-405b, FP8, FLASH, CHECKPOINT, 1, 1024, 2, true, 0.62, 264.8, HOST_COPIES",
     "llama3.1-405b, FP8, FLASH, CHECKPOINT, 2, 1024, 2, true, 0.62, 504, HOST_COPIES"
