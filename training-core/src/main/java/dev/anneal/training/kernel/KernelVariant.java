@@ -15,7 +15,7 @@ import java.util.List;
  */
 record KernelVariant(String function, List<Object> macros) {
   /** What the sources include. */
-  static final List<String> HEADERS = List.of("vectors.cuh", "rows.cuh");
+  static final List<String> HEADERS = List.of("numbers.cuh", "vectors.cuh", "rows.cuh");
 
   /** The compiler's definitions. */
   List<String> definitions() {

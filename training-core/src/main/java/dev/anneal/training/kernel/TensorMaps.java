@@ -1,6 +1,7 @@
 package dev.anneal.training.kernel;
 
 import dev.anneal.training.kernel.LowRankProduct.Memory;
+import dev.anneal.training.tensor.Address;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import org.bytedeco.cuda.cudart.CUtensorMap;
@@ -20,15 +21,7 @@ final class TensorMaps implements ProductStruct.Maps {
   private static final int BLOCK = STRIDE + Long.BYTES;
   private static final int STEPS = BLOCK + DIMENSIONS * Integer.BYTES;
 
-  /** An address as a pointer, which is set again for every call. */
-  private static final class Address extends Pointer {
-    Address to(long address) {
-      this.address = address;
-      return this;
-    }
-  }
-
-  /** Likewise that of a map. */
+  /** The place of a map, which is set again for every one. */
   private static final class Target extends CUtensorMap {
     Target() {
       super((Pointer) null);

@@ -1,8 +1,8 @@
 package dev.anneal.training.product;
 
 import dev.anneal.training.kernel.Quantized;
-import dev.anneal.training.product.ProductPlan.Address;
 import dev.anneal.training.product.ProductPlan.Shape;
+import dev.anneal.training.tensor.Address;
 import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.NativeLibraries;
 import dev.anneal.training.tensor.TensorScope;

@@ -1,6 +1,7 @@
 package dev.anneal.training.product;
 
 import dev.anneal.training.product.Matrix.Layout;
+import dev.anneal.training.tensor.Address;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import org.bytedeco.cuda.cublas.cublasLtContext;
@@ -73,20 +74,6 @@ final class ProductPlan implements AutoCloseable {
     private Pointer of(long value) {
       bytes.putLong(0, value);
       return first;
-    }
-  }
-
-  /** An address of the device as a pointer, which is set again for every call. */
-  static final class Address extends Pointer {
-    Address(long address) {
-      this.address = address;
-    }
-
-    Address() {}
-
-    Address to(long address) {
-      this.address = address;
-      return this;
     }
   }
 

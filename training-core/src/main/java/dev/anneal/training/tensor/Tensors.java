@@ -3,7 +3,6 @@ package dev.anneal.training.tensor;
 import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.javacpp.DoublePointer;
 import org.bytedeco.javacpp.LongPointer;
-import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.pytorch.Generator;
 import org.bytedeco.pytorch.GeneratorOptional;
 import org.bytedeco.pytorch.LongOptional;
@@ -211,13 +210,5 @@ public final class Tensors {
     Generator generator = torch_cuda.make_generator_cuda(tensor.device().index());
     generator.set_current_seed(seed);
     return new GeneratorOptional(generator);
-  }
-
-  /** Of no memory of its own. */
-  private static final class Address extends Pointer {
-    Address(long address) {
-      super((Pointer) null);
-      this.address = address;
-    }
   }
 }

@@ -14,11 +14,10 @@
 //
 // Grid: pairs of blocks of THREADS, as many as the GPU runs at once; SHARED_BYTES of dynamic memory.
 // Ranges of columns begin at multiples of 256.
+#include "numbers.cuh"
 
 typedef unsigned u32;
 typedef unsigned long long u64;
-
-#define DEVICE static __device__ __forceinline__
 
 constexpr int TILE_ROWS = 128, TILE_COLUMNS = 256, STAGES = 4, MODULES = 3;
 constexpr int LEFT_BYTES = TILE_ROWS * 128, RIGHT_BYTES = TILE_COLUMNS * 128;
@@ -279,12 +278,6 @@ DEVICE void loadTiles(const Product& product, const Pipeline& pipeline) {
 #endif
     }
   }
-}
-
-DEVICE u32 bf16Pair(float low, float high) {
-  u32 pair;
-  asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(pair) : "f"(high), "f"(low));
-  return pair;
 }
 
 // A group's sums [64, 256] times scale, to the result, 64 columns at a time. Of every eight columns

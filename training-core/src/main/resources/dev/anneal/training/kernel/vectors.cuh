@@ -4,34 +4,7 @@
 //   REAL  bf16 or float: the compute dtype
 //   VEC   elements of an access: 16 bytes, or 1 where rows or pointers are not aligned to that
 
-struct bf16 {
-  unsigned short bits;
-};
-
-#define DEVICE static __device__ __forceinline__
-
-// Two floats to bf16, rounded to nearest even; low is the lower half.
-DEVICE unsigned bf16Pair(float low, float high) {
-  unsigned pair;
-  asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(pair) : "f"(high), "f"(low));
-  return pair;
-}
-
-// Two floats to e4m3, saturating at 448; low is the lower byte.
-DEVICE unsigned short e4m3Pair(float low, float high) {
-#if __CUDA_ARCH__ >= 890
-  unsigned short pair;
-  asm("cvt.rn.satfinite.e4m3x2.f32 %0, %1, %2;" : "=h"(pair) : "f"(high), "f"(low));
-  return pair;
-#else
-  __trap();  // FP8 needs compute capability 8.9, which whoever asks for it has checked
-  return 0;
-#endif
-}
-
-DEVICE float bf16Low(unsigned pair) { return __uint_as_float(pair << 16); }
-
-DEVICE float bf16High(unsigned pair) { return __uint_as_float(pair & 0xffff0000u); }
+#include "numbers.cuh"
 
 // Data that is read or written once: it must not push what every row needs out of L1.
 DEVICE uint4 loadOnce(const void* from) {
