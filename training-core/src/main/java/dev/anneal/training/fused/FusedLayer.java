@@ -11,7 +11,6 @@ import dev.anneal.training.kernel.Kernels.SwigluGradient;
 import dev.anneal.training.kernel.Matmul;
 import dev.anneal.training.kernel.Rows;
 import dev.anneal.training.model.ModuleGroup;
-import dev.anneal.training.model.TokenBatch;
 import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.weights.FrozenLayer;
 import java.util.Map;
@@ -21,6 +20,8 @@ import org.bytedeco.pytorch.Tensor;
 /**
  * One decoder layer on one micro-batch, forward and backward; compare {@code LlamaLayer}. Shapes as
  * in {@link Saved}; {@code dX} is the gradient of the loss with respect to {@code x}.
+ *
+ * @param tokens which of them go on behind attention
  */
 record FusedLayer(
     LlamaConfig config,
@@ -29,8 +30,7 @@ record FusedLayer(
     RowAttention rowAttention,
     FrozenLayer weights,
     Map<ModuleGroup, LoraLinear> linears,
-    TokenBatch batch,
-    Tensor angles) {
+    LayerTokens tokens) {
 
   /** The result of {@link #forward}. */
   record Output(Saved saved, Tensor y) {}
@@ -39,21 +39,25 @@ record FusedLayer(
     Saved saved = forwardToMlp(x);
     Rows act = kernels.swiglu(saved.gateUp(), matmul);
     LoraLinear.Output down = linears.get(DOWN).forward(act);
-    return new Output(saved.withLowDown(down.low()), down.y().add_(saved.h()));
+    Tensor y = down.y().add_(saved.h());
+    return new Output(saved.withLowDown(down.low()), tokens.spread(y));
   }
 
   /** All that the backward reads: the down projection is none of it. */
   Saved forwardToMlp(Tensor x) {
     Normed input = kernels.rmsNorm(x, weights.inputLayernorm(), config.rmsNormEps(), matmul);
     LoraLinear.Output qkv = linears.get(QKV).forward(input.output());
-    kernels.rope(heads(qkv.y(), 0, config.numAttentionHeads() + config.numKeyValueHeads()), angles);
-    RowAttention.Output attention = rowAttention.forward(q(qkv.y()), k(qkv.y()), v(qkv.y()), batch);
+    kernels.rope(
+        heads(qkv.y(), 0, config.numAttentionHeads() + config.numKeyValueHeads()), tokens.angles());
+    RowAttention.Output attention =
+        rowAttention.forward(q(qkv.y()), k(qkv.y()), v(qkv.y()), tokens.batch());
 
     LoraLinear oProj = linears.get(O);
-    LoraLinear.Output o = oProj.forward(oProj.rows(flat(attention.output())));
+    LoraLinear.Output o = oProj.forward(oProj.rows(attended(attention)));
     // o.y() becomes x + o.y()
     Normed post =
-        kernels.addRmsNorm(x, o.y(), weights.postAttentionLayernorm(), config.rmsNormEps(), matmul);
+        kernels.addRmsNorm(
+            tokens.select(x), o.y(), weights.postAttentionLayernorm(), config.rmsNormEps(), matmul);
     LoraLinear.Output gateUp = linears.get(GATE_UP).forward(post.output());
     return new Saved(
         x,
@@ -76,7 +80,7 @@ record FusedLayer(
    * @return {@code dX}
    */
   Tensor backward(Saved saved, Tensor dY, Tensor gradient) {
-    Rows dH = mlpBackward(saved, dY, gradient);
+    Rows dH = mlpBackward(saved, tokens.select(dY), gradient);
     return attentionBackward(saved, dH, gradient);
   }
 
@@ -98,8 +102,9 @@ record FusedLayer(
   private Tensor attentionBackward(Saved saved, Rows dH, Tensor gradient) {
     LoraLinear oProj = linears.get(O);
     LoraLinear qkvProj = linears.get(QKV);
-    Tensor attended = flat(saved.attention().output());
-    Tensor dAttended = oProj.backward(dH, () -> attended, saved.lowO(), gradient);
+    Tensor dAttended =
+        tokens.spread(
+            oProj.backward(dH, () -> attended(saved.attention()), saved.lowO(), gradient));
     Tensor qkv = saved.qkv();
     RowAttention.Gradients grads =
         rowAttention.backward(
@@ -108,22 +113,29 @@ record FusedLayer(
             k(qkv),
             v(qkv),
             saved.attention(),
-            batch);
+            tokens.batch());
     Rows dQkv =
-        kernels.ropeBackward(grads.dQ(), grads.dK(), grads.dV(), angles, qkvProj.columnScale());
+        kernels.ropeBackward(
+            grads.dQ(), grads.dK(), grads.dV(), tokens.angles(), qkvProj.columnScale());
 
     Tensor norm = weights.inputLayernorm();
     Tensor dNormed =
         qkvProj.backward(dQkv, () -> normed(saved.x(), norm), saved.lowQkv(), gradient);
     // the FP8 form for the layer below would need that layer's scales
     return kernels
-        .rmsNormBackward(dNormed, saved.x(), saved.inputRstd(), norm, dH.values(), null)
+        .rmsNormBackward(
+            dNormed, saved.x(), saved.inputRstd(), norm, tokens.spread(dH.values()), null)
         .values();
   }
 
   /** What the norm gave in the forward, by the same kernel. */
   private Tensor normed(Tensor x, Tensor weight) {
     return kernels.rmsNorm(x, weight, config.rmsNormEps(), Matmul.COMPUTE).output().values();
+  }
+
+  /** What o_proj reads, {@code [N, q]}. */
+  private Tensor attended(RowAttention.Output attention) {
+    return tokens.select(flat(attention.output()));
   }
 
   private Tensor q(Tensor qkv) {

@@ -103,8 +103,13 @@ final class FusedLayers implements LayerStack {
           attentions.apply(layer),
           frozen,
           linears.layer(layer, next, frozen),
-          batch,
-          angles);
+          tokens(layer));
+    }
+
+    private LayerTokens tokens(int layer) {
+      return layer == model.config().numHiddenLayers() - 1
+          ? LayerTokens.ofLast(batch, angles)
+          : LayerTokens.all(batch, angles);
     }
 
     private final class FusedTape implements Tape {

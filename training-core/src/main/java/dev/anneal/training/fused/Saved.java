@@ -9,18 +9,18 @@ import java.util.stream.Stream;
 import org.bytedeco.pytorch.Tensor;
 
 /**
- * What a layer's backward reads of its forward. {@code T} rows each, in the compute dtype but for
- * the norms' {@code rstd} and the softmax's sums. What the norms give is not among it: it would be
- * a seventh of all, and is computed again.
+ * What a layer's backward reads of its forward. {@code T} rows each, {@code N} behind attention
+ * ({@link LayerTokens}), in the compute dtype but for the norms' {@code rstd} and the softmax's
+ * sums. What the norms give is not among it: it would be a seventh of all, and is computed again.
  *
  * @param x the layer's input, {@code [T, hidden_size]}
  * @param inputRstd of the norm before attention
  * @param qkv queries and keys rotated, and values, side by side
  * @param lowQkv {@code x A^T} of the adapters of q, k and v side by side, {@code [T, 0]} if there
- *     are none; the other {@code low}s likewise
- * @param h the input of the MLP before its norm, {@code [T, hidden_size]}
+ *     are none; the other {@code low}s likewise, of {@code N} rows
+ * @param h the input of the MLP before its norm, {@code [N, hidden_size]}
  * @param postRstd of the norm before the MLP
- * @param gateUp {@code [T, 2 intermediate_size]}
+ * @param gateUp {@code [N, 2 intermediate_size]}
  * @param lowDown empty where it is to be computed again, from what {@code gateUp} gives
  */
 record Saved(

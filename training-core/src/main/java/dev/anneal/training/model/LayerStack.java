@@ -6,7 +6,10 @@ import org.bytedeco.pytorch.Tensor;
 
 /** How a model's decoder layers are computed, forward and backward, one at a time. */
 public interface LayerStack {
-  /** Readies the layers for one micro-batch, in the current tensor scope. */
+  /**
+   * Readies the layers for one micro-batch, in the current tensor scope. Of the last layer's output
+   * only the rows of the batch's predictors are to be read, if it has any.
+   */
   Pass on(TokenBatch batch, Dropout dropout);
 
   /**

@@ -177,7 +177,8 @@ public final class Llama {
    * @return {@code [N, vocab_size]} in fp32, in the current tensor scope
    */
   public Tensor logits(TokenBatch onHost, Tensor positions) {
-    return logitsBy(onHost, positions, batch -> layers.on(batch, Dropout.NONE));
+    // any position may be asked for
+    return logitsBy(onHost.withoutTargets(), positions, batch -> layers.on(batch, Dropout.NONE));
   }
 
   /**

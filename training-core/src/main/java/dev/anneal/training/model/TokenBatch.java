@@ -110,6 +110,19 @@ public record TokenBatch(
         new int[rowLengths.length]);
   }
 
+  /** The same tokens, on the host, none of which is learned. */
+  TokenBatch withoutTargets() {
+    return new TokenBatch(
+        inputIds,
+        positions,
+        rowStarts,
+        rowLengths,
+        Tensors.of(new long[0]),
+        Tensors.of(new long[0]),
+        Tensors.of(nowhere(tokens())),
+        new int[rowLengths.length]);
+  }
+
   /** The same on {@code device}, copied without waiting for it. */
   public TokenBatch on(Device device) {
     return device.isGpu()

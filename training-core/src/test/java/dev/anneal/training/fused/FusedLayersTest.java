@@ -29,6 +29,7 @@ import dev.anneal.training.product.PlainProducts;
 import dev.anneal.training.product.Products;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
+import dev.anneal.training.tensor.Tensors;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -104,6 +105,24 @@ class FusedLayersTest {
         .forEach(
             (name, part) ->
                 assertThat(Deviation.relative(part, byName.get(name))).as(name).isLessThan(1e-5));
+  }
+
+  /** A last layer that leaves prompts out behind attention, and one that does not. */
+  @ParameterizedTest
+  @CsvSource({"16, true", "5, true", "1, false"})
+  void gradientsEqualAutogradHoweverLongPromptsAre(int promptLength, boolean areLeftOut) {
+    LoraModel model = model("all-linear");
+    int[] ids = Rows.random(37, 4, 20).get(0).inputIds();
+    TokenBatch batch = TokenBatch.of(List.of(Rows.row(promptLength, ids)));
+    Llama fused = fused(model, KeptActivations.ALL);
+
+    assertThat(LayerTokens.ofLast(batch, null).areSome()).isEqualTo(areLeftOut);
+    assertEqual(model, gradient(model, fused, batch), gradient(model, reference(model), batch));
+    Tensor positions = Tensors.of(new long[] {0, 3, 19});
+    assertThat(
+            Deviation.relative(
+                fused.logits(batch, positions), reference(model).logits(batch, positions)))
+        .isLessThan(1e-5);
   }
 
   /** As GPUs do it: the frozen product is added to the adapters'. */
@@ -242,9 +261,13 @@ class FusedLayersTest {
   }
 
   private static Gradient gradient(LoraModel model, Llama llama) {
+    return gradient(model, llama, batch());
+  }
+
+  private static Gradient gradient(LoraModel model, Llama llama, TokenBatch batch) {
     Parameters parameters = model.parameters();
     parameters.zeroGradient();
-    double loss = llama.forwardBackward(batch(), Dropout.NONE, Llama.UNNOTICED).item_double();
+    double loss = llama.forwardBackward(batch, Dropout.NONE, Llama.UNNOTICED).item_double();
     return new Gradient(loss, parameters.ownGradient().clone());
   }
 

@@ -2,6 +2,7 @@ package dev.anneal.training.fused;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.anneal.training.Deviation;
 import dev.anneal.training.InTensorScope;
 import dev.anneal.training.LoudWeights;
 import dev.anneal.training.Rows;
@@ -45,7 +46,7 @@ class FusedMemoryTest {
     LoraSpec spec = new LoraSpec(3, 6, 0, false, List.of(targets.split(",")));
     LoraModel model = TinyModels.lora(CONFIG, new LoudWeights(1), spec, new LoudWeights(2));
     TokenBatch batch = TokenBatch.of(Rows.random(37, 3, TOKENS));
-    Saved saved = layer(model, batch).forward(input(TOKENS)).saved();
+    Saved saved = layer(model, batch, false).forward(input(TOKENS)).saved();
     long made =
         Stream.of(
                 saved.x(),
@@ -72,6 +73,31 @@ class FusedMemoryTest {
     long y = saved.h().nbytes();
     assertThat(counted.forward())
         .isEqualTo(counted.kept() - counted.input() + saved.gateUp().nbytes() / 2 + 3 * y);
+  }
+
+  /** Half of the tokens end at the last layer's attention: what is counted for all is enough. */
+  @Test
+  void theLastLayerKeepsLessOfPrompts() {
+    LoraSpec spec = new LoraSpec(3, 6, 0, false, List.of("all-linear"));
+    LoraModel model = TinyModels.lora(CONFIG, new LoudWeights(1), spec, new LoudWeights(2));
+    TokenBatch batch = TokenBatch.of(Rows.random(37, 3, TOKENS));
+    FusedLayer.Output all = layer(model, batch, false).forward(input(TOKENS));
+    FusedLayer.Output some = layer(model, batch, true).forward(input(TOKENS));
+
+    long hidden = CONFIG.hiddenSize();
+    // h, gateUp, and x A^T of o_proj, of gate and up, and of down_proj
+    long perToken = (hidden + 2L * CONFIG.intermediateSize() + 4 * 3) * Float.BYTES + Float.BYTES;
+    assertThat(bytes(all.saved()) - bytes(some.saved()))
+        .isEqualTo((TOKENS - batch.targetTokens()) * perToken);
+    assertThat(
+            Deviation.relative(
+                some.y().index_select(0, batch.predictors()),
+                all.y().index_select(0, batch.predictors())))
+        .isLessThan(1e-6);
+  }
+
+  private static long bytes(Saved saved) {
+    return saved.tensors().stream().mapToLong(Tensor::nbytes).sum();
   }
 
   @Test
@@ -174,12 +200,13 @@ class FusedMemoryTest {
         CONFIG, adapters, DType.FP32, DType.FP32, matmul, attention, 0, HeadProducts.EXACT);
   }
 
-  private static FusedLayer layer(LoraModel model, TokenBatch batch) {
+  private static FusedLayer layer(LoraModel model, TokenBatch batch, boolean isLast) {
     PlainKernels kernels = new PlainKernels();
     FrozenLayer frozen = model.decoder().use(0, FrozenLayers.NONE);
     FusedLlama.Settings settings = FusedLlama.Settings.of(Matmul.COMPUTE, KeptActivations.ALL);
     LoraLinears linears = new LoraLinears(model, kernels, new PlainProducts(), settings);
     Tensor radians = Rope.angles(batch.positions(), Rope.frequencies(CONFIG, Device.CPU));
+    Tensor angles = Tensors.cat(-1, radians.cos(), radians.sin());
     return new FusedLayer(
         CONFIG,
         kernels,
@@ -187,8 +214,7 @@ class FusedMemoryTest {
         new PlainAttention(),
         frozen,
         linears.layer(0, FrozenLayers.NONE, frozen),
-        batch,
-        Tensors.cat(-1, radians.cos(), radians.sin()));
+        isLast ? LayerTokens.ofLast(batch, angles) : LayerTokens.all(batch, angles));
   }
 
   private static Tensor input(long tokens) {
