@@ -106,6 +106,9 @@ final class TrainingOptions {
   @Option(names = "--columns", description = "of FP8 weights: MADE or KEPT")
   private FusedLlama.Columns columns = FusedLlama.Columns.MADE;
 
+  @Option(names = "--exact-edges", description = "layers at either end in bf16")
+  int exactEdges;
+
   @Option(names = "--head", description = "EXACT, FP8_BACKWARD or FP8")
   private HeadProducts head = HeadProducts.EXACT;
 
@@ -185,7 +188,7 @@ final class TrainingOptions {
     return new TrainingSpec(
         TrainingSpec.Mode.LORA,
         new LoraSpec(adapterRank, adapterRank, 0, false, targets),
-        new TrainingSpec.Weights(base, shard, offload, columns),
+        new TrainingSpec.Weights(base, shard, offload, columns, exactEdges),
         new TrainingSpec.Compute(
             onGpu() ? DType.BF16 : DType.FP32,
             matmul,

@@ -504,6 +504,16 @@ class RefusalsTest {
                     "base_weights.both_layouts=true",
                     "base_weights.shard=world")))
         .contains("both_layouts is true", "split over GPUs");
+    assertThat(
+            refusal(
+                sets(
+                    fp8,
+                    "base_weights.dtype=fp8",
+                    "base_weights.exact_edges=1",
+                    "base_weights.shard=world")))
+        .contains("exact_edges is 1", "split over GPUs", "set it to 0");
+    assertThat(refusal("--set", "base_weights.exact_edges=1"))
+        .contains("exact_edges is 1", "base_weights.dtype is fp32");
     assertThat(refusal("--set", "base_weights.both_layouts=true"))
         .contains("both_layouts is true", "compute.matmul is fp32");
     assertThat(refusal("--set", "compute.head=fp8")).contains("compute.head is not exact");

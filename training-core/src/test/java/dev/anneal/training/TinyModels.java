@@ -34,11 +34,16 @@ public final class TinyModels {
 
   /** Odd sizes: three query heads on one of keys and values, heads wider than hidden_size / 3. */
   public static LlamaConfig config(Embeddings embeddings) {
+    return config(embeddings, 2);
+  }
+
+  /** The same with so many layers. */
+  public static LlamaConfig config(Embeddings embeddings, int layers) {
     return new LlamaConfig(
         37,
         24,
         40,
-        2,
+        layers,
         3,
         1,
         10,

@@ -63,7 +63,8 @@ public record AnnealConfig(
             baseWeights.isAuto()
                 ? DoubleNode.valueOf(choice.offloadRatio())
                 : baseWeights.offloadRatio(),
-            baseWeights.bothLayouts());
+            baseWeights.bothLayouts(),
+            baseWeights.exactEdges());
     Activations settledActivations =
         new Activations(
             activations.checkpointIsAuto()
@@ -133,9 +134,14 @@ public record AnnealConfig(
    * @param shard among which ranks they are split
    * @param offloadRatio share of a rank's frozen weights that waits in host memory, or {@code auto}
    * @param bothLayouts whether FP8 weights are kept by columns too
+   * @param exactEdges layers at either end that stay in the compute dtype
    */
   public record BaseWeights(
-      DType dtype, FrozenLayers.Shard shard, JsonNode offloadRatio, boolean bothLayouts)
+      DType dtype,
+      FrozenLayers.Shard shard,
+      JsonNode offloadRatio,
+      boolean bothLayouts,
+      int exactEdges)
       implements Serializable {
     /** Whether memory decides. */
     public boolean isAuto() {

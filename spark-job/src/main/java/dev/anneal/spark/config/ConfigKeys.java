@@ -8,6 +8,7 @@ import static dev.anneal.spark.config.Identity.OF_BEST;
 import static dev.anneal.spark.config.Identity.OF_DECAY;
 import static dev.anneal.spark.config.Identity.OF_DORA;
 import static dev.anneal.spark.config.Identity.OF_DROPOUT;
+import static dev.anneal.spark.config.Identity.OF_EXACT_EDGES;
 import static dev.anneal.spark.config.Identity.OF_HEAD;
 import static dev.anneal.spark.config.Identity.OF_JUDGED_RUNS;
 import static dev.anneal.spark.config.Identity.OF_LABEL_SMOOTHING;
@@ -180,6 +181,12 @@ final class ConfigKeys {
                   "keep FP8 weights by columns too, in as much memory again: a faster backward")
               .is(bool())
               .byDefault(false),
+          key(
+                  "base_weights.exact_edges",
+                  "so many layers at either end stay in compute.dtype, where FP8 costs the most")
+              .identity(OF_EXACT_EDGES)
+              .is(wholeNumber(0, MAX_INT))
+              .byDefault(0),
           key("compute.dtype", "activations and adapters")
               .identity(ALWAYS)
               .is(oneOf("bf16", "fp32"))

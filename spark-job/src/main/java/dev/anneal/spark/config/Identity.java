@@ -79,6 +79,10 @@ record Identity(Predicate<AnnealConfig> counts, Function<JsonNode, String> value
   static final Identity OF_HEAD =
       when(config -> trainsAdapters(config) && config.compute().head() != HeadProducts.EXACT);
 
+  /** No exact edges count for nothing: no run had any before they could be. */
+  static final Identity OF_EXACT_EDGES =
+      when(config -> trainsAdapters(config) && config.baseWeights().exactEdges() > 0);
+
   private static Identity when(Predicate<AnnealConfig> counts) {
     return new Identity(counts, value -> value.isTextual() ? value.asText() : value.toString());
   }

@@ -32,6 +32,7 @@ public final class BuildCheck {
     checkMatmul(config);
     checkOffloading(config);
     checkHostLayers(config);
+    checkExactEdges(config);
     checkFasterProducts(config);
     checkSamples(config);
     checkEvaluation(config);
@@ -94,6 +95,12 @@ public final class BuildCheck {
               .formatted(activations.recomputedLayers(), shape.numHiddenLayers()));
     }
     checkHostLayers(activations, shape.numHiddenLayers());
+    int edges = config.baseWeights().exactEdges();
+    if (edges > 0 && edges >= (shape.numHiddenLayers() + 1) / 2) {
+      throw new BadRequestException(
+          "base_weights.exact_edges is %s, at either end, but the model has %s layers: set it to %s at most, or base_weights.dtype=bf16."
+              .formatted(edges, shape.numHiddenLayers(), (shape.numHiddenLayers() - 1) / 2));
+    }
     int attention = shape.numAttentionHeads() * shape.headDim();
     int keysAndValues = 2 * shape.numKeyValueHeads() * shape.headDim();
     boolean odd =
@@ -158,6 +165,28 @@ public final class BuildCheck {
     }
   }
 
+  private static void checkExactEdges(AnnealConfig config) {
+    if (config.baseWeights().exactEdges() > 0) {
+      String needs =
+          "base_weights.exact_edges is %s, which needs base_weights.dtype=fp8 and weights that lie whole on each GPU, but %%s: set it to 0."
+              .formatted(config.baseWeights().exactEdges());
+      refuseIf(
+          config.baseWeights().dtype() != DType.FP8,
+          needs,
+          "base_weights.dtype is " + name(config.baseWeights().dtype()));
+      refuseIf(config.training().mode() != TrainingSpec.Mode.LORA, needs, "training.mode is full");
+      refuseUnlessWhole(config, needs);
+    }
+  }
+
+  private static void refuseUnlessWhole(AnnealConfig config, String needs) {
+    refuseIf(Specs.shard(config) != Shard.NONE, needs, "they are split over GPUs");
+    refuseIf(
+        config.baseWeights().isAuto() || config.baseWeights().ratio() > 0,
+        needs,
+        "base_weights.offload_ratio is " + config.baseWeights().offloadRatio().asText());
+  }
+
   private static void checkFasterProducts(AnnealConfig config) {
     if (config.baseWeights().bothLayouts()) {
       String needs =
@@ -166,11 +195,7 @@ public final class BuildCheck {
           config.compute().matmul() != DType.FP8,
           needs,
           "compute.matmul is " + name(config.compute().matmul()));
-      refuseIf(Specs.shard(config) != Shard.NONE, needs, "they are split over GPUs");
-      refuseIf(
-          config.baseWeights().isAuto() || config.baseWeights().ratio() > 0,
-          needs,
-          "base_weights.offload_ratio is " + config.baseWeights().offloadRatio().asText());
+      refuseUnlessWhole(config, needs);
     }
     if (config.compute().head() != HeadProducts.EXACT) {
       String needs =

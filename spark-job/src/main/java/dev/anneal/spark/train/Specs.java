@@ -151,7 +151,8 @@ public final class Specs {
         config.baseWeights().dtype(),
         shard(config),
         config.baseWeights().ratio(),
-        config.baseWeights().bothLayouts() ? Columns.KEPT : Columns.MADE);
+        config.baseWeights().bothLayouts() ? Columns.KEPT : Columns.MADE,
+        config.baseWeights().exactEdges());
   }
 
   private static Matmul matmul(AnnealConfig config) {

@@ -55,6 +55,7 @@ class ConfigSchemaTest {
             base_weights.shard: node
             base_weights.offload_ratio: 0.0
             base_weights.both_layouts: false
+            base_weights.exact_edges: 0
             compute.dtype: bf16
             compute.matmul: fp8
             compute.attention: cudnn

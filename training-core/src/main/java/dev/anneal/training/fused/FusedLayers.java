@@ -99,7 +99,7 @@ final class FusedLayers implements LayerStack {
       return new FusedLayer(
           model.config(),
           kernels,
-          linears.matmul(),
+          linears.matmul(frozen),
           attentions.apply(layer),
           frozen,
           linears.layer(layer, next, frozen),

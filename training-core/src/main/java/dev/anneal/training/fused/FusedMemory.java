@@ -51,8 +51,9 @@ public record FusedMemory(
    * Weights by columns, and a one for each column of the widest: {@link LoraLinears}.
    *
    * @param columns the largest weight's, or all
+   * @param layers that are in FP8
    */
-  public long columnBytes(FusedLlama.Columns columns) {
+  public long columnBytes(FusedLlama.Columns columns, int layers) {
     if (matmul == Matmul.COMPUTE) {
       return 0;
     }
@@ -63,7 +64,7 @@ public record FusedMemory(
     long elements =
         switch (columns) {
           case MADE -> WeightColumns.largest(config);
-          case KEPT -> WeightColumns.all(config);
+          case KEPT -> WeightColumns.all(config, layers);
         };
     return elements + widest * Float.BYTES;
   }

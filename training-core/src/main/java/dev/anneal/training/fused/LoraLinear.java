@@ -211,7 +211,7 @@ record LoraLinear(Shared shared, FrozenMatrix w, Adapters adapters) {
   }
 
   private boolean isFp8() {
-    return shared.matmul() == Matmul.FP8;
+    return shared.matmul() == Matmul.FP8 && w.scale() != null;
   }
 
   /** {@code x} with the FP8 form that {@link #forward} needs, where it needs one. */

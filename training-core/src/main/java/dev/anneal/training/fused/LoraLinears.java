@@ -62,7 +62,11 @@ final class LoraLinears {
           "columns can be kept of weights that lie whole on the GPU alone");
     }
     LlamaConfig config = model.config();
-    long room = keeps ? WeightColumns.all(config) : WeightColumns.largest(config);
+    long room =
+        keeps
+            ? WeightColumns.all(
+                config, config.numHiddenLayers() - 2 * model.decoder().placement().exactEdges())
+            : WeightColumns.largest(config);
     long widest = 0;
     for (ModuleGroup group : ModuleGroup.values()) {
       widest = Math.max(widest, group.inFeatures(config));
@@ -82,8 +86,10 @@ final class LoraLinears {
     return placement.ranks().worldSize() == 1 && placement.offloadRatio() == 0;
   }
 
-  Matmul matmul() {
-    return shared.matmul();
+  /** What products with a layer's frozen weights are computed in. */
+  Matmul matmul(FrozenLayer frozen) {
+    boolean areScaled = frozen.matrices().values().stream().allMatch(w -> w.scale() != null);
+    return areScaled ? shared.matmul() : Matmul.COMPUTE;
   }
 
   /**

@@ -50,13 +50,13 @@ final class WeightColumns {
     return largest;
   }
 
-  /** Elements of all weights of all layers. */
-  static long all(LlamaConfig config) {
+  /** Elements of all weights of {@code layers}. */
+  static long all(LlamaConfig config, int layers) {
     long layer = 0;
     for (ModuleGroup group : ModuleGroup.values()) {
       layer += elements(config, group);
     }
-    return config.numHiddenLayers() * layer;
+    return layers * layer;
   }
 
   private static long elements(LlamaConfig config, ModuleGroup group) {

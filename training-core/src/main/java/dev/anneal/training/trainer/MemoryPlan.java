@@ -62,7 +62,7 @@ public record MemoryPlan(Rank rank, BatchShape batch, Machine machine, RowStatis
 
   /**
    * The smallest {@code base_weights.offload_ratio} that fits; none where no ratio does, or where
-   * columns are kept, which are of weights on the GPU.
+   * weights have to lie whole on the GPU.
    */
   public OptionalDouble smallestOffloadRatio() {
     if (rank.spec().mode() == TrainingSpec.Mode.FULL) {
@@ -71,7 +71,7 @@ public record MemoryPlan(Rank rank, BatchShape batch, Machine machine, RowStatis
     if (at(0).fits()) {
       return OptionalDouble.of(0);
     }
-    if (rank.spec().weights().columns() == Columns.KEPT) {
+    if (rank.spec().weights().areWhole()) {
       return OptionalDouble.empty();
     }
     // the more is on the host, the less is on the GPU; the first part of it brings buffers too
@@ -198,16 +198,19 @@ public record MemoryPlan(Rank rank, BatchShape batch, Machine machine, RowStatis
     // layers that are kept by libtorch's autograd cannot be gathered ones
     boolean gathers =
         TrainingRun.isFused(rank.spec()) || activations.recomputedLayers() == Integer.MAX_VALUE;
-    // columns are of weights that lie whole on each GPU, and a head in FP8 is
-    boolean splits =
-        weights.columns() == Columns.MADE && rank.spec().compute().head() == HeadProducts.EXACT;
+    // a head in FP8 is of one that lies whole on each GPU
+    boolean splits = !weights.areWhole() && rank.spec().compute().head() == HeadProducts.EXACT;
     if (rank.shardSize() == 1 && machine.gpus() > 1 && gathers && splits) {
       Rank split =
           new Rank(
               rank.config(), rank.spec(), rank.worldSize(), machine.gpus(), rank.checkpoints());
       changes.add(new Change("base_weights.shard=node", with(split)));
     }
-    if (weights.columns() == Columns.KEPT) {
+    if (weights.areWhole()) {
+      if (weights.exactEdges() > 0) {
+        changes.add(
+            new Change("base_weights.exact_edges=0", with(activations, weights.withExactEdges(0))));
+      }
       return;
     }
     OptionalDouble fitting = smallestOffloadRatio();

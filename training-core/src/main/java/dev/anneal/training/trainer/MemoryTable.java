@@ -195,7 +195,12 @@ public record MemoryTable(List<Row> tensors, List<Row> assumed, String moment) {
       TrainingSpec.Weights weights = rank.spec().weights();
       FrozenLayers.Holdings frozen =
           FrozenLayers.holdings(
-              config, weights.dtype(), rank.compute(), rank.shardSize(), weights.offloadRatio());
+              config,
+              weights.dtype(),
+              rank.compute(),
+              rank.shardSize(),
+              weights.offloadRatio(),
+              weights.exactEdges());
       FrozenVocabulary.Holdings vocabulary = vocabulary(rank);
       rows.add(new Row(Part.FROZEN, "frozen layers", frozen.deviceBytes(), frozen.pinnedBytes()));
       rows.add(new Row(Part.FROZEN, "buffers for whole layers", frozen.bufferBytes(), 0));
@@ -222,7 +227,13 @@ public record MemoryTable(List<Row> tensors, List<Row> assumed, String moment) {
             case MADE -> "transpose of a weight";
             case KEPT -> "transposes of all weights";
           };
-      rows.add(new Row(Part.WORK, name, fused.columnBytes(columns), 0));
+      rows.add(
+          new Row(
+              Part.WORK,
+              name,
+              fused.columnBytes(
+                  columns, config.numHiddenLayers() - 2 * rank.spec().weights().exactEdges()),
+              0));
       rows.add(new Row(Part.WORK, "head in FP8", fused.headBytes(), 0));
       rows.add(new Row(Part.WORK, "workspace of layers' products", Products.WORKSPACE_BYTES, 0));
     }

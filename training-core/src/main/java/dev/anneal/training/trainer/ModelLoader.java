@@ -255,6 +255,7 @@ final class ModelLoader {
         compute,
         shard,
         weights.offloadRatio(),
+        weights.exactEdges(),
         Transport.asked(),
         ranks.mapped());
   }

@@ -262,9 +262,11 @@ public record SpeedEstimate(
     }
 
     private double productRate() {
-      return rank.spec().compute().matmul() == Matmul.FP8
-          ? rates.work().fp8()
-          : rates.work().bf16();
+      if (rank.spec().compute().matmul() == Matmul.COMPUTE) {
+        return rates.work().bf16();
+      }
+      double exact = 2.0 * rank.spec().weights().exactEdges() / config().numHiddenLayers();
+      return 1 / (exact / rates.work().bf16() + (1 - exact) / rates.work().fp8());
     }
 
     private double weights() {

@@ -86,7 +86,8 @@ public record TrafficTable(List<Row> rows) {
             weights.dtype(),
             rank.spec().compute().dtype(),
             rank.shardSize(),
-            weights.offloadRatio());
+            weights.offloadRatio(),
+            weights.exactEdges());
     long layers = rank.config().numHiddenLayers();
     long fetches = fetches(layers, microBatches);
     long toGpu = held.pinnedBytes() / layers * fetches;

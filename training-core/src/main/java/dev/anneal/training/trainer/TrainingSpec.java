@@ -46,29 +46,45 @@ public record TrainingSpec(
    * @param offloadRatio share of every frozen layer that waits in pinned host memory, 0 to 1
    * @param columns what becomes of the columns of frozen FP8 weights; they can be kept where every
    *     rank has all of its weights on its device
+   * @param exactEdges layers at either end that are held and multiplied in the compute dtype where
+   *     {@code dtype} is FP8; likewise
    */
   public record Weights(
-      DType dtype, FrozenLayers.Shard shard, double offloadRatio, FusedLlama.Columns columns)
+      DType dtype,
+      FrozenLayers.Shard shard,
+      double offloadRatio,
+      FusedLlama.Columns columns,
+      int exactEdges)
       implements Serializable {
 
-    /** Without columns that are kept. */
+    /** Without columns that are kept and edges that are exact. */
     public Weights(DType dtype, FrozenLayers.Shard shard, double offloadRatio) {
-      this(dtype, shard, offloadRatio, FusedLlama.Columns.MADE);
+      this(dtype, shard, offloadRatio, FusedLlama.Columns.MADE, 0);
     }
 
     /** The same, stored as {@code other}. */
     public Weights as(DType other) {
-      return new Weights(other, shard, offloadRatio, columns);
+      return new Weights(other, shard, offloadRatio, columns, exactEdges);
     }
 
     /** The same with another share on the host. */
     public Weights withOffloadRatio(double ratio) {
-      return new Weights(dtype, shard, ratio, columns);
+      return new Weights(dtype, shard, ratio, columns, exactEdges);
     }
 
     /** The same with other columns. */
     public Weights with(FusedLlama.Columns other) {
-      return new Weights(dtype, shard, offloadRatio, other);
+      return new Weights(dtype, shard, offloadRatio, other, exactEdges);
+    }
+
+    /** The same with so many exact layers at either end. */
+    public Weights withExactEdges(int edges) {
+      return new Weights(dtype, shard, offloadRatio, columns, edges);
+    }
+
+    /** Whether weights have to lie whole on every device for what is asked. */
+    public boolean areWhole() {
+      return columns == FusedLlama.Columns.KEPT || exactEdges > 0;
     }
   }
 

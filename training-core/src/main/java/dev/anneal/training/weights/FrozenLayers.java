@@ -88,6 +88,7 @@ public final class FrozenLayers implements AutoCloseable {
   private final LlamaConfig config;
   private final Placement placement;
   private final LayerLayout layout;
+  private final EdgeLayers edges;
   private final PeerArena arena;
   private final LayerShards shards;
   private final LayerBuffers buffers;
@@ -116,7 +117,8 @@ public final class FrozenLayers implements AutoCloseable {
     this.placement = placement;
     this.arena = arena;
     this.layout = placement.layout(config);
-    int layers = config.numHiddenLayers();
+    this.edges = new EdgeLayers(config, placement);
+    int layers = config.numHiddenLayers() - 2 * placement.exactEdges();
     long hostBytes = layers * layout.hostBytes();
     LongConsumer pinned =
         placement.device().isGpu() ? done -> pinning.advanced(done, hostBytes) : done -> {};
@@ -134,13 +136,11 @@ public final class FrozenLayers implements AutoCloseable {
               : new LayerBuffers(
                   layout, shards, placement.stored(), layers, placement.ranks(), arena);
       WholeTensors norms = new WholeTensors(placement.device(), placement.compute());
-      for (int layer = 0; layer < layers; layer++) {
+      for (int layer = 0; layer < config.numHiddenLayers(); layer++) {
         inputLayernorms.add(norms.want(TensorNames.inputLayernorm(layer), config.hiddenSize()));
         postAttentionLayernorms.add(
             norms.want(TensorNames.postAttentionLayernorm(layer), config.hiddenSize()));
-        for (Part part : layout.parts()) {
-          want(layer, part);
-        }
+        want(layer);
       }
       wanted.addAll(norms.wanted());
     } catch (RuntimeException | Error e) {
@@ -172,27 +172,35 @@ public final class FrozenLayers implements AutoCloseable {
         placement.stored(),
         placement.compute(),
         placement.ranks().worldSize(),
-        placement.offloadRatio());
+        placement.offloadRatio(),
+        placement.exactEdges());
   }
 
   /**
    * The same without the ranks.
    *
    * @param ranks how many hold equal parts of every layer
+   * @param exactEdges layers at either end in the compute dtype
    */
   public static Holdings holdings(
-      LlamaConfig config, DType stored, DType compute, int ranks, double offloadRatio) {
+      LlamaConfig config,
+      DType stored,
+      DType compute,
+      int ranks,
+      double offloadRatio,
+      int exactEdges) {
     LayerLayout layout = LayerLayout.of(config, stored, ranks, 0, offloadRatio);
-    long layers = config.numHiddenLayers();
+    long layers = config.numHiddenLayers() - 2L * exactEdges;
     boolean scaled = stored == DType.FP8;
     long ownScales = scaled ? Float.BYTES * layout.shardRows() : 0;
     long scales = scaled ? Float.BYTES * layout.rows() : 0;
     long norms = 2L * config.hiddenSize() * compute.bytes();
     return new Holdings(
-        layers * (layout.deviceBytes() + ownScales),
+        layers * (layout.deviceBytes() + ownScales)
+            + EdgeLayers.bytes(config, exactEdges, compute.bytes()),
         layers * layout.hostBytes(),
         layout.resident() ? 0 : LayerBuffers.COUNT * layout.wholeBytes(),
-        layers * (scales + norms));
+        layers * scales + config.numHiddenLayers() * norms);
   }
 
   /** The rows that belong to this rank, and where they go. */
@@ -200,8 +208,29 @@ public final class FrozenLayers implements AutoCloseable {
     return List.copyOf(wanted);
   }
 
-  private void want(int layer, Part part) {
-    long shardFirst = layout.rank() * part.shardRows();
+  private void want(int layer) {
+    if (edges.has(layer)) {
+      for (Part part : edges.parts()) {
+        want(layer, part, 0, (row, values) -> edges.write(layer, part, row, values));
+      }
+      return;
+    }
+    for (Part part : layout.parts()) {
+      long first = layout.rank() * part.shardRows();
+      want(layer, part, first, (row, values) -> shards.write(inner(layer), part, row, values));
+    }
+  }
+
+  /** A layer's place among those that are not at an end. */
+  private int inner(int layer) {
+    return layer - placement.exactEdges();
+  }
+
+  /**
+   * @param shardFirst the first row of a matrix that this rank has
+   * @param sink takes rows by their place among this rank's
+   */
+  private void want(int layer, Part part, long shardFirst, WantedRows.Sink sink) {
     long shardEnd = shardFirst + part.shardRows();
     long first = 0;
     for (LinearModule module : part.group().modules()) {
@@ -215,7 +244,7 @@ public final class FrozenLayers implements AutoCloseable {
                 from - first,
                 to - from,
                 part.columns(),
-                (row, values) -> shards.write(layer, part, from - shardFirst + row, values)));
+                (row, values) -> sink.accept(from - shardFirst + row, values)));
       }
       first = end;
     }
@@ -233,17 +262,24 @@ public final class FrozenLayers implements AutoCloseable {
     if (layout.resident()) {
       residentLayers = new ArrayList<>();
       for (int layer = 0; layer < config.numHiddenLayers(); layer++) {
-        List<Tensor> matrices = new ArrayList<>();
-        for (Part part : layout.parts()) {
-          matrices.add(
-              shards
-                  .onDevice(layer, part)
-                  .view(placement.stored().scalarType())
-                  .view(part.rows(), part.columns()));
-        }
-        residentLayers.add(frozenLayer(layer, matrices));
+        residentLayers.add(
+            edges.has(layer)
+                ? frozenLayer(layer, edges.matrices(layer), null)
+                : frozenLayer(layer, resident(inner(layer)), scales.get(inner(layer))));
       }
     }
+  }
+
+  private List<Tensor> resident(int inner) {
+    List<Tensor> matrices = new ArrayList<>();
+    for (Part part : layout.parts()) {
+      matrices.add(
+          shards
+              .onDevice(inner, part)
+              .view(placement.stored().scalarType())
+              .view(part.rows(), part.columns()));
+    }
+    return matrices;
   }
 
   private void connect() {
@@ -281,7 +317,7 @@ public final class FrozenLayers implements AutoCloseable {
   public FrozenLayer use(int layer, int next) {
     return buffers == null
         ? residentLayers.get(layer)
-        : frozenLayer(layer, buffers.use(layer, next));
+        : frozenLayer(layer, buffers.use(layer, next), scales.get(layer));
   }
 
   /** {@code [bytes]} uint8 on the device, uninitialized, for what {@link #share} is to share. */
@@ -299,12 +335,15 @@ public final class FrozenLayers implements AutoCloseable {
     return buffers.share(part);
   }
 
-  private FrozenLayer frozenLayer(int layer, List<Tensor> matrices) {
+  /**
+   * @param scales of the matrices; {@code null}: they have none
+   */
+  private FrozenLayer frozenLayer(int layer, List<Tensor> matrices, List<Tensor> scales) {
     Map<ModuleGroup, FrozenMatrix> byGroup = new EnumMap<>(ModuleGroup.class);
     for (int p = 0; p < matrices.size(); p++) {
       byGroup.put(
           layout.parts().get(p).group(),
-          new FrozenMatrix(matrices.get(p), scales.get(layer).get(p)));
+          new FrozenMatrix(matrices.get(p), scales == null ? null : scales.get(p)));
     }
     return new FrozenLayer(byGroup, inputLayernorms.get(layer), postAttentionLayernorms.get(layer));
   }
@@ -336,7 +375,7 @@ public final class FrozenLayers implements AutoCloseable {
     if (matrix.scale() != null) {
       return Fp8.dequantize(matrix.weight(), matrix.scale(), placement.compute().scalarType());
     }
-    if (placement.stored() != placement.compute()) {
+    if (matrix.weight().scalar_type().value != placement.compute().scalarType().value) {
       return matrix.weight().to(placement.compute().scalarType());
     }
     // a buffer is written again while the caller may still hold the layer
@@ -355,7 +394,8 @@ public final class FrozenLayers implements AutoCloseable {
   /** What the layers take, once they are {@link #complete}. */
   public Holdings holdings() {
     return new Holdings(
-        shards.deviceBytes(),
+        shards.deviceBytes()
+            + EdgeLayers.bytes(config, placement.exactEdges(), placement.compute().bytes()),
         shards.hostBytes(),
         buffers == null ? 0 : buffers.bytes(),
         Stream.of(inputLayernorms.stream(), postAttentionLayernorms.stream(), scales())

@@ -15,6 +15,8 @@ import dev.anneal.training.tensor.Device;
  * @param ranks those that hold equal parts of every layer, this one among them
  * @param offloadRatio share of this rank's part of every matrix that waits in pinned memory of the
  *     host, 0 to 1; for the host as device it is ordinary memory
+ * @param exactEdges layers at either end of the model that are held in the compute dtype, where
+ *     {@code stored} is FP8; only of layers that lie whole on the device
  * @param transport how ranks come by each other's parts
  * @param mapped counts what is taken of the device beside libtorch
  */
@@ -24,8 +26,16 @@ public record Placement(
     DType compute,
     Collectives ranks,
     double offloadRatio,
+    int exactEdges,
     Transport transport,
     MappedMemory mapped) {
+
+  public Placement {
+    if (exactEdges > 0 && (ranks.worldSize() > 1 || offloadRatio > 0 || stored != DType.FP8)) {
+      throw new IllegalArgumentException(
+          "edges can be exact of FP8 weights that lie whole on the device alone");
+    }
+  }
 
   /** Where nobody asks what is taken beside libtorch. */
   public Placement(
@@ -35,7 +45,12 @@ public record Placement(
       Collectives ranks,
       double offloadRatio,
       Transport transport) {
-    this(device, stored, compute, ranks, offloadRatio, transport, new MappedMemory());
+    this(device, stored, compute, ranks, offloadRatio, 0, transport, new MappedMemory());
+  }
+
+  /** The same with so many layers at either end in the compute dtype. */
+  public Placement withExactEdges(int edges) {
+    return new Placement(device, stored, compute, ranks, offloadRatio, edges, transport, mapped);
   }
 
   /** The same with any transport. */

@@ -107,10 +107,10 @@ class FusedMemoryTest {
     StepMemory.Layer two = memory.of(new BatchShape(2, 4096)).layer();
     assertThat(two.kept()).isEqualTo(2 * one.kept());
     assertThat(two.forward()).isEqualTo(2 * one.forward());
-    assertThat(memory.columnBytes(Columns.MADE)).isEqualTo(24 * 80 + 40 * 4);
+    assertThat(memory.columnBytes(Columns.MADE, 2)).isEqualTo(24 * 80 + 40 * 4);
     FusedMemory exact = memory(LoraLayout.none(CONFIG), Matmul.COMPUTE);
-    assertThat(exact.columnBytes(Columns.MADE)).isZero();
-    assertThat(exact.columnBytes(Columns.KEPT)).isZero();
+    assertThat(exact.columnBytes(Columns.MADE, 2)).isZero();
+    assertThat(exact.columnBytes(Columns.KEPT, 2)).isZero();
   }
 
   /** It is there with the hidden states that it gives, and with the logits, but with no layer. */

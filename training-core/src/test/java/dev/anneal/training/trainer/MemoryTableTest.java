@@ -309,7 +309,7 @@ class MemoryTableTest {
         new TrainingSpec(
             spec.mode(),
             spec.lora(),
-            new TrainingSpec.Weights(DType.FP8, Shard.NONE, 0, Columns.KEPT),
+            new TrainingSpec.Weights(DType.FP8, Shard.NONE, 0, Columns.KEPT, 0),
             new TrainingSpec.Compute(
                 DType.BF16,
                 Matmul.FP8,

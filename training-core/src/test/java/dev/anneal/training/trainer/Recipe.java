@@ -88,7 +88,7 @@ final class Recipe {
   }
 
   Recipe shard(Shard shard) {
-    weights = new Weights(weights.dtype(), shard, weights.offloadRatio(), weights.columns());
+    weights = new Weights(weights.dtype(), shard, weights.offloadRatio(), weights.columns(), 0);
     return this;
   }
 

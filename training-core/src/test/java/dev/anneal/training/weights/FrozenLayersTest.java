@@ -1,6 +1,7 @@
 package dev.anneal.training.weights;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.anneal.training.InTensorScope;
 import dev.anneal.training.LoudWeights;
@@ -203,6 +204,24 @@ class FrozenLayersTest {
     FrozenLayers.Holdings planned = FrozenLayers.holdings(CONFIG, placement);
     assertThat(planned).isEqualTo(load(placement).holdings());
     assertThat(planned.sharedBytes()).isGreaterThan(LAYERS * (50 + 24 + 80 + 24) * 4L);
+  }
+
+  @Test
+  void edgesAreAsExactAsTheComputeDtypeAndTheOthersInFp8() {
+    Placement all = placement(DType.FP8, new SingleRank(), 0);
+    Placement edged = all.withExactEdges(1);
+    FrozenLayers frozen = load(edged);
+    FrozenLayers exact = load(placement(DType.FP32, new SingleRank(), 0));
+    FrozenLayers rounded = load(all);
+    for (int layer = 0; layer < LAYERS; layer++) {
+      boolean isEdge = layer == 0 || layer == LAYERS - 1;
+      assertSame(
+          frozen.use(layer, FrozenLayers.NONE),
+          (isEdge ? exact : rounded).use(layer, FrozenLayers.NONE));
+    }
+    assertThat(FrozenLayers.holdings(CONFIG, edged)).isEqualTo(frozen.holdings());
+    assertThatThrownBy(() -> placement(DType.FP8, new SingleRank(), 0.5).withExactEdges(1))
+        .hasMessageContaining("whole");
   }
 
   /** Its joined matrices in the compute dtype and a view for each module, and nothing dead. */
