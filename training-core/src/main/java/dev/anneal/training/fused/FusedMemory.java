@@ -21,7 +21,8 @@ import dev.anneal.training.weights.FrozenVocabulary;
 /**
  * What {@link FusedLlama} takes of a GPU in bytes, by the allocations of {@link FusedLayer}, {@link
  * FusedHead} and its attention in their order. A scope frees what a layer made when the layer is
- * done, so nothing is free before but what an operator takes for itself.
+ * done, so nothing is free before but what an operator takes for itself. The last layer counts as
+ * the others do, though what it leaves out ({@link LayerTokens}) takes nothing.
  *
  * @param stored what frozen matrices are kept in
  * @param compute what activations are in

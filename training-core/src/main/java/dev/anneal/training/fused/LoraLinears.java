@@ -64,8 +64,7 @@ final class LoraLinears {
     LlamaConfig config = model.config();
     long room =
         keeps
-            ? WeightColumns.all(
-                config, config.numHiddenLayers() - 2 * model.decoder().placement().exactEdges())
+            ? WeightColumns.all(config, model.decoder().placement().innerLayers(config))
             : WeightColumns.largest(config);
     long widest = 0;
     for (ModuleGroup group : ModuleGroup.values()) {

@@ -221,19 +221,15 @@ public record MemoryTable(List<Row> tensors, List<Row> assumed, String moment) {
     }
     if (TrainingRun.isFused(rank.spec())) {
       FusedMemory fused = fused(rank, adapters);
-      FusedLlama.Columns columns = rank.spec().weights().columns();
+      TrainingSpec.Weights weights = rank.spec().weights();
+      FusedLlama.Columns columns = weights.columns();
       String name =
           switch (columns) {
             case MADE -> "transpose of a weight";
             case KEPT -> "transposes of all weights";
           };
-      rows.add(
-          new Row(
-              Part.WORK,
-              name,
-              fused.columnBytes(
-                  columns, config.numHiddenLayers() - 2 * rank.spec().weights().exactEdges()),
-              0));
+      int inner = weights.innerLayers(config.numHiddenLayers());
+      rows.add(new Row(Part.WORK, name, fused.columnBytes(columns, inner), 0));
       rows.add(new Row(Part.WORK, "head in FP8", fused.headBytes(), 0));
       rows.add(new Row(Part.WORK, "workspace of layers' products", Products.WORKSPACE_BYTES, 0));
     }

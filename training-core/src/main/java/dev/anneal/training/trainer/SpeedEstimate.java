@@ -265,8 +265,9 @@ public record SpeedEstimate(
       if (rank.spec().compute().matmul() == Matmul.COMPUTE) {
         return rates.work().bf16();
       }
-      double exact = 2.0 * rank.spec().weights().exactEdges() / config().numHiddenLayers();
-      return 1 / (exact / rates.work().bf16() + (1 - exact) / rates.work().fp8());
+      int layers = config().numHiddenLayers();
+      double inner = (double) rank.spec().weights().innerLayers(layers) / layers;
+      return 1 / (inner / rates.work().fp8() + (1 - inner) / rates.work().bf16());
     }
 
     private double weights() {

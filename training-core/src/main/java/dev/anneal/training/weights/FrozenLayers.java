@@ -118,7 +118,7 @@ public final class FrozenLayers implements AutoCloseable {
     this.arena = arena;
     this.layout = placement.layout(config);
     this.edges = new EdgeLayers(config, placement);
-    int layers = config.numHiddenLayers() - 2 * placement.exactEdges();
+    int layers = placement.innerLayers(config);
     long hostBytes = layers * layout.hostBytes();
     LongConsumer pinned =
         placement.device().isGpu() ? done -> pinning.advanced(done, hostBytes) : done -> {};
@@ -190,17 +190,17 @@ public final class FrozenLayers implements AutoCloseable {
       double offloadRatio,
       int exactEdges) {
     LayerLayout layout = LayerLayout.of(config, stored, ranks, 0, offloadRatio);
-    long layers = config.numHiddenLayers() - 2L * exactEdges;
+    long inner = config.numHiddenLayers() - 2L * exactEdges;
     boolean scaled = stored == DType.FP8;
     long ownScales = scaled ? Float.BYTES * layout.shardRows() : 0;
     long scales = scaled ? Float.BYTES * layout.rows() : 0;
     long norms = 2L * config.hiddenSize() * compute.bytes();
     return new Holdings(
-        layers * (layout.deviceBytes() + ownScales)
+        inner * (layout.deviceBytes() + ownScales)
             + EdgeLayers.bytes(config, exactEdges, compute.bytes()),
-        layers * layout.hostBytes(),
+        inner * layout.hostBytes(),
         layout.resident() ? 0 : LayerBuffers.COUNT * layout.wholeBytes(),
-        layers * scales + config.numHiddenLayers() * norms);
+        inner * scales + config.numHiddenLayers() * norms);
   }
 
   /** The rows that belong to this rank, and where they go. */

@@ -59,6 +59,11 @@ public record Placement(
     this(device, stored, compute, ranks, offloadRatio, Transport.ANY);
   }
 
+  /** Layers between the edges, which are held as {@code stored}. */
+  public int innerLayers(LlamaConfig config) {
+    return config.numHiddenLayers() - 2 * exactEdges;
+  }
+
   LayerLayout layout(LlamaConfig config) {
     return LayerLayout.of(config, stored, ranks.worldSize(), ranks.rank(), offloadRatio);
   }

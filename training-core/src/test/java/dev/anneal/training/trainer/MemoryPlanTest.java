@@ -137,14 +137,34 @@ class MemoryPlanTest {
         .contains("base_weights.both_layouts=false", "base_weights.dtype=fp8");
   }
 
+  /** Each layer at an end takes a byte a weight more. */
+  @Test
+  void exactEdgesStayUntilTheyAreNamed() {
+    MemoryPlan plan = plan("llama3.1-8b", DType.FP8, KeptActivations.INPUTS, 4, at(16));
+    MemoryPlan edged = fp8(plan, plan.rank().spec().weights().withExactEdges(8));
+    long layer = 218_103_808;
+    assertThat(
+            edged.table().deviceBytes()
+                - fp8(plan, plan.rank().spec().weights()).table().deviceBytes())
+        .isBetween(16 * layer - GB / 100, 16 * layer);
+    assertThat(edged.fits()).isFalse();
+    assertThat(edged.smallestOffloadRatio()).isEmpty();
+    assertThat(edged.remedy()).hasValue("base_weights.exact_edges=0");
+  }
+
   /** FP8 products, with the weights' columns kept. */
   private static MemoryPlan both(MemoryPlan plan) {
+    return fp8(plan, plan.rank().spec().weights().with(Columns.KEPT));
+  }
+
+  /** FP8 products with other weights. */
+  private static MemoryPlan fp8(MemoryPlan plan, TrainingSpec.Weights weights) {
     TrainingSpec spec = plan.rank().spec();
     TrainingSpec changed =
         new TrainingSpec(
             spec.mode(),
             spec.lora(),
-            spec.weights().with(Columns.KEPT),
+            weights,
             new TrainingSpec.Compute(DType.BF16, Matmul.FP8, spec.compute().activations()),
             spec.batches(),
             spec.updates(),
