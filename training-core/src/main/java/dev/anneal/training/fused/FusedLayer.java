@@ -37,40 +37,41 @@ record FusedLayer(
 
   Output forward(Tensor x) {
     Saved saved = forwardToMlp(x);
-    Rows act = kernels.swiglu(saved.gateUp(), matmul);
+    Rows act = kernels.swiglu(saved.mlp().gateUp(), matmul);
     LoraLinear.Output down = linears.get(DOWN).forward(act);
-    Tensor y = down.y().add_(saved.h());
+    Tensor y = down.y().add_(saved.mlp().h());
     return new Output(saved.withLowDown(down.low()), tokens.spread(y));
   }
 
   /** All that the backward reads: the down projection is none of it. */
   Saved forwardToMlp(Tensor x) {
+    Saved.Attention attention = attention(x);
+    return new Saved(attention, toMlp(attention));
+  }
+
+  private Saved.Attention attention(Tensor x) {
     Normed input = kernels.rmsNorm(x, weights.inputLayernorm(), config.rmsNormEps(), matmul);
     LoraLinear.Output qkv = linears.get(QKV).forward(input.output());
     kernels.rope(
         heads(qkv.y(), 0, config.numAttentionHeads() + config.numKeyValueHeads()), tokens.angles());
-    RowAttention.Output attention =
+    RowAttention.Output output =
         rowAttention.forward(q(qkv.y()), k(qkv.y()), v(qkv.y()), tokens.batch());
+    return new Saved.Attention(x, input.rstd(), qkv.y(), qkv.low(), output);
+  }
 
+  private Saved.Mlp toMlp(Saved.Attention attention) {
     LoraLinear oProj = linears.get(O);
     LoraLinear.Output o = oProj.forward(oProj.rows(attended(attention)));
     // o.y() becomes x + o.y()
     Normed post =
         kernels.addRmsNorm(
-            tokens.select(x), o.y(), weights.postAttentionLayernorm(), config.rmsNormEps(), matmul);
+            tokens.select(attention.x()),
+            o.y(),
+            weights.postAttentionLayernorm(),
+            config.rmsNormEps(),
+            matmul);
     LoraLinear.Output gateUp = linears.get(GATE_UP).forward(post.output());
-    return new Saved(
-        x,
-        input.rstd(),
-        qkv.y(),
-        qkv.low(),
-        attention,
-        o.low(),
-        o.y(),
-        post.rstd(),
-        gateUp.y(),
-        gateUp.low(),
-        Optional.empty());
+    return new Saved.Mlp(o.low(), o.y(), post.rstd(), gateUp.y(), gateUp.low(), Optional.empty());
   }
 
   /**
@@ -80,11 +81,15 @@ record FusedLayer(
    * @return {@code dX}
    */
   Tensor backward(Saved saved, Tensor dY, Tensor gradient) {
-    Rows dH = mlpBackward(saved, tokens.select(dY), gradient);
-    return attentionBackward(saved, dH, gradient);
+    Rows dH = mlpBackward(saved.mlp(), tokens.select(dY), gradient);
+    LoraLinear oProj = linears.get(O);
+    Tensor dAttended =
+        oProj.backward(dH, () -> attended(saved.attention()), saved.mlp().lowO(), gradient);
+    return attentionBackward(
+        saved.attention(), tokens.spread(dAttended), tokens.spread(dH.values()), gradient);
   }
 
-  private Rows mlpBackward(Saved saved, Tensor dY, Tensor gradient) {
+  private Rows mlpBackward(Saved.Mlp saved, Tensor dY, Tensor gradient) {
     LoraLinear down = linears.get(DOWN);
     LoraLinear gateUp = linears.get(GATE_UP);
     LoraLinear.InputGradient dDown = down.inputGradient(down.gradientRows(dY));
@@ -96,15 +101,16 @@ record FusedLayer(
     Tensor dNormed =
         gateUp.backward(mlp.dGateUp(), () -> normed(saved.h(), norm), saved.lowGateUp(), gradient);
     return kernels.rmsNormBackward(
-        dNormed, saved.h(), saved.postRstd(), norm, dY, linears.get(O).columnScale());
+        dNormed, saved.h(), saved.rstd(), norm, dY, linears.get(O).columnScale());
   }
 
-  private Tensor attentionBackward(Saved saved, Rows dH, Tensor gradient) {
-    LoraLinear oProj = linears.get(O);
+  /**
+   * @param dAttended the gradient of attention's output, {@code [T, q]}
+   * @param dH of the residual stream behind it, {@code [T, hidden_size]}
+   */
+  private Tensor attentionBackward(
+      Saved.Attention saved, Tensor dAttended, Tensor dH, Tensor gradient) {
     LoraLinear qkvProj = linears.get(QKV);
-    Tensor dAttended =
-        tokens.spread(
-            oProj.backward(dH, () -> attended(saved.attention()), saved.lowO(), gradient));
     Tensor qkv = saved.qkv();
     RowAttention.Gradients grads =
         rowAttention.backward(
@@ -112,7 +118,7 @@ record FusedLayer(
             q(qkv),
             k(qkv),
             v(qkv),
-            saved.attention(),
+            saved.output(),
             tokens.batch());
     Rows dQkv =
         kernels.ropeBackward(
@@ -122,10 +128,7 @@ record FusedLayer(
     Tensor dNormed =
         qkvProj.backward(dQkv, () -> normed(saved.x(), norm), saved.lowQkv(), gradient);
     // the FP8 form for the layer below would need that layer's scales
-    return kernels
-        .rmsNormBackward(
-            dNormed, saved.x(), saved.inputRstd(), norm, tokens.spread(dH.values()), null)
-        .values();
+    return kernels.rmsNormBackward(dNormed, saved.x(), saved.rstd(), norm, dH, null).values();
   }
 
   /** What the norm gave in the forward, by the same kernel. */
@@ -134,8 +137,8 @@ record FusedLayer(
   }
 
   /** What o_proj reads, {@code [N, q]}. */
-  private Tensor attended(RowAttention.Output attention) {
-    return tokens.select(flat(attention.output()));
+  private Tensor attended(Saved.Attention attention) {
+    return tokens.select(flat(attention.output().output()));
   }
 
   private Tensor q(Tensor qkv) {

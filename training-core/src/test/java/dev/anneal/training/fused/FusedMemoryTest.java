@@ -27,7 +27,6 @@ import dev.anneal.training.tensor.Tensors;
 import dev.anneal.training.weights.FrozenLayer;
 import dev.anneal.training.weights.FrozenLayers;
 import java.util.List;
-import java.util.stream.Stream;
 import org.bytedeco.pytorch.Tensor;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
@@ -47,32 +46,18 @@ class FusedMemoryTest {
     LoraModel model = TinyModels.lora(CONFIG, new LoudWeights(1), spec, new LoudWeights(2));
     TokenBatch batch = TokenBatch.of(Rows.random(37, 3, TOKENS));
     Saved saved = layer(model, batch, false).forward(input(TOKENS)).saved();
-    long made =
-        Stream.of(
-                saved.x(),
-                saved.inputRstd(),
-                saved.qkv(),
-                saved.lowQkv(),
-                saved.attention().output(),
-                saved.lowO(),
-                saved.h(),
-                saved.postRstd(),
-                saved.gateUp(),
-                saved.lowGateUp(),
-                saved.lowDown().orElseThrow())
-            .mapToLong(Tensor::nbytes)
-            .sum();
-    // the plain attention has none
+    // the plain attention has no sums
+    long made = bytes(saved);
     long logsumexp = (long) TOKENS * CONFIG.numAttentionHeads() * Float.BYTES;
     StepMemory.Layer counted =
         memory(model.layout(), Matmul.COMPUTE).of(new BatchShape(1, TOKENS)).layer();
     assertThat(counted.kept()).isEqualTo(made + logsumexp);
-    assertThat(counted.input()).isEqualTo(saved.x().nbytes());
+    assertThat(counted.input()).isEqualTo(saved.attention().x().nbytes());
     // what both norms give, act, lowDown and y come on top of what is kept, but for x and lowDown,
     // which are in it
-    long y = saved.h().nbytes();
+    long y = saved.mlp().h().nbytes();
     assertThat(counted.forward())
-        .isEqualTo(counted.kept() - counted.input() + saved.gateUp().nbytes() / 2 + 3 * y);
+        .isEqualTo(counted.kept() - counted.input() + saved.mlp().gateUp().nbytes() / 2 + 3 * y);
   }
 
   /** Half of the tokens end at the last layer's attention: what is counted for all is enough. */
