@@ -1,5 +1,6 @@
 package dev.anneal.training.kernel;
 
+import dev.anneal.training.tensor.NativeLibraries;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.ConcurrentHashMap;
@@ -42,6 +43,7 @@ final class KernelCompiler {
   private static byte[] compile(Wanted wanted) {
     KernelVariant variant = wanted.variant();
     try (PointerScope scope = new PointerScope()) {
+      NativeLibraries.load(nvrtc.class);
       _nvrtcProgram program = new _nvrtcProgram();
       check(
           nvrtc.nvrtcCreateProgram(

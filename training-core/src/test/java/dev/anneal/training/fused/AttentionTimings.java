@@ -12,7 +12,9 @@ import org.bytedeco.pytorch.global.torch_cuda;
 
 /**
  * How long attention takes a layer on the first GPU, forward and deterministic backward, by either
- * library, at the heads of Llama 3.1 8B and 70B.
+ * library, at the heads of Llama 3.1 8B and 70B; and how long the first call of either takes on the
+ * host, which makes a plan. 32 and 33 rows of an instruction data set, whose plans are for 32 and
+ * 48, tell what empty rows of a plan cost.
  */
 public final class AttentionTimings {
   private static final Device GPU = Device.gpu(0);
@@ -40,21 +42,34 @@ public final class AttentionTimings {
         measure(attention, 32, short256);
         measure(attention, 32, 1024, 1, 500, 37, 1000, 534, 1000);
         measure(attention, 64, 1024, 1024, 1024, 1024);
+        measure(attention, 32, instructions(32));
+        measure(attention, 32, instructions(33));
       }
       torch_cuda.device_synchronize();
     }
   }
 
+  /** Rows of 44 to 416 tokens. */
+  private static int[] instructions(int rows) {
+    int[] lengths = new int[rows];
+    Arrays.setAll(lengths, row -> 44 + 12 * (row * 7 % 32));
+    return lengths;
+  }
+
   private static void measure(RowAttention attention, int heads, int... lengths) {
     try (TensorScope scope = new TensorScope()) {
       AttentionSample sample = AttentionSample.of(GPU, heads, 8, 128, lengths);
+      long begin = System.nanoTime();
       RowAttention.Output output = sample.forward(attention);
+      long between = System.nanoTime();
+      sample.backward(attention, output);
+      long end = System.nanoTime();
       double forward = micros(() -> sample.forward(attention));
       double backward = micros(() -> sample.backward(attention, output));
       double operations = sample.forwardOperations();
       System.out.printf(
           Locale.ROOT,
-          "RESULT %s, %s heads, %s rows, the longest of %s: forward %.0f us (%.0f TFLOP/s), backward %.0f us (%.0f TFLOP/s)%n",
+          "RESULT %s, %s heads, %s rows, the longest of %s: forward %.0f us (%.0f TFLOP/s), backward %.0f us (%.0f TFLOP/s), first calls %.0f and %.0f ms%n",
           attention.getClass().getSimpleName(),
           heads,
           lengths.length,
@@ -62,7 +77,9 @@ public final class AttentionTimings {
           forward,
           operations / forward / 1e6,
           backward,
-          BACKWARD * operations / backward / 1e6);
+          BACKWARD * operations / backward / 1e6,
+          (between - begin) / 1e6,
+          (end - between) / 1e6);
     }
   }
 
