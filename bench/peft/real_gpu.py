@@ -9,7 +9,7 @@ usage: real_gpu.py MODEL ROWS WORK [--steps 200] [--held-out 128] [--exact-edges
        --alone  without PEFT
        --cpu  a rehearsal without a GPU: products of FP8 weights are computed in bf16
 needs torch, transformers, peft and pyarrow, and ANNEAL_NATIVE_DIR where the checkout is not built for GPUs (bench/gpu/env);
-exits with 1 where the held-out loss after training differs by more than 0.5%: FP8 with the most exact edges from bf16, and
+exits with 1 where the held-out loss after training differs by more than 0.5%: the last of the runs in FP8 from bf16, and
 bf16 from PEFT's bf16.
 PEFT computes as Anneal does: frozen weights in bf16, adapters in fp32, torch.autocast; its fp32 tells what bf16 itself makes.
 """

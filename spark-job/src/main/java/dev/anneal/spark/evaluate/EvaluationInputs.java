@@ -85,6 +85,7 @@ record EvaluationInputs(
     leftOut().forEach(leftOut::put);
     json.putObject("settings")
         .put("base_weights.dtype", name(config.baseWeights().dtype()))
+        .put("base_weights.exact_edges", config.baseWeights().exactEdges())
         .put("compute.dtype", name(config.compute().dtype()))
         .put("compute.matmul", name(config.compute().matmul()))
         .put("batch_size", request.batchSize());

@@ -199,6 +199,7 @@ final class AskedModel implements AutoCloseable {
     identity.put("tokenizer", tokenizer.tokenizerSha256());
     identity.put("chat template", tokenizer.templateSha256().orElse("none"));
     identity.put("base_weights.dtype", config.baseWeights().dtype().toString());
+    identity.put("base_weights.exact_edges", Integer.toString(config.baseWeights().exactEdges()));
     identity.put("compute.dtype", config.compute().dtype().toString());
     identity.put("compute.matmul", config.compute().matmul().toString());
     identity.put("max_tokens", Integer.toString(decoding.maxTokens()));

@@ -98,7 +98,7 @@ public final class BuildCheck {
     int edges = config.baseWeights().exactEdges();
     if (edges > 0 && edges >= (shape.numHiddenLayers() + 1) / 2) {
       throw new BadRequestException(
-          "base_weights.exact_edges is %s, at either end, but the model has %s layers: set it to %s at most, or base_weights.dtype=bf16."
+          "base_weights.exact_edges is %s, at either end, but the model has %s layers: set it to %s at most."
               .formatted(edges, shape.numHiddenLayers(), (shape.numHiddenLayers() - 1) / 2));
     }
     int attention = shape.numAttentionHeads() * shape.headDim();

@@ -20,6 +20,7 @@ final class NextCommands {
           "base_weights.dtype",
           "base_weights.shard",
           "base_weights.offload_ratio",
+          "base_weights.exact_edges",
           "compute.dtype",
           "compute.matmul");
 

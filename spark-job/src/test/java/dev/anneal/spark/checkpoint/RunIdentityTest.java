@@ -48,6 +48,8 @@ class RunIdentityTest {
     return List.of(
         Arguments.of("data.shuffle=false", "data.shuffle is true there and false here"),
         Arguments.of("base_weights.dtype=bf16", "base_weights.dtype is fp32 there and bf16 here"),
+        Arguments.of(
+            "base_weights.exact_edges=1", "base_weights.exact_edges is not set there and 1 here"),
         Arguments.of("compute.dtype=bf16", "compute.dtype is fp32 there and bf16 here"),
         Arguments.of("compute.matmul=bf16", "compute.matmul is fp32 there and bf16 here"),
         Arguments.of("training.mode=full", "training.mode is lora there and full here"),

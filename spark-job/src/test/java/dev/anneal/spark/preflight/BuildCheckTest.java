@@ -22,6 +22,20 @@ class BuildCheckTest {
       """;
 
   @Test
+  void exactEdgesLeaveALayerBetweenThem() {
+    int layers = shape(48, 24).numHiddenLayers();
+    int most = (layers - 1) / 2;
+    assertThatCode(
+            () -> BuildCheck.checkShape(load("base_weights.exact_edges=" + most), shape(48, 24)))
+        .doesNotThrowAnyException();
+    assertThatThrownBy(
+            () ->
+                BuildCheck.checkShape(
+                    load("base_weights.exact_edges=" + (most + 1)), shape(48, 24)))
+        .hasMessageEndingWith("set it to %s at most.".formatted(most));
+  }
+
+  @Test
   void productsInFp8TakeMultiplesOfSixteen() {
     assertThatCode(() -> BuildCheck.checkShape(config("fp8"), shape(48, 24)))
         .doesNotThrowAnyException();

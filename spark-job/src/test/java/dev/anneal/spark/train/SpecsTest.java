@@ -194,6 +194,8 @@ class SpecsTest {
     TrainingSpec spec = spec("compute.matmul=bf16", "base_weights.dtype=bf16");
     assertThat(spec.compute().matmul()).isEqualTo(Matmul.COMPUTE);
     assertThat(spec.weights().dtype()).isEqualTo(DType.BF16);
+    assertThat(spec.weights().exactEdges()).isZero();
+    assertThat(spec("base_weights.exact_edges=2").weights().exactEdges()).isEqualTo(2);
   }
 
   @Test

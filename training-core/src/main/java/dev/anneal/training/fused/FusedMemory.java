@@ -22,7 +22,10 @@ import dev.anneal.training.weights.FrozenVocabulary;
  * What {@link FusedLlama} takes of a GPU in bytes, by the allocations of {@link FusedLayer}, {@link
  * FusedHead} and its attention in their order. A scope frees what a layer made when the layer is
  * done, so nothing is free before but what an operator takes for itself. The last layer counts as
- * the others do, though what it leaves out ({@link LayerTokens}) takes nothing.
+ * the others do: where it leaves tokens out ({@link LayerTokens}), what they would take is more
+ * than what picking the others makes, {@code [T, hidden_size]} thrice and {@code [N, hidden_size]}
+ * twice in the backward, as long as {@code intermediate_size} is at least twice {@code
+ * hidden_size}.
  *
  * @param stored what frozen matrices are kept in
  * @param compute what activations are in

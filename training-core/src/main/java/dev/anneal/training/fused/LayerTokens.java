@@ -6,14 +6,17 @@ import org.bytedeco.pytorch.Tensor;
 /**
  * The tokens of a micro-batch in a layer. All of them are attended to; but of the last layer's
  * output only that of tokens from which others are predicted is ever read, {@code N} of {@code T},
- * so there the others, as all of a prompt, go no further than attention.
+ * so there the others, all of a prompt but its last token, go no further than attention.
  *
  * @param angles {@code [T, head_dim]} fp32, cosines and sines
  * @param areSome whether only the predictors go on
  */
 record LayerTokens(TokenBatch batch, Tensor angles, boolean areSome) {
-  /** Leaving out fewer would not pay for picking the others. */
-  private static final double MOST = 0.75;
+  /**
+   * Leaving out fewer would not pay for picking the others, nor would what is left out make up for
+   * the copies in memory ({@link FusedMemory}).
+   */
+  private static final double MOST = 0.7;
 
   static LayerTokens ofLast(TokenBatch batch, Tensor angles) {
     long predictors = batch.targetTokens();

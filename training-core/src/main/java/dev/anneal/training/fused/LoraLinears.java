@@ -10,6 +10,7 @@ import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.optim.Parameters;
 import dev.anneal.training.product.Matrix;
 import dev.anneal.training.product.Products;
+import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Tensors;
 import dev.anneal.training.weights.FrozenLayer;
 import dev.anneal.training.weights.FrozenLayers;
@@ -32,8 +33,8 @@ final class LoraLinears {
   /**
    * In the current tensor scope.
    *
-   * @throws IllegalArgumentException if columns are to be kept of weights that do not stay where
-   *     they are
+   * @throws IllegalArgumentException if products are to be in FP8 of other weights, or columns are
+   *     to be kept of weights that do not stay where they are
    */
   LoraLinears(LoraModel model, Kernels kernels, Products products, FusedLlama.Settings settings) {
     this.model = model;
@@ -56,6 +57,9 @@ final class LoraLinears {
   private static LoraLinear.Shared shared(
       LoraModel model, Kernels kernels, Products products, FusedLlama.Settings settings) {
     boolean isFp8 = settings.matmul() == Matmul.FP8;
+    if (isFp8 && model.decoder().placement().stored() != DType.FP8) {
+      throw new IllegalArgumentException("products in FP8 are of weights that are held in it");
+    }
     boolean keeps = isFp8 && settings.columns() == FusedLlama.Columns.KEPT;
     if (keeps && !areResident(model)) {
       throw new IllegalArgumentException(

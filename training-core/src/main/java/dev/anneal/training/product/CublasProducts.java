@@ -24,7 +24,10 @@ import org.bytedeco.pytorch.global.torch_cuda;
  * or rows that are no multiples of 16 bytes) goes by libtorch.
  */
 final class CublasProducts extends ComposedProducts {
-  /** Plans that are kept: a step has about 40, and packed micro-batches come in many lengths. */
+  /**
+   * Plans that are kept: a step has about 60, and packed micro-batches come in many lengths, of
+   * which the last layer takes a part.
+   */
   private static final int MOST_PLANS = 2048;
 
   private final Device device;

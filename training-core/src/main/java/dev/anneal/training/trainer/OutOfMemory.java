@@ -3,6 +3,7 @@ package dev.anneal.training.trainer;
 import static java.util.Locale.ROOT;
 
 import dev.anneal.training.cuda.GpuMemory;
+import dev.anneal.training.fused.FusedLlama;
 import dev.anneal.training.model.activations.KeptActivations;
 import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.tensor.DType;
@@ -102,6 +103,11 @@ final class OutOfMemory {
     if (spec.mode() == TrainingSpec.Mode.LORA) {
       if (spec.weights().dtype() != DType.FP8) {
         return "Set base_weights.dtype=fp8";
+      }
+      if (spec.weights().areWhole()) {
+        return spec.weights().columns() == FusedLlama.Columns.KEPT
+            ? "Set base_weights.both_layouts=false"
+            : "Set base_weights.exact_edges=0";
       }
       if (spec.weights().shard() == Shard.NONE && ranks.world().worldSize() > 1) {
         return "Set base_weights.shard=node";

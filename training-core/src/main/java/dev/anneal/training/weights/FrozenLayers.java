@@ -117,8 +117,13 @@ public final class FrozenLayers implements AutoCloseable {
     this.placement = placement;
     this.arena = arena;
     this.layout = placement.layout(config);
-    this.edges = new EdgeLayers(config, placement);
     int layers = placement.innerLayers(config);
+    if (layers < 1) {
+      throw new IllegalArgumentException(
+          "%s exact layers at either end leave none of %s between them"
+              .formatted(placement.exactEdges(), config.numHiddenLayers()));
+    }
+    this.edges = new EdgeLayers(config, placement);
     long hostBytes = layers * layout.hostBytes();
     LongConsumer pinned =
         placement.device().isGpu() ? done -> pinning.advanced(done, hostBytes) : done -> {};

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.anneal.training.collective.SingleRank;
 import dev.anneal.training.cuda.DeviceMemoryException;
+import dev.anneal.training.fused.FusedLlama;
 import dev.anneal.training.kernel.Matmul;
 import dev.anneal.training.lora.LoraSpec;
 import dev.anneal.training.model.activations.KeptActivations;
@@ -30,6 +31,10 @@ class OutOfMemoryTest {
     assertThat(lora(DType.BF16, KeptActivations.INPUTS)).contains("Set base_weights.dtype=fp8.");
     assertThat(lora(DType.FP8, KeptActivations.INPUTS))
         .contains("Raise base_weights.offload_ratio (now 0.0).");
+    TrainingSpec.Weights whole = Recipe.whole(DType.FP8).withExactEdges(1);
+    assertThat(lora(whole, KeptActivations.INPUTS)).contains("Set base_weights.exact_edges=0.");
+    assertThat(lora(whole.with(FusedLlama.Columns.KEPT), KeptActivations.INPUTS))
+        .contains("Set base_weights.both_layouts=false.");
   }
 
   @Test
@@ -58,13 +63,17 @@ class OutOfMemoryTest {
   }
 
   private static String lora(DType stored, KeptActivations activations) {
+    return lora(Recipe.whole(stored), activations);
+  }
+
+  private static String lora(TrainingSpec.Weights weights, KeptActivations activations) {
     Recipe full = Recipe.full(1, 1e-4);
     TrainingSpec start = full.activations(activations).spec();
     return told(
         new TrainingSpec(
             TrainingSpec.Mode.LORA,
             LORA,
-            Recipe.whole(stored),
+            weights,
             new TrainingSpec.Compute(DType.BF16, Matmul.COMPUTE, activations),
             start.batches(),
             start.updates(),

@@ -222,6 +222,7 @@ class FrozenLayersTest {
     assertThat(FrozenLayers.holdings(CONFIG, edged)).isEqualTo(frozen.holdings());
     assertThatThrownBy(() -> placement(DType.FP8, new SingleRank(), 0.5).withExactEdges(1))
         .hasMessageContaining("whole");
+    assertThatThrownBy(() -> load(all.withExactEdges(3))).hasMessageContaining("leave none of 5");
   }
 
   /** Its joined matrices in the compute dtype and a view for each module, and nothing dead. */
