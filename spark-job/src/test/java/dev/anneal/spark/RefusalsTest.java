@@ -504,21 +504,14 @@ class RefusalsTest {
                     "base_weights.both_layouts=true",
                     "base_weights.shard=world")))
         .contains("both_layouts is true", "split over GPUs");
-    assertThat(
-            refusal(
-                sets(
-                    fp8,
-                    "base_weights.dtype=fp8",
-                    "base_weights.exact_edges=1",
-                    "base_weights.shard=world")))
+    String[] edged =
+        Stream.concat(
+                Arrays.stream(fp8),
+                Stream.of("base_weights.dtype=fp8", "base_weights.exact_edges=1"))
+            .toArray(String[]::new);
+    assertThat(refusal(sets(edged, "base_weights.shard=world")))
         .contains("exact_edges is 1", "split over GPUs", "set it to 0");
-    assertThat(
-            refusal(
-                sets(
-                    fp8,
-                    "base_weights.dtype=fp8",
-                    "base_weights.exact_edges=1",
-                    "base_weights.offload_ratio=auto")))
+    assertThat(refusal(sets(edged, "base_weights.offload_ratio=auto")))
         .contains("exact_edges is 1", "offload_ratio is auto");
     assertThat(refusal("--set", "base_weights.exact_edges=1"))
         .contains("exact_edges is 1", "base_weights.dtype is fp32");

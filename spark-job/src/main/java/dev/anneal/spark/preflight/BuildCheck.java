@@ -11,6 +11,7 @@ import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.optim.LearningRateSchedule;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.trainer.TrainingSpec;
+import dev.anneal.training.weights.FrozenLayers;
 import dev.anneal.training.weights.FrozenLayers.Shard;
 import java.util.Locale;
 import java.util.Optional;
@@ -96,7 +97,7 @@ public final class BuildCheck {
     }
     checkHostLayers(activations, shape.numHiddenLayers());
     int edges = config.baseWeights().exactEdges();
-    if (edges > 0 && edges >= (shape.numHiddenLayers() + 1) / 2) {
+    if (FrozenLayers.inner(shape, edges) < 1) {
       throw new BadRequestException(
           "base_weights.exact_edges is %s, at either end, but the model has %s layers: set it to %s at most."
               .formatted(edges, shape.numHiddenLayers(), (shape.numHiddenLayers() - 1) / 2));

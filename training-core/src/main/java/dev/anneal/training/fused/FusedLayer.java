@@ -26,7 +26,6 @@ import org.bytedeco.pytorch.Tensor;
 record FusedLayer(
     LlamaConfig config,
     Kernels kernels,
-    Matmul matmul,
     RowAttention rowAttention,
     FrozenLayer weights,
     Map<ModuleGroup, LoraLinear> linears,
@@ -37,7 +36,7 @@ record FusedLayer(
 
   Output forward(Tensor x) {
     Saved saved = forwardToMlp(x);
-    Rows act = kernels.swiglu(saved.mlp().gateUp(), matmul);
+    Rows act = kernels.swiglu(saved.mlp().gateUp(), linears.get(DOWN).matmul());
     LoraLinear.Output down = linears.get(DOWN).forward(act);
     Tensor y = down.y().add_(saved.mlp().h());
     return new Output(saved.withLowDown(down.low()), tokens.spread(y));
@@ -50,7 +49,9 @@ record FusedLayer(
   }
 
   private Saved.Attention attention(Tensor x) {
-    Normed input = kernels.rmsNorm(x, weights.inputLayernorm(), config.rmsNormEps(), matmul);
+    Normed input =
+        kernels.rmsNorm(
+            x, weights.inputLayernorm(), config.rmsNormEps(), linears.get(QKV).matmul());
     LoraLinear.Output qkv = linears.get(QKV).forward(input.output());
     kernels.rope(
         heads(qkv.y(), 0, config.numAttentionHeads() + config.numKeyValueHeads()), tokens.angles());
@@ -69,7 +70,7 @@ record FusedLayer(
             o.y(),
             weights.postAttentionLayernorm(),
             config.rmsNormEps(),
-            matmul);
+            linears.get(GATE_UP).matmul());
     LoraLinear.Output gateUp = linears.get(GATE_UP).forward(post.output());
     return new Saved.Mlp(o.low(), o.y(), post.rstd(), gateUp.y(), gateUp.low(), Optional.empty());
   }

@@ -46,27 +46,24 @@ final class FusedLayers implements LayerStack {
     if (dropout.p() > 0) {
       throw new IllegalArgumentException("fused layers have no dropout");
     }
-    return new FusedPass(batch, layer -> attention, true);
+    return new FusedPass(batch, layer -> attention);
   }
 
   @Override
   public Forward after(TokenBatch batch, CachedAttention cached) {
-    return new FusedPass(batch, layer -> new CachedRowAttention(cached, layer), false);
+    return new FusedPass(batch, layer -> new CachedRowAttention(cached, layer));
   }
 
   private final class FusedPass implements Pass {
     private final TokenBatch batch;
     private final IntFunction<RowAttention> attentions;
-    private final boolean toPredictors;
     private final Tensor angles;
 
     /**
      * @param attentions each layer's
-     * @param toPredictors of the last layer's output only their rows are read
      */
-    FusedPass(TokenBatch batch, IntFunction<RowAttention> attentions, boolean toPredictors) {
+    FusedPass(TokenBatch batch, IntFunction<RowAttention> attentions) {
       this.batch = batch;
-      this.toPredictors = toPredictors;
       this.attentions = attentions;
       Tensor radians = Rope.angles(batch.positions(), frequencies);
       this.angles = Tensors.cat(-1, radians.cos(), radians.sin());
@@ -102,7 +99,6 @@ final class FusedLayers implements LayerStack {
       return new FusedLayer(
           model.config(),
           kernels,
-          linears.matmul(frozen),
           attentions.apply(layer),
           frozen,
           linears.layer(layer, next, frozen),
@@ -110,7 +106,7 @@ final class FusedLayers implements LayerStack {
     }
 
     private LayerTokens tokens(int layer) {
-      return toPredictors && layer == model.config().numHiddenLayers() - 1
+      return layer == model.config().numHiddenLayers() - 1
           ? LayerTokens.ofLast(batch, angles)
           : LayerTokens.all(batch, angles);
     }

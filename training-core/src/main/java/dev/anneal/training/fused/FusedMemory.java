@@ -57,7 +57,7 @@ public record FusedMemory(
    * @param columns the largest weight's, or all
    * @param layers that are in FP8
    */
-  public long columnBytes(FusedLlama.Columns columns, int layers) {
+  public long columnBytes(FusedLlama.Columns columns, long layers) {
     if (matmul == Matmul.COMPUTE) {
       return 0;
     }
@@ -279,7 +279,7 @@ public record FusedMemory(
   }
 
   private long weight(ModuleGroup group) {
-    return (long) group.inFeatures(config) * group.outFeatures(config);
+    return group.elements(config);
   }
 
   private long queries() {

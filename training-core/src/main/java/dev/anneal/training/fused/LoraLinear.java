@@ -210,8 +210,13 @@ record LoraLinear(Shared shared, FrozenMatrix w, Adapters adapters) {
         : Fp8.dequantize(w.weight(), w.scale(), like.scalar_type());
   }
 
+  /** What products with the frozen weight are computed in: at an exact edge as it is held. */
+  Matmul matmul() {
+    return w.scale() == null ? Matmul.COMPUTE : shared.matmul();
+  }
+
   private boolean isFp8() {
-    return shared.matmul() == Matmul.FP8 && w.scale() != null;
+    return matmul() == Matmul.FP8;
   }
 
   /** {@code x} with the FP8 form that {@link #forward} needs, where it needs one. */

@@ -57,18 +57,19 @@ final class LoraLinears {
   private static LoraLinear.Shared shared(
       LoraModel model, Kernels kernels, Products products, FusedLlama.Settings settings) {
     boolean isFp8 = settings.matmul() == Matmul.FP8;
-    if (isFp8 && model.decoder().placement().stored() != DType.FP8) {
+    Placement placement = model.decoder().placement();
+    if (isFp8 && placement.stored() != DType.FP8) {
       throw new IllegalArgumentException("products in FP8 are of weights that are held in it");
     }
     boolean keeps = isFp8 && settings.columns() == FusedLlama.Columns.KEPT;
-    if (keeps && !areResident(model)) {
+    if (keeps && !placement.areWhole()) {
       throw new IllegalArgumentException(
           "columns can be kept of weights that lie whole on the GPU alone");
     }
     LlamaConfig config = model.config();
     long room =
         keeps
-            ? WeightColumns.all(config, model.decoder().placement().innerLayers(config))
+            ? WeightColumns.all(config, FrozenLayers.inner(config, placement.exactEdges()))
             : WeightColumns.largest(config);
     long widest = 0;
     for (ModuleGroup group : ModuleGroup.values()) {
@@ -81,18 +82,6 @@ final class LoraLinears {
         products,
         new WeightColumns(kernels, model.norm(), isFp8 ? room : 0, keeps),
         ones.fill_(Tensors.scalar(1)));
-  }
-
-  /** Whether frozen weights lie whole on the device, where they never move. */
-  private static boolean areResident(LoraModel model) {
-    Placement placement = model.decoder().placement();
-    return placement.ranks().worldSize() == 1 && placement.offloadRatio() == 0;
-  }
-
-  /** What products with a layer's frozen weights are computed in. */
-  Matmul matmul(FrozenLayer frozen) {
-    boolean areScaled = frozen.matrices().values().stream().allMatch(w -> w.scale() != null);
-    return areScaled ? shared.matmul() : Matmul.COMPUTE;
   }
 
   /**

@@ -6,6 +6,7 @@ import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.product.Matrix;
 import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.tensor.Tensors;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
 import org.bytedeco.pytorch.Tensor;
@@ -43,24 +44,15 @@ final class WeightColumns {
 
   /** Elements of the largest weight of a layer. */
   static long largest(LlamaConfig config) {
-    long largest = 0;
-    for (ModuleGroup group : ModuleGroup.values()) {
-      largest = Math.max(largest, elements(config, group));
-    }
-    return largest;
+    return Arrays.stream(ModuleGroup.values())
+        .mapToLong(group -> group.elements(config))
+        .max()
+        .getAsLong();
   }
 
   /** Elements of all weights of {@code layers}. */
-  static long all(LlamaConfig config, int layers) {
-    long layer = 0;
-    for (ModuleGroup group : ModuleGroup.values()) {
-      layer += elements(config, group);
-    }
-    return layers * layer;
-  }
-
-  private static long elements(LlamaConfig config, ModuleGroup group) {
-    return (long) group.inFeatures(config) * group.outFeatures(config);
+  static long all(LlamaConfig config, long layers) {
+    return layers * ModuleGroup.elementsOfLayer(config);
   }
 
   /**

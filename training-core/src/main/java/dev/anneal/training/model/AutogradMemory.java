@@ -73,7 +73,7 @@ public record AutogradMemory(
   private void weights(MemoryTrace trace) {
     boolean frozen = adapters != null;
     if (frozen && (stored != compute || !resident)) {
-      long elements = layerElements();
+      long elements = ModuleGroup.elementsOfLayer(config);
       trace.hold(elements * real());
       if (stored == DType.FP8) {
         trace.pass(Math.min(elements, Fp8.PIECE_ELEMENTS) * Float.BYTES);
@@ -133,7 +133,7 @@ public record AutogradMemory(
   /** Gradients of a layer's trained parameters; of adapters in what they compute with. */
   private long leaves() {
     return adapters == null
-        ? layerElements() * real()
+        ? ModuleGroup.elementsOfLayer(config) * real()
         : adapterElements() * LoraModel.computeDtype(adapters.spec(), compute).bytes();
   }
 
@@ -160,14 +160,6 @@ public record AutogradMemory(
     long angles = (1 + config.headDim() / 2 + 3L * config.headDim()) * Float.BYTES;
     long casts = compute == DType.FP32 ? 0 : 2L * config.headDim() * real();
     return ids + batch.tokens() * (angles + casts);
-  }
-
-  private long layerElements() {
-    long elements = 0;
-    for (ModuleGroup group : ModuleGroup.values()) {
-      elements += (long) group.inFeatures(config) * group.outFeatures(config);
-    }
-    return elements;
   }
 
   private long adapterElements() {

@@ -15,7 +15,7 @@ public interface LayerStack {
   /**
    * Readies the layers for tokens that go on from earlier ones, in the current tensor scope.
    *
-   * @param batch the new tokens, at their positions
+   * @param batch the new tokens, at their positions, none of which is learned
    * @param attention what they see
    */
   Forward after(TokenBatch batch, CachedAttention attention);

@@ -1,6 +1,7 @@
 package dev.anneal.training.model;
 
 import dev.anneal.training.model.config.LlamaConfig;
+import java.util.Arrays;
 import java.util.List;
 
 /**
@@ -31,5 +32,15 @@ public enum ModuleGroup {
   /** Columns of the joined weight {@code [out, in]}. */
   public int inFeatures(LlamaConfig config) {
     return modules().get(0).inFeatures(config);
+  }
+
+  /** Elements of the joined weight. */
+  public long elements(LlamaConfig config) {
+    return (long) outFeatures(config) * inFeatures(config);
+  }
+
+  /** Elements of all weights of a layer. */
+  public static long elementsOfLayer(LlamaConfig config) {
+    return Arrays.stream(values()).mapToLong(group -> group.elements(config)).sum();
   }
 }

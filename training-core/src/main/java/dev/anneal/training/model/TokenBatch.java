@@ -99,19 +99,16 @@ public record TokenBatch(
         positions[at] = firstPositions[row] + (long) i;
       }
     }
-    return new TokenBatch(
-        Tensors.of(ids),
-        Tensors.of(positions),
-        rowStarts(rowLengths),
-        rowLengths,
-        Tensors.of(new long[0]),
-        Tensors.of(new long[0]),
-        Tensors.of(nowhere(tokens)),
-        new int[rowLengths.length]);
+    return unlearned(Tensors.of(ids), Tensors.of(positions), rowStarts(rowLengths), rowLengths);
   }
 
   /** The same tokens, on the host, none of which is learned. */
   TokenBatch withoutTargets() {
+    return unlearned(inputIds, positions, rowStarts, rowLengths);
+  }
+
+  private static TokenBatch unlearned(
+      Tensor inputIds, Tensor positions, Tensor rowStarts, int[] rowLengths) {
     return new TokenBatch(
         inputIds,
         positions,
@@ -119,7 +116,7 @@ public record TokenBatch(
         rowLengths,
         Tensors.of(new long[0]),
         Tensors.of(new long[0]),
-        Tensors.of(nowhere(tokens())),
+        Tensors.of(nowhere(Math.toIntExact(inputIds.numel()))),
         new int[rowLengths.length]);
   }
 

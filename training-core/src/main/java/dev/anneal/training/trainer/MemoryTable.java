@@ -228,7 +228,7 @@ public record MemoryTable(List<Row> tensors, List<Row> assumed, String moment) {
             case MADE -> "transpose of a weight";
             case KEPT -> "transposes of all weights";
           };
-      int inner = weights.innerLayers(config.numHiddenLayers());
+      long inner = FrozenLayers.inner(config, weights.exactEdges());
       rows.add(new Row(Part.WORK, name, fused.columnBytes(columns, inner), 0));
       rows.add(new Row(Part.WORK, "head in FP8", fused.headBytes(), 0));
       rows.add(new Row(Part.WORK, "workspace of layers' products", Products.WORKSPACE_BYTES, 0));

@@ -10,6 +10,7 @@ import dev.anneal.training.model.ModuleGroup;
 import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.trainer.MemoryTable.Rank;
+import dev.anneal.training.weights.FrozenLayers;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
@@ -265,8 +266,8 @@ public record SpeedEstimate(
       if (rank.spec().compute().matmul() == Matmul.COMPUTE) {
         return rates.work().bf16();
       }
-      int layers = config().numHiddenLayers();
-      double inner = (double) rank.spec().weights().innerLayers(layers) / layers;
+      double layers = config().numHiddenLayers();
+      double inner = FrozenLayers.inner(config(), rank.spec().weights().exactEdges()) / layers;
       return 1 / (inner / rates.work().fp8() + (1 - inner) / rates.work().bf16());
     }
 

@@ -82,11 +82,6 @@ public record TrainingSpec(
       return new Weights(dtype, shard, offloadRatio, columns, edges);
     }
 
-    /** Layers between the edges, which are held as {@code dtype}, of so many. */
-    int innerLayers(int layers) {
-      return layers - 2 * exactEdges;
-    }
-
     /** Whether weights have to lie whole on every device for what is asked. */
     public boolean areWhole() {
       return columns == FusedLlama.Columns.KEPT || exactEdges > 0;

@@ -1,5 +1,6 @@
 package dev.anneal.training.weights;
 
+import dev.anneal.training.model.ModuleGroup;
 import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.Tensors;
@@ -65,6 +66,6 @@ final class EdgeLayers {
 
   /** What so many layers at each end take of the device, but for their norms. */
   static long bytes(LlamaConfig config, int edges, long elementBytes) {
-    return 2L * edges * LayerLayout.elements(config) * elementBytes;
+    return 2L * edges * ModuleGroup.elementsOfLayer(config) * elementBytes;
   }
 }

@@ -117,7 +117,7 @@ public final class FrozenLayers implements AutoCloseable {
     this.placement = placement;
     this.arena = arena;
     this.layout = placement.layout(config);
-    int layers = placement.innerLayers(config);
+    int layers = Math.toIntExact(inner(config, placement.exactEdges()));
     if (layers < 1) {
       throw new IllegalArgumentException(
           "%s exact layers at either end leave none of %s between them"
@@ -195,7 +195,7 @@ public final class FrozenLayers implements AutoCloseable {
       double offloadRatio,
       int exactEdges) {
     LayerLayout layout = LayerLayout.of(config, stored, ranks, 0, offloadRatio);
-    long inner = config.numHiddenLayers() - 2L * exactEdges;
+    long inner = inner(config, exactEdges);
     boolean scaled = stored == DType.FP8;
     long ownScales = scaled ? Float.BYTES * layout.shardRows() : 0;
     long scales = scaled ? Float.BYTES * layout.rows() : 0;
@@ -206,6 +206,15 @@ public final class FrozenLayers implements AutoCloseable {
         inner * layout.hostBytes(),
         layout.resident() ? 0 : LayerBuffers.COUNT * layout.wholeBytes(),
         inner * scales + config.numHiddenLayers() * norms);
+  }
+
+  /**
+   * Layers between the edges.
+   *
+   * @param exactEdges layers at either end in the compute dtype
+   */
+  public static long inner(LlamaConfig config, int exactEdges) {
+    return config.numHiddenLayers() - 2L * exactEdges;
   }
 
   /** The rows that belong to this rank, and where they go. */

@@ -100,15 +100,6 @@ record LayerLayout(List<Part> parts, int ranks, int rank) {
     return new LayerLayout(List.copyOf(parts), ranks, rank);
   }
 
-  /** Weights of a layer's matrices. */
-  static long elements(LlamaConfig config) {
-    long elements = 0;
-    for (ModuleGroup group : ModuleGroup.values()) {
-      elements += (long) group.outFeatures(config) * group.inFeatures(config);
-    }
-    return elements;
-  }
-
   /** Rows that each of {@code ranks} holds of a matrix of {@code rows}; the last may be padding. */
   static long shardRows(long rows, int ranks) {
     return (rows + ranks - 1) / ranks;

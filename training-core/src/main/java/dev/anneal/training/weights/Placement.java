@@ -31,7 +31,7 @@ public record Placement(
     MappedMemory mapped) {
 
   public Placement {
-    if (exactEdges > 0 && (ranks.worldSize() > 1 || offloadRatio > 0 || stored != DType.FP8)) {
+    if (exactEdges > 0 && !(areWhole(ranks, offloadRatio) && stored == DType.FP8)) {
       throw new IllegalArgumentException(
           "edges can be exact of FP8 weights that lie whole on the device alone");
     }
@@ -59,9 +59,13 @@ public record Placement(
     this(device, stored, compute, ranks, offloadRatio, Transport.ANY);
   }
 
-  /** Layers between the edges, which are held as {@code stored}. */
-  public int innerLayers(LlamaConfig config) {
-    return config.numHiddenLayers() - 2 * exactEdges;
+  /** Whether layers lie whole on the device, where they never move. */
+  public boolean areWhole() {
+    return areWhole(ranks, offloadRatio);
+  }
+
+  private static boolean areWhole(Collectives ranks, double offloadRatio) {
+    return ranks.worldSize() == 1 && offloadRatio == 0;
   }
 
   LayerLayout layout(LlamaConfig config) {

@@ -195,7 +195,6 @@ class FusedMemoryTest {
     return new FusedLayer(
         CONFIG,
         kernels,
-        Matmul.COMPUTE,
         new PlainAttention(),
         frozen,
         linears.layer(0, FrozenLayers.NONE, frozen),
