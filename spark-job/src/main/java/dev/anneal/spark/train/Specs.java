@@ -8,6 +8,7 @@ import dev.anneal.spark.config.DataConfig;
 import dev.anneal.spark.config.LoraConfig;
 import dev.anneal.spark.config.TrainingConfig;
 import dev.anneal.spark.storage.RunFolder;
+import dev.anneal.training.fused.AttentionSettings;
 import dev.anneal.training.fused.FusedLlama.Columns;
 import dev.anneal.training.generate.GenerationSpec;
 import dev.anneal.training.kernel.Matmul;
@@ -175,7 +176,7 @@ public final class Specs {
             config.compute().dtype(),
             matmul(config),
             activations(config.activations()),
-            config.compute().attention(),
+            new AttentionSettings(config.compute().attention(), config.compute().deterministic()),
             config.compute().head()),
         new TrainingSpec.Batches(
             training.microBatchSize(),

@@ -9,8 +9,9 @@ import org.bytedeco.cuda.cudart.CUstream_st;
 import org.bytedeco.cuda.global.cudart;
 
 /**
- * Plans of attention for the current GPU, each made at the first use of its shape (about a second:
- * kernels are compiled) and kept. For one thread at a time, on one stream.
+ * Plans of attention for the current GPU, each made when its shape is first asked for (a good part
+ * of a second: kernels are compiled), or before that by a thread of its own where it is said to be
+ * needed soon, and kept. For one thread at a time, on one stream.
  */
 public final class AttentionPlans implements AutoCloseable {
   /**
@@ -21,85 +22,83 @@ public final class AttentionPlans implements AutoCloseable {
 
   private static final float LOAD_FACTOR = 0.75f;
 
+  private final AttentionGraphs.Kind backward;
   private final Consumer<String> refusals;
   private final Consumer<String> faults;
   private final Cudnn cudnn;
-  private final Map<Key, Optional<Plan>> plans = new LinkedHashMap<>(MOST, LOAD_FACTOR, true);
+  private final PlansAhead ahead;
+  private final Map<Key, PromisedPlan> plans = new LinkedHashMap<>(MOST, LOAD_FACTOR, true);
 
   /** {@code null} is the default stream. */
   private CUstream_st lastStream;
 
-  private record Key(boolean backward, AttentionShape shape) {}
+  private record Key(AttentionGraphs.Kind kind, AttentionShape shape) {}
 
   /**
    * With no plans yet.
    *
-   * @param refusals told in a sentence of each shape that cuDNN has no engine for
-   * @param faults told in a sentence of each shape for which an engine, or cuDNN, has failed
+   * @param deterministic whether a backward gives the same bits for the same input
+   * @param refusals told in a sentence, again and again, of each shape that cuDNN has no engine for
+   * @param faults told likewise of each shape for which an engine, or cuDNN, has failed
    * @throws CudnnException if cuDNN cannot be loaded or does not take the GPU
    */
-  public AttentionPlans(Consumer<String> refusals, Consumer<String> faults) {
+  public AttentionPlans(boolean deterministic, Consumer<String> refusals, Consumer<String> faults) {
+    this.backward =
+        deterministic ? AttentionGraphs.Kind.BACKWARD : AttentionGraphs.Kind.BACKWARD_IN_ANY_ORDER;
     this.refusals = refusals;
     this.faults = faults;
     cudnn = new Cudnn();
+    ahead = new PlansAhead();
   }
 
   /** The plan of a forward; none if cuDNN has no engine for it, or fails. */
   public Optional<Plan> forward(AttentionShape shape) {
-    return plan(new Key(false, shape));
+    return plan(new Key(AttentionGraphs.Kind.FORWARD, shape));
   }
 
   /** The plan of a backward; none if cuDNN has no engine for it, or fails. */
   public Optional<Plan> backward(AttentionShape shape) {
-    return plan(new Key(true, shape));
+    return plan(new Key(backward, shape));
   }
 
   private Optional<Plan> plan(Key key) {
-    Optional<Plan> plan = plans.get(key);
+    PromisedPlan.Outcome outcome = promised(key).get(cudnn);
+    outcome.refusal().ifPresent(refusals);
+    outcome.fault().ifPresent(faults);
+    return outcome.plan();
+  }
+
+  /** Has the plan of a forward made, while the caller goes on. */
+  public void expectForward(AttentionShape shape) {
+    promised(new Key(AttentionGraphs.Kind.FORWARD, shape));
+  }
+
+  /** Has the plan of a backward made, while the caller goes on. */
+  public void expectBackward(AttentionShape shape) {
+    promised(new Key(backward, shape));
+  }
+
+  private PromisedPlan promised(Key key) {
+    PromisedPlan plan = plans.get(key);
     if (plan == null) {
-      plan = make(key);
+      plan = new PromisedPlan(key.kind(), key.shape());
       plans.put(key, plan);
+      ahead.make(plan);
       forgetEldest();
     }
     return plan;
-  }
-
-  private Optional<Plan> make(Key key) {
-    AttentionShape shape = key.shape();
-    Graph graph = new Graph((key.backward() ? "backward of " : "forward of ") + shape);
-    EngineFailures failures = new EngineFailures();
-    try {
-      if (key.backward()) {
-        AttentionGraphs.backward(graph, shape);
-      } else {
-        AttentionGraphs.forward(graph, shape);
-      }
-      Plan plan = Plan.of(graph, cudnn, failures);
-      failures
-          .fault()
-          .ifPresent(e -> faults.accept("another engine serves, since " + e.getMessage()));
-      return Optional.of(plan);
-    } catch (CudnnException e) {
-      graph.close();
-      if (e.isRefusal()) {
-        refusals.accept(e.getMessage());
-      } else {
-        faults.accept("FlashAttention takes over, since " + e.getMessage());
-      }
-      return Optional.empty();
-    }
   }
 
   private void forgetEldest() {
     if (plans.size() <= MOST) {
       return;
     }
-    Iterator<Optional<Plan>> eldest = plans.values().iterator();
-    Optional<Plan> plan = eldest.next();
+    Iterator<PromisedPlan> eldest = plans.values().iterator();
+    PromisedPlan plan = eldest.next();
     eldest.remove();
     // its kernels may still run; other streams, which may wait for peers, are none of its business
     cudart.cudaStreamSynchronize(lastStream);
-    plan.ifPresent(Plan::close);
+    plan.close();
   }
 
   /** How many there are. */
@@ -123,7 +122,8 @@ public final class AttentionPlans implements AutoCloseable {
   /** What was started must have ended. */
   @Override
   public void close() {
-    plans.values().forEach(plan -> plan.ifPresent(Plan::close));
+    ahead.close();
+    plans.values().forEach(PromisedPlan::close);
     plans.clear();
     cudnn.close();
   }

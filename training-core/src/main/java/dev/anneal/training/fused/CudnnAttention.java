@@ -5,6 +5,7 @@ import static dev.anneal.training.cudnn.AttentionOperand.D_KEY;
 import static dev.anneal.training.cudnn.AttentionOperand.D_KEY_HEADS;
 import static dev.anneal.training.cudnn.AttentionOperand.D_OUTPUT;
 import static dev.anneal.training.cudnn.AttentionOperand.D_QUERY;
+import static dev.anneal.training.cudnn.AttentionOperand.D_QUERY_SUMS;
 import static dev.anneal.training.cudnn.AttentionOperand.D_VALUE;
 import static dev.anneal.training.cudnn.AttentionOperand.D_VALUE_HEADS;
 import static dev.anneal.training.cudnn.AttentionOperand.KEY;
@@ -53,11 +54,15 @@ final class CudnnAttention implements RowAttention, AutoCloseable {
   private final Device device;
   private final Consumer<String> notice;
   private final RowGroup.Room room;
-  private final AttentionPlans plans = new AttentionPlans(this::leaveToFlash, this::tellFault);
+  private final boolean deterministic;
+  private final AttentionPlans plans;
   private final FlashAttention flash = new FlashAttention();
 
   /** Those of the last micro-batch; {@code null} before the first. */
   private RowsOnDevice lastRows;
+
+  /** All heads of a layer; {@code null} before the first micro-batch. */
+  private AttentionShape heads;
 
   private final Set<String> noticed = new HashSet<>();
   private final Set<String> faults = new HashSet<>();
@@ -65,24 +70,37 @@ final class CudnnAttention implements RowAttention, AutoCloseable {
   /**
    * Loads cuDNN.
    *
+   * @param deterministic whether a backward gives the same bits for the same input
    * @param notice told once for each reason for which FlashAttention takes over, and of faults
    * @throws dev.anneal.training.cudnn.CudnnException if it cannot be loaded
    */
-  CudnnAttention(Device device, Consumer<String> notice) {
-    this(device, notice, ROOM);
+  CudnnAttention(Device device, boolean deterministic, Consumer<String> notice) {
+    this(device, deterministic, notice, ROOM);
   }
 
-  CudnnAttention(Device device, Consumer<String> notice, RowGroup.Room room) {
+  CudnnAttention(
+      Device device, boolean deterministic, Consumer<String> notice, RowGroup.Room room) {
     this.device = device;
+    this.deterministic = deterministic;
     this.notice = notice;
     this.room = room;
+    this.plans = new AttentionPlans(deterministic, this::leaveToFlash, this::tellFault);
+  }
+
+  /** Plans that the batch asks for are made meanwhile, if a batch has told of the heads before. */
+  @Override
+  public void expect(int[] rowLengths) {
+    if (heads != null) {
+      plans.expectForward(shape(RowGroup.all(rowLengths)));
+      backwardGroups(rowLengths).forEach(group -> plans.expectBackward(shape(group)));
+    }
   }
 
   @Override
   public Output forward(Tensor q, Tensor k, Tensor v, TokenBatch batch) {
     Optional<Plan> plan =
         takes(q, k, v, batch)
-            ? plans.forward(shape(q, k, rows(q, k, batch).forward().group()))
+            ? plans.forward(shape(rows(q, k, batch).forward().group()))
             : Optional.empty();
     if (plan.isEmpty()) {
       return flash.forward(q, k, v, batch);
@@ -106,9 +124,7 @@ final class CudnnAttention implements RowAttention, AutoCloseable {
     }
     List<GroupOnDevice> groups = rows(q, k, batch).backward();
     List<Plan> groupPlans =
-        groups.stream()
-            .flatMap(group -> plans.backward(shape(q, k, group.group())).stream())
-            .toList();
+        groups.stream().flatMap(group -> plans.backward(shape(group.group())).stream()).toList();
     if (groups.isEmpty()) {
       leaveToFlash(
           "the backward of a row of %s tokens has no room".formatted(batch.maxRowLength()));
@@ -129,7 +145,7 @@ final class CudnnAttention implements RowAttention, AutoCloseable {
       long most = groupPlans.stream().mapToLong(Plan::workspaceBytes).max().getAsLong();
       long workspace = address(room(most));
       for (int i = 0; i < groups.size(); i++) {
-        backward(groupPlans.get(i), groups.get(i), operands, shape(q, k), workspace);
+        backward(groupPlans.get(i), groups.get(i), operands, heads, workspace);
       }
     }
     return new Gradients(dQ, dK, dV);
@@ -167,10 +183,11 @@ final class CudnnAttention implements RowAttention, AutoCloseable {
 
   /** Where the batch's rows lie, of which only the first layer has to tell the device. */
   private RowsOnDevice rows(Tensor q, Tensor k, TokenBatch batch) {
-    Strides strides = strides(q, k);
+    heads =
+        new AttentionShape(0, 0, (int) q.size(1), (int) k.size(1), (int) q.size(2), strides(q, k));
+    Strides strides = heads.strides();
     if (lastRows == null || !lastRows.areThoseOf(batch.rowLengths(), strides)) {
-      List<RowGroup> backward =
-          RowGroup.within(room, batch.rowLengths(), (int) q.size(1), (int) k.size(1));
+      List<RowGroup> backward = backwardGroups(batch.rowLengths());
       close(lastRows);
       lastRows = null;
       lastRows = RowsOnDevice.of(batch.rowLengths(), strides, backward, device);
@@ -178,24 +195,26 @@ final class CudnnAttention implements RowAttention, AutoCloseable {
     return lastRows;
   }
 
+  /** Scores that are not kept need no room. */
+  private List<RowGroup> backwardGroups(int[] rowLengths) {
+    return deterministic
+        ? RowGroup.within(room, rowLengths, heads.heads(), heads.kvHeads())
+        : List.of(RowGroup.all(rowLengths));
+  }
+
   private static Strides strides(Tensor q, Tensor k) {
     long output = q.size(1) * q.size(2);
     return new Strides(q.stride(0), k.stride(0), output, k.size(1) * k.size(2), q.size(1));
   }
 
-  /** That of all heads, whatever the rows. */
-  private static AttentionShape shape(Tensor q, Tensor k) {
-    return shape(q, k, new RowGroup(List.of(), 0, 0, 1));
-  }
-
-  private static AttentionShape shape(Tensor q, Tensor k, RowGroup group) {
+  private AttentionShape shape(RowGroup group) {
     return new AttentionShape(
         group.rowBucket(),
         group.longest(),
-        (int) q.size(1) / group.headParts(),
-        (int) k.size(1) / group.headParts(),
-        (int) q.size(2),
-        strides(q, k));
+        heads.heads() / group.headParts(),
+        heads.kvHeads() / group.headParts(),
+        heads.headDim(),
+        heads.strides());
   }
 
   private static void putInputs(
@@ -214,6 +233,9 @@ final class CudnnAttention implements RowAttention, AutoCloseable {
     if (q.size(1) != k.size(1)) {
       room.put(D_KEY_HEADS, address(room(q.numel() * Short.BYTES)));
       room.put(D_VALUE_HEADS, address(room(q.numel() * Short.BYTES)));
+    }
+    if (!deterministic) {
+      room.put(D_QUERY_SUMS, address(room(q.numel() * Float.BYTES)));
     }
     return room;
   }

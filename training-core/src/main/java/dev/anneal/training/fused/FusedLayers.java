@@ -54,6 +54,11 @@ final class FusedLayers implements LayerStack {
     return new FusedPass(batch, layer -> new CachedRowAttention(cached, layer));
   }
 
+  @Override
+  public void expect(int[] rowLengths) {
+    attention.expect(rowLengths);
+  }
+
   private final class FusedPass implements Pass {
     private final TokenBatch batch;
     private final IntFunction<RowAttention> attentions;

@@ -27,4 +27,9 @@ interface RowAttention {
 
   Gradients backward(
       Tensor dOutput, Tensor q, Tensor k, Tensor v, Output forward, TokenBatch batch);
+
+  /**
+   * Says of a batch to come how long its rows are, for those that can ready something meanwhile.
+   */
+  default void expect(int[] rowLengths) {}
 }

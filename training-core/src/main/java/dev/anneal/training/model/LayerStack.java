@@ -20,6 +20,11 @@ public interface LayerStack {
    */
   Forward after(TokenBatch batch, CachedAttention attention);
 
+  /**
+   * Says of a micro-batch to come how long its rows are, so that its kernels can be ready by then.
+   */
+  default void expect(int[] rowLengths) {}
+
   /** The layers without their backward. {@code next} is as in {@link Pass}. */
   interface Forward {
     /**

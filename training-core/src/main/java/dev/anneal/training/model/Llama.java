@@ -99,6 +99,11 @@ public final class Llama {
         activations);
   }
 
+  /** Says of a micro-batch to come how long its rows are: what takes long to ready begins now. */
+  public void expect(int[] rowLengths) {
+    layers.expect(rowLengths);
+  }
+
   /** The same as below, without noise. */
   public Tensor forwardBackward(TokenBatch onHost, Dropout dropout, IntConsumer bucketDone) {
     return forwardBackward(onHost, dropout, EmbeddingNoise.NONE, bucketDone);

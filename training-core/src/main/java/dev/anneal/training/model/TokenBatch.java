@@ -40,8 +40,7 @@ public record TokenBatch(
     long[] predictors = new long[tokens];
     long[] targets = new long[tokens];
     long[] predictorOf = nowhere(tokens);
-    int[] rowLengths =
-        sequences.stream().flatMapToInt(s -> Arrays.stream(s.rowLengths())).toArray();
+    int[] rowLengths = rowLengths(sequences);
     int[] rowTargets = new int[rowLengths.length];
     int[] rowOf = new int[tokens];
     int row = 0;
@@ -80,6 +79,11 @@ public record TokenBatch(
         Tensors.of(Arrays.copyOf(targets, learned)),
         Tensors.of(predictorOf),
         rowTargets);
+  }
+
+  /** Tokens of each row of some sequences. */
+  public static int[] rowLengths(List<TokenSequence> sequences) {
+    return sequences.stream().flatMapToInt(s -> Arrays.stream(s.rowLengths())).toArray();
   }
 
   /**

@@ -45,13 +45,8 @@ final class GlobalBatches {
     return order.epochs(steps);
   }
 
-  /**
-   * This rank's micro-batches of step {@code step}, counted from 0; none where the run has ended.
-   */
+  /** This rank's micro-batches of step {@code step}, counted from 0. */
   List<List<TokenSequence>> read(long step) throws IOException {
-    if (step >= spec.batches().totalSteps()) {
-      return List.of();
-    }
     List<long[]> indices = new ArrayList<>();
     for (int a = 0; a < spec.batches().gradientAccumulation(); a++) {
       indices.add(order.microBatch(step, microBatch(a)));

@@ -75,7 +75,9 @@ final class Trainer {
       }
       askForProfile(step, listener.profiledSteps());
       NotFinite notFinite = new NotFinite(spec, batches, ranks, begin.skippedInARow());
-      List<List<TokenSequence>> batch = batches.read(step);
+      UpcomingBatches upcoming =
+          new UpcomingBatches(
+              spec, batches, step, sequences -> llama.expect(TokenBatch.rowLengths(sequences)));
       List<Long> memoryTold = List.of();
       long start = System.nanoTime();
       for (; step < spec.batches().totalSteps() && !evaluations.areOver(); step++) {
@@ -83,7 +85,7 @@ final class Trainer {
           throw new TrainingCancelled(step);
         }
         timings.begin(step + 1);
-        Step done = step(step, batch, notFinite, listener);
+        Step done = step(step, upcoming, notFinite, listener);
         long end = System.nanoTime();
         StepTimes times = timings.end((end - start) / 1e6, done.totals().dataWaitMillis());
         if (!memoryTold.equals(done.totals().peakMemoryBytes())) {
@@ -93,7 +95,6 @@ final class Trainer {
         listener.onStep(metrics(step, done, (end - start) / 1e9, times));
         start = end;
         tell(StepTimings.More.COMES, listener);
-        batch = done.next();
         Set<StepTotals.Sign> signs = done.totals().signs();
         requireBest(signs);
         TrainerState state =
@@ -189,24 +190,20 @@ final class Trainer {
     }
   }
 
-  /**
-   * The outcome of a step.
-   *
-   * @param next the micro-batches of the step after it
-   */
-  private record Step(
-      StepTotals totals, double learningRate, boolean skipped, List<List<TokenSequence>> next) {}
+  /** The outcome of a step. */
+  private record Step(StepTotals totals, double learningRate, boolean skipped) {}
 
   /**
    * One optimizer step. Nothing in it waits for the device before the totals are gathered; the
    * update is enqueued after that, so that the device has work while the next step begins.
    *
    * @param step counted from 0
-   * @param batch this rank's micro-batches of the step
+   * @param upcoming whose next step this is
    */
   private Step step(
-      long step, List<List<TokenSequence>> batch, NotFinite notFinite, TrainingListener listener)
+      long step, UpcomingBatches upcoming, NotFinite notFinite, TrainingListener listener)
       throws IOException {
+    List<List<TokenSequence>> batch = upcoming.take();
     try (TensorScope scope = new TensorScope()) {
       Tensor losses = Tensors.zeros(ranks.device(), ScalarType.Double, batch.size());
       Tensor lossSum = Tensors.zeros(ranks.device(), ScalarType.Double, 1);
@@ -234,8 +231,8 @@ final class Trainer {
         Tensor squares = GradientNorm.squares(parameters.ownGradient());
         measured = Tensors.cat(lossSum, squares);
       }
-      // read while the device works
-      List<List<TokenSequence>> next = read(step + 1);
+      // while the device works
+      readAhead(upcoming);
       StepTotals.Counted counted =
           new StepTotals.Counted(
               work, DeviceMemory.peakBytes(ranks), timings.dataWaitMillis(), signs(listener));
@@ -250,13 +247,13 @@ final class Trainer {
         checkpoints.awaitCopied();
         update(learningRate, all);
       }
-      return new Step(all, learningRate, skipped, next);
+      return new Step(all, learningRate, skipped);
     }
   }
 
-  private List<List<TokenSequence>> read(long step) throws IOException {
+  private void readAhead(UpcomingBatches upcoming) throws IOException {
     try (Timings.Span span = timings.host(Lane.DATA, "data")) {
-      return batches.read(step);
+      upcoming.readAhead();
     }
   }
 

@@ -9,6 +9,7 @@ import dev.anneal.training.checkpoint.TrainerState;
 import dev.anneal.training.cuda.GpuMath;
 import dev.anneal.training.data.SequenceSource;
 import dev.anneal.training.fused.AttentionLibrary;
+import dev.anneal.training.fused.AttentionSettings;
 import dev.anneal.training.fused.FusedAttention;
 import dev.anneal.training.fused.FusedLlama;
 import dev.anneal.training.io.ModelFolder;
@@ -72,7 +73,11 @@ public final class TrainingRun {
   public static void run(TrainingSpec spec, Inputs inputs, Ranks ranks, TrainingListener listener) {
     NativeLibraries.load();
     if (ranks.device().isGpu()) {
-      GpuMath.deterministic();
+      if (spec.compute().attention().deterministic()) {
+        GpuMath.deterministic();
+      } else {
+        GpuMath.inAnyOrder();
+      }
     }
     try (TensorScope scope = new TensorScope();
         Kernels kernels = Kernels.on(ranks.device());
@@ -188,9 +193,11 @@ public final class TrainingRun {
   /** The attention of the fused layers; the reference has its own. */
   private static FusedAttention attention(
       TrainingSpec spec, Device device, TrainingListener listener) {
-    AttentionLibrary library = isFused(spec) ? spec.compute().attention() : AttentionLibrary.FLASH;
+    AttentionSettings asked = spec.compute().attention();
     return FusedAttention.of(
-        library,
+        isFused(spec)
+            ? asked
+            : new AttentionSettings(AttentionLibrary.FLASH, asked.deterministic()),
         device,
         sentence -> {
           listener.onNotice(sentence);

@@ -40,7 +40,7 @@ class CudnnAttentionGpuTest {
   @BeforeEach
   void begin() {
     GpuMath.deterministic();
-    cudnn = new CudnnAttention(GPU, notices::add);
+    cudnn = new CudnnAttention(GPU, true, notices::add);
   }
 
   @AfterEach
@@ -79,6 +79,61 @@ class CudnnAttentionGpuTest {
     }
   }
 
+  @ParameterizedTest
+  @MethodSource("samples")
+  void isAsExactInAnyOrder(int heads, int kvHeads, int headDim, int[] lengths) {
+    try (CudnnAttention anyOrder = new CudnnAttention(GPU, false, notices::add)) {
+      AttentionSample sample = AttentionSample.of(GPU, heads, kvHeads, headDim, lengths);
+      Tensor[] found = sample.compute(anyOrder);
+      assertThat(notices).as("what fell back to FlashAttention").isEmpty();
+      assertCloseToReference(sample, found);
+      torch_cuda.device_synchronize();
+    }
+  }
+
+  /** Whatever is asked for later has been expected, and what another thread makes is the same. */
+  @Test
+  void expectedPlansAreThoseThatAreAskedFor() {
+    int[] first = {300, 20};
+    AttentionSample.of(GPU, 32, 8, 128, first).compute(cudnn);
+    int[][] batches = {
+      {1024, 1, 500, 37, 2000, 534}, {77, 8192, 1}, {4096}, {60, 50, 44, 130, 256, 90, 72}
+    };
+    for (int[] lengths : batches) {
+      cudnn.expect(lengths);
+    }
+    int expected = cudnn.planCount();
+    assertThat(expected).isGreaterThan(2 + batches.length);
+    try (CudnnAttention unprepared = new CudnnAttention(GPU, true, notices::add)) {
+      for (int[] lengths : batches) {
+        try (TensorScope scope = new TensorScope()) {
+          AttentionSample sample = AttentionSample.of(GPU, 32, 8, 128, lengths);
+          assertThat(equal(sample.compute(cudnn), sample.compute(unprepared))).isTrue();
+        }
+      }
+      torch_cuda.device_synchronize();
+    }
+    assertThat(cudnn.planCount()).isEqualTo(expected);
+    assertThat(notices).isEmpty();
+  }
+
+  /** A run may end while plans are being made. */
+  @Test
+  void isClosedWhilePlansAreMade() {
+    AttentionSample.of(GPU, 8, 2, 64, 300, 20).compute(cudnn);
+    for (int rows = 1; rows < 20; rows++) {
+      cudnn.expect(new int[] {128 * rows, 5});
+    }
+    torch_cuda.device_synchronize();
+    long begin = System.nanoTime();
+    cudnn.close();
+    assertThat(System.nanoTime() - begin)
+        .as("waits for one plan, not for all")
+        .isLessThan((long) 10e9);
+    cudnn = new CudnnAttention(GPU, true, notices::add);
+    assertThat(notices).isEmpty();
+  }
+
   private void assertCloseToReference(AttentionSample sample, Tensor[] found) {
     Tensor[] exact = sample.exact().compute(new PlainAttention());
     Tensor[] beside = sample.compute(flash);
@@ -95,7 +150,7 @@ class CudnnAttentionGpuTest {
   @Test
   void aRowThatIsTooLongGoesBackByFlashAttention() {
     cudnn.close();
-    cudnn = new CudnnAttention(GPU, notices::add, new RowGroup.Room(1L << 30, 1L << 30));
+    cudnn = new CudnnAttention(GPU, true, notices::add, new RowGroup.Room(1L << 30, 1L << 30));
     AttentionSample sample = AttentionSample.of(GPU, 4, 1, 128, 9000, 5);
     Tensor[] found = sample.compute(cudnn);
     assertThat(notices)

@@ -89,7 +89,8 @@ class RecomputedLayersGpuTest {
     try (Kernels kernels = new CudaKernels(GPU);
         LoraModel model = model();
         FusedAttention attention =
-            FusedAttention.of(library, GPU, line -> System.out.println(line))) {
+            FusedAttention.of(
+                AttentionSettings.deterministic(library), GPU, line -> System.out.println(line))) {
       TokenBatch batch = batch();
       GpuMemory memory = new GpuMemory(GPU);
       Tensor gradient = model.parameters().ownGradient();

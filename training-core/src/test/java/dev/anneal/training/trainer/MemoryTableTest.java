@@ -7,6 +7,7 @@ import dev.anneal.training.Property;
 import dev.anneal.training.TinyModels;
 import dev.anneal.training.TinyModels.Embeddings;
 import dev.anneal.training.fused.AttentionLibrary;
+import dev.anneal.training.fused.AttentionSettings;
 import dev.anneal.training.fused.FusedLlama.Columns;
 import dev.anneal.training.fused.HeadProducts;
 import dev.anneal.training.kernel.Matmul;
@@ -314,7 +315,7 @@ class MemoryTableTest {
                 DType.BF16,
                 Matmul.FP8,
                 KeptActivations.ALL,
-                AttentionLibrary.FLASH,
+                AttentionSettings.deterministic(AttentionLibrary.FLASH),
                 HeadProducts.FP8),
             spec.batches(),
             spec.updates(),
@@ -352,7 +353,7 @@ class MemoryTableTest {
                 DType.BF16,
                 base == DType.FP8 ? Matmul.FP8 : Matmul.COMPUTE,
                 activations,
-                attention,
+                AttentionSettings.deterministic(attention),
                 HeadProducts.EXACT),
             start.batches(),
             start.updates(),

@@ -118,6 +118,14 @@ final class Recipe {
     return this;
   }
 
+  /** Sequences as they are stored, epoch after epoch. */
+  Recipe inOrder() {
+    batches =
+        new Batches(
+            batches.microBatchSize(), batches.gradientAccumulation(), batches.totalSteps(), false);
+    return this;
+  }
+
   Recipe steps(long totalSteps) {
     batches =
         new Batches(
