@@ -1,7 +1,6 @@
 package dev.anneal.bench;
 
 import dev.anneal.training.fused.AttentionLibrary;
-import dev.anneal.training.fused.AttentionSettings;
 import dev.anneal.training.fused.FusedLlama;
 import dev.anneal.training.fused.HeadProducts;
 import dev.anneal.training.kernel.Matmul;
@@ -101,11 +100,6 @@ final class TrainingOptions {
   @Option(names = "--attention", description = "FLASH or CUDNN")
   private AttentionLibrary attention = AttentionLibrary.DEFAULT;
 
-  @Option(
-      names = "--any-order",
-      description = "attention's backward adds up in any order, not always in the same")
-  private boolean anyOrder;
-
   @Option(names = "--base", description = "FP8, BF16 or FP32")
   private DType base = DType.FP8;
 
@@ -199,7 +193,7 @@ final class TrainingOptions {
             onGpu() ? DType.BF16 : DType.FP32,
             matmul,
             activations.of(recomputed).onHost(hostLayers),
-            new AttentionSettings(attention, !anyOrder),
+            attention,
             head),
         new TrainingSpec.Batches(host ? 1 : microBatch, 1, (long) warmup + steps, false),
         new TrainingSpec.Updates(

@@ -161,14 +161,8 @@ public record AnnealConfig(
    * @param matmul of the products with frozen weights
    * @param attention whose kernels compute attention on GPUs
    * @param head of those with the head
-   * @param deterministic whether GPUs give the same bits for the same input
    */
-  public record Compute(
-      DType dtype,
-      DType matmul,
-      AttentionLibrary attention,
-      HeadProducts head,
-      boolean deterministic)
+  public record Compute(DType dtype, DType matmul, AttentionLibrary attention, HeadProducts head)
       implements Serializable {}
 
   /**

@@ -203,11 +203,6 @@ final class ConfigKeys {
               .is(oneOf("exact", "fp8_backward", "fp8"))
               .byDefault("exact"),
           key(
-                  "compute.deterministic",
-                  "the same bits in every run on the same GPUs; false: attention's backward on GPUs adds up in any order, which is faster")
-              .is(bool())
-              .byDefault(true),
-          key(
                   "activations.checkpoint",
                   "layer, none or a number: all layers, none, or so many of the first keep their input only and are computed twice; auto: as few as fit")
               .is(oneOf("layer", "none", "auto").or(wholeNumber(1, MAX_INT)))

@@ -8,7 +8,6 @@ import dev.anneal.spark.config.DataConfig;
 import dev.anneal.spark.config.LoraConfig;
 import dev.anneal.spark.config.TrainingConfig;
 import dev.anneal.spark.storage.RunFolder;
-import dev.anneal.training.fused.AttentionSettings;
 import dev.anneal.training.fused.FusedLlama.Columns;
 import dev.anneal.training.generate.GenerationSpec;
 import dev.anneal.training.kernel.Matmul;
@@ -176,7 +175,7 @@ public final class Specs {
             config.compute().dtype(),
             matmul(config),
             activations(config.activations()),
-            new AttentionSettings(config.compute().attention(), config.compute().deterministic()),
+            config.compute().attention(),
             config.compute().head()),
         new TrainingSpec.Batches(
             training.microBatchSize(),

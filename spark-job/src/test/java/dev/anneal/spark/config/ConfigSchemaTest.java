@@ -60,7 +60,6 @@ class ConfigSchemaTest {
             compute.matmul: fp8
             compute.attention: cudnn
             compute.head: exact
-            compute.deterministic: true
             activations.checkpoint: layer
             activations.offload: false
             activations.host_layers: 0

@@ -16,19 +16,6 @@ public final class GpuMath {
    * @throws IllegalStateException if the environment lets cuBLAS choose its workspace
    */
   public static void deterministic() {
-    set(true);
-  }
-
-  /**
-   * Lets operators that have a faster way add up in any order, as attention's backward has.
-   *
-   * @throws IllegalStateException as above: products stay as they are
-   */
-  public static void inAnyOrder() {
-    set(false);
-  }
-
-  private static void set(boolean deterministic) {
     if (System.getenv(WORKSPACE) == null) {
       throw new IllegalStateException(
           "the environment has no %s: set it to :4096:8 for every process that computes on a GPU"
@@ -36,7 +23,7 @@ public final class GpuMath {
     }
     Context context = torch.globalContext();
     // not to warn only: attention would then still choose the algorithm that differs between runs
-    context.setDeterministicAlgorithms(deterministic, false);
+    context.setDeterministicAlgorithms(true, false);
     // every byte of a new tensor would be written twice
     context.setDeterministicFillUninitializedMemory(false);
     context.setAllowTF32CuBLAS(false);

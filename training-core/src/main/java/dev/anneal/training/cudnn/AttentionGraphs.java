@@ -6,7 +6,6 @@ import static dev.anneal.training.cudnn.AttentionOperand.D_KEY_HEADS;
 import static dev.anneal.training.cudnn.AttentionOperand.D_KEY_STARTS;
 import static dev.anneal.training.cudnn.AttentionOperand.D_OUTPUT;
 import static dev.anneal.training.cudnn.AttentionOperand.D_QUERY;
-import static dev.anneal.training.cudnn.AttentionOperand.D_QUERY_SUMS;
 import static dev.anneal.training.cudnn.AttentionOperand.D_VALUE;
 import static dev.anneal.training.cudnn.AttentionOperand.D_VALUE_HEADS;
 import static dev.anneal.training.cudnn.AttentionOperand.KEY;
@@ -21,7 +20,6 @@ import static dev.anneal.training.cudnn.AttentionOperand.VALUE;
 import static org.bytedeco.cuda.global.cudnn.CUDNN_POINTWISE_ADD;
 import static org.bytedeco.cuda.global.cudnn.CUDNN_POINTWISE_DIV;
 import static org.bytedeco.cuda.global.cudnn.CUDNN_POINTWISE_EXP;
-import static org.bytedeco.cuda.global.cudnn.CUDNN_POINTWISE_IDENTITY;
 import static org.bytedeco.cuda.global.cudnn.CUDNN_POINTWISE_LOG;
 import static org.bytedeco.cuda.global.cudnn.CUDNN_POINTWISE_MUL;
 import static org.bytedeco.cuda.global.cudnn.CUDNN_POINTWISE_SUB;
@@ -34,43 +32,10 @@ import static org.bytedeco.cuda.global.cudnn.CUDNN_REDUCE_TENSOR_MAX;
  * order are those of <a href="https://github.com/NVIDIA/cudnn-frontend">cudnn-frontend</a>.
  */
 final class AttentionGraphs {
-  /** What a graph computes. */
-  enum Kind {
-    FORWARD("forward", true),
-    BACKWARD("backward", true),
-    BACKWARD_IN_ANY_ORDER("backward", false);
-
-    private final String direction;
-    private final boolean deterministic;
-
-    Kind(String direction, boolean deterministic) {
-      this.direction = direction;
-      this.deterministic = deterministic;
-    }
-
-    /** In messages. */
-    String direction() {
-      return direction;
-    }
-
-    /** Whether the same input gives the same bits. */
-    boolean isDeterministic() {
-      return deterministic;
-    }
-
-    void write(Graph graph, AttentionShape shape) {
-      if (this == FORWARD) {
-        forward(graph, shape);
-      } else {
-        backward(graph, shape, deterministic);
-      }
-    }
-  }
-
   private AttentionGraphs() {}
 
   /** {@code O = softmax(Q K^T / sqrt(head_dim)) V}, and the logarithm of the softmax's sums. */
-  private static void forward(Graph graph, AttentionShape shape) {
+  static void forward(Graph graph, AttentionShape shape) {
     AttentionTensors tensors = new AttentionTensors(graph, shape);
     AttentionShape.Strides strides = shape.strides();
     GraphTensor keyStarts = tensors.starts(KEY_STARTS);
@@ -111,12 +76,12 @@ final class AttentionGraphs {
   }
 
   /**
-   * {@code dQ}, {@code dK} and {@code dV} from {@code dO}. Where {@code dQ} is the product itself,
-   * cuDNN keeps the gradient of the scores on a Hopper chip and multiplies it by the keys
-   * afterwards, which gives the same bits for the same input. Where it is a copy of sums in memory,
-   * many blocks of keys add to them as they end; cuDNN's notes on engines do not say so.
+   * {@code dQ}, {@code dK} and {@code dV} from {@code dO}, the same bits for the same input: where
+   * {@code dQ} is the product itself, cuDNN keeps the gradient of the scores on a Hopper chip and
+   * multiplies it by the keys afterwards. The other way, many blocks of keys that add to fp32 sums
+   * of {@code dQ} in memory, is open in its order, and cuDNN's notes on engines do not say so.
    */
-  private static void backward(Graph graph, AttentionShape shape, boolean deterministic) {
+  static void backward(Graph graph, AttentionShape shape) {
     AttentionTensors tensors = new AttentionTensors(graph, shape);
     AttentionShape.Strides strides = shape.strides();
     int heads = shape.heads();
@@ -172,14 +137,7 @@ final class AttentionGraphs {
 
     // dQ = dS K
     GraphTensor keys = tensors.turnedBack(key, keyStarts);
-    if (deterministic) {
-      graph.matmul(dScores, keys, dQuery, tensors.overKeys());
-    } else {
-      GraphTensor sums =
-          tensors.heads(D_QUERY_SUMS, Graph.Type.FP32, heads, strides.output(), outputStarts);
-      graph.matmul(dScores, keys, sums, tensors.overKeys());
-      graph.pointwise(CUDNN_POINTWISE_IDENTITY, sums, null, dQuery);
-    }
+    graph.matmul(dScores, keys, dQuery, tensors.overKeys());
   }
 
   /**

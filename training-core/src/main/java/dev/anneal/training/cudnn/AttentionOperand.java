@@ -32,7 +32,7 @@ public enum AttentionOperand {
   QUERY_STARTS(12),
   /** Likewise in {@code KEY} and {@code VALUE}. */
   KEY_STARTS(13),
-  /** Likewise in {@code OUTPUT}, {@code D_OUTPUT}, {@code D_QUERY} and {@code D_QUERY_SUMS}. */
+  /** Likewise in {@code OUTPUT}, {@code D_OUTPUT} and {@code D_QUERY}. */
   OUTPUT_STARTS(14),
   /** Likewise in {@code D_KEY} and {@code D_VALUE}. */
   D_KEY_STARTS(15),
@@ -43,12 +43,10 @@ public enum AttentionOperand {
   /** Room for {@code D_KEY} of every query head, {@code [T, heads, head_dim]} bf16. */
   D_KEY_HEADS(18),
   /** Room for {@code D_VALUE} of every query head, likewise. */
-  D_VALUE_HEADS(19),
-  /** Room for the sums of {@code D_QUERY}, {@code [T, heads, head_dim]} fp32. */
-  D_QUERY_SUMS(20);
+  D_VALUE_HEADS(19);
 
   /** No operand has a greater number: those after it are what graphs compute on the way. */
-  static final int LAST_UID = 20;
+  static final int LAST_UID = 19;
 
   private final int uid;
 

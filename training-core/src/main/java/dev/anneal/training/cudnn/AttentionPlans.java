@@ -9,9 +9,10 @@ import org.bytedeco.cuda.cudart.CUstream_st;
 import org.bytedeco.cuda.global.cudart;
 
 /**
- * Plans of attention for the current GPU, each made when its shape is first asked for (a good part
- * of a second: kernels are compiled), or before that by a thread of its own where it is said to be
- * needed soon, and kept. For one thread at a time, on one stream.
+ * Plans of attention for the current GPU, each made when its shape is first asked for, or before
+ * that by a thread of its own where it is said to be needed soon, and kept. Most take 50 ms to be
+ * made, and where cuDNN compiles a kernel 700: for the first forward and for backwards of another
+ * length. For one thread at a time, on one stream.
  */
 public final class AttentionPlans implements AutoCloseable {
   /**
@@ -22,7 +23,6 @@ public final class AttentionPlans implements AutoCloseable {
 
   private static final float LOAD_FACTOR = 0.75f;
 
-  private final AttentionGraphs.Kind backward;
   private final Consumer<String> refusals;
   private final Consumer<String> faults;
   private final Cudnn cudnn;
@@ -32,19 +32,16 @@ public final class AttentionPlans implements AutoCloseable {
   /** {@code null} is the default stream. */
   private CUstream_st lastStream;
 
-  private record Key(AttentionGraphs.Kind kind, AttentionShape shape) {}
+  private record Key(boolean backward, AttentionShape shape) {}
 
   /**
    * With no plans yet.
    *
-   * @param deterministic whether a backward gives the same bits for the same input
    * @param refusals told in a sentence, again and again, of each shape that cuDNN has no engine for
    * @param faults told likewise of each shape for which an engine, or cuDNN, has failed
    * @throws CudnnException if cuDNN cannot be loaded or does not take the GPU
    */
-  public AttentionPlans(boolean deterministic, Consumer<String> refusals, Consumer<String> faults) {
-    this.backward =
-        deterministic ? AttentionGraphs.Kind.BACKWARD : AttentionGraphs.Kind.BACKWARD_IN_ANY_ORDER;
+  public AttentionPlans(Consumer<String> refusals, Consumer<String> faults) {
     this.refusals = refusals;
     this.faults = faults;
     cudnn = new Cudnn();
@@ -53,12 +50,12 @@ public final class AttentionPlans implements AutoCloseable {
 
   /** The plan of a forward; none if cuDNN has no engine for it, or fails. */
   public Optional<Plan> forward(AttentionShape shape) {
-    return plan(new Key(AttentionGraphs.Kind.FORWARD, shape));
+    return plan(new Key(false, shape));
   }
 
   /** The plan of a backward; none if cuDNN has no engine for it, or fails. */
   public Optional<Plan> backward(AttentionShape shape) {
-    return plan(new Key(backward, shape));
+    return plan(new Key(true, shape));
   }
 
   private Optional<Plan> plan(Key key) {
@@ -70,18 +67,18 @@ public final class AttentionPlans implements AutoCloseable {
 
   /** Has the plan of a forward made, while the caller goes on. */
   public void expectForward(AttentionShape shape) {
-    promised(new Key(AttentionGraphs.Kind.FORWARD, shape));
+    promised(new Key(false, shape));
   }
 
   /** Has the plan of a backward made, while the caller goes on. */
   public void expectBackward(AttentionShape shape) {
-    promised(new Key(backward, shape));
+    promised(new Key(true, shape));
   }
 
   private PromisedPlan promised(Key key) {
     PromisedPlan plan = plans.get(key);
     if (plan == null) {
-      plan = new PromisedPlan(key.kind(), key.shape());
+      plan = new PromisedPlan(key.backward(), key.shape());
       plans.put(key, plan);
       ahead.make(plan);
       forgetEldest();

@@ -62,17 +62,17 @@ public final class Plan implements AutoCloseable {
   }
 
   /**
-   * Takes the first engine that cuDNN proposes, that it does not note as giving different bits
-   * where they are to be the same, and that works.
+   * Takes the first engine that cuDNN proposes, that it does not note as giving different bits, and
+   * that works.
    *
    * @param graph closed with the plan
    * @param failures of the engines before it
    * @throws CudnnException if no engine takes the graph
    */
-  static Plan of(Graph graph, Cudnn device, boolean deterministic, EngineFailures failures) {
+  static Plan of(Graph graph, Cudnn device, EngineFailures failures) {
     List<Descriptor> made = new ArrayList<>();
     try {
-      Plan plan = of(graph, device, deterministic, made, failures);
+      Plan plan = of(graph, device, made, failures);
       plan.parts.addAll(made);
       return plan;
     } catch (RuntimeException e) {
@@ -82,11 +82,7 @@ public final class Plan implements AutoCloseable {
   }
 
   private static Plan of(
-      Graph graph,
-      Cudnn device,
-      boolean deterministic,
-      List<Descriptor> made,
-      EngineFailures failures) {
+      Graph graph, Cudnn device, List<Descriptor> made, EngineFailures failures) {
     String name = graph.name();
     Descriptor whole = graph.whole();
     device.forGraph(whole);
@@ -109,7 +105,7 @@ public final class Plan implements AutoCloseable {
       Descriptor engine = new Descriptor(CUDNN_BACKEND_ENGINE_DESCRIPTOR, "engine of the " + name);
       made.add(engine);
       setting.fill(CUDNN_ATTR_ENGINECFG_ENGINE, List.of(engine));
-      if (deterministic && differs(engine)) {
+      if (differs(engine)) {
         failures.refused("none is deterministic");
         continue;
       }

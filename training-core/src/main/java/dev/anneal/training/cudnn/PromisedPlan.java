@@ -16,12 +16,12 @@ final class PromisedPlan implements AutoCloseable {
         new Outcome(Optional.empty(), Optional.empty(), Optional.empty());
   }
 
-  private final AttentionGraphs.Kind kind;
+  private final boolean backward;
   private final AttentionShape shape;
   private Outcome outcome;
 
-  PromisedPlan(AttentionGraphs.Kind kind, AttentionShape shape) {
-    this.kind = kind;
+  PromisedPlan(boolean backward, AttentionShape shape) {
+    this.backward = backward;
     this.shape = shape;
   }
 
@@ -38,11 +38,15 @@ final class PromisedPlan implements AutoCloseable {
   }
 
   private Outcome make(Cudnn cudnn) {
-    Graph graph = new Graph("%s of %s".formatted(kind.direction(), shape));
+    Graph graph = new Graph((backward ? "backward of " : "forward of ") + shape);
     EngineFailures failures = new EngineFailures();
     try {
-      kind.write(graph, shape);
-      Plan plan = Plan.of(graph, cudnn, kind.isDeterministic(), failures);
+      if (backward) {
+        AttentionGraphs.backward(graph, shape);
+      } else {
+        AttentionGraphs.forward(graph, shape);
+      }
+      Plan plan = Plan.of(graph, cudnn, failures);
       return new Outcome(
           Optional.of(plan),
           Optional.empty(),

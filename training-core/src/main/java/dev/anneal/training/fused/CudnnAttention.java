@@ -5,7 +5,6 @@ import static dev.anneal.training.cudnn.AttentionOperand.D_KEY;
 import static dev.anneal.training.cudnn.AttentionOperand.D_KEY_HEADS;
 import static dev.anneal.training.cudnn.AttentionOperand.D_OUTPUT;
 import static dev.anneal.training.cudnn.AttentionOperand.D_QUERY;
-import static dev.anneal.training.cudnn.AttentionOperand.D_QUERY_SUMS;
 import static dev.anneal.training.cudnn.AttentionOperand.D_VALUE;
 import static dev.anneal.training.cudnn.AttentionOperand.D_VALUE_HEADS;
 import static dev.anneal.training.cudnn.AttentionOperand.KEY;
@@ -54,8 +53,7 @@ final class CudnnAttention implements RowAttention, AutoCloseable {
   private final Device device;
   private final Consumer<String> notice;
   private final RowGroup.Room room;
-  private final boolean deterministic;
-  private final AttentionPlans plans;
+  private final AttentionPlans plans = new AttentionPlans(this::leaveToFlash, this::tellFault);
   private final FlashAttention flash = new FlashAttention();
 
   /** Those of the last micro-batch; {@code null} before the first. */
@@ -70,21 +68,17 @@ final class CudnnAttention implements RowAttention, AutoCloseable {
   /**
    * Loads cuDNN.
    *
-   * @param deterministic whether a backward gives the same bits for the same input
    * @param notice told once for each reason for which FlashAttention takes over, and of faults
    * @throws dev.anneal.training.cudnn.CudnnException if it cannot be loaded
    */
-  CudnnAttention(Device device, boolean deterministic, Consumer<String> notice) {
-    this(device, deterministic, notice, ROOM);
+  CudnnAttention(Device device, Consumer<String> notice) {
+    this(device, notice, ROOM);
   }
 
-  CudnnAttention(
-      Device device, boolean deterministic, Consumer<String> notice, RowGroup.Room room) {
+  CudnnAttention(Device device, Consumer<String> notice, RowGroup.Room room) {
     this.device = device;
-    this.deterministic = deterministic;
     this.notice = notice;
     this.room = room;
-    this.plans = new AttentionPlans(deterministic, this::leaveToFlash, this::tellFault);
   }
 
   /** Plans that the batch asks for are made meanwhile, if a batch has told of the heads before. */
@@ -195,11 +189,8 @@ final class CudnnAttention implements RowAttention, AutoCloseable {
     return lastRows;
   }
 
-  /** Scores that are not kept need no room. */
   private List<RowGroup> backwardGroups(int[] rowLengths) {
-    return deterministic
-        ? RowGroup.within(room, rowLengths, heads.heads(), heads.kvHeads())
-        : List.of(RowGroup.all(rowLengths));
+    return RowGroup.within(room, rowLengths, heads.heads(), heads.kvHeads());
   }
 
   private static Strides strides(Tensor q, Tensor k) {
@@ -233,9 +224,6 @@ final class CudnnAttention implements RowAttention, AutoCloseable {
     if (q.size(1) != k.size(1)) {
       room.put(D_KEY_HEADS, address(room(q.numel() * Short.BYTES)));
       room.put(D_VALUE_HEADS, address(room(q.numel() * Short.BYTES)));
-    }
-    if (!deterministic) {
-      room.put(D_QUERY_SUMS, address(room(q.numel() * Float.BYTES)));
     }
     return room;
   }

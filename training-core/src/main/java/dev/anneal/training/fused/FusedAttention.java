@@ -15,18 +15,18 @@ public final class FusedAttention implements AutoCloseable {
   /**
    * For the current device.
    *
-   * @param notice told in a sentence if another library than that of {@code settings} takes over
+   * @param notice told in a sentence if another library than {@code library} takes over
    */
   public static FusedAttention of(
-      AttentionSettings settings, Device device, Consumer<String> notice) {
+      AttentionLibrary library, Device device, Consumer<String> notice) {
     if (!device.isGpu()) {
       return new FusedAttention(new PlainAttention());
     }
-    if (settings.library() == AttentionLibrary.FLASH) {
+    if (library == AttentionLibrary.FLASH) {
       return new FusedAttention(new FlashAttention());
     }
     try {
-      return new FusedAttention(new CudnnAttention(device, settings.deterministic(), notice));
+      return new FusedAttention(new CudnnAttention(device, notice));
     } catch (CudnnException e) {
       notice.accept("attention by FlashAttention, since " + e.getMessage());
       return new FusedAttention(new FlashAttention());

@@ -29,7 +29,7 @@ import dev.anneal.training.weights.FrozenVocabulary;
  *
  * @param stored what frozen matrices are kept in
  * @param compute what activations are in
- * @param attention how it is computed
+ * @param attention whose kernels compute attention
  * @param gathered what embedding or head take while they are brought together; 0: they lie whole
  * @param head what its products are computed in
  */
@@ -39,7 +39,7 @@ public record FusedMemory(
     DType stored,
     DType compute,
     Matmul matmul,
-    AttentionSettings attention,
+    AttentionLibrary attention,
     long gathered,
     HeadProducts head) {
   /**
@@ -175,36 +175,33 @@ public record FusedMemory(
   }
 
   /**
-   * At most, also of a micro-batch with shorter rows: of cuDNN what its scores take if its backward
-   * is deterministic, or what FlashAttention does where it takes over.
+   * At most, also of a micro-batch with shorter rows: of cuDNN what its scores take, or what
+   * FlashAttention does where it takes over.
    *
    * @param more rows than the batch counts
    */
   private long attentionSums(BatchShape batch, long more) {
     long flash = sums(batch) + more * QUERY_BLOCK * (queries() + heads()) * Float.BYTES;
-    if (attention.library() == AttentionLibrary.FLASH) {
+    if (attention == AttentionLibrary.FLASH) {
       return flash;
     }
     // dO O [T, heads], or the softmax's sums as FlashAttention has them
     long perHead = batch.tokens() * heads() * Float.BYTES;
-    // sums of dQ that several blocks add to are as large for either
-    return perHead + (attention.deterministic() ? Math.max(flash, scores(batch, more)) : flash);
-  }
-
-  private long scores(BatchShape batch, long more) {
-    return RowGroup.mostRoomBytes(
-        CudnnAttention.ROOM,
-        batch.rows() + more,
-        batch.length(),
-        config.numAttentionHeads(),
-        config.numKeyValueHeads());
+    long room =
+        RowGroup.mostRoomBytes(
+            CudnnAttention.ROOM,
+            batch.rows() + more,
+            batch.length(),
+            config.numAttentionHeads(),
+            config.numKeyValueHeads());
+    return perHead + Math.max(flash, room);
   }
 
   /** FlashAttention's fp32 sums: dQ {@code [parts, T', q]} and dO O {@code [heads, T']}. */
   private long sums(BatchShape batch) {
     long padded = batch.tokens() + QUERY_BLOCK * batch.rows();
     long blocks = batch.rows() * heads();
-    long parts = attention.deterministic() ? (MULTIPROCESSORS + blocks - 1) / blocks : 1;
+    long parts = (MULTIPROCESSORS + blocks - 1) / blocks;
     return padded * (parts * queries() + heads()) * Float.BYTES;
   }
 

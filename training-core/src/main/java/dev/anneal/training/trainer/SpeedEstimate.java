@@ -257,7 +257,7 @@ public record SpeedEstimate(
     }
 
     private double attentionRate() {
-      return rank.spec().compute().attention().library() == AttentionLibrary.CUDNN
+      return rank.spec().compute().attention() == AttentionLibrary.CUDNN
           ? rates.work().cudnn((double) batch.length())
           : rates.work().flash();
     }

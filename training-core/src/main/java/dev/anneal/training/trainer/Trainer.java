@@ -203,7 +203,7 @@ final class Trainer {
   private Step step(
       long step, UpcomingBatches upcoming, NotFinite notFinite, TrainingListener listener)
       throws IOException {
-    List<List<TokenSequence>> batch = upcoming.take();
+    List<List<TokenSequence>> batch = take(upcoming);
     try (TensorScope scope = new TensorScope()) {
       Tensor losses = Tensors.zeros(ranks.device(), ScalarType.Double, batch.size());
       Tensor lossSum = Tensors.zeros(ranks.device(), ScalarType.Double, 1);
@@ -248,6 +248,12 @@ final class Trainer {
         update(learningRate, all);
       }
       return new Step(all, learningRate, skipped);
+    }
+  }
+
+  private List<List<TokenSequence>> take(UpcomingBatches upcoming) throws IOException {
+    try (Timings.Span span = timings.host(Lane.DATA, "data")) {
+      return upcoming.take();
     }
   }
 

@@ -9,7 +9,6 @@ import dev.anneal.training.checkpoint.TrainerState;
 import dev.anneal.training.cuda.GpuMath;
 import dev.anneal.training.data.SequenceSource;
 import dev.anneal.training.fused.AttentionLibrary;
-import dev.anneal.training.fused.AttentionSettings;
 import dev.anneal.training.fused.FusedAttention;
 import dev.anneal.training.fused.FusedLlama;
 import dev.anneal.training.io.ModelFolder;
@@ -73,11 +72,7 @@ public final class TrainingRun {
   public static void run(TrainingSpec spec, Inputs inputs, Ranks ranks, TrainingListener listener) {
     NativeLibraries.load();
     if (ranks.device().isGpu()) {
-      if (spec.compute().attention().deterministic()) {
-        GpuMath.deterministic();
-      } else {
-        GpuMath.inAnyOrder();
-      }
+      GpuMath.deterministic();
     }
     try (TensorScope scope = new TensorScope();
         Kernels kernels = Kernels.on(ranks.device());
@@ -193,11 +188,9 @@ public final class TrainingRun {
   /** The attention of the fused layers; the reference has its own. */
   private static FusedAttention attention(
       TrainingSpec spec, Device device, TrainingListener listener) {
-    AttentionSettings asked = spec.compute().attention();
+    AttentionLibrary library = isFused(spec) ? spec.compute().attention() : AttentionLibrary.FLASH;
     return FusedAttention.of(
-        isFused(spec)
-            ? asked
-            : new AttentionSettings(AttentionLibrary.FLASH, asked.deterministic()),
+        library,
         device,
         sentence -> {
           listener.onNotice(sentence);

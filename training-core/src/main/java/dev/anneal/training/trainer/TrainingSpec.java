@@ -1,6 +1,6 @@
 package dev.anneal.training.trainer;
 
-import dev.anneal.training.fused.AttentionSettings;
+import dev.anneal.training.fused.AttentionLibrary;
 import dev.anneal.training.fused.FusedLlama;
 import dev.anneal.training.fused.HeadProducts;
 import dev.anneal.training.kernel.Matmul;
@@ -94,20 +94,20 @@ public record TrainingSpec(
    * @param dtype of activations
    * @param matmul what products with frozen weights are computed in
    * @param activations what layers keep of their forward for their backward
-   * @param attention how the fused layers compute it on GPUs
+   * @param attention whose kernels compute attention in the fused layers on GPUs
    * @param head what products with a frozen head are computed in, in the fused layers
    */
   public record Compute(
       DType dtype,
       Matmul matmul,
       KeptActivations activations,
-      AttentionSettings attention,
+      AttentionLibrary attention,
       HeadProducts head)
       implements Serializable {
 
     /** With the attention that is the default, and an exact head. */
     public Compute(DType dtype, Matmul matmul, KeptActivations activations) {
-      this(dtype, matmul, activations, AttentionSettings.DEFAULT, HeadProducts.EXACT);
+      this(dtype, matmul, activations, AttentionLibrary.DEFAULT, HeadProducts.EXACT);
     }
   }
 

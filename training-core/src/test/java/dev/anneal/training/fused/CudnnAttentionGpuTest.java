@@ -40,7 +40,7 @@ class CudnnAttentionGpuTest {
   @BeforeEach
   void begin() {
     GpuMath.deterministic();
-    cudnn = new CudnnAttention(GPU, true, notices::add);
+    cudnn = new CudnnAttention(GPU, notices::add);
   }
 
   @AfterEach
@@ -79,18 +79,6 @@ class CudnnAttentionGpuTest {
     }
   }
 
-  @ParameterizedTest
-  @MethodSource("samples")
-  void isAsExactInAnyOrder(int heads, int kvHeads, int headDim, int[] lengths) {
-    try (CudnnAttention anyOrder = new CudnnAttention(GPU, false, notices::add)) {
-      AttentionSample sample = AttentionSample.of(GPU, heads, kvHeads, headDim, lengths);
-      Tensor[] found = sample.compute(anyOrder);
-      assertThat(notices).as("what fell back to FlashAttention").isEmpty();
-      assertCloseToReference(sample, found);
-      torch_cuda.device_synchronize();
-    }
-  }
-
   /** Whatever is asked for later has been expected, and what another thread makes is the same. */
   @Test
   void expectedPlansAreThoseThatAreAskedFor() {
@@ -104,7 +92,7 @@ class CudnnAttentionGpuTest {
     }
     int expected = cudnn.planCount();
     assertThat(expected).isGreaterThan(2 + batches.length);
-    try (CudnnAttention unprepared = new CudnnAttention(GPU, true, notices::add)) {
+    try (CudnnAttention unprepared = new CudnnAttention(GPU, notices::add)) {
       for (int[] lengths : batches) {
         try (TensorScope scope = new TensorScope()) {
           AttentionSample sample = AttentionSample.of(GPU, 32, 8, 128, lengths);
@@ -130,7 +118,7 @@ class CudnnAttentionGpuTest {
     assertThat(System.nanoTime() - begin)
         .as("waits for one plan, not for all")
         .isLessThan((long) 10e9);
-    cudnn = new CudnnAttention(GPU, true, notices::add);
+    cudnn = new CudnnAttention(GPU, notices::add);
     assertThat(notices).isEmpty();
   }
 
@@ -150,7 +138,7 @@ class CudnnAttentionGpuTest {
   @Test
   void aRowThatIsTooLongGoesBackByFlashAttention() {
     cudnn.close();
-    cudnn = new CudnnAttention(GPU, true, notices::add, new RowGroup.Room(1L << 30, 1L << 30));
+    cudnn = new CudnnAttention(GPU, notices::add, new RowGroup.Room(1L << 30, 1L << 30));
     AttentionSample sample = AttentionSample.of(GPU, 4, 1, 128, 9000, 5);
     Tensor[] found = sample.compute(cudnn);
     assertThat(notices)

@@ -36,11 +36,6 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** The arithmetic beside the tensors that a layer makes, with the kernels' plain twins in fp32. */
 @ExtendWith(InTensorScope.class)
 class FusedMemoryTest {
-  private static final AttentionSettings FLASH =
-      AttentionSettings.deterministic(AttentionLibrary.FLASH);
-  private static final AttentionSettings CUDNN =
-      AttentionSettings.deterministic(AttentionLibrary.CUDNN);
-
   private static final LlamaConfig CONFIG = TinyModels.config(Embeddings.UNTIED);
   private static final int TOKENS = 17;
 
@@ -116,7 +111,7 @@ class FusedMemoryTest {
                 DType.FP32,
                 DType.FP32,
                 Matmul.COMPUTE,
-                FLASH,
+                AttentionLibrary.FLASH,
                 matrix,
                 HeadProducts.EXACT)
             .of(batch);
@@ -134,8 +129,8 @@ class FusedMemoryTest {
   @Test
   void scoresOfAttentionCountWithCudnn() {
     LoraLayout none = LoraLayout.none(CONFIG);
-    FusedMemory flash = memory(none, Matmul.COMPUTE, FLASH);
-    FusedMemory cudnn = memory(none, Matmul.COMPUTE, CUDNN);
+    FusedMemory flash = memory(none, Matmul.COMPUTE, AttentionLibrary.FLASH);
+    FusedMemory cudnn = memory(none, Matmul.COMPUTE, AttentionLibrary.CUDNN);
     long heads = CONFIG.numAttentionHeads();
     StepMemory.Layer fitting = cudnn.of(new BatchShape(3, 4096)).layer();
     assertThat(fitting.backward())
@@ -147,36 +142,20 @@ class FusedMemoryTest {
         .isBetween(100_000 * heads * 4, 100_000 * heads * 4 + CudnnAttention.ROOM.alone());
   }
 
-  /** Without scores a backward has the sums of dQ, whatever the rows. */
-  @Test
-  void aBackwardInAnyOrderKeepsNoScores() {
-    LlamaConfig config = LlamaConfig.named("llama3.1-8b");
-    BatchShape batch = new BatchShape(1, 32_768);
-    AttentionSettings anyOrder = new AttentionSettings(AttentionLibrary.CUDNN, false);
-    long sums = (32_768 + 128) * (4096 + 32) * 4L;
-    long scores = 4L * 32_768 * 32_768 * 2;
-    assertThat(
-            memory(config, CUDNN).of(batch).layer().backward()
-                - memory(config, anyOrder).of(batch).layer().backward())
-        .isBetween(scores - sums, scores);
-    assertThat(memory(config, anyOrder).shortRowBytes(batch, 12))
-        .isEqualTo(memory(config, FLASH).shortRowBytes(batch, 12));
-  }
-
   /** The room of a backward is there once, whatever rows the tokens are: 1 GiB and counters. */
   @Test
   void shortRowsDoNotBringScoresASecondTime() {
     LlamaConfig config = LlamaConfig.named("llama3.1-8b");
     BatchShape batch = new BatchShape(4, 1024);
     long fourRows = 4L * 32 * 1024 * 1024 * 2;
-    assertThat(memory(config, CUDNN).shortRowBytes(batch, 12))
+    assertThat(memory(config, AttentionLibrary.CUDNN).shortRowBytes(batch, 12))
         .isEqualTo(CudnnAttention.ROOM.together() - fourRows);
-    assertThat(memory(config, CUDNN).shortRowBytes(batch, 100))
+    assertThat(memory(config, AttentionLibrary.CUDNN).shortRowBytes(batch, 100))
         .isEqualTo(CudnnAttention.ROOM.together() - fourRows);
     // 128 times (4,096 + 32) fp32 numbers a row, and at 700 rows more than the scores
-    FusedMemory flash = memory(config, FLASH);
+    FusedMemory flash = memory(config, AttentionLibrary.FLASH);
     assertThat(flash.shortRowBytes(batch, 12)).isEqualTo(12L * 128 * (4096 + 32) * 4);
-    assertThat(memory(config, CUDNN).shortRowBytes(batch, 700))
+    assertThat(memory(config, AttentionLibrary.CUDNN).shortRowBytes(batch, 700))
         .isEqualTo(
             flash.shortRowBytes(batch, 700)
                 + (4096 + 4 * 128) * (2L * 4096 + 32) * 4
@@ -184,7 +163,7 @@ class FusedMemoryTest {
                 - (64 << 10));
   }
 
-  private static FusedMemory memory(LlamaConfig config, AttentionSettings attention) {
+  private static FusedMemory memory(LlamaConfig config, AttentionLibrary attention) {
     return new FusedMemory(
         config,
         LoraLayout.none(config),
@@ -197,11 +176,11 @@ class FusedMemoryTest {
   }
 
   private static FusedMemory memory(LoraLayout adapters, Matmul matmul) {
-    return memory(adapters, matmul, FLASH);
+    return memory(adapters, matmul, AttentionLibrary.FLASH);
   }
 
   private static FusedMemory memory(
-      LoraLayout adapters, Matmul matmul, AttentionSettings attention) {
+      LoraLayout adapters, Matmul matmul, AttentionLibrary attention) {
     return new FusedMemory(
         CONFIG, adapters, DType.FP32, DType.FP32, matmul, attention, 0, HeadProducts.EXACT);
   }

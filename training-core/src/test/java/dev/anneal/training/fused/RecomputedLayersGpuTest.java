@@ -89,8 +89,7 @@ class RecomputedLayersGpuTest {
     try (Kernels kernels = new CudaKernels(GPU);
         LoraModel model = model();
         FusedAttention attention =
-            FusedAttention.of(
-                AttentionSettings.deterministic(library), GPU, line -> System.out.println(line))) {
+            FusedAttention.of(library, GPU, line -> System.out.println(line))) {
       TokenBatch batch = batch();
       GpuMemory memory = new GpuMemory(GPU);
       Tensor gradient = model.parameters().ownGradient();
@@ -118,8 +117,9 @@ class RecomputedLayersGpuTest {
             }
             assertThat(found).as("loss, %s", activations).isEqualTo(loss);
             assertThat(gradient.equal(expected)).as("gradient, %s", activations).isTrue();
-            // two of them are here in any case; without others the peak is another moment
-            if (onHost > 2 && activations.keeping(LAYERS) > 0) {
+            // two of them are here in any case; without others the peak is another moment, for
+            // which the last layer, that leaves tokens out, is none beside one computed again
+            if (onHost > 2 && activations.keeping(LAYERS) > Math.min(recomputed, 1)) {
               assertThat(before - peak)
                   .as("bytes less than with one layer fewer there, %s", activations)
                   .isCloseTo(layerBytes(batch), within(layerBytes(batch) / 4));

@@ -7,7 +7,6 @@ import dev.anneal.training.Property;
 import dev.anneal.training.TinyModels;
 import dev.anneal.training.TinyModels.Embeddings;
 import dev.anneal.training.fused.AttentionLibrary;
-import dev.anneal.training.fused.AttentionSettings;
 import dev.anneal.training.fused.FusedLlama.Columns;
 import dev.anneal.training.fused.HeadProducts;
 import dev.anneal.training.kernel.Matmul;
@@ -315,7 +314,7 @@ class MemoryTableTest {
                 DType.BF16,
                 Matmul.FP8,
                 KeptActivations.ALL,
-                AttentionSettings.deterministic(AttentionLibrary.FLASH),
+                AttentionLibrary.FLASH,
                 HeadProducts.FP8),
             spec.batches(),
             spec.updates(),
@@ -353,7 +352,7 @@ class MemoryTableTest {
                 DType.BF16,
                 base == DType.FP8 ? Matmul.FP8 : Matmul.COMPUTE,
                 activations,
-                AttentionSettings.deterministic(attention),
+                attention,
                 HeadProducts.EXACT),
             start.batches(),
             start.updates(),

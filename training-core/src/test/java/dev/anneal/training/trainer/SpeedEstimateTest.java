@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import dev.anneal.training.fused.AttentionLibrary;
-import dev.anneal.training.fused.AttentionSettings;
 import dev.anneal.training.fused.HeadProducts;
 import dev.anneal.training.kernel.Matmul;
 import dev.anneal.training.lora.LoraSpec;
@@ -208,7 +207,7 @@ class SpeedEstimateTest {
                 DType.BF16,
                 base == DType.FP8 ? Matmul.FP8 : Matmul.COMPUTE,
                 activations,
-                AttentionSettings.deterministic(attention),
+                attention,
                 HeadProducts.EXACT),
             start.batches(),
             start.updates(),
