@@ -30,6 +30,21 @@ public record PreparedBefore(Optional<DatasetManifest> manifest, String differen
    * @throws InvalidDataException if the source or the tokenizer cannot be read
    */
   public static PreparedBefore find(PrepSpec spec, Storage storage) {
+    return find(
+        spec,
+        storage,
+        manifest -> settings(spec, manifest),
+        manifest -> tokenizer(spec, manifest, storage),
+        manifest -> source(spec, manifest, storage),
+        manifest -> files(spec, manifest, storage));
+  }
+
+  /** Likewise by the settings alone: nothing but the manifest is read. */
+  public static PreparedBefore findBySettings(PrepSpec spec, Storage storage) {
+    return find(spec, storage, manifest -> settings(spec, manifest));
+  }
+
+  private static PreparedBefore find(PrepSpec spec, Storage storage, Check... checks) {
     DatasetManifest manifest;
     try {
       manifest = DatasetManifest.read(spec.datasetUri(), storage);
@@ -37,12 +52,8 @@ public record PreparedBefore(Optional<DatasetManifest> manifest, String differen
       return new PreparedBefore(Optional.empty(), e.getMessage());
     }
     String difference =
-        Stream.<Check>of(
-                () -> settings(spec, manifest),
-                () -> tokenizer(spec, manifest, storage),
-                () -> source(spec, manifest, storage),
-                () -> files(spec, manifest, storage))
-            .map(Check::difference)
+        Stream.of(checks)
+            .map(check -> check.difference(manifest))
             .flatMap(Optional::stream)
             .findFirst()
             .orElse(null);
@@ -51,7 +62,7 @@ public record PreparedBefore(Optional<DatasetManifest> manifest, String differen
   }
 
   private interface Check {
-    Optional<String> difference();
+    Optional<String> difference(DatasetManifest manifest);
   }
 
   private static Optional<String> settings(PrepSpec spec, DatasetManifest manifest) {

@@ -55,6 +55,15 @@ class PreparedBeforeTest {
   }
 
   @Test
+  void settingsAloneDoNotLookAtTheSource() throws Exception {
+    PrepFixture.prepare(spark, fixture("out").spec());
+    addRow(rows, 20);
+    assertThat(PreparedBefore.find(fixture("out").spec(), STORAGE).manifest()).isEmpty();
+    assertThat(PreparedBefore.findBySettings(fixture("out").spec(), STORAGE).manifest())
+        .isPresent();
+  }
+
+  @Test
   void takesWhatAnEarlierRunHasPrepared() throws Exception {
     DatasetManifest manifest = PrepFixture.prepare(spark, fixture("out").spec());
     PreparedBefore found = PreparedBefore.find(fixture("out").spec(), STORAGE);

@@ -29,9 +29,12 @@ public final class RunMemory {
    */
   public static MemoryPlan print(PlanRequest request, Configuration hadoop, PrintWriter out) {
     try {
-      MemoryPlan plan = plan(request, hadoop);
+      Storage storage = new Storage(hadoop);
+      PlannedRows rows = PlannedRows.of(request.config(), storage);
+      MemoryPlan plan = plan(request, storage, rows);
       out.print(MemoryReport.of(plan, request));
       out.print(SpeedReport.of(plan, request));
+      out.println(rows.words());
       notes(request.config(), plan).forEach(note -> out.println("Note: " + note));
       out.flush();
       return plan;
@@ -59,12 +62,12 @@ public final class RunMemory {
         : List.of();
   }
 
-  private static MemoryPlan plan(PlanRequest request, Configuration hadoop) {
+  private static MemoryPlan plan(PlanRequest request, Storage storage, PlannedRows rows) {
     AnnealConfig config = request.config();
     BuildCheck.check(config);
-    LlamaConfig shape = shape(config, new Storage(hadoop));
+    LlamaConfig shape = shape(config, storage);
     BuildCheck.checkShape(config, shape);
-    return PlannedRun.settled(config, shape, request.machine(), request.gpu());
+    return PlannedRun.settled(config, shape, request.machine(), rows.statistics(), request.gpu());
   }
 
   private static LlamaConfig shape(AnnealConfig config, Storage storage) {

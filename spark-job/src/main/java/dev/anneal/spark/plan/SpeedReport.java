@@ -26,8 +26,7 @@ final class SpeedReport {
     traffic.rows().forEach(row -> text.append(line(row)));
     text.append(line(traffic.all()));
     text.append('\n');
-    Optional<SpeedEstimate> estimate =
-        SpeedEstimate.of(plan.rank(), plan.batch(), microBatches, request.nodes(), request.gpu());
+    Optional<SpeedEstimate> estimate = SpeedEstimate.of(plan, request.nodes(), request.gpu());
     text.append(
         estimate
             .map(found -> said(found, request))

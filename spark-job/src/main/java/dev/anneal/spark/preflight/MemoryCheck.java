@@ -53,7 +53,7 @@ final class MemoryCheck {
   /** The refusal of a run whose ranks are all on one machine of which nothing is taken yet. */
   static Optional<String> refusal(
       AnnealConfig config, LlamaConfig shape, MemoryPlan.Machine machine, Optional<GpuKind> kind) {
-    MemoryPlan plan = PlannedRun.settled(config, shape, machine, kind);
+    MemoryPlan plan = PlannedRun.settled(config, shape, machine, PlannedRun.rows(config), kind);
     return new MemoryVerdict(plan, machine.gpuBytes(), machine.hostBytes()).refusal();
   }
 }

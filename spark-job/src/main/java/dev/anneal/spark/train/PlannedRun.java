@@ -34,14 +34,19 @@ public final class PlannedRun {
   }
 
   /**
-   * Its memory before there are a data set and nodes that agree, with what is left open chosen for
-   * ranks that share the machine.
+   * Its memory before there are nodes that agree, with what is left open chosen for ranks that
+   * share the machine.
    *
+   * @param rows what is known of its data set
    * @param kind of its GPUs; empty where their speed is not known
    */
   public static MemoryPlan settled(
-      AnnealConfig config, LlamaConfig shape, MemoryPlan.Machine machine, Optional<GpuKind> kind) {
-    MemoryPlan plan = of(config, shape, machine, rows(config));
+      AnnealConfig config,
+      LlamaConfig shape,
+      MemoryPlan.Machine machine,
+      RowStatistics rows,
+      Optional<GpuKind> kind) {
+    MemoryPlan plan = of(config, shape, machine, rows);
     // a run does not know its network, so neither does who asks before
     return config.open().isEmpty()
         ? plan
@@ -87,6 +92,7 @@ public final class PlannedRun {
         dataset.tokenLengths() == null ? new TreeMap<>() : dataset.tokenLengths(),
         pieces,
         train.rows() > train.sequences(),
-        train.sequences() == 0 ? 0 : (double) train.tokens() / train.sequences());
+        train.sequences() == 0 ? 0 : (double) train.tokens() / train.sequences(),
+        train.tokens() == 0 ? 0 : (double) train.targetTokens() / train.tokens());
   }
 }

@@ -8,17 +8,36 @@ import dev.anneal.spark.Anneal;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /** The command line of plan, its words and exit codes. */
 class PlanCommandTest {
+  /** Of 9,225 rows packed to 4,096; its files are not read. */
+  private static final String DATASET =
+      """
+      {"schema_version": 1, "tokenizer_sha256": "aa", "template_sha256": null,
+       "spec": {"source": "file:%s/rows.json", "format": "alpaca", "columns": {}, "template": null,
+         "max_length": 4096, "long_rows": "truncate", "packing": true, "shuffle": true,
+         "train_on_prompt": false, "limit": null, "eval_rows": 0, "max_bad_rows": 0.01, "seed": 42,
+         "tokenizer": "file:/elsewhere"},
+       "rows": {"read": 9229, "kept": 9225, "truncated": 0, "split": 0, "bad": {}, "dropped": {}},
+       "train": {"sequences": 257, "rows": 9225, "tokens": 1044585, "target_tokens": 525030,
+         "largest_token_id": 128009, "packing_efficiency": 0.99,
+         "files": [{"name": "part-00000.arrow", "sequences": 257, "bytes": 1, "sha256": null}]},
+       "eval": {"sequences": 0, "rows": 0, "tokens": 0, "target_tokens": 0,
+         "largest_token_id": -1, "packing_efficiency": 0, "files": []},
+       "token_lengths": {"64": 1154, "128": 5236, "256": 2619, "512": 206, "1024": 10}}
+      """;
+
   private final ByteArrayOutputStream out = new ByteArrayOutputStream();
   private final ByteArrayOutputStream err = new ByteArrayOutputStream();
 
@@ -113,6 +132,36 @@ class PlanCommandTest {
   void saysNoSpeedOfGpusThatNobodyMeasured() {
     assertThat(plan("--set model.path=random:llama3.1-8b --gpus 1 --gpu-memory 48GB")).isZero();
     assertThat(out.toString(UTF_8)).contains("Speed: no estimate, for only H100s");
+  }
+
+  /** What {@code prep} has left in the run's folder, of rows as Alpaca has them. */
+  @Test
+  void countsTheRowsThatArePrepared(@TempDir Path folder) throws IOException {
+    String one =
+        "--set model.path=random:llama3.1-8b --set data.max_length=4096 --set data.packing=true --set data.source=%s/rows.json --set output.path=%s --gpus 1 --gpu-memory 141GB"
+            .formatted(folder, folder);
+    assertThat(plan(one)).isZero();
+    assertThat(out.toString(UTF_8)).contains("\nRows count as 4096 tokens each, all learned: ");
+    double longRows = tokensPerSecond();
+    Path dataset = Files.createDirectory(folder.resolve("dataset"));
+    Files.writeString(dataset.resolve("dataset.json"), DATASET.formatted(folder));
+    out.reset();
+    assertThat(plan(one)).isZero();
+    assertThat(err.toString(UTF_8)).isEmpty();
+    assertThat(out.toString(UTF_8))
+        .containsPattern(
+            "\nRows as in .*/dataset: 9,225 of 113 tokens on average, 50% of the tokens learned\\.\n");
+    assertThat(tokensPerSecond()).isGreaterThan(1.2 * longRows);
+    // prepared for another run
+    out.reset();
+    assertThat(plan(one + " --set data.train_on_prompt=true")).isZero();
+    assertThat(tokensPerSecond()).isEqualTo(longRows);
+  }
+
+  private double tokensPerSecond() {
+    Matcher speed = Pattern.compile("about ([\\d,]+) tokens/s").matcher(out.toString(UTF_8));
+    assertThat(speed.find()).as(out.toString(UTF_8)).isTrue();
+    return Double.parseDouble(speed.group(1).replace(",", ""));
   }
 
   @Test

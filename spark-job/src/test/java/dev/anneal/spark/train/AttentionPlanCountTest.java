@@ -30,7 +30,7 @@ import org.junit.jupiter.api.Test;
 
 /**
  * How many plans of attention an epoch of real rows asks for: as many as are kept, or the rank
- * would make them again and again, at about a second each.
+ * would make them again and again.
  */
 class AttentionPlanCountTest {
   private static final Path DATA = Path.of(System.getProperty("anneal.shared"), "data");

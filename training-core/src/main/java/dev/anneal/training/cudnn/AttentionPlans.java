@@ -16,8 +16,8 @@ import org.bytedeco.cuda.global.cudart;
  */
 public final class AttentionPlans implements AutoCloseable {
   /**
-   * Shapes are bucketed ({@link Buckets}), so that a run has few; those used last stay. An epoch of
-   * Alpaca packed asks for about 50, and of rows from 16 to 4,096 tokens for about 100.
+   * Shapes are bucketed ({@link Buckets}), so that a run has few; those used or expected last stay.
+   * An epoch of Alpaca packed asks for about 50, and of rows from 16 to 4,096 tokens for about 100.
    */
   public static final int MOST = 128;
 
@@ -59,10 +59,11 @@ public final class AttentionPlans implements AutoCloseable {
   }
 
   private Optional<Plan> plan(Key key) {
-    PromisedPlan.Outcome outcome = promised(key).get(cudnn);
-    outcome.refusal().ifPresent(refusals);
-    outcome.fault().ifPresent(faults);
-    return outcome.plan();
+    PromisedPlan.Made made = promised(key).get(cudnn);
+    forgetEldest();
+    made.refusal().ifPresent(refusals);
+    made.fault().ifPresent(faults);
+    return made.plan();
   }
 
   /** Has the plan of a forward made, while the caller goes on. */
@@ -81,24 +82,23 @@ public final class AttentionPlans implements AutoCloseable {
       plan = new PromisedPlan(key.backward(), key.shape());
       plans.put(key, plan);
       ahead.make(plan);
-      forgetEldest();
     }
     return plan;
   }
 
   private void forgetEldest() {
-    if (plans.size() <= MOST) {
-      return;
-    }
     Iterator<PromisedPlan> eldest = plans.values().iterator();
-    PromisedPlan plan = eldest.next();
-    eldest.remove();
-    // its kernels may still run; other streams, which may wait for peers, are none of its business
-    cudart.cudaStreamSynchronize(lastStream);
-    plan.close();
+    while (plans.size() > MOST) {
+      PromisedPlan plan = eldest.next();
+      eldest.remove();
+      // its kernels may still run; other streams, which may wait for peers, are none of its
+      // business
+      cudart.cudaStreamSynchronize(lastStream);
+      plan.close();
+    }
   }
 
-  /** How many there are. */
+  /** How many there are, made or expected. */
   public int count() {
     return plans.size();
   }
@@ -119,9 +119,10 @@ public final class AttentionPlans implements AutoCloseable {
   /** What was started must have ended. */
   @Override
   public void close() {
-    ahead.close();
+    ahead.stop();
     plans.values().forEach(PromisedPlan::close);
     plans.clear();
+    ahead.close();
     cudnn.close();
   }
 }

@@ -12,7 +12,13 @@ final class PlansAhead implements AutoCloseable {
   private final ExecutorService thread =
       Executors.newSingleThreadExecutor(
           work -> {
-            Thread made = new Thread(work, "plans of attention, GPU " + device);
+            Thread made =
+                new Thread(
+                    () -> {
+                      cudart.cudaSetDevice(device);
+                      work.run();
+                    },
+                    "plans of attention, GPU " + device);
             made.setDaemon(true);
             return made;
           });
@@ -28,22 +34,34 @@ final class PlansAhead implements AutoCloseable {
 
   /** Makes a plan after those that it was given before, unless somebody else does until then. */
   void make(PromisedPlan plan) {
-    thread.execute(() -> plan.get(cudnn()));
+    thread.execute(
+        () -> {
+          try {
+            plan.get(cudnn());
+          } catch (RuntimeException e) {
+            // whoever asks for the plan makes it, and is told what is wrong; an executor of
+            // Spark's would end for what a thread leaves uncaught
+          }
+        });
   }
 
   private Cudnn cudnn() {
     if (cudnn == null) {
-      cudart.cudaSetDevice(device);
       cudnn = new Cudnn();
     }
     return cudnn;
   }
 
   /** Waits for a plan that is being made; the others are left. */
-  @Override
-  public void close() {
+  void stop() {
     thread.shutdownNow();
     Uninterrupted.until(() -> thread.awaitTermination(1, TimeUnit.MINUTES));
+  }
+
+  /** What it has made must be closed. */
+  @Override
+  public void close() {
+    stop();
     if (cudnn != null) {
       cudnn.close();
     }

@@ -11,14 +11,14 @@ final class PromisedPlan implements AutoCloseable {
    * @param refusal in a sentence, if there is no engine
    * @param fault in a sentence, if an engine, or cuDNN, has failed
    */
-  record Outcome(Optional<Plan> plan, Optional<String> refusal, Optional<String> fault) {
-    private static final Outcome CLOSED =
-        new Outcome(Optional.empty(), Optional.empty(), Optional.empty());
+  record Made(Optional<Plan> plan, Optional<String> refusal, Optional<String> fault) {
+    private static final Made CLOSED =
+        new Made(Optional.empty(), Optional.empty(), Optional.empty());
   }
 
   private final boolean backward;
   private final AttentionShape shape;
-  private Outcome outcome;
+  private Made made;
 
   PromisedPlan(boolean backward, AttentionShape shape) {
     this.backward = backward;
@@ -30,14 +30,14 @@ final class PromisedPlan implements AutoCloseable {
    *
    * @param cudnn of the calling thread
    */
-  synchronized Outcome get(Cudnn cudnn) {
-    if (outcome == null) {
-      outcome = make(cudnn);
+  synchronized Made get(Cudnn cudnn) {
+    if (made == null) {
+      made = make(cudnn);
     }
-    return outcome;
+    return made;
   }
 
-  private Outcome make(Cudnn cudnn) {
+  private Made make(Cudnn cudnn) {
     Graph graph = new Graph((backward ? "backward of " : "forward of ") + shape);
     EngineFailures failures = new EngineFailures();
     try {
@@ -47,15 +47,15 @@ final class PromisedPlan implements AutoCloseable {
         AttentionGraphs.forward(graph, shape);
       }
       Plan plan = Plan.of(graph, cudnn, failures);
-      return new Outcome(
+      return new Made(
           Optional.of(plan),
           Optional.empty(),
           failures.fault().map(e -> "another engine serves, since " + e.getMessage()));
     } catch (CudnnException e) {
       graph.close();
       return e.isRefusal()
-          ? new Outcome(Optional.empty(), Optional.of(e.getMessage()), Optional.empty())
-          : new Outcome(
+          ? new Made(Optional.empty(), Optional.of(e.getMessage()), Optional.empty())
+          : new Made(
               Optional.empty(),
               Optional.empty(),
               Optional.of("FlashAttention takes over, since " + e.getMessage()));
@@ -65,9 +65,9 @@ final class PromisedPlan implements AutoCloseable {
   /** Its kernels must have ended. */
   @Override
   public synchronized void close() {
-    if (outcome != null) {
-      outcome.plan().ifPresent(Plan::close);
+    if (made != null) {
+      made.plan().ifPresent(Plan::close);
     }
-    outcome = Outcome.CLOSED;
+    made = Made.CLOSED;
   }
 }

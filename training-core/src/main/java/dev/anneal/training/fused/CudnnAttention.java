@@ -260,7 +260,7 @@ final class CudnnAttention implements RowAttention, AutoCloseable {
     }
   }
 
-  /** Plans made so far. */
+  /** Plans made or expected so far. */
   int planCount() {
     return plans.count();
   }

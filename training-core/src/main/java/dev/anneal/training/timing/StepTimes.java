@@ -8,7 +8,7 @@ import java.io.Serializable;
  * computation.
  *
  * @param step the wall time from the end of the step before
- * @param dataWait the host reads the next step's sequences; of the rank that took longest
+ * @param dataWait the host reads sequences of steps to come; of the rank that took longest
  * @param hostEnqueue the host gives the device its work, without what it waits for the device at
  *     the end; 0 on the CPU, where the host is the device
  * @param device the device is at forward and backward, what it waits for there included, and at the

@@ -126,10 +126,7 @@ public record MemoryChoice(double offloadRatio, int recomputedLayers, int hostLa
   }
 
   private static double tokensPerSecond(MemoryPlan plan, Nodes nodes, Optional<GpuKind> kind) {
-    int microBatches = plan.rank().spec().batches().gradientAccumulation();
-    return SpeedEstimate.of(plan.rank(), plan.batch(), microBatches, nodes, kind)
-        .orElseThrow()
-        .tokensPerSecond();
+    return SpeedEstimate.of(plan, nodes, kind).orElseThrow().tokensPerSecond();
   }
 
   private static MemoryPlan withFewest(MemoryPlan plan) {

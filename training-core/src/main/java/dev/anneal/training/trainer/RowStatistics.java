@@ -1,21 +1,27 @@
 package dev.anneal.training.trainer;
 
 import java.util.Map;
+import java.util.OptionalDouble;
 import java.util.SortedMap;
 import java.util.TreeMap;
 
 /**
- * What is known of the rows that a run learns from, as far as it decides memory: attention takes
- * some for every row of a micro-batch, and packing puts many into a sequence.
+ * What is known of the rows that a run learns from, as far as it decides memory and speed:
+ * attention takes some for every row of a micro-batch, and packing puts many into a sequence.
  *
  * @param lengths rows by their length in tokens: the key {@code 64} counts those with 33 to 64;
  *     empty: not known
  * @param pieces rows that are pieces of longer ones, as short as a token
  * @param packed whether sequences hold several rows
  * @param tokensPerSequence on average; 0: not known
+ * @param learnedShare of the tokens; 0: not known
  */
 public record RowStatistics(
-    SortedMap<Integer, Long> lengths, long pieces, boolean packed, double tokensPerSequence) {
+    SortedMap<Integer, Long> lengths,
+    long pieces,
+    boolean packed,
+    double tokensPerSequence,
+    double learnedShare) {
   /** Packed rows of which nothing is known count with so many tokens; Alpaca's have 113. */
   private static final int USUAL_TOKENS = 32;
 
@@ -31,7 +37,7 @@ public record RowStatistics(
 
   /** Before the rows are read. */
   public static RowStatistics unknown(boolean packed) {
-    return new RowStatistics(new TreeMap<>(), 0, packed, 0);
+    return new RowStatistics(new TreeMap<>(), 0, packed, 0, 0);
   }
 
   /** A sequence is a row. */
@@ -66,6 +72,23 @@ public record RowStatistics(
       room -= taken * shortest;
     }
     return Math.max(sequences, rows);
+  }
+
+  /**
+   * Tokens of the row that a token is in, on average; empty: not known.
+   *
+   * @param most that a row has
+   */
+  OptionalDouble attended(double most) {
+    double tokens = 0;
+    double squares = 0;
+    for (Map.Entry<Integer, Long> bucket : lengths.entrySet()) {
+      // the mean of the bucket's bounds, by their ratio
+      double length = Math.min(most, bucket.getKey() / Math.sqrt(2));
+      tokens += bucket.getValue() * length;
+      squares += bucket.getValue() * length * length;
+    }
+    return tokens == 0 ? OptionalDouble.empty() : OptionalDouble.of(squares / tokens);
   }
 
   /** Tokens that the largest of a run's micro-batches has at least, a sequence. */

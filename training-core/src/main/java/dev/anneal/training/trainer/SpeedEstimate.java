@@ -4,7 +4,6 @@ import dev.anneal.training.fused.AttentionLibrary;
 import dev.anneal.training.fused.FusedLlama;
 import dev.anneal.training.kernel.Matmul;
 import dev.anneal.training.lora.LoraLayout;
-import dev.anneal.training.model.BatchShape;
 import dev.anneal.training.model.LinearModule;
 import dev.anneal.training.model.ModuleGroup;
 import dev.anneal.training.model.config.LlamaConfig;
@@ -100,17 +99,20 @@ public record SpeedEstimate(
   /**
    * The estimate.
    *
-   * @param microBatches of a rank per step
+   * @param plan whose rows count as far as they are known
    * @return none where layers do not go the fused way, or the GPU is of no kind that was measured
    */
-  public static Optional<SpeedEstimate> of(
-      Rank rank, BatchShape batch, int microBatches, Nodes nodes, Optional<GpuKind> kind) {
+  public static Optional<SpeedEstimate> of(MemoryPlan plan, Nodes nodes, Optional<GpuKind> kind) {
+    Rank rank = plan.rank();
+    AverageBatch batch = AverageBatch.of(plan.batch(), plan.rows());
+    int microBatches = rank.spec().batches().gradientAccumulation();
     if (!TrainingRun.isFused(rank.spec()) || kind.isEmpty()) {
       return Optional.empty();
     }
     GpuRates rates = kind.get().rates();
     Model model = new Model(rank, batch, rates, LoraLayout.of(rank.spec().lora(), rank.config()));
-    TrafficTable.Row traffic = TrafficTable.of(rank, batch, microBatches, nodes.gpus()).all();
+    TrafficTable.Row traffic =
+        TrafficTable.of(rank, batch.shape(), microBatches, nodes.gpus()).all();
     double gathers = traffic.fromPeers() / rates.traffic().nvlink();
     // NCCL's kernels take multiprocessors from products, and the GPUs of an executor gather over it
     double compute = microBatches * model.microBatchSeconds() + model.updateSeconds() + gathers;
@@ -129,7 +131,7 @@ public record SpeedEstimate(
                 new Time(Bound.ENQUEUE, microBatches * model.enqueueSeconds()))
             .max(Comparator.comparingDouble(Time::seconds))
             .orElseThrow();
-    double tokens = (double) batch.tokens() * microBatches * rank.worldSize();
+    double tokens = batch.tokens() * microBatches * rank.worldSize();
     return Optional.of(
         new SpeedEstimate(
             rates.kind().name(),
@@ -163,7 +165,7 @@ public record SpeedEstimate(
   }
 
   /** A rank's work. */
-  private record Model(Rank rank, BatchShape batch, GpuRates rates, LoraLayout adapters) {
+  private record Model(Rank rank, AverageBatch batch, GpuRates rates, LoraLayout adapters) {
     double microBatchSeconds() {
       double layers = config().numHiddenLayers();
       return rates.work().throttle()
@@ -182,7 +184,7 @@ public record SpeedEstimate(
         return 0;
       }
       // what goes over PCIe is this GPU's own, whoever else is on its node
-      TrafficTable.Row traffic = TrafficTable.of(rank, batch, 1, 1).all();
+      TrafficTable.Row traffic = TrafficTable.of(rank, batch.shape(), 1, 1).all();
       double kept = traffic.toHost();
       double frozen = traffic.toGpu() - kept;
       double forward = rates.work().throttle() * config().numHiddenLayers() * forwardSeconds();
@@ -226,10 +228,18 @@ public record SpeedEstimate(
 
     /**
      * Two products of each token that is predicted: the logits, and the hidden state's gradient.
+     * One in FP8 takes half as long.
      */
     private double head() {
-      double operations = 4.0 * config().vocabSize() * config().hiddenSize() * batch.targets();
-      return operations / rates.work().head();
+      double product = 2.0 * config().vocabSize() * config().hiddenSize() * batch.targets();
+      TrainingSpec spec = rank.spec();
+      double products =
+          switch (spec.compute().head().during(spec.updates().objective())) {
+            case EXACT -> 2;
+            case FP8_BACKWARD -> 1.5;
+            case FP8 -> 1;
+          };
+      return products * product / rates.work().head();
     }
 
     double updateSeconds() {
@@ -253,12 +263,12 @@ public record SpeedEstimate(
     /** Of one forward: scores and values, half of the square. */
     private double attentionOperations() {
       double queries = (double) config().numAttentionHeads() * config().headDim();
-      return 2 * batch.tokens() * (double) batch.length() * queries;
+      return 2 * batch.tokens() * batch.attended() * queries;
     }
 
     private double attentionRate() {
       return rank.spec().compute().attention() == AttentionLibrary.CUDNN
-          ? rates.work().cudnn((double) batch.length())
+          ? rates.work().cudnn(batch.attended())
           : rates.work().flash();
     }
 

@@ -16,7 +16,7 @@ import org.bytedeco.pytorch.Tensor;
  * @param gradientSquares the squares of all elements of the gradient, summed
  * @param work of the global batch
  * @param peakMemoryBytes of each rank
- * @param dataWaitMillis of the rank that waited longest for its next sequences
+ * @param dataWaitMillis of the rank that read sequences for longest
  * @param signs what at least one rank said
  * @param brokenRanks the ranks whose own loss is not finite
  */

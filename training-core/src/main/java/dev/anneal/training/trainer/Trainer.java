@@ -252,12 +252,15 @@ final class Trainer {
   }
 
   private List<List<TokenSequence>> take(UpcomingBatches upcoming) throws IOException {
+    if (upcoming.areRead()) {
+      return upcoming.take();
+    }
     try (Timings.Span span = timings.host(Lane.DATA, "data")) {
       return upcoming.take();
     }
   }
 
-  private void readAhead(UpcomingBatches upcoming) throws IOException {
+  private void readAhead(UpcomingBatches upcoming) {
     try (Timings.Span span = timings.host(Lane.DATA, "data")) {
       upcoming.readAhead();
     }

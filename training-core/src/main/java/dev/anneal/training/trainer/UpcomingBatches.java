@@ -24,6 +24,7 @@ final class UpcomingBatches {
   private final Consumer<List<TokenSequence>> expected;
   private final Deque<List<List<TokenSequence>>> read = new ArrayDeque<>();
   private long next;
+  private boolean failed;
 
   /**
    * Nothing is read yet.
@@ -43,17 +44,28 @@ final class UpcomingBatches {
     this.next = begin;
   }
 
+  /** Whether the next step waits for nothing. */
+  boolean areRead() {
+    return !read.isEmpty();
+  }
+
   /** Those of the next step, of which there is one; read now if they are not yet. */
   List<List<TokenSequence>> take() throws IOException {
     return read.isEmpty() ? batches.read(next++) : read.remove();
   }
 
-  /** Reads on, while the device works. */
-  void readAhead() throws IOException {
-    for (int i = 0; i < READ_IN_A_STEP && read.size() < ahead && next < end; i++) {
-      List<List<TokenSequence>> step = batches.read(next++);
-      step.forEach(expected);
-      read.add(step);
+  /** Reads on, while the device works. What cannot be read fails when its step comes. */
+  void readAhead() {
+    for (int i = 0; i < READ_IN_A_STEP && read.size() < ahead && next < end && !failed; i++) {
+      try {
+        List<List<TokenSequence>> step = batches.read(next);
+        next++;
+        step.forEach(expected);
+        read.add(step);
+      } catch (IOException | RuntimeException e) {
+        // the steps before it are not to be lost: take() reads it again, and says what is wrong
+        failed = true;
+      }
     }
   }
 }

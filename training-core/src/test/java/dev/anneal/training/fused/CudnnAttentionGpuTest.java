@@ -79,7 +79,7 @@ class CudnnAttentionGpuTest {
     }
   }
 
-  /** Whatever is asked for later has been expected, and what another thread makes is the same. */
+  /** Whatever is asked for later has been expected, and the bits are the same whoever makes it. */
   @Test
   void expectedPlansAreThoseThatAreAskedFor() {
     int[] first = {300, 20};
@@ -109,15 +109,16 @@ class CudnnAttentionGpuTest {
   @Test
   void isClosedWhilePlansAreMade() {
     AttentionSample.of(GPU, 8, 2, 64, 300, 20).compute(cudnn);
-    for (int rows = 1; rows < 20; rows++) {
-      cudnn.expect(new int[] {128 * rows, 5});
+    // a kernel is compiled for each, of which all together take some eight seconds
+    for (int blocks : new int[] {1, 2, 4, 6, 8, 12, 16, 24, 32, 48, 64}) {
+      cudnn.expect(new int[] {128 * blocks, 5});
     }
     torch_cuda.device_synchronize();
     long begin = System.nanoTime();
     cudnn.close();
     assertThat(System.nanoTime() - begin)
         .as("waits for one plan, not for all")
-        .isLessThan((long) 10e9);
+        .isLessThan((long) 4e9);
     cudnn = new CudnnAttention(GPU, notices::add);
     assertThat(notices).isEmpty();
   }

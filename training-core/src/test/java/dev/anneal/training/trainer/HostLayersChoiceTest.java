@@ -171,8 +171,7 @@ class HostLayersChoiceTest {
   }
 
   private static SpeedEstimate speed(MemoryPlan plan) {
-    Nodes nodes = Nodes.of(plan.machine().gpus());
-    return SpeedEstimate.of(plan.rank(), plan.batch(), 1, nodes, H200).orElseThrow();
+    return SpeedEstimate.of(plan, Nodes.of(plan.machine().gpus()), H200).orElseThrow();
   }
 
   private static MemoryChoice choose(MemoryPlan plan, Set<Open> open) {

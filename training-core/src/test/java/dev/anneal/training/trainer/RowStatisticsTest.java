@@ -1,6 +1,7 @@
 package dev.anneal.training.trainer;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 
 import java.util.Map;
 import java.util.TreeMap;
@@ -44,12 +45,22 @@ class RowStatisticsTest {
 
   @Test
   void aDataSetTellsWhatSequencesHoldOnAverage() {
-    RowStatistics rows = new RowStatistics(new TreeMap<>(Map.of(64, 9L)), 0, true, 1000);
+    RowStatistics rows = new RowStatistics(new TreeMap<>(Map.of(64, 9L)), 0, true, 1000, 0);
     assertThat(rows.sureTokens(1024)).isEqualTo(900);
     assertThat(rows.sureTokens(512)).isEqualTo(512);
   }
 
+  @Test
+  void mostTokensAreInLongRows() {
+    assertThat(known(Map.of(), 0).attended(4096)).isEmpty();
+    // a row of 65 to 128 tokens counts as 90.5, the bounds' mean by their ratio
+    assertThat(known(Map.of(128, 7L), 0).attended(4096).orElseThrow()).isCloseTo(90.5, within(0.1));
+    assertThat(known(Map.of(128, 8L, 1024, 1L), 0).attended(4096).orElseThrow())
+        .isCloseTo((90.5 + 724) / 2, within(0.5));
+    assertThat(known(Map.of(1024, 1L), 0).attended(512)).hasValue(512);
+  }
+
   private static RowStatistics known(Map<Integer, Long> lengths, long pieces) {
-    return new RowStatistics(new TreeMap<>(lengths), pieces, true, 0);
+    return new RowStatistics(new TreeMap<>(lengths), pieces, true, 0, 0);
   }
 }

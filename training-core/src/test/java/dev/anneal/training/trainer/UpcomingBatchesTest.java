@@ -1,6 +1,7 @@
 package dev.anneal.training.trainer;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.anneal.training.Rows;
 import dev.anneal.training.collective.SingleRank;
@@ -18,6 +19,7 @@ class UpcomingBatchesTest {
 
   private final List<Long> read = new ArrayList<>();
   private final List<List<TokenSequence>> expected = new ArrayList<>();
+  private long unreadable = -1;
 
   @Test
   void comeInTheirOrderFromAnyStepOn() throws IOException {
@@ -54,6 +56,22 @@ class UpcomingBatchesTest {
     assertThat(read).isEqualTo(LongStream.range(0, 2 * STEPS).map(i -> i % 7).boxed().toList());
   }
 
+  /** A row that cannot be read ends the run at its own step, and not while others are computed. */
+  @Test
+  void whatCannotBeReadFailsWhenItsStepComes() throws IOException {
+    unreadable = 5;
+    UpcomingBatches upcoming = new UpcomingBatches(spec(1), batches(spec(1)), 0, expected::add);
+    // two sequences a step
+    for (int step = 0; step < 2; step++) {
+      upcoming.take();
+      upcoming.readAhead();
+    }
+    assertThatThrownBy(upcoming::take).isInstanceOf(IOException.class).hasMessage("sequence 5");
+    assertThat(read)
+        .as("ahead but once, and then in its turn")
+        .containsExactly(0L, 1L, 2L, 3L, 4L, 4L);
+  }
+
   private static TrainingSpec spec(int gradientAccumulation) {
     return Recipe.full(STEPS, 0.01).batch(2, gradientAccumulation).inOrder().spec();
   }
@@ -74,7 +92,10 @@ class UpcomingBatchesTest {
     }
 
     @Override
-    public TokenSequence read(long index) {
+    public TokenSequence read(long index) throws IOException {
+      if (index == unreadable) {
+        throw new IOException("sequence " + index);
+      }
       read.add(index);
       return Rows.row(1, (int) index, 2, 3);
     }

@@ -1,0 +1,60 @@
+package dev.anneal.spark.plan;
+
+import static java.util.Locale.ROOT;
+
+import dev.anneal.data.error.InvalidDataException;
+import dev.anneal.data.manifest.DatasetManifest;
+import dev.anneal.data.prep.PrepSpec;
+import dev.anneal.data.prep.PreparedBefore;
+import dev.anneal.spark.config.AnnealConfig;
+import dev.anneal.spark.storage.RunFolder;
+import dev.anneal.spark.train.PlannedRun;
+import dev.anneal.spark.train.Specs;
+import dev.anneal.storage.Storage;
+import dev.anneal.training.trainer.RowStatistics;
+import java.util.Optional;
+
+/**
+ * The rows that a plan counts.
+ *
+ * @param words a sentence about them
+ */
+record PlannedRows(RowStatistics statistics, String words) {
+
+  /** Those that the run's folder holds, prepared with the same settings, or what may come. */
+  static PlannedRows of(AnnealConfig config, Storage storage) {
+    return prepared(config, storage)
+        .map(dataset -> new PlannedRows(PlannedRun.rows(dataset), words(config, dataset.train())))
+        .orElseGet(
+            () ->
+                new PlannedRows(
+                    PlannedRun.rows(config),
+                    "Rows count as %s tokens each, all learned: when they are prepared (prep), plan counts those that there are."
+                        .formatted(config.data().sequences().maxLength())));
+  }
+
+  private static Optional<DatasetManifest> prepared(AnnealConfig config, Storage storage) {
+    if (config.output().path() == null || config.data().rows().source() == null) {
+      return Optional.empty();
+    }
+    try {
+      // where the tokenizer lies does not count
+      PrepSpec spec = Specs.prep(config, String.valueOf(config.model().tokenizer()));
+      return PreparedBefore.findBySettings(spec, storage).manifest();
+    } catch (InvalidDataException e) {
+      // a plan is not about the data: prep and run say what is wrong with it
+      return Optional.empty();
+    }
+  }
+
+  private static String words(AnnealConfig config, DatasetManifest.Part train) {
+    return String.format(
+        ROOT,
+        "Rows as in %s/%s: %,d of %.0f tokens on average, %.0f%% of the tokens learned.",
+        config.output().path(),
+        RunFolder.DATASET,
+        train.rows(),
+        (double) train.tokens() / Math.max(1, train.rows()),
+        100.0 * train.targetTokens() / Math.max(1, train.tokens()));
+  }
+}
