@@ -51,7 +51,13 @@ final class UpcomingBatches {
 
   /** Those of the next step, of which there is one; read now if they are not yet. */
   List<List<TokenSequence>> take() throws IOException {
-    return read.isEmpty() ? batches.read(next++) : read.remove();
+    if (areRead()) {
+      return read.remove();
+    }
+    List<List<TokenSequence>> step = batches.read(next);
+    next++;
+    failed = false;
+    return step;
   }
 
   /** Reads on, while the device works. What cannot be read fails when its step comes. */

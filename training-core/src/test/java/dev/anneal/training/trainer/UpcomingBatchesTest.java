@@ -70,6 +70,10 @@ class UpcomingBatchesTest {
     assertThat(read)
         .as("ahead but once, and then in its turn")
         .containsExactly(0L, 1L, 2L, 3L, 4L, 4L);
+    unreadable = -1;
+    assertThat(ids(upcoming.take())).isEqualTo(List.of(List.of(4, 5)));
+    upcoming.readAhead();
+    assertThat(read).as("once it can be read").endsWith(6L, 0L, 1L, 2L);
   }
 
   private static TrainingSpec spec(int gradientAccumulation) {
