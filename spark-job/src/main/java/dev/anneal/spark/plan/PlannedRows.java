@@ -7,7 +7,6 @@ import dev.anneal.data.manifest.DatasetManifest;
 import dev.anneal.data.prep.PrepSpec;
 import dev.anneal.data.prep.PreparedBefore;
 import dev.anneal.spark.config.AnnealConfig;
-import dev.anneal.spark.storage.RunFolder;
 import dev.anneal.spark.train.PlannedRun;
 import dev.anneal.spark.train.Specs;
 import dev.anneal.storage.Storage;
@@ -24,7 +23,7 @@ record PlannedRows(RowStatistics statistics, String words) {
   /** Those that the run's folder holds, prepared with the same settings, or what may come. */
   static PlannedRows of(AnnealConfig config, Storage storage) {
     return prepared(config, storage)
-        .map(dataset -> new PlannedRows(PlannedRun.rows(dataset), words(config, dataset.train())))
+        .map(dataset -> new PlannedRows(PlannedRun.rows(dataset), words(dataset.train())))
         .orElseGet(
             () ->
                 new PlannedRows(
@@ -47,12 +46,10 @@ record PlannedRows(RowStatistics statistics, String words) {
     }
   }
 
-  private static String words(AnnealConfig config, DatasetManifest.Part train) {
+  private static String words(DatasetManifest.Part train) {
     return String.format(
         ROOT,
-        "Rows as in %s/%s: %,d of %.0f tokens on average, %.0f%% of the tokens learned.",
-        config.output().path(),
-        RunFolder.DATASET,
+        "Rows as prepared in output.path: %,d of %.0f tokens on average, %.0f%% of the tokens learned.",
         train.rows(),
         (double) train.tokens() / Math.max(1, train.rows()),
         100.0 * train.targetTokens() / Math.max(1, train.tokens()));
