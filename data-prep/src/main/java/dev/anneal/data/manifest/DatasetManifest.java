@@ -218,6 +218,11 @@ public record DatasetManifest(
         throw new IllegalArgumentException("the numbers of a split are absurd");
       }
     }
+    if (tokenLengths != null
+        && tokenLengths.entrySet().stream()
+            .anyMatch(l -> l.getKey() < 1 || l.getValue() == null || l.getValue() < 0)) {
+      throw new IllegalArgumentException("its token_lengths are absurd");
+    }
     // of a row that is split, every piece counts
     if (rows.split() == 0 && rows.kept() != train.rows() + eval.rows()) {
       throw new IllegalArgumentException(

@@ -13,6 +13,8 @@ public final class DatasetSettings {
   private static final String TOKENIZER = "tokenizer";
   private static final String TEMPLATE = "template";
   private static final String MAX_LENGTH = "max_length";
+  private static final String LONG_ROWS = "long_rows";
+  private static final String DROP = "drop";
 
   /** Where something lies does not decide what it is. */
   private static final List<String> PLACES = List.of(TOKENIZER, TEMPLATE);
@@ -27,6 +29,11 @@ public final class DatasetSettings {
   /** Folder of the tokenizer; {@code null} where rows came tokenized. */
   public String tokenizer() {
     return values.path(TOKENIZER).textValue();
+  }
+
+  /** Whether rows that are longer were left out. */
+  public boolean dropsLongRows() {
+    return DROP.equals(values.path(LONG_ROWS).textValue());
   }
 
   /** Tokens of the longest sequence that was asked for; 0 where nothing says it. */

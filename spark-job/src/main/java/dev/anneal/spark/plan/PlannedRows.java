@@ -11,7 +11,6 @@ import dev.anneal.spark.train.PlannedRun;
 import dev.anneal.spark.train.Specs;
 import dev.anneal.storage.Storage;
 import dev.anneal.training.trainer.RowStatistics;
-import java.util.Optional;
 
 /**
  * The rows that a plan counts.
@@ -22,28 +21,28 @@ record PlannedRows(RowStatistics statistics, String words) {
 
   /** Those that the run's folder holds, prepared with the same settings, or what may come. */
   static PlannedRows of(AnnealConfig config, Storage storage) {
-    return prepared(config, storage)
-        .map(dataset -> new PlannedRows(PlannedRun.rows(dataset), words(dataset.train())))
-        .orElseGet(
-            () ->
-                new PlannedRows(
-                    PlannedRun.rows(config),
-                    "Rows count as %s tokens each, all learned: when they are prepared (prep), plan counts those that there are."
-                        .formatted(config.data().sequences().maxLength())));
-  }
-
-  private static Optional<DatasetManifest> prepared(AnnealConfig config, Storage storage) {
     if (config.output().path() == null || config.data().rows().source() == null) {
-      return Optional.empty();
+      return unknown(config, "when they are prepared in output.path, plan counts those.");
     }
     try {
       // where the tokenizer lies does not count
       PrepSpec spec = Specs.prep(config, String.valueOf(config.model().tokenizer()));
-      return PreparedBefore.findBySettings(spec, storage).manifest();
+      PreparedBefore before = PreparedBefore.findBySettings(spec, storage);
+      return before
+          .manifest()
+          .map(dataset -> new PlannedRows(PlannedRun.rows(dataset), words(dataset.train())))
+          .orElseGet(() -> unknown(config, before.difference()));
     } catch (InvalidDataException e) {
-      // a plan is not about the data: prep and run say what is wrong with it
-      return Optional.empty();
+      // a plan is not about the data
+      return unknown(config, e.getMessage());
     }
+  }
+
+  private static PlannedRows unknown(AnnealConfig config, String why) {
+    return new PlannedRows(
+        PlannedRun.rows(config),
+        "Rows count as %s tokens each, all learned: %s"
+            .formatted(config.data().sequences().maxLength(), why));
   }
 
   private static String words(DatasetManifest.Part train) {

@@ -30,8 +30,11 @@ public final class RunMemory {
   public static MemoryPlan print(PlanRequest request, Configuration hadoop, PrintWriter out) {
     try {
       Storage storage = new Storage(hadoop);
+      LlamaConfig shape = checkedShape(request.config(), storage);
       PlannedRows rows = PlannedRows.of(request.config(), storage);
-      MemoryPlan plan = plan(request, storage, rows);
+      MemoryPlan plan =
+          PlannedRun.settled(
+              request.config(), shape, request.machine(), rows.statistics(), request.gpu());
       out.print(MemoryReport.of(plan, request));
       out.print(SpeedReport.of(plan, request));
       out.println(rows.words());
@@ -62,12 +65,11 @@ public final class RunMemory {
         : List.of();
   }
 
-  private static MemoryPlan plan(PlanRequest request, Storage storage, PlannedRows rows) {
-    AnnealConfig config = request.config();
+  private static LlamaConfig checkedShape(AnnealConfig config, Storage storage) {
     BuildCheck.check(config);
     LlamaConfig shape = shape(config, storage);
     BuildCheck.checkShape(config, shape);
-    return PlannedRun.settled(config, shape, request.machine(), rows.statistics(), request.gpu());
+    return shape;
   }
 
   private static LlamaConfig shape(AnnealConfig config, Storage storage) {

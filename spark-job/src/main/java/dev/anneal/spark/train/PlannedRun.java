@@ -12,6 +12,7 @@ import dev.anneal.training.trainer.SpeedEstimate.GpuKind;
 import dev.anneal.training.trainer.SpeedEstimate.Nodes;
 import dev.anneal.training.trainer.TrainingSpec;
 import java.util.Optional;
+import java.util.SortedMap;
 import java.util.TreeMap;
 
 /** A run as the planner of the core sees it. */
@@ -89,10 +90,24 @@ public final class PlannedRun {
             : Math.max(0, train.rows() + dataset.eval().rows() - dataset.rows().kept())
                 + dataset.rows().split();
     return new RowStatistics(
-        dataset.tokenLengths() == null ? new TreeMap<>() : dataset.tokenLengths(),
+        lengths(dataset),
         pieces,
         train.rows() > train.sequences(),
         train.sequences() == 0 ? 0 : (double) train.tokens() / train.sequences(),
+        train.rows() == 0 ? 0 : (double) train.tokens() / train.rows(),
         train.tokens() == 0 ? 0 : (double) train.targetTokens() / train.tokens());
+  }
+
+  /** Of the rows that are there: the manifest counts those that were left out too. */
+  private static SortedMap<Integer, Long> lengths(DatasetManifest dataset) {
+    SortedMap<Integer, Long> lengths = new TreeMap<>();
+    if (dataset.tokenLengths() != null) {
+      lengths.putAll(dataset.tokenLengths());
+    }
+    if (dataset.spec().dropsLongRows()) {
+      // all rows of a bucket are longer than half of its key
+      lengths.keySet().removeIf(bucket -> bucket / 2 >= dataset.spec().maxLength());
+    }
+    return lengths;
   }
 }

@@ -155,6 +155,7 @@ class PlanCommandTest {
     // prepared for another run
     out.reset();
     assertThat(plan(one + " --set data.train_on_prompt=true")).isZero();
+    assertThat(out.toString(UTF_8)).contains("train_on_prompt is true and was false");
     assertThat(tokensPerSecond()).isEqualTo(longRows);
   }
 

@@ -22,7 +22,7 @@ import org.junit.jupiter.api.Test;
 class MemoryAgreementTest {
   private static final long GB = 1_000_000_000;
   private static final RowStatistics ROWS =
-      new RowStatistics(new TreeMap<>(Map.of(128, 50_000L)), 0, true, 1000, 0);
+      new RowStatistics(new TreeMap<>(Map.of(128, 50_000L)), 0, true, 1000, 0, 0);
 
   @Test
   void whatIsGivenStays() {

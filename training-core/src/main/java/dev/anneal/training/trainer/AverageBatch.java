@@ -18,7 +18,7 @@ record AverageBatch(long sequences, double length, double attended, double targe
     double known = rows.tokensPerSequence();
     double length = known == 0 ? longest : Math.min(longest, known);
     double share = rows.learnedShare();
-    double targets = share == 0 ? largest.targets() : largest.rows() * length * share;
+    double targets = largest.rows() * (share == 0 ? length - 1 : length * share);
     double attended = rows.attended(longest).orElse(longest);
     return new AverageBatch(largest.rows(), length, attended, targets);
   }

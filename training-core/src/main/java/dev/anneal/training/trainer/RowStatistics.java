@@ -14,6 +14,7 @@ import java.util.TreeMap;
  * @param pieces rows that are pieces of longer ones, as short as a token
  * @param packed whether sequences hold several rows
  * @param tokensPerSequence on average; 0: not known
+ * @param tokensPerRow likewise
  * @param learnedShare of the tokens; 0: not known
  */
 public record RowStatistics(
@@ -21,6 +22,7 @@ public record RowStatistics(
     long pieces,
     boolean packed,
     double tokensPerSequence,
+    double tokensPerRow,
     double learnedShare) {
   /** Packed rows of which nothing is known count with so many tokens; Alpaca's have 113. */
   private static final int USUAL_TOKENS = 32;
@@ -37,7 +39,7 @@ public record RowStatistics(
 
   /** Before the rows are read. */
   public static RowStatistics unknown(boolean packed) {
-    return new RowStatistics(new TreeMap<>(), 0, packed, 0, 0);
+    return new RowStatistics(new TreeMap<>(), 0, packed, 0, 0, 0);
   }
 
   /** A sequence is a row. */
@@ -75,20 +77,23 @@ public record RowStatistics(
   }
 
   /**
-   * Tokens of the row that a token is in, on average; empty: not known.
+   * Tokens of the row that a token is in, on average, which is at least those of the average row;
+   * empty: not known.
    *
-   * @param most that a row has
+   * @param most that a row has: of longer ones so many are taken, or pieces of so many
    */
   OptionalDouble attended(double most) {
     double tokens = 0;
     double squares = 0;
     for (Map.Entry<Integer, Long> bucket : lengths.entrySet()) {
       // the mean of the bucket's bounds, by their ratio
-      double length = Math.min(most, bucket.getKey() / Math.sqrt(2));
-      tokens += bucket.getValue() * length;
-      squares += bucket.getValue() * length * length;
+      double length = bucket.getKey() / Math.sqrt(2);
+      double taken = bucket.getValue() * (pieces > 0 ? length : Math.min(most, length));
+      tokens += taken;
+      squares += taken * Math.min(most, length);
     }
-    return tokens == 0 ? OptionalDouble.empty() : OptionalDouble.of(squares / tokens);
+    double attended = Math.max(tokensPerRow, tokens == 0 ? 0 : squares / tokens);
+    return attended == 0 ? OptionalDouble.empty() : OptionalDouble.of(attended);
   }
 
   /** Tokens that the largest of a run's micro-batches has at least, a sequence. */

@@ -16,9 +16,9 @@ import java.util.Optional;
 import java.util.stream.Stream;
 
 /**
- * How long an optimizer step of full micro-batches takes, by arithmetic and {@link GpuRates}: the
- * longest of what the GPU computes, what is copied to it, what it gathers and what the host
- * enqueues, for all of these go on beside each other.
+ * How long an optimizer step of {@link AverageBatch average} micro-batches takes, by arithmetic and
+ * {@link GpuRates}: the longest of what the GPU computes, what is copied to it, what it gathers and
+ * what the host enqueues, for all of these go on beside each other.
  *
  * @param gpu the kind of GPU
  * @param binds the longest

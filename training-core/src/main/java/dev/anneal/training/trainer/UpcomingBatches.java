@@ -63,15 +63,17 @@ final class UpcomingBatches {
   /** Reads on, while the device works. What cannot be read fails when its step comes. */
   void readAhead() {
     for (int i = 0; i < READ_IN_A_STEP && read.size() < ahead && next < end && !failed; i++) {
+      List<List<TokenSequence>> step;
       try {
-        List<List<TokenSequence>> step = batches.read(next);
-        next++;
-        step.forEach(expected);
-        read.add(step);
+        step = batches.read(next);
       } catch (IOException | RuntimeException e) {
         // the steps before it are not to be lost: take() reads it again, and says what is wrong
         failed = true;
+        return;
       }
+      next++;
+      read.add(step);
+      step.forEach(expected);
     }
   }
 }

@@ -12,8 +12,10 @@ import dev.anneal.training.trainer.SpeedEstimate.Bound;
 import dev.anneal.training.trainer.SpeedEstimate.GpuKind;
 import dev.anneal.training.trainer.SpeedEstimate.Nodes;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.TreeMap;
 import org.junit.jupiter.api.Test;
 
 /** How many layers {@code activations.host_layers: auto} takes to the host. */
@@ -168,6 +170,15 @@ class HostLayersChoiceTest {
       return again + 1;
     }
     return again + 1 < others ? again + 1 : ALL;
+  }
+
+  /** Less is computed of short rows, of which a part is learned, and copies hide beside less. */
+  @Test
+  void rowsThatAreKnownDecide() {
+    MemoryPlan plan = small(KeptActivations.INPUTS, 150, 1);
+    RowStatistics rows = new RowStatistics(new TreeMap<>(Map.of(16, 1L)), 0, false, 0, 16, 0.1);
+    MemoryPlan known = new MemoryPlan(plan.rank(), plan.batch(), plan.machine(), rows);
+    assertThat(choose(known, HOST).hostLayers()).isBetween(1, choose(plan, HOST).hostLayers() - 1);
   }
 
   private static SpeedEstimate speed(MemoryPlan plan) {

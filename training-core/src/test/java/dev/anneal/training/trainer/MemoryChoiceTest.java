@@ -65,7 +65,7 @@ class MemoryChoiceTest {
   @Test
   void manyShortRowsLeaveLessRoom() {
     MemoryPlan long0 = plan("llama3.1-70b", 1, 4, new Machine(141 * GB, 500 * GB, 1));
-    RowStatistics rows = new RowStatistics(new TreeMap<>(Map.of(8, 100_000L)), 0, true, 1000, 0);
+    RowStatistics rows = new RowStatistics(new TreeMap<>(Map.of(8, 100_000L)), 0, true, 1000, 0, 0);
     MemoryPlan short0 = new MemoryPlan(long0.rank(), long0.batch(), long0.machine(), rows);
     // rows of 5 tokens or more; 128 times (8,192 + 64) fp32 numbers each, beside the tokens', are
     // more than the scores of four rows

@@ -147,6 +147,6 @@ class MemoryVerdictTest {
   }
 
   private static RowStatistics packed(double tokens) {
-    return new RowStatistics(new TreeMap<>(Map.of(128, 1_000_000L)), 0, true, tokens, 0);
+    return new RowStatistics(new TreeMap<>(Map.of(128, 1_000_000L)), 0, true, tokens, 0, 0);
   }
 }

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import java.util.Map;
+import java.util.SortedMap;
 import java.util.TreeMap;
 import org.junit.jupiter.api.Test;
 
@@ -45,7 +46,7 @@ class RowStatisticsTest {
 
   @Test
   void aDataSetTellsWhatSequencesHoldOnAverage() {
-    RowStatistics rows = new RowStatistics(new TreeMap<>(Map.of(64, 9L)), 0, true, 1000, 0);
+    RowStatistics rows = new RowStatistics(new TreeMap<>(Map.of(64, 9L)), 0, true, 1000, 0, 0);
     assertThat(rows.sureTokens(1024)).isEqualTo(900);
     assertThat(rows.sureTokens(512)).isEqualTo(512);
   }
@@ -58,9 +59,22 @@ class RowStatisticsTest {
     assertThat(known(Map.of(128, 8L, 1024, 1L), 0).attended(4096).orElseThrow())
         .isCloseTo((90.5 + 724) / 2, within(0.5));
     assertThat(known(Map.of(1024, 1L), 0).attended(512)).hasValue(512);
+    // pieces of a row of 65,536 are many, which it is not where it is cut
+    Map<Integer, Long> one = Map.of(128, 80L, 65_536, 1L);
+    assertThat(known(one, 0).attended(512).orElseThrow()).isLessThan(130);
+    assertThat(known(one, 1).attended(512).orElseThrow()).isGreaterThan(440);
+  }
+
+  @Test
+  void aTokenIsInARowOfTheAverageLengthAtLeast() {
+    SortedMap<Integer, Long> full = new TreeMap<>(Map.of(8192, 5L));
+    assertThat(new RowStatistics(full, 0, false, 8192, 8192, 1).attended(8192)).hasValue(8192);
+    // manifests of earlier versions have no lengths
+    assertThat(new RowStatistics(new TreeMap<>(), 0, true, 4000, 113, 1).attended(4096))
+        .hasValue(113);
   }
 
   private static RowStatistics known(Map<Integer, Long> lengths, long pieces) {
-    return new RowStatistics(new TreeMap<>(lengths), pieces, true, 0, 0);
+    return new RowStatistics(new TreeMap<>(lengths), pieces, true, 0, 0, 0);
   }
 }

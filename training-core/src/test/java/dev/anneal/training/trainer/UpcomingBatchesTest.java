@@ -76,6 +76,21 @@ class UpcomingBatchesTest {
     assertThat(read).as("once it can be read").endsWith(6L, 0L, 1L, 2L);
   }
 
+  @Test
+  void whatTheLayersSayIsHeard() throws IOException {
+    UpcomingBatches upcoming =
+        new UpcomingBatches(
+            spec(1),
+            batches(spec(1)),
+            0,
+            batch -> {
+              throw new IllegalStateException("no GPU");
+            });
+    upcoming.take();
+    assertThatThrownBy(upcoming::readAhead).hasMessage("no GPU");
+    assertThat(ids(upcoming.take())).as("no step is left out").isEqualTo(List.of(List.of(2, 3)));
+  }
+
   private static TrainingSpec spec(int gradientAccumulation) {
     return Recipe.full(STEPS, 0.01).batch(2, gradientAccumulation).inOrder().spec();
   }
