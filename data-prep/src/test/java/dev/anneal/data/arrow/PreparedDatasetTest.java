@@ -112,6 +112,22 @@ class PreparedDatasetTest {
   }
 
   @ParameterizedTest
+  @ValueSource(strings = {"{\"0\":1}", "{\"-2\":1}", "{\"64\":-1}", "{\"64\":null}"})
+  void aManifestCountsRowsByTheirLength(String lengths) throws IOException {
+    Files.writeString(
+        dir.resolve("dataset.json"),
+        """
+        {"schema_version":1,"spec":{},"rows":{"kept":7},"train":{"rows":7,"files":[]},
+         "eval":{"files":[]},"token_lengths":%s}"""
+            .formatted(lengths));
+    assertThatThrownBy(
+            () ->
+                PreparedDataset.open(dir.toString(), Split.TRAIN, new Storage(new Configuration())))
+        .isInstanceOf(InvalidDataException.class)
+        .hasMessageContaining("its token_lengths are absurd");
+  }
+
+  @ParameterizedTest
   @ValueSource(strings = {"../part-00000.arrow", "/etc/passwd", "..", "s3a://b/x", ".hidden", ""})
   void aManifestNamesFilesOfItsFolderOnly(String name) throws IOException {
     Files.writeString(

@@ -30,7 +30,7 @@ record PlannedRows(RowStatistics statistics, String words) {
       PreparedBefore before = PreparedBefore.findBySettings(spec, storage);
       return before
           .manifest()
-          .map(dataset -> new PlannedRows(PlannedRun.rows(dataset), words(dataset.train())))
+          .map(PlannedRows::known)
           .orElseGet(() -> unknown(config, before.difference()));
     } catch (InvalidDataException e) {
       // a plan is not about the data
@@ -45,12 +45,15 @@ record PlannedRows(RowStatistics statistics, String words) {
             .formatted(config.data().sequences().maxLength(), why));
   }
 
-  private static String words(DatasetManifest.Part train) {
-    return String.format(
-        ROOT,
-        "Rows as prepared in output.path: %,d of %.0f tokens on average, %.0f%% of the tokens learned.",
-        train.rows(),
-        (double) train.tokens() / Math.max(1, train.rows()),
-        100.0 * train.targetTokens() / Math.max(1, train.tokens()));
+  private static PlannedRows known(DatasetManifest dataset) {
+    RowStatistics statistics = PlannedRun.rows(dataset);
+    return new PlannedRows(
+        statistics,
+        String.format(
+            ROOT,
+            "Rows as prepared in output.path: %,d of %.0f tokens on average, %.0f%% of the tokens learned.",
+            dataset.train().rows(),
+            statistics.tokensPerRow(),
+            100 * statistics.learnedShare()));
   }
 }

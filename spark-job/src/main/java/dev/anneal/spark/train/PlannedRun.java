@@ -93,9 +93,14 @@ public final class PlannedRun {
         lengths(dataset),
         pieces,
         train.rows() > train.sequences(),
-        train.sequences() == 0 ? 0 : (double) train.tokens() / train.sequences(),
-        train.rows() == 0 ? 0 : (double) train.tokens() / train.rows(),
-        train.tokens() == 0 ? 0 : (double) train.targetTokens() / train.tokens());
+        average(train.tokens(), train.sequences()),
+        average(train.tokens(), train.rows()),
+        average(train.targetTokens(), train.tokens()));
+  }
+
+  /** 0 of nothing, which counts as not known. */
+  private static double average(long sum, long count) {
+    return count == 0 ? 0 : (double) sum / count;
   }
 
   /** Of the rows that are there: the manifest counts those that were left out too. */

@@ -87,8 +87,8 @@ public final class AttentionPlans implements AutoCloseable {
   }
 
   private void forgetEldest() {
-    Iterator<PromisedPlan> eldest = plans.values().iterator();
     while (plans.size() > MOST) {
+      Iterator<PromisedPlan> eldest = plans.values().iterator();
       PromisedPlan plan = eldest.next();
       eldest.remove();
       // its kernels may still run; other streams, which may wait for peers, are none of its
