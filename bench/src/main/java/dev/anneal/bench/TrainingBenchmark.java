@@ -27,7 +27,8 @@ final class TrainingBenchmark implements Callable<Integer> {
       TrainingResult.print(options.name, options.memory());
       return 0;
     }
-    System.setProperty(Transport.PROPERTY, options.transport.name());
+    System.setProperty(Transport.WEIGHTS, options.transport.name());
+    System.setProperty(Transport.PARAMETERS, options.parameters.name());
     System.setProperty(StepTimings.PROPERTY, options.timings.name());
     NativeLibraries.load();
     LocalCheckpoints checkpoints = new LocalCheckpoints(options.checkpoints);

@@ -132,6 +132,11 @@ final class TrainingOptions {
   @Option(names = "--transport", description = "of split weights: ANY, PEERS or COLLECTIVE")
   Transport transport = Transport.ANY;
 
+  @Option(
+      names = "--parameters",
+      description = "of gradients and adapters: ANY, PEERS or COLLECTIVE")
+  Transport parameters = Transport.ANY;
+
   @Option(names = "--checkpoint-every", description = "steps between checkpoints; 0: none")
   int checkpointEvery;
 

@@ -1,20 +1,68 @@
 package dev.anneal.training.optim;
 
+import dev.anneal.training.collective.Collectives;
 import dev.anneal.training.cuda.CudaEvent;
 import dev.anneal.training.cuda.CudaStream;
-import dev.anneal.training.tensor.Device;
+import dev.anneal.training.peer.CopiedCollectives;
+import dev.anneal.training.peer.NoPeerAccessException;
+import dev.anneal.training.peer.PeerArena;
+import dev.anneal.training.tensor.DType;
+import java.util.ArrayList;
+import java.util.List;
+import org.bytedeco.pytorch.Tensor;
 
 /**
  * What the ranks exchange of buckets, one after the other: at once on the host, on a GPU beside the
- * computation.
+ * computation; by the group's collectives, or by copies once ranks {@link #copy read} each other's
+ * memory.
  */
 final class BucketExchange implements AutoCloseable {
+  private final Collectives world;
+  private final PeerArena arena;
   private final CudaStream stream;
   private final CudaEvent written;
 
-  BucketExchange(Device device) {
-    stream = CudaStream.of(device);
-    written = new CudaEvent(device);
+  /** All that peers may read. */
+  private final List<Tensor> rooms = new ArrayList<>();
+
+  /** {@code null} while the group exchanges. */
+  private CopiedCollectives copies;
+
+  /**
+   * @param arena where the rooms lie; closed with this
+   */
+  BucketExchange(Collectives world, PeerArena arena) {
+    this.world = world;
+    this.arena = arena;
+    stream = CudaStream.of(arena.device());
+    written = new CudaEvent(arena.device());
+  }
+
+  /**
+   * Memory for what is exchanged: wholes that are summed, shards that are gathered. Not
+   * initialized, in the current tensor scope.
+   *
+   * @return {@code [numel]}
+   */
+  Tensor room(DType type, long numel) {
+    Tensor room = arena.take(1, numel * type.bytes()).get(0);
+    rooms.add(room);
+    return room.view(type.scalarType());
+  }
+
+  /**
+   * From now on ranks read each other's rooms: a collective.
+   *
+   * @param part elements of the largest part that is summed
+   * @throws NoPeerAccessException on all ranks alike, if they cannot; then the group goes on
+   */
+  void copy(long part) throws NoPeerAccessException {
+    copies = CopiedCollectives.share(world, arena, rooms, stream, part);
+  }
+
+  /** Whether ranks read each other's rooms. */
+  boolean isCopied() {
+    return copies != null;
   }
 
   /**
@@ -26,8 +74,37 @@ final class BucketExchange implements AutoCloseable {
     stream.beside(written, end, exchange);
   }
 
+  /** {@link Collectives#reduceScatterSum}, within {@link #beside}. */
+  void reduceScatterSum(Tensor shard, Tensor whole) {
+    if (copies == null) {
+      world.reduceScatterSum(shard, whole);
+    } else {
+      copies.reduceScatterSum(shard, whole);
+    }
+  }
+
+  /** {@link Collectives#allGatherInto}, within {@link #beside}. */
+  void allGatherInto(Tensor whole, Tensor shard) {
+    if (copies == null) {
+      world.allGatherInto(whole, shard);
+    } else {
+      copies.allGatherInto(whole, shard);
+    }
+  }
+
+  /** Who this is among the ranks. */
+  int rank() {
+    return world.rank();
+  }
+
+  /** The current stream has to be behind all that was exchanged. */
   @Override
   public void close() {
+    try (arena) {
+      if (copies != null) {
+        copies.close();
+      }
+    }
     written.close();
     stream.close();
   }

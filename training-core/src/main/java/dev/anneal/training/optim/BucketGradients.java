@@ -1,8 +1,8 @@
 package dev.anneal.training.optim;
 
-import dev.anneal.training.collective.Collectives;
 import dev.anneal.training.cuda.CudaEvent;
 import dev.anneal.training.optim.Parameters.Summed;
+import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.tensor.Tensors;
@@ -39,14 +39,13 @@ final class BucketGradients implements AutoCloseable {
     /** What is being written here. */
     int bucket = NONE;
 
-    Place(Device device, long numel) {
-      memory = Tensors.empty(device, ScalarType.Float, numel);
+    Place(Tensor memory, Device device) {
+      this.memory = memory;
       summed = new CudaEvent(device);
     }
   }
 
   private final BucketParts parts;
-  private final Collectives world;
   private final BucketExchange exchange;
   private final Tensor own;
   private final List<Place> places = new ArrayList<>();
@@ -63,16 +62,14 @@ final class BucketGradients implements AutoCloseable {
   private final boolean[] begun;
 
   /** Zeroed, in the current tensor scope. */
-  BucketGradients(
-      BucketParts parts, Collectives world, BucketExchange exchange, Device device, Summed summed) {
+  BucketGradients(BucketParts parts, BucketExchange exchange, Device device, Summed summed) {
     this.parts = parts;
-    this.world = world;
     this.exchange = exchange;
     this.summed = summed;
     own = Tensors.zeros(device, ScalarType.Float, parts.total());
     begun = new boolean[parts.numels().size()];
     for (long numel : placeNumels(parts, summed)) {
-      places.add(new Place(device, numel));
+      places.add(new Place(exchange.room(DType.FP32, numel), device));
     }
     if (summed == Summed.BY_BUCKET) {
       free.addAll(places);
@@ -201,11 +198,11 @@ final class BucketGradients implements AutoCloseable {
 
   private void sum(int bucket, Tensor whole) {
     if (!begun[bucket]) {
-      world.reduceScatterSum(own(bucket), whole);
+      exchange.reduceScatterSum(own(bucket), whole);
     } else {
       long part = parts.part(bucket);
-      Tensor mine = whole.narrow(0, world.rank() * part, part);
-      world.reduceScatterSum(mine, whole);
+      Tensor mine = whole.narrow(0, exchange.rank() * part, part);
+      exchange.reduceScatterSum(mine, whole);
       own(bucket).add_(mine);
     }
     begun[bucket] = true;

@@ -1,7 +1,7 @@
 package dev.anneal.training.optim;
 
-import dev.anneal.training.collective.Collectives;
 import dev.anneal.training.cuda.CudaEvent;
+import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.tensor.Tensors;
@@ -39,7 +39,6 @@ final class GatheredValues implements ComputeValues {
   }
 
   private final BucketParts parts;
-  private final Collectives world;
   private final BucketExchange exchange;
   private final Tensor own;
   private final List<Place> places = new ArrayList<>();
@@ -48,18 +47,12 @@ final class GatheredValues implements ComputeValues {
   private int current;
 
   /** Zeroed, in the current tensor scope. */
-  GatheredValues(
-      BucketParts parts,
-      Collectives world,
-      BucketExchange exchange,
-      Device device,
-      ScalarType type) {
+  GatheredValues(BucketParts parts, BucketExchange exchange, Device device, DType type) {
     this.parts = parts;
-    this.world = world;
     this.exchange = exchange;
-    own = Tensors.zeros(device, type, parts.total());
+    own = exchange.room(type, parts.total()).zero_();
     for (int i = 0; i < PLACES; i++) {
-      places.add(new Place(device, type, parts.largest()));
+      places.add(new Place(device, type.scalarType(), parts.largest()));
     }
   }
 
@@ -117,7 +110,7 @@ final class GatheredValues implements ComputeValues {
       exchange.beside(
           to.ready,
           () -> {
-            world.allGatherInto(whole, part);
+            exchange.allGatherInto(whole, part);
             then.run();
           });
     }

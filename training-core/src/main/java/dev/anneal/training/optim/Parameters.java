@@ -1,6 +1,9 @@
 package dev.anneal.training.optim;
 
 import dev.anneal.training.collective.Collectives;
+import dev.anneal.training.peer.CopiedCollectives;
+import dev.anneal.training.peer.NoPeerAccessException;
+import dev.anneal.training.peer.PeerArena;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.NoGrad;
@@ -45,6 +48,19 @@ public final class Parameters implements AutoCloseable {
     BY_MICRO_BATCH
   }
 
+  /**
+   * How ranks exchange parameters.
+   *
+   * @param arena where lies what other ranks may read once they {@link #copy}; closed with the
+   *     parameters
+   */
+  public record Exchange(Gathered gathered, Summed summed, PeerArena arena) {
+    /** By the group's collectives alone. */
+    public Exchange(Device device, Gathered gathered, Summed summed) {
+      this(gathered, summed, PeerArena.ordinary(device, null, "they do not copy"));
+    }
+  }
+
   /** For the bucket that is used next: none is known. */
   public static final int NONE = ComputeValues.NONE;
 
@@ -85,7 +101,7 @@ public final class Parameters implements AutoCloseable {
       Device device,
       Collectives world,
       Gathered gathered) {
-    this(buckets, computeDtype, device, world, gathered, Summed.BY_BUCKET);
+    this(buckets, computeDtype, device, world, new Exchange(device, gathered, Summed.BY_BUCKET));
   }
 
   /** The same; a rank on its own has nothing to gather and to sum. */
@@ -94,20 +110,37 @@ public final class Parameters implements AutoCloseable {
       DType computeDtype,
       Device device,
       Collectives world,
-      Gathered gathered,
-      Summed summed) {
+      Exchange how) {
     this.world = world;
     this.computeDtype = computeDtype;
-    this.exchange = new BucketExchange(device);
+    this.exchange = new BucketExchange(world, how.arena());
     this.layout = new ParameterLayout(buckets, world.worldSize());
     BucketParts parts = layout.parts();
-    ScalarType type = computeDtype.scalarType();
     master = Tensors.zeros(device, ScalarType.Float, parts.total());
-    gradients = new BucketGradients(parts, world, exchange, device, summed);
+    gradients = new BucketGradients(parts, exchange, device, how.summed());
     computeValues =
-        gathered == Gathered.BY_BUCKET && world.worldSize() > 1
-            ? new GatheredValues(parts, world, exchange, device, type)
-            : new WholeValues(parts, world, exchange, device, type, master);
+        how.gathered() == Gathered.BY_BUCKET && world.worldSize() > 1
+            ? new GatheredValues(parts, exchange, device, computeDtype)
+            : new WholeValues(parts, exchange, device, computeDtype, master);
+  }
+
+  /**
+   * From now on ranks exchange by copies out of each other's memory instead of the group's
+   * collectives: a collective, before the first step. It takes memory in the current tensor scope.
+   *
+   * @throws NoPeerAccessException on all ranks alike, if they cannot; then the group goes on
+   */
+  public void copy() throws NoPeerAccessException {
+    exchange.copy(largestPart(layout.parts()));
+  }
+
+  /** Whether ranks exchange by copies. */
+  public boolean isCopied() {
+    return exchange.isCopied();
+  }
+
+  private static long largestPart(BucketParts parts) {
+    return parts.largest() / parts.worldSize();
   }
 
   /** Where parameters lie. */
@@ -348,6 +381,16 @@ public final class Parameters implements AutoCloseable {
         BucketGradients.wholeBytes(parts, summed),
         alone && computeDtype == DType.FP32 ? 0 : compute,
         2 * own * Float.BYTES);
+  }
+
+  /**
+   * What {@link #copy} would take, in bytes: the other ranks' parts of a bucket's gradient.
+   *
+   * @param buckets the parameters of every bucket in their order
+   */
+  public static long copiedBytes(List<List<Shape>> buckets, int worldSize) {
+    BucketParts parts = new ParameterLayout(buckets, worldSize).parts();
+    return CopiedCollectives.stagedBytes(worldSize, largestPart(parts));
   }
 
   @Override

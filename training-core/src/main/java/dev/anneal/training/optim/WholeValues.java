@@ -1,18 +1,16 @@
 package dev.anneal.training.optim;
 
-import dev.anneal.training.collective.Collectives;
 import dev.anneal.training.cuda.CudaEvent;
+import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.tensor.Tensors;
 import java.util.function.BiConsumer;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /** All values on every rank, gathered once when they have changed. */
 final class WholeValues implements ComputeValues {
   private final BucketParts parts;
-  private final Collectives world;
   private final BucketExchange exchange;
   private final Tensor all;
   private final Tensor own;
@@ -28,19 +26,13 @@ final class WholeValues implements ComputeValues {
    * @param master what a rank on its own computes with if {@code type} is fp32
    */
   WholeValues(
-      BucketParts parts,
-      Collectives world,
-      BucketExchange exchange,
-      Device device,
-      ScalarType type,
-      Tensor master) {
+      BucketParts parts, BucketExchange exchange, Device device, DType type, Tensor master) {
     this.parts = parts;
-    this.world = world;
     this.exchange = exchange;
     boolean alone = parts.worldSize() == 1;
     long total = parts.worldSize() * parts.total();
-    all = alone && type == ScalarType.Float ? master : Tensors.zeros(device, type, total);
-    own = alone ? all : Tensors.zeros(device, type, parts.total());
+    all = alone && type == DType.FP32 ? master : Tensors.zeros(device, type.scalarType(), total);
+    own = alone ? all : exchange.room(type, parts.total()).zero_();
     gathered = new CudaEvent[parts.numels().size()];
     underWay = new boolean[gathered.length];
     for (int bucket = 0; bucket < gathered.length; bucket++) {
@@ -69,7 +61,7 @@ final class WholeValues implements ComputeValues {
         if (parts.whole(bucket) > 0) {
           Tensor whole = bucket(0, bucket);
           Tensor part = own.narrow(0, parts.offset(bucket), parts.part(bucket));
-          exchange.beside(gathered[bucket], () -> world.allGatherInto(whole, part));
+          exchange.beside(gathered[bucket], () -> exchange.allGatherInto(whole, part));
           underWay[bucket] = true;
         }
       }

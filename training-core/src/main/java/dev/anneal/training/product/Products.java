@@ -13,9 +13,9 @@ import org.bytedeco.pytorch.Tensor;
 public interface Products {
   /**
    * The system property that names what GPUs multiply by, for measurements: {@code fused} (the
-   * default of a rank that is alone) takes a kernel of ours for products with adapters on GPUs of
-   * compute capability 9.0, and cuBLASLt for all others; {@code cublaslt} (the default of several
-   * ranks) takes that alone, in the order {@link Order#ADAPTERS_FIRST}, and {@code
+   * default where no kernels of collectives go on beside them) takes a kernel of ours for products
+   * with adapters on GPUs of compute capability 9.0, and cuBLASLt for all others; {@code cublaslt}
+   * (the default elsewhere) takes that alone, in the order {@link Order#ADAPTERS_FIRST}, and {@code
    * cublaslt-product-first} in the other one; {@code libtorch} takes libtorch's operators.
    */
   String PROPERTY = "anneal.products";
@@ -54,10 +54,11 @@ public interface Products {
   /**
    * Those for {@code device}, in the current tensor scope.
    *
-   * @param alone no kernels of collectives hold multiprocessors, on which {@code fused} counts
+   * @param undisturbed no kernels of collectives hold multiprocessors, on which {@code fused}
+   *     counts
    */
-  static Products on(Device device, boolean alone) {
-    String usual = alone ? "fused" : "cublaslt";
+  static Products on(Device device, boolean undisturbed) {
+    String usual = undisturbed ? "fused" : "cublaslt";
     String by = System.getProperty(PROPERTY, usual).toLowerCase(Locale.ROOT);
     if (!device.isGpu() || by.equals("libtorch")) {
       return new PlainProducts();

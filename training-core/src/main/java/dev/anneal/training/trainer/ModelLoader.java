@@ -102,8 +102,34 @@ final class ModelLoader {
             LoraModel.computeDtype(spec.lora(), spec.compute().dtype()),
             ranks.device(),
             ranks.world(),
-            gathered(spec, config, ranks),
-            AdapterGathering.summed(spec, config));
+            new Parameters.Exchange(
+                gathered(spec, config, ranks),
+                AdapterGathering.summed(spec, config),
+                Transport.asked(Transport.PARAMETERS)
+                    .arena(Transport.PARAMETERS, ranks.device(), ranks.world(), ranks.mapped())));
+    boolean done = false;
+    try {
+      TrainableModel model =
+          lora(spec, inputs, config, layout, parameters, weights, ranks, listener);
+      done = true;
+      return model;
+    } finally {
+      if (!done) {
+        parameters.close();
+      }
+    }
+  }
+
+  private static TrainableModel lora(
+      TrainingSpec spec,
+      TrainingRun.Inputs inputs,
+      LlamaConfig config,
+      LoraLayout layout,
+      Parameters parameters,
+      WeightReader weights,
+      Ranks ranks,
+      TrainingListener listener)
+      throws IOException {
     if (layout.spec().variant() instanceof LoraVariant.Pissa pissa) {
       PissaStart start = new PissaStart(config, layout, parameters, ranks);
       ResumePoint resume = inputs.checkpoints().resume();
@@ -125,7 +151,8 @@ final class ModelLoader {
       try {
         measure(model, ranks);
       } catch (RuntimeException | Error e) {
-        try (model) {
+        // whoever has made the parameters ends them
+        try (FrozenLayers decoder = model.decoder()) {
           throw e;
         }
       }
@@ -256,7 +283,7 @@ final class ModelLoader {
         shard,
         weights.offloadRatio(),
         weights.exactEdges(),
-        Transport.asked(),
+        Transport.asked(Transport.WEIGHTS),
         ranks.mapped());
   }
 

@@ -30,6 +30,7 @@ import dev.anneal.training.tensor.NativeErrors;
 import dev.anneal.training.tensor.NativeLibraries;
 import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.timing.StepTimings;
+import dev.anneal.training.weights.Transport;
 import java.io.IOException;
 import java.util.List;
 
@@ -108,6 +109,9 @@ public final class TrainingRun {
     try (FusedAttention attention = attention(spec, ranks.device(), listener);
         TrainableModel model = ModelLoader.load(spec, inputs, config, ranks, listener)) {
       Parameters parameters = model.parameters();
+      if (spec.mode() == TrainingSpec.Mode.LORA) {
+        connect(parameters, ranks, listener);
+      }
       Llama llama = llama(spec, model, ranks, kernels, attention).timedBy(timings);
       AdamW optimizer = new AdamW(spec.updates().optimizer(), parameters, kernels);
       GlobalBatches batches = new GlobalBatches(spec, inputs.train(), ranks);
@@ -149,6 +153,15 @@ public final class TrainingRun {
         listener.onResult(result);
       }
       ranks.world().barrier();
+    }
+  }
+
+  /** Adapters go between the ranks of a host by copies, where these can. */
+  private static void connect(Parameters parameters, Ranks ranks, TrainingListener listener) {
+    if (ranks.device().isGpu() && ranks.world().worldSize() > 1) {
+      Transport.asked(Transport.PARAMETERS)
+          .connect(Transport.PARAMETERS, parameters::copy)
+          .ifPresent(why -> listener.onPhase("summing gradients over NCCL, since " + why));
     }
   }
 
@@ -207,7 +220,6 @@ public final class TrainingRun {
       Kernels kernels,
       FusedAttention attention) {
     Device device = ranks.device();
-    boolean alone = ranks.world().worldSize() == 1;
     TrainingSpec.Compute compute = spec.compute();
     Objective objective = spec.updates().objective();
     FusedLlama.Settings settings =
@@ -218,7 +230,19 @@ public final class TrainingRun {
             compute.head(),
             objective);
     return device.isGpu() && isFused(spec) && model instanceof LoraModel lora
-        ? FusedLlama.of(lora, device, kernels, settings, attention, Products.on(device, alone))
+        ? FusedLlama.of(
+            lora,
+            device,
+            kernels,
+            settings,
+            attention,
+            Products.on(device, isUndisturbed(lora, ranks)))
         : Llama.reference(model, device, compute.dtype(), compute.activations(), objective);
+  }
+
+  /** Whether no kernel of a collective goes on beside the layers. */
+  private static boolean isUndisturbed(LoraModel model, Ranks ranks) {
+    return ranks.world().worldSize() == 1
+        || (model.parameters().isCopied() && model.decoder().whyGathered().isEmpty());
   }
 }

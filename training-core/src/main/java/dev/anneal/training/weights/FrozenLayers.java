@@ -5,7 +5,6 @@ import dev.anneal.training.model.LlamaLayer;
 import dev.anneal.training.model.ModuleGroup;
 import dev.anneal.training.model.config.LlamaConfig;
 import dev.anneal.training.model.config.TensorNames;
-import dev.anneal.training.peer.NoPeerAccessException;
 import dev.anneal.training.peer.PeerArena;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.weights.LayerLayout.Part;
@@ -97,7 +96,7 @@ public final class FrozenLayers implements AutoCloseable {
   private final List<WantedRows> wanted = new ArrayList<>();
   private List<List<Tensor>> scales;
   private List<FrozenLayer> residentLayers;
-  private String whyGathered;
+  private Optional<String> whyGathered = Optional.empty();
 
   /**
    * Takes the memory: on the host until {@link #close}, on the device in the current tensor scope,
@@ -108,7 +107,7 @@ public final class FrozenLayers implements AutoCloseable {
    * @param pinning hears how much of the host's memory is there, where a GPU needs any
    */
   public FrozenLayers(LlamaConfig config, Placement placement, LoadProgress pinning) {
-    this(config, placement, pinning, placement.transport().arena(placement));
+    this(config, placement, pinning, placement.arena());
   }
 
   /** The same with memory from {@code arena}, which is closed with the weights. */
@@ -271,7 +270,7 @@ public final class FrozenLayers implements AutoCloseable {
   public void complete() {
     scales = shards.gatherScales(placement.ranks());
     if (layout.ranks() > 1) {
-      connect();
+      whyGathered = placement.transport().connect(Transport.WEIGHTS, buffers::pull);
     }
     if (layout.resident()) {
       residentLayers = new ArrayList<>();
@@ -296,31 +295,13 @@ public final class FrozenLayers implements AutoCloseable {
     return matrices;
   }
 
-  private void connect() {
-    if (placement.transport() == Transport.COLLECTIVE) {
-      whyGathered = Transport.PROPERTY + " says so";
-      return;
-    }
-    try {
-      buffers.pull();
-    } catch (NoPeerAccessException e) {
-      if (placement.transport() == Transport.PEERS) {
-        throw new IllegalStateException(
-            "Ranks cannot read weights out of each other's memory: %s. Leave %s unset to gather them."
-                .formatted(e.getMessage(), Transport.PROPERTY),
-            e);
-      }
-      whyGathered = e.getMessage();
-    }
-  }
-
   /**
    * Why layers that are split over ranks are gathered by the group, once they are {@link
    * #complete}; empty where ranks read them out of each other's memory, and where they are not
    * split.
    */
   public Optional<String> whyGathered() {
-    return Optional.ofNullable(whyGathered);
+    return whyGathered;
   }
 
   /**

@@ -3,6 +3,8 @@ package dev.anneal.training.weights;
 import dev.anneal.training.collective.Collectives;
 import dev.anneal.training.cuda.MappedMemory;
 import dev.anneal.training.model.config.LlamaConfig;
+import dev.anneal.training.peer.PeerArena;
+import dev.anneal.training.peer.PeerDriver;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
 
@@ -66,6 +68,16 @@ public record Placement(
 
   private static boolean areWhole(Collectives ranks, double offloadRatio) {
     return ranks.worldSize() == 1 && offloadRatio == 0;
+  }
+
+  /** Where a rank takes the weights that its peers read; may be a collective. */
+  PeerArena arena() {
+    return transport.arena(Transport.WEIGHTS, device, ranks, mapped);
+  }
+
+  /** The same by {@code driver}. */
+  PeerArena arena(PeerDriver driver) {
+    return transport.arena(Transport.WEIGHTS, device, ranks, mapped, driver);
   }
 
   LayerLayout layout(LlamaConfig config) {

@@ -5,10 +5,15 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.anneal.training.Deviation;
 import dev.anneal.training.collective.Collectives;
+import dev.anneal.training.collective.GatheringOnly;
 import dev.anneal.training.collective.SingleRank;
+import dev.anneal.training.cuda.MappedMemory;
 import dev.anneal.training.kernel.Kernels;
+import dev.anneal.training.optim.Parameters.Exchange;
 import dev.anneal.training.optim.Parameters.Gathered;
 import dev.anneal.training.optim.Parameters.Summed;
+import dev.anneal.training.peer.HostPeerDriver;
+import dev.anneal.training.peer.PeerArena;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.TensorScope;
@@ -237,8 +242,7 @@ class ReducedGradientsTest {
                   DType.FP32,
                   Device.CPU,
                   world,
-                  Gathered.ONCE_A_STEP,
-                  Summed.BY_MICRO_BATCH);
+                  new Exchange(Device.CPU, Gathered.ONCE_A_STEP, Summed.BY_MICRO_BATCH));
           for (Parameters parameters : List.of(one, other)) {
             for (int a = 0; a < accumulation; a++) {
               addAll(parameters, seed(world.rank(), a));
@@ -277,6 +281,63 @@ class ReducedGradientsTest {
   private static void onRanks(int worldSize, Work work) throws Exception {
     for (Summed summed : Summed.values()) {
       onRanks(worldSize, summed, work);
+      if (worldSize > 1) {
+        onCopyingRanks(worldSize, summed, work);
+      }
+    }
+  }
+
+  private static void onCopyingRanks(int worldSize, Summed summed, Work work) throws Exception {
+    List<Throwable> thrown =
+        GlooRanks.run(
+            worldSize,
+            world -> {
+              HostPeerDriver driver = new HostPeerDriver(world.rank());
+              PeerArena arena = PeerArena.open(world, Device.CPU, driver, new MappedMemory());
+              try (TensorScope scope = new TensorScope();
+                  Parameters parameters =
+                      new Parameters(
+                          BUCKETS,
+                          DType.FP32,
+                          Device.CPU,
+                          world,
+                          new Exchange(Gathered.ONCE_A_STEP, summed, arena))) {
+                assertThat(parameters.isCopied()).isFalse();
+                parameters.copy();
+                assertThat(parameters.isCopied()).isTrue();
+                work.run(parameters, new RankOrder(world));
+              }
+              assertThat(driver.held()).as("opened, mapped and allocated").isZero();
+            });
+    assertThat(thrown).containsOnlyNulls();
+  }
+
+  /** Sums as copies are added: in the order of the ranks. */
+  private record RankOrder(Collectives world) implements GatheringOnly {
+    @Override
+    public int rank() {
+      return world.rank();
+    }
+
+    @Override
+    public int worldSize() {
+      return world.worldSize();
+    }
+
+    @Override
+    public void allGatherInto(Tensor whole, Tensor shard) {
+      world.allGatherInto(whole, shard);
+    }
+
+    @Override
+    public void allReduceSum(Tensor tensor) {
+      Tensor flat = tensor.reshape(tensor.numel());
+      long n = flat.numel();
+      Tensor all = world.allGather(flat);
+      flat.copy_(all.narrow(0, 0, n));
+      for (int rank = 1; rank < worldSize(); rank++) {
+        flat.add_(all.narrow(0, rank * n, n));
+      }
     }
   }
 
@@ -288,7 +349,11 @@ class ReducedGradientsTest {
               try (TensorScope scope = new TensorScope();
                   Parameters parameters =
                       new Parameters(
-                          BUCKETS, DType.FP32, Device.CPU, world, Gathered.ONCE_A_STEP, summed)) {
+                          BUCKETS,
+                          DType.FP32,
+                          Device.CPU,
+                          world,
+                          new Exchange(Device.CPU, Gathered.ONCE_A_STEP, summed))) {
                 work.run(parameters, world);
               }
             });

@@ -40,7 +40,7 @@ class SplitTrainingGpuTest {
 
   @AfterEach
   void forget() {
-    System.clearProperty(Transport.PROPERTY);
+    System.clearProperty(Transport.WEIGHTS);
   }
 
   @ParameterizedTest
@@ -97,7 +97,7 @@ class SplitTrainingGpuTest {
 
   /** Losses and norms of rank 0, after those of both were found equal. */
   private List<Double> losses(Recipe recipe, Transport transport) throws Exception {
-    System.setProperty(Transport.PROPERTY, transport.name().toLowerCase(Locale.ROOT));
+    System.setProperty(Transport.WEIGHTS, transport.name().toLowerCase(Locale.ROOT));
     TrainingSpec spec = recipe.spec();
     List<List<StepMetrics>> steps =
         NcclRanks.run(

@@ -252,7 +252,7 @@ class FrozenVocabularyTest {
               PulledVocabulary.config(37, 24),
               compute,
               placement,
-              Transport.PEERS.arena(placement, new HostPeerDriver(rank.rank())),
+              placement.arena(new HostPeerDriver(rank.rank())),
               new PlainKernels());
           return null;
         });
@@ -272,7 +272,7 @@ class FrozenVocabularyTest {
             PulledVocabulary.with(
                 PulledVocabulary.config(37, 24),
                 placement,
-                Transport.PEERS.arena(placement, driver),
+                placement.arena(driver),
                 (decoder, vocabulary) -> {
                   int before = driver.copies.get();
                   vocabulary.embed(ids, new PlainKernels());

@@ -170,10 +170,7 @@ class LayerPullsTest {
   private static FrozenLayers load(Placement placement, PeerDriver driver) {
     FrozenLayers frozen =
         new FrozenLayers(
-            FrozenLayersTest.CONFIG,
-            placement,
-            LoadProgress.IGNORED,
-            placement.transport().arena(placement, driver));
+            FrozenLayersTest.CONFIG, placement, LoadProgress.IGNORED, placement.arena(driver));
     FrozenLayersTest.WEIGHTS.stream(frozen.wanted(), Device.CPU, LoadProgress.IGNORED);
     frozen.complete();
     return frozen;

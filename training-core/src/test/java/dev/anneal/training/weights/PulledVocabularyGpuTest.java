@@ -64,11 +64,7 @@ class PulledVocabularyGpuTest {
     Placement placement = new Placement(device, DType.BF16, compute, shard, 0, Transport.PEERS);
     try (CudaKernels kernels = new CudaKernels(device)) {
       PulledVocabulary.check(
-          PulledVocabulary.config(8001, hidden),
-          compute,
-          placement,
-          Transport.PEERS.arena(placement),
-          kernels);
+          PulledVocabulary.config(8001, hidden), compute, placement, placement.arena(), kernels);
     }
   }
 }

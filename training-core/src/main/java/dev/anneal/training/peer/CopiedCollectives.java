@@ -1,0 +1,207 @@
+package dev.anneal.training.peer;
+
+import dev.anneal.training.collective.Collectives;
+import dev.anneal.training.cuda.CudaStream;
+import dev.anneal.training.tensor.Device;
+import dev.anneal.training.tensor.TensorScope;
+import dev.anneal.training.tensor.Tensors;
+import java.util.List;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+
+/**
+ * {@code reduce_scatter} and {@code all_gather} of tensors that the ranks read out of each other's
+ * memory. Parts come by copy engines, and what waits for a peer is a stream: no kernel holds
+ * multiprocessors until the slowest rank is there. Parts are added in the order of the ranks, so
+ * the sums are the same bits every time, and with two ranks those of any other way to add them.
+ *
+ * <p>All calls are made with one stream as the current one, in the same order on every rank. Each
+ * wait of a call is for what its peers put into their streams in the same call or before, so ranks
+ * on devices of their own cannot wait for each other in a circle.
+ */
+public final class CopiedCollectives implements AutoCloseable {
+  private final Collectives ranks;
+  private final PeerMemory memory;
+  private final List<Tensor> shared;
+  private final CopyStream copies;
+
+  /** {@code [world_size - 1]} parts of peers, by rank. */
+  private final Tensor staged;
+
+  private final long partBytes;
+
+  private CopiedCollectives(
+      Collectives ranks,
+      PeerMemory memory,
+      List<Tensor> shared,
+      CudaStream stream,
+      Tensor staged,
+      long partBytes) {
+    this.ranks = ranks;
+    this.memory = memory;
+    this.shared = List.copyOf(shared);
+    this.copies = memory.on(stream);
+    this.staged = staged;
+    this.partBytes = partBytes;
+  }
+
+  /**
+   * Shares {@code tensors}, in which everything lies that peers are to read: a collective. What it
+   * takes is in the current tensor scope.
+   *
+   * @param arena that they were taken from
+   * @param tensors as many and as large on every rank
+   * @param stream that calls are made on
+   * @param part elements of the largest part that is summed
+   * @throws NoPeerAccessException on all ranks alike, if they cannot read each other's memory
+   */
+  public static CopiedCollectives share(
+      Collectives ranks, PeerArena arena, List<Tensor> tensors, CudaStream stream, long part)
+      throws NoPeerAccessException {
+    Device device = arena.device();
+    PeerMemory memory = PeerMemory.share(ranks, arena, tensors);
+    try {
+      long parts = ranks.worldSize() - 1L;
+      Tensor staged = Tensors.empty(device, ScalarType.Float, parts * part);
+      return new CopiedCollectives(ranks, memory, tensors, stream, staged, part * Float.BYTES);
+    } catch (RuntimeException | Error e) {
+      // or its peers would wait for its end
+      memory.close();
+      throw e;
+    }
+  }
+
+  /** What {@link #reduceScatterSum} takes of the device beside what is shared, in bytes. */
+  public static long stagedBytes(int worldSize, long part) {
+    return (worldSize - 1L) * part * Float.BYTES;
+  }
+
+  /**
+   * {@link Collectives#reduceScatterSum} of fp32.
+   *
+   * @param whole within one of the shared tensors, at the same place on every rank
+   */
+  public void reduceScatterSum(Tensor shard, Tensor whole) {
+    if (shard.nbytes() > partBytes) {
+      throw new IllegalArgumentException(
+          "a part of %s bytes is larger than %s".formatted(shard.nbytes(), partBytes));
+    }
+    ranks.watched("reduce_scatter", () -> sum(shard, whole));
+  }
+
+  private void sum(Tensor shard, Tensor whole) {
+    long bytes = shard.nbytes();
+    Place mine = place(whole);
+    long offset = mine.offset() + rank() * bytes;
+    int number = begin();
+    for (int i = 0; i < size() - 1; i++) {
+      int peer = memory.inRing(i);
+      copies.await(memory.ready(peer), number);
+      long to = staged.data_ptr().address() + slot(peer) * bytes;
+      copies.copy(to, memory.address(peer, mine.tensor()) + offset, bytes);
+    }
+    copies.write(memory.pulled(rank()), number);
+    try (TensorScope scope = new TensorScope()) {
+      add(shard, whole);
+    }
+    awaitPeers(number);
+  }
+
+  /** In the order of the ranks; {@code shard} may be one of the addends and is written last. */
+  private void add(Tensor shard, Tensor whole) {
+    Scalar one = new Scalar(1.0);
+    Tensor sum = part(0, shard, whole);
+    // of those that are not this rank's own
+    Tensor room = part(rank() == 0 ? 1 : 0, shard, whole);
+    for (int rank = 1; rank < size(); rank++) {
+      Tensor to = rank == size() - 1 ? shard : room;
+      torch.add_out(to, sum, part(rank, shard, whole), one);
+      sum = to;
+    }
+  }
+
+  /** What is added of {@code rank}. */
+  private Tensor part(int rank, Tensor shard, Tensor whole) {
+    long n = shard.numel();
+    return rank == rank() ? whole.narrow(0, rank * n, n) : staged.narrow(0, slot(rank) * n, n);
+  }
+
+  private long slot(int peer) {
+    return peer < rank() ? peer : peer - 1L;
+  }
+
+  /**
+   * {@link Collectives#allGatherInto}.
+   *
+   * @param shard within one of the shared tensors, at the same place on every rank
+   */
+  public void allGatherInto(Tensor whole, Tensor shard) {
+    ranks.watched("all_gather", () -> gather(whole, shard));
+  }
+
+  private void gather(Tensor whole, Tensor shard) {
+    long bytes = shard.nbytes();
+    long to = whole.data_ptr().address();
+    Place mine = place(shard);
+    int number = begin();
+    for (int i = 0; i < size(); i++) {
+      int rank = memory.inRing(i);
+      if (rank != rank()) {
+        copies.await(memory.ready(rank), number);
+      }
+      long from = memory.address(rank, mine.tensor()) + mine.offset();
+      copies.copy(to + rank * bytes, from, bytes);
+    }
+    copies.write(memory.pulled(rank()), number);
+    awaitPeers(number);
+  }
+
+  /** The number of a call, for which this rank has what its peers read. */
+  private int begin() {
+    int number = memory.next();
+    copies.write(memory.ready(rank()), number);
+    return number;
+  }
+
+  /** What comes next may write what peers have read in a call. */
+  private void awaitPeers(int number) {
+    for (int i = 0; i < size() - 1; i++) {
+      copies.await(memory.pulled(memory.inRing(i)), number);
+    }
+  }
+
+  private int rank() {
+    return memory.rank();
+  }
+
+  private int size() {
+    return memory.size();
+  }
+
+  /**
+   * Where something lies, on every rank.
+   *
+   * @param tensor number of the shared one
+   * @param offset bytes from its beginning
+   */
+  private record Place(int tensor, long offset) {}
+
+  private Place place(Tensor within) {
+    long address = within.data_ptr().address();
+    for (int tensor = 0; tensor < shared.size(); tensor++) {
+      long offset = address - memory.address(rank(), tensor);
+      if (offset >= 0 && offset + within.nbytes() <= shared.get(tensor).nbytes()) {
+        return new Place(tensor, offset);
+      }
+    }
+    throw new IllegalArgumentException("peers do not read what lies there");
+  }
+
+  /** As {@link PeerMemory#close}: before what is shared is freed. */
+  @Override
+  public void close() {
+    memory.close();
+  }
+}
