@@ -22,6 +22,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import org.bytedeco.pytorch.global.torch;
 
 /** One measurement as one of its ranks makes it: joins the others, trains, and keeps every step. */
 record MeasuredRank(TrainingOptions options, LocalCheckpoints checkpoints, int rank) {
@@ -55,8 +56,13 @@ record MeasuredRank(TrainingOptions options, LocalCheckpoints checkpoints, int r
     if (options.gpus == 1) {
       return new SingleRank();
     }
+    if (options.oneGpu) {
+      // NCCL refuses ranks of one host that share a GPU, so it takes them for as many hosts
+      torch.set_env("NCCL_HOSTID", "rank-" + rank, true);
+      torch.set_env("NCCL_NET", "Socket", true);
+    }
     return options.onGpu()
-        ? NcclCollectives.join(store, name, Device.gpu(rank), rank, options.gpus, timeout)
+        ? NcclCollectives.join(store, name, options.device(rank), rank, options.gpus, timeout)
         : GlooCollectives.join(store, MeasuredRanks.HOST, rank, options.gpus, timeout);
   }
 

@@ -30,6 +30,7 @@ final class TrainingBenchmark implements Callable<Integer> {
     System.setProperty(Transport.WEIGHTS, options.transport.name());
     System.setProperty(Transport.PARAMETERS, options.parameters.name());
     System.setProperty(StepTimings.PROPERTY, options.timings.name());
+    HostMemoryPeak host = HostMemoryPeak.watch();
     NativeLibraries.load();
     LocalCheckpoints checkpoints = new LocalCheckpoints(options.checkpoints);
     MeasuredRanks ranks =
@@ -39,7 +40,7 @@ final class TrainingBenchmark implements Callable<Integer> {
       ranks.runOnly(options.onlyRank);
       return 0;
     }
-    new TrainingResult(options, checkpoints).print(ranks.run());
+    new TrainingResult(options, checkpoints, host).print(ranks.run());
     return 0;
   }
 }

@@ -149,6 +149,11 @@ final class TrainingOptions {
   @Option(names = "--processes", description = "ranks are processes, this one the first of them")
   boolean processes;
 
+  @Option(
+      names = "--one-gpu",
+      description = "ranks that are processes are all on GPU 0, which says nothing of two of them")
+  boolean oneGpu;
+
   @Option(names = "--rank", hidden = true, description = "the one that this process is")
   Integer onlyRank;
 
@@ -172,7 +177,7 @@ final class TrainingOptions {
   }
 
   Device device(int rank) {
-    return onGpu() ? Device.gpu(rank) : Device.CPU;
+    return onGpu() ? Device.gpu(oneGpu ? 0 : rank) : Device.CPU;
   }
 
   boolean splitsWeights() {

@@ -15,7 +15,7 @@ import java.util.function.ToDoubleFunction;
 import java.util.stream.Stream;
 
 /** What is printed of a measurement. */
-record TrainingResult(TrainingOptions options, LocalCheckpoints checkpoints) {
+record TrainingResult(TrainingOptions options, LocalCheckpoints checkpoints, HostMemoryPeak host) {
   /**
    * One JSON line.
    *
@@ -56,7 +56,7 @@ record TrainingResult(TrainingOptions options, LocalCheckpoints checkpoints) {
     System.out.println("RESULT " + line);
   }
 
-  private void putMemory(ObjectNode line, StepMetrics last) {
+  private void putMemory(ObjectNode line, StepMetrics last) throws IOException {
     line.put("peak_gb", last.peakMemoryBytes() / 1e9);
     if (!options.onGpu()) {
       return;
@@ -65,7 +65,10 @@ record TrainingResult(TrainingOptions options, LocalCheckpoints checkpoints) {
       MemoryTable predicted = options.memory();
       line.put("predicted_gb", predicted.tensorBytes() / 1e9);
       line.put("predicted_device_gb", predicted.deviceBytes() / 1e9);
+      line.put("predicted_host_gb", predicted.hostBytes() / 1e9);
     }
+    line.put("host_gb", host.bytes() / 1e9);
+    line.put("resident_gb", HostMemoryPeak.residentBytes() / 1e9);
     GpuMemory memory = new GpuMemory(Device.gpu(0));
     line.put("peak_reserved_gb", memory.peakReservedBytes() / 1e9);
     // the context, the kernels, NCCL, and other processes if there are any

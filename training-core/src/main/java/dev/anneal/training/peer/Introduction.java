@@ -137,9 +137,10 @@ final class Introduction {
       if (!identity.host().equals(identities.get(0).host())) {
         throw new NoPeerAccessException("ranks 0 and %s are on different hosts".formatted(rank));
       }
-      Integer other = devices.put(identity.deviceId(), rank);
+      Integer other = devices.put(identity.process() + " " + identity.deviceId(), rank);
       if (other != null) {
-        // streams of one device may share a queue, where a wait would hold up what it waits for
+        // streams of a process may share a queue of the device, where a wait would hold up what it
+        // waits for; those of two processes never do
         throw new NoPeerAccessException("ranks %s and %s share a device".formatted(other, rank));
       }
     }

@@ -5,12 +5,14 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import dev.anneal.training.collective.rendezvous.RendezvousStore;
 import dev.anneal.training.cuda.Gpus;
 import dev.anneal.training.tensor.Device;
+import dev.anneal.training.tensor.NativeLibraries;
 import dev.anneal.training.tensor.TensorScope;
 import java.time.Duration;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
+import org.bytedeco.pytorch.global.torch;
 
 /** Two ranks on a GPU each that talk NCCL, as threads of the tests' process. */
 public final class NcclPair {
@@ -41,10 +43,34 @@ public final class NcclPair {
     run((store, number) -> join(store, number, timeout, rank));
   }
 
-  /** Does {@code rank} as rank {@code number}; the other one may be another process. */
-  public static void join(RendezvousStore store, int number, Duration timeout, Rank rank)
+  private static void join(RendezvousStore store, int number, Duration timeout, Rank rank)
       throws Exception {
-    Device device = Device.gpu(number);
+    join(store, number, Device.gpu(number), timeout, rank);
+  }
+
+  /** Does {@code rank} as rank {@code number}, in another process than the other rank. */
+  public static void joinAsProcess(RendezvousStore store, int number, Duration timeout, Rank rank)
+      throws Exception {
+    join(store, number, gpuOfProcess(number), timeout, rank);
+  }
+
+  /**
+   * The GPU of a rank that is a process: one of its own, or the only one, which both then share.
+   * NCCL refuses that of one host, so it takes the processes for two.
+   */
+  public static Device gpuOfProcess(int number) {
+    if (Gpus.find(1).size() > 1) {
+      return Device.gpu(number);
+    }
+    NativeLibraries.load();
+    torch.set_env("NCCL_HOSTID", "process-" + number, true);
+    torch.set_env("NCCL_NET", "Socket", true);
+    return Device.gpu(0);
+  }
+
+  private static void join(
+      RendezvousStore store, int number, Device device, Duration timeout, Rank rank)
+      throws Exception {
     Gpus.bind(device);
     try (Collectives shard = NcclCollectives.join(store, "shard", device, number, 2, timeout);
         TensorScope scope = new TensorScope()) {

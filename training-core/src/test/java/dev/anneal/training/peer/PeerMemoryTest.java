@@ -93,7 +93,7 @@ class PeerMemoryTest {
   @Test
   void ranksOfOneDeviceHearOfItAlike() {
     assertRefused(
-        rank -> new HostPeerDriver(new PeerIdentity("host", "p" + rank, 0, "d" + rank % 2)),
+        rank -> new HostPeerDriver(new PeerIdentity("host", "p", rank % 2, "d" + rank % 2)),
         "ranks 0 and 2 share a device");
   }
 

@@ -45,8 +45,8 @@ class PeerPullsGpuTest {
   @TempDir Path folder;
 
   @BeforeAll
-  static void twoGpus() {
-    NcclPair.assumeGpus(2);
+  static void load() {
+    NcclPair.assumeGpus(1);
   }
 
   @AfterEach
@@ -60,15 +60,14 @@ class PeerPullsGpuTest {
 
   @Test
   void twoThreadsPullWholeLayers() throws Exception {
-    NcclPair.run(PATIENCE, PulledLayers::checkAll);
+    onThreads(PATIENCE, PulledLayers::checkAll);
   }
 
   /** As training does, which hung. */
   @ParameterizedTest
   @CsvSource({"0", "0.5"})
   void twoThreadsPullWhileTheyAllocate(double ratio) throws Exception {
-    NcclPair.run(
-        PATIENCE, (shard, device) -> PulledLayers.checkWhileAllocating(shard, device, ratio));
+    onThreads(PATIENCE, (shard, device) -> PulledLayers.checkWhileAllocating(shard, device, ratio));
   }
 
   @Test
@@ -87,7 +86,7 @@ class PeerPullsGpuTest {
   @ParameterizedTest
   @CsvSource({"FP8, 0", "FP8, 0.5"})
   void theGroupGathersTheSameLayers(DType dtype, double ratio) throws Exception {
-    NcclPair.run(
+    onThreads(
         PATIENCE,
         (shard, device) -> PulledLayers.check(shard, device, dtype, ratio, Transport.COLLECTIVE));
   }
@@ -95,7 +94,7 @@ class PeerPullsGpuTest {
   /** As training does after a failed attempt, in the same process. */
   @Test
   void layersArePulledAgainAndAgain() throws Exception {
-    NcclPair.run(
+    onThreads(
         PATIENCE,
         (shard, device) -> {
           for (int run = 0; run < 3; run++) {
@@ -107,7 +106,7 @@ class PeerPullsGpuTest {
   @ParameterizedTest
   @CsvSource({"0", "0.5"})
   void aThreadThatFailsFreesItsPeer(double ratio) throws Exception {
-    NcclPair.run(
+    onThreads(
         PATIENCE,
         (shard, device) -> {
           try (FrozenLayers frozen = load(shard, device, ratio)) {
@@ -123,7 +122,7 @@ class PeerPullsGpuTest {
   @Test
   void aThreadThatHangsIsNoticedInTime() throws Exception {
     CountDownLatch noticed = new CountDownLatch(1);
-    NcclPair.run(
+    onThreads(
         SOON,
         (shard, device) -> {
           try (FrozenLayers frozen = load(shard, device, 0.5)) {
@@ -147,7 +146,7 @@ class PeerPullsGpuTest {
   @Test
   void abortFreesWhoWaits() throws Exception {
     CountDownLatch aborted = new CountDownLatch(1);
-    NcclPair.run(
+    onThreads(
         PATIENCE,
         (shard, device) -> {
           try (FrozenLayers frozen = load(shard, device, 1)) {
@@ -202,6 +201,11 @@ class PeerPullsGpuTest {
             shard.abort();
           });
     }
+  }
+
+  private static void onThreads(Duration timeout, NcclPair.Rank rank) throws Exception {
+    NcclPair.assumeGpus(2);
+    NcclPair.run(timeout, rank);
   }
 
   private interface Loss {
@@ -277,7 +281,7 @@ class PeerPullsGpuTest {
       throws Exception {
     // a JVM and CUDA start there first
     await(peer, PullingPeer.CONNECTED);
-    NcclPair.join(store, 0, timeout, rank);
+    NcclPair.joinAsProcess(store, 0, timeout, rank);
   }
 
   private JavaProcess peer(

@@ -52,7 +52,8 @@ class PulledVocabularyGpuTest {
                 PATIENCE,
                 List.of(compute.name(), Integer.toString(hidden), PullingPeer.VOCABULARY))) {
       try {
-        NcclPair.join(store, 0, PATIENCE, (shard, device) -> check(shard, device, compute, hidden));
+        NcclPair.joinAsProcess(
+            store, 0, PATIENCE, (shard, device) -> check(shard, device, compute, hidden));
       } catch (RuntimeException | Error e) {
         throw new AssertionError("rank 0 failed; rank 1 says: " + peer.output(), e);
       }

@@ -3,6 +3,7 @@ package dev.anneal.training.weights;
 import dev.anneal.training.JavaProcess;
 import dev.anneal.training.collective.Collectives;
 import dev.anneal.training.collective.NcclCollectives;
+import dev.anneal.training.collective.NcclPair;
 import dev.anneal.training.collective.rendezvous.RendezvousStore;
 import dev.anneal.training.collective.rendezvous.StoreAddress;
 import dev.anneal.training.cuda.Gpus;
@@ -64,8 +65,8 @@ final class PullingPeer {
    */
   public static void main(String[] args) throws InterruptedException {
     Duration timeout = Duration.ofSeconds(Long.parseLong(args[1]));
-    Device device = Device.gpu(1);
-    Gpus.require(2);
+    Gpus.require(1);
+    Device device = NcclPair.gpuOfProcess(1);
     Gpus.bind(device);
     try (RendezvousStore store = RendezvousStore.connect(StoreAddress.parse(args[0]), timeout)) {
       System.out.println(CONNECTED);
