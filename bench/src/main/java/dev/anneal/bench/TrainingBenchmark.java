@@ -8,6 +8,7 @@ import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
 /** Trains a model of random weights for some steps and prints one JSON line of what it measured. */
@@ -28,9 +29,12 @@ final class TrainingBenchmark implements Callable<Integer> {
       return 0;
     }
     System.setProperty(Transport.WEIGHTS, options.transport.name());
-    System.setProperty(Transport.PARAMETERS, options.parameters.name());
+    System.setProperty(Transport.PARAMETERS, options.parameterTransport.name());
     System.setProperty(StepTimings.PROPERTY, options.timings.name());
-    HostMemoryPeak host = HostMemoryPeak.watch();
+    if (options.oneGpu && !options.processes && options.gpus > 1) {
+      throw new ParameterException(
+          command.commandLine(), "--one-gpu is of ranks that are processes: add --processes");
+    }
     NativeLibraries.load();
     LocalCheckpoints checkpoints = new LocalCheckpoints(options.checkpoints);
     MeasuredRanks ranks =
@@ -40,6 +44,7 @@ final class TrainingBenchmark implements Callable<Integer> {
       ranks.runOnly(options.onlyRank);
       return 0;
     }
+    HostMemoryPeak host = HostMemoryPeak.watch();
     new TrainingResult(options, checkpoints, host).print(ranks.run());
     return 0;
   }

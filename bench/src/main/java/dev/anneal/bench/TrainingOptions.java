@@ -133,9 +133,9 @@ final class TrainingOptions {
   Transport transport = Transport.ANY;
 
   @Option(
-      names = "--parameters",
+      names = "--parameter-transport",
       description = "of gradients and adapters: ANY, PEERS or COLLECTIVE")
-  Transport parameters = Transport.ANY;
+  Transport parameterTransport = Transport.ANY;
 
   @Option(names = "--checkpoint-every", description = "steps between checkpoints; 0: none")
   int checkpointEvery;

@@ -65,7 +65,7 @@ record TrainingResult(TrainingOptions options, LocalCheckpoints checkpoints, Hos
       MemoryTable predicted = options.memory();
       line.put("predicted_gb", predicted.tensorBytes() / 1e9);
       line.put("predicted_device_gb", predicted.deviceBytes() / 1e9);
-      line.put("predicted_host_gb", predicted.hostBytes() / 1e9);
+      line.put("predicted_host_gb", predicted.hostBytes(options.gpus) / 1e9);
     }
     line.put("host_gb", host.bytes() / 1e9);
     line.put("resident_gb", HostMemoryPeak.residentBytes() / 1e9);

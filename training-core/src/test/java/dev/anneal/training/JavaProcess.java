@@ -10,6 +10,13 @@ import java.util.concurrent.TimeUnit;
 
 /** A JVM with the tests' class path; closing it ends it. */
 public final class JavaProcess implements AutoCloseable {
+  /** For one that uses libtorch. */
+  public static final List<String> WITH_LIBTORCH =
+      List.of(
+          "-Xmx1g",
+          "-Dorg.bytedeco.javacpp.maxPhysicalBytes=0",
+          "-Dorg.bytedeco.javacpp.maxBytes=0");
+
   private final Process process;
   private final Path log;
 
@@ -57,6 +64,17 @@ public final class JavaProcess implements AutoCloseable {
   /** Stops it from computing and answering, as a host that hangs does. */
   public void freeze() throws IOException, InterruptedException {
     new ProcessBuilder("kill", "-STOP", Long.toString(process.pid())).start().waitFor();
+  }
+
+  /** Returns when it has printed {@code word}. */
+  public void await(String word, Duration timeout) throws IOException, InterruptedException {
+    long start = System.nanoTime();
+    while (!output().contains(word)) {
+      if (System.nanoTime() - start > timeout.toNanos()) {
+        throw new AssertionError("no \"%s\" after %s:\n%s".formatted(word, timeout, output()));
+      }
+      Thread.sleep(50);
+    }
   }
 
   public String output() throws IOException {

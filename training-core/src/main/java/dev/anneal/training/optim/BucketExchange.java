@@ -13,8 +13,8 @@ import org.bytedeco.pytorch.Tensor;
 
 /**
  * What the ranks exchange of buckets, one after the other: at once on the host, on a GPU beside the
- * computation; by the group's collectives, or by copies once ranks {@link #copy read} each other's
- * memory.
+ * computation; by the group's collectives, or by copies once ranks {@link #useCopies read each
+ * other's memory}.
  */
 final class BucketExchange implements AutoCloseable {
   private final Collectives world;
@@ -23,13 +23,13 @@ final class BucketExchange implements AutoCloseable {
   private final CudaEvent written;
 
   /** All that peers may read. */
-  private final List<Tensor> rooms = new ArrayList<>();
+  private final List<Tensor> shared = new ArrayList<>();
 
   /** {@code null} while the group exchanges. */
   private CopiedCollectives copies;
 
   /**
-   * @param arena where the rooms lie; closed with this
+   * @param arena where {@link #shared} memory lies; closed with this
    */
   BucketExchange(Collectives world, PeerArena arena) {
     this.world = world;
@@ -44,24 +44,24 @@ final class BucketExchange implements AutoCloseable {
    *
    * @return {@code [numel]}
    */
-  Tensor room(DType type, long numel) {
-    Tensor room = arena.take(1, numel * type.bytes()).get(0);
-    rooms.add(room);
-    return room.view(type.scalarType());
+  Tensor shared(DType type, long numel) {
+    Tensor bytes = arena.take(1, numel * type.bytes()).get(0);
+    shared.add(bytes);
+    return bytes.view(type.scalarType());
   }
 
   /**
-   * From now on ranks read each other's rooms: a collective.
+   * From now on ranks read each other's memory, and no more of it is taken: a collective.
    *
    * @param part elements of the largest part that is summed
    * @throws NoPeerAccessException on all ranks alike, if they cannot; then the group goes on
    */
-  void copy(long part) throws NoPeerAccessException {
-    copies = CopiedCollectives.share(world, arena, rooms, stream, part);
+  void useCopies(long part) throws NoPeerAccessException {
+    copies = CopiedCollectives.share(world, arena, shared, stream, part);
   }
 
-  /** Whether ranks read each other's rooms. */
-  boolean isCopied() {
+  /** Whether ranks read each other's memory. */
+  boolean usesCopies() {
     return copies != null;
   }
 
@@ -97,15 +97,17 @@ final class BucketExchange implements AutoCloseable {
     return world.rank();
   }
 
-  /** The current stream has to be behind all that was exchanged. */
+  /** The current stream may free what was exchanged. */
   @Override
   public void close() {
-    try (arena) {
-      if (copies != null) {
-        copies.close();
-      }
+    stream.record(written);
+    written.await();
+    CopiedCollectives first = copies;
+    try (stream;
+        written;
+        arena;
+        first) {
+      // the copies end before their memory
     }
-    written.close();
-    stream.close();
   }
 }

@@ -69,7 +69,7 @@ final class BucketGradients implements AutoCloseable {
     own = Tensors.zeros(device, ScalarType.Float, parts.total());
     begun = new boolean[parts.numels().size()];
     for (long numel : placeNumels(parts, summed)) {
-      places.add(new Place(exchange.room(DType.FP32, numel), device));
+      places.add(new Place(exchange.shared(DType.FP32, numel), device));
     }
     if (summed == Summed.BY_BUCKET) {
       free.addAll(places);

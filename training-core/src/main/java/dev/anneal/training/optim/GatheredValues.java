@@ -50,7 +50,7 @@ final class GatheredValues implements ComputeValues {
   GatheredValues(BucketParts parts, BucketExchange exchange, Device device, DType type) {
     this.parts = parts;
     this.exchange = exchange;
-    own = exchange.room(type, parts.total()).zero_();
+    own = exchange.shared(type, parts.total()).zero_();
     for (int i = 0; i < PLACES; i++) {
       places.add(new Place(device, type.scalarType(), parts.largest()));
     }

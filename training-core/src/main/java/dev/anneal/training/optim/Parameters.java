@@ -51,8 +51,10 @@ public final class Parameters implements AutoCloseable {
   /**
    * How ranks exchange parameters.
    *
-   * @param arena where lies what other ranks may read once they {@link #copy}; closed with the
-   *     parameters
+   * @param gathered when values come together
+   * @param summed when gradients do
+   * @param arena of the device: where lies what other ranks read once they {@link
+   *     #exchangeByCopies}; closed with the parameters
    */
   public record Exchange(Gathered gathered, Summed summed, PeerArena arena) {
     /** By the group's collectives alone. */
@@ -101,16 +103,13 @@ public final class Parameters implements AutoCloseable {
       Device device,
       Collectives world,
       Gathered gathered) {
-    this(buckets, computeDtype, device, world, new Exchange(device, gathered, Summed.BY_BUCKET));
+    this(buckets, computeDtype, world, new Exchange(device, gathered, Summed.BY_BUCKET));
   }
 
-  /** The same; a rank on its own has nothing to gather and to sum. */
+  /** The same on the arena's device; a rank on its own has nothing to exchange. */
   public Parameters(
-      List<List<Shape>> buckets,
-      DType computeDtype,
-      Device device,
-      Collectives world,
-      Exchange how) {
+      List<List<Shape>> buckets, DType computeDtype, Collectives world, Exchange how) {
+    Device device = how.arena().device();
     this.world = world;
     this.computeDtype = computeDtype;
     this.exchange = new BucketExchange(world, how.arena());
@@ -130,13 +129,13 @@ public final class Parameters implements AutoCloseable {
    *
    * @throws NoPeerAccessException on all ranks alike, if they cannot; then the group goes on
    */
-  public void copy() throws NoPeerAccessException {
-    exchange.copy(largestPart(layout.parts()));
+  public void exchangeByCopies() throws NoPeerAccessException {
+    exchange.useCopies(largestPart(layout.parts()));
   }
 
   /** Whether ranks exchange by copies. */
-  public boolean isCopied() {
-    return exchange.isCopied();
+  public boolean exchangesByCopies() {
+    return exchange.usesCopies();
   }
 
   private static long largestPart(BucketParts parts) {
@@ -384,11 +383,12 @@ public final class Parameters implements AutoCloseable {
   }
 
   /**
-   * What {@link #copy} would take, in bytes: the other ranks' parts of a bucket's gradient.
+   * What {@link #exchangeByCopies} would take, in bytes: the other ranks' parts of a bucket's
+   * gradient.
    *
    * @param buckets the parameters of every bucket in their order
    */
-  public static long copiedBytes(List<List<Shape>> buckets, int worldSize) {
+  public static long stagedBytes(List<List<Shape>> buckets, int worldSize) {
     BucketParts parts = new ParameterLayout(buckets, worldSize).parts();
     return CopiedCollectives.stagedBytes(worldSize, largestPart(parts));
   }

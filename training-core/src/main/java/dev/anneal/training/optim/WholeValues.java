@@ -32,7 +32,7 @@ final class WholeValues implements ComputeValues {
     boolean alone = parts.worldSize() == 1;
     long total = parts.worldSize() * parts.total();
     all = alone && type == DType.FP32 ? master : Tensors.zeros(device, type.scalarType(), total);
-    own = alone ? all : exchange.room(type, parts.total()).zero_();
+    own = alone ? all : exchange.shared(type, parts.total()).zero_();
     gathered = new CudaEvent[parts.numels().size()];
     underWay = new boolean[gathered.length];
     for (int bucket = 0; bucket < gathered.length; bucket++) {

@@ -19,7 +19,8 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  *
  * <p>All calls are made with one stream as the current one, in the same order on every rank. Each
  * wait of a call is for what its peers put into their streams in the same call or before, so ranks
- * on devices of their own cannot wait for each other in a circle.
+ * cannot wait for each other in a circle, unless streams of two of them share a queue, as those of
+ * two threads on one device may.
  */
 public final class CopiedCollectives implements AutoCloseable {
   private final Collectives ranks;
@@ -27,24 +28,16 @@ public final class CopiedCollectives implements AutoCloseable {
   private final List<Tensor> shared;
   private final CopyStream copies;
 
-  /** {@code [world_size - 1]} parts of peers, by rank. */
+  /** {@code [(world_size - 1) * part]} fp32: the parts of peers, by rank. */
   private final Tensor staged;
 
-  private final long partBytes;
-
   private CopiedCollectives(
-      Collectives ranks,
-      PeerMemory memory,
-      List<Tensor> shared,
-      CudaStream stream,
-      Tensor staged,
-      long partBytes) {
+      Collectives ranks, PeerMemory memory, List<Tensor> shared, CudaStream stream, Tensor staged) {
     this.ranks = ranks;
     this.memory = memory;
     this.shared = List.copyOf(shared);
     this.copies = memory.on(stream);
     this.staged = staged;
-    this.partBytes = partBytes;
   }
 
   /**
@@ -65,7 +58,7 @@ public final class CopiedCollectives implements AutoCloseable {
     try {
       long parts = ranks.worldSize() - 1L;
       Tensor staged = Tensors.empty(device, ScalarType.Float, parts * part);
-      return new CopiedCollectives(ranks, memory, tensors, stream, staged, part * Float.BYTES);
+      return new CopiedCollectives(ranks, memory, tensors, stream, staged);
     } catch (RuntimeException | Error e) {
       // or its peers would wait for its end
       memory.close();
@@ -73,7 +66,11 @@ public final class CopiedCollectives implements AutoCloseable {
     }
   }
 
-  /** What {@link #reduceScatterSum} takes of the device beside what is shared, in bytes. */
+  /**
+   * What {@link #reduceScatterSum} takes of the device beside what is shared, in bytes.
+   *
+   * @param part as {@link #share} is given it
+   */
   public static long stagedBytes(int worldSize, long part) {
     return (worldSize - 1L) * part * Float.BYTES;
   }
@@ -81,9 +78,12 @@ public final class CopiedCollectives implements AutoCloseable {
   /**
    * {@link Collectives#reduceScatterSum} of fp32.
    *
-   * @param whole within one of the shared tensors, at the same place on every rank
+   * @param shard {@code [n]}, written; may be this rank's part of {@code whole}
+   * @param whole {@code [world_size * n]} within one of the shared tensors, at the same place on
+   *     every rank
    */
   public void reduceScatterSum(Tensor shard, Tensor whole) {
+    long partBytes = staged.nbytes() / (size() - 1);
     if (shard.nbytes() > partBytes) {
       throw new IllegalArgumentException(
           "a part of %s bytes is larger than %s".formatted(shard.nbytes(), partBytes));
@@ -93,7 +93,7 @@ public final class CopiedCollectives implements AutoCloseable {
 
   private void sum(Tensor shard, Tensor whole) {
     long bytes = shard.nbytes();
-    Place mine = place(whole);
+    Location mine = location(whole);
     long offset = mine.offset() + rank() * bytes;
     int number = begin();
     for (int i = 0; i < size() - 1; i++) {
@@ -113,10 +113,10 @@ public final class CopiedCollectives implements AutoCloseable {
   private void add(Tensor shard, Tensor whole) {
     Scalar one = new Scalar(1.0);
     Tensor sum = part(0, shard, whole);
-    // of those that are not this rank's own
-    Tensor room = part(rank() == 0 ? 1 : 0, shard, whole);
+    // the first that is not this rank's own
+    Tensor scratch = part(rank() == 0 ? 1 : 0, shard, whole);
     for (int rank = 1; rank < size(); rank++) {
-      Tensor to = rank == size() - 1 ? shard : room;
+      Tensor to = rank == size() - 1 ? shard : scratch;
       torch.add_out(to, sum, part(rank, shard, whole), one);
       sum = to;
     }
@@ -133,9 +133,10 @@ public final class CopiedCollectives implements AutoCloseable {
   }
 
   /**
-   * {@link Collectives#allGatherInto}.
+   * {@link Collectives#allGatherInto} of any dtype.
    *
-   * @param shard within one of the shared tensors, at the same place on every rank
+   * @param whole {@code [world_size * n]}
+   * @param shard {@code [n]} within one of the shared tensors, at the same place on every rank
    */
   public void allGatherInto(Tensor whole, Tensor shard) {
     ranks.watched("all_gather", () -> gather(whole, shard));
@@ -144,7 +145,7 @@ public final class CopiedCollectives implements AutoCloseable {
   private void gather(Tensor whole, Tensor shard) {
     long bytes = shard.nbytes();
     long to = whole.data_ptr().address();
-    Place mine = place(shard);
+    Location mine = location(shard);
     int number = begin();
     for (int i = 0; i < size(); i++) {
       int rank = memory.inRing(i);
@@ -186,14 +187,14 @@ public final class CopiedCollectives implements AutoCloseable {
    * @param tensor number of the shared one
    * @param offset bytes from its beginning
    */
-  private record Place(int tensor, long offset) {}
+  private record Location(int tensor, long offset) {}
 
-  private Place place(Tensor within) {
+  private Location location(Tensor within) {
     long address = within.data_ptr().address();
     for (int tensor = 0; tensor < shared.size(); tensor++) {
       long offset = address - memory.address(rank(), tensor);
       if (offset >= 0 && offset + within.nbytes() <= shared.get(tensor).nbytes()) {
-        return new Place(tensor, offset);
+        return new Location(tensor, offset);
       }
     }
     throw new IllegalArgumentException("peers do not read what lies there");

@@ -14,8 +14,8 @@ import org.bytedeco.pytorch.Tensor;
 
 /**
  * Tensors of all ranks of a group, each of which lies where the other ranks read it directly: no
- * collective, no kernel. Ranks are threads of one process or processes of one host, each on a
- * device of its own.
+ * collective, no kernel. Ranks are processes of one host, or threads of one process, each of these
+ * on a device of its own.
  *
  * <p>What a rank shares stays as it is, or is written in an order that the ranks keep by {@link
  * #ready} and {@link #pulled}. When the group ends, whatever waits for these is freed, and what it

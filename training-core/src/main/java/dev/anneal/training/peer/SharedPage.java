@@ -22,9 +22,9 @@ import java.util.HexFormat;
 final class SharedPage {
   /** A number of each rank. */
   enum Word {
-    /** The last fetch whose host share the rank has brought up into its buffer; by its GPU. */
+    /** The last number for which the rank has what its peers read of it; by its GPU. */
     READY(0),
-    /** The last fetch of which the rank has all from its peers; by its GPU. */
+    /** The last number for which the rank has all from its peers; by its GPU. */
     PULLED(1),
     /** {@link #HERE}, {@link #DONE} or {@link #GONE}. */
     STATE(2),

@@ -214,8 +214,9 @@ public record MemoryTable(List<Row> tensors, List<Row> assumed, String moment) {
     rows.add(new Row(Part.TRAINED, "gradient", trained.gradient(), 0));
     rows.add(new Row(Part.TRAINED, "gradients being summed", trained.summing(), 0));
     if (!rank.trainsAll()) {
-      long copied = Parameters.copiedBytes(LoraModel.shapes(config, adapters), rank.worldSize());
-      rows.add(new Row(Part.TRAINED, "other ranks' gradients being added", copied, 0));
+      // where ranks exchange by copies, which the table does not know: else it is too much by that
+      long staged = Parameters.stagedBytes(LoraModel.shapes(config, adapters), rank.worldSize());
+      rows.add(new Row(Part.TRAINED, "other ranks' gradients being added", staged, 0));
     }
     rows.add(new Row(Part.TRAINED, "AdamW's moments", trained.moments(), 0));
     if (!rank.trainsAll() && rank.spec().lora().variant() instanceof LoraVariant.Pissa) {

@@ -100,27 +100,23 @@ final class ModelLoader {
         new Parameters(
             LoraModel.shapes(config, layout),
             LoraModel.computeDtype(spec.lora(), spec.compute().dtype()),
-            ranks.device(),
             ranks.world(),
             new Parameters.Exchange(
                 gathered(spec, config, ranks),
                 AdapterGathering.summed(spec, config),
                 Transport.asked(Transport.PARAMETERS)
                     .arena(Transport.PARAMETERS, ranks.device(), ranks.world(), ranks.mapped())));
-    boolean done = false;
     try {
-      TrainableModel model =
-          lora(spec, inputs, config, layout, parameters, weights, ranks, listener);
-      done = true;
-      return model;
-    } finally {
-      if (!done) {
-        parameters.close();
+      return begun(spec, inputs, config, layout, parameters, weights, ranks, listener);
+    } catch (IOException | RuntimeException | Error e) {
+      try (parameters) {
+        throw e;
       }
     }
   }
 
-  private static TrainableModel lora(
+  /** With adapters that have their first values. */
+  private static TrainableModel begun(
       TrainingSpec spec,
       TrainingRun.Inputs inputs,
       LlamaConfig config,

@@ -110,7 +110,8 @@ public final class TrainingRun {
         TrainableModel model = ModelLoader.load(spec, inputs, config, ranks, listener)) {
       Parameters parameters = model.parameters();
       if (spec.mode() == TrainingSpec.Mode.LORA) {
-        connect(parameters, ranks, listener);
+        // whole buckets of a model's weights would take too much to be staged
+        exchangeByCopies(parameters, ranks, listener);
       }
       Llama llama = llama(spec, model, ranks, kernels, attention).timedBy(timings);
       AdamW optimizer = new AdamW(spec.updates().optimizer(), parameters, kernels);
@@ -157,10 +158,11 @@ public final class TrainingRun {
   }
 
   /** Adapters go between the ranks of a host by copies, where these can. */
-  private static void connect(Parameters parameters, Ranks ranks, TrainingListener listener) {
+  private static void exchangeByCopies(
+      Parameters parameters, Ranks ranks, TrainingListener listener) {
     if (ranks.device().isGpu() && ranks.world().worldSize() > 1) {
       Transport.asked(Transport.PARAMETERS)
-          .connect(Transport.PARAMETERS, parameters::copy)
+          .connect(Transport.PARAMETERS, parameters::exchangeByCopies)
           .ifPresent(why -> listener.onPhase("summing gradients over NCCL, since " + why));
     }
   }
@@ -243,6 +245,6 @@ public final class TrainingRun {
   /** Whether no kernel of a collective goes on beside the layers. */
   private static boolean isUndisturbed(LoraModel model, Ranks ranks) {
     return ranks.world().worldSize() == 1
-        || (model.parameters().isCopied() && model.decoder().whyGathered().isEmpty());
+        || (model.parameters().exchangesByCopies() && model.decoder().whyGathered().isEmpty());
   }
 }

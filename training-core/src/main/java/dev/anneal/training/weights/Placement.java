@@ -72,10 +72,10 @@ public record Placement(
 
   /** Where a rank takes the weights that its peers read; may be a collective. */
   PeerArena arena() {
-    return transport.arena(Transport.WEIGHTS, device, ranks, mapped);
+    return arena(Transport.driver(device, ranks));
   }
 
-  /** The same by {@code driver}. */
+  /** The same by {@code driver}, which may be {@code null}. */
   PeerArena arena(PeerDriver driver) {
     return transport.arena(Transport.WEIGHTS, device, ranks, mapped, driver);
   }

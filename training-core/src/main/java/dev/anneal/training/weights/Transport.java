@@ -21,7 +21,7 @@ public enum Transport {
   /** The system property that decides for frozen weights, for measurements. */
   public static final String WEIGHTS = "anneal.weights.transport";
 
-  /** The one that decides for gradients and values of what trains, for measurements. */
+  /** The one that decides for gradients and values of adapters, for measurements. */
   public static final String PARAMETERS = "anneal.parameters.transport";
 
   /** Has the ranks read each other's memory. */
@@ -49,8 +49,12 @@ public enum Transport {
    * @param mapped counts what is taken of the device beside libtorch
    */
   public PeerArena arena(String property, Device device, Collectives ranks, MappedMemory mapped) {
-    boolean reads = device.isGpu() && ranks.worldSize() > 1;
-    return arena(property, device, ranks, mapped, reads ? new CudaPeerDriver(device) : null);
+    return arena(property, device, ranks, mapped, driver(device, ranks));
+  }
+
+  /** The way to the device; {@code null} where there are no peers, or it is the host. */
+  static PeerDriver driver(Device device, Collectives ranks) {
+    return device.isGpu() && ranks.worldSize() > 1 ? new CudaPeerDriver(device) : null;
   }
 
   /**

@@ -14,7 +14,10 @@ import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import org.bytedeco.pytorch.global.torch;
 
-/** Two ranks on a GPU each that talk NCCL, as threads of the tests' process. */
+/**
+ * Two ranks that talk NCCL: threads of the tests' process, on a GPU each, or processes, which may
+ * share one.
+ */
 public final class NcclPair {
   private static final String HOST = "127.0.0.1";
   private static final Duration PATIENCE = Duration.ofSeconds(90);

@@ -5,17 +5,25 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.anneal.training.InTensorScope;
 import dev.anneal.training.collective.FirstOfTwo;
+import dev.anneal.training.cuda.MappedMemory;
+import dev.anneal.training.optim.Parameters.Exchange;
 import dev.anneal.training.optim.Parameters.Gathered;
+import dev.anneal.training.optim.Parameters.Summed;
+import dev.anneal.training.peer.HostPeerDriver;
+import dev.anneal.training.peer.PeerArena;
 import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
 import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.tensor.Tensors;
+import dev.anneal.training.weights.ThreadRanks;
 import java.util.ArrayList;
 import java.util.List;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Values that come bucket by bucket, of a rank whose peer is made up. */
 @ExtendWith(InTensorScope.class)
@@ -108,6 +116,36 @@ class GatheredValuesTest {
     assertThatThrownBy(parameters::compute)
         .isInstanceOf(IllegalStateException.class)
         .hasMessage("the ranks' values are brought together bucket by bucket, never all at once");
+  }
+
+  /** Values of ranks that read each other's memory, changed while they are used. */
+  @ParameterizedTest
+  @ValueSource(ints = {2, 3})
+  void copiesBringTheSame(int worldSize) {
+    ThreadRanks.run(
+        worldSize,
+        world -> {
+          HostPeerDriver driver = new HostPeerDriver(world.rank());
+          PeerArena arena = PeerArena.open(world, Device.CPU, driver, new MappedMemory());
+          Exchange exchange = new Exchange(Gathered.BY_BUCKET, Summed.BY_BUCKET, arena);
+          try (Parameters parameters = new Parameters(BUCKETS, DType.BF16, world, exchange)) {
+            parameters.exchangeByCopies();
+            for (int step = 1; step <= 3; step++) {
+              parameters.master().fill_(Tensors.scalar(10 * step + world.rank()));
+              parameters.publish();
+              for (int bucket : new int[] {0, 1, 2, 3, 4, 3, 1, 0}) {
+                long part = parameters.layout().parts().part(bucket);
+                Tensor values = parameters.compute(parameters.use(bucket, bucket / 2), bucket);
+                for (int rank = 0; rank < worldSize && part > 0; rank++) {
+                  Tensor ofRank = values.narrow(0, rank * part, part).to(ScalarType.Double);
+                  assertThat(Tensors.doubles(ofRank)).containsOnly(10 * step + rank);
+                }
+              }
+            }
+          }
+          assertThat(driver.held()).as("opened, mapped and allocated").isZero();
+          return null;
+        });
   }
 
   /** What its name and {@link Peer} make of it; wherever it is, its memory does not move. */

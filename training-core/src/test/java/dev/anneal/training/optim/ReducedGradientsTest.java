@@ -240,7 +240,6 @@ class ReducedGradientsTest {
               new Parameters(
                   BUCKETS,
                   DType.FP32,
-                  Device.CPU,
                   world,
                   new Exchange(Device.CPU, Gathered.ONCE_A_STEP, Summed.BY_MICRO_BATCH));
           for (Parameters parameters : List.of(one, other)) {
@@ -299,12 +298,11 @@ class ReducedGradientsTest {
                       new Parameters(
                           BUCKETS,
                           DType.FP32,
-                          Device.CPU,
                           world,
                           new Exchange(Gathered.ONCE_A_STEP, summed, arena))) {
-                assertThat(parameters.isCopied()).isFalse();
-                parameters.copy();
-                assertThat(parameters.isCopied()).isTrue();
+                assertThat(parameters.exchangesByCopies()).isFalse();
+                parameters.exchangeByCopies();
+                assertThat(parameters.exchangesByCopies()).isTrue();
                 work.run(parameters, new RankOrder(world));
               }
               assertThat(driver.held()).as("opened, mapped and allocated").isZero();
@@ -351,7 +349,6 @@ class ReducedGradientsTest {
                       new Parameters(
                           BUCKETS,
                           DType.FP32,
-                          Device.CPU,
                           world,
                           new Exchange(Device.CPU, Gathered.ONCE_A_STEP, summed))) {
                 work.run(parameters, world);

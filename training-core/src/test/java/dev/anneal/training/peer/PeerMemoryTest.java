@@ -97,6 +97,21 @@ class PeerMemoryTest {
         "ranks 0 and 2 share a device");
   }
 
+  /** Their streams share no queue. */
+  @Test
+  void processesMayShareADevice() {
+    ThreadRanks.run(
+        2,
+        rank -> {
+          PeerIdentity identity = new PeerIdentity("host", "p" + rank.rank(), 0, "d");
+          try (PeerArena arena = arena(rank, new HostPeerDriver(identity));
+              PeerMemory memory = share(rank, arena, List.of())) {
+            assertThat(memory.size()).isEqualTo(2);
+          }
+          return null;
+        });
+  }
+
   @Test
   void oneThatCannotBeReachedIsEnough() {
     assertRefused(

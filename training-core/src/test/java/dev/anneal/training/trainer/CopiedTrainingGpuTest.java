@@ -30,7 +30,6 @@ import java.util.Map;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
-import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -50,33 +49,39 @@ class CopiedTrainingGpuTest {
   /** How long a rank waits for one that is gone; NCCL has to connect within it too. */
   private static final Duration SOON = Duration.ofSeconds(10);
 
-  /** What rank 1 prints when it has trained as one way says. */
+  /** What rank 1 prints when it has trained once. */
   private static final String TRAINED = "trained ";
 
-  /** The word for training on and on, by copies alone. */
+  /** Any end of a rank whose peer is gone. */
+  private static final Duration LIMIT = Duration.ofSeconds(30);
+
+  /** The word for training on and on, with layers and gradients by copies. */
   private static final String ENDLESS = "endless";
 
   @TempDir Path folder;
 
   /** How ranks come by what they have not. */
   private enum Way {
-    WHOLE_BY_NCCL(Shard.NONE, 0, Transport.COLLECTIVE, "never"),
-    WHOLE(Shard.NONE, 0, Transport.PEERS, "never"),
-    WHOLE_SUMMED_TOGETHER(Shard.NONE, 0, Transport.PEERS, "small"),
-    SPLIT_BY_NCCL(Shard.NODE, 0, Transport.COLLECTIVE, "never"),
-    SPLIT(Shard.NODE, 0, Transport.PEERS, "never"),
-    SPLIT_ON_THE_HOST(Shard.NODE, 0.5, Transport.PEERS, "never");
+    WHOLE_BY_NCCL(Shard.NONE, 0, Transport.COLLECTIVE, "never", "small"),
+    WHOLE(Shard.NONE, 0, Transport.PEERS, "never", "small"),
+    WHOLE_SUMMED_TOGETHER(Shard.NONE, 0, Transport.PEERS, "small", "small"),
+    SPLIT_BY_NCCL(Shard.NODE, 0, Transport.COLLECTIVE, "never", "small"),
+    SPLIT(Shard.NODE, 0, Transport.PEERS, "never", "small"),
+    SPLIT_ADAPTERS_BY_LAYER(Shard.NODE, 0, Transport.PEERS, "never", "never"),
+    SPLIT_ON_THE_HOST(Shard.NODE, 0.5, Transport.PEERS, "never", "small");
 
     private final Shard shard;
     private final double offloadRatio;
     private final Transport transport;
     private final String sums;
+    private final String adapters;
 
-    Way(Shard shard, double offloadRatio, Transport transport, String sums) {
+    Way(Shard shard, double offloadRatio, Transport transport, String sums, String adapters) {
       this.shard = shard;
       this.offloadRatio = offloadRatio;
       this.transport = transport;
       this.sums = sums;
+      this.adapters = adapters;
     }
   }
 
@@ -130,40 +135,31 @@ class CopiedTrainingGpuTest {
     try (RendezvousStore store = RendezvousStore.serve(HOST, PATIENCE);
         JavaProcess peer = peer(store, PATIENCE, ENDLESS)) {
       ExecutorService striker = Executors.newSingleThreadExecutor();
-      Future<?> struck =
+      Future<Long> struck =
           striker.submit(
               () -> {
-                awaitTrained(peer);
+                peer.await(TRAINED, PATIENCE);
                 loss.strike(peer);
-                return null;
+                return System.nanoTime();
               });
       inGroups(
           store,
           0,
           SOON,
           ranks -> {
-            boolean ended = false;
-            for (int run = 0; !ended; run++) {
-              try {
-                train(Way.SPLIT_ON_THE_HOST, ranks, folder.resolve("run-" + run));
-              } catch (Exception e) {
-                ended = true;
-              }
-            }
-            struck.get(1, TimeUnit.SECONDS);
+            assertThatThrownBy(() -> trainOn(ranks)).isInstanceOf(TrainingException.class);
+            long noticed = System.nanoTime();
             assertThatThrownBy(ranks::check).isInstanceOf(CollectiveException.class);
+            assertThat(struck.isDone()).as("it is behind the loss").isTrue();
+            assertThat(Duration.ofNanos(noticed - struck.get())).isLessThan(LIMIT);
           });
       striker.shutdownNow();
     }
   }
 
-  private static void awaitTrained(JavaProcess peer) throws IOException, InterruptedException {
-    long start = System.nanoTime();
-    while (!peer.output().contains(TRAINED)) {
-      if (System.nanoTime() - start > PATIENCE.toNanos()) {
-        throw new AssertionError("the peer does not train; it says: " + peer.output());
-      }
-      Thread.sleep(50);
+  private void trainOn(Ranks ranks) throws IOException {
+    for (int run = 0; ; run++) {
+      train(Way.SPLIT_ON_THE_HOST, ranks, folder.resolve("run-" + run));
     }
   }
 
@@ -172,10 +168,7 @@ class CopiedTrainingGpuTest {
     return JavaProcess.start(
         CopiedTrainingGpuTest.class,
         folder.resolve("peer.log"),
-        List.of(
-            "-Xmx1g",
-            "-Dorg.bytedeco.javacpp.maxPhysicalBytes=0",
-            "-Dorg.bytedeco.javacpp.maxBytes=0"),
+        JavaProcess.WITH_LIBTORCH,
         List.of(store.address().toText(), Long.toString(timeout.toSeconds()), task));
   }
 
@@ -194,13 +187,15 @@ class CopiedTrainingGpuTest {
           1,
           timeout,
           ranks -> {
-            for (Way way : Way.values()) {
-              Way now = args[2].equals(ENDLESS) ? Way.SPLIT_ON_THE_HOST : way;
-              train(now, ranks, output.resolve(way.name()));
-              System.out.println(TRAINED + now);
+            if (args[2].equals(ENDLESS)) {
+              for (int run = 0; ; run++) {
+                train(Way.SPLIT_ON_THE_HOST, ranks, output.resolve("run-" + run));
+                System.out.println(TRAINED + run);
+              }
             }
-            while (args[2].equals(ENDLESS)) {
-              train(Way.SPLIT_ON_THE_HOST, ranks, output.resolve("more"));
+            for (Way way : Way.values()) {
+              train(way, ranks, output.resolve(way.name()));
+              System.out.println(TRAINED + way);
             }
           });
     }
@@ -238,7 +233,8 @@ class CopiedTrainingGpuTest {
     try (Property products = Property.set(Products.PROPERTY, "cublaslt");
         Property weights = Property.set(Transport.WEIGHTS, transport);
         Property parameters = Property.set(Transport.PARAMETERS, transport);
-        Property sums = Property.set(AdapterGathering.GRADIENTS_PROPERTY, way.sums)) {
+        Property sums = Property.set(AdapterGathering.GRADIENTS_PROPERTY, way.sums);
+        Property adapters = Property.set(AdapterGathering.PROPERTY, way.adapters)) {
       for (StepMetrics step : reference.train(spec, ranks, output)) {
         numbers.add(step.loss());
         numbers.add(step.gradNorm());

@@ -30,7 +30,10 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** Layers that two GPUs pull out of each other's memory, as two threads or two processes. */
+/**
+ * Layers that two ranks pull out of each other's memory: threads, of a GPU each, or processes,
+ * which may share one.
+ */
 @Tag("gpu")
 @Timeout(value = 180, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 class PeerPullsGpuTest {
@@ -187,7 +190,7 @@ class PeerPullsGpuTest {
           SOON,
           (shard, device) -> {
             try (FrozenLayers frozen = load(shard, device, 0)) {
-              await(peer, PullingPeer.IDLE);
+              peer.await(PullingPeer.IDLE, PATIENCE);
               peer.kill();
               Tensor busy = Tensors.ones(device, ScalarType.BFloat16, 64, 64);
               for (int layer = 0; layer < 4; layer++) {
@@ -222,22 +225,11 @@ class PeerPullsGpuTest {
           (shard, device) -> {
             try (FrozenLayers frozen = load(shard, device, ratio)) {
               frozen.use(0, FrozenLayers.NONE);
-              await(peer, PullingPeer.IDLE);
+              peer.await(PullingPeer.IDLE, PATIENCE);
               loss.strike(peer);
               assertEndsSoon(shard, device, frozen);
             }
           });
-    }
-  }
-
-  private static void await(JavaProcess peer, String word)
-      throws IOException, InterruptedException {
-    long start = System.nanoTime();
-    while (!peer.output().contains(word)) {
-      assertThat(System.nanoTime() - start)
-          .as("nanoseconds until the peer says %s; it says: %s", word, peer.output())
-          .isLessThan(PATIENCE.toNanos());
-      Thread.sleep(50);
     }
   }
 
@@ -280,7 +272,7 @@ class PeerPullsGpuTest {
       RendezvousStore store, JavaProcess peer, Duration timeout, NcclPair.Rank rank)
       throws Exception {
     // a JVM and CUDA start there first
-    await(peer, PullingPeer.CONNECTED);
+    peer.await(PullingPeer.CONNECTED, PATIENCE);
     NcclPair.joinAsProcess(store, 0, timeout, rank);
   }
 

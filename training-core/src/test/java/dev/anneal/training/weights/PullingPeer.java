@@ -46,14 +46,7 @@ final class PullingPeer {
     arguments.add(store.address().toText());
     arguments.add(Long.toString(timeout.toSeconds()));
     arguments.addAll(task);
-    return JavaProcess.start(
-        PullingPeer.class,
-        log,
-        List.of(
-            "-Xmx1g",
-            "-Dorg.bytedeco.javacpp.maxPhysicalBytes=0",
-            "-Dorg.bytedeco.javacpp.maxBytes=0"),
-        arguments);
+    return JavaProcess.start(PullingPeer.class, log, JavaProcess.WITH_LIBTORCH, arguments);
   }
 
   /**
