@@ -100,14 +100,12 @@ final class BucketExchange implements AutoCloseable {
   /** The current stream may free what was exchanged. */
   @Override
   public void close() {
-    stream.record(written);
-    written.await();
-    CopiedCollectives first = copies;
     try (stream;
         written;
         arena;
-        first) {
-      // the copies end before their memory
+        CopiedCollectives beforeTheirMemory = copies) {
+      stream.record(written);
+      written.await();
     }
   }
 }

@@ -115,17 +115,25 @@ public final class Parameters implements AutoCloseable {
     this.exchange = new BucketExchange(world, how.arena());
     this.layout = new ParameterLayout(buckets, world.worldSize());
     BucketParts parts = layout.parts();
-    master = Tensors.zeros(device, ScalarType.Float, parts.total());
-    gradients = new BucketGradients(parts, exchange, device, how.summed());
-    computeValues =
-        how.gathered() == Gathered.BY_BUCKET && world.worldSize() > 1
-            ? new GatheredValues(parts, exchange, device, computeDtype)
-            : new WholeValues(parts, exchange, device, computeDtype, master);
+    try {
+      master = Tensors.zeros(device, ScalarType.Float, parts.total());
+      gradients = new BucketGradients(parts, exchange, device, how.summed());
+      computeValues =
+          how.gathered() == Gathered.BY_BUCKET && world.worldSize() > 1
+              ? new GatheredValues(parts, exchange, device, computeDtype)
+              : new WholeValues(parts, exchange, device, computeDtype, master);
+    } catch (RuntimeException | Error e) {
+      try (exchange) {
+        throw e;
+      }
+    }
   }
 
   /**
    * From now on ranks exchange by copies out of each other's memory instead of the group's
    * collectives: a collective, before the first step. It takes memory in the current tensor scope.
+   * All ranks write and {@link #reduce} the same buckets in the same order then, so that each
+   * bucket's gradient is in the same place of all.
    *
    * @throws NoPeerAccessException on all ranks alike, if they cannot; then the group goes on
    */
@@ -395,9 +403,11 @@ public final class Parameters implements AutoCloseable {
 
   @Override
   public void close() {
-    gradients.close();
-    computeValues.close();
-    exchange.close();
+    try (exchange;
+        computeValues;
+        gradients) {
+      // what goes on in the exchange is waited for first
+    }
   }
 
   /** A bucket may be empty: a layer without an adapter. */

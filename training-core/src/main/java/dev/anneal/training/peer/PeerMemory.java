@@ -163,8 +163,16 @@ public final class PeerMemory implements AutoCloseable {
    */
   @Override
   public void close() {
-    end = new CudaEvent(device);
-    end.record();
+    try {
+      end = new CudaEvent(device);
+      end.record();
+    } catch (RuntimeException e) {
+      // the device has failed: nobody waits for it
+      page.set(Word.STATE, rank(), SharedPage.GONE);
+      closed = true;
+      waits.release();
+      throw e;
+    }
     boolean met = isFarewell();
     if (!met) {
       page.set(Word.STATE, rank(), SharedPage.GONE);
@@ -204,7 +212,9 @@ public final class PeerMemory implements AutoCloseable {
   }
 
   private void dispose() {
-    end.close();
+    if (end != null) {
+      end.close();
+    }
     opened.close();
     driver.unmap(page.memory());
   }
@@ -247,7 +257,7 @@ public final class PeerMemory implements AutoCloseable {
 
     private boolean isOver() {
       try {
-        return end.isDone();
+        return end == null || end.isDone();
       } catch (RuntimeException e) {
         // the device has failed and does nothing any more
         return true;

@@ -136,7 +136,7 @@ class MemoryTableTest {
     assertThat(device(table, "gradient")).isEqualTo(4 * own);
     assertThat(device(table, "gradients being summed")).isEqualTo(4 * 2 * ADAPTER_WEIGHTS / 32);
     assertThat(device(table, "other ranks' gradients being added"))
-        .isEqualTo(4 * (worldSize - 1) * (ADAPTER_WEIGHTS / 32 / worldSize));
+        .isEqualTo(4L * (worldSize - 1) * (ADAPTER_WEIGHTS / 32 / worldSize));
   }
 
   /** A rank's part, and all of them if they are small, else two layers. */
