@@ -133,9 +133,8 @@ public record LoraModel(
   public void close() {
     try (decoder;
         parameters) {
-      // the parameters first: what ranks say good-bye with there comes before pinned memory is
-      // freed,
-      // which takes each rank another time
+      // the parameters first: their ranks take leave of each other before any frees pinned memory,
+      // for which each needs another time
     }
   }
 
