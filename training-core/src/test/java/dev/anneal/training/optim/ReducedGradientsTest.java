@@ -287,27 +287,21 @@ class ReducedGradientsTest {
   }
 
   private static void onCopyingRanks(int worldSize, Summed summed, Work work) throws Exception {
-    List<Throwable> thrown =
-        GlooRanks.run(
-            worldSize,
-            world -> {
-              HostPeerDriver driver = new HostPeerDriver(world.rank());
-              PeerArena arena = PeerArena.open(world, Device.CPU, driver, new MappedMemory());
-              try (TensorScope scope = new TensorScope();
-                  Parameters parameters =
-                      new Parameters(
-                          BUCKETS,
-                          DType.FP32,
-                          world,
-                          new Exchange(Gathered.ONCE_A_STEP, summed, arena))) {
-                assertThat(parameters.exchangesByCopies()).isFalse();
-                parameters.exchangeByCopies();
-                assertThat(parameters.exchangesByCopies()).isTrue();
-                work.run(parameters, new RankOrder(world));
-              }
-              assertThat(driver.held()).as("opened, mapped and allocated").isZero();
-            });
-    assertThat(thrown).containsOnlyNulls();
+    assertAllEnd(
+        worldSize,
+        world -> {
+          HostPeerDriver driver = new HostPeerDriver(world.rank());
+          PeerArena arena = PeerArena.open(world, Device.CPU, driver, new MappedMemory());
+          Exchange exchange = new Exchange(Gathered.ONCE_A_STEP, summed, arena);
+          try (TensorScope scope = new TensorScope();
+              Parameters parameters = new Parameters(BUCKETS, DType.FP32, world, exchange)) {
+            assertThat(parameters.exchangesByCopies()).isFalse();
+            parameters.exchangeByCopies();
+            assertThat(parameters.exchangesByCopies()).isTrue();
+            work.run(parameters, new RankOrder(world));
+          }
+          assertThat(driver.held()).as("opened, mapped and allocated").isZero();
+        });
   }
 
   /** Sums as copies are added: in the order of the ranks. */
@@ -340,21 +334,19 @@ class ReducedGradientsTest {
   }
 
   private static void onRanks(int worldSize, Summed summed, Work work) throws Exception {
-    List<Throwable> thrown =
-        GlooRanks.run(
-            worldSize,
-            world -> {
-              try (TensorScope scope = new TensorScope();
-                  Parameters parameters =
-                      new Parameters(
-                          BUCKETS,
-                          DType.FP32,
-                          world,
-                          new Exchange(Device.CPU, Gathered.ONCE_A_STEP, summed))) {
-                work.run(parameters, world);
-              }
-            });
-    assertThat(thrown).containsOnlyNulls();
+    assertAllEnd(
+        worldSize,
+        world -> {
+          Exchange exchange = new Exchange(Device.CPU, Gathered.ONCE_A_STEP, summed);
+          try (TensorScope scope = new TensorScope();
+              Parameters parameters = new Parameters(BUCKETS, DType.FP32, world, exchange)) {
+            work.run(parameters, world);
+          }
+        });
+  }
+
+  private static void assertAllEnd(int worldSize, GlooRanks.Work rank) throws Exception {
+    assertThat(GlooRanks.run(worldSize, rank)).containsOnlyNulls();
   }
 
   private static int seed(int rank, int microBatch) {
