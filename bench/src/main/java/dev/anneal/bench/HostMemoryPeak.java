@@ -1,9 +1,6 @@
 package dev.anneal.bench;
 
-import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
+import dev.anneal.training.host.HostMemory;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 
@@ -13,10 +10,7 @@ import java.util.concurrent.locks.LockSupport;
  * no process in the kernel's books where CUDA has allocated it.
  */
 final class HostMemoryPeak {
-  private static final Path MEMINFO = Path.of("/proc/meminfo");
-  private static final Path STATUS = Path.of("/proc/self/status");
   private static final long PAUSE = TimeUnit.MILLISECONDS.toNanos(50);
-  private static final long KIB = 1024;
 
   private final long before;
   private volatile long least;
@@ -27,7 +21,7 @@ final class HostMemoryPeak {
   }
 
   /** Looks twenty times a second until the process ends. */
-  static HostMemoryPeak watch() throws IOException {
+  static HostMemoryPeak watch() {
     HostMemoryPeak peak = new HostMemoryPeak(available());
     Thread thread = new Thread(peak::look, "host memory");
     thread.setDaemon(true);
@@ -36,13 +30,9 @@ final class HostMemoryPeak {
   }
 
   private void look() {
-    try {
-      while (!Thread.interrupted()) {
-        least = Math.min(least, available());
-        LockSupport.parkNanos(PAUSE);
-      }
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
+    while (!Thread.interrupted()) {
+      least = Math.min(least, available());
+      LockSupport.parkNanos(PAUSE);
     }
   }
 
@@ -51,21 +41,7 @@ final class HostMemoryPeak {
     return before - least;
   }
 
-  /** The most of it that was resident in this process, in bytes. */
-  static long residentBytes() throws IOException {
-    return value(STATUS, "VmHWM:");
-  }
-
-  private static long available() throws IOException {
-    return value(MEMINFO, "MemAvailable:");
-  }
-
-  private static long value(Path file, String name) throws IOException {
-    for (String line : Files.readAllLines(file)) {
-      if (line.startsWith(name)) {
-        return Long.parseLong(line.substring(name.length()).replace("kB", "").strip()) * KIB;
-      }
-    }
-    throw new IOException("no %s in %s".formatted(name, file));
+  private static long available() {
+    return HostMemory.here().machineFreeBytes();
   }
 }

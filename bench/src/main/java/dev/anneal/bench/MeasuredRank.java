@@ -39,6 +39,11 @@ record MeasuredRank(TrainingOptions options, LocalCheckpoints checkpoints, int r
     if (device.isGpu()) {
       Gpus.bind(device);
     }
+    if (options.oneGpu) {
+      // NCCL refuses ranks of one host that share a GPU, so it takes them for as many hosts
+      torch.set_env("NCCL_HOSTID", "rank-" + rank, true);
+      torch.set_env("NCCL_NET", "Socket", true);
+    }
     try (Collectives world = group(store, "world", timeout);
         Collectives weights =
             options.splitsWeights() && device.isGpu()
@@ -55,11 +60,6 @@ record MeasuredRank(TrainingOptions options, LocalCheckpoints checkpoints, int r
   private Collectives group(RendezvousStore store, String name, Duration timeout) {
     if (options.gpus == 1) {
       return new SingleRank();
-    }
-    if (options.oneGpu) {
-      // NCCL refuses ranks of one host that share a GPU, so it takes them for as many hosts
-      torch.set_env("NCCL_HOSTID", "rank-" + rank, true);
-      torch.set_env("NCCL_NET", "Socket", true);
     }
     return options.onGpu()
         ? NcclCollectives.join(store, name, options.device(rank), rank, options.gpus, timeout)

@@ -5,6 +5,7 @@ import static java.util.Locale.ROOT;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.anneal.training.cuda.GpuMemory;
+import dev.anneal.training.host.HostMemory;
 import dev.anneal.training.tensor.Device;
 import dev.anneal.training.timing.StepTimes;
 import dev.anneal.training.trainer.MemoryTable;
@@ -56,7 +57,7 @@ record TrainingResult(TrainingOptions options, LocalCheckpoints checkpoints, Hos
     System.out.println("RESULT " + line);
   }
 
-  private void putMemory(ObjectNode line, StepMetrics last) throws IOException {
+  private void putMemory(ObjectNode line, StepMetrics last) {
     line.put("peak_gb", last.peakMemoryBytes() / 1e9);
     if (!options.onGpu()) {
       return;
@@ -68,7 +69,7 @@ record TrainingResult(TrainingOptions options, LocalCheckpoints checkpoints, Hos
       line.put("predicted_host_gb", predicted.hostBytes(options.gpus) / 1e9);
     }
     line.put("host_gb", host.bytes() / 1e9);
-    line.put("resident_gb", HostMemoryPeak.residentBytes() / 1e9);
+    line.put("resident_gb", HostMemory.residentPeakBytes() / 1e9);
     GpuMemory memory = new GpuMemory(Device.gpu(0));
     line.put("peak_reserved_gb", memory.peakReservedBytes() / 1e9);
     // the context, the kernels, NCCL, and other processes if there are any

@@ -17,6 +17,12 @@ public final class JavaProcess implements AutoCloseable {
           "-Dorg.bytedeco.javacpp.maxPhysicalBytes=0",
           "-Dorg.bytedeco.javacpp.maxBytes=0");
 
+  /** How a test loses one. */
+  public interface Loss {
+    /** Does it. */
+    void strike(JavaProcess process) throws Exception;
+  }
+
   private final Process process;
   private final Path log;
 

@@ -60,6 +60,16 @@ public record HostMemory(
     return Math.min(machineFreeBytes, containerFreeBytes);
   }
 
+  /** The largest resident set of this process so far, in bytes; 0 where Linux does not say. */
+  public static long residentPeakBytes() {
+    try {
+      long peak = kib(Files.readString(Path.of("/proc/self/status")), "VmHWM");
+      return peak == UNKNOWN ? 0 : peak;
+    } catch (IOException e) {
+      return 0;
+    }
+  }
+
   private static long kib(String meminfo, String name) {
     return meminfo
         .lines()

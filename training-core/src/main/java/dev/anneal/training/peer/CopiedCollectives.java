@@ -2,11 +2,10 @@ package dev.anneal.training.peer;
 
 import dev.anneal.training.collective.Collectives;
 import dev.anneal.training.cuda.CudaStream;
-import dev.anneal.training.tensor.Device;
+import dev.anneal.training.peer.PeerMemory.Location;
 import dev.anneal.training.tensor.TensorScope;
 import dev.anneal.training.tensor.Tensors;
 import java.util.List;
-import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -25,17 +24,15 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 public final class CopiedCollectives implements AutoCloseable {
   private final Collectives ranks;
   private final PeerMemory memory;
-  private final List<Tensor> shared;
   private final CopyStream copies;
 
   /** {@code [(world_size - 1) * part]} fp32: the parts of peers, by rank. */
   private final Tensor staged;
 
   private CopiedCollectives(
-      Collectives ranks, PeerMemory memory, List<Tensor> shared, CudaStream stream, Tensor staged) {
+      Collectives ranks, PeerMemory memory, CudaStream stream, Tensor staged) {
     this.ranks = ranks;
     this.memory = memory;
-    this.shared = List.copyOf(shared);
     this.copies = memory.on(stream);
     this.staged = staged;
   }
@@ -53,12 +50,11 @@ public final class CopiedCollectives implements AutoCloseable {
   public static CopiedCollectives share(
       Collectives ranks, PeerArena arena, List<Tensor> tensors, CudaStream stream, long part)
       throws NoPeerAccessException {
-    Device device = arena.device();
     PeerMemory memory = PeerMemory.share(ranks, arena, tensors);
     try {
-      long parts = ranks.worldSize() - 1L;
-      Tensor staged = Tensors.empty(device, ScalarType.Float, parts * part);
-      return new CopiedCollectives(ranks, memory, tensors, stream, staged);
+      long bytes = stagedBytes(ranks.worldSize(), part);
+      Tensor staged = Tensors.empty(arena.device(), ScalarType.Float, bytes / Float.BYTES);
+      return new CopiedCollectives(ranks, memory, stream, staged);
     } catch (RuntimeException | Error e) {
       // or its peers would wait for its end
       memory.close();
@@ -93,14 +89,15 @@ public final class CopiedCollectives implements AutoCloseable {
 
   private void sum(Tensor shard, Tensor whole) {
     long bytes = shard.nbytes();
-    Location mine = location(whole);
+    Location mine = memory.location(whole);
     long offset = mine.offset() + rank() * bytes;
+    long to = staged.data_ptr().address();
     int number = begin();
     for (int i = 0; i < size() - 1; i++) {
       int peer = memory.inRing(i);
       copies.await(memory.ready(peer), number);
-      long to = staged.data_ptr().address() + slot(peer) * bytes;
-      copies.copy(to, memory.address(peer, mine.tensor()) + offset, bytes);
+      long from = memory.address(peer, mine.tensor()) + offset;
+      copies.copy(to + slot(peer) * bytes, from, bytes);
     }
     copies.write(memory.pulled(rank()), number);
     try (TensorScope scope = new TensorScope()) {
@@ -111,13 +108,12 @@ public final class CopiedCollectives implements AutoCloseable {
 
   /** In the order of the ranks; {@code shard} may be one of the addends and is written last. */
   private void add(Tensor shard, Tensor whole) {
-    Scalar one = new Scalar(1.0);
     Tensor sum = part(0, shard, whole);
     // the first that is not this rank's own
     Tensor scratch = part(rank() == 0 ? 1 : 0, shard, whole);
     for (int rank = 1; rank < size(); rank++) {
       Tensor to = rank == size() - 1 ? shard : scratch;
-      torch.add_out(to, sum, part(rank, shard, whole), one);
+      torch.add_out(to, sum, part(rank, shard, whole));
       sum = to;
     }
   }
@@ -145,7 +141,7 @@ public final class CopiedCollectives implements AutoCloseable {
   private void gather(Tensor whole, Tensor shard) {
     long bytes = shard.nbytes();
     long to = whole.data_ptr().address();
-    Location mine = location(shard);
+    Location mine = memory.location(shard);
     int number = begin();
     for (int i = 0; i < size(); i++) {
       int rank = memory.inRing(i);
@@ -179,25 +175,6 @@ public final class CopiedCollectives implements AutoCloseable {
 
   private int size() {
     return memory.size();
-  }
-
-  /**
-   * Where something lies, on every rank.
-   *
-   * @param tensor number of the shared one
-   * @param offset bytes from its beginning
-   */
-  private record Location(int tensor, long offset) {}
-
-  private Location location(Tensor within) {
-    long address = within.data_ptr().address();
-    for (int tensor = 0; tensor < shared.size(); tensor++) {
-      long offset = address - memory.address(rank(), tensor);
-      if (offset >= 0 && offset + within.nbytes() <= shared.get(tensor).nbytes()) {
-        return new Location(tensor, offset);
-      }
-    }
-    throw new IllegalArgumentException("peers do not read what lies there");
   }
 
   /** As {@link PeerMemory#close}: before what is shared is freed. */

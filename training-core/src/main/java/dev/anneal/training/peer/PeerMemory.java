@@ -106,6 +106,31 @@ public final class PeerMemory implements AutoCloseable {
     return addresses[rank][tensor];
   }
 
+  /**
+   * Where something lies, on every rank.
+   *
+   * @param tensor number of the shared one
+   * @param offset bytes from its beginning
+   */
+  record Location(int tensor, long offset) {}
+
+  /**
+   * Where {@code within} lies.
+   *
+   * @throws IllegalArgumentException if that is in no tensor of this rank that peers read
+   */
+  Location location(Tensor within) {
+    long address = within.data_ptr().address();
+    long bytes = within.nbytes();
+    for (int tensor = 0; tensor < sizes[rank()].length; tensor++) {
+      long offset = address - address(rank(), tensor);
+      if (offset >= 0 && offset + bytes <= sizes[rank()][tensor]) {
+        return new Location(tensor, offset);
+      }
+    }
+    throw new IllegalArgumentException("peers do not read what lies there");
+  }
+
   /** Copies and waits of {@code stream}. */
   public CopyStream on(CudaStream stream) {
     return driver.on(stream);
@@ -163,17 +188,18 @@ public final class PeerMemory implements AutoCloseable {
    */
   @Override
   public void close() {
+    boolean met = false;
     try {
       end = new CudaEvent(device);
       end.record();
-    } catch (RuntimeException e) {
-      // the device has failed: nobody waits for it
-      page.set(Word.STATE, rank(), SharedPage.GONE);
-      closed = true;
-      waits.release();
-      throw e;
+      met = isFarewell();
+    } finally {
+      // also where the device has failed, for which nobody is to wait
+      leave(met);
     }
-    boolean met = isFarewell();
+  }
+
+  private void leave(boolean met) {
     if (!met) {
       page.set(Word.STATE, rank(), SharedPage.GONE);
     }

@@ -146,11 +146,7 @@ class NcclCollectivesTest {
     }
   }
 
-  private interface Loss {
-    void strike(JavaProcess peer) throws Exception;
-  }
-
-  private void assertNoticed(Loss loss) throws Exception {
+  private void assertNoticed(JavaProcess.Loss loss) throws Exception {
     try (RendezvousStore store = RendezvousStore.serve(NcclPeer.HOST, PATIENCE);
         JavaProcess peer = peer(store, "idle", PATIENCE)) {
       inProcess(

@@ -43,12 +43,7 @@ public final class NcclPair {
 
   /** Does {@code rank} as both ranks at a time, each in a tensor scope. */
   public static void run(Duration timeout, Rank rank) throws Exception {
-    run((store, number) -> join(store, number, timeout, rank));
-  }
-
-  private static void join(RendezvousStore store, int number, Duration timeout, Rank rank)
-      throws Exception {
-    join(store, number, Device.gpu(number), timeout, rank);
+    run((store, number) -> join(store, number, Device.gpu(number), timeout, rank));
   }
 
   /** Does {@code rank} as rank {@code number}, in another process than the other rank. */

@@ -9,7 +9,7 @@ import dev.anneal.training.Rows;
 import dev.anneal.training.TinyModels;
 import dev.anneal.training.TinyModels.Embeddings;
 import dev.anneal.training.collective.Collectives;
-import dev.anneal.training.collective.GatheringOnly;
+import dev.anneal.training.collective.GatheringThrough;
 import dev.anneal.training.collective.SingleRank;
 import dev.anneal.training.data.TokenSequence;
 import dev.anneal.training.fused.FusedLlama;
@@ -175,17 +175,7 @@ class SplitVocabularyTest {
    *
    * @param vocabulary gathers of a matrix of 37 rows as 38
    */
-  private record Counting(Collectives world, AtomicInteger vocabulary) implements GatheringOnly {
-    @Override
-    public int rank() {
-      return world.rank();
-    }
-
-    @Override
-    public int worldSize() {
-      return world.worldSize();
-    }
-
+  private record Counting(Collectives world, AtomicInteger vocabulary) implements GatheringThrough {
     @Override
     public void allGatherInto(Tensor whole, Tensor shard) {
       if (whole.nbytes() == 38 * 24 * Float.BYTES) {

@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.anneal.training.Deviation;
 import dev.anneal.training.collective.Collectives;
-import dev.anneal.training.collective.GatheringOnly;
+import dev.anneal.training.collective.GatheringThrough;
 import dev.anneal.training.collective.SingleRank;
 import dev.anneal.training.cuda.MappedMemory;
 import dev.anneal.training.kernel.Kernels;
@@ -305,22 +305,7 @@ class ReducedGradientsTest {
   }
 
   /** Sums as copies are added: in the order of the ranks. */
-  private record RankOrder(Collectives world) implements GatheringOnly {
-    @Override
-    public int rank() {
-      return world.rank();
-    }
-
-    @Override
-    public int worldSize() {
-      return world.worldSize();
-    }
-
-    @Override
-    public void allGatherInto(Tensor whole, Tensor shard) {
-      world.allGatherInto(whole, shard);
-    }
-
+  private record RankOrder(Collectives world) implements GatheringThrough {
     @Override
     public void allReduceSum(Tensor tensor) {
       Tensor flat = tensor.reshape(tensor.numel());

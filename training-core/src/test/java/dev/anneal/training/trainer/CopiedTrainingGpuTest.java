@@ -6,8 +6,6 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.anneal.training.JavaProcess;
 import dev.anneal.training.Property;
 import dev.anneal.training.collective.CollectiveException;
-import dev.anneal.training.collective.Collectives;
-import dev.anneal.training.collective.NcclCollectives;
 import dev.anneal.training.collective.NcclPair;
 import dev.anneal.training.collective.rendezvous.RendezvousStore;
 import dev.anneal.training.collective.rendezvous.StoreAddress;
@@ -16,14 +14,12 @@ import dev.anneal.training.kernel.Matmul;
 import dev.anneal.training.model.activations.KeptActivations;
 import dev.anneal.training.product.Products;
 import dev.anneal.training.tensor.DType;
-import dev.anneal.training.tensor.Device;
 import dev.anneal.training.weights.FrozenLayers.Shard;
 import dev.anneal.training.weights.Transport;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -128,11 +124,7 @@ class CopiedTrainingGpuTest {
     assertNoticed(JavaProcess::freeze);
   }
 
-  private interface Loss {
-    void strike(JavaProcess peer) throws Exception;
-  }
-
-  private void assertNoticed(Loss loss) throws Exception {
+  private void assertNoticed(JavaProcess.Loss loss) throws Exception {
     try (RendezvousStore store = RendezvousStore.serve(HOST, PATIENCE);
         JavaProcess peer = peer(store, PATIENCE, ENDLESS)) {
       ExecutorService striker = Executors.newSingleThreadExecutor();
@@ -209,12 +201,16 @@ class CopiedTrainingGpuTest {
 
   private static void inGroups(RendezvousStore store, int rank, Duration timeout, Work work)
       throws Exception {
-    Device device = NcclPair.gpuOfProcess(rank);
-    Gpus.bind(device);
-    try (Collectives world = NcclCollectives.join(store, "world", device, rank, 2, timeout);
-        Collectives shard = NcclCollectives.join(store, "shard", device, rank, 2, timeout)) {
-      work.run(new Ranks(device, world, shard));
-    }
+    NcclRanks.inGroups(
+        store,
+        NcclPair.gpuOfProcess(rank),
+        rank,
+        2,
+        timeout,
+        ranks -> {
+          work.run(ranks);
+          return null;
+        });
   }
 
   /** Losses and norms of all steps. */
@@ -230,18 +226,13 @@ class CopiedTrainingGpuTest {
             .offloadRatio(way.offloadRatio)
             .spec();
     String transport = way.transport.name();
-    List<Double> numbers = new ArrayList<>();
     // what multiplies depends on what goes on beside it, and its bits on what multiplies
     try (Property products = Property.set(Products.PROPERTY, "cublaslt");
         Property weights = Property.set(Transport.WEIGHTS, transport);
         Property parameters = Property.set(Transport.PARAMETERS, transport);
         Property sums = Property.set(AdapterGathering.GRADIENTS_PROPERTY, way.sums);
         Property adapters = Property.set(AdapterGathering.PROPERTY, way.adapters)) {
-      for (StepMetrics step : reference.train(spec, ranks, output)) {
-        numbers.add(step.loss());
-        numbers.add(step.gradNorm());
-      }
+      return RecordingListener.numbers(reference.train(spec, ranks, output));
     }
-    return numbers;
   }
 }

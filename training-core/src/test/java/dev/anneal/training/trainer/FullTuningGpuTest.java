@@ -20,7 +20,6 @@ import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
@@ -64,10 +63,11 @@ class FullTuningGpuTest {
       value = DType.class,
       names = {"FP32", "BF16"})
   void whatIsKeptOfTheForwardChangesNoNumber(DType dtype) throws IOException {
-    List<Double> expected = numbers(reference.train(recipe(dtype, 1).spec(), GPU, output));
+    List<Double> expected =
+        RecordingListener.numbers(reference.train(recipe(dtype, 1).spec(), GPU, output));
     for (KeptActivations activations : KeptOfForward.activations().toList()) {
       TrainingSpec spec = recipe(dtype, 1).activations(activations).spec();
-      assertThat(numbers(reference.train(spec, GPU, output)))
+      assertThat(RecordingListener.numbers(reference.train(spec, GPU, output)))
           .as("losses and norms, %s, in a run of its own", activations)
           .isEqualTo(expected);
     }
@@ -125,9 +125,9 @@ class FullTuningGpuTest {
     NcclPair.assumeGpus(2);
     List<List<StepMetrics>> steps = onTwo(dtype, "two", CheckpointPlan.NONE);
     assertReference("two GPUs, " + dtype, steps.get(0), tolerance);
-    assertThat(numbers(steps.get(1)))
+    assertThat(RecordingListener.numbers(steps.get(1)))
         .as("losses and norms that rank 1 tells")
-        .isEqualTo(numbers(steps.get(0)));
+        .isEqualTo(RecordingListener.numbers(steps.get(0)));
   }
 
   @ParameterizedTest
@@ -149,9 +149,9 @@ class FullTuningGpuTest {
   }
 
   private void assertResumed(List<StepMetrics> whole, List<StepMetrics> resumed) {
-    assertThat(numbers(resumed))
+    assertThat(RecordingListener.numbers(resumed))
         .as("losses and norms after the checkpoint of step 3")
-        .isEqualTo(numbers(whole.subList(3, whole.size())))
+        .isEqualTo(RecordingListener.numbers(whole.subList(3, whole.size())))
         .isNotEmpty();
     assertThat(output.resolve("resumed").resolve(SafetensorsIndex.MODEL_FILE))
         .hasSameBinaryContentAs(output.resolve("whole").resolve(SafetensorsIndex.MODEL_FILE));
@@ -183,15 +183,6 @@ class FullTuningGpuTest {
 
   private static Recipe recipe(DType computeDtype, int worldSize) {
     return Recipe.from(reference.spec(worldSize)).computeDtype(computeDtype);
-  }
-
-  private static List<Double> numbers(List<StepMetrics> steps) {
-    List<Double> numbers = new ArrayList<>();
-    for (StepMetrics step : steps) {
-      numbers.add(step.loss());
-      numbers.add(step.gradNorm());
-    }
-    return numbers;
   }
 
   private static void assertReference(String what, List<StepMetrics> steps, double tolerance) {

@@ -16,7 +16,6 @@ import dev.anneal.training.tensor.DType;
 import dev.anneal.training.tensor.Device;
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.BeforeAll;
@@ -96,7 +95,7 @@ class GpuRunTest {
     Path folder = output.resolve(ranks.device().toString());
     TrainingRun.run(
         recipe.spec(), reference.inputs(null, reference.rows(), folder), ranks, listener);
-    return numbers(listener.steps());
+    return RecordingListener.numbers(listener.steps());
   }
 
   @Test
@@ -121,7 +120,9 @@ class GpuRunTest {
     assertThat(checkpoints.failures()).isEmpty();
     assertThat(checkpoints.complete()).contains(3L);
     List<StepMetrics> resumed = train(recipe, "resumed", checkpoints.every(0, 3));
-    assertThat(numbers(resumed)).isEqualTo(numbers(whole.subList(3, whole.size()))).isNotEmpty();
+    assertThat(RecordingListener.numbers(resumed))
+        .isEqualTo(RecordingListener.numbers(whole.subList(3, whole.size())))
+        .isNotEmpty();
     assertThat(output.resolve("resumed").resolve(SafetensorsIndex.ADAPTER_FILE))
         .hasSameBinaryContentAs(output.resolve("whole").resolve(SafetensorsIndex.ADAPTER_FILE));
   }
@@ -144,16 +145,7 @@ class GpuRunTest {
   }
 
   private List<Double> losses(Recipe recipe) throws IOException {
-    return numbers(reference.train(recipe.spec(), GPU, output));
-  }
-
-  private static List<Double> numbers(List<StepMetrics> steps) {
-    List<Double> numbers = new ArrayList<>();
-    for (StepMetrics step : steps) {
-      numbers.add(step.loss());
-      numbers.add(step.gradNorm());
-    }
-    return numbers;
+    return RecordingListener.numbers(reference.train(recipe.spec(), GPU, output));
   }
 
   private void assertReference(Recipe recipe, double tolerance) throws IOException {

@@ -81,16 +81,12 @@ class LostPeerTest {
         });
   }
 
-  private interface Loss {
-    void strike(JavaProcess peer) throws Exception;
-  }
-
-  private TrainingException loseInStep3(Scenario scenario, Loss loss) {
+  private TrainingException loseInStep3(Scenario scenario, JavaProcess.Loss loss) {
     Golden.path("model");
     return assertTimeoutPreemptively(Duration.ofSeconds(60), () -> run(scenario, loss));
   }
 
-  private TrainingException run(Scenario scenario, Loss loss) throws IOException {
+  private TrainingException run(Scenario scenario, JavaProcess.Loss loss) throws IOException {
     try (RendezvousStore store = RendezvousStore.serve(PeerRank.HOST, Duration.ofSeconds(30));
         JavaProcess peer = startPeer(store, scenario);
         Collectives collectives = GlooCollectives.join(store, PeerRank.HOST, 0, 2, TIMEOUT)) {
@@ -109,7 +105,7 @@ class LostPeerTest {
     }
   }
 
-  private static void strike(Loss loss, JavaProcess peer) {
+  private static void strike(JavaProcess.Loss loss, JavaProcess peer) {
     try {
       loss.strike(peer);
     } catch (Exception e) {

@@ -47,11 +47,20 @@ final class NcclRanks {
 
   private static <T> T join(RendezvousStore served, int rank, int worldSize, Work<T> work)
       throws Exception {
-    Device device = Device.gpu(rank);
+    try (RendezvousStore own = RendezvousStore.connect(served.address(), TIMEOUT)) {
+      return inGroups(own, Device.gpu(rank), rank, worldSize, TIMEOUT, work);
+    }
+  }
+
+  /** Does {@code work} as one rank on {@code device}; the others may be other processes. */
+  static <T> T inGroups(
+      RendezvousStore store, Device device, int rank, int worldSize, Duration timeout, Work<T> work)
+      throws Exception {
     Gpus.bind(device);
-    try (RendezvousStore own = RendezvousStore.connect(served.address(), TIMEOUT);
-        Collectives world = NcclCollectives.join(own, "world", device, rank, worldSize, TIMEOUT);
-        Collectives shard = NcclCollectives.join(own, "shard", device, rank, worldSize, TIMEOUT)) {
+    try (Collectives world =
+            NcclCollectives.join(store, "world", device, rank, worldSize, timeout);
+        Collectives shard =
+            NcclCollectives.join(store, "shard", device, rank, worldSize, timeout)) {
       return work.run(new Ranks(device, world, shard));
     }
   }

@@ -14,6 +14,16 @@ class RecordingListener implements TrainingListener {
     return steps;
   }
 
+  /** Losses and gradient norms of {@code steps}, one after the other. */
+  static List<Double> numbers(List<StepMetrics> steps) {
+    List<Double> numbers = new ArrayList<>();
+    for (StepMetrics step : steps) {
+      numbers.add(step.loss());
+      numbers.add(step.gradNorm());
+    }
+    return numbers;
+  }
+
   List<Double> evaluations() {
     return evaluations;
   }

@@ -12,7 +12,6 @@ import dev.anneal.training.weights.FrozenVocabulary;
 import dev.anneal.training.weights.Transport;
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import org.junit.jupiter.api.AfterEach;
@@ -103,16 +102,9 @@ class SplitTrainingGpuTest {
         NcclRanks.run(
             2,
             ranks -> reference.train(spec, ranks, output.resolve(transport + "-" + ranks.rank())));
-    assertThat(numbers(steps.get(1))).as("rank 1's numbers").isEqualTo(numbers(steps.get(0)));
-    return numbers(steps.get(0));
-  }
-
-  private static List<Double> numbers(List<StepMetrics> steps) {
-    List<Double> numbers = new ArrayList<>();
-    for (StepMetrics step : steps) {
-      numbers.add(step.loss());
-      numbers.add(step.gradNorm());
-    }
-    return numbers;
+    assertThat(RecordingListener.numbers(steps.get(1)))
+        .as("rank 1's numbers")
+        .isEqualTo(RecordingListener.numbers(steps.get(0)));
+    return RecordingListener.numbers(steps.get(0));
   }
 }

@@ -59,11 +59,7 @@ class SplitVocabularyGpuTest {
    */
   private record Told(RecordingListener listener, long heldBefore, long reserved) {
     List<Double> numbers() {
-      List<Double> numbers = new ArrayList<>();
-      for (StepMetrics step : listener.steps()) {
-        numbers.add(step.loss());
-        numbers.add(step.gradNorm());
-      }
+      List<Double> numbers = RecordingListener.numbers(listener.steps());
       numbers.addAll(listener.evaluations());
       return numbers;
     }

@@ -211,11 +211,7 @@ class PeerPullsGpuTest {
     NcclPair.run(timeout, rank);
   }
 
-  private interface Loss {
-    void strike(JavaProcess peer) throws Exception;
-  }
-
-  private void assertNoticed(double ratio, Loss loss) throws Exception {
+  private void assertNoticed(double ratio, JavaProcess.Loss loss) throws Exception {
     try (RendezvousStore store = RendezvousStore.serve(PullingPeer.HOST, PATIENCE);
         JavaProcess peer = peer(store, PATIENCE, DType.FP8, ratio, "idle")) {
       inProcess(
